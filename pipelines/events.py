@@ -1,0 +1,117 @@
+"""What a stage tells while it runs: JSON lines on a pipe, or lines in a log.
+
+Why: the Airflow task, the command line and a test follow the same child process and must
+    see its progress, its result and its error without parsing log text.
+Promise: one event is one line of JSON with an ``event`` field; a reader may ignore kinds it
+    does not know. Progress is throttled, so a stage may report as often as it likes.
+Not here: what the reader does with an event (``pipelines/process/``, ``plugins/millrace/``).
+"""
+
+import json
+import logging
+import os
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from pipelines.errors import PermanentError, PipelineError, TransientError
+
+PROGRESS_INTERVAL_S = 2.0
+
+Sink = Callable[[Mapping[str, object]], None]
+
+log = logging.getLogger("millrace")
+
+
+def to_pipe(fd: int) -> Sink:
+    """Write events to a file descriptor, one JSON line each.
+
+    A reader that went away does not stop the stage: its guard decides that.
+    """
+
+    def write(event: Mapping[str, object]) -> None:
+        try:
+            os.write(fd, (json.dumps(event, default=str) + "\n").encode())
+        except BrokenPipeError:
+            log.warning("nobody reads this stage's events any more")
+
+    return write
+
+
+def to_log(event: Mapping[str, object]) -> None:
+    """Write progress and messages as log lines, for a person at a terminal."""
+    kind = event["event"]
+    if kind == "progress":
+        log.info("%s", describe_progress(event))
+    elif kind == "log":
+        log.info("%s", event["message"])
+
+
+def describe_progress(event: Mapping[str, object]) -> str:
+    """One line for a progress event: done of total, rate, and the time left."""
+    done, total, unit = event["done"], event["total"], event["unit"]
+    of = f" of {total:,}" if total else ""
+    left = f", {event['eta_s']:.0f} s left" if event.get("eta_s") is not None else ""
+    note = f" ({event['note']})" if event.get("note") else ""
+    return f"{event['work']}: {done:,}{of} {unit}, {event['per_s']:,.0f} {unit}/s{left}{note}"
+
+
+@dataclass(slots=True)
+class Reporter:
+    """What a stage reports through; one per piece of work.
+
+    Attributes:
+        work: Stage and key, as every line of the log names it (``train as_of=2026-02-15``).
+        sink: Where events go.
+    """
+
+    work: str
+    sink: Sink = to_log
+    _started: float = field(default_factory=time.monotonic)
+    _last: float = 0.0
+
+    def started(self, **fields: object) -> None:
+        """Tell that the work begins, with what names it."""
+        self.sink({"event": "started", "work": self.work, "pid": os.getpid(), **fields})
+
+    def progress(self, done: int, total: int | None, unit: str = "rows", note: str = "") -> None:
+        """Tell how far the work is, at most once every two seconds and at its end."""
+        now = time.monotonic()
+        if now - self._last < PROGRESS_INTERVAL_S and done != total:
+            return
+        self._last = now
+        per_s = done / max(now - self._started, 1e-9)
+        eta_s = (total - done) / per_s if total and per_s > 0 else None
+        self.sink(
+            {"event": "progress", "work": self.work, "done": done, "total": total}
+            | {"unit": unit, "per_s": per_s, "eta_s": eta_s, "note": note}
+        )
+
+    def log(self, message: str) -> None:
+        """Tell one sentence."""
+        self.sink({"event": "log", "work": self.work, "message": f"{self.work}: {message}"})
+
+    def result(self, result: Mapping[str, object]) -> None:
+        """Tell the short JSON that the work hands on."""
+        self.sink({"event": "result", "work": self.work, "result": dict(result)})
+
+    def error(self, error: BaseException) -> None:
+        """Tell why the work ended, so that the reader can raise the same error."""
+        self.sink({"event": "error", "work": self.work, **describe_error(error)})
+
+
+def describe_error(error: BaseException) -> dict[str, object]:
+    """Fields from which ``pipelines.errors.rebuild`` makes the error again.
+
+    An error that is not ours is permanent unless it is of a family that passes by itself
+    (a lost connection, a full disk, no memory).
+    """
+    passing = isinstance(error, TransientError | ConnectionError | TimeoutError | MemoryError)
+    return {
+        "kind": (TransientError if passing else PermanentError).__name__,
+        "cls": type(error).__name__,
+        "args": [*error.args] if isinstance(error, PipelineError) else [str(error)],
+        "message": str(error) or type(error).__name__,
+        "traceback": "".join(traceback.format_exception(error))[-8000:],
+    }

@@ -1,0 +1,1 @@
+"""Card-fraud detection on the table of the Fraud Detection Handbook."""

@@ -1,0 +1,82 @@
+"""Card fraud: which of today's card transactions are fraudulent.
+
+The table, the 14 features and the protocol are those of Le Borgne, Siblini, Lebichot and
+Bontempi, "Reproducible Machine Learning for Credit Card Fraud Detection - Practical
+Handbook", 2022, chapters 3.2 to 3.4. A fraud becomes known a week after it happened, so what
+a terminal's risk is made from lies a week back.
+"""
+
+from pipelines.spec import (
+    Column,
+    Entity,
+    Evaluation,
+    Gates,
+    Label,
+    Model,
+    Night,
+    Numeric,
+    Pipeline,
+    Schedule,
+    Source,
+    Split,
+    Table,
+    Trailing,
+    Training,
+    Validation,
+    Weekend,
+)
+
+LABEL_DELAY_DAYS = 7
+
+TRANSACTIONS = Table(
+    name="transactions",
+    row_id="transaction_id",
+    event_time="tx_datetime",
+    source=Source(path="ds={day}/*.parquet", format="parquet"),
+    columns=(
+        Column("transaction_id", "integer", "Names one transaction.", low=0),
+        Column("tx_datetime", "timestamp", "When the card was used, UTC."),
+        Column("customer_id", "integer", "The card.", low=0),
+        Column("terminal_id", "integer", "Where the card was used.", low=0),
+        Column(
+            "tx_amount",
+            "number",
+            "What was paid.",
+            unit="USD",
+            low=0,
+            high=1_000_000,
+            decimals=2,
+        ),
+        Column("tx_fraud", "flag", "Whether it turned out to be fraud.", values=(0, 1)),
+    ),
+)
+
+PIPELINE = Pipeline(
+    name="fraud_detection",
+    title="Card fraud",
+    meaning=__doc__,
+    tables=(TRANSACTIONS,),
+    examples="transactions",
+    entities=(Entity("customer", "customer_id"), Entity("terminal", "terminal_id")),
+    label=Label("tx_fraud", known_after_days=LABEL_DELAY_DAYS),
+    features=(
+        Numeric("tx_amount"),
+        Weekend("tx_datetime"),
+        Night("tx_datetime", last_hour=6),
+        Trailing("customer", ("count", "mean"), (1, 7, 30), column="tx_amount"),
+        Trailing(
+            "terminal",
+            ("count", "rate"),
+            (1, 7, 30),
+            column="tx_fraud",
+            delay_days=LABEL_DELAY_DAYS,
+        ),
+    ),
+    split=Split(train_days=7, gap_days=LABEL_DELAY_DAYS, test_days=7),
+    model=Model(hidden=(500,), dropout=0.2),
+    training=Training(epochs=20, global_batch_rows=256, learning_rate=1e-3),
+    evaluation=Evaluation(alert_entity="customer", alerts_per_day=100),
+    gates=Gates(min_auc=0.75, min_average_precision=0.4),
+    validation=Validation(max_quarantined_share=0.01),
+    schedule=Schedule(start="2025-01-01"),
+)

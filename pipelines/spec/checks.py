@@ -1,0 +1,212 @@
+"""Finding every mistake of a declaration before anything runs.
+
+Why: a typo found on the worker costs a run; one found here costs nothing.
+Promise: all mistakes are listed at once, each with its place and the nearest valid spelling.
+Not here: whether the source's data fits the declaration (``pipelines/ingestion/``).
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from pipelines.days import parse_day
+from pipelines.errors import ConfigError, DeclarationError
+from pipelines.spec.declared import mistakes_in, nearest
+from pipelines.spec.features import AGGREGATES, Numeric, Trailing
+from pipelines.spec.learning import Label
+from pipelines.spec.pipeline import Pipeline
+from pipelines.spec.tables import COLUMN_TYPES, SOURCE_FORMATS, Table
+
+SEVERITIES = ("info", "warning", "critical")
+NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+def require_valid(pipeline: Pipeline) -> Pipeline:
+    """Hand the pipeline on if it has no mistake.
+
+    Raises:
+        DeclarationError: It has; every one is listed.
+    """
+    misspelt = list(mistakes_in(pipeline))
+    problems = [*misspelt]
+    for find in CHECKS:
+        try:
+            problems += find(pipeline)
+        except (TypeError, AttributeError, StopIteration):
+            # A field that is missing, reported above, cannot be judged further.
+            if not misspelt:
+                raise
+    if problems:
+        raise DeclarationError(pipeline.name or "pipeline", problems)
+    return pipeline
+
+
+def _unknown(what: str, name: object, known: Iterable[str]) -> Iterator[str]:
+    known = list(known)
+    if name not in known:
+        yield f"{what} {name!r} is not declared. {nearest(name, known)}"
+
+
+def _names(pipeline: Pipeline) -> Iterator[str]:
+    named = [("pipeline", pipeline), *(("table", t) for t in pipeline.tables)]
+    named += [("entity", e) for e in pipeline.entities]
+    named += [("column", c) for t in pipeline.tables for c in t.columns]
+    for what, thing in named:
+        if not (isinstance(thing.name, str) and NAME.fullmatch(thing.name)):
+            yield (
+                f"{what} name {thing.name!r} must be lower-case letters, digits and _, "
+                f"starting with a letter."
+            )
+
+
+def _tables(pipeline: Pipeline) -> Iterator[str]:
+    yield from _unknown("examples: table", pipeline.examples, (t.name for t in pipeline.tables))
+    for table in pipeline.tables:
+        names = table.column_names()
+        for name in sorted({n for n in names if names.count(n) > 1}):
+            yield f"table {table.name}: column {name!r} is declared twice."
+        yield from _unknown(f"table {table.name}: row_id", table.row_id, names)
+        yield from _unknown(f"table {table.name}: event_time", table.event_time, names)
+        if table.event_time in names and table.column(table.event_time).type != "timestamp":
+            yield f"table {table.name}: event_time {table.event_time!r} must be a timestamp."
+        if table.source.format not in SOURCE_FORMATS:
+            yield (
+                f"table {table.name}: source format {table.source.format!r} is not known. "
+                f"{nearest(table.source.format, SOURCE_FORMATS)}"
+            )
+        yield from _columns(table)
+
+
+def _columns(table: Table) -> Iterator[str]:
+    for column in table.columns:
+        where = f"table {table.name}: column {column.name}"
+        if column.type not in COLUMN_TYPES:
+            yield f"{where}: type {column.type!r}. {nearest(column.type, COLUMN_TYPES)}"
+        if column.low is not None and column.high is not None and column.low > column.high:
+            yield f"{where}: low {column.low} is above high {column.high}."
+        if column.decimals is not None and column.type != "number":
+            yield f"{where}: decimals needs type 'number', not {column.type!r}."
+
+
+def _entities(pipeline: Pipeline) -> Iterator[str]:
+    for entity in pipeline.entities:
+        for table in pipeline.tables:
+            if table.name == pipeline.examples:
+                yield from _unknown(
+                    f"entity {entity.name}: column", entity.column, table.column_names()
+                )
+    names = [entity.name for entity in pipeline.entities]
+    yield from _unknown("evaluation: alert_entity", pipeline.evaluation.alert_entity, names)
+
+
+def _features(pipeline: Pipeline) -> Iterator[str]:
+    columns = _example_columns(pipeline)
+    for feature in pipeline.features:
+        if isinstance(feature, Trailing):
+            yield from _trailing(pipeline, feature, columns)
+        else:
+            yield from _unknown(f"{type(feature).__name__}: column", feature.column, columns)
+            if isinstance(feature, Numeric) and feature.column == _label_column(pipeline):
+                yield f"Numeric: {feature.column!r} is the label; the model would read the answer."
+    names = pipeline.feature_names()
+    for name in sorted({n for n in names if names.count(n) > 1}):
+        yield f"feature {name!r} is declared twice."
+
+
+def _trailing(pipeline: Pipeline, feature: Trailing, columns: list[str]) -> Iterator[str]:
+    where = f"Trailing({feature.entity})"
+    yield from _unknown(f"{where}: entity", feature.entity, (e.name for e in pipeline.entities))
+    for aggregate in feature.aggregates:
+        if aggregate not in AGGREGATES:
+            yield f"{where}: aggregate {aggregate!r}. {nearest(aggregate, AGGREGATES)}"
+    if feature.column is not None:
+        yield from _unknown(f"{where}: column", feature.column, columns)
+    elif set(feature.aggregates) - {"count"}:
+        yield f"{where}: {sorted(set(feature.aggregates) - {'count'})} need a column."
+    if feature.where is not None:
+        yield from _unknown(f"{where}: where column", feature.where[0], columns)
+    if not feature.spans_days or min(feature.spans_days) < 1 or feature.delay_days < 0:
+        yield f"{where}: spans_days must be 1 or more and delay_days 0 or more."
+    known = pipeline.label.known_after_days
+    if feature.column == _label_column(pipeline) and feature.delay_days < known:
+        yield (
+            f"{where}: reads the label {feature.column!r} with delay_days="
+            f"{feature.delay_days}, before it is known. Use delay_days={known} or more."
+        )
+
+
+def _label(pipeline: Pipeline) -> Iterator[str]:
+    label = pipeline.label
+    if isinstance(label, Label):
+        yield from _unknown("label: column", label.column, _example_columns(pipeline))
+        return
+    yield from _unknown("label: table", label.table, (t.name for t in pipeline.tables))
+    yield from _unknown("label: entity", label.entity, (e.name for e in pipeline.entities))
+    for table in pipeline.tables:
+        if table.name == label.table:
+            yield from _unknown("label: where column", label.where[0], table.column_names())
+
+
+def _learning(pipeline: Pipeline) -> Iterator[str]:
+    split, training = pipeline.split, pipeline.training
+    positive: dict[str, float] = {
+        "split.train_days": split.train_days,
+        "split.test_days": split.test_days,
+        "training.epochs": training.epochs,
+        "training.global_batch_rows": training.global_batch_rows,
+        "training.learning_rate": training.learning_rate,
+        "training.checkpoint_every_s": training.checkpoint_every_s,
+        "evaluation.alerts_per_day": pipeline.evaluation.alerts_per_day,
+        "buckets": pipeline.buckets,
+    }
+    for name, value in positive.items():
+        if not value > 0:
+            yield f"{name} must be above 0; got {value!r}."
+    if split.gap_days < pipeline.label.known_after_days:
+        yield (
+            f"split.gap_days={split.gap_days}: training labels are known only "
+            f"{pipeline.label.known_after_days} days later. Use at least that many."
+        )
+    if not 0 <= pipeline.model.dropout < 1:
+        yield f"model.dropout must be in [0, 1); got {pipeline.model.dropout!r}."
+
+
+def _rules(pipeline: Pipeline) -> Iterator[str]:
+    validation = pipeline.validation
+    if not 0 <= validation.max_quarantined_share <= 1:
+        yield (
+            f"validation.max_quarantined_share must be in [0, 1]; "
+            f"got {validation.max_quarantined_share!r}."
+        )
+    for rule in validation.rules:
+        if rule.severity not in SEVERITIES:
+            yield f"rule {rule.name}: severity {rule.severity!r}. {nearest(rule.severity, SEVERITIES)}"
+        if not str(rule.expectation).startswith("expect_"):
+            yield f"rule {rule.name}: {rule.expectation!r} is not an expectation type (expect_...)."
+
+
+def _schedule(pipeline: Pipeline) -> Iterator[str]:
+    try:
+        parse_day(pipeline.schedule.start, "schedule.start")
+    except ConfigError as error:
+        yield str(error)
+
+
+def _example_columns(pipeline: Pipeline) -> list[str]:
+    return [n for t in pipeline.tables if t.name == pipeline.examples for n in t.column_names()]
+
+
+def _label_column(pipeline: Pipeline) -> str | None:
+    return pipeline.label.column if isinstance(pipeline.label, Label) else None
+
+
+CHECKS: tuple[Callable[[Pipeline], Iterator[Any]], ...] = (
+    _names,
+    _tables,
+    _entities,
+    _features,
+    _label,
+    _learning,
+    _rules,
+    _schedule,
+)

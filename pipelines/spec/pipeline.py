@@ -1,0 +1,97 @@
+"""One declared pipeline: from a daily table to a judged model.
+
+Why: the suite, the feature program, the DAGs and the docs follow from one object.
+Promise: import-light and immutable; derived facts are methods, so nothing is said twice.
+Not here: finding mistakes (``checks.py``), loading by name (``registry.py``).
+"""
+
+from pipelines.spec.declared import declared
+from pipelines.spec.features import Feature, Trailing
+from pipelines.spec.learning import (
+    Evaluation,
+    Gates,
+    Label,
+    Model,
+    Outcome,
+    Schedule,
+    Split,
+    Training,
+    Validation,
+)
+from pipelines.spec.tables import Table
+
+
+@declared
+class Entity:
+    """Something that rows belong to and that windows look back on.
+
+    Attributes:
+        name: One word (``customer``), the prefix of its features.
+        column: Integer column that identifies it.
+    """
+
+    name: str
+    column: str
+
+
+@declared
+class Pipeline:
+    """A data-to-model problem, declared once.
+
+    Attributes:
+        name: Name in the store, the DAG ids and the command line.
+        title: One line for people.
+        tables: Declared daily tables.
+        examples: Name of the table whose rows are scored.
+        entities: What rows belong to.
+        label: What is predicted, and when it becomes known.
+        features: What the model sees, in order.
+        split: Days that train and days that judge.
+        model: The network.
+        training: How it is trained.
+        evaluation: How it is judged.
+        gates: What it must reach.
+        schedule: When it runs.
+        validation: What stops a day at the door.
+        buckets: Hash buckets per entity: one bucket over the look-back is the unit of window
+            work, about a million rows.
+        meaning: A paragraph for the docs page.
+    """
+
+    name: str
+    title: str
+    tables: tuple[Table, ...]
+    examples: str
+    entities: tuple[Entity, ...]
+    label: Label | Outcome
+    features: tuple[Feature, ...]
+    split: Split
+    evaluation: Evaluation
+    schedule: Schedule
+    model: Model = Model()
+    training: Training = Training()
+    gates: Gates = Gates()
+    validation: Validation = Validation()
+    buckets: int = 4
+    meaning: str = ""
+
+    @property
+    def table(self) -> Table:
+        """The table of examples."""
+        return next(table for table in self.tables if table.name == self.examples)
+
+    def entity(self, name: str) -> Entity:
+        """The entity of that name; KeyError if there is none."""
+        for entity in self.entities:
+            if entity.name == name:
+                return entity
+        raise KeyError(name)
+
+    def feature_names(self) -> tuple[str, ...]:
+        """Model inputs in order."""
+        return tuple(name for feature in self.features for name in feature.names())
+
+    def look_back_days(self) -> int:
+        """Days before a partition whose rows its features may read; 0 without windows."""
+        windows = [f.look_back_days() for f in self.features if isinstance(f, Trailing)]
+        return max(windows, default=0)

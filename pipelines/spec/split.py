@@ -1,0 +1,48 @@
+"""Which days train and which days judge a model pretended to be made on an as-of day.
+
+Why: a model may use only what was known by its as-of day, labels included.
+Promise: every label of a training day was known before the first test day, and every label of
+    a test day is known at the as-of day.
+"""
+
+from dataclasses import dataclass
+
+from pipelines.days import days_between, shift
+from pipelines.spec.pipeline import Pipeline
+
+
+@dataclass(frozen=True, slots=True)
+class ModelDays:
+    """The days one model is made from.
+
+    Attributes:
+        train: Training days, oldest first.
+        gap: Days between, whose labels count only for removing what is known already.
+        test: Test days, oldest first.
+    """
+
+    train: tuple[str, ...]
+    gap: tuple[str, ...]
+    test: tuple[str, ...]
+
+    def all(self) -> tuple[str, ...]:
+        """Every day, oldest first."""
+        return self.train + self.gap + self.test
+
+
+def model_days(pipeline: Pipeline, as_of: str) -> ModelDays:
+    """The days of a model as of the start of that day.
+
+    A label of day d is known for all of d's rows at the end of d + ``known_after_days``, so
+    the last test day is ``as_of - known_after_days - 1``.
+    """
+    split = pipeline.split
+    last_test = shift(as_of, -pipeline.label.known_after_days - 1)
+    first_test = shift(last_test, 1 - split.test_days)
+    first_gap = shift(first_test, -split.gap_days)
+    first_train = shift(first_gap, -split.train_days)
+    return ModelDays(
+        train=tuple(days_between(first_train, shift(first_gap, -1))),
+        gap=tuple(days_between(first_gap, shift(first_test, -1))),
+        test=tuple(days_between(first_test, last_test)),
+    )

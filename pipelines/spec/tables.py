@@ -1,0 +1,84 @@
+"""Declared tables: their source, their columns, and what each value may be.
+
+Why: the Great Expectations suite, the ingest cast and the docs page all follow from it.
+Promise: importing this module imports nothing but the standard library.
+Not here: reading a table (``pipelines/ingestion/``), judging it (``pipelines/validation/``).
+"""
+
+from pipelines.spec.declared import declared
+
+COLUMN_TYPES = ("integer", "number", "timestamp", "text", "flag")
+SOURCE_FORMATS = ("parquet", "csv")
+
+
+@declared
+class Column:
+    """One column, as the pipeline understands it.
+
+    Attributes:
+        name: Lower-case name; a source column matches in any letter case.
+        type: ``integer`` (int64), ``number`` (float64), ``timestamp`` (UTC, microseconds),
+            ``text``, or ``flag`` (0 or 1, int64).
+        meaning: One sentence for the docs page.
+        unit: Unit of the values (``USD``, ``mmHg``); empty where there is none.
+        nullable: Whether a null is a valid value.
+        low: Smallest valid value, inclusive; None for no bound.
+        high: Largest valid value, inclusive; None for no bound.
+        values: The only valid values; empty for any.
+        decimals: Digits after the point that the source gives. Sums over such a column are
+            made on scaled integers, so they are exact and independent of order.
+    """
+
+    name: str
+    type: str
+    meaning: str = ""
+    unit: str = ""
+    nullable: bool = False
+    low: float | None = None
+    high: float | None = None
+    values: tuple[object, ...] = ()
+    decimals: int | None = None
+
+
+@declared
+class Source:
+    """Where one day of a table lies, below the source root.
+
+    Attributes:
+        path: Path with ``{day}`` in it (also ``{year}``, ``{month}``, ``{dayofmonth}``); may hold
+            ``*`` to match several files, read in name order.
+        format: ``parquet`` or ``csv`` (``.gz`` is decompressed).
+    """
+
+    path: str = "ds={day}/*.parquet"
+    format: str = "parquet"
+
+
+@declared
+class Table:
+    """One daily table.
+
+    Attributes:
+        name: Name of the table, also of its dataset in the store.
+        columns: Declared columns; undeclared source columns are ignored.
+        row_id: Column that names a row, unique within a day.
+        event_time: Timestamp column; its UTC day is the partition.
+        source: Where a day lies.
+    """
+
+    name: str
+    columns: tuple[Column, ...]
+    row_id: str
+    event_time: str
+    source: Source = Source()
+
+    def column(self, name: str) -> Column:
+        """The declared column of that name; KeyError if there is none."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(name)
+
+    def column_names(self) -> tuple[str, ...]:
+        """Names in declared order, which is the order of every published table."""
+        return tuple(column.name for column in self.columns)

@@ -1,0 +1,26 @@
+"""The stage protocol: what every stage is given, gives back, and how it is done once.
+
+Why: memoisation, publishing and explaining must be the same for all stages.
+Promise: importing this package imports no stage.
+"""
+
+from pipelines.stages.catalog import CATALOG, STAGES, Stage, stage_named
+from pipelines.stages.code import code_digests
+from pipelines.stages.protocol import Result, perform, ref_of
+from pipelines.stages.work import ACCEPTED, REFUSED, Outcome, Plan, Work
+
+__all__ = [
+    "ACCEPTED",
+    "CATALOG",
+    "REFUSED",
+    "STAGES",
+    "Outcome",
+    "Plan",
+    "Result",
+    "Stage",
+    "Work",
+    "code_digests",
+    "perform",
+    "ref_of",
+    "stage_named",
+]

@@ -1,0 +1,100 @@
+"""The stages, in order: which module does each, what it publishes, what it works on.
+
+Why: the command line, the operator and the docs list the same stages from one place.
+Promise: listing stages imports none of them.
+"""
+
+from dataclasses import dataclass
+
+from pipelines.errors import ConfigError
+from pipelines.spec.declared import nearest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One step with published inputs and outputs.
+
+    Attributes:
+        name: Its name in logs, tasks and the command line.
+        module: Module with ``plan`` and ``run``.
+        dataset: Dataset it publishes to.
+        scope: ``partition`` (a day), ``window`` (an as-of day) or ``model`` (as-of and seed).
+        heavy: Whether it imports TensorFlow or starts a cluster, and so wants an interpreter
+            of its own rather than a fork of the preloaded one.
+        does: One line for people.
+    """
+
+    name: str
+    module: str
+    dataset: str
+    scope: str
+    does: str
+    heavy: bool = False
+
+
+CATALOG = (
+    Stage(
+        name="ingest",
+        module="pipelines.ingestion.stage",
+        dataset="ingested",
+        scope="partition",
+        does="Read a day of source files into typed Parquet, after looking them over.",
+    ),
+    Stage(
+        name="validate",
+        module="pipelines.validation.stage",
+        dataset="validated",
+        scope="partition",
+        does="Judge a day with Great Expectations: keep, quarantine rows, or refuse it.",
+    ),
+    Stage(
+        name="featurize",
+        module="pipelines.features.stage",
+        dataset="features",
+        scope="partition",
+        does="Compute each row's features from the row and its entities' history.",
+    ),
+    Stage(
+        name="preprocess",
+        module="pipelines.preprocessing.stage",
+        dataset="training_set",
+        scope="window",
+        does="Merge the days' statistics, standardise, and write training shards.",
+    ),
+    Stage(
+        name="train",
+        module="pipelines.training.stage",
+        dataset="models",
+        scope="model",
+        heavy=True,
+        does="Train the network on every GPU, or the CPU; resume where a kill left it.",
+    ),
+    Stage(
+        name="evaluate",
+        module="pipelines.evaluation.stage",
+        dataset="evaluations",
+        scope="model",
+        heavy=True,
+        does="Judge the model on later days, against the champion, with intervals.",
+    ),
+    Stage(
+        name="promote",
+        module="pipelines.promotion.stage",
+        dataset="promotions",
+        scope="model",
+        does="Register the model, and make it the champion if its gates passed.",
+    ),
+)
+
+STAGES = {stage.name: stage for stage in CATALOG}
+
+
+def stage_named(name: str) -> Stage:
+    """The stage of that name.
+
+    Raises:
+        ConfigError: There is none; says the nearest one.
+    """
+    if name not in STAGES:
+        raise ConfigError(f"There is no stage {name!r}. {nearest(name, STAGES)}")
+    return STAGES[name]

@@ -1,0 +1,157 @@
+"""The one way a stage's work is done: plan, look it up, do it aside, publish, tell.
+
+Why: the scheduler, a retry, a backfill and the command line must get the same artifact, and
+    a kill at any point must leave nothing half.
+Promise: work whose digest is published is not done again; two processes never do the same
+    work at once on one machine; a refused partition is recorded before it is raised.
+Not here: processes (``pipelines/process/``), what a stage does (its package).
+"""
+
+import importlib
+import logging
+import resource
+import time
+from dataclasses import replace
+from typing import Any, cast
+
+from pipelines.errors import PartitionRefusedError
+from pipelines.stages.catalog import Stage
+from pipelines.stages.work import REFUSED, Plan, StageModule, Work
+from pipelines.store import Manifest, Ref, describe_files, digest_of
+
+Result = dict[str, Any]
+
+log = logging.getLogger("millrace")
+
+
+def perform(stage: Stage, work: Work) -> Result:
+    """Do a stage's work, or find it done.
+
+    A stage whose result reaches on (``featurize``: a day's rows are in later days' windows)
+    also does the later days that this one makes due.
+
+    Returns:
+        Short JSON: what was published, its digests, and how long it took.
+
+    Raises:
+        PartitionRefusedError: The stage refused the partition; what it found is published.
+        HistoryNotReadyError: Earlier partitions must be judged first; theirs will do this one.
+    """
+    module = cast("Any", importlib.import_module(stage.module))
+    if not hasattr(module, "due"):
+        return _told(_perform_one(stage, module, work))
+    own, later = module.due(work)
+    also = {day: _perform_one(stage, module, _named(stage, work.on(day))) for day in later}
+    if not own:
+        module.require_ready(work)
+    manifest, result = _perform_one(stage, module, work)
+    fresh = [day for day, (_, told) in also.items() if not told["cached"]]
+    return _told((manifest, result | {"also": fresh} if fresh else result))
+
+
+def ref_of(stage: Stage, work: Work) -> Ref:
+    """The artifact that this work publishes."""
+    if stage.scope == "partition":
+        return work.partition_ref(stage.dataset)
+    return work.window_ref(stage.dataset) if stage.scope == "window" else work.model_ref(stage.dataset)
+
+
+def _named(stage: Stage, work: Work) -> Work:
+    report = replace(work.report, work=f"{stage.name} {ref_of(stage, work).key}")
+    return replace(work, report=report)
+
+
+def _perform_one(stage: Stage, module: StageModule, work: Work) -> tuple[Manifest, Result]:
+    plan = module.plan(work)
+    ref = ref_of(stage, work)
+    found = _published(work, ref, plan)
+    if found is not None:
+        return found, _result(work, found, cached=True)
+    with work.store.lock(ref):
+        # Another process may have published while this one waited.
+        found = _published(work, ref, plan)
+        if found is None:
+            found = _finished_before(work, ref, plan)
+        if found is not None:
+            return found, _result(work, found, cached=True)
+        manifest = _do(stage, module, work, plan, ref)
+    return manifest, _result(work, manifest, cached=False)
+
+
+def _published(work: Work, ref: Ref, plan: Plan) -> Manifest | None:
+    manifest = work.store.find(ref)
+    return manifest if manifest is not None and manifest.digest == plan.digest() else None
+
+
+def _finished_before(work: Work, ref: Ref, plan: Plan) -> Manifest | None:
+    """A version killed before it was pointed at, or replaced since and asked for again."""
+    manifest = work.store.find_version(ref, plan.digest())
+    if manifest is not None:
+        work.store.point(manifest)
+    return manifest
+
+
+def _do(stage: Stage, module: StageModule, work: Work, plan: Plan, ref: Ref) -> Manifest:
+    started, cpu = time.monotonic(), _cpu_seconds()
+    work.store.sweep(ref)
+    with work.store.aside(ref, plan.digest()) as out:
+        outcome = module.run(work, plan, out)
+        files = describe_files(out, outcome.volatile)
+        manifest = Manifest(
+            pipeline=ref.pipeline,
+            dataset=ref.dataset,
+            key=ref.key,
+            stage=stage.name,
+            digest=plan.digest(),
+            inputs=plan.inputs,
+            config=plan.config,
+            code=plan.code,
+            content=digest_of({"files": files, "outcome": outcome.facts()}),
+            files=files,
+            volatile=outcome.volatile,
+            outcome=outcome.facts(),
+            made=_made(started, cpu, outcome.rows),
+        )
+        work.store.publish(out, manifest)
+    work.store.drop_scratch(ref, plan.digest())
+    return manifest
+
+
+def _made(started: float, cpu: float, rows: int) -> dict[str, float]:
+    seconds = time.monotonic() - started
+    return {
+        "seconds": round(seconds, 3),
+        "cpu_seconds": round(_cpu_seconds() - cpu, 3),
+        "rows_per_s": round(rows / max(seconds, 1e-9), 1),
+        "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    }
+
+
+def _cpu_seconds() -> float:
+    used = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(u.ru_utime + u.ru_stime for u in used)
+
+
+def _result(work: Work, manifest: Manifest, *, cached: bool) -> Result:
+    return {
+        "stage": manifest.stage,
+        "pipeline": manifest.pipeline,
+        "key": manifest.key,
+        "uri": work.store.uri_of(manifest),
+        "digest": manifest.digest,
+        "content": manifest.content,
+        "cached": cached,
+        **manifest.outcome,
+        **manifest.made,
+    }
+
+
+def _told(done: tuple[Manifest, Result]) -> Result:
+    manifest, result = done
+    how = "found published" if result["cached"] else f"published in {result['seconds']:.1f} s"
+    log.info("%s %s: %d rows, %s", manifest.stage, manifest.key, result["rows"], how)
+    if result["verdict"] == REFUSED:
+        raise PartitionRefusedError(f"{manifest.key}: refused. {result['reason']}")
+    return result
+
+

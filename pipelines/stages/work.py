@@ -1,0 +1,163 @@
+"""What a stage is given and what it gives back.
+
+Why: every stage has the same shape, so that one protocol can memoise, publish, retry and
+    explain all of them.
+Promise: a stage reads through ``Work``, writes only below the folder it is handed, and tells
+    what its result depends on before it starts.
+Not here: calling a stage (``protocol.py``), which stages there are (``catalog.py``).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+from pipelines.errors import ConfigError, InputMissingError
+from pipelines.events import Reporter
+from pipelines.spec import ModelDays, Pipeline, model_days
+from pipelines.store import Manifest, Ref, Store, work_digest
+
+ACCEPTED, REFUSED = "accepted", "refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """One stage's work on one partition, or on one as-of day.
+
+    Attributes:
+        pipeline: Declaration, with this run's settings applied.
+        store: Where artifacts are read and published.
+        partition: Day of data, for stages that work by day.
+        as_of: As-of day, for stages that make a model.
+        source: URI of the source root; only ``ingest`` reads it.
+        history_from: First day of data; no window looks back beyond it.
+        report: Where progress goes.
+        options: What a caller asks of one stage beside its settings (``promote_older``).
+    """
+
+    pipeline: Pipeline
+    store: Store
+    report: Reporter
+    partition: str | None = None
+    as_of: str | None = None
+    source: str | None = None
+    history_from: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def day(self) -> str:
+        """The partition."""
+        if self.partition is None:
+            raise ConfigError("This stage works on a partition. Pass --partition YYYY-MM-DD.")
+        return self.partition
+
+    @property
+    def model_day(self) -> str:
+        """The as-of day."""
+        if self.as_of is None:
+            raise ConfigError("This stage makes a model. Pass --as-of YYYY-MM-DD.")
+        return self.as_of
+
+    def days(self) -> ModelDays:
+        """Days that train and judge the model of this as-of day."""
+        return model_days(self.pipeline, self.model_day)
+
+    def on(self, day: str) -> Self:
+        """The same work on another partition."""
+        return replace(self, partition=day)
+
+    def partition_ref(self, dataset: str, day: str | None = None) -> Ref:
+        """The artifact of a dataset for a day, by default this work's own."""
+        return Ref(self.pipeline.name, dataset, f"ds={day or self.day}")
+
+    def model_ref(self, dataset: str) -> Ref:
+        """The artifact of a dataset for this as-of day and seed."""
+        seed = self.pipeline.training.seed
+        return Ref(self.pipeline.name, dataset, f"as_of={self.model_day}/seed={seed}")
+
+    def window_ref(self, dataset: str) -> Ref:
+        """The artifact of a dataset for this as-of day, whatever the seed."""
+        return Ref(self.pipeline.name, dataset, f"as_of={self.model_day}")
+
+    def find(self, ref: Ref) -> Manifest | None:
+        """A published artifact, or None."""
+        return self.store.find(ref)
+
+    def need(self, ref: Ref, stage: str) -> Manifest:
+        """A published artifact that must be there.
+
+        Raises:
+            InputMissingError: It is not; says which stage makes it.
+        """
+        manifest = self.store.find(ref)
+        if manifest is None:
+            raise InputMissingError(
+                f"{self.report.work}: {ref.path()} is not published. Run {stage} for it first."
+            )
+        return manifest
+
+    def scratch(self, plan: "Plan", ref: Ref) -> Path:
+        """A folder for this work's checkpoints, kept over kills and removed at its end."""
+        return self.store.scratch(ref, plan.digest())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a piece of work depends on, known before it is done.
+
+    Attributes:
+        inputs: Content digest of each input, by a name a person recognises.
+        config: Settings the result depends on.
+        code: Digest of the source of each package that does the work.
+    """
+
+    inputs: Mapping[str, str]
+    config: Mapping[str, Any]
+    code: Mapping[str, str]
+
+    def digest(self) -> str:
+        """The digest that names this work."""
+        return work_digest(self.inputs, self.config, self.code)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """The short facts of a result; everything large is in the published files.
+
+    Attributes:
+        rows: Rows the work read or made.
+        metrics: Headline numbers, by name.
+        verdict: ``accepted`` or ``refused`` for a partition; PROMOTE, HOLD or REJECT for a
+            model; empty where the stage judges nothing.
+        reason: One or two sentences behind the verdict.
+        quarantined: Quarantined rows, by rule.
+        volatile: Published files (or folders ending in ``/``) that differ from run to run
+            and are no part of the content digest.
+    """
+
+    rows: int
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    verdict: str = ""
+    reason: str = ""
+    quarantined: Mapping[str, int] = field(default_factory=dict)
+    volatile: tuple[str, ...] = ()
+
+    def facts(self) -> dict[str, Any]:
+        """The part that is recorded in the manifest and in its content digest."""
+        return {
+            "rows": self.rows,
+            "metrics": dict(self.metrics),
+            "verdict": self.verdict,
+            "reason": self.reason,
+            "quarantined": dict(self.quarantined),
+        }
+
+
+class StageModule(Protocol):
+    """What a stage package's ``stage`` module offers."""
+
+    def plan(self, work: Work) -> Plan:
+        """Say what the work depends on; imports nothing heavy."""
+
+    def run(self, work: Work, plan: Plan, out: Path) -> Outcome:
+        """Do the work, writing below ``out`` only."""

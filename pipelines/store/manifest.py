@@ -1,0 +1,140 @@
+"""Manifests: what an artifact is, what it was made from, and digests that name both.
+
+Why: memoisation, `why` and "the same answer from a retry and a backfill" all compare digests.
+Promise: a digest depends on values only, never on dictionary order, paths or time.
+Not here: where manifests lie (``store.py``), when work is done again (``pipelines/stages/``).
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from pipelines.errors import ArtifactError
+
+CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """The name of an artifact: which dataset of which pipeline, for which key.
+
+    Attributes:
+        pipeline: Declared pipeline.
+        dataset: What a stage publishes (``validated``, ``models``).
+        key: ``ds=YYYY-MM-DD`` or ``as_of=YYYY-MM-DD/seed=N``.
+    """
+
+    pipeline: str
+    dataset: str
+    key: str
+
+    def path(self) -> str:
+        """Path below the store's root."""
+        return f"{self.pipeline}/{self.dataset}/{self.key}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """Everything about one published artifact that is not its bytes.
+
+    Attributes:
+        pipeline: Declared pipeline.
+        dataset: Dataset it belongs to.
+        key: Its key in the dataset.
+        stage: Stage that made it.
+        digest: Names the work: sha256 of inputs, config and code.
+        inputs: Content digest of each input, by its name.
+        config: The settings that the work depends on.
+        code: Digest of the source of each package that did the work.
+        content: Names the result: sha256 over the reproducible files and the outcome.
+        files: ``{path: {"bytes": n, "sha256": hex}}`` of the reproducible files.
+        volatile: Files that hold times or random ids (logs, protobuf fingerprints).
+        outcome: Short facts of the result: rows, verdict, metrics.
+        made: How it was made (seconds, CPU-seconds, peak memory): differs each time.
+    """
+
+    pipeline: str
+    dataset: str
+    key: str
+    stage: str
+    digest: str
+    inputs: Mapping[str, str]
+    config: Mapping[str, Any]
+    code: Mapping[str, str]
+    content: str = ""
+    files: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    volatile: tuple[str, ...] = ()
+    outcome: Mapping[str, Any] = field(default_factory=dict)
+    made: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def ref(self) -> Ref:
+        """The artifact's name."""
+        return Ref(self.pipeline, self.dataset, self.key)
+
+    @property
+    def version(self) -> str:
+        """Folder of this version below the artifact's key."""
+        return self.digest[:16]
+
+    def to_json(self) -> str:
+        """Stable, readable JSON."""
+        return json.dumps(asdict(self), indent=1, sort_keys=True) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, where: str) -> Self:
+        """Read a manifest.
+
+        Raises:
+            ArtifactError: The text is not a manifest.
+        """
+        try:
+            raw = json.loads(text)
+            return cls(**raw | {"volatile": tuple(raw["volatile"])})
+        except (ValueError, TypeError, KeyError) as error:
+            raise ArtifactError(
+                f"{where} is not a manifest ({error}). Delete it and run the stage again."
+            ) from error
+
+
+def digest_of(value: object) -> str:
+    """Sha256 of a JSON-able value, whatever the order of its keys."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=_plain)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def work_digest(
+    inputs: Mapping[str, str], config: Mapping[str, Any], code: Mapping[str, str]
+) -> str:
+    """The digest that names a piece of work before it is done."""
+    return digest_of({"inputs": dict(inputs), "config": dict(config), "code": dict(code)})
+
+
+def file_digest(path: Path) -> str:
+    """Sha256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def describe_files(folder: Path, volatile: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    """Size and sha256 of each file below a folder, but for the volatile ones.
+
+    Args:
+        folder: What will be published.
+        volatile: Relative paths, or folders ending in ``/``, that differ from run to run.
+    """
+    found = {}
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        name = path.relative_to(folder).as_posix()
+        if not any(name == v or (v.endswith("/") and name.startswith(v)) for v in volatile):
+            found[name] = {"bytes": path.stat().st_size, "sha256": file_digest(path)}
+    return found
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, tuple | frozenset | set):
+        return sorted(value) if isinstance(value, frozenset | set) else list(value)
+    raise TypeError(f"{type(value).__name__} cannot be part of a digest: {value!r}")
