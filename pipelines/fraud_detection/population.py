@@ -3,7 +3,7 @@
 Why: the Fraud Detection Handbook draws 5,000 customers and 10,000 terminals on a map of
     100 x 100; here the population follows the declared rows a day, so each customer's and
     each terminal's traffic, and with them the fraud rate, are the same at any size.
-Promise: everything follows from (rows_per_day, seed); memory is about 80 bytes a row of a day.
+Promise: everything follows from (rows_per_day, seed); it takes about 50 bytes a row of a day.
 Not here: what a day's transactions are (``simulator.py``).
 
 Source:
