@@ -147,7 +147,7 @@ def drawn_ids(rows_per_day: int, seed: int, number: int) -> tuple[frozenset, fro
 def test_scenarios_agree_with_a_row_by_row_reading_of_the_handbook():
     rows_per_day, seed = 1_500, 3
     misused = exposed = 0
-    found = Counter()
+    found, last_day = Counter(), []
     for day in days_between(DAY, shift(DAY, 39)):
         number = parse_day(day).toordinal()
         columns = day_columns(Simulation(rows_per_day=rows_per_day, seed=seed), day)
@@ -161,6 +161,8 @@ def test_scenarios_agree_with_a_row_by_row_reading_of_the_handbook():
             exposed += bad_customer
             misused += scenario == 3
             found[scenario] += 1
+            if bad_customer and not any(customer in customers for _, customers in drawn[:13]):
+                last_day.append(scenario == 3)
             if scenario == 3:
                 assert bad_customer
                 assert amount == pytest.approx(5 * plain, abs=0.0051)
@@ -170,6 +172,7 @@ def test_scenarios_agree_with_a_row_by_row_reading_of_the_handbook():
             assert fraud == (scenario > 0)
     assert min(found[scenario] for scenario in range(4)) > 10
     assert abs(misused / exposed - 1 / 3) < 0.08
+    assert 0.1 < np.mean(last_day) < 0.6
 
 
 def test_compromises_keep_the_rate_of_the_handbook_at_each_size():
@@ -214,6 +217,44 @@ def test_terminals_in_reach_are_used_evenly():
     seen = np.array(list(count.values()), dtype=float)
     chi_square = np.sum((seen - seen.mean()) ** 2) / seen.mean()
     assert chi_square < seen.size + 4 * np.sqrt(2 * seen.size)
+
+
+def normal_share_below(z: float) -> float:
+    return (1 + math.erf(z / math.sqrt(2))) / 2
+
+
+def test_amounts_are_normal_and_the_negative_ones_uniform():
+    population = population_of(200_000, 4)
+    genuine = genuine_transactions(population, 4, 700_000)
+    share_of_mean = genuine.amount / population.mean_amount[genuine.customer]
+    negative = normal_share_below(-2)
+    for mark in (0.25, 0.5, 1.0, 1.5, 2.0):
+        below = normal_share_below((mark - 1) / 0.5) - negative + negative * mark / 2
+        assert np.mean(share_of_mean < mark) == pytest.approx(below, abs=0.005)
+
+
+def test_seconds_are_normal_around_noon_within_the_day():
+    second = genuine_transactions(population_of(200_000, 4), 4, 700_000).second
+    outside = normal_share_below(-43_200 / 20_000)
+    for hour in (3, 6, 9, 12, 18, 22):
+        below = normal_share_below((hour - 12) * 3_600 / 20_000) - outside
+        expected = below / (1 - 2 * outside)
+        assert np.mean(second < hour * 3_600) == pytest.approx(expected, abs=0.005)
+
+
+def test_customers_are_spread_evenly_over_map_means_and_rates():
+    population = population_of(50_000, 4)
+    for values, low, high in (
+        (population.customer_xy[0], 0, 100),
+        (population.customer_xy[1], 0, 100),
+        (population.terminal_xy[0], 0, 100),
+        (population.terminal_xy[1], 0, 100),
+        (population.mean_amount, 5, 100),
+        (population.daily_rate, 0, 4 * 0.9692),
+    ):
+        marks = np.quantile(values, [0, 0.25, 0.5, 0.75, 1])
+        np.testing.assert_allclose(marks, np.linspace(low, high, 5), atol=0.02 * high)
+    assert population.daily_rate.sum() == pytest.approx(50_000)
 
 
 # The Handbook's own data.
@@ -339,6 +380,7 @@ def test_each_planted_row_breaks_its_rule_and_nothing_else_does(tmp_path, text):
         if breaks(rule, row, ids)
     }
     assert found == expected
+    assert len({place for place, _ in found}) == len(found), "a row breaks one rule only"
     assert len(entry["rows"]) == (23 if text == "rows=23" else -(-len(rows) // 20))
     assert {bad["defect"] for bad in entry["rows"]} == set(DEFECTS)
     assert all(
@@ -375,6 +417,16 @@ def test_bad_files_are_bad_in_the_way_they_are_named(tmp_path):
     assert (empty.num_rows, empty.schema.names) == (0, COLUMNS)
     record = json.loads((tmp_path / "planted.json").read_text())["days"]
     assert [record[day]["kind"] for day in days] == list(kinds)
+
+
+def test_a_reader_of_the_old_file_keeps_it_whole_while_a_day_is_rewritten(tmp_path):
+    path = tmp_path / f"ds={DAY}" / "part-0.parquet"
+    write_day(SMALL, DAY, tmp_path)
+    before = path.read_bytes()
+    with path.open("rb") as reader:
+        write_day(SMALL, DAY, tmp_path, Plant.parse(f"empty={DAY}"))
+        assert reader.read() == before
+    assert path.read_bytes() != before
 
 
 def test_rewriting_a_day_without_a_plant_repairs_it_and_its_record(tmp_path):
