@@ -6,7 +6,7 @@ Promise: importing this package imports no stage.
 
 from pipelines.stages.catalog import CATALOG, STAGES, Stage, stage_named
 from pipelines.stages.code import code_digests
-from pipelines.stages.protocol import Result, perform, ref_of
+from pipelines.stages.protocol import Result, perform, published, ref_of
 from pipelines.stages.work import ACCEPTED, REFUSED, Outcome, Plan, Work
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Work",
     "code_digests",
     "perform",
+    "published",
     "ref_of",
     "stage_named",
 ]

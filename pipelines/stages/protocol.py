@@ -49,6 +49,11 @@ def perform(stage: Stage, work: Work) -> Result:
     return _told((manifest, result | {"also": fresh} if fresh else result))
 
 
+def published(stage: Stage, work: Work) -> Result:
+    """The result of work whose artifact is published, a refused one included."""
+    return _result(work, work.need(ref_of(stage, work), stage.name), cached=True)
+
+
 def ref_of(stage: Stage, work: Work) -> Ref:
     """The artifact that this work publishes."""
     if stage.scope == "partition":

@@ -1,0 +1,47 @@
+"""Putting the commands together and turning errors into exit codes.
+
+Why: a script must tell bad data (3) from a passing fault (4) from a typo (2).
+Promise: an error of ours prints its message alone; anything else keeps its traceback.
+"""
+
+import logging
+import sys
+from typing import NoReturn
+
+import typer
+
+from pipelines.cli import artifacts, authoring, local, models, run, stage
+from pipelines.errors import PipelineError
+
+app = typer.Typer(
+    name="millrace",
+    help="Daily data in, judged models out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for module in (authoring, local, run, stage, models, artifacts):
+    module.register(app)
+
+
+def main(argv: list[str] | None = None) -> NoReturn:
+    """Run one command and end the process with its exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    try:
+        code = app(args=argv, prog_name="python -m pipelines", standalone_mode=False)
+    except PipelineError as error:
+        sys.stderr.write(f"error: {error}\n")
+        code = error.exit_code
+    except (typer.Exit, typer.Abort) as end:
+        code = getattr(end, "exit_code", 1)
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped.\n")
+        code = 130
+    except Exception as error:
+        # Usage errors carry how to print themselves; anything else is a bug worth a traceback.
+        if not hasattr(error, "show"):
+            raise
+        error.show()
+        code = 2
+    sys.exit(code if isinstance(code, int) else 0)

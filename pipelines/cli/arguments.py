@@ -1,0 +1,89 @@
+"""Arguments that several commands share, and the ``Work`` they describe.
+
+Why: ``run``, ``stage`` and ``replay`` must mean the same by the same option.
+Promise: every value is checked here, before a process is started for it.
+"""
+
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+import typer
+
+from pipelines.days import parse_day
+from pipelines.errors import ConfigError
+from pipelines.events import Reporter, Sink, to_log
+from pipelines.spec import Pipeline, load, with_settings
+from pipelines.stages import Stage, Work, ref_of
+from pipelines.store import Store
+
+Name = Annotated[str, typer.Argument(help="Declared pipeline, such as fraud_detection.")]
+StoreUri = Annotated[str, typer.Option("--store", help="Root of the artifact store: a folder or a URI.")]
+SourceUri = Annotated[
+    str | None, typer.Option("--source", help="Root of the source files: a folder or a URI.")
+]
+HistoryFrom = Annotated[
+    str | None,
+    typer.Option(help="First day of data; no window looks back beyond it. [schedule.start]"),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Replace a setting: training.epochs=3. May be repeated."),
+]
+Options = Annotated[
+    list[str] | None, typer.Option("--option", help="Ask something of one stage: key=value.")
+]
+Json = Annotated[bool, typer.Option("--json", help="End with one line of JSON on stdout.")]
+
+
+def declared(name: str, settings: Iterable[str] | None) -> Pipeline:
+    """The pipeline of that name with this run's settings."""
+    return with_settings(load(name), settings or ())
+
+
+def option_values(options: Iterable[str] | None) -> dict[str, Any]:
+    """``key=value`` options as a mapping; ``true`` and ``false`` become booleans.
+
+    Raises:
+        ConfigError: An option is not of the form ``key=value``.
+    """
+    values: dict[str, Any] = {}
+    for option in options or ():
+        key, found, value = option.partition("=")
+        if not found:
+            raise ConfigError(f"--option {option!r} needs the form key=value.")
+        values[key] = {"true": True, "false": False}.get(value.lower(), value)
+    return values
+
+
+def work_for(
+    stage: Stage,
+    pipeline: Pipeline,
+    *,
+    store: str,
+    partition: str | None = None,
+    as_of: str | None = None,
+    source: str | None = None,
+    history_from: str | None = None,
+    options: Iterable[str] | None = None,
+    sink: Sink = to_log,
+) -> Work:
+    """The work that the arguments describe.
+
+    Raises:
+        ConfigError: A day is malformed, or the stage needs the other kind of day.
+    """
+    for day, what in ((partition, "--partition"), (as_of, "--as-of"), (history_from, "--history-from")):
+        if day is not None:
+            parse_day(day, what)
+    work = Work(
+        pipeline=pipeline,
+        store=Store(store),
+        report=Reporter(stage.name, sink),
+        partition=partition,
+        as_of=as_of,
+        source=source,
+        history_from=history_from or pipeline.schedule.start,
+        options=option_values(options),
+    )
+    work.report.work = f"{stage.name} {ref_of(stage, work).key}"
+    return work

@@ -1,0 +1,111 @@
+"""``simulate``, ``serve``, ``stop`` and ``doctor``: what a person does on their own machine.
+
+Why: a newcomer needs data, a running Airflow and a word about the machine before anything.
+Promise: nothing is left running or half-written when a command is stopped.
+"""
+
+import importlib
+import importlib.util
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.cli.arguments import Json, Name
+from pipelines.errors import ConfigError
+from pipelines.events import Reporter
+from pipelines.spec import load
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("simulate")(simulate)
+    app.command("serve")(serve)
+    app.command("stop")(stop)
+    app.command("doctor")(doctor)
+
+
+Home = Annotated[
+    Path, typer.Option(help="Folder of the local Airflow, its store and its logs.")
+]
+
+
+def simulate(
+    pipeline: Name,
+    first: Annotated[str, typer.Option("--from", help="First day, YYYY-MM-DD.")],
+    last: Annotated[str, typer.Option("--to", help="Last day, YYYY-MM-DD.")],
+    out: Annotated[Path, typer.Option(help="Folder to write one file a day below.")],
+    rows_per_day: Annotated[int, typer.Option(help="Expected rows a day.")] = 10_000,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    plant: Annotated[
+        str | None, typer.Option(help="Defects to plant: rows=20,truncated=2026-01-05.")
+    ] = None,
+    processes: Annotated[int, typer.Option(help="Processes to write days with.")] = 1,
+) -> None:
+    """Write days of made-up data of the pipeline's domain, with known truth."""
+    load(pipeline)
+    if importlib.util.find_spec(f"pipelines.{pipeline}.simulator") is None:
+        raise ConfigError(f"{pipeline} has no simulator. Use your own files with --source.")
+    simulator = importlib.import_module(f"pipelines.{pipeline}.simulator")
+    planting = importlib.import_module(f"pipelines.{pipeline}.planting")
+    report, started = Reporter(f"simulate {pipeline}"), time.monotonic()
+    total = []
+
+    def tell(days_done: int, days_total: int, rows_done: int) -> None:
+        total[:] = [rows_done]
+        note = f"{days_done} of {days_total} days"
+        report.progress(rows_done, rows_done * days_total // max(days_done, 1), note=note)
+
+    days = simulator.simulate(
+        simulator.Simulation(rows_per_day=rows_per_day, seed=seed),
+        first,
+        last,
+        out,
+        processes=processes,
+        plant=planting.Plant.parse(plant) if plant else None,
+        progress=tell,
+    )
+    rows, frauds = sum(day.rows for day in days), sum(day.frauds for day in days)
+    seconds = time.monotonic() - started
+    sys.stdout.write(
+        f"{len(days)} days, {rows:,} rows, {frauds:,} frauds ({frauds / max(rows, 1):.2%}) in "
+        f"{seconds:.1f} s ({rows / seconds:,.0f} rows/s): {out}\n"
+    )
+
+
+def serve(
+    home: Home = Path(".millrace"),
+    days: Annotated[int, typer.Option(help="Days to simulate.")] = 45,
+    rows_per_day: Annotated[int, typer.Option(help="Transactions a day.")] = 20_000,
+    port: Annotated[int, typer.Option(help="Port of the Airflow UI.")] = 8080,
+    exit_: Annotated[
+        bool, typer.Option("--exit", help="Stop when the run is done, instead of on Ctrl-C.")
+    ] = False,
+) -> None:
+    """Start Airflow, simulate, backfill, train, judge; keep the UI up until Ctrl-C."""
+    from pipelines.local.demo import serve as serve_demo
+
+    serve_demo(home, days=days, rows_per_day=rows_per_day, port=port, exit_at_end=exit_)
+
+
+def stop(home: Home = Path(".millrace")) -> None:
+    """Stop what ``serve`` started, from another shell."""
+    from pipelines.local.demo import stop as stop_demo
+
+    stop_demo(home)
+
+
+def doctor(json_: Json = False) -> None:
+    """Say what this machine can do: cores, memory, disk, GPUs, versions."""
+    from pipelines.cli.summary import print_json
+    from pipelines.compute.machine import describe
+
+    facts = describe(Path(os.curdir))
+    if json_:
+        print_json(facts)
+        return
+    for name, value in facts.items():
+        sys.stdout.write(f"{name:<22}{value}\n")

@@ -1,0 +1,97 @@
+"""``run`` and ``replay``: the whole chain by hand, each stage in a process of its own.
+
+Why: a laptop, a test and a benchmark need what the DAGs do, without Airflow.
+Promise: the artifacts carry the digests that scheduled runs of the same days would give them.
+"""
+
+from typing import Annotated
+
+import typer
+
+from pipelines.chain import ChainRequest, replay_partition, run_chain
+from pipelines.cli.arguments import (
+    HistoryFrom,
+    Json,
+    Name,
+    Options,
+    Settings,
+    SourceUri,
+    StoreUri,
+    declared,
+)
+from pipelines.cli.summary import print_json, print_summary
+from pipelines.days import days_between, parse_day, shift
+from pipelines.errors import ConfigError, PartitionRefusedError, listed
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("run")(run)
+    app.command("replay")(replay)
+
+
+def run(
+    pipeline: Name,
+    store: StoreUri,
+    source: SourceUri,
+    first: Annotated[str, typer.Option("--from", help="First day of data.")],
+    last: Annotated[str, typer.Option("--to", help="Last day of data.")],
+    as_of: Annotated[
+        str | None,
+        typer.Option(help="As-of day of the model. [first day that knows the labels of --to]"),
+    ] = None,
+    seeds: Annotated[
+        int, typer.Option(help="Models to train, from seeds training.seed upwards; the first is promoted.")
+    ] = 1,
+    settings: Settings = None,
+    options: Options = None,
+    json_: Json = False,
+) -> None:
+    """Take in days of data, train a model on them, judge it, and register it."""
+    spec = declared(pipeline, settings)
+    parse_day(first, "--from"), parse_day(last, "--to")
+    if not days_between(first, last):
+        raise ConfigError(f"--to {last} is before --from {first}. Swap them.")
+    if seeds < 1:
+        raise ConfigError(f"--seeds must be 1 or more; got {seeds}.")
+    request = ChainRequest(
+        pipeline=spec,
+        settings=tuple(settings or ()),
+        options=tuple(options or ()),
+        store=store,
+        source=source,
+        first=first,
+        last=last,
+        as_of=as_of or shift(last, spec.label.known_after_days + 1),
+        seeds=seeds,
+    )
+    summary = run_chain(request)
+    print_json(summary) if json_ else print_summary(summary)
+    if summary["refused"]:
+        raise PartitionRefusedError(
+            f"{len(summary['refused'])} of {len(days_between(first, last))} days were refused "
+            f"({listed(summary['refused'])}); the model was made without them. See report.html "
+            f"of each day's validated artifact."
+        )
+
+
+def replay(
+    pipeline: Name,
+    store: StoreUri,
+    partition: Annotated[str, typer.Option(help="Day to take in again.")],
+    source: SourceUri,
+    history_from: HistoryFrom = None,
+    settings: Settings = None,
+    json_: Json = False,
+) -> None:
+    """Judge a day again after its source or its rules were fixed, and re-admit its rows."""
+    parse_day(partition, "--partition")
+    summary = replay_partition(
+        declared(pipeline, settings),
+        tuple(settings or ()),
+        store=store,
+        source=source,
+        partition=partition,
+        history_from=history_from,
+    )
+    print_json(summary) if json_ else print_summary(summary)

@@ -1,0 +1,90 @@
+"""``stage``: one stage, as the Airflow operator calls it, by hand or as a child process.
+
+Why: isolation, memory accounting and kills are per process; one process is one stage.
+Promise: told the same arguments it publishes the same artifact, whoever asks.
+"""
+
+import json
+import sys
+from typing import Annotated
+
+import typer
+
+from pipelines.cli.arguments import (
+    HistoryFrom,
+    Json,
+    Name,
+    Options,
+    Settings,
+    SourceUri,
+    StoreUri,
+    declared,
+    work_for,
+)
+from pipelines.days import days_between
+from pipelines.errors import ConfigError, HistoryNotReadyError, PartitionRefusedError
+from pipelines.events import Sink
+from pipelines.process.child import run_child
+from pipelines.stages import Result, Work, perform, published, stage_named
+
+Day = Annotated[str | None, typer.Option(help="A day, YYYY-MM-DD.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("stage")(stage)
+
+
+def stage(
+    name: Annotated[str, typer.Argument(metavar="STAGE", help="ingest, validate, featurize, ...")],
+    pipeline: Name,
+    store: StoreUri,
+    partition: Day = None,
+    as_of: Day = None,
+    first: Annotated[str | None, typer.Option("--from", help="First of several partitions.")] = None,
+    last: Annotated[str | None, typer.Option("--to", help="Last of several partitions.")] = None,
+    source: SourceUri = None,
+    history_from: HistoryFrom = None,
+    settings: Settings = None,
+    options: Options = None,
+    json_: Json = False,
+) -> None:
+    """Run one stage on a partition, on several (--from, --to), or for an as-of day."""
+    chosen, spec = stage_named(name), declared(pipeline, settings)
+    if (first is None) != (last is None):
+        raise ConfigError("--from and --to go together: the first and the last partition.")
+    days = days_between(first, last) if first and last else [partition]
+
+    def work_on(sink: Sink) -> int:
+        results = []
+        for day in days:
+            work = work_for(
+                chosen,
+                spec,
+                store=store,
+                partition=day,
+                as_of=as_of,
+                source=source,
+                history_from=history_from,
+                options=options,
+                sink=sink,
+            )
+            work.report.started()
+            results.append(_one_of_several(work) if first else perform(chosen, work))
+            work.report.result(results[-1])
+        if json_:
+            sys.stdout.write(json.dumps(results if first else results[0]) + "\n")
+        return 0
+
+    def _one_of_several(work: Work) -> Result:
+        # A bad day must not keep the days after it from being done; its verdict is published.
+        try:
+            return perform(chosen, work)
+        except PartitionRefusedError as refused:
+            work.report.log(str(refused))
+        except HistoryNotReadyError as waiting:
+            work.report.log(str(waiting))
+            return {"stage": chosen.name, "key": f"ds={work.day}", "waiting": str(waiting)}
+        return published(chosen, work)
+
+    run_child(work_on, name=name)

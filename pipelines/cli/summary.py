@@ -1,0 +1,82 @@
+"""Printing what a chain of stages did: a table for people, one line of JSON for programs.
+
+Why: the same facts must be readable and machine-readable.
+Promise: JSON goes to stdout alone on its line; nothing else is printed there with it.
+"""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+MIB = 1 << 20
+
+
+def print_json(summary: Mapping[str, Any]) -> None:
+    """One line of JSON on stdout."""
+    sys.stdout.write(json.dumps(summary) + "\n")
+
+
+def print_summary(summary: Mapping[str, Any]) -> None:
+    """Tables on stdout: stages, quarantine, model."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    stages = Table(title=f"{summary['pipeline']} {summary['from']} .. {summary['to']}")
+    for column in ("stage", "done", "found", "rows", "seconds", "CPU-s", "rows/s", "peak MiB"):
+        stages.add_column(column, justify="left" if column == "stage" else "right")
+    for name, facts in summary["stages"].items():
+        stages.add_row(
+            name,
+            str(facts["work"] - facts["cached"]),
+            str(facts["cached"]),
+            f"{facts['rows']:,}",
+            f"{facts['seconds']:.1f}",
+            f"{facts['cpu_seconds']:.1f}",
+            f"{facts['rows_per_s']:,.0f}",
+            f"{facts['peak_memory_bytes'] / MIB:,.0f}",
+        )
+    console.print(stages)
+    for line in [*_quarantine_lines(summary), *_model_lines(summary)]:
+        console.print(line, highlight=False)
+
+
+def _quarantine_lines(summary: Mapping[str, Any]) -> list[str]:
+    rules = ", ".join(f"{rule} {rows:,}" for rule, rows in summary["quarantined"].items())
+    lines = [f"quarantined rows: {rules or 'none'}"]
+    if "quarantined_before" in summary:
+        before = ", ".join(f"{r} {n:,}" for r, n in summary["quarantined_before"].items())
+        lines.append(f"quarantined before: {before or 'none'}")
+    if summary["refused"]:
+        lines.append(f"refused days: {', '.join(summary['refused'])}")
+    return lines
+
+
+def _model_lines(summary: Mapping[str, Any]) -> list[str]:
+    if "verdict" not in summary:
+        return []
+    lines = []
+    for name, value in summary["metrics"].items():
+        spread = summary["over_seeds"][name]
+        over = f" (mean of {len(summary['seeds'])} seeds {spread['mean']:.4f}, sd {spread['sd']:.4f})"
+        lines.append(f"{name}: {value:.4f}{over if len(summary['seeds']) > 1 else ''}")
+    return [
+        *lines,
+        f"verdict: {summary['verdict']}. {summary['reason']}",
+        f"model: {summary['model']['uri']}",
+    ]
+
+
+def print_versions(pipeline: str, versions: Sequence[Mapping[str, Any]]) -> None:
+    """A table of registered versions, newest first."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"{pipeline}: registered versions")
+    columns = list(versions[0]) if versions else ["version"]
+    for column in columns:
+        table.add_column(column)
+    for version in versions:
+        table.add_row(*(str(version[column]) for column in columns))
+    Console().print(table if versions else f"{pipeline}: no version is registered yet.")

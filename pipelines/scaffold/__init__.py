@@ -1,0 +1,1 @@
+"""Starting a pipeline, and checking it before it runs."""

@@ -1,0 +1,112 @@
+"""Explaining an artifact: what it was made from, and what differed when it was made again.
+
+Why: a run that was not cached, or a model that changed, must be explainable after the fact.
+Promise: only manifests are read; the differences named are the ones that changed the digest.
+"""
+
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+from pipelines.errors import ConfigError
+from pipelines.store.manifest import Manifest, Ref
+from pipelines.store.store import MANIFEST, Store
+
+
+def explain(store: Store, artifact: str) -> dict[str, Any]:
+    """Facts about an artifact and how each earlier version differed.
+
+    Args:
+        store: Where it lies.
+        artifact: ``<pipeline>/<dataset>/<key>``, as paths in the store and messages have it.
+
+    Returns:
+        ``artifact``, ``digest``, ``content``, ``stage``, ``inputs``, ``config``, ``code``,
+        ``outcome``, ``made``, and ``earlier``: for each kept earlier version its digest and the
+        list of what differs.
+
+    Raises:
+        ConfigError: There is no such artifact; names the nearest one.
+    """
+    manifest = store.find(_ref(store, artifact))
+    if manifest is None:
+        raise ConfigError(f"{artifact} is not published in {store.uri}. {_near(store, artifact)}")
+    earlier = [
+        {"digest": old.digest, "differs": differences(old, manifest)}
+        for old in _other_versions(store, manifest)
+    ]
+    kept = ("digest", "content", "stage", "inputs", "config", "code", "outcome", "made")
+    facts = {name: getattr(manifest, name) for name in kept}
+    return {"artifact": manifest.ref.path(), **facts, "earlier": earlier}
+
+
+def differences(old: Manifest, new: Manifest) -> list[str]:
+    """What makes two versions' digests differ, one sentence a thing."""
+    found = []
+    for what in ("inputs", "config", "code"):
+        before, after = _flat(getattr(old, what)), _flat(getattr(new, what))
+        for name in sorted(before.keys() | after.keys()):
+            if before.get(name) != after.get(name):
+                found.append(
+                    f"{what} {name}: {_short(before.get(name))} -> {_short(after.get(name))}"
+                )
+    return found
+
+
+def told(explained: Mapping[str, Any]) -> str:
+    """The explanation as lines for a person."""
+    lines = [
+        f"{explained['artifact']}",
+        f"  made by {explained['stage']}, digest {explained['digest'][:16]}, "
+        f"content {explained['content'][:16]}",
+    ]
+    for what in ("inputs", "config", "code"):
+        lines.append(f"  {what}:")
+        lines += [f"    {name}: {_short(value)}" for name, value in _flat(explained[what]).items()]
+    if not explained["earlier"]:
+        lines.append("  no other version is kept.")
+    for old in explained["earlier"]:
+        lines.append(f"  differs from version {old['digest'][:16]} by:")
+        lines += [f"    {text}" for text in old["differs"]]
+    return "\n".join(lines)
+
+
+def _ref(store: Store, artifact: str) -> Ref:
+    path = artifact.removeprefix(store.uri).removeprefix(f"file://{store.root}")
+    parts = path.removeprefix(str(store.root)).strip("/").split("/")
+    # A version's own folder, as result URIs have it, names its artifact too.
+    if len(parts) > 3 and "=" not in parts[-1]:  # noqa: PLR2004
+        parts = parts[:-1]
+    if len(parts) < 3:  # noqa: PLR2004
+        raise ConfigError(
+            f"{artifact!r} does not name an artifact. Write <pipeline>/<dataset>/<key>, such as "
+            f"fraud_detection/features/ds=2026-01-31."
+        )
+    return Ref(parts[0], parts[1], "/".join(parts[2:]))
+
+
+def _near(store: Store, artifact: str) -> str:
+    ref = _ref(store, artifact)
+    known = [f"{ref.pipeline}/{ref.dataset}/{k}" for k in store.keys(ref.pipeline, ref.dataset)]
+    close = difflib.get_close_matches(ref.path(), known, n=1, cutoff=0.0)
+    return f"The nearest one is {close[0]}." if close else "Its dataset holds nothing."
+
+
+def _other_versions(store: Store, manifest: Manifest) -> list[Manifest]:
+    paths = store.folder(manifest.ref).glob(f"*/{MANIFEST}")
+    newest_first = sorted(paths, key=lambda p: p.stat().st_mtime, reverse=True)
+    versions = (Manifest.from_json(p.read_text(), str(p)) for p in newest_first)
+    return [old for old in versions if old.digest != manifest.digest]
+
+
+def _flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, inner in value.items():
+        key = f"{prefix}{name}"
+        flat |= _flat(inner, f"{key}.") if isinstance(inner, Mapping) else {key: inner}
+    return flat
+
+
+def _short(value: object, limit: int = 60) -> str:
+    text = "absent" if value is None else str(value)
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."
