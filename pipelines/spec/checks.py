@@ -43,7 +43,8 @@ def require_valid(pipeline: Pipeline) -> Pipeline:
 
 def _unknown(what: str, name: object, known: Iterable[str]) -> Iterator[str]:
     known = list(known)
-    if name not in known:
+    # None stands for a field that is missing, which has been told already.
+    if name is not None and name not in known:
         yield f"{what} {name!r} is not declared. {nearest(name, known)}"
 
 

@@ -1,0 +1,200 @@
+import dataclasses
+import json
+import pickle
+import subprocess
+import sys
+import time
+
+import pytest
+
+from pipelines.errors import ConfigError, DeclarationError
+from pipelines.spec import (
+    Column,
+    Entity,
+    Evaluation,
+    Label,
+    Numeric,
+    Outcome,
+    Pipeline,
+    Rule,
+    Schedule,
+    Split,
+    Table,
+    Trailing,
+    Validation,
+    declared_names,
+    load,
+    model_days,
+    require_valid,
+    with_settings,
+)
+
+FRAUD = load("fraud_detection")
+
+
+def replaced(**changes):
+    return dataclasses.replace(FRAUD, **changes)
+
+
+def test_every_declared_pipeline_is_valid():
+    for name in declared_names():
+        assert load(name).name == name
+
+
+def test_the_fraud_pipeline_has_the_handbooks_fifteen_inputs():
+    names = FRAUD.feature_names()
+    assert len(names) == 15
+    assert names[:4] == ("tx_amount", "during_weekend", "during_night", "customer_count_1d")
+    assert names[-1] == "terminal_rate_tx_fraud_30d"
+    assert FRAUD.look_back_days() == 37
+
+
+def test_an_unknown_pipeline_is_refused_with_the_nearest_name():
+    with pytest.raises(ConfigError, match="Did you mean 'fraud_detection'"):
+        load("fraud_detecton")
+
+
+def test_every_mistake_is_listed_at_once_with_the_nearest_spelling():
+    wrong = replaced(
+        evaluation=Evaluation(alert_entty="customer"),
+        features=(Trailing("custmer", ("cout",), (1,)), Numeric("tx_amuont")),
+        validation=Validation(rules=(Rule("r", "expect_x", (), severity="warn"),)),
+    )
+    with pytest.raises(DeclarationError) as caught:
+        require_valid(wrong)
+    text = str(caught.value)
+    for hint in ("alert_entity", "customer", "count", "tx_amount", "warning"):
+        assert f"Did you mean {hint!r}" in text
+    assert len(caught.value.problems) == 7
+
+
+def test_a_missing_field_is_a_mistake_and_not_a_crash():
+    with pytest.raises(DeclarationError, match="Column: 'type' is missing"):
+        require_valid(
+            replaced(tables=(dataclasses.replace(FRAUD.table, columns=(Column("x"),)),))
+        )
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"features": (Numeric("tx_fraud"),)}, "the model would read the answer"),
+        (
+            {"features": (Trailing("terminal", ("rate",), (7,), column="tx_fraud"),)},
+            "before it is known. Use delay_days=7",
+        ),
+        ({"split": Split(train_days=7, gap_days=3, test_days=7)}, "Use at least that many"),
+        ({"features": (Numeric("tx_amount"), Numeric("tx_amount"))}, "declared twice"),
+        ({"schedule": Schedule(start="2026-02-30")}, "not a calendar day"),
+        ({"buckets": 0}, "buckets must be above 0; got 0"),
+        ({"examples": "transaction"}, "Did you mean 'transactions'"),
+        ({"name": "Fraud"}, "lower-case"),
+    ],
+)
+def test_declarations_that_leak_or_cannot_run_are_refused(changes, told):
+    with pytest.raises(DeclarationError, match=told):
+        require_valid(replaced(**changes))
+
+
+def test_a_declaration_error_survives_a_trip_through_pickle():
+    error = DeclarationError("p", ["a", "b"])
+    again = pickle.loads(pickle.dumps(error))
+    assert (str(again), again.problems) == (str(error), ("a", "b"))
+
+
+def test_the_form_carries_long_form_visits_with_outcomes_known_late():
+    labs = Table(
+        name="labs",
+        row_id="lab_id",
+        event_time="measured",
+        columns=(
+            Column("lab_id", "integer"),
+            Column("measured", "timestamp"),
+            Column("patient_id", "integer"),
+            Column("test", "text", values=("hdl", "chol", "sbp")),
+            Column("value", "number", nullable=True),
+        ),
+    )
+    events = Table(
+        name="events",
+        row_id="event_id",
+        event_time="happened",
+        columns=(
+            Column("event_id", "integer"),
+            Column("happened", "timestamp"),
+            Column("patient_id", "integer"),
+            Column("event", "text"),
+        ),
+    )
+    progression = Pipeline(
+        name="disease_progression",
+        title="Progression to diabetes",
+        tables=(labs, events),
+        examples="labs",
+        entities=(Entity("patient", "patient_id"),),
+        label=Outcome("events", "patient", ("event", "diabetes"), horizon_days=365),
+        features=tuple(
+            Trailing("patient", ("mean",), (90, 365), column="value", where=("test", test))
+            for test in ("hdl", "chol", "sbp")
+        ),
+        split=Split(train_days=365, gap_days=365, test_days=180),
+        evaluation=Evaluation(alert_entity="patient"),
+        schedule=Schedule(start="2015-01-01"),
+    )
+    assert require_valid(progression).feature_names()[:2] == (
+        "patient_mean_value_hdl_90d",
+        "patient_mean_value_hdl_365d",
+    )
+
+
+def test_model_days_are_the_published_protocol_as_of_the_first_day_that_knows_its_labels():
+    days = model_days(FRAUD, "2018-08-22")
+    assert (days.train[0], days.train[-1]) == ("2018-07-25", "2018-07-31")
+    assert (days.gap[0], days.gap[-1]) == ("2018-08-01", "2018-08-07")
+    assert (days.test[0], days.test[-1]) == ("2018-08-08", "2018-08-14")
+
+
+def test_settings_are_parsed_as_the_type_they_replace():
+    spec = with_settings(
+        FRAUD, ["training.epochs=3", "model.hidden=64,32", "training.learning_rate=1"]
+    )
+    assert (spec.training.epochs, spec.model.hidden) == (3, (64, 32))
+    assert spec.training.learning_rate == 1.0
+    assert FRAUD.training.epochs != 3
+
+
+@pytest.mark.parametrize(
+    ("assignment", "told"),
+    [
+        ("trainin.epochs=3", "Did you mean 'training'"),
+        ("training.epoch=3", "Did you mean 'epochs'"),
+        ("training.epochs=many", "expected a value like"),
+        ("training.epochs", "needs the form"),
+        ("training=3", "does not name a single value"),
+        ("training.epochs=0", "training.epochs must be above 0"),
+    ],
+)
+def test_a_wrong_setting_says_what_would_be_right(assignment, told):
+    with pytest.raises(ConfigError, match=told):
+        with_settings(FRAUD, [assignment])
+
+
+def test_loading_a_declaration_imports_nothing_heavy():
+    probe = (
+        "import json, sys; from pipelines.spec import load; load('fraud_detection');"
+        "print(json.dumps(sorted({m.split('.')[0] for m in sys.modules})))"
+    )
+    out = subprocess.run(
+        [sys.executable, "-c", probe], capture_output=True, text=True, check=True
+    )
+    loaded = set(json.loads(out.stdout))
+    heavy = {"numpy", "pandas", "pyarrow", "dask", "tensorflow", "great_expectations", "mlflow"}
+    assert not loaded & heavy
+
+
+def test_labels_of_the_training_days_were_known_when_testing_began():
+    label = FRAUD.label
+    assert isinstance(label, Label)
+    days = model_days(FRAUD, "2026-01-31")
+    last_known = time.strptime(days.train[-1], "%Y-%m-%d").tm_yday + label.known_after_days
+    assert last_known < time.strptime(days.test[0], "%Y-%m-%d").tm_yday

@@ -1,0 +1,37 @@
+import pytest
+
+from pipelines.events import Reporter
+from pipelines.spec import load
+from pipelines.stages import Stage, Work
+from pipelines.store import Store
+
+TOY = Stage(
+    name="toy",
+    module="tests.pipelines.stages.toy",
+    dataset="doubled",
+    scope="partition",
+    does="Doubles.",
+)
+
+
+@pytest.fixture
+def toy_log(tmp_path, monkeypatch):
+    log = tmp_path / "log.txt"
+    log.touch()
+    monkeypatch.setenv("TOY_LOG", str(log))
+    return log
+
+
+@pytest.fixture
+def toy_work(tmp_path, toy_log):
+    def make(day="2026-01-01", store=None, **options):
+        return Work(
+            pipeline=load("fraud_detection"),
+            store=Store(str(store or tmp_path / "store")),
+            report=Reporter("toy"),
+            partition=day,
+            history_from="2026-01-01",
+            options=options,
+        )
+
+    return make

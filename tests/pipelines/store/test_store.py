@@ -1,0 +1,130 @@
+import os
+import time
+
+import pytest
+
+from pipelines.errors import ArtifactError, ConfigError
+from pipelines.store import Manifest, Ref, Store, describe_files, digest_of, work_digest
+from pipelines.store.housekeeping import clean
+from pipelines.store.why import explain, told
+
+REF = Ref("p", "data", "ds=2026-01-01")
+
+
+def publish(store, *, ref=REF, config=None, text="hello"):
+    digest = work_digest({"source": "abc"}, config or {}, {"code": "1"})
+    with store.lock(ref), store.aside(ref, digest) as out:
+        (out / "deep").mkdir()
+        (out / "deep" / "a.txt").write_text(text)
+        files = describe_files(out, ())
+        manifest = Manifest(
+            pipeline=ref.pipeline,
+            dataset=ref.dataset,
+            key=ref.key,
+            stage="toy",
+            digest=digest,
+            inputs={"source": "abc"},
+            config=config or {},
+            code={"code": "1"},
+            content=digest_of(files),
+            files=files,
+        )
+        store.publish(out, manifest)
+    return manifest
+
+
+@pytest.mark.parametrize("kind", ["local", "memory"])
+def test_what_is_published_is_found_and_opened(kind, tmp_path):
+    store = Store(str(tmp_path) if kind == "local" else f"memory://{tmp_path.name}/store")
+    assert store.find(REF) is None
+    manifest = publish(store)
+    assert store.find(REF) == manifest
+    assert (store.open(manifest) / "deep" / "a.txt").read_text() == "hello"
+    assert store.keys("p", "data") == [REF.key]
+    assert store.find_version(REF, manifest.digest) == manifest
+
+
+def test_a_remote_version_is_downloaded_where_it_is_not_cached(tmp_path):
+    import shutil
+
+    store = Store(f"memory://{tmp_path.name}/remote")
+    manifest = publish(store)
+    shutil.rmtree(store.root)
+    assert (store.open(manifest) / "deep" / "a.txt").read_text() == "hello"
+
+
+def test_keys_are_the_artifacts_and_not_their_versions(tmp_path):
+    store = Store(str(tmp_path))
+    for ref in (REF, Ref("p", "data", "as_of=2026-01-08/seed=1")):
+        publish(store, ref=ref)
+        publish(store, ref=ref, config={"epochs": 3})
+    assert store.keys("p", "data") == ["as_of=2026-01-08/seed=1", REF.key]
+    assert store.keys("p", "nothing") == []
+
+
+def test_a_digest_does_not_depend_on_the_order_of_keys():
+    assert digest_of({"a": 1, "b": (1, 2)}) == digest_of({"b": [1, 2], "a": 1})
+    assert digest_of({"a": 1}) != digest_of({"a": 1.5})
+
+
+def test_a_manifest_that_is_not_one_says_what_to_do(tmp_path):
+    store = Store(str(tmp_path))
+    publish(store)
+    (store.folder(REF) / "manifest.json").write_text("{")
+    with pytest.raises(ArtifactError, match="is not a manifest .* Delete it and run the stage"):
+        store.find(REF)
+
+
+def test_an_unknown_protocol_is_a_configuration_error():
+    with pytest.raises(ConfigError, match="cannot be opened"):
+        Store("nosuch://bucket").find(REF)
+
+
+def test_why_names_what_made_the_digest_differ(tmp_path):
+    store = Store(str(tmp_path))
+    publish(store, config={"training": {"epochs": 3}})
+    publish(store, config={"training": {"epochs": 5}})
+    explained = explain(store, "p/data/ds=2026-01-01")
+    assert [old["differs"] for old in explained["earlier"]] == [
+        ["config training.epochs: 3 -> 5"]
+    ]
+    assert "config training.epochs: 3 -> 5" in told(explained)
+
+
+def test_why_takes_the_uri_that_a_result_shows(tmp_path):
+    store = Store(str(tmp_path))
+    manifest = publish(store)
+    assert explain(store, store.uri_of(manifest))["digest"] == manifest.digest
+
+
+def test_why_of_an_unknown_artifact_names_the_nearest(tmp_path):
+    store = Store(str(tmp_path))
+    publish(store)
+    with pytest.raises(ConfigError, match=r"The nearest one is p/data/ds=2026-01-01"):
+        explain(store, "p/data/ds=2026-01-02")
+    with pytest.raises(ConfigError, match="does not name an artifact"):
+        explain(store, "p")
+
+
+def test_housekeeping_keeps_what_is_published_and_what_is_being_made(tmp_path):
+    store = Store(str(tmp_path))
+    for epochs in (1, 2, 3):
+        manifest = publish(store, config={"epochs": epochs})
+    busy = Ref("p", "data", "ds=2026-01-02")
+    old = time.time() - 1e6
+    with store.lock(busy), store.aside(busy, "d" * 16) as aside:
+        (store.scratch(REF, "e" * 16) / "checkpoint").write_text("x")
+        for path in [aside, *store.folder(REF).rglob("*")]:
+            os.utime(path, (old, old))
+        removed = clean(store, "p", keep_versions=1, left_before_s=time.time() - 1e5)
+        assert aside.exists()
+    assert (removed["versions"], removed["leftovers"]) == (1, 1)
+    assert store.open(store.find(REF)) == store.open(manifest)
+
+
+def test_housekeeping_leaves_young_leftovers(tmp_path):
+    store = Store(str(tmp_path))
+    publish(store)
+    store.scratch(REF, "e" * 16)
+    removed = clean(store, "p", keep_versions=1, left_before_s=time.time() - 1e5)
+    assert removed == {"versions": 0, "leftovers": 0, "bytes": 0}
