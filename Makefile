@@ -1,0 +1,78 @@
+# Millrace: everything is started from here. Needs make and Python 3.11, 3.12 or 3.13.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/sh
+PYTHON ?= python3
+BIN := .venv/bin
+# What Airflow sees: the repository, and plugins beside it.
+export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
+PYTEST := $(BIN)/python -m pytest
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
+
+setup: ## make .venv with the locked libraries (GPU=1: with CUDA builds)
+	@$(PYTHON) infra/setup.py $(if $(GPU),--gpu)
+
+setup-dev:
+	@$(PYTHON) infra/setup.py --dev $(if $(GPU),--gpu)
+
+run: setup ## simulate 45 days, backfill them through Airflow, train, judge; ARGS="--port 8090 --exit"
+	@$(BIN)/python -m pipelines serve $(ARGS)
+
+stop: ## stop what `make run` started, from another terminal
+	@$(BIN)/python -m pipelines serve --stop
+
+test: check ## checks and tests that need no GPU, no container and no patience; ARGS="-k store"
+	$(PYTEST) -m "not slow and not gpu and not services" $(ARGS)
+
+check: setup-dev ## style, format, types, imports between packages, spelling
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/codespell
+
+format: setup-dev ## rewrite the code in the agreed style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+test-slow: setup-dev ## the tests that take minutes: end to end, kills, large tables
+	$(PYTEST) -m "slow and not gpu and not services" $(ARGS)
+
+test-gpu: setup-dev ## the tests that need an NVIDIA GPU
+	$(PYTEST) -m gpu $(ARGS)
+
+test-services: setup-dev ## the tests that need a container engine or a cluster
+	$(PYTEST) -m services $(ARGS)
+
+benchmarks: setup-dev ## measure against yardsticks on this machine; ARGS="validate"
+	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header pyproject.toml
+LOCK_HEADER = printf '\043 Made by `make lock` from pyproject.toml. Do not edit.\n' | cat - $@.aside > $@ && rm $@.aside
+
+lock: setup-dev ## compile pyproject.toml into the lock files; ARGS="--upgrade" takes newer versions
+	$(MAKE) --always-make requirements.txt
+	$(MAKE) --always-make requirements-dev.txt requirements-gpu.txt
+
+requirements.txt:
+	cp $@ $@.aside
+	$(COMPILE) --python-version 3.11 -o $@.aside $(ARGS)
+	@$(LOCK_HEADER)
+
+requirements-dev.txt:
+	cp $@ $@.aside
+	$(COMPILE) --python-version 3.11 --group dev -c requirements.txt -o $@.aside $(ARGS)
+	@$(LOCK_HEADER)
+
+requirements-gpu.txt:
+	cp $@ $@.aside
+	$(COMPILE) --python-version 3.12 --extra gpu --group dev -o $@.aside $(ARGS)
+	@$(LOCK_HEADER)
+
+clean: ## remove caches and what the runs left; keeps .venv
+	rm -rf .millrace .mypy_cache .pytest_cache .ruff_cache .hypothesis mlruns
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+.PHONY: help setup setup-dev run stop test check format test-slow test-gpu test-services benchmarks lock clean
