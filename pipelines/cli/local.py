@@ -92,7 +92,7 @@ def serve(
 
 
 def stop(home: Home = Path(".millrace")) -> None:
-    """Stop what ``serve`` started, from another shell."""
+    """Stop what serve started, from another shell."""
     from pipelines.local.demo import stop as stop_demo
 
     stop_demo(home)
