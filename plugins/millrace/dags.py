@@ -1,0 +1,230 @@
+"""What the DAGs of every pipeline have in common, from its declaration.
+
+Why: a second pipeline must cost a declaration and a few lines of wiring, not a copied DAG.
+Promise: nothing is read when a DAG file is parsed: Variables are named in templates only.
+Not here: which tasks follow which (``dags/``), the days of a run (``partition.py``).
+"""
+
+from datetime import timedelta
+from typing import Any
+
+import pendulum
+from airflow.sdk import Asset, CronPartitionTimetable, Param, TriggerRule
+
+from millrace.approval import AskOperator
+from millrace.await_partitions import AwaitPartitionsOperator
+from millrace.operator import CommandOperator, StageOperator
+from millrace.partition import AS_OF, MACROS, PARTITION
+from millrace.policies import RESTART_WAIT, retry_by_cause
+from pipelines.days import shift
+from pipelines.process.spawn import ROOT
+from pipelines.spec import Pipeline
+from pipelines.stages import stage_named
+
+DEFAULT_STORE = f"file://{ROOT}/.millrace/store"
+DAY_KEY = "%Y-%m-%d"
+STAGES_POOL, GPU_POOL = "stages", "gpu"
+
+# Generous: they end what hangs, not what is slow. Training resumes from its checkpoint.
+TIMEOUTS = {"train": timedelta(hours=12), "preprocess": timedelta(hours=4)}
+TIMEOUT = timedelta(hours=2)
+
+DEFAULT_ARGS: dict[str, Any] = {
+    "owner": "millrace",
+    "retries": 3,
+    # For an end that no policy sees: the kernel killed the task's own process.
+    "retry_delay": RESTART_WAIT,
+    "retry_policy": retry_by_cause(),
+    "pool": STAGES_POOL,
+}
+
+# A source that is late is looked for over twelve hours.
+SOURCE_TRIES = 24
+
+
+def once_closed(pipeline: Pipeline) -> CronPartitionTimetable:
+    """The data DAG's schedule: the tick at midnight carries the key of the day before."""
+    return CronPartitionTimetable(
+        pipeline.schedule.data_cron, timezone="UTC", run_offset=-1, key_format=DAY_KEY
+    )
+
+
+def as_of_tick(pipeline: Pipeline) -> CronPartitionTimetable:
+    """The model DAG's schedule: the key is the tick's own day, the model's as-of day."""
+    return CronPartitionTimetable(
+        pipeline.schedule.model_cron, timezone="UTC", run_offset=0, key_format=DAY_KEY
+    )
+
+
+def data_dag(pipeline: Pipeline, doc: str | None) -> dict[str, Any]:
+    """Arguments of the ``@dag`` that takes in each day.
+
+    It starts a day after the declared start, since its first tick carries that day's key.
+    """
+    return _common(pipeline, doc) | {
+        "dag_id": f"{pipeline.name}_data",
+        "dag_display_name": f"{pipeline.title}: data",
+        "description": "Ingest, validate and featurize each day once it is over.",
+        "start_date": _midnight(shift(pipeline.schedule.start, 1)),
+        "max_active_runs": 8,
+        "params": {"partition": _day_param("Day to take in", "the day before the run was due")},
+        "tags": ["millrace", pipeline.name, "data"],
+    }
+
+
+def model_dag(pipeline: Pipeline, doc: str | None) -> dict[str, Any]:
+    """Arguments of the ``@dag`` that makes and judges a model."""
+    return _common(pipeline, doc) | {
+        "dag_id": f"{pipeline.name}_model",
+        "dag_display_name": f"{pipeline.title}: model",
+        "description": "Train on a window of days, judge on later ones, promote what is better.",
+        "start_date": _midnight(pipeline.schedule.start),
+        "max_active_runs": 2,
+        "params": _model_form(pipeline),
+        "tags": ["millrace", pipeline.name, "model"],
+    }
+
+
+def stage(pipeline: Pipeline, name: str, **more: Any) -> StageOperator:
+    """The task of one stage, its day and its settings taken from the run."""
+    by_day = stage_named(name).scope == "partition"
+    days = (
+        {"partition": PARTITION} if by_day else {"as_of": AS_OF, "settings": _form_settings()}
+    )
+    defaults = {
+        "task_id": name,
+        "execution_timeout": TIMEOUTS.get(name, TIMEOUT),
+        "doc_md": stage_named(name).does,
+        "source": variable("source", pipeline) if name == "ingest" else None,
+        **({"retries": SOURCE_TRIES} if name == "ingest" else {}),
+    }
+    return StageOperator(
+        stage=name, pipeline=pipeline.name, **_places(pipeline), **days, **(defaults | more)
+    )
+
+
+def await_partitions(pipeline: Pipeline, **more: Any) -> AwaitPartitionsOperator:
+    """The task that waits for the days of the model's window."""
+    return AwaitPartitionsOperator(
+        **{"task_id": "await_partitions", "pool": "default_pool", "pipeline": pipeline.name}
+        | {"as_of": AS_OF, "settings": _form_settings(), **_places(pipeline)}
+        | more
+    )
+
+
+def approve(pipeline: Pipeline, **more: Any) -> AskOperator:
+    """The task that asks a person before the promotion, if the form says so."""
+    told = "(ti.xcom_pull(task_ids='evaluate') or {})"
+    defaults: dict[str, Any] = {
+        "task_id": "approve",
+        "pool": "default_pool",
+        "wanted": "{{ params.approve }}",
+        "subject": f"{pipeline.title}: promote the model as of {AS_OF}?",
+        "body": f"Verdict **{{{{ {told}.verdict }}}}**: {{{{ {told}.reason }}}}\n\n"
+        f"{{% for name, value in {told}.get('metrics', {{}}).items() %}}"
+        "- {{ name }}: {{ '%.4f' | format(value) }}\n{% endfor %}",
+        "response_timeout": timedelta(days=7),
+    }
+    return AskOperator(**(defaults | more))
+
+
+def promote(pipeline: Pipeline, **more: Any) -> StageOperator:
+    """The task that registers the model; a skipped approval does not skip it."""
+    defaults = {
+        "trigger_rule": TriggerRule.NONE_FAILED,
+        "options": ["promote_older={{ params.promote_older | lower }}"],
+        "outlets": [model_asset(pipeline)],
+    }
+    return stage(pipeline, "promote", **(defaults | more))
+
+
+def housekeeping(pipeline: Pipeline, **more: Any) -> CommandOperator:
+    """The task that removes what a pipeline's part of the store no longer needs."""
+    argv = ["housekeeping", pipeline.name, "--store", _places(pipeline)["store"]]
+    more = {"task_id": pipeline.name, "execution_timeout": TIMEOUT} | more
+    return CommandOperator(argv=argv, **more)
+
+
+def features_asset(pipeline: Pipeline) -> Asset:
+    """The features of a pipeline, one partition a day."""
+    return Asset(f"{pipeline.name}_features", uri=f"millrace://{pipeline.name}/features")
+
+
+def model_asset(pipeline: Pipeline) -> Asset:
+    """The judged models of a pipeline."""
+    return Asset(f"{pipeline.name}_model", uri=f"millrace://{pipeline.name}/models")
+
+
+def variable(name: str, pipeline: Pipeline, default: str = "") -> str:
+    """Template of an Airflow Variable: the pipeline's own if it is set, else the common one."""
+    return (
+        f"{{{{ var.value.get('millrace_{name}_{pipeline.name}', none) "
+        f"or var.value.get('millrace_{name}', '{default}') }}}}"
+    )
+
+
+def _common(pipeline: Pipeline, doc: str | None) -> dict[str, Any]:
+    return {
+        "catchup": False,
+        "default_args": DEFAULT_ARGS,
+        "user_defined_macros": MACROS,
+        "doc_md": f"{doc or ''}\n\n{pipeline.meaning}\n\nPools: `{STAGES_POOL}` (as many slots as "
+        f"cores) and `{GPU_POOL}` (one slot). Variables: `millrace_store`, `millrace_source`, "
+        f"`millrace_history_from`, each also with `_{pipeline.name}` at its end.",
+    }
+
+
+def _places(pipeline: Pipeline) -> dict[str, str]:
+    return {
+        "store": variable("store", pipeline, DEFAULT_STORE),
+        "history_from": variable("history_from", pipeline),
+    }
+
+
+def _model_form(pipeline: Pipeline) -> dict[str, Param]:
+    split, training = pipeline.split, pipeline.training
+    return {
+        "as_of": _day_param("As-of day", "the day the run was due"),
+        "train_days": Param(split.train_days, type="integer", minimum=1, title="Training days"),
+        "epochs": Param(training.epochs, type="integer", minimum=1, title="Epochs"),
+        "seed": Param(training.seed, type="integer", minimum=0, title="Seed"),
+        "settings": Param(
+            [],
+            type="array",
+            items={"type": "string", "pattern": r"^[a-z_.]+=.+$"},
+            title="Other settings",
+            description="One a line: section.name=value, such as training.learning_rate=0.0005.",
+        ),
+        "approve": Param(
+            False, type="boolean", title="Ask before promoting", description="A person decides."
+        ),
+        "promote_older": Param(
+            False,
+            type="boolean",
+            title="Let an older model replace a newer champion",
+            description="A backfill of old models leaves the champion alone unless this is on.",
+        ),
+    }
+
+
+def _form_settings() -> list[str]:
+    return [
+        "split.train_days={{ params.train_days }}",
+        "training.epochs={{ params.epochs }}",
+        "training.seed={{ params.seed }}",
+        "{{ params.settings | join('\n') }}",
+    ]
+
+
+def _day_param(title: str, default: str) -> Param:
+    return Param(
+        None,
+        type=["null", "string"],
+        format="date",
+        title=title,
+        description=f"Empty: {default}.",
+    )
+
+
+def _midnight(day: str) -> pendulum.DateTime:
+    return pendulum.parse(day, tz="UTC")  # type: ignore[return-value]

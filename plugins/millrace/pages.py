@@ -1,0 +1,121 @@
+"""The pages that stages publish, shown inside Airflow's own web interface.
+
+Why: a validation report and a model card are read by people who have Airflow open, not the
+    store's file system.
+Promise: only who may read the DAG sees its pages; only the declared page of a published
+    artifact is served, whatever the address says; a page can load nothing from elsewhere and
+    run no script.
+Not here: making the pages (``pipelines/validation/``, ``pipelines/evaluation/``).
+
+Every component loads the plugin, the api-server alone answers requests: the application and
+its imports are made at the first request.
+"""
+
+import re
+from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from millrace.links import REPORTS
+from pipelines.errors import ArtifactError
+from pipelines.spec import declared_names
+from pipelines.store import Ref, Store
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+KEY = re.compile(r"(ds|as_of)=\d{4}-\d\d-\d\d(/seed=\d+)?")
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "private, no-cache",
+}
+
+Message = MutableMapping[str, Any]
+
+
+class LazyApp:
+    """An ASGI application made when it is first asked for something."""
+
+    def __init__(self, make: Callable[[], "FastAPI"]) -> None:
+        self._make = make
+        self._app: FastAPI | None = None
+
+    async def __call__(
+        self,
+        scope: Message,
+        receive: Callable[[], Awaitable[Message]],
+        send: Callable[[Message], Awaitable[None]],
+    ) -> None:
+        """Answer one request."""
+        if self._app is None:
+            self._app = self._make()
+        await self._app(scope, receive, send)
+
+
+def find_page(store: Store, pipeline: str, dataset: str, key: str) -> Path | None:
+    """The page of a published artifact, or None where there is none.
+
+    Every part of the address is one of a known list or of a fixed form, so no address leads
+    out of the store.
+    """
+    files = {report.dataset: report.file for report in REPORTS.values()}
+    if pipeline not in declared_names() or dataset not in files or not KEY.fullmatch(key):
+        return None
+    manifest = store.find(Ref(pipeline, dataset, key))
+    if manifest is None:
+        return None
+    try:
+        folder = store.open(manifest).resolve()
+    except ArtifactError:
+        return None
+    page = (folder / files[dataset]).resolve()
+    return page if page.is_file() and page.is_relative_to(folder) else None
+
+
+def make_app() -> "FastAPI":
+    """The application, without the interactive documentation that would need no login."""
+    from airflow.api_fastapi.core_api.security import (
+        GetUserDep,
+        requires_access_dag,
+        requires_authenticated,
+    )
+    from fastapi import Depends, FastAPI, HTTPException, Request
+    from fastapi.responses import HTMLResponse
+
+    app = FastAPI(
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        dependencies=[Depends(requires_authenticated())],
+    )
+
+    def may_read(request: Request, user: GetUserDep) -> None:
+        """The right to a page is the right to the DAG that makes it."""
+        kinds = {report.dataset: report.dag for report in REPORTS.values()}
+        dataset = request.path_params["dataset"]
+        if dataset not in kinds:
+            raise HTTPException(404, "There is no such page.")
+        dag_id = f"{request.path_params['pipeline']}_{kinds[dataset]}"
+        requires_access_dag("GET", param_dag_id=dag_id)(request, user)
+
+    @app.get("/reports/{pipeline}/{dataset}/{key:path}", dependencies=[Depends(may_read)])
+    def report(pipeline: str, dataset: str, key: str) -> HTMLResponse:
+        page = find_page(Store(_store_uri()), pipeline, dataset, key)
+        if page is None:
+            raise HTTPException(404, f"{pipeline}/{dataset}/{key} has no published page.")
+        return HTMLResponse(page.read_text(encoding="utf-8"), headers=HEADERS)
+
+    return app
+
+
+def _store_uri() -> str:
+    from airflow.sdk import Variable
+
+    from millrace.dags import DEFAULT_STORE
+
+    return str(Variable.get("millrace_store", default=DEFAULT_STORE))

@@ -1,0 +1,20 @@
+"""Millrace's entry in Airflow's plugin list: the pages of published artifacts.
+
+Why: Airflow runs every module directly below ``plugins/`` under its bare file name; the
+    package beside this file is hidden from that by ``.airflowignore``.
+Promise: loading it builds nothing; the application is made at the api-server's first request.
+Not here: operators and policies, which DAG files import from ``millrace``.
+"""
+
+from airflow.sdk.plugins_manager import AirflowPlugin
+
+from millrace.links import PREFIX, ReportLink
+from millrace.pages import LazyApp, make_app
+
+
+class MillracePlugin(AirflowPlugin):
+    """Adds ``/millrace`` to the api-server, and the link to it."""
+
+    name = "millrace"
+    fastapi_apps = [{"app": LazyApp(make_app), "url_prefix": PREFIX, "name": "Millrace"}]  # noqa: RUF012
+    operator_extra_links = [ReportLink()]  # noqa: RUF012
