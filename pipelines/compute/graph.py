@@ -1,0 +1,42 @@
+"""Graphs of tasks, the same for every place that can run them.
+
+Why: a stage that grows from a laptop to a cluster must not be written twice.
+Promise: a graph is made of ``dask.delayed`` calls in the order of its items; nothing runs
+    until ``Compute.run``.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from dask.delayed import Delayed, delayed
+
+FAN_IN = 8
+
+
+def calls(function: Callable[..., Any], items: Iterable[Any]) -> list[Delayed]:
+    """One task an item. Never pure: a file that is rewritten keeps its path."""
+    task = delayed(function, pure=False, traverse=False)
+    return [task(item) for item in items]
+
+
+def merged(merge: Callable[[list[Any]], Any], parts: Sequence[Any]) -> Any:
+    """Merge parts in groups of up to ``FAN_IN`` neighbours, level by level.
+
+    The tree depends on the number of parts alone, so floating-point sums come out the same
+    whatever finished first.
+
+    Args:
+        merge: Takes a list of neighbouring parts, in order.
+        parts: Values or tasks, in file order; at least one.
+
+    Returns:
+        The task that gives the whole; a single part as it is.
+    """
+    if not parts:
+        raise ValueError("merged: got no parts to merge; expected at least one.")
+    task = delayed(merge, pure=False, traverse=False)
+    level = list(parts)
+    while len(level) > 1:
+        groups = [level[n : n + FAN_IN] for n in range(0, len(level), FAN_IN)]
+        level = [task(group) if len(group) > 1 else group[0] for group in groups]
+    return level[0]

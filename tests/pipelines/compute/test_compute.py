@@ -1,0 +1,142 @@
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from pipelines.compute import ComputeSettings, Machine, open_compute
+from pipelines.errors import OutOfMemoryError, TransientError, WorkerLostError
+from tests.pipelines.compute import tasks
+
+TWO = Machine(cores=2, memory_bytes=4 << 30, gpus=0)
+THREADS, PROCESSES = ComputeSettings(), ComputeSettings(in_process_below_rows=0)
+
+
+@pytest.fixture(scope="module", params=["threads", "processes"])
+def compute(request):
+    settings = THREADS if request.param == "threads" else PROCESSES
+    with open_compute(1, settings, TWO) as opened:
+        yield opened
+
+
+def test_results_come_in_the_order_of_the_items_and_each_is_told_of(compute):
+    seen = []
+    assert compute.map(tasks.square, range(30), seen.append) == [n * n for n in range(30)]
+    assert sorted(seen) == [n * n for n in range(30)]
+    assert compute.map(tasks.square, []) == []
+
+
+@pytest.mark.parametrize("parts", [1, 7, 8, 9, 64, 65, 200])
+def test_a_tree_merges_neighbours_in_order_eight_at_a_time(compute, parts):
+    found = compute.tree(tasks.nested, list(range(parts)))
+
+    def leaves(node):
+        return [node] if isinstance(node, int) else [x for n in node for x in leaves(n)]
+
+    assert leaves(found) == list(range(parts))
+    assert parts == 1 or len(found) <= 8
+
+
+def test_a_tree_needs_a_part(compute):
+    with pytest.raises(ValueError, match="no parts to merge"):
+        compute.tree(tasks.add, [])
+
+
+def test_what_a_task_raises_is_raised_here(compute):
+    with pytest.raises(ValueError, match="value 3 is refused"):
+        compute.map(tasks.refuse, [3])
+
+
+def test_a_task_without_memory_is_worth_a_retry(compute):
+    with pytest.raises(OutOfMemoryError, match=r"8 EiB.*Raise the pipeline's buckets"):
+        compute.map(tasks.no_memory, [1])
+
+
+def test_small_work_imports_no_cluster():
+    probe = (
+        "import sys; from pipelines.compute import open_compute\n"
+        "with open_compute(10) as c: c.map(abs, [1])\n"
+        "print(sorted({'distributed', 'pandas', 'dask_cuda'} & set(sys.modules)))"
+    )
+    out = subprocess.run(
+        [sys.executable, "-c", probe], capture_output=True, text=True, check=True
+    )
+    assert out.stdout.strip() == "[]"
+
+
+def test_a_worker_that_dies_once_is_replaced_and_its_task_done(tmp_path):
+    with open_compute(1, PROCESSES, TWO) as compute:
+        found = compute.map(tasks.die_once, [str(tmp_path / "died")])
+    assert found == ["done"]
+
+
+def test_workers_that_die_again_and_again_are_worth_a_retry():
+    with (
+        open_compute(1, PROCESSES, TWO) as compute,
+        pytest.raises(WorkerLostError, match="Workers died while they ran die"),
+    ):
+        compute.map(tasks.die, [1])
+
+
+@contextlib.contextmanager
+def cluster_elsewhere(tmp_path):
+    """A scheduler and a worker as processes of their own; yields its address and process."""
+    log = tmp_path / "scheduler.log"
+    env = os.environ | {"PYTHONPATH": str(Path.cwd())}
+    run = [sys.executable, "-m"]
+    here = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard"]
+    with log.open("w") as out:
+        scheduler = subprocess.Popen(
+            [*run, "distributed.cli.dask_scheduler", *here], stderr=out, env=env
+        )
+    started = [scheduler]
+    try:
+        address = _first(log, r"Scheduler at:\s+(tcp://\S+)")
+        worker = [*run, "distributed.cli.dask_worker", address, "--nthreads", "1"]
+        started.append(
+            subprocess.Popen(
+                [*worker, "--no-nanny", "--no-dashboard", "--death-timeout", "5"],
+                stderr=subprocess.DEVNULL,
+                env=env,
+                cwd=tmp_path,
+            )
+        )
+        yield address, scheduler
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
+
+
+def _first(log, pattern, deadline_s=30):
+    end = time.monotonic() + deadline_s
+    while time.monotonic() < end:
+        found = re.search(pattern, log.read_text())
+        if found:
+            return found[1]
+        time.sleep(0.05)
+    raise AssertionError(f"{log} never said {pattern}: {log.read_text()}")
+
+
+@pytest.mark.slow
+def test_a_scheduler_elsewhere_runs_the_same_graph_and_its_loss_is_worth_a_retry(tmp_path):
+    flag = tmp_path / "running"
+
+    def kill_when_running(process):
+        while not flag.exists():
+            time.sleep(0.05)
+        process.send_signal(signal.SIGKILL)
+
+    with cluster_elsewhere(tmp_path) as (address, scheduler):
+        settings = ComputeSettings(scheduler=address)
+        with open_compute(1, settings, TWO) as compute:
+            assert compute.map(tasks.square, [1, 2, 3]) == [1, 4, 9]
+            threading.Thread(target=kill_when_running, args=(scheduler,), daemon=True).start()
+            with pytest.raises(TransientError, match="scheduler went away"):
+                compute.map(tasks.hang, [str(flag)])
