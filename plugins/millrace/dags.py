@@ -141,8 +141,8 @@ def promote(pipeline: Pipeline, **more: Any) -> StageOperator:
 def housekeeping(pipeline: Pipeline, **more: Any) -> CommandOperator:
     """The task that removes what a pipeline's part of the store no longer needs."""
     argv = ["housekeeping", pipeline.name, "--store", _places(pipeline)["store"]]
-    more = {"task_id": pipeline.name, "execution_timeout": TIMEOUT} | more
-    return CommandOperator(argv=argv, **more)
+    defaults: dict[str, Any] = {"task_id": pipeline.name, "execution_timeout": TIMEOUT}
+    return CommandOperator(argv=argv, **(defaults | more))
 
 
 def features_asset(pipeline: Pipeline) -> Asset:

@@ -7,6 +7,7 @@ Promise: when a task ends, however it ends, its process is gone; the only XCom i
 Not here: the process (``pipelines/process/``), when to retry (``policies.py``).
 """
 
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -90,7 +91,8 @@ class CommandOperator(BaseOperator):
         elif kind == "log":
             self.log.info("%s", event["message"])
         elif kind == "error":
-            self.log.error("%s", event["message"])
+            level = logging.WARNING if event.get("kind") == "TransientError" else logging.ERROR
+            self.log.log(level, "%s", event["message"])
             self.log.info("In the stage's own process:\n%s", event.get("traceback"))
 
 

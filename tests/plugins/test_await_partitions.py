@@ -1,0 +1,121 @@
+"""Waiting for the days of a model: what counts as there, and what is said when it is not."""
+
+import asyncio
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from airflow.sdk.exceptions import TaskDeferred
+from airflow.sdk.module_loading import import_string
+
+from millrace.await_partitions import AwaitPartitionsOperator, PartitionsTrigger, missing_days
+from pipelines.errors import ConfigError, InputMissingError
+from pipelines.store import Manifest, Store
+
+DAYS = ["2026-01-01", "2026-01-02", "2026-01-03"]
+SMALL = [
+    "split.train_days=2",
+    "split.gap_days=0\nsplit.test_days=1",
+    "label.known_after_days=0",
+]
+
+
+def publish(store: Store, dataset: str, day: str, verdict: str = "") -> None:
+    manifest = Manifest(
+        pipeline="fraud_detection",
+        dataset=dataset,
+        key=f"ds={day}",
+        stage="test",
+        digest=f"{dataset}-{day}-{verdict}",
+        inputs={},
+        config={},
+        code={},
+        outcome={"verdict": verdict},
+    )
+    with store.aside(manifest.ref, manifest.digest) as out:
+        store.publish(out, manifest)
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(str(tmp_path / "store"))
+
+
+def operator(store, **more):
+    return AwaitPartitionsOperator(
+        task_id="await_partitions",
+        pipeline="fraud_detection",
+        store=store.uri,
+        settings=SMALL,
+        poll=timedelta(seconds=0.05),
+        **({"as_of": "2026-01-04", "history_from": "2026-01-01"} | more),
+    )
+
+
+def event_of(trigger):
+    async def first():
+        return (await anext(trigger.run())).payload
+
+    return asyncio.run(asyncio.wait_for(first(), 20))
+
+
+def trigger(store, wait_s):
+    until = datetime.now(UTC) + timedelta(seconds=wait_s)
+    return PartitionsTrigger(store.uri, "fraud_detection", DAYS, until.isoformat(), 0.05)
+
+
+def test_a_day_is_done_with_features_or_with_a_refusal_and_not_before(store):
+    publish(store, "features", DAYS[0])
+    publish(store, "validated", DAYS[1], "refused")
+    publish(store, "validated", DAYS[2], "accepted")
+    assert missing_days(store, "fraud_detection", DAYS) == [DAYS[2]]
+
+
+def test_with_every_day_there_nothing_is_deferred(store):
+    for day in DAYS:
+        publish(store, "features", day)
+    told = operator(store).execute({})
+    assert told == {"days": 3, "first": DAYS[0], "last": DAYS[2]}
+
+
+def test_a_missing_day_is_waited_for_by_the_triggerer_which_can_rebuild_the_trigger(store):
+    with pytest.raises(TaskDeferred) as deferred:
+        operator(store, wait=timedelta(minutes=3)).execute({})
+    path, kwargs = deferred.value.trigger.serialize()
+    assert import_string(path)(**kwargs).serialize() == (path, kwargs)
+    assert kwargs["days"] == DAYS
+    assert deferred.value.method_name == "resume"
+
+
+def test_the_trigger_ends_as_soon_as_the_last_day_is_published(store):
+    for day in DAYS[:2]:
+        publish(store, "features", day)
+    later = threading.Timer(0.3, publish, (store, "features", DAYS[2]))
+    later.start()
+    assert event_of(trigger(store, wait_s=20)) == {"missing": []}
+    later.join()
+    assert operator(store).resume({}, {"missing": []})["days"] == 3
+
+
+def test_days_that_do_not_come_are_named_with_the_command_that_makes_them(store):
+    publish(store, "features", DAYS[1])
+    event = event_of(trigger(store, wait_s=0.2))
+    assert event == {"missing": [DAYS[0], DAYS[2]]}
+    with pytest.raises(
+        InputMissingError,
+        match=r"2 of the days .* 2026-01-01, 2026-01-03.* --dag-id fraud_detection_data "
+        r"--from-date 2026-01-01 --to-date 2026-01-03",
+    ):
+        operator(store).resume({}, event)
+
+
+def test_a_window_before_the_first_day_of_data_is_refused_at_once(store):
+    with pytest.raises(
+        ConfigError, match=r"the data begins on 2026-01-02\. Choose a later as-of"
+    ):
+        operator(store, history_from="2026-01-02").execute({})
+
+
+def test_without_a_first_day_the_declared_one_holds(store):
+    with pytest.raises(ConfigError, match="the data begins on 2025-01-01"):
+        operator(store, history_from="", as_of="2025-01-02").execute({})

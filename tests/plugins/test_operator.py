@@ -1,0 +1,176 @@
+"""The operator and real child processes: what comes back, and how each of them ends."""
+
+import os
+import signal
+import threading
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from airflow.sdk.exceptions import AirflowSkipException, AirflowTaskTimeout
+
+from millrace.operator import StageOperator
+from pipelines import errors
+
+NOW = datetime(2026, 2, 1, 0, 5, tzinfo=UTC)
+
+
+def toy(stage="validate", **more):
+    return StageOperator(
+        task_id=stage,
+        stage=stage,
+        pipeline="fraud_detection",
+        store="/tmp/unused",
+        module="tests.plugins.toy_stage",
+        new_interpreter=True,
+        **({"partition": "2026-01-05"} | more),
+    )
+
+
+def wait_for(path: Path, seconds: float = 20) -> int:
+    deadline = time.monotonic() + seconds
+    while not (path.exists() and path.read_text()):
+        assert time.monotonic() < deadline, f"{path} was not written in {seconds} s"
+        time.sleep(0.02)
+    return int(path.read_text())
+
+
+def is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_the_result_comes_back_and_events_and_lines_are_logged(capsys):
+    result = toy().execute({})
+    assert result["rows"] == 7
+    logged = capsys.readouterr().out
+    assert "toy ds=2026-01-05: 50 of 100 rows" in logged
+    assert "a line of a library" in logged
+
+
+@pytest.mark.parametrize(
+    "name", ["PartitionRefusedError", "SourceNotReadyError", "OutOfMemoryError", "ConfigError"]
+)
+def test_an_error_of_the_stage_is_raised_as_its_own_class(name):
+    with pytest.raises(getattr(errors, name), match="three rows of four"):
+        toy(options=[f"raise={name}", "message=three rows of four"]).execute({})
+
+
+def test_a_child_killed_by_the_kernel_is_out_of_memory():
+    with pytest.raises(errors.OutOfMemoryError, match=r"killed \(SIGKILL\)"):
+        toy(options=["do=die"]).execute({})
+
+
+def test_a_day_whose_history_is_not_judged_is_skipped_and_says_who_does_it():
+    with pytest.raises(AirflowSkipException, match=r"2026-01-04.*will featurize this day too"):
+        toy("featurize", options=["raise=HistoryNotReadyError", "message=2026-01-04."]).execute(
+            {}
+        )
+
+
+def test_on_kill_stops_the_child_at_once_without_waiting(tmp_path):
+    operator = toy(options=["do=wait", f"pid={tmp_path / 'pid'}"])
+    took = []
+
+    def kill():
+        wait_for(tmp_path / "pid")
+        started = time.monotonic()
+        operator.on_kill()
+        operator.on_kill()
+        took.append(time.monotonic() - started)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    with pytest.raises(errors.StageStoppedError, match=r"stopped after .* s"):
+        operator.execute({})
+    killer.join()
+    assert took[0] < 0.1
+    assert not is_running(int((tmp_path / "pid").read_text()))
+
+
+def test_a_timeout_of_the_task_ends_the_child_and_is_raised(tmp_path):
+    def expire(_signum, _frame):
+        raise AirflowTaskTimeout("Timeout")
+
+    before = signal.signal(signal.SIGALRM, expire)
+    signal.setitimer(signal.ITIMER_REAL, 2.0)
+    try:
+        with pytest.raises(AirflowTaskTimeout, match="Timeout"):
+            toy(options=["do=wait", f"pid={tmp_path / 'pid'}"]).execute({})
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert not is_running(int((tmp_path / "pid").read_text()))
+
+
+def test_on_kill_before_there_is_a_child_does_nothing():
+    toy().on_kill()
+
+
+def test_the_child_gets_the_same_arguments_as_by_hand():
+    operator = toy("train", partition=None, as_of="2026-02-01", history_from="2026-01-01")
+    operator.settings = ["training.epochs=3", "split.train_days=2\n\nmodel.hidden=[8, 4]\n", ""]
+    operator.options = ["promote_older=false"]
+    assert operator.command(NOW) == [
+        *("stage", "train", "fraud_detection", "--store", "/tmp/unused"),
+        *("--history-from", "2026-01-01", "--as-of", "2026-02-01"),
+        *("--set", "training.epochs=3", "--set", "split.train_days=2"),
+        *("--set", "model.hidden=[8, 4]", "--option", "promote_older=false"),
+    ]
+
+
+def test_only_stages_that_import_tensorflow_get_a_new_interpreter():
+    heavy = {
+        stage: StageOperator(
+            task_id=stage, stage=stage, pipeline="p", store="s"
+        ).new_interpreter
+        for stage in ("ingest", "validate", "featurize", "preprocess", "train", "evaluate")
+    }
+    assert [stage for stage, new in heavy.items() if new] == ["train", "evaluate"]
+
+
+def test_an_unset_source_is_refused_with_the_variable_to_set():
+    with pytest.raises(errors.ConfigError, match="Variable millrace_source"):
+        toy("ingest", source="").command(NOW)
+
+
+@pytest.mark.parametrize("day", ["2026-02-01", "2026-02-02"])
+def test_a_day_that_is_not_over_is_waited_for(day):
+    with pytest.raises(
+        errors.SourceNotReadyError, match=r"is not over \(it is 2026-02-01 00:05"
+    ):
+        toy("ingest", source="s", partition=day).command(NOW)
+
+
+def test_the_day_that_has_just_closed_is_taken_in():
+    command = toy("ingest", source="s", partition="2026-01-31").command(NOW)
+    assert command[-2:] == ["--source", "s"]
+
+
+def test_an_unknown_stage_is_found_when_the_dag_is_parsed():
+    with pytest.raises(errors.ConfigError, match="Did you mean 'featurize'"):
+        toy("featurise")
+
+
+class OutletEvents(dict):
+    """As in Airflow's context: one accessor an outlet."""
+
+    def __missing__(self, asset):
+        from airflow.sdk.definitions.asset import AssetUniqueKey
+        from airflow.sdk.execution_time.context import OutletEventAccessor
+
+        self[asset] = OutletEventAccessor(key=AssetUniqueKey.from_asset(asset))
+        return self[asset]
+
+
+def test_the_asset_event_carries_the_day_and_what_was_published():
+    from airflow.sdk import Asset
+
+    asset, events = Asset("features", uri="millrace://x/features"), OutletEvents()
+    toy("featurize", outlets=[asset]).execute({"outlet_events": events})
+    assert events[asset].partition_keys == {"2026-01-05"}
+    assert events[asset].extra == {"uri": "file:///x", "digest": "d", "rows": 7}
