@@ -101,7 +101,7 @@ def stop(home: Home = Path(".millrace")) -> None:
 def doctor(json_: Json = False) -> None:
     """Say what this machine can do: cores, memory, disk, GPUs, versions."""
     from pipelines.cli.summary import print_json
-    from pipelines.compute.machine import describe
+    from pipelines.local.doctor import describe
 
     facts = describe(Path(os.curdir))
     if json_:

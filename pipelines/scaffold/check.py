@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pipelines.compute.machine import describe
+from pipelines.local.doctor import describe
 from pipelines.errors import PipelineError
 from pipelines.events import Reporter
 from pipelines.spec import Pipeline, load
