@@ -1,0 +1,121 @@
+"""Choosing what to train on: every visible GPU, logical CPUs when asked, else one CPU.
+
+Why: an import of TensorFlow or CuPy succeeds without a driver, so only NVML tells whether
+    there is a GPU.
+Promise: counting GPUs makes no CUDA context; a process opens one strategy, once, because
+    several strategies in a process share keys that get mixed up (tensorflow #61314).
+"""
+
+import logging
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from pipelines.errors import ConfigError
+
+log = logging.getLogger("millrace")
+
+
+@dataclass(frozen=True, slots=True)
+class Devices:
+    """What one run trains on.
+
+    Attributes:
+        kind: ``gpu`` or ``cpu``.
+        replicas: Copies of the network, one on each device.
+    """
+
+    kind: str
+    replicas: int
+
+    def __str__(self) -> str:
+        return f"{self.replicas} {self.kind.upper()}{'s' if self.replicas > 1 else ''}"
+
+
+def visible_gpu_count() -> int:
+    """GPUs this process may use, by NVML and ``CUDA_VISIBLE_DEVICES``."""
+    try:
+        import pynvml
+    except ImportError:
+        return 0
+    try:
+        pynvml.nvmlInit()
+        total = pynvml.nvmlDeviceGetCount()
+    except pynvml.NVMLError:
+        return 0
+    return _unmasked(total, os.environ.get("CUDA_VISIBLE_DEVICES"))
+
+
+def _unmasked(total: int, mask: str | None) -> int:
+    if mask is None:
+        return total
+    count = 0
+    for item in (part.strip() for part in mask.split(",")):
+        # CUDA ignores everything from the first invalid entry on; "" and "-1" give 0.
+        if not (item.startswith(("GPU-", "MIG-")) or (item.isdigit() and int(item) < total)):
+            break
+        count += 1
+    return count
+
+
+def choose_devices(replicas: int, gpus: int) -> Devices:
+    """What to train on.
+
+    Args:
+        replicas: ``training.replicas``; 0 means every visible GPU, else one CPU.
+        gpus: Visible GPUs.
+
+    Raises:
+        ConfigError: More replicas than GPUs are asked for on a machine with GPUs.
+    """
+    if gpus == 0:
+        return Devices("cpu", max(replicas, 1))
+    if replicas > gpus:
+        raise ConfigError(
+            f"training.replicas={replicas}, and {gpus} GPUs are visible. Use {gpus} or fewer, "
+            f"or 0 for all of them."
+        )
+    return Devices("gpu", replicas or gpus)
+
+
+def open_strategy(devices: Devices, seed: int) -> Any:
+    """Import TensorFlow, make it reproducible, and give the strategy over the devices.
+
+    Must be called before anything else in the process runs an operation of TensorFlow.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    import keras
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(seed)
+    tf.config.experimental.enable_op_determinism()
+    if devices.kind == "gpu":
+        return _over_gpus(tf, devices.replicas)
+    if devices.replicas == 1:
+        return tf.distribute.get_strategy()
+    return _over_logical_cpus(tf, devices.replicas)
+
+
+def _over_gpus(tf: Any, replicas: int) -> Any:
+    found = tf.config.list_physical_devices("GPU")
+    if len(found) < replicas:
+        raise ConfigError(
+            f"NVML shows {replicas} GPUs to train on, and TensorFlow can use {len(found)}. Install "
+            f"tensorflow[and-cuda], or hide the GPUs with CUDA_VISIBLE_DEVICES=-1 to use the CPU."
+        )
+    for gpu in found:
+        # Another process (RAPIDS in the stage before) may hold part of the memory.
+        tf.config.experimental.set_memory_growth(gpu, True)
+    return tf.distribute.MirroredStrategy([f"GPU:{n}" for n in range(replicas)])
+
+
+def _over_logical_cpus(tf: Any, replicas: int) -> Any:
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    parts = [tf.config.LogicalDeviceConfiguration()] * replicas
+    tf.config.set_logical_device_configuration(cpu, parts)
+    # The default all-reduce fails on logical CPUs once several steps run in one function.
+    return tf.distribute.MirroredStrategy(
+        [f"CPU:{n}" for n in range(replicas)],
+        cross_device_ops=tf.distribute.ReductionToOneDevice(),
+    )

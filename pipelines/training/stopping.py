@@ -1,0 +1,41 @@
+"""Being asked to stop: SIGTERM sets a flag that the loop looks at between batches.
+
+Why: a cleared or timed-out task sends SIGTERM and gives a few seconds; raising in the middle of
+    a step would lose what a checkpoint can save.
+Promise: until the flag is seen nothing is interrupted; further SIGTERMs change nothing.
+"""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+class StopFlag:
+    """Whether this process was asked to stop."""
+
+    def __init__(self) -> None:
+        self.requested = False
+
+    def set(self, _signum: int = 0, _frame: FrameType | None = None) -> None:
+        """Ask to stop; has the shape of a signal handler."""
+        self.requested = True
+
+
+@contextmanager
+def stop_on_sigterm() -> Iterator[StopFlag]:
+    """Turn SIGTERM into a flag for the time of the block.
+
+    Once the flag is set our handler stays: another SIGTERM must not interrupt the way out.
+    """
+    flag = StopFlag()
+    if threading.current_thread() is not threading.main_thread():
+        yield flag  # only the main thread may set handlers; whoever started us stops us otherwise
+        return
+    before = signal.signal(signal.SIGTERM, flag.set)
+    try:
+        yield flag
+    finally:
+        if not flag.requested:
+            signal.signal(signal.SIGTERM, before)
