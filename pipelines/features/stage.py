@@ -1,0 +1,109 @@
+"""Stage ``featurize``: what a day's features depend on, and which days are due.
+
+Why: a day's rows are in the windows of later days, so a day that arrives, changes or is
+    refused late makes those days' features due as well; days may then come in any order.
+Promise: nothing heavy is imported until ``run``; features follow from the digests in the plan.
+Not here: making them (``day.py``), looking back (``lookback.py``).
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pipelines.compute.settings import ComputeSettings
+from pipelines.errors import TransientError
+from pipelines.features.lookback import VALIDATED, LookBack
+from pipelines.features.program import key_columns, programs_of
+from pipelines.spec import Pipeline
+from pipelines.stages import ACCEPTED, REFUSED, Outcome, Plan, Work, code_digests
+from pipelines.store import Manifest
+
+CODE = ("pipelines.features", "pipelines.tables.history", "pipelines.tables.hashing")
+
+
+def due(work: Work) -> tuple[bool, list[str]]:
+    """Whether the work's own day is ready, and which later days whose windows reach it are."""
+    days = LookBack(work)
+    return days.is_ready(work.day), days.later()
+
+
+def require_ready(work: Work) -> None:
+    """Raise what keeps the work's own day from being made; see ``LookBack.require_ready``."""
+    LookBack(work).require_ready()
+
+
+def plan(work: Work) -> Plan:
+    """The day, the accepted days it looks back on, and the declared features.
+
+    Raises:
+        InputMissingError: The day was never judged.
+        PartitionRefusedError: It was refused.
+        HistoryNotReadyError: Days it looks back on have no verdict.
+        DeclarationError: The declaration asks for what cannot be computed.
+    """
+    days = LookBack(work)
+    days.require_ready()
+    programs_of(work.pipeline)
+    return Plan(inputs=_inputs(days), config=_config(work.pipeline), code=code_digests(*CODE))
+
+
+def run(work: Work, plan: Plan, out: Path) -> Outcome:
+    """Make the day's features.
+
+    Raises:
+        TransientError: A day was judged again while this work was waiting for its turn.
+        ArtifactError: A history file is not what the declaration says.
+    """
+    from pipelines.features.day import DayInput, make_day
+
+    accepted = _as_planned(work, plan)
+    *earlier, own = (work.store.open(manifest) for manifest in accepted)
+    rows = sum(int(manifest.outcome["rows"]) for manifest in accepted)
+    programs, read = programs_of(work.pipeline), [0]
+
+    def tell(rows_read: int) -> None:
+        read[0] += rows_read
+        work.report.progress(read[0], rows * len(programs), note=f"{len(earlier)} days back")
+
+    day = DayInput(pipeline=work.pipeline, own=own, earlier=tuple(earlier), rows=rows)
+    found = make_day(day, out, ComputeSettings.from_options(work.options), tell)
+    return Outcome(rows=found["rows"], metrics={"positives": float(found["positives"])})
+
+
+def _inputs(days: LookBack) -> dict[str, str]:
+    every = [*days.days(days.work.day), days.work.day]
+    return {f"{VALIDATED}/ds={day}": _content(days.manifest(day)) for day in every}
+
+
+def _content(manifest: Manifest | None) -> str:
+    if manifest is None or manifest.outcome["verdict"] == REFUSED:
+        return REFUSED
+    return manifest.content
+
+
+def _as_planned(work: Work, plan: Plan) -> list[Manifest]:
+    """Manifests of the accepted days, oldest first, the day itself last."""
+    days = LookBack(work)
+    now = _inputs(days)
+    changed = [name for name, content in plan.inputs.items() if now.get(name) != content]
+    if changed:
+        raise TransientError(
+            f"{work.report.work}: {changed[0]} was published again while this work waited. "
+            "Try again: the next try reads the new version."
+        )
+    found = (days.manifest(name.partition("=")[2]) for name in plan.inputs)
+    return [m for m in found if m is not None and m.outcome["verdict"] == ACCEPTED]
+
+
+def _config(pipeline: Pipeline) -> Mapping[str, Any]:
+    """What features depend on beside rows: buckets and threads are no part of it."""
+    columns = [
+        {"name": c.name, "type": c.type, "decimals": c.decimals} for c in pipeline.table.columns
+    ]
+    return {
+        "features": [{"kind": type(f).__name__, **asdict(f)} for f in pipeline.features],
+        "keys": list(key_columns(pipeline)),
+        "entities": [asdict(entity) for entity in pipeline.entities],
+        "columns": columns,
+    }
