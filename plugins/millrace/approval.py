@@ -35,3 +35,11 @@ class AskOperator(ApprovalOperator):
         if str(self.wanted).lower() != "true":
             raise AirflowSkipException("No approval is asked for (the form's approve is off).")
         return super().execute(context)
+
+
+def judgement(result: Mapping[str, Any] | None) -> str:
+    """What the person is shown: the verdict of ``evaluate``, its reason and its numbers."""
+    told = result or {}
+    metrics = told.get("metrics", {})
+    numbers = [f"- {name}: {value:.4g}" for name, value in sorted(metrics.items())]
+    return "\n".join([f"**{told.get('verdict', '?')}** {told.get('reason', '')}", "", *numbers])

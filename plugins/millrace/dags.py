@@ -11,7 +11,7 @@ from typing import Any
 import pendulum
 from airflow.sdk import Asset, CronPartitionTimetable, Param, TriggerRule
 
-from millrace.approval import AskOperator
+from millrace.approval import AskOperator, judgement
 from millrace.await_partitions import AwaitPartitionsOperator
 from millrace.operator import CommandOperator, StageOperator
 from millrace.partition import AS_OF, MACROS, PARTITION
@@ -114,15 +114,12 @@ def await_partitions(pipeline: Pipeline, **more: Any) -> AwaitPartitionsOperator
 
 def approve(pipeline: Pipeline, **more: Any) -> AskOperator:
     """The task that asks a person before the promotion, if the form says so."""
-    told = "(ti.xcom_pull(task_ids='evaluate') or {})"
     defaults: dict[str, Any] = {
         "task_id": "approve",
         "pool": "default_pool",
         "wanted": "{{ params.approve }}",
         "subject": f"{pipeline.title}: promote the model as of {AS_OF}?",
-        "body": f"Verdict **{{{{ {told}.verdict }}}}**: {{{{ {told}.reason }}}}\n\n"
-        f"{{% for name, value in {told}.get('metrics', {{}}).items() %}}"
-        "- {{ name }}: {{ '%.4f' | format(value) }}\n{% endfor %}",
+        "body": "{{ judgement(ti.xcom_pull(task_ids='evaluate')) }}",
         "response_timeout": timedelta(days=7),
     }
     return AskOperator(**(defaults | more))
@@ -167,7 +164,7 @@ def _common(pipeline: Pipeline, doc: str | None) -> dict[str, Any]:
     return {
         "catchup": False,
         "default_args": DEFAULT_ARGS,
-        "user_defined_macros": MACROS,
+        "user_defined_macros": MACROS | {"judgement": judgement},
         "doc_md": f"{doc or ''}\n\n{pipeline.meaning}\n\nPools: `{STAGES_POOL}` (as many slots as "
         f"cores) and `{GPU_POOL}` (one slot). Variables: `millrace_store`, `millrace_source`, "
         f"`millrace_history_from`, each also with `_{pipeline.name}` at its end.",

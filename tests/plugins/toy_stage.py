@@ -22,7 +22,7 @@ def work(sink):
     print("a line of a library")
     if "pid" in asked:
         Path(asked["pid"]).write_text(str(os.getpid()))
-    if "raise" in asked:
+    if asked.get("raise"):
         raise getattr(errors, asked["raise"])(asked.get("message", "as asked"))
     if asked.get("do") == "die":
         os.kill(os.getpid(), signal.SIGKILL)

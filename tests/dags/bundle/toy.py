@@ -1,0 +1,34 @@
+"""The DAGs of a pipeline, wired as in ``dags/``, whose stages are a toy."""
+
+from functools import partial
+
+from airflow.sdk import TriggerRule, chain, dag
+
+from millrace.dags import approve, as_of_tick, data_dag, features_asset, model_dag, once_closed
+from millrace.dags import promote as promote_
+from millrace.dags import stage as stage_
+from pipelines.spec import load
+
+PIPELINE = load("fraud_detection")
+TOY = {"module": "tests.plugins.toy_stage", "new_interpreter": True, "pool": "default_pool"}
+stage, promote = partial(stage_, PIPELINE, **TOY), partial(promote_, PIPELINE, **TOY)
+
+
+@dag(schedule=once_closed(PIPELINE), **data_dag(PIPELINE, __doc__) | {"dag_id": "toy_data"})
+def toy_data():
+    chain(
+        stage("ingest"),
+        stage("validate", options=["raise={{ var.value.get('toy_raise', '') }}"]),
+        stage(
+            "featurize", trigger_rule=TriggerRule.ALL_DONE, outlets=[features_asset(PIPELINE)]
+        ),
+    )
+
+
+@dag(schedule=as_of_tick(PIPELINE), **model_dag(PIPELINE, __doc__) | {"dag_id": "toy_model"})
+def toy_model():
+    chain(stage("preprocess"), stage("evaluate"), approve(PIPELINE), promote())
+
+
+toy_data()
+toy_model()

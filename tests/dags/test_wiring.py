@@ -1,0 +1,107 @@
+"""The DAGs under Airflow's own ``dag.test()``, with toy stages in real processes."""
+
+import json
+import os
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).parent
+
+FORM_VARIABLES = {
+    "AIRFLOW_VAR_MILLRACE_HISTORY_FROM": "2026-01-01",
+    "AIRFLOW_VAR_TOY_RAISE": "",
+}
+
+# A form's values stay in the DAG object of one process: the run with a form comes last.
+RUNS = {
+    "by its date": ("toy_data", "2026-01-06", {}, {}),
+    "refused": (
+        "toy_data",
+        "2026-01-07",
+        {},
+        {"AIRFLOW_VAR_TOY_RAISE": "PartitionRefusedError"},
+    ),
+    "by its form": ("toy_data", None, {"partition": "2026-01-05"}, FORM_VARIABLES),
+    "model": (
+        "toy_model",
+        "2026-02-02",
+        {"as_of": "2026-02-01", "epochs": 2, "settings": ["model.hidden=[8, 4]", "buckets=2"]},
+        {},
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    home = tmp_path_factory.mktemp("airflow")
+    env = os.environ | {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(HERE / "bundle"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW_VAR_MILLRACE_STORE": "/store",
+        "AIRFLOW_VAR_MILLRACE_SOURCE": "/source",
+        "AIRFLOW_VAR_MILLRACE_SOURCE_FRAUD_DETECTION": "/source/fraud",
+        "PYTHONPATH": str(ROOT),
+    }
+    subprocess.run(
+        [sys.executable, "-m", "airflow", "db", "migrate"],
+        env=env,
+        check=True,
+        capture_output=True,
+    )
+    done = subprocess.run(
+        [sys.executable, str(HERE / "run_dags.py"), json.dumps(list(RUNS.values()))],
+        cwd=ROOT,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return dict(zip(RUNS, json.loads(done.stdout.splitlines()[-1]), strict=True))
+
+
+def test_a_day_chosen_in_the_form_is_what_each_stage_works_on(runs):
+    run = runs["by its form"]
+    assert set(run["tasks"].values()) == {"success"}
+    assert run["results"]["ingest"]["argv"] == [
+        *("stage", "ingest", "fraud_detection", "--store", "/store"),
+        *("--history-from", "2026-01-01", "--partition", "2026-01-05"),
+        *("--source", "/source/fraud"),
+    ]
+
+
+def test_without_a_form_the_runs_date_is_the_day_and_an_unset_variable_is_left_out(runs):
+    argv = runs["by its date"]["results"]["featurize"]["argv"]
+    assert argv[3:] == ["--store", "/store", "--partition", "2026-01-06"]
+
+
+def test_a_refused_day_is_not_retried_and_still_releases_featurize(runs):
+    run = runs["refused"]
+    assert run["tasks"] == {"ingest": "success", "validate": "failed", "featurize": "success"}
+
+
+def test_an_approval_nobody_asked_for_is_skipped_and_the_promotion_goes_on(runs):
+    run = runs["model"]
+    assert run["state"] == "success"
+    assert run["tasks"]["approve"] == "skipped"
+    assert run["tasks"]["promote"] == "success"
+
+
+def test_the_form_reaches_every_stage_of_the_model_as_settings(runs):
+    for stage in ("preprocess", "evaluate", "promote"):
+        argv = runs["model"]["results"][stage]["argv"]
+        assert argv[argv.index("--as-of") + 1] == "2026-02-01"
+        assert [after for word, after in pairwise(argv) if word == "--set"] == [
+            *("split.train_days=7", "training.epochs=2", "training.seed=0"),
+            *("model.hidden=[8, 4]", "buckets=2"),
+        ]
+    promote = runs["model"]["results"]["promote"]["argv"]
+    assert promote[-2:] == ["--option", "promote_older=false"]
