@@ -21,7 +21,7 @@ run: setup ## simulate 45 days, backfill them through Airflow, train, judge; ARG
 	@$(BIN)/python -m pipelines serve $(ARGS)
 
 stop: ## stop what `make run` started, from another terminal
-	@$(BIN)/python -m pipelines serve --stop
+	@$(BIN)/python -m pipelines stop
 
 test: check ## checks and tests that need no GPU, no container and no patience; ARGS="-k store"
 	$(PYTEST) -m "not slow and not gpu and not services" $(ARGS)

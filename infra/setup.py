@@ -170,7 +170,9 @@ def install(venv: Path, files: list) -> None:
     """
     env = install_environ(venv, dict(os.environ))
     python = str(venv / "bin" / "python")
-    options = ["--require-hashes", "--compile-bytecode"]
+    # A person sees uv's bars; a log would get a line for each of 230 libraries.
+    quiet = [] if sys.stderr.isatty() else ["--quiet"]
+    options = ["--require-hashes", "--compile-bytecode", *quiet]
     uv = bootstrap_uv(venv, env)
     if uv and _works([uv, "pip", "sync", "--python", python, *options, *files], env):
         return
