@@ -1,0 +1,158 @@
+"""The fork server: stages start from a process that has already imported their libraries.
+
+Why: importing Great Expectations and MLflow costs some 7 CPU-seconds, and a backfill of 45
+    days asks for it 45 times over. A fork of this process costs 0.02.
+Promise: it has one thread when it serves, computes nothing itself, and imports nothing of
+    this repository's stages; it ends when nobody has asked for long, when its socket is taken
+    away, and when told to.
+Not here: the loop (``forker.py``), who asks (``client.py``), what a child does (``child.py``),
+    TensorFlow and Dask clusters, which want an interpreter of their own.
+
+``python -m pipelines.process.server --stop`` ends this user's servers.
+"""
+
+import argparse
+import gc
+import importlib
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, cast
+
+from pipelines.process import place, wire
+from pipelines.process.forker import GRACE_S, Server
+
+PRELOAD = (
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "pyarrow.compute",
+    "pyarrow.dataset",
+    "pyarrow.parquet",
+    "dask",
+    "dask.delayed",
+    "great_expectations",
+    "mlflow",
+    "mlflow.tracking",
+    "jinja2",
+    "sklearn.metrics",
+)
+# MLflow imports it where it is installed, and its import starts threads.
+NOT_PRELOADED = ("polars",)
+# Each stands for a thread that an import would start.
+ONE_THREAD = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+}
+IDLE_S = 900.0
+READY = b"ready"
+
+log = logging.getLogger("millrace.forkserver")
+
+
+def preload() -> None:
+    """Import what stages need, quietly and without a thread.
+
+    Raises:
+        RuntimeError: The libraries started threads, which a fork would lose.
+    """
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)  # 215 lines at import
+    hidden = {name: None for name in NOT_PRELOADED if name not in sys.modules}
+    sys.modules.update(cast("dict[str, Any]", hidden))
+    for name in PRELOAD:
+        try:
+            importlib.import_module(name)
+        except ImportError as error:  # the stage that needs it says so with its own name
+            log.warning("%s is not preloaded: %s", name, error)
+    for name in hidden:
+        del sys.modules[name]
+    logging.captureWarnings(False)  # Great Expectations switches it on
+    threads = wire.thread_names()
+    if len(threads) != 1:
+        names = ", ".join(threads)
+        raise RuntimeError(f"{len(threads)} threads after the imports ({names}); 1 expected")
+    gc.collect()
+    gc.freeze()
+
+
+def run_server(path: Path, idle_s: float, ready_fd: int) -> None:
+    """Leave the starter's family, preload, and serve; tell ``ready_fd`` how that went."""
+    if os.fork():
+        os._exit(0)  # the starter waits for this process, and has no zombie to keep
+    try:
+        preload()
+        server = Server(path, idle_s)
+    except (RuntimeError, OSError) as error:
+        os.write(ready_fd, str(error).encode())
+        raise
+    with suppress(BrokenPipeError):
+        os.write(ready_fd, READY)
+    os.close(ready_fd)
+    log.info("serving on %s, %d MiB", path, wire.peak_memory_bytes() >> 20)
+    server.serve()
+    log.info("ended")
+
+
+def stop_servers(timeout_s: float = GRACE_S + 5.0) -> int:
+    """End every server of this user and wait for them; return how many there were."""
+    stopped = 0
+    for path in place.sockets():
+        with socket.socket(socket.AF_UNIX) as conn:
+            conn.settimeout(timeout_s)
+            try:
+                conn.connect(str(path))
+                pid = _peer(conn)
+                wire.send(conn, {"stop": True})
+            except OSError:
+                path.unlink(missing_ok=True)  # its server is gone
+                continue
+            stopped += 1
+            with suppress(ConnectionResetError):
+                _wait_or_kill(conn, pid)
+    return stopped
+
+
+def _wait_or_kill(conn: socket.socket, pid: int) -> None:
+    """Wait for a server's end; its children die with it, even when it has to be killed."""
+    try:
+        conn.recv(1)
+    except TimeoutError:
+        log.warning("fork server %d did not end by itself and is killed", pid)
+        os.kill(pid, signal.SIGKILL)
+
+
+def _peer(conn: socket.socket) -> int:
+    """Process id at the other end of a unix socket."""
+    credentials = conn.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+    return int.from_bytes(credentials[:4], sys.byteorder)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Serve, or stop every server of this user."""
+    parser = argparse.ArgumentParser(prog="python -m pipelines.process.server")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--serve", type=Path, metavar="SOCKET", help="serve on this socket")
+    what.add_argument("--stop", action="store_true", help="end this user's servers")
+    parser.add_argument("--idle", type=float, default=IDLE_S, metavar="SECONDS")
+    parser.add_argument("--ready-fd", type=int, default=1, help=argparse.SUPPRESS)
+    args = parser.parse_args(argv)
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    if args.stop:
+        log.info("fork servers stopped: %d", stop_servers())
+    else:
+        run_server(args.serve, args.idle, args.ready_fd)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,148 @@
+"""A stage in a new interpreter.
+
+Why: the robust way. Nothing is shared with the parent, so TensorFlow, CUDA and Dask start
+    as they would from a terminal.
+Promise: the child leads a process group of its own, and nothing of that group is left when
+    :meth:`Spawned.reap` has returned.
+Not here: following the child (``launch.py``), the faster way (``client.py``).
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from pipelines.process.wire import ALIVE_FD, EVENTS_FD, PARENT, PER_RUN, peak_memory_bytes
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# Wanted by every stage, unless the environment says otherwise.
+DEFAULTS = {
+    "TF_CPP_MIN_LOG_LEVEL": "2",
+    # Its client starts a thread when MLflow is imported, and calls home.
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """How a process ended.
+
+    Attributes:
+        code: Exit code; minus the signal's number if a signal ended it; None if nobody can say
+            any more, because the fork server went away.
+        cpu_seconds: User and system time, of the children it waited for as well.
+        max_rss_bytes: The kernel's figure for its largest process, 0 where it says nothing.
+        stopped: The fork server ended it because it was itself told to end.
+    """
+
+    code: int | None
+    cpu_seconds: float
+    max_rss_bytes: int
+    stopped: bool = False
+
+
+@dataclass(slots=True)
+class Channels:
+    """The pipes between a parent and one child.
+
+    Attributes:
+        events: Events, to read.
+        output: What the child prints, to read.
+        alive: Kept open by the parent alone; the child reads its end when the parent is gone.
+        theirs: The child's ends: events, output, alive.
+    """
+
+    events: int
+    output: int
+    alive: int
+    theirs: tuple[int, int, int]
+    _open: set[int] = field(default_factory=set)
+
+    @classmethod
+    def make(cls) -> Self:
+        """Open three pipes."""
+        events, events_w = os.pipe()
+        output, output_w = os.pipe()
+        alive_r, alive = os.pipe()
+        theirs = (events_w, output_w, alive_r)
+        return cls(events, output, alive, theirs, {events, output, alive, *theirs})
+
+    def close(self, *fds: int) -> None:
+        """Close these ends, or all that are open."""
+        for fd in fds or tuple(self._open):
+            self._open.discard(fd)
+            os.close(fd)
+
+
+def child_environ(
+    extra: Mapping[str, str] | None = None, base: Mapping[str, str] = os.environ
+) -> dict[str, str]:
+    """Make a stage's environment from this process's.
+
+    Airflow poisons the database URL of its tasks, so that any import of it in a child would
+    fail; the child of a task has no business with that database anyway.
+    """
+    kept = {
+        name: value
+        for name, value in base.items()
+        if name not in PER_RUN
+        and not (name.startswith("AIRFLOW__") and name.endswith("SQL_ALCHEMY_CONN"))
+    }
+    forced = {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    return DEFAULTS | kept | forced | dict(extra or {})
+
+
+class Spawned:
+    """A child in a new interpreter, leading its own process group.
+
+    Attributes:
+        pid: The child, and its process group.
+        fd: Becomes readable when the child has ended.
+    """
+
+    def __init__(
+        self, module: str, argv: Sequence[str], env: Mapping[str, str], channels: Channels
+    ) -> None:
+        events, output, alive = channels.theirs
+        per_run = {EVENTS_FD: str(events), ALIVE_FD: str(alive), PARENT: str(os.getpid())}
+        self._popen = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-m", module, *argv],
+            cwd=ROOT,
+            env={**env, **per_run},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            pass_fds=(events, alive),
+            process_group=0,  # else a signal to the parent's group would end it without grace
+        )
+        self._reaping = False
+        self.pid = self._popen.pid
+        self.fd = os.pidfd_open(self.pid)
+
+    def poll(self) -> bool:
+        """Tell whether the child has ended; called when ``fd`` is readable."""
+        return True
+
+    def signal(self, signum: int) -> None:
+        """Signal the whole group: a Dask cluster closes by itself only if its workers hear."""
+        if not self._reaping:  # an unreaped child keeps its group's id from being used again
+            with suppress(ProcessLookupError):
+                os.killpg(self.pid, signum)
+
+    def reap(self) -> Exit:
+        """End what is left of the group, and take the child's exit and usage."""
+        self.signal(signal.SIGKILL)
+        self._reaping = True
+        _, status, used = os.wait4(self.pid, 0)
+        self._popen.returncode = code = os.waitstatus_to_exitcode(status)
+        os.close(self.fd)
+        max_rss_bytes = used.ru_maxrss * 1024
+        # It starts at the size of this process, whose memory the child had until exec.
+        known = max_rss_bytes > peak_memory_bytes()
+        return Exit(code, used.ru_utime + used.ru_stime, max_rss_bytes if known else 0)

@@ -1,0 +1,90 @@
+"""What the parent, the child and the fork server say to one another, byte for byte.
+
+Why: three processes, started from possibly different moments of the repository, must agree.
+Promise: standard library only, so the fork server can import it before it forks.
+Not here: the events of a stage (``pipelines/events.py``).
+"""
+
+import json
+import os
+import socket
+import struct
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+EVENTS_FD = "MILLRACE_EVENTS_FD"
+ALIVE_FD = "MILLRACE_ALIVE_FD"
+PARENT = "MILLRACE_PARENT"
+PER_RUN = frozenset({EVENTS_FD, ALIVE_FD, PARENT})
+
+TERMINATE, KILL = b"T", b"K"
+
+_LENGTH = struct.Struct("!I")
+MAX_MESSAGE_BYTES = 16 * 2**20
+MAX_FDS = 8
+
+
+def send(conn: socket.socket, message: Mapping[str, object], fds: Sequence[int] = ()) -> None:
+    """Send one message of JSON, and file descriptors along with its first byte."""
+    body = json.dumps(message).encode()
+    data = _LENGTH.pack(len(body)) + body
+    if fds:
+        data = data[socket.send_fds(conn, [data], list(fds)) :]
+    conn.sendall(data)
+
+
+def receive(conn: socket.socket) -> tuple[dict[str, object], list[int]]:
+    """Receive one message and the file descriptors that came with it.
+
+    Raises:
+        ConnectionError: The other side closed before the message was whole.
+        ValueError: What came is not a message of ours.
+        TypeError: The same.
+    """
+    data = bytearray()
+    fds: list[int] = []
+    try:
+        _fill(conn, data, fds, _LENGTH.size)
+        _fill(conn, data, fds, _LENGTH.size + _length(data))
+        message = dict(json.loads(data[_LENGTH.size :]))
+    except BaseException:
+        for fd in fds:
+            os.close(fd)
+        raise
+    return message, fds
+
+
+def _length(data: bytearray) -> int:
+    """Bytes of the message that begins with ``data``; another program's may claim gigabytes."""
+    (length,) = _LENGTH.unpack_from(data)
+    if length > MAX_MESSAGE_BYTES:
+        raise ValueError(f"a message of {length} bytes; at most {MAX_MESSAGE_BYTES} expected")
+    return int(length)
+
+
+def _fill(conn: socket.socket, data: bytearray, fds: list[int], n_bytes: int) -> None:
+    """Read until ``data`` holds ``n_bytes``, taking file descriptors as they come."""
+    while len(data) < n_bytes:
+        chunk, more, _, _ = socket.recv_fds(conn, n_bytes - len(data), MAX_FDS)
+        fds.extend(more)
+        if not chunk:
+            raise ConnectionError("the other side closed the connection")
+        data += chunk
+
+
+def thread_names(pid: int | str = "self") -> list[str]:
+    """Names of every thread of a process, those of C libraries included."""
+    tasks = Path(f"/proc/{pid}/task")
+    return sorted((task / "comm").read_text().strip() for task in tasks.iterdir())
+
+
+def peak_memory_bytes(pid: int | str = "self") -> int:
+    """VmHWM of a process: the most memory it has held; 0 when it cannot be read any more."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0
+    for line in status.splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    return 0

@@ -1,0 +1,163 @@
+"""A stage for tests: does one of a few small things, chosen by its first argument."""
+
+# A stage that prints, imports late and draws is what these tests need.
+# ruff: noqa: T201, PLC0415, S311
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from pipelines.errors import ColumnMismatchError, ConfigError, SourceNotReadyError
+from pipelines.events import Reporter, Sink
+from pipelines.process.child import on_stop, run_child, stop_requested
+
+
+def done(tell: Reporter, *words: str) -> None:
+    tell.started(partition="2026-01-01")
+    tell.progress(5, 10)
+    print("hello from", os.getpid(), *words, flush=True)
+    tell.result({"rows": 10, "words": list(words)})
+
+
+def environment(tell: Reporter) -> None:
+    tell.result({"env": dict(os.environ), "cwd": str(Path.cwd()), "argv": sys.argv[1:]})
+
+
+def permanent(_tell: Reporter) -> None:
+    raise ColumnMismatchError("scale", ("amount",), ())
+
+
+def transient(_tell: Reporter) -> None:
+    raise SourceNotReadyError("data/2026-01-01.csv is still growing")
+
+
+def config(_tell: Reporter) -> None:
+    raise ConfigError("train.epochs must be above 0; got -1")
+
+
+def ordinary(_tell: Reporter) -> None:
+    raise KeyError("amount")
+
+
+def memory(_tell: Reporter) -> None:
+    raise MemoryError
+
+
+def mute(_tell: Reporter, code: str) -> None:
+    print("about to leave", flush=True)
+    os._exit(int(code))
+
+
+def kill(_tell: Reporter, signum: str) -> None:
+    os.kill(os.getpid(), int(signum))
+
+
+def wait(tell: Reporter, mark: str = "") -> None:
+    """Wait for long; leave a mark if stopped in good order."""
+    grandchild = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"])
+    try:
+        tell.started(grandchild=grandchild.pid)
+        while True:
+            time.sleep(0.05)
+    finally:
+        if mark:
+            Path(mark).write_text("stopped")
+
+
+def checkpoint(tell: Reporter, mark: str) -> None:
+    """Stop by a flag, and need one second to write a checkpoint."""
+    on_stop(lambda: print("asked to stop", flush=True))
+    tell.started()
+    while not stop_requested():
+        time.sleep(0.02)
+    time.sleep(1.0)
+    Path(mark).write_text("checkpoint")
+    tell.result({"checkpoint": mark})
+
+
+def stubborn(tell: Reporter) -> None:
+    """Ignore SIGTERM and print without end."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    tell.started()
+    while True:
+        print("still here" * 10)
+
+
+def stuck(tell: Reporter, mark: str = "") -> None:
+    """Sit in a C call that holds the GIL, deaf to any Python handler or thread."""
+    tell.started()
+    sum(range(10**12))
+
+
+def flood(tell: Reporter) -> None:
+    for number in range(50_000):
+        print("line", number)
+    print("half a bar\rwhole bar")
+    tell.result({})
+
+
+def draw(tell: Reporter) -> None:
+    import random
+
+    import numpy as np
+
+    tell.result({"python": random.random(), "numpy": float(np.random.random())})
+
+
+def cluster(tell: Reporter, *, then: str = "leave") -> None:
+    import logging
+
+    from dask.distributed import Client, LocalCluster
+
+    logging.getLogger("distributed").setLevel(logging.ERROR)
+    cluster = LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None)
+    client = Client(cluster)
+    pid = client.submit(os.getpid).result(timeout=60)
+    heavy = client.submit(lambda: "airflow" in sys.modules).result(timeout=60)
+    tell.started(worker=pid)
+    tell.result({"airflow": heavy})
+    if then == "leave":
+        os._exit(0)  # without closing it: the launcher has to clean up
+    time.sleep(300)
+
+
+def cluster_wait(tell: Reporter) -> None:
+    cluster(tell, then="wait")
+
+
+def validate(tell: Reporter) -> None:
+    """What a small validation stage does."""
+    import logging
+
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
+    import great_expectations as gx
+    import pandas as pd
+    from great_expectations.data_context.types.base import ProgressBarsConfig
+
+    logging.captureWarnings(False)
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    source = context.data_sources.add_pandas("frames")
+    batch = source.add_dataframe_asset("frame").add_batch_definition_whole_dataframe("all")
+    frame = pd.DataFrame({"amount": [1.0, 2.0, None]})
+    found = batch.get_batch({"dataframe": frame}).validate(
+        gx.expectations.ExpectColumnValuesToNotBeNull(column="amount")
+    )
+    tell.result({"success": bool(found.success), "preloaded": "mlflow" in sys.modules})
+
+
+def main() -> None:
+    action, *words = sys.argv[1:]
+
+    def work(sink: Sink) -> int:
+        globals()[action](Reporter(action, sink), *words)
+        return 0
+
+    run_child(work, name=action)
+
+
+if __name__ == "__main__":
+    main()
