@@ -1,0 +1,172 @@
+"""Three days and a model through the stack, and the same by the command line without it.
+
+The stack: Airflow on PostgreSQL schedules, Dask workers of other processes compute, an MLflow
+server registers. The command line: no Airflow, threads of one process, MLflow's own SQLite. What is
+published must be the same to the byte.
+"""
+
+import json
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+
+import pytest
+from distributed import Client
+
+from pipelines.local.rest import FINISHED, Api
+from pipelines.store import Ref, Store
+from tests.services import postgres
+from tests.services.topology import ROOT, Topology, clean_environment
+
+pytestmark = [pytest.mark.services, pytest.mark.timeout(1800)]
+
+PIPELINE = "fraud_detection"
+DAYS = ("2026-03-02", "2026-03-03", "2026-03-04")
+AS_OF = "2026-03-06"
+# One day to train on, one whose labels become known meanwhile, one to judge by.
+FORM = {"train_days": 1, "epochs": 2}
+SETTINGS = ("label.known_after_days=1", "split.gap_days=1", "split.test_days=1")
+BY_DAY = ("ingested", "validated", "features")
+OF_MODEL = ("training_set", "models", "evaluations", "promotions")
+LIMIT_S = 900
+
+
+@dataclass(frozen=True)
+class Made:
+    """Where the two ways left what they made."""
+
+    stack: Store
+    alone: Store
+
+
+def command_line(*words: str) -> subprocess.CompletedProcess[str]:
+    """``python -m pipelines`` as a person calls it."""
+    return subprocess.run(
+        [sys.executable, "-m", "pipelines", *words],
+        cwd=ROOT,
+        env=clean_environment() | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def made(topology: Topology, tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """The three days and the model, made both ways from the same source."""
+    span = ["--from", DAYS[0], "--to", DAYS[-1]]
+    simulated = command_line(
+        "simulate", PIPELINE, *span, "--out", str(topology.source), "--rows-per-day", "8000"
+    )
+    assert simulated.returncode == 0, simulated.stderr
+    through_airflow(topology.api())
+    alone = tmp_path_factory.mktemp("alone")
+    settings = [
+        *SETTINGS,
+        f"split.train_days={FORM['train_days']}",
+        f"training.epochs={FORM['epochs']}",
+    ]
+    ended = command_line(
+        "run",
+        PIPELINE,
+        *span,
+        *(
+            "--as-of",
+            AS_OF,
+            "--source",
+            f"file://{topology.source}",
+            "--store",
+            f"file://{alone}",
+        ),
+        *(word for setting in settings for word in ("--set", setting)),
+        "--json",
+    )
+    assert ended.returncode == 0, ended.stderr[-4000:]
+    return Made(Store(f"file://{topology.store}"), Store(f"file://{alone}"))
+
+
+def through_airflow(api: Api) -> None:
+    """Have Airflow take in the days by a backfill, then make the model by its form."""
+    data, model = f"{PIPELINE}_data", f"{PIPELINE}_model"
+    for dag in (data, model):
+        api.wait_for_dag(dag, 180)
+        api.unpause(dag)
+    api.backfill(data, DAYS[0], DAYS[-1], 2)
+    deadline = time.monotonic() + LIMIT_S
+    states: dict[str, str] = {}
+    while len(states) < len(DAYS) or set(states.values()) - set(FINISHED):
+        assert time.monotonic() < deadline, states
+        time.sleep(2)
+        runs = [run for run in api.runs(data) if run["partition_key"] in DAYS]
+        states = {run["partition_key"]: run["state"] for run in runs}
+    assert set(states.values()) == {"success"}, [
+        failures(api, data, run["dag_run_id"]) for run in runs
+    ]
+    run_id = api.trigger(model, {"as_of": AS_OF, **FORM, "settings": list(SETTINGS)})
+    assert api.wait_run(model, run_id, lambda _: None) == "success", failures(
+        api, model, run_id
+    )
+
+
+def failures(api: Api, dag: str, run_id: str) -> str:
+    """What the failed tasks of a run logged."""
+    from pipelines.local.rest import quoted
+
+    told = []
+    for task in api.tasks(dag, run_id):
+        if task["state"] not in ("success", "skipped"):
+            log = f"/dags/{dag}/dagRuns/{quoted(run_id)}/taskInstances/{task['task_id']}/logs"
+            text = api.get(f"{log}/{max(1, task['try_number'])}", map_index=-1)
+            told.append(f"{task['task_id']}: {task['state']}\n{json.dumps(text)[-3000:]}")
+    return "\n".join(told)
+
+
+def refs() -> list[Ref]:
+    """Every artifact that the work publishes."""
+    by_day = [Ref(PIPELINE, dataset, f"ds={day}") for dataset in BY_DAY for day in DAYS]
+    key = {"training_set": f"as_of={AS_OF}"}
+    return by_day + [
+        Ref(PIPELINE, dataset, key.get(dataset, f"as_of={AS_OF}/seed=0"))
+        for dataset in OF_MODEL
+    ]
+
+
+@pytest.mark.parametrize("ref", refs(), ids=lambda ref: ref.path())
+def test_an_artifact_is_the_same_to_the_byte(made: Made, ref: Ref):
+    ours, other = made.stack.find(ref), made.alone.find(ref)
+    assert ours is not None
+    assert other is not None
+    assert (ours.digest, ours.content) == (other.digest, other.content)
+
+
+def test_nothing_else_was_published(made: Made):
+    for dataset in (*BY_DAY, *OF_MODEL):
+        wanted = sorted(ref.key for ref in refs() if ref.dataset == dataset)
+        assert (
+            made.stack.keys(PIPELINE, dataset) == made.alone.keys(PIPELINE, dataset) == wanted
+        )
+
+
+def test_the_features_were_computed_by_the_workers(topology: Topology, made: Made):
+    def transitions(dask_scheduler):
+        return dask_scheduler.transition_counter
+
+    with Client(topology.dask, timeout=30) as client:
+        assert client.run_on_scheduler(transitions) > 0
+
+
+def test_the_model_is_in_the_mlflow_servers_database(topology: Topology, made: Made):
+    password = topology.settings["MLFLOW_DATABASE_PASSWORD"]
+    sql = "select string_agg(name, ',') from registered_models"
+    assert postgres.query(topology.ports["5432"], "mlflow", "mlflow", password, sql) == PIPELINE
+
+
+def test_the_report_of_a_day_opens_in_the_ui_only_for_who_is_logged_in(
+    topology: Topology, made: Made
+):
+    import urllib.error
+    import urllib.request
+
+    page = f"{topology.ui}/millrace/reports/{PIPELINE}/validated/ds={DAYS[0]}"
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        urllib.request.urlopen(page, timeout=30)
