@@ -1,9 +1,10 @@
-"""A stage that does what its ``--option do=...`` says, in a process of its own."""
+"""A stage that does what its ``--option name=value`` says, in a process of its own."""
 
 import os
 import signal
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 
 from pipelines import errors
@@ -13,25 +14,29 @@ from pipelines.process.child import run_child
 
 def work(sink):
     asked = dict(
-        word.split("=", 1)
-        for before, word in zip(sys.argv, sys.argv[1:], strict=False)
-        if before == "--option"
+        word.split("=", 1) for before, word in pairwise(sys.argv) if before == "--option"
     )
     report = Reporter("toy ds=2026-01-05", sink)
     report.progress(50, 100)
     print("a line of a library")
-    if "pid" in asked:
-        Path(asked["pid"]).write_text(str(os.getpid()))
+    tries = note_pid(Path(asked["pid"])) if "pid" in asked else 1
     if asked.get("raise"):
         raise getattr(errors, asked["raise"])(asked.get("message", "as asked"))
-    if asked.get("do") == "die":
+    if asked.get("do") == "die" or (asked.get("do") == "die_once" and tries == 1):
         os.kill(os.getpid(), signal.SIGKILL)
-    if asked.get("do") == "wait":
+    if asked.get("do") == "wait" or (asked.get("do") == "wait_once" and tries == 1):
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             time.sleep(0.05)
     report.result({"uri": "file:///x", "digest": "d", "rows": 7, "argv": sys.argv[1:]})
     return 0
+
+
+def note_pid(path):
+    """Add this process to the file of all tries, and tell how many there were."""
+    with path.open("a") as file:
+        file.write(f"{os.getpid()}\n")
+    return len(path.read_text().split())
 
 
 if __name__ == "__main__":

@@ -1,0 +1,215 @@
+"""The operator under a real scheduler, api-server, dag-processor and triggerer."""
+
+import json
+import os
+import urllib.error
+import urllib.parse
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from pipelines.store import Manifest, Ref, Store, describe_files
+from tests.end_to_end.conftest import eventually
+
+pytestmark = pytest.mark.slow
+
+QUOTED = urllib.parse.quote
+
+
+def task(api, dag_id, run_id, task_id):
+    return next(t for t in api.tasks(dag_id, run_id) if t["task_id"] == task_id)
+
+
+def is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def xcom(api, dag_id, run_id, task_id, key="return_value"):
+    path = f"/dags/{dag_id}/dagRuns/{QUOTED(run_id)}/taskInstances/{task_id}/xcomEntries/{key}"
+    return api.get(path)["value"]
+
+
+def log_of(api, dag_id, run_id, task_id, attempt):
+    path = f"/dags/{dag_id}/dagRuns/{QUOTED(run_id)}/taskInstances/{task_id}/logs/{attempt}"
+    content = api.get(path, map_index=-1, full_content="true")["content"]
+    return json.dumps(content)
+
+
+@pytest.fixture(scope="module")
+def ends(toy_airflow):
+    """One run with every end; the running task is cleared once its child is there."""
+    api, pids = toy_airflow.api, toy_airflow.home.root / "pids"
+    api.unpause("toy_ends")
+    run_id = api.trigger("toy_ends")
+    eventually((pids / "cleared").exists, 90, "the task to be cleared runs")
+    api.post(
+        "/dags/toy_ends/clearTaskInstances",
+        {"dry_run": False, "dag_run_id": run_id, "task_ids": ["cleared"], "only_failed": False},
+    )
+
+    def over():
+        tasks = {t["task_id"]: t["state"] for t in api.tasks("toy_ends", run_id)}
+        return set(tasks.values()) <= {"success", "failed"} and tasks
+
+    states = eventually(over, 120, "every task has ended")
+    return api, run_id, states, pids
+
+
+def test_a_child_killed_by_the_kernel_is_tried_again_and_succeeds(ends):
+    api, run_id, states, pids = ends
+    assert states["killed"] == "success"
+    assert task(api, "toy_ends", run_id, "killed")["try_number"] == 2
+    assert "killed (SIGKILL)" in log_of(api, "toy_ends", run_id, "killed", 1)
+    assert len((pids / "killed").read_text().split()) == 2
+
+
+def test_a_refused_partition_fails_at_once(ends):
+    api, run_id, states, _ = ends
+    assert states["refused"] == "failed"
+    assert task(api, "toy_ends", run_id, "refused")["try_number"] == 1
+    assert "the same inputs would fail the same way" in log_of(
+        api, "toy_ends", run_id, "refused", 1
+    )
+
+
+def test_a_timeout_leaves_no_child_behind(ends):
+    _, _, states, pids = ends
+    assert states["overtime"] == "failed"
+    assert not any(is_running(int(pid)) for pid in (pids / "overtime").read_text().split())
+
+
+def test_a_cleared_task_ends_its_child_before_the_next_try(ends):
+    _, _, states, pids = ends
+    assert states["cleared"] == "success"
+    tries = (pids / "cleared").read_text().split()
+    assert len(tries) == 2
+    assert not is_running(int(tries[0]))
+
+
+def test_a_backfill_gives_each_day_its_own_run_and_asset_event(toy_airflow):
+    api = toy_airflow.api
+    api.unpause("toy_data")
+    api.backfill("toy_data", "2026-01-05", "2026-01-06", max_active_runs=2)
+
+    def runs():
+        found = {r["partition_key"]: r for r in api.runs("toy_data", run_type="backfill")}
+        done = len(found) == 2 and all(r["state"] == "success" for r in found.values())
+        return done and found
+
+    for day, run in eventually(runs, 120, "both days are done").items():
+        argv = xcom(api, "toy_data", run["dag_run_id"], "featurize")["argv"]
+        assert argv[argv.index("--partition") + 1] == day
+    events = api.get("/assets/events", source_dag_id="toy_data")["asset_events"]
+    assert {"2026-01-05", "2026-01-06"} <= {event["partition_key"] for event in events}
+
+
+@pytest.mark.parametrize(("answer", "promote"), [("Approve", "success"), ("Reject", "skipped")])
+def test_a_person_is_asked_and_the_answer_decides_on_the_promotion(
+    toy_airflow, answer, promote
+):
+    api = toy_airflow.api
+    api.unpause("toy_model")
+    run_id = api.trigger("toy_model", {"as_of": "2026-02-01", "approve": True})
+    eventually(
+        lambda: task(api, "toy_model", run_id, "approve")["state"] == "awaiting_input",
+        120,
+        "the question is asked",
+    )
+    api.patch(
+        f"/dags/toy_model/dagRuns/{QUOTED(run_id)}/taskInstances/approve/-1/hitlDetails",
+        {"chosen_options": [answer], "params_input": {}},
+    )
+    state = api.wait_run("toy_model", run_id, lambda _: None)
+    assert state == "success"
+    assert task(api, "toy_model", run_id, "promote")["state"] == promote
+
+
+def test_the_form_refuses_what_is_no_day_or_no_number(toy_airflow):
+    for conf in ({"as_of": "someday"}, {"epochs": 0}, {"settings": ["rm -rf"]}):
+        with pytest.raises(Exception, match="400"):
+            toy_airflow.api.trigger("toy_model", conf)
+
+
+@pytest.fixture(scope="module")
+def page(toy_airflow):
+    """A published report, and a way to ask for pages with or without a login."""
+    publish_report(Store(str(toy_airflow.home.store)))
+    token = toy_airflow.api._login()
+
+    def ask(path, login=True, cookie=False):
+        headers = {"Cookie": f"_token={token}"} if cookie else {}
+        if login and not cookie:
+            headers["Authorization"] = f"Bearer {token}"
+        request = urllib.request.Request(f"{toy_airflow.api.base}{path}", headers=headers)
+        try:
+            with urllib.request.urlopen(request, timeout=30) as reply:
+                return reply.status, reply.read().decode(), reply.headers
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode(), error.headers
+
+    return ask
+
+
+def publish_report(store):
+    ref = Ref("fraud_detection", "validated", "ds=2026-01-05")
+    with store.aside(ref, "0123456789abcdef") as out:
+        Path(out / "report.html").write_text("<h1>Validated 2026-01-05</h1>")
+        manifest = Manifest(
+            pipeline=ref.pipeline,
+            dataset=ref.dataset,
+            key=ref.key,
+            stage="validate",
+            digest="0123456789abcdef",
+            inputs={},
+            config={},
+            code={},
+            files=describe_files(out, ()),
+        )
+        store.publish(out, manifest)
+
+
+REPORT = "/millrace/reports/fraud_detection/validated/ds%3D2026-01-05"
+
+
+@pytest.mark.parametrize("cookie", [False, True])
+def test_a_published_report_is_shown_to_who_is_logged_in_and_can_load_nothing(page, cookie):
+    status, body, headers = page(REPORT, cookie=cookie)
+    assert (status, body) == (200, "<h1>Validated 2026-01-05</h1>")
+    assert headers["Content-Security-Policy"].startswith("default-src 'none'")
+    assert "sandbox" in headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("path", [REPORT, "/millrace/docs", "/millrace/openapi.json"])
+def test_without_a_login_nothing_is_shown(page, path):
+    status, body, _ = page(path, login=False)
+    assert status in {401, 404}
+    assert "Validated" not in body
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/millrace/reports/fraud_detection/validated/ds=2026-01-05/../../../../secrets.json",
+        "/millrace/reports/fraud_detection/validated/..%2F..%2F..%2F..%2Fsecrets.json",
+        "/millrace/reports/fraud_detection/validated/%2Fetc%2Fpasswd",
+        "/millrace/reports/..%2F..%2Fsource/validated/ds=2026-01-05",
+        "/millrace/reports/fraud_detection/ingested/ds=2026-01-05",
+        "/millrace/reports/fraud_detection/validated/ds=2026-01-06",
+    ],
+)
+def test_an_address_that_names_no_published_page_finds_nothing(page, path):
+    status, body, _ = page(path)
+    assert status in {403, 404}
+    assert "Validated" not in body
+
+
+def test_a_failed_validation_links_to_its_report(ends, page):
+    api, run_id, _, _ = ends
+    path = f"/dags/toy_ends/dagRuns/{QUOTED(run_id)}/taskInstances/refused/links"
+    links = api.get(path, map_index=-1)["extra_links"]
+    assert links == {"Report": REPORT}
