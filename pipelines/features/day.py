@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from pipelines.compute import ComputeSettings, open_compute
 from pipelines.features.bucket import BucketResult, BucketTask, require_buckets, run_bucket
-from pipelines.features.program import key_columns, label_column, programs_of
+from pipelines.features.program import EntityProgram, key_columns, label_column, programs_of
 from pipelines.features.rows import row_features
 from pipelines.features.statistics import describe
 from pipelines.spec import Pipeline, Trailing
@@ -27,6 +27,22 @@ from pipelines.tables.schema import write_table
 
 PART, STATISTICS = "part-0.parquet", "statistics.json"
 Columns = dict[str, NDArray[np.float64]]
+OnRows = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class DayFiles:
+    """One day's validated artifact.
+
+    Attributes:
+        back: How many days before the day that is made; 0 for that day itself.
+        folder: Where its files are.
+        rows: Its rows.
+    """
+
+    back: int
+    folder: Path
+    rows: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,19 +51,21 @@ class DayInput:
 
     Attributes:
         pipeline: Declaration.
-        own: Folder of the day's validated artifact.
-        earlier: Folders of the look-back's accepted days, oldest first.
-        rows: Rows in all of these.
+        own: The day itself.
+        earlier: The look-back's accepted days, oldest first.
     """
 
     pipeline: Pipeline
-    own: Path
-    earlier: tuple[Path, ...]
-    rows: int
+    own: DayFiles
+    earlier: tuple[DayFiles, ...]
+
+    def read_by(self, program: EntityProgram) -> tuple[DayFiles, ...]:
+        """Earlier days whose rows are in some window of the program, oldest first."""
+        return tuple(day for day in self.earlier if program.reads(day.back))
 
 
 def make_day(
-    day: DayInput, out: Path, settings: ComputeSettings, on_rows: Callable[[int], None]
+    day: DayInput, out: Path, settings: ComputeSettings, on_rows: OnRows
 ) -> dict[str, Any]:
     """Write the day's features and their statistics below ``out``.
 
@@ -55,14 +73,13 @@ def make_day(
         day: What they are made from.
         out: Folder for ``part-0.parquet`` and ``statistics.json``.
         settings: Where the tasks run.
-        on_rows: Told the rows read by each task that is done.
+        on_rows: Told after each task the rows read so far and the rows to read.
 
     Returns:
         The statistics.
     """
-    table = pq.read_table(
-        day.own / PART, columns=_read_columns(day.pipeline), use_threads=False
-    )
+    columns = _read_columns(day.pipeline)
+    table = pq.read_table(day.own.folder / PART, columns=columns, use_threads=False)
     found = row_features(table, day.pipeline)
     found |= _windows(day, table.num_rows, settings, on_rows)
     features = {name: found[name] for name in day.pipeline.feature_names()}
@@ -73,39 +90,47 @@ def make_day(
     return statistics
 
 
-def _windows(
-    day: DayInput, rows: int, settings: ComputeSettings, on_rows: Callable[[int], None]
-) -> Columns:
+def _windows(day: DayInput, rows: int, settings: ComputeSettings, on_rows: OnRows) -> Columns:
     """Every window, by name. A row without an entity has no history: zeros."""
     programs = programs_of(day.pipeline)
-    if not programs:
-        return {}
-    for program in programs:
-        name = history_name(program.entity)
-        require_buckets([f / name for f in (*day.earlier, day.own)], day.pipeline.buckets)
+    _require_buckets(day, programs)
+    to_read = sum(d.rows for p in programs for d in (*day.read_by(p), day.own))
     found: Columns = {name: np.zeros(rows) for p in programs for name in p.names()}
-    outputs = {program.entity: program.names() for program in programs}
+    outputs, read = {program.entity: program.names() for program in programs}, 0
 
     def place(result: BucketResult) -> None:
+        nonlocal read
         for nth, name in enumerate(outputs[result.entity]):
             found[name][result.position] = result.values[:, nth]
-        on_rows(result.rows_read)
+        read += result.rows_read
+        on_rows(read, to_read)
 
-    with open_compute(day.rows * len(programs), settings) as compute:
-        compute.map(run_bucket, _tasks(day, compute.array_module), place)
+    with open_compute(to_read, settings) as compute:
+        compute.map(run_bucket, _tasks(day, programs, compute.array_module), place)
     return found
 
 
-def _tasks(day: DayInput, array_module: str) -> list[BucketTask]:
+def _require_buckets(day: DayInput, programs: tuple[EntityProgram, ...]) -> None:
+    for program in programs:
+        days = (*day.read_by(program), day.own)
+        paths = [each.folder / history_name(program.entity) for each in days]
+        require_buckets(paths, day.pipeline.buckets)
+
+
+def _tasks(
+    day: DayInput, programs: tuple[EntityProgram, ...], array_module: str
+) -> list[BucketTask]:
     return [
         BucketTask(
             program=program,
             bucket=bucket,
-            earlier=tuple(str(f / history_name(program.entity)) for f in day.earlier),
-            own=str(day.own / history_name(program.entity)),
+            earlier=tuple(
+                str(each.folder / history_name(program.entity)) for each in day.read_by(program)
+            ),
+            own=str(day.own.folder / history_name(program.entity)),
             array_module=array_module,
         )
-        for program in programs_of(day.pipeline)
+        for program in programs
         for bucket in range(day.pipeline.buckets)
     ]
 

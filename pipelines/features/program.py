@@ -79,6 +79,12 @@ class EntityProgram:
         """Output columns of every window, in order."""
         return tuple(name for window in self.windows for name in window.names)
 
+    def reads(self, days_back: int) -> bool:
+        """Whether a window of some row of a day can hold a row of so many days before it."""
+        nearest_s = min(window.delay_s for window in self.windows)
+        farthest_s = max(window.reach_s() for window in self.windows)
+        return nearest_s <= days_back * DAY_S <= farthest_s
+
 
 def programs_of(pipeline: Pipeline) -> tuple[EntityProgram, ...]:
     """One program for each entity that has windows.

@@ -9,7 +9,7 @@ Not here: making them (``day.py``), looking back (``lookback.py``).
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipelines.compute.settings import ComputeSettings
 from pipelines.errors import TransientError
@@ -18,6 +18,9 @@ from pipelines.features.program import key_columns, programs_of
 from pipelines.spec import Pipeline
 from pipelines.stages import ACCEPTED, REFUSED, Outcome, Plan, Work, code_digests
 from pipelines.store import Manifest
+
+if TYPE_CHECKING:
+    from pipelines.features.day import DayFiles
 
 CODE = ("pipelines.features", "pipelines.tables.history", "pipelines.tables.hashing")
 
@@ -57,16 +60,12 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
     """
     from pipelines.features.day import DayInput, make_day
 
-    accepted = _as_planned(work, plan)
-    *earlier, own = (work.store.open(manifest) for manifest in accepted)
-    rows = sum(int(manifest.outcome["rows"]) for manifest in accepted)
-    programs, read = programs_of(work.pipeline), [0]
+    *earlier, own = _files_as_planned(work, plan)
 
-    def tell(rows_read: int) -> None:
-        read[0] += rows_read
-        work.report.progress(read[0], rows * len(programs), note=f"{len(earlier)} days back")
+    def tell(read: int, to_read: int) -> None:
+        work.report.progress(read, to_read, note=f"{len(earlier)} days back")
 
-    day = DayInput(pipeline=work.pipeline, own=own, earlier=tuple(earlier), rows=rows)
+    day = DayInput(pipeline=work.pipeline, own=own, earlier=tuple(earlier))
     found = make_day(day, out, ComputeSettings.from_options(work.options), tell)
     return Outcome(rows=found["rows"], metrics={"positives": float(found["positives"])})
 
@@ -82,8 +81,10 @@ def _content(manifest: Manifest | None) -> str:
     return manifest.content
 
 
-def _as_planned(work: Work, plan: Plan) -> list[Manifest]:
-    """Manifests of the accepted days, oldest first, the day itself last."""
+def _files_as_planned(work: Work, plan: Plan) -> "list[DayFiles]":
+    """Files of the accepted days, oldest first, the day itself last."""
+    from pipelines.features.day import DayFiles
+
     days = LookBack(work)
     now = _inputs(days)
     changed = [name for name, content in plan.inputs.items() if now.get(name) != content]
@@ -92,8 +93,14 @@ def _as_planned(work: Work, plan: Plan) -> list[Manifest]:
             f"{work.report.work}: {changed[0]} was published again while this work waited. "
             "Try again: the next try reads the new version."
         )
-    found = (days.manifest(name.partition("=")[2]) for name in plan.inputs)
-    return [m for m in found if m is not None and m.outcome["verdict"] == ACCEPTED]
+    found = []
+    for back, day in enumerate(reversed([*days.days(work.day), work.day])):
+        manifest = days.manifest(day)
+        if manifest is not None and manifest.outcome["verdict"] == ACCEPTED:
+            found.append(
+                DayFiles(back, work.store.open(manifest), int(manifest.outcome["rows"]))
+            )
+    return found[::-1]
 
 
 def _config(pipeline: Pipeline) -> Mapping[str, Any]:

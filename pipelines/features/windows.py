@@ -18,7 +18,8 @@ from typing import Any
 from pipelines.errors import ConfigError
 from pipelines.features.program import EntityProgram, Window
 
-INT64_MAX = 2**63 - 1
+INT64_BITS = 63
+INT64_MAX = 2**INT64_BITS - 1
 # A float is cut into whole units, units of 2**-31 and units of 2**-62. A window of up to 2**31
 # rows then sums without overflow; larger values than this do not fit the first.
 FLOAT_UNIT = 2.0**-31
@@ -94,10 +95,7 @@ def timeline(xp: Any, entity: Any, time_s: Any, n_asked: int, reach_s: int) -> T
     if n_rows == 0:
         nothing = xp.zeros(0, dtype=xp.int64)
         return Timeline(xp, nothing, nothing, nothing, nothing)
-    order = xp.lexsort(xp.stack([time_s, entity]))
-    sorted_entity, since = entity[order], time_s[order] - time_s.min()
-    is_first = xp.ones(n_rows, dtype=bool)
-    is_first[1:] = sorted_entity[1:] != sorted_entity[:-1]
+    order, is_first, since = _in_order(xp, entity, time_s - time_s.min())
     nth = xp.cumsum(is_first) - 1
     # Wider than any reach back, so that no window touches the entity before.
     stride = int(since.max()) + reach_s + 1
@@ -136,11 +134,35 @@ def trailing(
     """
     reach_s = max(window.reach_s() for window in program.windows)
     line = timeline(xp, entity, time_s, n_asked, reach_s)
-    found = xp.empty((n_asked, len(program.names())), dtype=xp.float64)
+    by_key = xp.empty((n_asked, len(program.names())), dtype=xp.float64)
     outputs = (out for window in program.windows for out in _outputs(line, window, columns))
     for nth, output in enumerate(outputs):
-        found[line.asker, nth] = output
+        by_key[:, nth] = output
+    found = xp.empty_like(by_key)
+    found[line.asker] = by_key
     return found
+
+
+def _in_order(xp: Any, entity: Any, since_s: Any) -> tuple[Any, Any, Any]:
+    """Order by entity and time; where an entity begins; the times in that order.
+
+    Entity, time and row packed into one number sort in half the time of two keys, because the
+    sort has nothing to carry along; ids that are too wide for that are sorted as they are.
+    """
+    n_rows, lowest = len(entity), int(entity.min())
+    row_bits, time_bits = (n_rows - 1).bit_length(), int(since_s.max()).bit_length()
+    is_first = xp.ones(n_rows, dtype=bool)
+    if (int(entity.max()) - lowest).bit_length() + time_bits + row_bits > INT64_BITS:
+        order = xp.lexsort(xp.stack([since_s, entity]))
+        by_entity = entity[order]
+        is_first[1:] = by_entity[1:] != by_entity[:-1]
+        return order, is_first, since_s[order]
+    packed = ((entity - lowest) << time_bits | since_s) << row_bits | xp.arange(n_rows)
+    packed.sort()
+    by_entity = packed >> (time_bits + row_bits)
+    is_first[1:] = by_entity[1:] != by_entity[:-1]
+    since = (packed >> row_bits) & ((1 << time_bits) - 1)
+    return packed & ((1 << row_bits) - 1), is_first, since
 
 
 def _outputs(line: Timeline, window: Window, columns: dict[str, Any]) -> Iterator[Any]:
