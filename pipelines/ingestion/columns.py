@@ -1,0 +1,44 @@
+"""Matching a file's columns to the declared ones.
+
+Why: sources spell ``TX_AMOUNT``, declarations ``tx_amount``; a column that is absent, or there
+    twice, must be told before a value is read.
+Promise: names match in any letter case; undeclared columns are ignored.
+"""
+
+from collections.abc import Sequence
+
+from pipelines.errors import SchemaError, listed
+from pipelines.spec import Table
+from pipelines.spec.declared import nearest
+
+
+def match_columns(found: Sequence[str], table: Table, file: str) -> dict[str, str]:
+    """Source name of each declared column, in declared order.
+
+    Raises:
+        SchemaError: Declared columns are missing, or a name fits more than one column.
+    """
+    fits = {
+        column: [name for name in found if name.lower() == column]
+        for column in table.column_names()
+    }
+    missing = [column for column, names in fits.items() if not names]
+    if missing:
+        raise SchemaError(
+            f"Source file {file}: no column {listed(missing)}. Expected each column declared for "
+            f"{table.name}, in any letter case; the file has {listed(found, 20)}. "
+            f"{_hint(missing[0], found)}Deliver the missing, or correct the declaration."
+        )
+    twice = {column: names for column, names in fits.items() if len(names) > 1}
+    if twice:
+        column, names = next(iter(twice.items()))
+        raise SchemaError(
+            f"Source file {file}: column {column!r} is there {len(names)} times "
+            f"({', '.join(names)}). Expected one, in any letter case. Rename or drop the others."
+        )
+    return {column: names[0] for column, names in fits.items()}
+
+
+def _hint(missing: str, found: Sequence[str]) -> str:
+    hint = nearest(missing, [name.lower() for name in found])
+    return f"{hint} " if hint.startswith("Did") else ""

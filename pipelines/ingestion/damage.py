@@ -1,0 +1,67 @@
+"""A source file that cannot be read: broken for good, or still being written.
+
+Why: a half-copied file and a corrupt one look alike to a reader; only a second look at the
+    file tells whether waiting can help.
+Promise: a file whose bytes changed since it was planned, or that ends too early and was
+    written within the last minute, is waited for; anything else fails at once.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pipelines.errors import PermanentError, SourceNotReadyError, SourceUnreadableError
+from pipelines.ingestion.locate import SourceFile
+
+SETTLE_S = 60.0
+
+log = logging.getLogger("millrace")
+
+
+class CutShortError(SourceUnreadableError):
+    """A file ends too early, as one does that is still being copied."""
+
+
+@contextmanager
+def second_look(file: SourceFile, planned: str) -> Iterator[None]:
+    """Read a file, then make sure that it was read as planned.
+
+    Args:
+        file: What is read.
+        planned: Its digest when the work was planned.
+
+    Raises:
+        SourceNotReadyError: The file is still being written.
+        SourceUnreadableError: It cannot be read and will not change by itself.
+        SchemaError: It is not the declared table.
+    """
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise _changed(file) from error
+    except PermanentError as error:
+        if file.digest() != planned:
+            raise _changed(file) from error
+        if isinstance(error, CutShortError):
+            raise _cut_short(file, error) from error
+        raise
+    if file.digest() != planned:
+        raise _changed(file)
+
+
+def _changed(file: SourceFile) -> SourceNotReadyError:
+    return SourceNotReadyError(
+        f"Source file {file.name} is still being written: it changed while it was read. "
+        f"Expected a finished file. Try again once the delivery is over."
+    )
+
+
+def _cut_short(file: SourceFile, error: CutShortError) -> PermanentError | SourceNotReadyError:
+    age_s = file.age_s()
+    if age_s >= SETTLE_S:
+        return SourceUnreadableError(str(error))
+    return SourceNotReadyError(
+        f"Source file {file.name} seems to be still being written, {max(age_s, 0):.0f} s ago "
+        f"last. Expected a finished file. Try again in a minute: {SETTLE_S:.0f} s after the "
+        f"last write it counts as broken. What is wrong with it now: {error}"
+    )

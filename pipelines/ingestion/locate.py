@@ -1,0 +1,167 @@
+"""Finding a day's source files, on disk or behind any fsspec URI.
+
+Why: planning must name each input by its content before anything reads it, and a file that is
+    not there, or still grows, must be waited for rather than judged.
+Promise: imports nothing heavy; files come in name order; nothing is written to the source.
+Not here: what is in a file (``parquet.py``, ``delimited.py``).
+"""
+
+import hashlib
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO, cast
+
+from pipelines.days import parse_day
+from pipelines.errors import ConfigError, SourceNotReadyError, SourceUnreadableError
+from pipelines.spec import Table
+from pipelines.stages import Work
+
+CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """One file of a day.
+
+    Attributes:
+        name: Path relative to the source root, the file's name in manifests and messages.
+        path: Where the file system finds it.
+        remote: The fsspec file system, or None for a local file.
+    """
+
+    name: str
+    path: str
+    remote: Any = None
+
+    def digest(self) -> str:
+        """Sha256 of the file's bytes.
+
+        Raises:
+            SourceNotReadyError: It has gone since it was listed.
+            SourceUnreadableError: This user may not read it.
+        """
+        sha = hashlib.sha256()
+        try:
+            with self._open() as stream:
+                while chunk := stream.read(CHUNK_BYTES):
+                    sha.update(chunk)
+        except FileNotFoundError as error:
+            raise SourceNotReadyError(
+                f"Source file {self.name} has gone since it was listed. Expected it to stay "
+                f"until it is read. Try again once the delivery is over."
+            ) from error
+        except PermissionError as error:
+            raise SourceUnreadableError(
+                f"Source file {self.name} may not be read by this user ({error}). Expected "
+                f"read permission. Grant it and run again."
+            ) from error
+        return sha.hexdigest()
+
+    def age_s(self) -> float:
+        """Seconds since the file was last written; infinite where nobody knows."""
+        if self.remote is None:
+            return time.time() - Path(self.path).stat().st_mtime
+        try:
+            return float(time.time() - self.remote.modified(self.path).timestamp())
+        except (NotImplementedError, AttributeError):
+            return float("inf")
+
+    @contextmanager
+    def local(self) -> Iterator[Path]:
+        """The file on this machine, for as long as the context lasts."""
+        if self.remote is None:
+            yield Path(self.path)
+            return
+        with tempfile.TemporaryDirectory(prefix="millrace-source-") as folder:
+            target = Path(folder) / PurePosixPath(self.path).name
+            self.remote.get_file(self.path, str(target))
+            yield target
+
+    def _open(self) -> BinaryIO:
+        if self.remote is None:
+            return Path(self.path).open("rb")
+        return cast("BinaryIO", self.remote.open(self.path, "rb"))
+
+
+def source_files(work: Work, table: Table) -> list[SourceFile]:
+    """The files of a table's day, in name order.
+
+    Raises:
+        ConfigError: No source was named, its template is wrong, or nothing opens its URI.
+        SourceNotReadyError: No file is there yet; says the path that was looked for.
+    """
+    if not work.source:
+        raise ConfigError(
+            f"{work.report.work}: no source was named. Pass --source with the folder or URI "
+            f"below which {table.source.path!r} lies."
+        )
+    pattern = pattern_of(table, work.day)
+    root = work.source.removeprefix("file://").rstrip("/") or "/"
+    is_remote = "://" in root
+    found = _remote_files(root, pattern) if is_remote else _local_files(root, pattern)
+    if not found:
+        gone = not is_remote and not Path(root).is_dir()
+        raise SourceNotReadyError(
+            f"{work.report.work}: no file matches {root}/{pattern}"
+            f"{' (the source root is no folder)' if gone else ''}. Expected the day's "
+            f"{table.name} as {table.source.format}, by the template {table.source.path!r}. "
+            f"Wait for the delivery, or point --source at the folder that holds it."
+        )
+    return found
+
+
+def pattern_of(table: Table, day: str) -> str:
+    """The table's path template, filled in for a day.
+
+    Raises:
+        ConfigError: The template names a field that a day does not have.
+    """
+    date = parse_day(day)
+    fields = {
+        "day": day,
+        "year": f"{date.year:04}",
+        "month": f"{date.month:02}",
+        "dayofmonth": f"{date.day:02}",
+    }
+    try:
+        return table.source.path.format(**fields)
+    except (KeyError, IndexError, ValueError) as error:
+        raise ConfigError(
+            f"table {table.name}: source path {table.source.path!r} cannot be filled in "
+            f"({error!r}). Use only {{day}}, {{year}}, {{month}}, {{dayofmonth}} and *."
+        ) from error
+
+
+def _local_files(root: str, pattern: str) -> list[SourceFile]:
+    found = [path for path in Path(root).glob(pattern.lstrip("/")) if path.is_file()]
+    paths = {path.relative_to(root).as_posix(): str(path) for path in found}
+    return [SourceFile(name, paths[name]) for name in sorted(paths) if _is_data(name, pattern)]
+
+
+def _remote_files(root: str, pattern: str) -> list[SourceFile]:
+    import fsspec
+
+    try:
+        fs, base = fsspec.core.url_to_fs(root)
+    except (ValueError, ImportError) as error:
+        raise ConfigError(
+            f"source {root!r} cannot be opened: {error} Install the file system it needs, or "
+            f"name a folder."
+        ) from error
+    fs.invalidate_cache()
+    base = base.rstrip("/")
+    found = fs.glob(f"{base}/{pattern}", detail=True).items()
+    paths = {path.removeprefix(f"{base}/"): path for path, of in found if of["type"] == "file"}
+    return [
+        SourceFile(name, paths[name], fs) for name in sorted(paths) if _is_data(name, pattern)
+    ]
+
+
+def _is_data(name: str, pattern: str) -> bool:
+    """Whether a file is meant as data: writers leave ``_SUCCESS`` and ``.part.tmp`` beside it."""
+    by_star = PurePosixPath(pattern).name.startswith("*")
+    return not (by_star and PurePosixPath(name).name.startswith((".", "_")))

@@ -1,0 +1,119 @@
+"""What findings mean for a day: which rows are kept out, and whether the day is refused.
+
+Why: severity is the declaration's word for what a failure may cost; this is the one place that
+    reads it.
+Promise: ``info`` only tells; ``warning`` keeps the failing rows out; ``critical`` refuses the
+    day. A failure that names no row, or more rows than its ``mostly`` allows, refuses it too,
+    and so do more rows kept out than ``max_quarantined_share``.
+Not here: evaluating (``engine.py``), writing rows (``quarantine.py``).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.errors import listed
+from pipelines.spec import Validation
+from pipelines.stages import ACCEPTED, REFUSED
+from pipelines.validation.engine import Finding
+from pipelines.validation.rules import CRITICAL, INFO
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Verdict:
+    """A day's judgement.
+
+    Attributes:
+        accepted: Whether the good rows may be used.
+        reason: Why not, or which rules found something; empty where none did.
+        good: Places of the rows that break no rule, rising.
+        bad: Places of the rows that break one or more, rising.
+        quarantined: Failing rows of each rule that keeps any out.
+    """
+
+    accepted: bool
+    reason: str
+    good: NDArray[np.int64]
+    bad: NDArray[np.int64]
+    quarantined: dict[str, int]
+
+    @property
+    def word(self) -> str:
+        """``accepted`` or ``refused``, as manifests and reports say it."""
+        return ACCEPTED if self.accepted else REFUSED
+
+
+def keeps_rows_out(finding: Finding) -> bool:
+    """Whether the finding's failing rows go to quarantine."""
+    return finding.rule.severity != INFO and finding.failing > 0
+
+
+def judge(findings: Sequence[Finding], rows: int, validation: Validation) -> Verdict:
+    """Decide on a day of so many rows."""
+    keeping = [finding for finding in findings if keeps_rows_out(finding)]
+    is_bad = np.zeros(rows, dtype=bool)
+    for finding in keeping:
+        is_bad[finding.rows] = True
+    good, bad = np.flatnonzero(~is_bad), np.flatnonzero(is_bad)
+    counts = {finding.rule.name: finding.failing for finding in keeping}
+    broken = [*_broken(findings), *_over_budget(rows, len(bad), counts, validation)]
+    return Verdict(
+        accepted=not broken,
+        reason=_advice(broken) if broken else _noticed(findings, len(bad)),
+        good=good,
+        bad=bad,
+        quarantined=counts,
+    )
+
+
+def _broken(findings: Sequence[Finding]) -> Iterator[str]:
+    """Findings that refuse the day by themselves."""
+    for finding in findings:
+        rule = finding.rule
+        beyond = rule.severity == CRITICAL or finding.rows is None or "mostly" in rule.kwargs
+        if not finding.success and rule.severity != INFO and beyond:
+            yield f"{rule.name} ({rule.severity}) failed: {_seen(finding)}"
+
+
+def _over_budget(
+    rows: int, bad: int, counts: dict[str, int], validation: Validation
+) -> Iterator[str]:
+    by_rule = listed((f"{name} {count:,}" for name, count in counts.items()), 10)
+    if bad and bad / rows > validation.max_quarantined_share:
+        yield (
+            f"{bad:,} of {rows:,} rows ({bad / rows:.2%}) break a rule, more than "
+            f"validation.max_quarantined_share = {validation.max_quarantined_share:.2%} allows "
+            f"({by_rule})"
+        )
+    elif rows - bad < validation.min_rows <= rows:
+        yield (
+            f"{rows - bad:,} of {rows:,} rows are good, fewer than validation.min_rows = "
+            f"{validation.min_rows:,} ({by_rule})"
+        )
+
+
+def _seen(finding: Finding) -> str:
+    if finding.rows is None:
+        wanted = {k: v for k, v in finding.rule.kwargs.items() if k != "column"}
+        return f"saw {finding.observed!r}, expected {wanted!r}"
+    return f"{finding.failing:,} of {finding.checked:,} rows"
+
+
+def _advice(broken: Sequence[str]) -> str:
+    return (
+        f"{'; '.join(broken)}. Read report.html and quarantine.parquet beside this verdict, "
+        f"correct the source (or the rule, if it is wrong), and run again."
+    )
+
+
+def _noticed(findings: Sequence[Finding], bad: int) -> str:
+    told = [
+        f"{finding.rule.name}: {_seen(finding)}"
+        for finding in findings
+        if finding.failing or not finding.success
+    ]
+    if not told:
+        return ""
+    return f"{bad:,} rows went to quarantine. {listed(told, 10)}."
