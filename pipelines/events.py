@@ -69,18 +69,19 @@ class Reporter:
     work: str
     sink: Sink = to_log
     _started: float = field(default_factory=time.monotonic)
-    _last: float = 0.0
+    _told: float | None = None
 
     def started(self, **fields: object) -> None:
         """Tell that the work begins, with what names it."""
         self.sink({"event": "started", "work": self.work, "pid": os.getpid(), **fields})
 
     def progress(self, done: int, total: int | None, unit: str = "rows", note: str = "") -> None:
-        """Tell how far the work is, at most once every two seconds and at its end."""
+        """Tell how far the work is, every two seconds, and its end if it took that long."""
         now = time.monotonic()
-        if now - self._last < PROGRESS_INTERVAL_S and done != total:
+        is_end = done == total and self._told is not None
+        if now - (self._told or self._started) < PROGRESS_INTERVAL_S and not is_end:
             return
-        self._last = now
+        self._told = now
         per_s = done / max(now - self._started, 1e-9)
         eta_s = (total - done) / per_s if total and per_s > 0 else None
         self.sink(

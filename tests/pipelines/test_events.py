@@ -1,0 +1,74 @@
+import json
+import os
+import time
+
+import pytest
+
+from pipelines.errors import (
+    ColumnMismatchError,
+    DeclarationError,
+    OutOfMemoryError,
+    PartitionRefusedError,
+    PermanentError,
+    TransientError,
+    listed,
+    rebuild,
+)
+from pipelines.events import Reporter, describe_error, describe_progress, to_pipe
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        PartitionRefusedError("ds=2026-01-01: refused."),
+        OutOfMemoryError("killed"),
+        ColumnMismatchError("scale", ("a",), ()),
+        DeclarationError("p", ["one", "two"]),
+    ],
+)
+def test_an_error_told_as_json_is_raised_as_itself(error):
+    told = json.loads(json.dumps(describe_error(error)))
+    again = rebuild(told["cls"], told["args"], told["message"], told["kind"])
+    assert type(again) is type(error)
+    assert str(again) == str(error)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (ConnectionError("lost"), TransientError),
+        (MemoryError(), TransientError),
+        (TimeoutError("slow"), TransientError),
+        (ValueError("bad"), PermanentError),
+    ],
+)
+def test_an_error_of_others_is_sorted_by_whether_a_retry_can_help(error, kind):
+    told = describe_error(error)
+    assert type(rebuild(told["cls"], told["args"], told["message"], told["kind"])) is kind
+
+
+def test_progress_is_told_every_two_seconds_and_short_work_tells_none():
+    events = []
+    report = Reporter("work", events.append)
+    for done in range(1000):
+        report.progress(done, 1000)
+    report.progress(1000, 1000)
+    assert events == []
+    report._started = time.monotonic() - 10
+    report.progress(500, 1000, note="half")
+    report.progress(501, 1000)
+    report.progress(1000, 1000)
+    assert [event["done"] for event in events] == [500, 1000]
+    assert describe_progress(events[0]) == "work: 500 of 1,000 rows, 50 rows/s, 10 s left (half)"
+
+
+def test_a_pipe_whose_reader_went_away_does_not_stop_the_stage():
+    reader, writer = os.pipe()
+    os.close(reader)
+    Reporter("work", to_pipe(writer)).log("still here")
+    os.close(writer)
+
+
+def test_long_lists_are_capped():
+    assert listed(range(7)) == "0, 1, 2, 3, 4 and 2 more"
+    assert listed([]) == "none"
