@@ -201,7 +201,7 @@ def _start(
             str(where.socket),
         ]
         with where.log.open("w") as log:
-            subprocess.run(  # noqa: S603  it forks and ends at once; the server is its child
+            subprocess.run(
                 [*command, "--idle", str(idle_s), "--ready-fd", str(ready_w)],
                 cwd=ROOT,
                 env={**env, **ONE_THREAD},

@@ -127,7 +127,11 @@ class Server:
         self._listener.close()
 
     def _accept(self) -> None:
-        conn, _ = self._listener.accept()
+        try:
+            conn, _ = self._listener.accept()
+        except OSError as error:
+            log.warning("a connection was not accepted: %s", error)
+            return
         conn.settimeout(REQUEST_TIMEOUT_S)
         fds: list[int] = []
         try:
@@ -197,6 +201,10 @@ class Server:
 
     def _obey(self, running: _Running) -> None:
         """Pass a client's wish to its child; a client that went away wishes for its end."""
+        if (
+            self._running.get(running.pid) is not running
+        ):  # reaped in this same turn of the loop
+            return
         try:
             wishes = running.conn.recv(64)
         except OSError:

@@ -111,7 +111,7 @@ class Spawned:
     ) -> None:
         events, output, alive = channels.theirs
         per_run = {EVENTS_FD: str(events), ALIVE_FD: str(alive), PARENT: str(os.getpid())}
-        self._popen = subprocess.Popen(  # noqa: S603
+        self._popen = subprocess.Popen(
             [sys.executable, "-m", module, *argv],
             cwd=ROOT,
             env={**env, **per_run},

@@ -30,7 +30,8 @@ def send(conn: socket.socket, message: Mapping[str, object], fds: Sequence[int] 
     data = _LENGTH.pack(len(body)) + body
     if fds:
         data = data[socket.send_fds(conn, [data], list(fds)) :]
-    conn.sendall(data)
+    if data:  # to send nothing fails where the other side has answered and left
+        conn.sendall(data)
 
 
 def receive(conn: socket.socket) -> tuple[dict[str, object], list[int]]:

@@ -5,7 +5,6 @@ way and their ratio, and leaves no server behind. Bytecode must be compiled (the
 it, unless PYTHONDONTWRITEBYTECODE is set).
 """
 
-# ruff: noqa: T201
 import argparse
 import os
 import statistics

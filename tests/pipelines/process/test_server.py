@@ -115,6 +115,18 @@ def test_a_fork_that_ignores_sigterm_is_killed_after_the_grace(server):
     assert not is_alive(toy.pid())
 
 
+def test_the_server_outlives_wishes_that_come_as_the_child_ends(server):
+    def stop_at_the_end(event, process):
+        if event["event"] == "usage":
+            process.stop()
+
+    for _ in range(30):
+        with pytest.raises(StageStoppedError):
+            Toy(then=stop_at_the_end).run("done")
+    assert Toy().run("done").forked
+    assert server.poll() is None
+
+
 def test_what_a_fork_started_ends_with_it(server, tmp_path):
     toy = Toy(then=stop_when_started)
     with pytest.raises(StageStoppedError):

@@ -1,7 +1,6 @@
 """A parent for tests to kill: runs a toy stage and prints its events, a JSON line each."""
 
 # Printing is how it talks to the test.
-# ruff: noqa: T201
 
 import json
 import sys

@@ -1,7 +1,6 @@
 """A stage for tests: does one of a few small things, chosen by its first argument."""
 
 # A stage that prints, imports late and draws is what these tests need.
-# ruff: noqa: T201, PLC0415, S311
 
 import os
 import signal
