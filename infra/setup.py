@@ -176,7 +176,7 @@ def install(venv: Path, files: list) -> None:
     uv = bootstrap_uv(venv, env)
     if uv and _works([uv, "pip", "sync", "--python", python, *options, *files], env):
         return
-    if not any(reachable(index) for index in indexes(env)):
+    if "UV_NO_INDEX" not in env and not any(reachable(index) for index in indexes(env)):
         raise SetupError(
             f"No package index can be reached ({', '.join(indexes(env))}). Connect to the "
             f"network, or name a mirror (PIP_INDEX_URL=https://...), and run this again."

@@ -9,6 +9,7 @@ import os
 import signal
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -31,11 +32,9 @@ def stack_processes(airflow_home: Path, leaders: Iterable[int]) -> list[psutil.P
         if process.pid not in mine and _belongs(process, str(airflow_home), leaders):
             found[process.pid] = process
     for leader in leaders:
-        try:
+        with suppress(psutil.NoSuchProcess):
             found |= {p.pid: p for p in psutil.Process(leader).children(recursive=True)}
-        except psutil.NoSuchProcess:
-            continue
-    return list(found.values())
+    return [process for process in found.values() if _is_alive(process)]
 
 
 def _belongs(process: psutil.Process, airflow_home: str, leaders: set[int]) -> bool:
@@ -78,21 +77,23 @@ def _is_stack(pid: int, airflow_home: Path) -> bool:
 
 def _signal(processes: Iterable[psutil.Process], number: int) -> None:
     for process in processes:
-        try:
+        with suppress(psutil.NoSuchProcess):
             process.send_signal(number)
-        except psutil.NoSuchProcess:
-            continue
 
 
 def _alive(processes: Iterable[psutil.Process]) -> list[psutil.Process]:
-    return [p for p in processes if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+    return [process for process in processes if _is_alive(process)]
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _wait(processes: list[psutil.Process], seconds: float) -> None:
-    """Until all have ended; our own children are reaped, others' become zombies for a moment."""
+    """Until all have ended; our own children stay zombies, for who started them to reap."""
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        psutil.wait_procs(processes, timeout=0.05)
-        if not _alive(processes):
-            return
+    while _alive(processes) and time.monotonic() < deadline:
         time.sleep(0.05)

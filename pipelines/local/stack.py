@@ -139,7 +139,12 @@ def airflow_environ(
         "usage_data_collection__enabled": "False",
     }
     airflow = {f"AIRFLOW__{key.upper()}": value for key, value in configured.items()}
-    paths = {"AIRFLOW_HOME": str(home.airflow), "PYTHONPATH": f"{ROOT}:{ROOT / 'plugins'}"}
+    # The last keeps a stage server of this home from serving another, and from outliving it.
+    paths = {
+        "AIRFLOW_HOME": str(home.airflow),
+        "PYTHONPATH": f"{ROOT}:{ROOT / 'plugins'}",
+        "MILLRACE_HOME": str(home.root),
+    }
     return kept | variables | airflow | paths
 
 
@@ -238,7 +243,7 @@ def _owner(record: Mapping[str, object]) -> psutil.Process | None:
         alive = process.create_time() == record["created"] and process.is_running()
     except (KeyError, psutil.NoSuchProcess):
         return None
-    return process if alive and process.pid != os.getpid() else None
+    return process if alive else None
 
 
 def _claim(home: Home) -> None:

@@ -1,0 +1,193 @@
+"""A real Airflow, started and stopped: on a DAG of one task, with nothing left behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import psutil
+import pytest
+
+from pipelines.errors import ConfigError
+from pipelines.local import processes, stack
+from pipelines.local.home import Home
+from pipelines.local.machine import choose_port
+from pipelines.local.processes import end_all, stack_processes
+from pipelines.local.rest import RestError
+from pipelines.local.stack import ComponentDiedError, StackSettings, airflow_environ, started
+
+ROOT = Path(__file__).resolve().parents[3]
+DAG = """
+import pendulum
+from airflow.sdk import CronPartitionTimetable, dag, task
+
+@dag(
+    schedule=CronPartitionTimetable("0 0 * * *", timezone="UTC", run_offset=-1, key_format="%Y-%m-%d"),
+    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
+    catchup=False,
+)
+def trivial():
+    @task(pool="stages")
+    def write(dag_run=None):
+        with open(f"{FOLDER}/{dag_run.partition_key}", "w") as file:
+            file.write("done")
+    write()
+
+trivial()
+"""
+
+
+@pytest.fixture
+def home(tmp_path):
+    return Home.at(tmp_path / "home")
+
+
+@pytest.fixture
+def settings(tmp_path):
+    dags, plugins, out = (tmp_path / name for name in ("dags", "plugins", "out"))
+    for folder in (dags, plugins, out):
+        folder.mkdir()
+    (dags / "trivial.py").write_text(f"FOLDER = {str(out)!r}\n{DAG}")
+    return StackSettings(port=choose_port(18_080), parallelism=2, dags=dags, plugins=plugins)
+
+
+def left_in_proc(home: Home) -> list[str]:
+    """Command lines of processes that still carry the home in their environment."""
+    marker = f"AIRFLOW_HOME={home.airflow}".encode()
+    left = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if marker in (entry / "environ").read_bytes().split(b"\0"):
+                left.append((entry / "cmdline").read_text())
+        except OSError:
+            continue
+    return left
+
+
+def listeners(pids: set[int]) -> set[str]:
+    """Addresses that any of these processes listens on."""
+    every = (psutil.Process(pid).net_connections("tcp") for pid in pids)
+    return {c.laddr.ip for found in every for c in found if c.status == psutil.CONN_LISTEN}
+
+
+def poll(until, seconds: float) -> None:
+    """Wait for something to become true, or to raise."""
+    deadline = time.monotonic() + seconds
+    while not until():
+        assert time.monotonic() < deadline, "not in time"
+        time.sleep(0.2)
+
+
+def test_airflow_runs_a_backfill_and_a_schedule_then_leaves_no_process(
+    home, settings, tmp_path
+):
+    with started(home, settings) as running:
+        api, pids = running.api, {p.pid for p in running.components.values()}
+        everyone = stack_processes(home.airflow, pids)
+        assert listeners({p.pid for p in everyone}) == {"127.0.0.1"}
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            urllib.request.urlopen(f"{api.base}/api/v2/dags")
+        with pytest.raises(RestError, match=r"GET /api/v2/dags/nothing: Airflow answered 404"):
+            api.get("/dags/nothing")
+        api.set_pool("stages", 1, "First.")
+        api.set_pool("stages", 2, "Changed.")
+        assert api.get("/pools/stages")["slots"] == 2
+        api.wait_for_dag("trivial", 60)
+        api.backfill("trivial", "2026-01-03", "2026-01-04", 2)
+        api.unpause("trivial")
+        written = tmp_path / "out"
+        poll(lambda: len(list(written.iterdir())) == 3, 120)
+        assert {"2026-01-03", "2026-01-04"} < {file.name for file in written.iterdir()}
+        refused = pytest.raises(ConfigError, match=r"is kept running by process \d+\. Stop it")
+        with refused, started(home, settings):
+            pytest.fail("two on one database")
+        running.components["triggerer"].kill()
+        with pytest.raises(ComponentDiedError, match=r"triggerer ended by itself with code -9"):
+            poll(running.require_alive, 10)
+    assert left_in_proc(home) == []
+    assert not any(process.is_running() for process in everyone)
+
+
+@pytest.mark.slow
+def test_a_start_that_was_killed_is_stopped_from_another_shell(home, settings):
+    """As after ``kill -9`` of ``make run``: nobody is left to stop the components."""
+    code = (
+        "import sys, time; from pathlib import Path; from pipelines.local.home import Home;"
+        "from pipelines.local.stack import StackSettings, started\n"
+        "home, port, dags, plugins = sys.argv[1:]\n"
+        "settings = StackSettings(\n"
+        "    port=int(port), parallelism=2, dags=Path(dags), plugins=Path(plugins)\n"
+        ")\n"
+        "with started(Home.at(Path(home)), settings): print('up', flush=True); time.sleep(600)"
+    )
+    places = [home.root, settings.port, settings.dags, settings.plugins]
+    with subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, places)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as owner:
+        assert owner.stdout is not None
+        assert owner.stdout.readline() == "up\n"
+        owner.kill()
+    assert left_in_proc(home)
+    assert stack.stop(home) >= len(stack.COMPONENTS)
+    assert left_in_proc(home) == []
+    assert stack.stop(home) == 0
+
+
+@pytest.mark.slow
+def test_a_component_that_cannot_start_is_named_with_the_end_of_its_log(
+    home, settings, monkeypatch
+):
+    monkeypatch.setitem(stack.COMPONENTS, "scheduler", ("scheduler", "--no-such-option"))
+    died = r"(?s)scheduler ended by itself with code 2\..*no-such-option"
+    with pytest.raises(ComponentDiedError, match=died), started(home, settings):
+        pytest.fail("started without a scheduler")
+    assert left_in_proc(home) == []
+
+
+def test_the_shells_own_airflow_settings_do_not_reach_the_components(home, settings):
+    shell = {
+        "AIRFLOW_HOME": "/elsewhere",
+        "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PATH": "/bin",
+    }
+    env = airflow_environ(home, settings, shell)
+    assert env["AIRFLOW_HOME"] == str(home.airflow)
+    assert env["AIRFLOW__CORE__EXECUTOR"] == "LocalExecutor"
+    assert env["AIRFLOW__API__HOST"] == "127.0.0.1"
+    assert env["PATH"] == "/bin"
+    assert "PYTHONDONTWRITEBYTECODE" not in env
+
+
+def test_end_all_ends_what_ignores_sigterm_and_what_left_its_session(tmp_path, monkeypatch):
+    monkeypatch.setattr(processes, "GRACE_S", 0.5)
+    monkeypatch.setattr(processes, "HARD_GRACE_S", 0.5)
+    stubborn = (
+        "import os, signal, subprocess, sys, time\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "if len(sys.argv) == 2: subprocess.Popen([sys.executable, *sys.orig_argv[1:], 'child'],\n"
+        "    start_new_session=True)\n"
+        "print('up', flush=True); time.sleep(600)\n"
+    )
+    script = tmp_path / "stubborn.py"
+    script.write_text(stubborn)
+    env = {**os.environ, "AIRFLOW_HOME": str(tmp_path)}
+    bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    with subprocess.Popen(
+        [sys.executable, str(script), "leader"], env=env, stdout=subprocess.PIPE, text=True
+    ) as leader:
+        assert leader.stdout is not None
+        assert [leader.stdout.readline() for _ in range(2)] == ["up\n", "up\n"]
+        assert end_all(tmp_path, [leader.pid]) == 2
+        assert leader.wait() == -signal.SIGKILL
+    assert stack_processes(tmp_path, []) == []
+    assert bystander.poll() is None
+    bystander.kill()
+    bystander.wait()
