@@ -22,7 +22,7 @@ from pipelines.store import Manifest
 if TYPE_CHECKING:
     from pipelines.features.day import DayFiles
 
-CODE = ("pipelines.features", "pipelines.tables.history", "pipelines.tables.hashing")
+CODE = ("pipelines.features", *(f"pipelines.tables.{m}" for m in ("hashing", "history", "schema")))
 
 
 def due(work: Work) -> tuple[bool, list[str]]:
