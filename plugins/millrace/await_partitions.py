@@ -114,7 +114,7 @@ class AwaitPartitionsOperator(BaseOperator):
         days = self._days()
         missing = missing_days(Store(self.store), self.pipeline, days)
         if missing:
-            self.log.warning("%s Waiting for up to %s.", self._lacking(missing), self.wait)
+            self.log.warning("%s (Waiting for up to %s.)", self._lacking(missing), self.wait)
             self.defer(
                 trigger=PartitionsTrigger(
                     store=self.store,
@@ -135,7 +135,7 @@ class AwaitPartitionsOperator(BaseOperator):
         """
         if event["missing"]:
             raise InputMissingError(
-                f"{self._lacking(event['missing'])} They did not come within {self.wait}."
+                f"{self._lacking(event['missing'])} (They did not come within {self.wait}.)"
             )
         return self._told(self._days())
 
@@ -153,10 +153,14 @@ class AwaitPartitionsOperator(BaseOperator):
     def _lacking(self, missing: Sequence[str]) -> str:
         return (
             f"{self.pipeline}: {len(missing)} of the days that the model as of {self.as_of} is made "
-            f"from are not featurized: {listed(missing)}. They are made by: airflow backfill create "
-            f"--dag-id {self.pipeline}_data --from-date {missing[0]} --to-date {missing[-1]} "
-            f"--reprocess-behavior completed"
+            f"from have no features: {listed(missing)}. Look at the runs of {self.pipeline}_data "
+            f"for them and for the {self._look_back()} days before, each of which must be accepted "
+            f"or refused. They are made by: airflow backfill create --dag-id {self.pipeline}_data "
+            f"--from-date {missing[0]} --to-date {missing[-1]} --reprocess-behavior completed"
         )
+
+    def _look_back(self) -> int:
+        return load(self.pipeline).look_back_days()
 
     def _told(self, days: Sequence[str]) -> dict[str, Any]:
         self.log.info(

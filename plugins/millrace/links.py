@@ -2,13 +2,14 @@
 
 Why: what a person wants of a refused day is its report, one click from the red square.
 Promise: the link is there for a task that failed, too: a refusal is published before it is
-    raised. It shows the version that is published when it is opened.
+    raised. It shows the version that is published when it is opened, below the path that the
+    api-server is mounted at.
 Not here: serving the page, and who may see it (``pages.py``).
 """
 
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlparse
 
 from airflow.sdk import BaseOperatorLink
 
@@ -43,5 +44,7 @@ class ReportLink(BaseOperatorLink):
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
         """Address of the page; Airflow asks for it in the task's process, at its end."""
-        ref = operator.ref()
-        return f"{PREFIX}/reports/{quote(ref.pipeline)}/{ref.dataset}/{quote(ref.key)}"
+        from airflow.sdk.configuration import conf
+
+        ref, base = operator.ref(), conf.get("api", "base_url", fallback="")
+        return f"{urlparse(base).path.rstrip('/')}{PREFIX}/reports/{quote(ref.pipeline)}/{ref.dataset}/{quote(ref.key)}"

@@ -48,7 +48,7 @@ def test_the_result_comes_back_and_events_and_lines_are_logged(capsys):
     result = toy().execute({})
     assert result["rows"] == 7
     logged = capsys.readouterr().out
-    assert "toy ds=2026-01-05: 50 of 100 rows" in logged
+    assert "toy ds=2026-01-05: 100 of 100 rows" in logged
     assert "a line of a library" in logged
 
 
