@@ -13,8 +13,6 @@ from typing import Any
 
 from pipelines.errors import ConfigError
 
-log = logging.getLogger("millrace")
-
 
 @dataclass(frozen=True, slots=True)
 class Devices:
@@ -88,6 +86,7 @@ def open_strategy(devices: Devices, seed: int) -> Any:
     import keras
     import tensorflow as tf
 
+    tf.get_logger().setLevel(logging.ERROR)
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
     if devices.kind == "gpu":

@@ -71,7 +71,8 @@ def compiled_steps(network: Network, clip_norm: float) -> Callable[..., Any]:
     """A function ``(x, y, weight, first, count) -> losses`` that does ``count`` steps.
 
     ``x``, ``y`` and ``weight`` hold a block's pieces on each replica; ``first`` and ``count`` are
-    tensors, because each Python value would be traced anew.
+    tensors, because each Python value would be traced anew. To be called outside the strategy's
+    scope: inside it Keras looks for a replica to merge the update from.
     """
     strategy, model, optimizer = network.strategy, network.model, network.optimizer
     variables = model.trainable_variables

@@ -80,29 +80,25 @@ def _trained(
     feed = Feed(
         shards, training.seed, training.global_batch_rows, strategy.num_replicas_in_sync
     )
-    with stop_on_sigterm() as stop, strategy.scope():
+    with strategy.scope():
         model = build_model(work.pipeline.model, shards.n_features, training.seed)
         optimizer = build_optimizer(training.learning_rate)
         optimizer.build(model.trainable_variables)
-        scratch = work.scratch(plan, work.model_ref("models"))
-        checkpoints = Checkpoints(scratch, model, optimizer, devices)
-        saved = checkpoints.restore()
-        if saved is not None:
-            work.report.log(_resumed(saved, devices))
-        course = Course(
-            epochs=training.epochs,
-            clip_norm=training.clip_norm,
-            checkpoint_every_s=training.checkpoint_every_s,
-        )
-        start, began = saved.cursor if saved else Cursor(), time.monotonic()
+    scratch = work.scratch(plan, work.model_ref("models"))
+    checkpoints = Checkpoints(scratch, model, optimizer, devices)
+    saved = checkpoints.restore()
+    if saved is not None:
+        work.report.log(_resumed(saved, devices))
+    course = Course(
+        epochs=training.epochs,
+        clip_norm=training.clip_norm,
+        checkpoint_every_s=training.checkpoint_every_s,
+    )
+    start, began = saved.cursor if saved else Cursor(), time.monotonic()
+    network = Network(strategy, model, optimizer)
+    with stop_on_sigterm() as stop:
         cursor = train(
-            Network(strategy, model, optimizer),
-            feed,
-            course,
-            checkpoints,
-            start,
-            work.report,
-            lambda: stop.requested,
+            network, feed, course, checkpoints, start, work.report, lambda: stop.requested
         )
     seconds = time.monotonic() - began
     rows = shards.rows * training.epochs
