@@ -1,0 +1,102 @@
+"""From raw files to a registered model by one command, on a small table with a bad day."""
+
+import json
+
+import pytest
+
+from tests.pipelines.cli.test_usage import millrace
+
+# Labels known a day later, so that eight days hold a whole window.
+SETTINGS = [
+    *("label.known_after_days=1", "split.train_days=3", "split.gap_days=1", "split.test_days=2"),
+    *("training.epochs=2", "model.hidden=16", "evaluation.bootstrap_samples=20"),
+]
+SET = [word for setting in SETTINGS for word in ("--set", setting)]
+FIRST, BAD, LAST = "2026-01-01", "2026-01-03", "2026-01-08"
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("source")
+    made = millrace(
+        *("simulate", "fraud_detection", "--from", FIRST, "--to", LAST, "--out", folder),
+        *("--rows-per-day", 1500, "--plant", f"rows=4,mostly_bad={BAD}"),
+    )
+    assert made.returncode == 0, made.stderr
+    return folder
+
+
+def run(source, store, *more):
+    ended = millrace(
+        *("run", "fraud_detection", "--source", source, "--store", store, "--json"),
+        *("--from", FIRST, "--to", LAST, *SET, *more),
+    )
+    summary = json.loads(ended.stdout.splitlines()[-1]) if ended.stdout else None
+    return ended, summary
+
+
+@pytest.fixture(scope="module")
+def first_run(source, tmp_path_factory):
+    store = tmp_path_factory.mktemp("chain") / "store"
+    return store, *run(source, store)
+
+
+def test_the_chain_ends_with_a_judged_model_and_tells_the_refused_day(first_run):
+    _, ended, summary = first_run
+    assert ended.returncode == 3, ended.stderr
+    assert BAD in ended.stderr
+    assert summary["refused"] == [BAD]
+    assert summary["verdict"] in {"PROMOTE", "HOLD", "REJECT"}
+    assert 0 <= summary["metrics"]["auc"] <= 1
+    assert set(summary["stages"]) >= {"ingest", "validate", "featurize", "train", "promote"}
+
+
+def test_every_ingested_row_is_kept_or_quarantined(first_run):
+    store, _, summary = first_run
+    for day in ("2026-01-01", "2026-01-02"):
+        explained = json.loads(
+            millrace(
+                "why", f"fraud_detection/validated/ds={day}", "--store", store, "--json"
+            ).stdout
+        )
+        facts = explained["outcome"]["metrics"]
+        assert facts["rows_in"] == explained["outcome"]["rows"] + facts["rows_quarantined"]
+    assert summary["quarantined"]["tx_amount.range"] > 0
+
+
+def test_a_second_run_finds_everything_published(first_run, source):
+    store, _, first = first_run
+    _, again = run(source, store)
+    assert all(stage["cached"] == stage["work"] for stage in again["stages"].values())
+    assert again["model"] == first["model"]
+
+
+def test_two_stores_get_the_same_bytes(first_run, source, tmp_path):
+    _, _, first = first_run
+    _, other = run(source, tmp_path / "other")
+    assert other["model"]["content"] == first["model"]["content"]
+    assert other["metrics"] == first["metrics"]
+
+
+def test_a_mended_day_is_admitted_by_replay_and_later_days_follow(first_run, source, tmp_path):
+    store, _, _ = first_run
+    mended = tmp_path / "mended"
+    made = millrace(
+        *("simulate", "fraud_detection", "--from", BAD, "--to", BAD, "--out", mended),
+        *("--rows-per-day", 1500),
+    )
+    assert made.returncode == 0, made.stderr
+    ended = millrace(
+        *("replay", "fraud_detection", "--store", store, "--source", mended),
+        *("--partition", BAD, "--history-from", FIRST, "--json", *SET),
+    )
+    assert ended.returncode == 0, ended.stderr
+    summary = json.loads(ended.stdout.splitlines()[-1])
+    assert summary["refused"] == []
+    assert sum(summary["quarantined_before"].values()) > 0
+    later = json.loads(
+        millrace(
+            "why", "fraud_detection/features/ds=2026-01-04", "--store", store, "--json"
+        ).stdout
+    )
+    assert any(BAD in text for old in later["earlier"] for text in old["differs"])

@@ -1,0 +1,97 @@
+"""The command line as a script sees it: exit codes and what is printed."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def millrace(*argv, cwd=ROOT, **env):
+    return subprocess.run(
+        [sys.executable, "-m", "pipelines", *map(str, argv)],
+        cwd=cwd,
+        env=os.environ | {"PYTHONPATH": str(ROOT)} | env,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+
+@pytest.mark.parametrize(
+    ("argv", "told"),
+    [
+        (["runn"], "Did you mean 'run'"),
+        (["stage", "ingst", "fraud_detection", "--store", "s"], "Did you mean 'ingest'"),
+        (["stage", "ingest", "fraud", "--store", "s"], "There is no pipeline 'fraud'"),
+        (["stage", "ingest", "fraud_detection", "--store", "s"], "Pass --partition YYYY-MM-DD"),
+        (["stage", "train", "fraud_detection", "--store", "s"], "Pass --as-of YYYY-MM-DD"),
+        (
+            ["stage", "train", "fraud_detection", "--store", "s", "--as-of", "2026-1-5"],
+            "Write it as YYYY-MM-DD",
+        ),
+        (
+            ["stage", "ingest", "fraud_detection", "--store", "s", "--from", "2026-01-01"],
+            "--from and --to go together",
+        ),
+        (
+            [
+                *("run", "fraud_detection", "--store", "s", "--source", "s"),
+                *("--from", "2026-01-02", "--to", "2026-01-01"),
+            ],
+            "is before --from",
+        ),
+        (["models", "fraud_detection", "--store", "s", "--promote", "1", "--rollback"], "exclude"),
+        (["why", "fraud_detection/features/ds=2026-01-01", "--store", "s"], "is not published"),
+        (
+            [
+                *("simulate", "fraud_detection", "--from", "2026-01-01", "--to", "2026-01-01"),
+                *("--out", "s", "--rows-per-day", "0"),
+            ],
+            "rows_per_day",
+        ),
+    ],
+)
+def test_a_mistake_ends_with_code_2_and_says_what_would_be_right(argv, told, tmp_path):
+    ended = millrace(*argv, cwd=tmp_path)
+    assert ended.returncode == 2, ended.stderr
+    assert told in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_source_that_is_not_there_is_transient_and_names_the_path(tmp_path):
+    ended = millrace(
+        *("stage", "ingest", "fraud_detection", "--partition", "2026-01-01"),
+        *("--store", tmp_path / "store", "--source", tmp_path),
+    )
+    assert ended.returncode == 4
+    assert "ds=2026-01-01" in ended.stderr
+
+
+def test_a_stage_whose_input_was_never_made_says_which_to_run(tmp_path):
+    ended = millrace(
+        "stage", "validate", "fraud_detection", "--partition", "2026-01-01", "--store", tmp_path
+    )
+    assert ended.returncode == 3
+    assert "Run ingest for it first" in ended.stderr
+
+
+def test_doctor_says_what_the_machine_has_without_importing_tensorflow():
+    facts = json.loads(millrace("doctor", "--json").stdout)
+    assert int(facts["cores"]) >= 1
+    assert facts["apache-airflow"] == "3.3.2"
+
+
+def test_check_fails_with_code_2_where_a_check_fails(tmp_path):
+    ended = millrace(
+        *("check", "fraud_detection", "--source", tmp_path, "--day", "2026-01-01"),
+        *("--store", tmp_path),
+    )
+    assert ended.returncode == 2
+    assert "1 of 4 checks failed" in ended.stderr
+    assert ended.stdout.count("ok  ") == 3
