@@ -78,7 +78,11 @@ def run_child(work: Callable[[Sink], int], *, name: str) -> NoReturn:
         code = work(sink)
     # Everything, SystemExit and KeyboardInterrupt included: an end nobody tells is a riddle.
     except BaseException as error:
+        signal.signal(
+            signal.SIGTERM, signal.SIG_IGN
+        )  # nothing is left to stop but this telling
         code = _tell_error(error, Reporter(name, sink), by_hand=events_fd is None)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     sink({"event": "usage", "work": name, **usage()})
     leave(code)
 

@@ -22,7 +22,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 from pipelines.process import place, wire
 from pipelines.process.forker import GRACE_S, Server
@@ -81,7 +81,7 @@ def preload() -> None:
     gc.freeze()
 
 
-def run_server(path: Path, idle_s: float, ready_fd: int) -> None:
+def run_server(path: Path, idle_s: float, ready_fd: int) -> NoReturn:
     """Leave the starter's family, preload, and serve; tell ``ready_fd`` how that went."""
     if os.fork():
         os._exit(0)  # the starter waits for this process, and has no zombie to keep
@@ -97,6 +97,7 @@ def run_server(path: Path, idle_s: float, ready_fd: int) -> None:
     log.info("serving on %s, %d MiB", path, wire.peak_memory_bytes() >> 20)
     server.serve()
     log.info("ended")
+    os._exit(0)  # taking the libraries down costs a second, which whoever said --stop waits for
 
 
 def stop_servers(timeout_s: float = GRACE_S + 5.0) -> int:
