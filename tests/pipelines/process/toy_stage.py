@@ -16,7 +16,7 @@ from pipelines.process.child import on_stop, run_child, stop_requested
 
 def done(tell: Reporter, *words: str) -> None:
     tell.started(partition="2026-01-01")
-    tell.progress(5, 10)
+    tell.sink({"event": "progress", "done": 5, "total": 10})  # the reporter's waits 2 s
     print("hello from", os.getpid(), *words, flush=True)
     tell.result({"rows": 10, "words": list(words)})
 
