@@ -135,9 +135,14 @@ def rebuild(name: str, args: Sequence[object], message: str, kind: str) -> Pipel
     """
     cls = globals().get(name)
     if isinstance(cls, type) and issubclass(cls, PipelineError):
-        error = cls(*args)
-        if str(error) == message:
-            return error
-        return cls(message) if cls.__init__ is Exception.__init__ else PermanentError(message)
+        try:
+            return cls(*args)
+        except TypeError:
+            # The child runs other code than we do; its message still tells what happened.
+            return (
+                TransientError(message)
+                if issubclass(cls, TransientError)
+                else PermanentError(message)
+            )
     fallback = TransientError if kind == "TransientError" else PermanentError
     return fallback(message)

@@ -75,7 +75,9 @@ class Reporter:
         """Tell that the work begins, with what names it."""
         self.sink({"event": "started", "work": self.work, "pid": os.getpid(), **fields})
 
-    def progress(self, done: int, total: int | None, unit: str = "rows", note: str = "") -> None:
+    def progress(
+        self, done: int, total: int | None, unit: str = "rows", note: str = ""
+    ) -> None:
         """Tell how far the work is, every two seconds, and its end if it took that long."""
         now = time.monotonic()
         is_end = done == total and self._told is not None
@@ -109,10 +111,13 @@ def describe_error(error: BaseException) -> dict[str, object]:
     (a lost connection, a full disk, no memory).
     """
     passing = isinstance(error, TransientError | ConnectionError | TimeoutError | MemoryError)
+    ours = isinstance(error, PipelineError)
+    # The text of a KeyError is the key alone.
+    message = str(error) if ours else f"{type(error).__name__}: {error}"
     return {
         "kind": (TransientError if passing else PermanentError).__name__,
         "cls": type(error).__name__,
-        "args": [*error.args] if isinstance(error, PipelineError) else [str(error)],
-        "message": str(error) or type(error).__name__,
+        "args": [*error.args] if ours else [message],
+        "message": message,
         "traceback": "".join(traceback.format_exception(error))[-8000:],
     }

@@ -47,6 +47,17 @@ def test_an_error_of_others_is_sorted_by_whether_a_retry_can_help(error, kind):
     assert type(rebuild(told["cls"], told["args"], told["message"], told["kind"])) is kind
 
 
+def test_a_foreign_error_names_its_class():
+    assert describe_error(KeyError("amount"))["message"] == "KeyError: 'amount'"
+
+
+def test_an_error_that_cannot_be_rebuilt_keeps_its_message_and_kind():
+    again = rebuild(
+        "DeclarationError", ["too", "many", "args"], "what happened", "PermanentError"
+    )
+    assert (type(again), str(again)) == (PermanentError, "what happened")
+
+
 def test_progress_is_told_every_two_seconds_and_short_work_tells_none():
     events = []
     report = Reporter("work", events.append)
@@ -59,7 +70,9 @@ def test_progress_is_told_every_two_seconds_and_short_work_tells_none():
     report.progress(501, 1000)
     report.progress(1000, 1000)
     assert [event["done"] for event in events] == [500, 1000]
-    assert describe_progress(events[0]) == "work: 500 of 1,000 rows, 50 rows/s, 10 s left (half)"
+    assert (
+        describe_progress(events[0]) == "work: 500 of 1,000 rows, 50 rows/s, 10 s left (half)"
+    )
 
 
 def test_a_pipe_whose_reader_went_away_does_not_stop_the_stage():
