@@ -199,7 +199,11 @@ def _model(totals: Mapping[str, StageTotals]) -> Summary:
     evaluations = totals["evaluate"].results
     if not evaluations:
         return {}
-    first, trained, promoted = evaluations[0], totals["train"].results[0], totals["promote"].results
+    first, trained, promoted = (
+        evaluations[0],
+        totals["train"].results[0],
+        totals["promote"].results,
+    )
     return {
         "metrics": first["metrics"],
         "seeds": [result["metrics"] for result in evaluations],
@@ -216,6 +220,9 @@ def _over_seeds(evaluations: Sequence[Result]) -> dict[str, dict[str, float]]:
     names = evaluations[0]["metrics"]
     values = {name: [r["metrics"][name] for r in evaluations] for name in names}
     return {
-        name: {"mean": statistics.fmean(each), "sd": statistics.stdev(each) if len(each) > 1 else 0.0}
+        name: {
+            "mean": statistics.fmean(each),
+            "sd": statistics.stdev(each) if len(each) > 1 else 0.0,
+        }
         for name, each in values.items()
     }

@@ -17,7 +17,9 @@ from pipelines.stages import Stage, Work, ref_of
 from pipelines.store import Store
 
 Name = Annotated[str, typer.Argument(help="Declared pipeline, such as fraud_detection.")]
-StoreUri = Annotated[str, typer.Option("--store", help="Root of the artifact store: a folder or a URI.")]
+StoreUri = Annotated[
+    str, typer.Option("--store", help="Root of the artifact store: a folder or a URI.")
+]
 SourceUri = Annotated[
     str | None, typer.Option("--source", help="Root of the source files: a folder or a URI.")
 ]
@@ -72,7 +74,11 @@ def work_for(
     Raises:
         ConfigError: A day is malformed, or the stage needs the other kind of day.
     """
-    for day, what in ((partition, "--partition"), (as_of, "--as-of"), (history_from, "--history-from")):
+    for day, what in (
+        (partition, "--partition"),
+        (as_of, "--as-of"),
+        (history_from, "--history-from"),
+    ):
         if day is not None:
             parse_day(day, what)
     work = Work(

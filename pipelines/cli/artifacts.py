@@ -43,7 +43,8 @@ def housekeeping(
         int, typer.Option(help="Versions of an artifact to keep beside the published one.")
     ] = 1,
     keep_days: Annotated[
-        float, typer.Option(help="Days before what a kill left (aside, checkpoints) is removed.")
+        float,
+        typer.Option(help="Days before what a kill left (aside, checkpoints) is removed."),
     ] = 7.0,
     json_: Json = False,
 ) -> None:

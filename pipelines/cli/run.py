@@ -41,7 +41,10 @@ def run(
         typer.Option(help="As-of day of the model. [first day that knows the labels of --to]"),
     ] = None,
     seeds: Annotated[
-        int, typer.Option(help="Models to train, from seeds training.seed upwards; the first is promoted.")
+        int,
+        typer.Option(
+            help="Models to train, from seeds training.seed upwards; the first is promoted."
+        ),
     ] = 1,
     settings: Settings = None,
     options: Options = None,

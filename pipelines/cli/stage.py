@@ -36,13 +36,19 @@ def register(app: typer.Typer) -> None:
 
 
 def stage(
-    name: Annotated[str, typer.Argument(metavar="STAGE", help="ingest, validate, featurize, ...")],
+    name: Annotated[
+        str, typer.Argument(metavar="STAGE", help="ingest, validate, featurize, ...")
+    ],
     pipeline: Name,
     store: StoreUri,
     partition: Day = None,
     as_of: Day = None,
-    first: Annotated[str | None, typer.Option("--from", help="First of several partitions.")] = None,
-    last: Annotated[str | None, typer.Option("--to", help="Last of several partitions.")] = None,
+    first: Annotated[
+        str | None, typer.Option("--from", help="First of several partitions.")
+    ] = None,
+    last: Annotated[
+        str | None, typer.Option("--to", help="Last of several partitions.")
+    ] = None,
     source: SourceUri = None,
     history_from: HistoryFrom = None,
     settings: Settings = None,

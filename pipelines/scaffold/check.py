@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pipelines.local.doctor import describe
 from pipelines.errors import PipelineError
 from pipelines.events import Reporter
+from pipelines.local.doctor import describe
 from pipelines.spec import Pipeline, load
 from pipelines.stages import STAGES, Work
 from pipelines.store import Store
@@ -67,7 +67,9 @@ def _declaration(pipeline: Pipeline) -> str:
 
 
 def _machine() -> str:
-    return "machine: " + ", ".join(f"{name} {value}" for name, value in describe(Path()).items())
+    return "machine: " + ", ".join(
+        f"{name} {value}" for name, value in describe(Path()).items()
+    )
 
 
 def _source(pipeline: Pipeline, source: str, day: str | None) -> str:

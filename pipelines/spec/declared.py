@@ -28,7 +28,7 @@ def declared(cls: type[T]) -> type[T]:
     plain_init = made.__init__
     fields = {f.name: f for f in dataclasses.fields(made)}  # type: ignore[arg-type]
 
-    def __init__(self: Any, *args: object, **given: object) -> None:
+    def collecting_init(self: Any, *args: object, **given: object) -> None:
         given |= zip(fields, args, strict=False)
         mistakes = [
             f"{cls.__name__}: {name!r} is not a setting. {nearest(name, fields)}"
@@ -45,14 +45,12 @@ def declared(cls: type[T]) -> type[T]:
         plain_init(self, **{name: value for name, value in given.items() if name in fields})
         object.__setattr__(self, "mistakes", tuple(sorted(mistakes)))
 
-    made.__init__ = __init__  # type: ignore[assignment, method-assign, misc]
+    made.__init__ = collecting_init  # type: ignore[assignment, method-assign, misc]
     return made
 
 
 def _required(field: "dataclasses.Field[Any]") -> bool:
-    return (
-        field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
-    )
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
 
 def mistakes_in(value: object, where: str = "") -> Iterable[str]:

@@ -36,7 +36,9 @@ def _replaced(part: Any, path: list[str], text: str, whole: str) -> Any:
     name, *rest = path
     settable = [f.name for f in dataclasses.fields(part) if _is_settable(getattr(part, f.name))]
     if name not in settable:
-        raise ConfigError(f"--set {whole}: {name!r} is not a setting. {nearest(name, settable)}")
+        raise ConfigError(
+            f"--set {whole}: {name!r} is not a setting. {nearest(name, settable)}"
+        )
     old = getattr(part, name)
     if rest and dataclasses.is_dataclass(old):
         return dataclasses.replace(part, **{name: _replaced(old, rest, text, whole)})

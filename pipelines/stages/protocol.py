@@ -58,7 +58,11 @@ def ref_of(stage: Stage, work: Work) -> Ref:
     """The artifact that this work publishes."""
     if stage.scope == "partition":
         return work.partition_ref(stage.dataset)
-    return work.window_ref(stage.dataset) if stage.scope == "window" else work.model_ref(stage.dataset)
+    return (
+        work.window_ref(stage.dataset)
+        if stage.scope == "window"
+        else work.model_ref(stage.dataset)
+    )
 
 
 def _named(stage: Stage, work: Work) -> Work:
@@ -158,5 +162,3 @@ def _told(done: tuple[Manifest, Result]) -> Result:
     if result["verdict"] == REFUSED:
         raise PartitionRefusedError(f"{manifest.key}: refused. {result['reason']}")
     return result
-
-

@@ -97,7 +97,9 @@ class Store:
             keys = {p.relative_to(self.root / base).as_posix() for p in found}
         else:
             fs, root = self._remote()
-            stripped = (p.split(f"/{base}/", 1)[1] for p in fs.glob(f"{root}/{base}/**/{MANIFEST}"))
+            stripped = (
+                p.split(f"/{base}/", 1)[1] for p in fs.glob(f"{root}/{base}/**/{MANIFEST}")
+            )
             keys = {path.rsplit("/", 1)[0] for path in stripped}
         # A version's own manifest lies one level below its key's.
         return sorted(k for k in keys if k.rpartition("/")[0] not in keys and ASIDE not in k)
@@ -157,7 +159,9 @@ class Store:
         """Make a finished version the one that readers see."""
         if not self.is_local:
             fs, root = self._remote()
-            fs.pipe_file(f"{root}/{manifest.ref.path()}/{MANIFEST}", manifest.to_json().encode())
+            fs.pipe_file(
+                f"{root}/{manifest.ref.path()}/{MANIFEST}", manifest.to_json().encode()
+            )
             return
         folder = self.folder(manifest.ref)
         temporary = folder / f"{ASIDE}{MANIFEST}-{os.getpid()}"
@@ -179,7 +183,7 @@ class Store:
             return None
 
     def _remote(self) -> tuple[Any, str]:
-        import fsspec  # noqa: PLC0415  a local store needs none of it
+        import fsspec
 
         try:
             fs, root = fsspec.core.url_to_fs(self.uri)

@@ -30,7 +30,9 @@ def explain(store: Store, artifact: str) -> dict[str, Any]:
     """
     manifest = store.find(_ref(store, artifact))
     if manifest is None:
-        raise ConfigError(f"{artifact} is not published in {store.uri}. {_near(store, artifact)}")
+        raise ConfigError(
+            f"{artifact} is not published in {store.uri}. {_near(store, artifact)}"
+        )
     earlier = [
         {"digest": old.digest, "differs": differences(old, manifest)}
         for old in _other_versions(store, manifest)
@@ -62,7 +64,9 @@ def told(explained: Mapping[str, Any]) -> str:
     ]
     for what in ("inputs", "config", "code"):
         lines.append(f"  {what}:")
-        lines += [f"    {name}: {_short(value)}" for name, value in _flat(explained[what]).items()]
+        lines += [
+            f"    {name}: {_short(value)}" for name, value in _flat(explained[what]).items()
+        ]
     if not explained["earlier"]:
         lines.append("  no other version is kept.")
     for old in explained["earlier"]:

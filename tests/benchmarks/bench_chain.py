@@ -42,7 +42,9 @@ def main(rows_per_day: int) -> None:
     peak = max(facts["peak_memory_bytes"] for facts in summary["stages"].values())
     print(f"{summary['stages']['ingest']['rows']:,} rows: {wall_s:.0f} s, {cpu_s:.0f} CPU-s")
     print(f"peak of one process {peak / 2**20:,.0f} MiB; auc {summary['metrics']['auc']:.3f}")
-    print(f"TFX 1.21 needs {TFX_WALL_S / wall_s:.1f} x the wall, {TFX_CPU_S / cpu_s:.1f} x the CPU")
+    print(
+        f"TFX 1.21 needs {TFX_WALL_S / wall_s:.1f} x the wall, {TFX_CPU_S / cpu_s:.1f} x the CPU"
+    )
 
 
 if __name__ == "__main__":

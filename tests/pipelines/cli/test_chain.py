@@ -8,7 +8,12 @@ from tests.pipelines.cli.test_usage import millrace
 
 # Labels known a day later, so that eight days hold a whole window.
 SETTINGS = [
-    *("label.known_after_days=1", "split.train_days=3", "split.gap_days=1", "split.test_days=2"),
+    *(
+        "label.known_after_days=1",
+        "split.train_days=3",
+        "split.gap_days=1",
+        "split.test_days=2",
+    ),
     *("training.epochs=2", "model.hidden=16", "evaluation.bootstrap_samples=20"),
 ]
 SET = [word for setting in SETTINGS for word in ("--set", setting)]

@@ -46,7 +46,10 @@ def millrace(*argv, cwd=ROOT, **env):
             ],
             "is before --from",
         ),
-        (["models", "fraud_detection", "--store", "s", "--promote", "1", "--rollback"], "exclude"),
+        (
+            ["models", "fraud_detection", "--store", "s", "--promote", "1", "--rollback"],
+            "exclude",
+        ),
         (["why", "fraud_detection/features/ds=2026-01-01", "--store", "s"], "is not published"),
         (
             [

@@ -28,7 +28,10 @@ def test_a_new_pipeline_is_valid_and_its_dag_file_parses(repository):
         "import patient_visits; from pipelines.spec import load;"
         "print(load('patient_visits').name, *sorted(n for n in dir(patient_visits) if '_data' in n))"
     )
-    env = os.environ | {"PYTHONPATH": ".:plugins:dags", "AIRFLOW_HOME": str(repository / "home")}
+    env = os.environ | {
+        "PYTHONPATH": ".:plugins:dags",
+        "AIRFLOW_HOME": str(repository / "home"),
+    }
     out = subprocess.run(
         [sys.executable, "-c", command],
         cwd=repository,
@@ -48,7 +51,7 @@ def test_a_new_pipeline_is_valid_and_its_dag_file_parses(repository):
 
 def test_a_new_pipeline_replaces_no_file(repository):
     scaffold("patient_visits", repository)
-    with pytest.raises(ConfigError, match="exists. Choose another name"):
+    with pytest.raises(ConfigError, match=r"exists\. Choose another name"):
         scaffold("patient_visits", repository)
 
 

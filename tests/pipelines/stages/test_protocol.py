@@ -66,7 +66,9 @@ def test_a_reader_keeps_its_version_while_another_is_published(toy_work):
 
 def test_a_refused_partition_is_published_and_refused_again_without_work(toy_work, toy_log):
     for _ in range(2):
-        with pytest.raises(PartitionRefusedError, match=r"ds=2026-01-01: refused. -3 is below 0"):
+        with pytest.raises(
+            PartitionRefusedError, match=r"ds=2026-01-01: refused. -3 is below 0"
+        ):
             perform(TOY, toy_work(number=-3))
     assert times_worked(toy_log) == 1
     assert published(TOY, toy_work(number=-3))["verdict"] == "refused"
@@ -137,5 +139,3 @@ def test_a_missing_input_says_which_stage_makes_it(toy_work):
     work = toy_work()
     with pytest.raises(InputMissingError, match="Run ingest for it first"):
         work.need(work.partition_ref("ingested"), "ingest")
-
-
