@@ -174,7 +174,7 @@ def _flag_text(text: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def _times(text: pa.ChunkedArray) -> pa.ChunkedArray:
     """Parse ISO 8601 times; those with an offset are brought to UTC, the others are in UTC."""
-    zoned = pc.fill_null(pc.match_substring_regex(text, HAS_ZONE), replacement=False)
+    zoned = pc.fill_null(pc.match_substring_regex(text, HAS_ZONE), fill_value=False)
     naive = _parsed(pc.if_else(zoned, None, text), None)
     if not pc.any(zoned).as_py():
         return naive

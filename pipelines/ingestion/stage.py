@@ -30,7 +30,7 @@ def plan(work: Work) -> Plan:
             "source": asdict(table.source),
             "columns": [[c.name, c.type, c.decimals] for c in table.columns],
         },
-        code=code_digests("pipelines.ingestion", "pipelines.tables"),
+        code=code_digests("pipelines.ingestion", "pipelines.tables.schema"),
     )
 
 

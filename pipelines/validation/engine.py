@@ -8,6 +8,7 @@ Promise: a finding for every rule, with the place of every failing row; an expec
 Not here: which rules (``rules.py``), what follows from a finding (``verdict.py``).
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -170,7 +171,9 @@ def _errors(info: dict[str, Any] | None) -> list[str]:
 def _plain(observed: object) -> object:
     """An observed value as JSON knows it."""
     if isinstance(observed, np.generic):
-        return observed.item()
+        observed = observed.item()
+    if isinstance(observed, float) and not math.isfinite(observed):
+        return repr(observed)
     if isinstance(observed, dict):
         return {str(key): _plain(value) for key, value in observed.items()}
     if isinstance(observed, list | tuple | set | np.ndarray):

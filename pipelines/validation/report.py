@@ -17,7 +17,7 @@ from pipelines.spec import Pipeline
 from pipelines.tables import ROW
 from pipelines.validation.engine import Finding
 from pipelines.validation.quarantine import failing_values
-from pipelines.validation.verdict import Verdict
+from pipelines.validation.verdict import Verdict, outcome_of
 
 SHOWN = 20
 LEFT_PLAIN = 2
@@ -78,6 +78,7 @@ def _entry(finding: Finding, ingested: pa.Table) -> dict[str, Any]:
         "columns": list(rule.columns()),
         "severity": rule.severity,
         "success": finding.success,
+        "result": outcome_of(finding),
         "rows_checked": finding.checked,
         "rows_missing": finding.missing,
         "rows_failing": finding.failing,

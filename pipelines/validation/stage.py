@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pipelines.validation.verdict import Verdict
 
 PART = "part-0.parquet"
+SHARED = tuple(f"pipelines.tables.{name}" for name in ("hashing", "history", "schema"))
 PAGE = "pipelines.validation.report.html"
 
 
@@ -28,7 +29,7 @@ def plan(work: Work) -> Plan:
     """Name the ingested day by its content, and everything it is judged by."""
     ingested = work.need(work.partition_ref("ingested"), "ingest")
     rules_of(work.pipeline, work.day)
-    code = code_digests("pipelines.validation", "pipelines.tables")
+    code = code_digests("pipelines.validation", *SHARED)
     page = {PAGE: file_digest(Path(__file__).with_name("report.html.j2"))[:16]}
     return Plan(
         inputs={f"ingested {ingested.key}": ingested.content},
@@ -73,10 +74,14 @@ def _read(work: Work) -> "pa.Table":
     wanted = table_schema(work.pipeline.table)
     if not ingested.schema.equals(wanted):
         raise ArtifactError(
-            f"{manifest.ref.path()}: {PART} has {ingested.schema}, and the declaration asks for "
-            f"{wanted}. Run ingest for it again."
+            f"{manifest.ref.path()}: {PART} has {_columns(ingested)}. Expected, from the "
+            f"declaration, {_columns(wanted.empty_table())}. Run ingest for it again."
         )
     return ingested
+
+
+def _columns(table: "pa.Table") -> str:
+    return ", ".join(f"{field.name}: {field.type}" for field in table.schema)
 
 
 def _write_good(

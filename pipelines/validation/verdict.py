@@ -58,7 +58,12 @@ def judge(findings: Sequence[Finding], rows: int, validation: Validation) -> Ver
         is_bad[finding.rows] = True
     good, bad = np.flatnonzero(~is_bad), np.flatnonzero(is_bad)
     counts = {finding.rule.name: finding.failing for finding in keeping}
-    broken = [*_broken(findings), *_over_budget(rows, len(bad), counts, validation)]
+    broken = [
+        f"{finding.rule.name} ({finding.rule.severity}) failed: {_seen(finding)}"
+        for finding in findings
+        if refuses(finding)
+    ]
+    broken += _over_budget(rows, len(bad), counts, validation)
     return Verdict(
         accepted=not broken,
         reason=_advice(broken) if broken else _noticed(findings, len(bad)),
@@ -68,13 +73,21 @@ def judge(findings: Sequence[Finding], rows: int, validation: Validation) -> Ver
     )
 
 
-def _broken(findings: Sequence[Finding]) -> Iterator[str]:
-    """Findings that refuse the day by themselves."""
-    for finding in findings:
-        rule = finding.rule
-        beyond = rule.severity == CRITICAL or finding.rows is None or "mostly" in rule.kwargs
-        if not finding.success and rule.severity != INFO and beyond:
-            yield f"{rule.name} ({rule.severity}) failed: {_seen(finding)}"
+def refuses(finding: Finding) -> bool:
+    """Whether the finding refuses the day by itself."""
+    rule = finding.rule
+    # Rows are kept out one by one, unless a share of them was declared to be too many.
+    beyond = rule.severity == CRITICAL or finding.rows is None or "mostly" in rule.kwargs
+    return rule.severity != INFO and not finding.success and beyond
+
+
+def outcome_of(finding: Finding) -> str:
+    """One word for a report: ``held``, ``noted``, ``quarantined`` or ``failed``."""
+    if refuses(finding):
+        return "failed"
+    if keeps_rows_out(finding):
+        return "quarantined"
+    return "noted" if finding.failing or not finding.success else "held"
 
 
 def _over_budget(
@@ -103,8 +116,8 @@ def _seen(finding: Finding) -> str:
 
 def _advice(broken: Sequence[str]) -> str:
     return (
-        f"{'; '.join(broken)}. Read report.html and quarantine.parquet beside this verdict, "
-        f"correct the source (or the rule, if it is wrong), and run again."
+        f"{'; '.join(broken)}. report.html and quarantine.parquet of this verdict show the rows. "
+        f"Correct the source, or the rule if it is wrong, and run again."
     )
 
 
