@@ -74,7 +74,6 @@ CATALOG = (
         module="pipelines.evaluation.stage",
         dataset="evaluations",
         scope="model",
-        heavy=True,
         does="Judge the model on later days, against the champion, with intervals.",
     ),
     Stage(

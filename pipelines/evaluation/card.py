@@ -1,0 +1,175 @@
+"""The model card: one page with the verdict, the numbers behind it and the plots.
+
+Why: who decides over a model, or asks later why it was promoted, reads this page alone.
+Promise: self-contained (no script, font or file from elsewhere) and the same bytes for the same
+    model, so it is part of the artifact's content.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from pipelines.evaluation.plots import Plot, legend
+
+STYLE = """
+:root { color-scheme: light dark; --ink: #1c2430; --soft: #5b6675; --paper: #f5f6f8; --card: #fff;
+  --line: #dfe3e8; --own: #1f6feb; --champion: #8b98a9; --event: #d1495b;
+  --good: #1a7f4b; --hold: #9a6700; --bad: #b42318; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e6e9ee; --soft: #9aa5b3; --paper: #12161c;
+  --card: #1a2028; --line: #2c3541; --own: #5b9dff; --champion: #7d8a9a; --event: #ef6f80;
+  --good: #4cc38a; --hold: #e0b13c; --bad: #ff7b72; } }
+* { box-sizing: border-box; }
+body { margin: 0; background: var(--paper); color: var(--ink);
+  font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
+main { max-width: 1000px; margin: 0 auto; padding: 28px 20px 48px; }
+h1 { font-size: 26px; margin: 0 0 2px; } h2 { font-size: 17px; margin: 32px 0 10px; }
+h3 { font-size: 14px; margin: 0 0 6px; font-weight: 600; }
+p { margin: 0 0 6px; } .soft { color: var(--soft); } .num { font-variant-numeric: tabular-nums; }
+.verdict { border-left: 5px solid var(--tone); background: var(--card); border-radius: 6px;
+  padding: 14px 18px; margin: 20px 0; box-shadow: 0 0 0 1px var(--line); }
+.verdict b { color: var(--tone); font-size: 19px; letter-spacing: .03em; }
+.PROMOTE { --tone: var(--good); } .HOLD { --tone: var(--hold); } .REJECT { --tone: var(--bad); }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(230px, 1fr)); gap: 14px; }
+.tile, figure, .wide { background: var(--card); border-radius: 6px; padding: 14px 16px; margin: 0;
+  box-shadow: 0 0 0 1px var(--line); }
+.tile .value { font-size: 30px; font-weight: 650; line-height: 1.2; }
+.plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(320px, 1fr)); gap: 14px; }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; width: 100%; } th, td { text-align: left; padding: 4px 14px 4px 0;
+  border-bottom: 1px solid var(--line); vertical-align: top; } tr:last-child > * { border: 0; }
+th { font-weight: 600; color: var(--soft); } td.num, th.num { text-align: right; }
+code { font: 12.5px ui-monospace, "DejaVu Sans Mono", monospace; overflow-wrap: anywhere; }
+.plot { width: 100%; height: auto; display: block; } .plot text { fill: var(--soft); font-size: 11px; }
+.plot .label { font-size: 12px; } .plot .grid { stroke: var(--line); stroke-width: 1; }
+.plot .axis { stroke: var(--soft); stroke-width: 1; }
+.plot polyline { fill: none; stroke-width: 2; stroke-linejoin: round; }
+polyline.own { stroke: var(--own); } polyline.champion { stroke: var(--champion); }
+polyline.guide { stroke: var(--soft); stroke-dasharray: 3 4; stroke-width: 1.2; }
+circle.own { fill: var(--own); } rect.champion { fill: var(--champion); opacity: .75; }
+rect.event { fill: var(--event); opacity: .8; }
+.legend { margin: 4px 0 0; font-size: 12.5px; color: var(--soft); } .legend span { margin-right: 16px; }
+.legend i { display: inline-block; width: 12px; height: 4px; border-radius: 2px; margin: 0 6px 3px 0; }
+i.own { background: var(--own); } i.champion { background: var(--champion); }
+i.event { background: var(--event); } i.guide { background: var(--soft); opacity: .6; }
+"""
+
+PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{{ title }}: model as of {{ as_of }}</title>
+<style>{{ style }}</style>
+<main>
+<h1>{{ title }}</h1>
+<p class="soft">Model as of {{ as_of }}, seed {{ seed }} &middot; judged on {{ first_day }} to {{ last_day }}</p>
+<section class="verdict {{ verdict }}"><b>{{ verdict }}</b>
+{% for reason in reasons %}<p>{{ reason }}</p>{% endfor %}</section>
+<section class="tiles">
+{% for tile in tiles %}<div class="tile"><h3>{{ tile.title }}</h3>
+<div class="value num">{{ tile.value }}</div>
+<p class="soft num">95 % interval {{ tile.low }} to {{ tile.high }}</p>
+{% if tile.champion %}<p class="soft num">champion {{ tile.champion }}, difference {{ tile.difference }}</p>{% endif %}
+<p class="soft">{{ tile.meaning }}</p></div>
+{% endfor %}</section>
+<h2>Plots</h2>
+<section class="plots">
+{% for plot in plots %}<figure><h3>{{ plot.title }}</h3>{{ plot.svg }}{{ plot.legend }}</figure>
+{% endfor %}</section>
+<h2>Calibration</h2>
+<section class="wide"><table><tr><th>score</th><th class="num">rows</th><th class="num">mean score</th>
+<th class="num">share of events</th></tr>
+{% for row in calibration %}<tr><td class="num" style="text-align:left">{{ row.low }} to {{ row.high }}</td>
+<td class="num">{{ "{:,}".format(row.rows) }}</td><td class="num">{{ "%.4f"|format(row.mean_score) }}</td>
+<td class="num">{{ "%.4f"|format(row.share) }}</td></tr>
+{% endfor %}</table></section>
+<h2>How it was judged and made</h2>
+<section class="wide"><table>
+{% for name, value in facts %}<tr><th>{{ name }}</th><td>{{ value }}</td></tr>
+{% endfor %}</table></section>
+</main>
+</html>
+"""
+
+TILES = {
+    "auc": ("ROC AUC", "Chance that an event scores above a row without one."),
+    "average_precision": ("Average precision", "Precision, averaged over the events found."),
+    "alert_precision": ("Precision of daily alerts", ""),
+}
+
+
+def card_page(judged: Mapping[str, Any], title: str, plots: Sequence[Plot]) -> str:
+    """The page as HTML.
+
+    Args:
+        judged: What ``metrics.json`` holds.
+        title: The pipeline's title.
+        plots: Plots in order.
+    """
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    return environment.from_string(PAGE).render(
+        title=title,
+        style=Markup(STYLE),  # noqa: S704  a constant
+        as_of=judged["as_of"],
+        seed=judged["seed"],
+        first_day=judged["test_days"][0],
+        last_day=judged["test_days"][-1],
+        verdict=judged["verdict"],
+        reasons=judged["reasons"],
+        tiles=[_tile(judged, name) for name in TILES],
+        plots=[
+            {"title": p.title, "svg": Markup(p.svg()), "legend": Markup(legend(p))}  # noqa: S704
+            for p in plots
+        ],
+        calibration=judged["calibration"],
+        facts=_facts(judged),
+    )
+
+
+def _tile(judged: Mapping[str, Any], name: str) -> dict[str, str]:
+    title, meaning = TILES[name]
+    low, high = judged["intervals"][name]
+    tile = {
+        "title": title,
+        "value": f"{judged['metrics'][name]:.3f}",
+        "low": f"{low:.3f}",
+        "high": f"{high:.3f}",
+        "champion": "",
+        "meaning": meaning
+        or f"Compromised among the {judged['alerts_per_day']} looked at each day ({judged['alert_entity']}).",
+    }
+    if judged["champion"] is not None:
+        champion = judged["champion"]
+        low, high = champion["difference_intervals"][name]
+        own, theirs = judged["metrics"][name], champion["metrics"][name]
+        tile["champion"] = f"{theirs:.3f}"
+        tile["difference"] = f"{own - theirs:+.3f} ({low:+.3f} to {high:+.3f})"
+    return tile
+
+
+def _facts(judged: Mapping[str, Any]) -> list[tuple[str, str]]:
+    champion = judged["champion"]
+    against = f"as of {champion['as_of']}, seed {champion['seed']}" if champion else "none"
+    settings = [
+        (f"{part}.{k}", v)
+        for part, values in judged["settings"].items()
+        for k, v in values.items()
+    ]
+    return [
+        ("rows judged", f"{judged['rows']:,}, of which {judged['positives']:,} events"),
+        (
+            "rows left out",
+            f"{judged['removed']:,}, of entities known to be compromised by then",
+        ),
+        (
+            "training rows",
+            f"{judged['training_rows']:,}, of which {judged['training_positives']:,} events",
+        ),
+        ("training days", f"{judged['train_days'][0]} to {judged['train_days'][-1]}"),
+        ("features", ", ".join(judged["features"])),
+        ("champion", against),
+        ("intervals", f"{judged['bootstrap_samples']} resamples of entities"),
+        *((name, str(value)) for name, value in settings),
+        ("model digest", judged["model_digest"]),
+    ]

@@ -1,0 +1,84 @@
+"""Stage ``evaluate``: the model's worth on the test days, and a verdict.
+
+Why: only a model that beats the one in use, on rows neither was trained on, should replace it.
+Promise: the champion a model meets is part of what its evaluation is made from, so a verdict
+    never changes silently; imports no TensorFlow.
+Not here: acting on the verdict (``pipelines/promotion/``).
+"""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pipelines.registry import Version, opponent_of, read_registry, registry_uri
+from pipelines.stages import Outcome, Plan, Work, code_digests
+from pipelines.store import Manifest, Ref
+
+
+def plan(work: Work) -> Plan:
+    """The rows, the model, the champion it meets, and what it is asked to reach."""
+    training_set, model = _inputs(work)
+    opponent = _opponent(work, model)
+    champion = {} if opponent is None else {"champion": opponent.digest}
+    return Plan(
+        inputs={"training_set": training_set.content, "model": model.content} | champion,
+        config={
+            "evaluation": asdict(work.pipeline.evaluation),
+            "gates": asdict(work.pipeline.gates),
+            "known_after_days": work.pipeline.label.known_after_days,
+            "seed": work.pipeline.training.seed,
+        },
+        code=code_digests("pipelines.evaluation", "pipelines.registry"),
+    )
+
+
+def run(work: Work, plan: Plan, out: Path) -> Outcome:
+    """Score the test days, judge, and write the numbers, the scores and the model card.
+
+    Raises:
+        TrainingError: The test days hold one class only.
+    """
+    from pipelines.evaluation.judging import judge_model
+
+    training_set, model = _inputs(work)
+    champion = _champion(work, plan)
+    judged = judge_model(work, training_set, model, champion, out)
+    metrics = dict(judged["metrics"])
+    for name, (low, high) in judged["intervals"].items():
+        metrics |= {f"{name}_low": low, f"{name}_high": high}
+    return Outcome(
+        rows=judged["rows"],
+        metrics=metrics,
+        verdict=judged["verdict"],
+        reason=" ".join(judged["reasons"]),
+    )
+
+
+def _inputs(work: Work) -> tuple[Manifest, Manifest]:
+    training_set = work.need(work.window_ref("training_set"), "preprocess")
+    return training_set, work.need(work.model_ref("models"), "train")
+
+
+def _opponent(work: Work, model: Manifest) -> Version | None:
+    uri = work.options.get("mlflow_uri")
+    if not uri and not work.store.is_local:
+        return None  # no registry can be there; promote will ask for one
+    registered = read_registry(registry_uri(work.store, uri), work.pipeline.name)
+    return opponent_of(registered, model.digest, work.model_day)
+
+
+def _champion(work: Work, plan: Plan) -> tuple[dict[str, Any], Manifest | None] | None:
+    """Facts of the planned champion and its artifact, None if the store has it no more.
+
+    Looked up by the digest in the plan: another model may have become champion since.
+    """
+    digest = plan.inputs.get("champion")
+    if digest is None:
+        return None
+    uri = registry_uri(work.store, work.options.get("mlflow_uri"))
+    versions = read_registry(uri, work.pipeline.name).versions
+    version = next(v for v in versions if v.digest == digest)
+    seed = version.tags["seed"]
+    ref = Ref(work.pipeline.name, "models", f"as_of={version.as_of}/seed={seed}")
+    facts = {"as_of": version.as_of, "seed": seed, "digest": digest}
+    return facts, work.store.find_version(ref, digest)

@@ -1,0 +1,126 @@
+"""Registering a judged model: a run with its numbers, and a version that points at its files.
+
+Why: a kill between two calls to MLflow must not leave a second run or version behind the next try.
+Promise: each step first looks for what it would make, by the model's digest.
+Not here: which version is the champion (``registry.py``).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlflow.entities import Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode
+
+ALREADY_EXISTS = ErrorCode.Name(RESOURCE_ALREADY_EXISTS)
+MAX_PARAM_CHARS = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A model and what was found out about it.
+
+    Attributes:
+        pipeline: Name of the pipeline, of its experiment and of its registered model.
+        title: One line for people.
+        source: URI of the published MLflow model folder.
+        folder: The same folder on this machine.
+        time_ms: Unix time of the as-of day, the time of every metric.
+        tags: ``as_of``, ``seed``, ``digest``, ``content``, ``verdict``.
+        params: Settings that made the model.
+        metrics: What judging it gave.
+        losses: Mean loss of each epoch.
+    """
+
+    pipeline: str
+    title: str
+    source: str
+    folder: Path
+    time_ms: int
+    tags: Mapping[str, str]
+    params: Mapping[str, object]
+    metrics: Mapping[str, float]
+    losses: tuple[float, ...] = ()
+
+
+def register(client: Any, judged: Judged, *, copy_files: bool) -> int:
+    """Make the run and the version if they are not there, and return the version's number.
+
+    Args:
+        client: ``MlflowClient``.
+        judged: What to register.
+        copy_files: Log the model's files to the run, for a server that cannot read the store.
+    """
+    run = _run(client, judged)
+    _tell_run(client, run, judged)
+    if not _has_model(client, judged.pipeline):
+        _unless_there(client.create_registered_model, judged.pipeline, description=judged.title)
+    found = version_of(client, judged.pipeline, judged.tags["digest"])
+    if found is None:
+        source = judged.source
+        if copy_files:
+            client.log_artifacts(run.info.run_id, str(judged.folder), "mlflow_model")
+            source = f"{run.info.artifact_uri}/mlflow_model"
+        made = client.create_model_version(
+            judged.pipeline, source, run_id=run.info.run_id, tags=dict(judged.tags)
+        )
+        return int(made.version)
+    for key, value in judged.tags.items():
+        client.set_model_version_tag(judged.pipeline, str(found), key, value)
+    return found
+
+
+def version_of(client: Any, model: str, digest: str) -> int | None:
+    """Number of the version made from the model of that digest, or None."""
+    query = f"name='{model}' and tags.digest='{digest}'"
+    found = [int(v.version) for v in client.search_model_versions(query)]
+    return min(found, default=None)
+
+
+def _run(client: Any, judged: Judged) -> Any:
+    experiment = client.get_experiment_by_name(judged.pipeline)
+    if experiment is None:
+        _unless_there(client.create_experiment, judged.pipeline)
+        experiment = client.get_experiment_by_name(judged.pipeline)
+    query = f"tags.digest = '{judged.tags['digest']}'"
+    found = client.search_runs([experiment.experiment_id], query, order_by=["start_time ASC"])
+    if found:
+        return found[0]
+    name = f"as_of={judged.tags['as_of']}/seed={judged.tags['seed']}"
+    return client.create_run(
+        experiment.experiment_id,
+        start_time=judged.time_ms,
+        tags=dict(judged.tags),
+        run_name=name,
+    )
+
+
+def _tell_run(client: Any, run: Any, judged: Judged) -> None:
+    """Parameters and metrics; those already there are written over with the same values."""
+    stamp = judged.time_ms
+    metrics = [Metric(name, float(value), stamp, 0) for name, value in judged.metrics.items()]
+    metrics += [
+        Metric("loss_by_epoch", loss, stamp, epoch)
+        for epoch, loss in enumerate(judged.losses, 1)
+    ]
+    params = [
+        Param(name, str(value)[:MAX_PARAM_CHARS]) for name, value in judged.params.items()
+    ]
+    tags = [RunTag(name, value) for name, value in judged.tags.items()]
+    client.log_batch(run.info.run_id, metrics=metrics, params=params, tags=tags)
+    client.set_terminated(run.info.run_id, end_time=stamp)
+
+
+def _has_model(client: Any, name: str) -> bool:
+    return bool(client.search_registered_models(f"name='{name}'"))
+
+
+def _unless_there(create: Any, *args: object, **more: object) -> None:
+    try:
+        create(*args, **more)
+    except MlflowException as error:
+        # Another process made it between our look and our call.
+        if error.error_code != ALREADY_EXISTS:
+            raise

@@ -1,0 +1,126 @@
+"""Stage ``promote``: register the judged model, and make it the champion if it earned it.
+
+Why: promotion is the one step that changes what others use; it must be safe to repeat.
+Promise: a model has one run and one version, however often this runs or is killed; only the
+    verdict PROMOTE moves the champion, and never back to an earlier as-of day unless asked.
+Not here: promoting by hand and rolling back (``registry.py``).
+"""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pipelines.days import parse_day
+from pipelines.registry import Registered, registry_uri
+from pipelines.stages import Outcome, Plan, Work, code_digests
+from pipelines.store import Manifest, Ref
+
+PROMOTE = "PROMOTE"
+
+
+def plan(work: Work) -> Plan:
+    """The model, its evaluation, and whether an older model may replace a newer champion."""
+    model, evaluation = _inputs(work)
+    asked = work.options.get("mlflow_uri")
+    return Plan(
+        inputs={"model": model.content, "evaluation": evaluation.content},
+        config={
+            "promote_older": bool(work.options.get("promote_older", False)),
+            "registry": str(asked) if asked else "the store's own",
+        },
+        code=code_digests("pipelines.promotion", "pipelines.registry"),
+    )
+
+
+def run(work: Work, plan: Plan, out: Path) -> Outcome:
+    """Register the model, and move the champion if the verdict and the days allow it."""
+    from pipelines.promotion.client import open_client
+    from pipelines.promotion.registering import register
+    from pipelines.promotion.registry import Registry
+
+    model, evaluation = _inputs(work)
+    verdict = str(evaluation.outcome["verdict"])
+    uri = registry_uri(work.store, work.options.get("mlflow_uri"))
+    registry = Registry(uri, work.pipeline.name)
+    judged = _judged(work, model, evaluation, verdict)
+    copy_files = work.store.is_local and uri.startswith("http")
+    with work.store.lock(_registry_lock(work)):
+        number = register(open_client(uri), judged, copy_files=copy_files)
+        refusal = _refusal(registry.read(), number, verdict, plan)
+        if not refusal:
+            registry.promote(number)
+        held = registry.read()
+    done = {"version": number, "champion": held.champion, "verdict": verdict, "uri": uri}
+    (out / "promotion.json").write_text(json.dumps(done | {"reason": refusal}, indent=1) + "\n")
+    reason = refusal or f"version {number} is the champion"
+    work.report.log(reason)
+    return Outcome(
+        rows=0,
+        verdict=verdict,
+        reason=reason,
+        metrics={"version": number},
+        volatile=("promotion.json",),
+    )
+
+
+def _inputs(work: Work) -> tuple[Manifest, Manifest]:
+    model = work.need(work.model_ref("models"), "train")
+    return model, work.need(work.model_ref("evaluations"), "evaluate")
+
+
+def _registry_lock(work: Work) -> Ref:
+    """One promotion at a time on this machine, whatever the as-of day and seed."""
+    return Ref(work.pipeline.name, "promotions", ".registry")
+
+
+def _judged(work: Work, model: Manifest, evaluation: Manifest, verdict: str) -> Any:
+    from pipelines.promotion.registering import Judged
+
+    day = parse_day(work.model_day)
+    folder = work.store.open(model)
+    history = json.loads((folder / "history.json").read_text())
+    return Judged(
+        pipeline=work.pipeline.name,
+        title=work.pipeline.title,
+        source=f"{work.store.uri_of(model)}/mlflow_model",
+        folder=folder / "mlflow_model",
+        time_ms=int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() * 1000),
+        tags={
+            "as_of": work.model_day,
+            "seed": str(work.pipeline.training.seed),
+            "digest": model.digest,
+            "content": model.content,
+            "verdict": verdict,
+        },
+        params=_flat(model.config),
+        metrics=evaluation.outcome["metrics"],
+        losses=tuple(history["loss"]),
+    )
+
+
+def _refusal(held: Registered, number: int, verdict: str, plan: Plan) -> str:
+    """Why the version does not become the champion; empty if it does."""
+    own = held.version(number)
+    champion = held.version(held.champion) if held.champion is not None else None
+    if verdict != PROMOTE:
+        return f"version {number} is registered and not promoted: its verdict is {verdict}"
+    if own is not None and "rolled_back" in own.tags:
+        return f"version {number} was rolled back; promote it by hand to use it again"
+    if champion is None or own is None or champion.number == number:
+        return ""
+    if champion.as_of > own.as_of and not plan.config["promote_older"]:
+        return (
+            f"version {number} is registered and not promoted: the champion (version "
+            f"{champion.number}) is as of {champion.as_of}, a later day. Pass --option "
+            f"promote_older=true to promote it all the same"
+        )
+    return ""
+
+
+def _flat(config: Any, prefix: str = "") -> dict[str, object]:
+    flat: dict[str, object] = {}
+    for name, value in config.items():
+        nested = isinstance(value, dict)
+        flat |= _flat(value, f"{prefix}{name}.") if nested else {f"{prefix}{name}": value}
+    return flat

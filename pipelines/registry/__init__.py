@@ -1,0 +1,22 @@
+"""Reading the model registry: which versions there are, and which one is the champion.
+
+Why: a challenger is judged against the champion, a champion is promoted and rolled back, and the
+    command line lists both; they must agree on what a champion is.
+Promise: reading imports neither MLflow nor anything else heavy where the registry is SQLite.
+Not here: writing to it (``pipelines/promotion/``).
+"""
+
+from pipelines.registry.champions import opponent_of
+from pipelines.registry.reading import read_registry
+from pipelines.registry.state import CHAMPION, HISTORY, Registered, Version
+from pipelines.registry.where import registry_uri
+
+__all__ = [
+    "CHAMPION",
+    "HISTORY",
+    "Registered",
+    "Version",
+    "opponent_of",
+    "read_registry",
+    "registry_uri",
+]

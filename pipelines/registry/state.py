@@ -1,0 +1,72 @@
+"""What a registry holds of one pipeline, as plain values.
+
+Why: SQLite and an MLflow server are read differently and must mean the same.
+Promise: immutable; a version's tags are those that the ``promote`` stage wrote.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+CHAMPION = "champion"
+"""Alias of the version in use."""
+
+HISTORY = "champions"
+"""Tag of the registered model: versions that were champion, oldest first, comma-separated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One registered model version.
+
+    Attributes:
+        number: Its number in the registry.
+        source: URI of its MLflow model folder.
+        tags: ``as_of``, ``seed``, ``digest`` and ``content`` of the model, ``verdict``.
+    """
+
+    number: int
+    source: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def as_of(self) -> str:
+        """As-of day of the model; empty where somebody else registered it."""
+        return self.tags.get("as_of", "")
+
+    @property
+    def digest(self) -> str:
+        """Digest of the model's artifact."""
+        return self.tags.get("digest", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """One pipeline's registered model.
+
+    Attributes:
+        versions: Every version, oldest first.
+        champion: Number of the champion, or None.
+        champions: Numbers of every champion in turn; the last is the present one.
+    """
+
+    versions: tuple[Version, ...] = ()
+    champion: int | None = None
+    champions: tuple[int, ...] = ()
+
+    def version(self, number: int) -> Version | None:
+        """The version of that number, or None."""
+        return next((v for v in self.versions if v.number == number), None)
+
+
+def champions_from(tag: str | None, champion: int | None) -> tuple[int, ...]:
+    """The champions in turn, as the tag has them and the alias decides.
+
+    A promotion writes the tag before the alias and a rollback after it, so where one was killed
+    between the two, the tag runs on beyond the alias.
+    """
+    if champion is None:
+        return ()
+    numbers = [int(n) for n in (tag or "").split(",") if n]
+    while numbers and numbers[-1] != champion:
+        numbers.pop()
+    return tuple(numbers) or (champion,)

@@ -1,0 +1,23 @@
+"""Where the registry of a store lies.
+
+Why: evaluation, promotion and the command line must read the same registry without being told.
+"""
+
+from pipelines.errors import ConfigError
+from pipelines.store import Store
+
+
+def registry_uri(store: Store, asked: str | None = None) -> str:
+    """The MLflow URI asked for, or the SQLite file at the store's root.
+
+    Raises:
+        ConfigError: None is asked for, and the store is not on this machine.
+    """
+    if asked:
+        return str(asked)
+    if not store.is_local:
+        raise ConfigError(
+            f"The store {store.uri} cannot hold a SQLite registry. Pass --option mlflow_uri=URI "
+            f"(an MLflow server, or sqlite:////path/mlflow.db)."
+        )
+    return f"sqlite:///{store.root}/mlflow.db"
