@@ -106,3 +106,25 @@ def query(port: int, database: str, user: str, password: str, sql: str) -> str:
         text=True,
     )
     return ended.stdout.strip() or ended.stderr.strip()
+
+
+def copy(port: int, database: str, password: str, to: str, dump: Path) -> None:
+    """Back a database up and restore it under another name, as docs/operations.md does."""
+    env = dict(os.environ) | {
+        "PGPASSWORD": password,
+        "PGHOST": "127.0.0.1",
+        "PGPORT": str(port),
+    }
+    for command in (
+        ["pg_dump", "--username=postgres", "--format=custom", f"--file={dump}", database],
+        ["createdb", "--username=postgres", to],
+        [
+            "pg_restore",
+            "--username=postgres",
+            "--clean",
+            "--if-exists",
+            f"--dbname={to}",
+            str(dump),
+        ],
+    ):
+        subprocess.run([binaries() / command[0], *command[1:]], env=env, check=True)

@@ -1,6 +1,7 @@
 """The stack of infra/compose.yaml, as processes: what answers, and to whom."""
 
 import socket
+import time
 import urllib.error
 import urllib.request
 
@@ -68,3 +69,36 @@ def test_nothing_listens_beyond_this_machine(topology: Topology):
     for port in ("5432", "5000", "8786", "8080"):
         with socket.create_connection(("127.0.0.1", topology.ports[port]), timeout=5):
             pass
+
+
+def test_a_backup_of_a_database_restores_to_the_same_tables(topology: Topology, tmp_path):
+    port, password = topology.ports["5432"], topology.settings["POSTGRES_PASSWORD"]
+    tables = "select count(*) from information_schema.tables where table_schema = 'public'"
+    for database in ("airflow", "mlflow"):
+        copied = f"{database}_restored"
+        postgres.copy(port, database, password, copied, tmp_path / database)
+        before = postgres.query(port, database, "postgres", password, tables)
+        assert int(before) > 20
+        assert postgres.query(port, copied, "postgres", password, tables) == before
+
+
+def test_work_goes_on_without_a_killed_worker_and_with_its_successor(topology: Topology):
+    with Client(topology.dask, timeout=30) as client:
+        client.wait_for_workers(2, timeout=60)
+        tasks = client.map(slow_square, range(12))
+        topology.kill("dask-worker-2")
+        assert client.gather(tasks) == [n * n for n in range(12)]
+        topology.start("dask-worker", "-2")
+        client.wait_for_workers(2, timeout=60)
+
+
+def slow_square(n: int) -> int:
+    time.sleep(0.2)  # the work itself: long enough to be killed in
+    return n * n
+
+
+def test_a_killed_scheduler_is_seen_and_comes_back(topology: Topology):
+    topology.kill("scheduler")
+    assert not topology.healthy("scheduler")
+    topology.start("scheduler")
+    topology.await_ready("scheduler")

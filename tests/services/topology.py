@@ -29,7 +29,7 @@ COMPOSE = ROOT / "infra/compose.yaml"
 DOCKERFILE = ROOT / "infra/images/Dockerfile"
 USED = re.compile(r"\$\{(\w+)(?::?([-?])([^}]*))?\}")
 PROGRAMS = Path(sys.executable).parent
-READY_S = 240
+READY_S, STOP_S = 240, 15
 # Ports of the compose file, each of which becomes a free one.
 PORTS = ("5432", "5000", "8786", "8787", "8788", "8080", "8974", "8793", "8794")
 HOSTS = ("postgres", "mlflow", "dask-scheduler", "api-server", "localhost")
@@ -193,9 +193,17 @@ class Topology:
 
     def stop(self) -> None:
         """End every service and all that they started."""
-        end_all(self.folder / "airflow", [process.pid for process in self.running.values()])
         for process in self.running.values():
+            process.terminate()
+        deadline = time.monotonic() + STOP_S
+        for process in self.running.values():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(max(0.1, deadline - time.monotonic()))
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+        # What left its service's session: stages, and the fork server they came from.
+        end_all(self.folder / "airflow", [])
 
 
 def services() -> dict[str, dict[str, Any]]:
