@@ -5,6 +5,7 @@ import pytest
 
 from pipelines.compute import ComputeSettings, Machine, Place, choose_place, open_compute
 from pipelines.compute.cluster import gpus_of, processes_of
+from pipelines.compute.settings import IN_PROCESS_BELOW_ROWS
 from pipelines.errors import ConfigError, TransientError
 
 GIB = 1 << 30
@@ -13,8 +14,10 @@ WITH_GPUS = Machine(cores=16, memory_bytes=64 * GIB, gpus=2)
 
 
 def test_work_below_the_declared_size_stays_in_this_process_even_beside_gpus():
-    assert choose_place(1_999_999, ComputeSettings(), WITH_GPUS) is Place.THREADS
-    assert choose_place(2_000_000, ComputeSettings(), SMALL) is Place.PROCESSES
+    assert (
+        choose_place(IN_PROCESS_BELOW_ROWS - 1, ComputeSettings(), WITH_GPUS) is Place.THREADS
+    )
+    assert choose_place(IN_PROCESS_BELOW_ROWS, ComputeSettings(), SMALL) is Place.PROCESSES
 
 
 def test_a_scheduler_given_by_address_always_wins():
@@ -24,13 +27,13 @@ def test_a_scheduler_given_by_address_always_wins():
 
 def test_gpus_are_used_where_their_libraries_are_installed(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: object())
-    assert choose_place(10**7, ComputeSettings(), WITH_GPUS) is Place.GPUS
+    assert choose_place(10**8, ComputeSettings(), WITH_GPUS) is Place.GPUS
 
 
 def test_gpus_without_their_libraries_stay_idle_and_the_log_says_so(monkeypatch, caplog):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "cupy" else 1)
     with caplog.at_level(logging.WARNING, "millrace"):
-        assert choose_place(10**7, ComputeSettings(), WITH_GPUS) is Place.PROCESSES
+        assert choose_place(10**8, ComputeSettings(), WITH_GPUS) is Place.PROCESSES
     assert "2 GPUs here stay idle, as cupy is not installed" in caplog.text
 
 
@@ -60,7 +63,9 @@ def test_a_scheduler_that_does_not_answer_is_worth_a_retry(monkeypatch):
     monkeypatch.setattr("pipelines.compute.cluster.CONNECT_TIMEOUT_S", 1)
     settings = ComputeSettings(scheduler="tcp://127.0.0.1:9")
     with (
-        pytest.raises(TransientError, match=r"No Dask scheduler answers at tcp://127\.0\.0\.1:9"),
+        pytest.raises(
+            TransientError, match=r"No Dask scheduler answers at tcp://127\.0\.0\.1:9"
+        ),
         open_compute(1, settings),
     ):
         pass
