@@ -17,4 +17,12 @@ class MillracePlugin(AirflowPlugin):
 
     name = "millrace"
     fastapi_apps = [{"app": LazyApp(make_app), "url_prefix": PREFIX, "name": "Millrace"}]  # noqa: RUF012
+    external_views = [  # noqa: RUF012
+        {
+            "name": "Report",
+            "href": f"{PREFIX}/runs/{{DAG_ID}}/{{RUN_ID}}",
+            "destination": "dag_run",
+            "url_route": "millrace_report",
+        }
+    ]
     operator_extra_links = [ReportLink()]  # noqa: RUF012

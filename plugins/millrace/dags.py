@@ -186,8 +186,8 @@ def _model_form(pipeline: Pipeline) -> dict[str, Param]:
         "epochs": Param(training.epochs, type="integer", minimum=1, title="Epochs"),
         "seed": Param(training.seed, type="integer", minimum=0, title="Seed"),
         "settings": Param(
-            [],
-            type="array",
+            None,
+            type=["null", "array"],
             items={"type": "string", "pattern": r"^[a-z_.]+=.+$"},
             title="Other settings",
             description="One a line: section.name=value, such as training.learning_rate=0.0005.",
@@ -209,7 +209,7 @@ def _form_settings() -> list[str]:
         "split.train_days={{ params.train_days }}",
         "training.epochs={{ params.epochs }}",
         "training.seed={{ params.seed }}",
-        "{{ params.settings | join('\n') }}",
+        "{{ (params.settings or []) | join('\n') }}",
     ]
 
 

@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from millrace.links import REPORTS
+from millrace.links import PREFIX, REPORTS, ReportLink
 from pipelines.errors import ArtifactError
 from pipelines.spec import declared_names
 from pipelines.store import Ref, Store
@@ -85,7 +85,7 @@ def make_app() -> "FastAPI":
         requires_authenticated,
     )
     from fastapi import Depends, FastAPI, HTTPException, Request
-    from fastapi.responses import HTMLResponse
+    from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
     app = FastAPI(
         docs_url=None,
@@ -110,7 +110,26 @@ def make_app() -> "FastAPI":
             raise HTTPException(404, f"{pipeline}/{dataset}/{key} has no published page.")
         return HTMLResponse(page.read_text(encoding="utf-8"), headers=HEADERS)
 
+    @app.get("/runs/{dag_id}/{run_id}", dependencies=[Depends(requires_access_dag("GET"))])
+    def report_of_run(request: Request, dag_id: str, run_id: str) -> Response:
+        address = _address_of_run(dag_id, run_id)
+        if address is None:
+            return HTMLResponse("<p>This run has published no page.</p>", headers=HEADERS)
+        return RedirectResponse(f"{request.scope['root_path']}/reports/{address}")
+
     return app
+
+
+def _address_of_run(dag_id: str, run_id: str) -> str | None:
+    """What follows ``/reports/`` in the link that a task of the run left, if one did."""
+    from airflow.models.xcom import XComModel
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        found = XComModel.get_many(key=ReportLink().xcom_key, dag_ids=dag_id, run_id=run_id)
+        row = session.execute(found.with_only_columns(XComModel.value)).first()
+    link = "" if row is None else str(row.value)
+    return link.partition(f"{PREFIX}/reports/")[2] or None
 
 
 def _store_uri() -> str:

@@ -11,6 +11,7 @@ import pytest
 
 from pipelines.fraud_detection.planting import Plant
 from pipelines.fraud_detection.simulator import Simulation, simulate
+from pipelines.local.rest import FINISHED
 from pipelines.store import Ref, Store
 from tests.end_to_end.conftest import ROOT, airflow, eventually
 
@@ -34,6 +35,15 @@ def states(api, dag_id, run_id):
 
 def tries(api, dag_id, run_id):
     return {task["task_id"]: task["try_number"] for task in api.tasks(dag_id, run_id)}
+
+
+def wait_run(stack, dag_id, run_id, seconds):
+    def ended():
+        stack.require_alive()
+        state = stack.api.get(f"/dags/{dag_id}/dagRuns/{quote(run_id)}")["state"]
+        return state in FINISHED and state
+
+    return eventually(ended, seconds, f"the run of {dag_id} has ended")
 
 
 def kill_child(store: str, stage: str, seconds: float) -> int:
@@ -98,7 +108,7 @@ def model_states(airflow_run):
     """How each task of the model's run ended, its training having been killed once."""
     stack, run_id, _ = airflow_run
     kill_child(str(stack.home.store), "train", 240)
-    stack.api.wait_run("fraud_detection_model", run_id, lambda _: stack.require_alive())
+    wait_run(stack, "fraud_detection_model", run_id, 300)
     return states(stack.api, "fraud_detection_model", run_id)
 
 
@@ -145,7 +155,7 @@ def test_every_good_day_has_features_and_the_bad_one_has_none(airflow_run):
 def test_a_day_asked_for_again_is_found_and_not_made_again(airflow_run):
     api = airflow_run[0].api
     run_id = api.trigger("fraud_detection_data", {"partition": DAYS[0]})
-    assert api.wait_run("fraud_detection_data", run_id, lambda _: None) == "success"
+    assert wait_run(airflow_run[0], "fraud_detection_data", run_id, 180) == "success"
     for stage in ("ingest", "validate", "featurize"):
         path = f"/dags/fraud_detection_data/dagRuns/{quote(run_id)}/taskInstances/{stage}"
         result = api.get(f"{path}/xcomEntries/return_value")["value"]

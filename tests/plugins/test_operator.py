@@ -48,8 +48,14 @@ def test_the_result_comes_back_and_events_and_lines_are_logged(capsys):
     result = toy().execute({})
     assert result["rows"] == 7
     logged = capsys.readouterr().out
-    assert "toy ds=2026-01-05: 100 of 100 rows" in logged
+    assert "toy ds=2026-01-05: half is done" in logged
     assert "a line of a library" in logged
+
+
+def test_progress_is_one_line_with_rate_and_time_left(capsys):
+    event = {"event": "progress", "work": "train as_of=2026-02-01", "done": 50, "total": 100}
+    toy()._tell(event | {"unit": "steps", "per_s": 25.0, "eta_s": 2.0, "note": ""})
+    assert "train as_of=2026-02-01: 50 of 100 steps, 25 steps/s, 2 s left" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

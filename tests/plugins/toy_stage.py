@@ -17,7 +17,7 @@ def work(sink):
         word.split("=", 1) for before, word in pairwise(sys.argv) if before == "--option"
     )
     report = Reporter("toy ds=2026-01-05", sink)
-    report.progress(100, 100)
+    report.log("half is done")
     print("a line of a library")
     tries = note_pid(Path(asked["pid"])) if "pid" in asked else 1
     if asked.get("raise"):
