@@ -52,7 +52,8 @@ rect.event { fill: var(--event); opacity: .8; }
 .legend { margin: 4px 0 0; font-size: 12.5px; color: var(--soft); } .legend span { margin-right: 16px; }
 .legend i { display: inline-block; width: 12px; height: 4px; border-radius: 2px; margin: 0 6px 3px 0; }
 i.own { background: var(--own); } i.champion { background: var(--champion); }
-i.event { background: var(--event); } i.guide { background: var(--soft); opacity: .6; }
+i.event { background: var(--event); }
+i.guide { height: 0; border-top: 2px dotted var(--soft); margin-bottom: 4px; }
 """
 
 PAGE = """<!doctype html>
@@ -76,14 +77,12 @@ PAGE = """<!doctype html>
 <h2>Plots</h2>
 <section class="plots">
 {% for plot in plots %}<figure><h3>{{ plot.title }}</h3>{{ plot.svg }}{{ plot.legend }}</figure>
-{% endfor %}</section>
-<h2>Calibration</h2>
-<section class="wide"><table><tr><th>score</th><th class="num">rows</th><th class="num">mean score</th>
+{% endfor %}<figure class="wide"><h3>Calibration, in numbers</h3><table><tr><th>score</th><th class="num">rows</th><th class="num">mean score</th>
 <th class="num">share of events</th></tr>
 {% for row in calibration %}<tr><td class="num" style="text-align:left">{{ row.low }} to {{ row.high }}</td>
 <td class="num">{{ "{:,}".format(row.rows) }}</td><td class="num">{{ "%.4f"|format(row.mean_score) }}</td>
 <td class="num">{{ "%.4f"|format(row.share) }}</td></tr>
-{% endfor %}</table></section>
+{% endfor %}</table></figure></section>
 <h2>How it was judged and made</h2>
 <section class="wide"><table>
 {% for name, value in facts %}<tr><th>{{ name }}</th><td>{{ value }}</td></tr>

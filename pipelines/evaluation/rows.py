@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipelines.days import parse_day
+from pipelines.errors import TrainingError
 
 NEVER = np.iinfo(np.int64).max
 
@@ -54,8 +55,16 @@ def open_test_rows(training_set: Path, entity_column: str, known_after_days: int
         entity_column: Key column of the entity that alerts are raised on.
         known_after_days: Days until a label is known. A label of day d counts as known on the
             days after ``d + known_after_days``.
+
+    Raises:
+        TrainingError: The training set has no test rows.
     """
     index = json.loads((training_set / "index.json").read_text())
+    if not index["test"]:
+        raise TrainingError(
+            "The training set has no test rows: its test days are empty or were refused. Widen "
+            "split.test_days, or look at what validate refused."
+        )
     entries = [entry for part in ("train", "gap", "test") for entry in index[part]]
     days = [_Day.read(training_set, entry, entity_column) for entry in entries]
     known, tested = first_events(days), days[len(days) - len(index["test"]) :]

@@ -32,6 +32,7 @@ class Judged:
         params: Settings that made the model.
         metrics: What judging it gave.
         losses: Mean loss of each epoch.
+        artifacts: Where files logged to a run would lie; None where a server decides.
     """
 
     pipeline: str
@@ -43,6 +44,7 @@ class Judged:
     params: Mapping[str, object]
     metrics: Mapping[str, float]
     losses: tuple[float, ...] = ()
+    artifacts: str | None = None
 
 
 def register(client: Any, judged: Judged, *, copy_files: bool) -> int:
@@ -82,7 +84,7 @@ def version_of(client: Any, model: str, digest: str) -> int | None:
 def _run(client: Any, judged: Judged) -> Any:
     experiment = client.get_experiment_by_name(judged.pipeline)
     if experiment is None:
-        _unless_there(client.create_experiment, judged.pipeline)
+        _unless_there(client.create_experiment, judged.pipeline, judged.artifacts)
         experiment = client.get_experiment_by_name(judged.pipeline)
     query = f"tags.digest = '{judged.tags['digest']}'"
     found = client.search_runs([experiment.experiment_id], query, order_by=["start_time ASC"])

@@ -43,7 +43,7 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
     verdict = str(evaluation.outcome["verdict"])
     uri = registry_uri(work.store, work.options.get("mlflow_uri"))
     registry = Registry(uri, work.pipeline.name)
-    judged = _judged(work, model, evaluation, verdict)
+    judged = _judged(work, model, evaluation, verdict, uri)
     copy_files = work.store.is_local and uri.startswith("http")
     with work.store.lock(_registry_lock(work)):
         number = register(open_client(uri), judged, copy_files=copy_files)
@@ -74,7 +74,7 @@ def _registry_lock(work: Work) -> Ref:
     return Ref(work.pipeline.name, "promotions", ".registry")
 
 
-def _judged(work: Work, model: Manifest, evaluation: Manifest, verdict: str) -> Any:
+def _judged(work: Work, model: Manifest, evaluation: Manifest, verdict: str, uri: str) -> Any:
     from pipelines.promotion.registering import Judged
 
     day = parse_day(work.model_day)
@@ -96,6 +96,10 @@ def _judged(work: Work, model: Manifest, evaluation: Manifest, verdict: str) -> 
         params=_flat(model.config),
         metrics=evaluation.outcome["metrics"],
         losses=tuple(history["loss"]),
+        # Without a place of its own MLflow would make one in the current folder.
+        artifacts=None
+        if uri.startswith("http")
+        else f"{work.store.uri.rstrip('/')}/mlflow-artifacts",
     )
 
 

@@ -55,13 +55,14 @@ class _Scorer(tf.Module):
     def __init__(self, model: Any, scaler: dict[str, Any]) -> None:
         super().__init__(name="scorer")
         self.model, self._features = model, list(scaler["features"])
-        # In float64 and rounded once, as preprocessing does.
+        # In float64 and rounded once, what is no number being the mean, as preprocessing does.
         self._mean = tf.constant(scaler["mean"], tf.float64)
         self._deviation = tf.constant(scaler["deviation"], tf.float64)
 
     def score(self, **columns: Any) -> dict[str, Any]:
         raw = tf.stack([columns[name] for name in self._features], axis=1)
-        x = tf.cast((raw - self._mean) / self._deviation, tf.float32)
+        x = (raw - self._mean) / self._deviation
+        x = tf.cast(tf.where(tf.math.is_finite(x), x, tf.zeros_like(x)), tf.float32)
         return {"score": tf.sigmoid(self.model(x, training=False)[:, 0])}
 
 

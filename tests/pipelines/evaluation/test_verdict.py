@@ -1,0 +1,38 @@
+"""Every way to a verdict."""
+
+import pytest
+
+from pipelines.evaluation.verdict import HOLD, PROMOTE, REJECT, judge
+from pipelines.spec import Gates
+
+GATES = Gates(min_auc=0.8, min_average_precision=0.5, max_loss_to_champion=0.01)
+
+
+def numbers(auc, average_precision):
+    return {"auc": auc, "average_precision": average_precision}
+
+
+@pytest.mark.parametrize(
+    ("auc", "ap", "champion", "unknown", "verdict", "reason"),
+    [
+        (0.9, 0.6, None, "", PROMOTE, "There is no champion of an earlier day"),
+        (0.8, 0.5, None, "", PROMOTE, "reach the gates"),
+        (0.79, 0.6, None, "", REJECT, "AUC 0.7900 is below the gate 0.8."),
+        (0.9, 0.49, None, "", REJECT, "Average precision 0.4900 is below the gate 0.5."),
+        (float("nan"), 0.6, None, "", REJECT, "AUC nan is below the gate"),
+        (0.9, 0.6, 0.55, "", PROMOTE, "0.0500 above the champion's 0.5500 on the same rows"),
+        (0.9, 0.6, 0.61, "", PROMOTE, "0.0100 below the champion's 0.6100"),
+        (0.9, 0.6, 0.62, "", HOLD, "0.0200 below the champion's 0.6200"),
+        (0.9, 0.4, 0.3, "", REJECT, "below the gate 0.5"),
+        (0.9, 0.6, None, "Its files are gone.", HOLD, "Its files are gone."),
+    ],
+)
+def test_gates_come_first_then_the_champion(auc, ap, champion, unknown, verdict, reason):
+    theirs = None if champion is None else numbers(0.9, champion)
+    judged = judge(GATES, numbers(auc, ap), theirs, unknown)
+    assert judged.name == verdict
+    assert reason in " ".join(judged.reasons)
+
+
+def test_every_failed_gate_is_named():
+    assert len(judge(GATES, numbers(0.1, 0.1), None).reasons) == 2

@@ -1,0 +1,167 @@
+"""Published training sets and models for the tests of the stages after preprocessing.
+
+Rows follow a known rule with noise, so that a model can learn something and cannot learn all.
+"""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.events import Reporter
+from pipelines.spec import load, model_days
+from pipelines.stages import STAGES, Work, perform, ref_of
+from pipelines.store import Manifest, Store, describe_files, digest_of
+
+AS_OF = "2026-03-01"
+FRAUD = load("fraud_detection")
+
+
+def work_on(
+    stage, root, *, pipeline=FRAUD, as_of=AS_OF, options=None, sink=lambda _event: None
+):
+    """The work of one stage on a store."""
+    work = Work(
+        pipeline=pipeline,
+        store=Store(str(root)),
+        report=Reporter(f"{stage} as_of={as_of}", sink),
+        as_of=as_of,
+        history_from="2026-01-01",
+        options=options or {},
+    )
+    return STAGES[stage], work
+
+
+def done(stage, root, **more):
+    """What performing a stage tells."""
+    return perform(*work_on(stage, root, **more))
+
+
+def seeded(seed, pipeline=FRAUD):
+    return dataclasses.replace(
+        pipeline, training=dataclasses.replace(pipeline.training, seed=seed)
+    )
+
+
+def publish(root, stage, work, write, *, outcome=None, inputs=None, config=None):
+    """Publish an artifact as its stage would, from a function that writes its files."""
+    store, ref = Store(str(root)), ref_of(STAGES[stage], work)
+    told = {"rows": 0, "metrics": {}, "verdict": "", "reason": "", "quarantined": {}}
+    digest = digest_of([ref.path(), inputs or {}, config or {}])
+    with store.aside(ref, digest) as out:
+        write(out)
+        files = describe_files(out, ("saved_model/", "mlflow_model/"))
+        manifest = Manifest(
+            pipeline=ref.pipeline,
+            dataset=ref.dataset,
+            key=ref.key,
+            stage=stage,
+            digest=digest,
+            inputs=inputs or {},
+            config=config or {},
+            code={},
+            content=digest_of([files, outcome or {}]),
+            files=files,
+            outcome=told | (outcome or {}),
+            made={"seconds": 0.0},
+        )
+        store.publish(out, manifest)
+    return manifest
+
+
+def publish_training_set(
+    root, *, pipeline=FRAUD, as_of=AS_OF, rows=400, seed=3, share=0.08, shift=0.0, spoil=None
+):
+    """A training set of so many rows a day.
+
+    Args:
+        spoil: Called with each day's labels and features, to damage them.
+    """
+    names, days = pipeline.feature_names(), model_days(pipeline, as_of)
+    draw = np.random.Generator(np.random.Philox(key=[seed, 0]))
+    rule = np.random.Generator(np.random.Philox(key=[1, 1])).normal(size=len(names))
+    mean, deviation = np.arange(len(names)) + shift, np.linspace(1, 3, len(names))
+
+    def write(out):
+        index, first = {"features": names}, 0
+        for part in ("train", "gap", "test"):
+            (out / part).mkdir()
+            index[part] = []
+            for day in getattr(days, part):
+                x = draw.normal(size=(rows, len(names))).astype(np.float32)
+                chance = draw.normal(size=rows) * 1.5
+                y = (x @ rule + chance > np.quantile(x @ rule + chance, 1 - share)).astype(
+                    np.float32
+                )
+                if spoil:
+                    spoil(day, x, y)
+                times = np.datetime64(day, "us") + draw.integers(0, 86_400, rows).astype(
+                    "m8[s]"
+                )
+                keys = {
+                    pipeline.table.row_id: np.arange(first, first + rows),
+                    pipeline.table.event_time: times,
+                    "customer_id": draw.integers(0, rows // 4, rows),
+                    "terminal_id": draw.integers(0, 50, rows),
+                }
+                first += rows
+                files = {"y": f"{part}/{day}-y.npy", "keys": f"{part}/{day}-keys.parquet"}
+                np.save(out / files["y"], y)
+                pq.write_table(pa.table(keys), out / files["keys"])
+                if part != "gap":
+                    files["x"] = f"{part}/{day}-x.npy"
+                    np.save(out / files["x"], x)
+                index[part].append({"day": day, "rows": rows, **files})
+        (out / "index.json").write_text(json.dumps(index))
+        state = {"features": names, "mean": mean.tolist(), "deviation": deviation.tolist()}
+        state |= {
+            "rows": rows * len(days.train),
+            "positives": int(rows * share) * len(days.train),
+        }
+        (out / "state.json").write_text(json.dumps(state))
+
+    _, work = work_on("preprocess", root, pipeline=pipeline, as_of=as_of)
+    return publish(root, "preprocess", work, write, inputs={"seed": str([seed, shift])})
+
+
+def publish_model(root, *, pipeline=FRAUD, as_of=AS_OF, quality=1.0, features=None, seed=0):
+    """A logistic model that knows the rule of the training sets, as well as ``quality`` says."""
+    names = features or pipeline.feature_names()
+    pipeline = seeded(seed, pipeline)
+    _, work = work_on("train", root, pipeline=pipeline, as_of=as_of)
+    training_set = Store(str(root)).find(work.window_ref("training_set"))
+    state = json.loads((Store(str(root)).open(training_set) / "state.json").read_text())
+
+    def write(out):
+        rule = np.random.Generator(np.random.Philox(key=[1, 1])).normal(size=len(names))
+        noise = np.random.Generator(np.random.Philox(key=[2, 2])).normal(size=len(names))
+        kernel = (quality * rule + (1 - quality) * noise).astype(np.float32)[:, None]
+        (out / "weights").mkdir()
+        np.save(out / "weights/00.npy", kernel)
+        np.save(out / "weights/01.npy", np.array([-3.0], np.float32))
+        index = [
+            {"file": "00.npy", "name": "logit/kernel", "shape": [len(names), 1]},
+            {"file": "01.npy", "name": "logit/bias", "shape": [1]},
+        ]
+        (out / "weights/index.json").write_text(json.dumps(index))
+        layer = {"class_name": "Dense", "config": {"name": "logit", "activation": "linear"}}
+        (out / "model.json").write_text(json.dumps({"config": {"layers": [layer]}}))
+        (out / "scaler.json").write_text(json.dumps(state | {"features": list(names)}))
+        (out / "history.json").write_text(json.dumps({"loss": [0.5, 0.4], "steps": 20}))
+        (out / "mlflow_model").mkdir()
+        (out / "mlflow_model/MLmodel").write_text("flavors: {}\n")
+
+    about = {"training_set": training_set.content, "quality": str([quality, features])}
+    return publish(
+        root, "train", work, write, inputs=about, config={"training": {"seed": seed}}
+    )
+
+
+def weights_of(root, pipeline=FRAUD, as_of=AS_OF):
+    """Every weight of the published model, in order."""
+    _, work = work_on("train", root, pipeline=pipeline, as_of=as_of)
+    folder = Store(str(root)).open(Store(str(root)).find(work.model_ref("models")))
+    return [np.load(path) for path in sorted(Path(folder / "weights").glob("*.npy"))]

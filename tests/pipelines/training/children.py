@@ -1,0 +1,62 @@
+"""The ``train`` stage as the child process it is, to be stopped and killed."""
+
+import os
+import signal
+import struct
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tests.pipelines.made_models import AS_OF
+
+ROOT = Path(__file__).resolve().parents[3]
+WAIT_S = 120
+
+
+def start(root, *settings, log):
+    """Begin ``train`` on a store; its output goes to a file."""
+    sets = [word for s in settings for word in ("--set", s)]
+    argv = [sys.executable, "-m", "pipelines", "stage", "train", "fraud_detection"]
+    with Path(log).open("ab") as file:
+        return subprocess.Popen(
+            [*argv, "--as-of", AS_OF, "--store", str(root), *sets],
+            cwd=ROOT,
+            stdout=file,
+            stderr=file,
+        )
+
+
+def reached(root):
+    """The last step that an unfinished run has done."""
+    marks = list(Path(root).glob("fraud_detection/models/*/*/.scratch-*/reached"))
+    raw = marks[0].read_bytes() if marks else b""
+    return struct.unpack("<q", raw)[0] if len(raw) == 8 else 0
+
+
+def wait_for_step(child, root, step):
+    deadline = time.monotonic() + WAIT_S
+    while reached(root) < step:
+        assert child.poll() is None, "the run ended before it was to be stopped"
+        assert time.monotonic() < deadline, f"step {step} was not reached in {WAIT_S} s"
+        time.sleep(0.005)
+
+
+def finish(child):
+    """Wait for the child's end; its exit code and how long that took."""
+    began = time.monotonic()
+    code = child.wait(WAIT_S)
+    return code, time.monotonic() - began
+
+
+def interrupt(root, step, number, *settings, log):
+    """Run until a step is done, send a signal, and tell how the run ended."""
+    child = start(root, *settings, log=log)
+    try:
+        wait_for_step(child, root, step)
+        os.kill(child.pid, number)
+        return finish(child)
+    finally:
+        if child.poll() is None:
+            child.send_signal(signal.SIGKILL)
+            child.wait()
