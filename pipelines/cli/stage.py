@@ -83,14 +83,13 @@ def stage(
         return 0
 
     def _one_of_several(work: Work) -> Result:
-        # A bad day must not keep the days after it from being done; its verdict is published.
+        # A bad day must not keep the days after it from being done.
         try:
-            return perform(chosen, work)
-        except PartitionRefusedError as refused:
-            work.report.log(str(refused))
-        except HistoryNotReadyError as waiting:
-            work.report.log(str(waiting))
-            return {"stage": chosen.name, "key": f"ds={work.day}", "waiting": str(waiting)}
-        return published(chosen, work)
+            return perform(chosen, work, reach=work.day == last)
+        except (PartitionRefusedError, HistoryNotReadyError) as left:
+            work.report.log(str(left))
+            if chosen.name == "validate":
+                return published(chosen, work)
+            return {"stage": chosen.name, "key": f"ds={work.day}", "left": str(left)}
 
     run_child(work_on, name=name)

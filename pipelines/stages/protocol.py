@@ -24,11 +24,17 @@ Result = dict[str, Any]
 log = logging.getLogger("millrace")
 
 
-def perform(stage: Stage, work: Work) -> Result:
+def perform(stage: Stage, work: Work, *, reach: bool = True) -> Result:
     """Do a stage's work, or find it done.
 
     A stage whose result reaches on (``featurize``: a day's rows are in later days' windows)
     also does the later days that this one makes due.
+
+    Args:
+        stage: What to do.
+        work: On what.
+        reach: Whether to do later days as well; a caller that does days in order needs it
+            for the last one alone.
 
     Returns:
         Short JSON: what was published, its digests, and how long it took.
@@ -38,7 +44,7 @@ def perform(stage: Stage, work: Work) -> Result:
         HistoryNotReadyError: Earlier partitions must be judged first; theirs will do this one.
     """
     module = cast("Any", importlib.import_module(stage.module))
-    if not hasattr(module, "due"):
+    if not (reach and hasattr(module, "due")):
         return _told(_perform_one(stage, module, work))
     own, later = module.due(work)
     also = {day: _perform_one(stage, module, _named(stage, work.on(day))) for day in later}
