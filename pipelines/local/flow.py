@@ -68,7 +68,10 @@ class Flow:
         """
         lacking = self.published.lacking_days()
         last, total = self.published.window.last, len(self.published.window.all_days())
-        with self.teller.phase(f"take in {len(lacking)} of {total} days") as phase:
+        title = (
+            f"take in {len(lacking)} of {total} days" if lacking else "days published already"
+        )
+        with self.teller.phase(title) as phase:
             before = {run["dag_run_id"] for run in self.stack.api.runs(self.data_dag)}
             self._backfill(lacking, last, has_run=self._has_run(self.data_dag, last))
             self.stack.api.unpause(self.data_dag)
@@ -91,6 +94,7 @@ class Flow:
             as_of, run_id = str(run["partition_key"]), str(run["dag_run_id"])
             if run_id in before:
                 if self.published.model_is_current(as_of):
+                    phase.note(f"as of {as_of}, published already")
                     return as_of
                 run_id = api.trigger(self.model_dag, {"as_of": as_of})
             self._follow_model(run_id, phase)
@@ -128,7 +132,8 @@ class Flow:
             ]
             states = Counter(run["state"] for run in runs)
             done = sum(states[state] for state in FINISHED)
-            self._tell_days(runs, lacking, phase)
+            if runs:
+                self._tell_days(runs, lacking, phase)
             if done == len(runs):
                 break
             time.sleep(2 * POLL_S)

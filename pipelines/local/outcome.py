@@ -33,8 +33,7 @@ def print_outcome(teller: Teller, published: Published, as_of: str) -> None:
         teller.console.print(_metric_table(evaluated.outcome["metrics"], as_of))
         teller.line(f"Verdict: {evaluated.outcome['verdict']}. {evaluated.outcome['reason']}")
     if promoted is not None:
-        told = ", ".join(f"{k} {_number(v)}" for k, v in promoted.outcome["metrics"].items())
-        teller.line(f"Registered: {told or promoted.outcome['reason']}")
+        teller.line(f"Registry: {promoted.outcome['reason']}.")
     spent = ", ".join(f"{title} {seconds:.0f} s" for title, seconds in teller.seconds.items())
     teller.line(f"This run: {spent}; {sum(teller.seconds.values()):.0f} s in all.")
 
@@ -76,8 +75,8 @@ def _metric_table(metrics: Mapping[str, float], as_of: str) -> Table:
         if name.endswith((LOW, HIGH)):
             continue
         low, high = metrics.get(name + LOW), metrics.get(name + HIGH)
-        interval = "" if low is None or high is None else f"{_number(low)} to {_number(high)}"
-        table.add_row(name, _number(value), interval)
+        interval = "" if low is None or high is None else f"{low:.4f} to {high:.4f}"
+        table.add_row(name, f"{value:.4f}", interval)
     return table
 
 
@@ -86,7 +85,3 @@ def _table(title: str, *columns: str) -> Table:
     for number, column in enumerate(columns):
         table.add_column(column, justify="right" if number else "left")
     return table
-
-
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if float(value).is_integer() and abs(value) > 1 else f"{value:.4f}"

@@ -61,7 +61,7 @@ def test_too_little_disk_says_how_much_is_free_and_needed():
 
 def test_too_little_memory_says_how_much_there_is_and_needed():
     with pytest.raises(
-        setup.SetupError, match=r"There are 2\.0 GB of memory here, .* needs 6\."
+        setup.SetupError, match=r"There are 2\.0 GB of memory here, .* needs 4\."
     ):
         setup.check_room(100, memory_gb=2)
 
@@ -174,7 +174,7 @@ def project(tmp_path, monkeypatch):
     made = Project(tmp_path / "project")
     script = made.root / "infra" / "setup.py"
     text = script.read_text()
-    for line in ("NEEDED_DISK_GB = 8.0", "NEEDED_MEMORY_GB = 5.5"):
+    for line in ("NEEDED_DISK_GB = 8.0", "NEEDED_MEMORY_GB = 3.5"):
         assert line in text
         text = text.replace(line, line.split(" = ")[0] + " = 0.0")
     script.write_text(text)
