@@ -22,7 +22,10 @@ from pipelines.store import Manifest
 if TYPE_CHECKING:
     from pipelines.features.day import DayFiles
 
-CODE = ("pipelines.features", *(f"pipelines.tables.{m}" for m in ("hashing", "history", "schema")))
+CODE = (
+    "pipelines.features",
+    *(f"pipelines.tables.{m}" for m in ("hashing", "history", "schema")),
+)
 
 
 def due(work: Work) -> tuple[bool, list[str]]:
