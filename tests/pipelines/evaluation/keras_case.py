@@ -1,0 +1,40 @@
+"""Our NumPy forward pass beside Keras's own, for every activation; prints the differences."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from pipelines.evaluation.scoring import ACTIVATIONS, open_scorer
+from pipelines.spec import Model
+from pipelines.training.devices import Devices, open_strategy
+
+
+def main():
+    open_strategy(Devices("cpu", 1), seed=3)
+    import tensorflow as tf
+
+    from pipelines.training.export import _write_weights
+    from pipelines.training.model import build_model
+
+    x = np.random.Generator(np.random.Philox(key=[1, 1])).normal(size=(500, 15)) * 3
+    x, told = x.astype(np.float32), {}
+    scaler = {
+        "features": [str(n) for n in range(15)],
+        "mean": [0.0] * 15,
+        "deviation": [1.0] * 15,
+    }
+    for name in ACTIVATIONS:
+        model = build_model(Model(hidden=(40, 20), dropout=0.2, activation=name), 15, seed=2)
+        out = Path(sys.argv[1]) / name
+        out.mkdir()
+        _write_weights(out / "weights", [(v.path, v.numpy()) for v in model.weights])
+        (out / "model.json").write_text(model.to_json())
+        (out / "scaler.json").write_text(json.dumps(scaler))
+        theirs = tf.sigmoid(model(x, training=False)[:, 0]).numpy()
+        told[name] = float(np.abs(open_scorer(out).score(x) - theirs).max())
+    print(json.dumps(told))
+
+
+main()
