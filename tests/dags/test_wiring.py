@@ -30,7 +30,7 @@ RUNS = {
     "model": (
         "toy_model",
         "2026-02-02",
-        {"as_of": "2026-02-01", "epochs": 2, "settings": ["model.hidden=[8, 4]", "buckets=2"]},
+        {"as_of": "2026-02-01", "epochs": 2, "settings": ["model.hidden=8,4", "buckets=2"]},
         {},
     ),
 }
@@ -101,7 +101,7 @@ def test_the_form_reaches_every_stage_of_the_model_as_settings(runs):
         assert argv[argv.index("--as-of") + 1] == "2026-02-01"
         assert [after for word, after in pairwise(argv) if word == "--set"] == [
             *("split.train_days=7", "training.epochs=2", "training.seed=0"),
-            *("model.hidden=[8, 4]", "buckets=2"),
+            *("model.hidden=8,4", "buckets=2"),
         ]
     promote = runs["model"]["results"]["promote"]["argv"]
     assert promote[-2:] == ["--option", "promote_older=false"]

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-import time
+import threading
 from urllib.parse import quote
 
 import psutil
@@ -22,7 +22,7 @@ BAD, AS_OF = DAYS[2], "2026-01-09"
 # Labels known at once, so that four days hold a whole window.
 SETTINGS = [
     *("label.known_after_days=0", "split.gap_days=0", "split.test_days=2"),
-    *("model.hidden=[16]", "evaluation.bootstrap_samples=20"),
+    *("model.hidden=16", "evaluation.bootstrap_samples=20"),
 ]
 FORM = {"as_of": AS_OF, "train_days": 2, "epochs": 1, "settings": SETTINGS}
 BY_HAND = [*SETTINGS, "split.train_days=2", "training.epochs=1"]
@@ -46,17 +46,28 @@ def wait_run(stack, dag_id, run_id, seconds):
     return eventually(ended, seconds, f"the run of {dag_id} has ended")
 
 
-def kill_child(store: str, stage: str, seconds: float) -> int:
-    """Kill a stage's process as soon as there is one; its pid."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        for process in psutil.process_iter(["cmdline"]):
-            words = process.info["cmdline"] or []
-            if "pipelines" in words and stage in words and store in words:
-                process.kill()
-                return process.pid
-        time.sleep(0.1)
-    pytest.fail(f"no process of {stage} within {seconds:.0f} s")
+class Killer(threading.Thread):
+    """Kills a stage's process with SIGKILL once, when it has grown: in the midst of its work."""
+
+    grown_bytes = 300e6
+
+    def __init__(self, store: str, stage: str) -> None:
+        super().__init__(daemon=True)
+        self.wanted, self.killed, self.over = (
+            {"pipelines", stage, store},
+            None,
+            threading.Event(),
+        )
+
+    def run(self):
+        while not self.over.wait(0.2):
+            for process in psutil.process_iter(["cmdline", "memory_info"]):
+                if not self.wanted <= set(process.info["cmdline"] or []):
+                    continue
+                if process.info["memory_info"].rss > self.grown_bytes:
+                    process.kill()
+                    self.killed = process.pid
+                    return
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +89,8 @@ def airflow_run(tmp_path_factory):
         for dag_id in ("fraud_detection_data", "fraud_detection_model"):
             api.wait_for_dag(dag_id, 60)
             api.unpause(dag_id)
+        killer = Killer(str(stack.home.store), "train")
+        killer.start()
         model_run = api.trigger("fraud_detection_model", FORM)
         eventually(
             lambda: (
@@ -101,13 +114,13 @@ def airflow_run(tmp_path_factory):
 
         data_runs = eventually(ended, 420, "every day has its verdict")
         yield stack, model_run, data_runs
+        killer.over.set()
 
 
 @pytest.fixture(scope="module")
 def model_states(airflow_run):
     """How each task of the model's run ended, its training having been killed once."""
     stack, run_id, _ = airflow_run
-    kill_child(str(stack.home.store), "train", 240)
     wait_run(stack, "fraud_detection_model", run_id, 300)
     return states(stack.api, "fraud_detection_model", run_id)
 

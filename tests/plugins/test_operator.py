@@ -55,7 +55,10 @@ def test_the_result_comes_back_and_events_and_lines_are_logged(capsys):
 def test_progress_is_one_line_with_rate_and_time_left(capsys):
     event = {"event": "progress", "work": "train as_of=2026-02-01", "done": 50, "total": 100}
     toy()._tell(event | {"unit": "steps", "per_s": 25.0, "eta_s": 2.0, "note": ""})
-    assert "train as_of=2026-02-01: 50 of 100 steps, 25 steps/s, 2 s left" in capsys.readouterr().out
+    assert (
+        "train as_of=2026-02-01: 50 of 100 steps, 25 steps/s, 2 s left"
+        in capsys.readouterr().out
+    )
 
 
 @pytest.mark.parametrize(
@@ -119,13 +122,13 @@ def test_on_kill_before_there_is_a_child_does_nothing():
 
 def test_the_child_gets_the_same_arguments_as_by_hand():
     operator = toy("train", partition=None, as_of="2026-02-01", history_from="2026-01-01")
-    operator.settings = ["training.epochs=3", "split.train_days=2\n\nmodel.hidden=[8, 4]\n", ""]
+    operator.settings = ["training.epochs=3", "split.train_days=2\n\nmodel.hidden=8,4\n", ""]
     operator.options = ["promote_older=false"]
     assert operator.command(NOW) == [
         *("stage", "train", "fraud_detection", "--store", "/tmp/unused"),
         *("--history-from", "2026-01-01", "--as-of", "2026-02-01"),
         *("--set", "training.epochs=3", "--set", "split.train_days=2"),
-        *("--set", "model.hidden=[8, 4]", "--option", "promote_older=false"),
+        *("--set", "model.hidden=8,4", "--option", "promote_older=false"),
     ]
 
 
