@@ -4,6 +4,8 @@ import contextlib
 import shutil
 import socket
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -38,6 +40,24 @@ def eventually(told, seconds: float, what: str):
             return answer
         time.sleep(0.5)
     pytest.fail(f"{what}: not within {seconds:.0f} s; last answer {told()!r}")
+
+
+def browser(api):
+    """Asks for pages as a person's browser does, with or without a login."""
+    token = api._login()
+
+    def ask(path, login=True, cookie=False):
+        headers = {"Cookie": f"_token={token}"} if cookie else {}
+        if login and not cookie:
+            headers["Authorization"] = f"Bearer {token}"
+        request = urllib.request.Request(f"{api.base}{path}", headers=headers)
+        try:
+            with urllib.request.urlopen(request, timeout=30) as reply:
+                return reply.status, reply.read().decode(), reply.headers
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode(), error.headers
+
+    return ask
 
 
 @pytest.fixture(scope="module")

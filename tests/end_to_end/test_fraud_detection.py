@@ -1,6 +1,7 @@
 """Card fraud from source files to a judged model under a real Airflow, and by hand: the same."""
 
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -13,7 +14,7 @@ from pipelines.fraud_detection.planting import Plant
 from pipelines.fraud_detection.simulator import Simulation, simulate
 from pipelines.local.rest import FINISHED
 from pipelines.store import Ref, Store
-from tests.end_to_end.conftest import ROOT, airflow, eventually
+from tests.end_to_end.conftest import ROOT, airflow, browser, eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
@@ -199,3 +200,21 @@ def test_airflow_and_the_command_line_make_the_same_bytes(airflow_run, model_sta
             made = [store.find(ref) for store in (scheduled, manual)]
             assert made[0].digest == made[1].digest, f"{ref.path()} was asked for differently"
             assert made[0].content == made[1].content, f"{ref.path()} has other bytes"
+
+
+def test_the_refused_days_report_and_the_model_card_are_shown_in_airflow(
+    airflow_run, model_states
+):
+    stack, model_run, runs = airflow_run
+    shown = {
+        "fraud_detection_data": (runs[BAD]["dag_run_id"], "refused"),
+        "fraud_detection_model": (model_run, "Card fraud"),
+    }
+    ask = browser(stack.api)
+    for dag_id, (run_id, word) in shown.items():
+        status, page, headers = ask(f"/millrace/runs/{dag_id}/{quote(run_id)}")
+        assert status == 200
+        assert word in page
+        # The policy lets a page run no script and load nothing; it must need neither.
+        assert "sandbox" in headers["Content-Security-Policy"]
+        assert not re.search(r"<script|src=[\"']?https?:|<link[^>]+href", page)

@@ -3,16 +3,14 @@
 import contextlib
 import json
 import os
-import urllib.error
 import urllib.parse
-import urllib.request
 from pathlib import Path
 
 import pytest
 
 from pipelines.local.rest import FINISHED, RestError
 from pipelines.store import Manifest, Ref, Store, describe_files
-from tests.end_to_end.conftest import eventually
+from tests.end_to_end.conftest import browser, eventually
 
 pytestmark = pytest.mark.slow
 
@@ -142,20 +140,7 @@ def test_the_form_refuses_what_is_no_day_or_no_number(toy_airflow):
 def page(toy_airflow):
     """A published report, and a way to ask for pages with or without a login."""
     publish_report(Store(str(toy_airflow.home.store)))
-    token = toy_airflow.api._login()
-
-    def ask(path, login=True, cookie=False):
-        headers = {"Cookie": f"_token={token}"} if cookie else {}
-        if login and not cookie:
-            headers["Authorization"] = f"Bearer {token}"
-        request = urllib.request.Request(f"{toy_airflow.api.base}{path}", headers=headers)
-        try:
-            with urllib.request.urlopen(request, timeout=30) as reply:
-                return reply.status, reply.read().decode(), reply.headers
-        except urllib.error.HTTPError as error:
-            return error.code, error.read().decode(), error.headers
-
-    return ask
+    return browser(toy_airflow.api)
 
 
 def publish_report(store):

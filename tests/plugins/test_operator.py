@@ -12,6 +12,7 @@ from airflow.sdk.exceptions import AirflowSkipException, AirflowTaskTimeout
 
 from millrace.operator import StageOperator
 from pipelines import errors
+from pipelines.stages import CATALOG
 
 NOW = datetime(2026, 2, 1, 0, 5, tzinfo=UTC)
 
@@ -132,14 +133,11 @@ def test_the_child_gets_the_same_arguments_as_by_hand():
     ]
 
 
-def test_only_stages_that_import_tensorflow_get_a_new_interpreter():
-    heavy = {
-        stage: StageOperator(
-            task_id=stage, stage=stage, pipeline="p", store="s"
-        ).new_interpreter
-        for stage in ("ingest", "validate", "featurize", "preprocess", "train", "evaluate")
-    }
-    assert [stage for stage, new in heavy.items() if new] == ["train", "evaluate"]
+def test_a_stage_that_is_heavy_in_the_catalogue_gets_a_new_interpreter_and_no_other():
+    for stage in CATALOG:
+        operator = StageOperator(task_id="t", stage=stage.name, pipeline="p", store="s")
+        assert operator.new_interpreter is stage.heavy
+    assert {stage.heavy for stage in CATALOG} == {True, False}
 
 
 def test_an_unset_source_is_refused_with_the_variable_to_set():
