@@ -169,6 +169,8 @@ def _tell_line(line: str) -> None:
 
 
 def _add(totals: StageTotals, result: Result) -> None:
+    if "left" in result:  # a refused day has no features
+        return
     totals.results.append(result)
     totals.work += 1
     totals.cached += bool(result.get("cached"))

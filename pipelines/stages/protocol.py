@@ -83,7 +83,8 @@ def _perform_one(stage: Stage, module: StageModule, work: Work) -> tuple[Manifes
     if found is not None:
         return found, _result(work, found, cached=True)
     with work.store.lock(ref):
-        # Another process may have published while this one waited.
+        # While this one waited, another process may have published this, or what it reads.
+        plan = module.plan(work)
         found = _published(work, ref, plan)
         if found is None:
             found = _finished_before(work, ref, plan)
