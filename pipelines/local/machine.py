@@ -18,7 +18,7 @@ from pipelines.errors import ConfigError, TransientError
 # Airflow's components take about 1.3 GB together; the rest is for the stages beside them.
 AIRFLOW_MEMORY_BYTES = 1_400_000_000
 STAGE_MEMORY_BYTES = 900_000_000
-BYTES_PER_ROW = 1_200  # of the source and all that is made of it, with Airflow's own logs
+BYTES_PER_ROW = 300  # source and artifacts take 70; the rest is for versions of changed work
 OTHER_DISK_BYTES = 500_000_000
 PORTS_TRIED = 50
 
