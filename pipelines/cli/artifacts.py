@@ -11,6 +11,8 @@ from typing import Annotated
 import typer
 
 from pipelines.cli.arguments import Json, Name, StoreUri
+from pipelines.events import Reporter, Sink
+from pipelines.process.child import run_child
 from pipelines.spec import load
 from pipelines.store import Store
 
@@ -52,14 +54,21 @@ def housekeeping(
     from pipelines.cli.summary import print_json
     from pipelines.store.housekeeping import clean
 
-    removed = clean(
-        Store(store),
-        load(pipeline).name,
-        keep_versions=keep_versions,
-        left_before_s=time.time() - keep_days * 86_400,
-    )
-    if json_:
-        print_json(removed)
-    else:
-        counts = ", ".join(f"{count} {what}" for what, count in removed.items())
-        sys.stdout.write(f"{pipeline}: removed {counts}\n")
+    name = load(pipeline).name
+
+    def work(sink: Sink) -> int:
+        removed = clean(
+            Store(store),
+            name,
+            keep_versions=keep_versions,
+            left_before_s=time.time() - keep_days * 86_400,
+        )
+        Reporter(f"housekeeping {name}", sink).result(removed)
+        if json_:
+            print_json(removed)
+        else:
+            counts = ", ".join(f"{count} {what}" for what, count in removed.items())
+            sys.stdout.write(f"{name}: removed {counts}\n")
+        return 0
+
+    run_child(work, name="housekeeping")

@@ -52,10 +52,8 @@ def simulate(
     simulator = importlib.import_module(f"pipelines.{pipeline}.simulator")
     planting = importlib.import_module(f"pipelines.{pipeline}.planting")
     report, started = Reporter(f"simulate {pipeline}"), time.monotonic()
-    total = []
 
     def tell(days_done: int, days_total: int, rows_done: int) -> None:
-        total[:] = [rows_done]
         note = f"{days_done} of {days_total} days"
         report.progress(rows_done, rows_done * days_total // max(days_done, 1), note=note)
 

@@ -49,7 +49,10 @@ def _unknown(what: str, name: object, known: Iterable[str]) -> Iterator[str]:
 
 
 def _names(pipeline: Pipeline) -> Iterator[str]:
-    named = [("pipeline", pipeline), *(("table", t) for t in pipeline.tables)]
+    named: list[tuple[str, Any]] = [
+        ("pipeline", pipeline),
+        *(("table", t) for t in pipeline.tables),
+    ]
     named += [("entity", e) for e in pipeline.entities]
     named += [("column", c) for t in pipeline.tables for c in t.columns]
     for what, thing in named:

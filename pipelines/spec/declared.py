@@ -45,7 +45,7 @@ def declared(cls: type[T]) -> type[T]:
         plain_init(self, **{name: value for name, value in given.items() if name in fields})
         object.__setattr__(self, "mistakes", tuple(sorted(mistakes)))
 
-    made.__init__ = collecting_init  # type: ignore[assignment, method-assign, misc]
+    made.__init__ = collecting_init  # type: ignore[method-assign]
     return made
 
 

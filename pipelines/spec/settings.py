@@ -61,7 +61,10 @@ def _parsed(text: str, old: object, whole: str) -> object:
     except json.JSONDecodeError:
         value = None
     if isinstance(old, tuple) and isinstance(value, list):
-        return tuple(value)
+        # Written with brackets, as in JSON, it means the same.
+        value = value[0] if len(value) == 1 and isinstance(value[0], list) else value
+        if all(isinstance(each, int | float) for each in value):
+            return tuple(value)
     if isinstance(old, float) and isinstance(value, int | float):
         return float(value)
     if isinstance(value, type(old)):

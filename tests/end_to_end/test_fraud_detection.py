@@ -16,7 +16,7 @@ from pipelines.local.rest import FINISHED
 from pipelines.store import Ref, Store
 from tests.end_to_end.conftest import ROOT, airflow, browser, eventually
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
+pytestmark = pytest.mark.timeout(1500)
 
 DAYS = ["2026-01-05", "2026-01-06", "2026-01-07", "2026-01-08"]
 BAD, AS_OF = DAYS[2], "2026-01-09"

@@ -10,6 +10,9 @@ import pytest
 from tests.services import postgres
 from tests.services.topology import ROOT, Topology, running
 
+# No data lies before it, so no window waits for earlier days.
+FIRST_DAY = "2026-03-02"
+
 
 @pytest.fixture(scope="session")
 def topology(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Topology]:
@@ -19,6 +22,7 @@ def topology(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Topology]:
     settings = made_settings(folder / ".env") | {
         "AIRFLOW_PARALLELISM": "3",
         "MILLRACE_STAGE_SLOTS": "2",
+        "MILLRACE_HISTORY_FROM": FIRST_DAY,
     }
     stack = Topology(folder, settings)
     with postgres.server(stack.ports["5432"], settings), running(stack):

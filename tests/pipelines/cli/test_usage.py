@@ -98,3 +98,8 @@ def test_check_fails_with_code_2_where_a_check_fails(tmp_path):
     assert ended.returncode == 2
     assert "1 of 4 checks failed" in ended.stderr
     assert ended.stdout.count("ok  ") == 3
+
+
+def test_housekeeping_tells_what_it_removed(tmp_path):
+    ended = millrace("housekeeping", "fraud_detection", "--store", tmp_path, "--json")
+    assert json.loads(ended.stdout) == {"versions": 0, "leftovers": 0, "bytes": 0}

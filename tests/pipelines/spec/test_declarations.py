@@ -161,6 +161,7 @@ def test_settings_are_parsed_as_the_type_they_replace():
     assert (spec.training.epochs, spec.model.hidden) == (3, (64, 32))
     assert spec.training.learning_rate == 1.0
     assert FRAUD.training.epochs != 3
+    assert with_settings(FRAUD, ["model.hidden=[16]"]).model.hidden == (16,)
 
 
 @pytest.mark.parametrize(
@@ -169,6 +170,7 @@ def test_settings_are_parsed_as_the_type_they_replace():
         ("trainin.epochs=3", "Did you mean 'training'"),
         ("training.epoch=3", "Did you mean 'epochs'"),
         ("training.epochs=many", "expected a value like"),
+        ("model.hidden=wide", "expected a value like"),
         ("training.epochs", "needs the form"),
         ("training=3", "does not name a single value"),
         ("training.epochs=0", "training.epochs must be above 0"),

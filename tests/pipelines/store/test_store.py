@@ -71,7 +71,9 @@ def test_a_manifest_that_is_not_one_says_what_to_do(tmp_path):
     store = Store(str(tmp_path))
     publish(store)
     (store.folder(REF) / "manifest.json").write_text("{")
-    with pytest.raises(ArtifactError, match=r"is not a manifest .* Delete it and run the stage"):
+    with pytest.raises(
+        ArtifactError, match=r"is not a manifest .* Delete it and run the stage"
+    ):
         store.find(REF)
 
 
