@@ -73,6 +73,9 @@ PIPELINE = Pipeline(
         ),
     ),
     split=Split(train_days=7, gap_days=LABEL_DELAY_DAYS, test_days=7),
+    # One hidden layer, as the Handbook's network of chapter 7.2. Batch, rate and epochs were chosen
+    # by average precision on the last three training days, after training on the first four;
+    # the test days had no part in it. Batches of 64 rows gain 0.01 there, for four times the steps.
     model=Model(hidden=(500,), dropout=0.2),
     training=Training(epochs=20, global_batch_rows=256, learning_rate=1e-3),
     evaluation=Evaluation(alert_entity="customer", alerts_per_day=100),

@@ -2,7 +2,8 @@
 
 Why: promotion is the one step that changes what others use; it must be safe to repeat.
 Promise: a model has one run and one version, however often this runs or is killed; only the
-    verdict PROMOTE moves the champion, and never back to an earlier as-of day unless asked.
+    verdict PROMOTE moves the champion, only if it was reached against the present one, and never
+    back to an earlier as-of day unless asked.
 Not here: promoting by hand and rolling back (``registry.py``).
 """
 
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.days import parse_day
-from pipelines.registry import Registered, registry_uri
+from pipelines.registry import Registered, opponent_of, registry_uri
 from pipelines.stages import Outcome, Plan, Work, code_digests
 from pipelines.store import Manifest, Ref
 
@@ -47,7 +48,7 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
     copy_files = work.store.is_local and uri.startswith("http")
     with work.store.lock(_registry_lock(work)):
         number = register(open_client(uri), judged, copy_files=copy_files)
-        refusal = _refusal(registry.read(), number, verdict, plan)
+        refusal = _refusal(registry.read(), number, evaluation, plan)
         if not refusal:
             registry.promote(number)
         held = registry.read()
@@ -103,9 +104,9 @@ def _judged(work: Work, model: Manifest, evaluation: Manifest, verdict: str, uri
     )
 
 
-def _refusal(held: Registered, number: int, verdict: str, plan: Plan) -> str:
+def _refusal(held: Registered, number: int, evaluation: Manifest, plan: Plan) -> str:
     """Why the version does not become the champion; empty if it does."""
-    own = held.version(number)
+    own, verdict = held.version(number), str(evaluation.outcome["verdict"])
     champion = held.version(held.champion) if held.champion is not None else None
     if verdict != PROMOTE:
         return f"version {number} is registered and not promoted: its verdict is {verdict}"
@@ -118,6 +119,12 @@ def _refusal(held: Registered, number: int, verdict: str, plan: Plan) -> str:
             f"version {number} is registered and not promoted: the champion (version "
             f"{champion.number}) is as of {champion.as_of}, a later day. Pass --option "
             f"promote_older=true to promote it all the same"
+        )
+    opponent = opponent_of(held, own.digest, own.as_of)
+    if (opponent.digest if opponent else None) != evaluation.inputs.get("champion"):
+        return (
+            f"version {number} is registered and not promoted: version {champion.number} became the "
+            f"champion after it was judged. Run evaluate again, then promote"
         )
     return ""
 

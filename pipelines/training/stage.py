@@ -54,7 +54,7 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
     except tf.errors.ResourceExhaustedError as error:
         raise OutOfMemoryError(
             f"{work.report.work}: {devices} ran out of memory with training.global_batch_rows="
-            f"{training.global_batch_rows} ({error.message[:200]}). Halve it if a retry fails too."
+            f"{training.global_batch_rows} ({error.message.split('}} ')[-1][:120]}). Halve it if a retry fails too."
         ) from error
     return _published(work, out, training_set, done, {"began": began, "devices": str(devices)})
 

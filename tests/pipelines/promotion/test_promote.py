@@ -105,6 +105,18 @@ def test_a_version_that_was_rolled_back_comes_back_only_by_hand(store):
     assert not registry.versions()[0]["rolled_back"]
 
 
+def test_a_verdict_reached_before_the_champion_changed_promotes_nothing(store):
+    for seed, quality in ((0, 1.0), (1, 0.5)):
+        judged(store, seed=seed, quality=quality)
+    done("promote", store, pipeline=seeded(0))
+    stale = done("promote", store, pipeline=seeded(1))
+    assert "version 1 became the champion after it was judged. Run evaluate" in stale["reason"]
+    assert facts(store) == [(2, False, "PROMOTE"), (1, True, "PROMOTE")]
+    done("evaluate", store, pipeline=seeded(1))
+    done("promote", store, pipeline=seeded(1))
+    assert facts(store) == [(2, False, "HOLD"), (1, True, "PROMOTE")]
+
+
 def test_an_unknown_version_is_refused_with_those_there_are(store):
     judged(store)
     done("promote", store)

@@ -64,3 +64,19 @@ def test_planning_imports_nothing_heavy():
         [sys.executable, "-c", probe], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert ran.stdout.strip() == "[]"
+
+
+@pytest.mark.slow
+def test_too_little_memory_is_an_error_that_a_retry_may_pass(tmp_path):
+    publish_training_set(tmp_path, rows=50)
+    ran = subprocess.run(
+        [sys.executable, "-m", "tests.pipelines.training.memory_case", str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    told = ran.stdout.splitlines()[-1]
+    assert told.startswith("OutOfMemoryError: train as_of=2026-03-01: 1 CPU ran out of memory")
+    assert "training.global_batch_rows=256 (OOM when allocating" in told
