@@ -43,7 +43,7 @@ test-slow: setup-dev ## the tests that take minutes: end to end, kills, large ta
 test-gpu: setup-dev ## the tests that need an NVIDIA GPU
 	$(PYTEST) -m gpu $(ARGS)
 
-test-services: setup-dev ## the tests that need a container engine or a cluster
+test-services: setup-dev ## the stack on PostgreSQL, MLflow and Dask (needs PostgreSQL's server)
 	$(PYTEST) -m services $(ARGS)
 
 benchmarks: setup-dev ## measure against yardsticks on this machine; ARGS="validate"

@@ -47,6 +47,7 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
     judged = _judged(work, model, evaluation, verdict, uri)
     copy_files = work.store.is_local and uri.startswith("http")
     with work.store.lock(_registry_lock(work)):
+        registry.read()  # a server that cannot be reached is told before anything is written
         number = register(open_client(uri), judged, copy_files=copy_files)
         refusal = _refusal(registry.read(), number, evaluation, plan)
         if not refusal:

@@ -8,6 +8,7 @@ import os
 import sqlite3
 from pathlib import Path
 
+from pipelines.errors import TransientError
 from pipelines.registry.state import CHAMPION, HISTORY, Registered, Version, champions_from
 
 WAIT_S = 30.0
@@ -20,6 +21,9 @@ def read_registry(uri: str, model: str) -> Registered:
     Args:
         uri: ``sqlite:///path`` or any URI that MLflow takes.
         model: Name of the registered model, which is the pipeline's.
+
+    Raises:
+        TransientError: The server cannot be reached.
     """
     if uri.startswith(SQLITE):
         return _from_sqlite(Path(uri.removeprefix(SQLITE)), model)
@@ -77,6 +81,11 @@ def _from_client(uri: str, model: str) -> Registered:
     except MlflowException as error:
         if error.error_code == "RESOURCE_DOES_NOT_EXIST":
             return Registered()
+        # What the client makes of a server that cannot be reached.
+        if error.error_code in {"INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE"}:
+            raise TransientError(
+                f"The MLflow server {uri} did not answer: {error}. It is asked again."
+            ) from error
         raise
     found = sorted(
         client.search_model_versions(f"name='{model}'"), key=lambda v: int(v.version)

@@ -96,6 +96,7 @@ def stage(pipeline: Pipeline, name: str, **more: Any) -> StageOperator:
         "execution_timeout": TIMEOUTS.get(name, TIMEOUT),
         "doc_md": stage_named(name).does,
         "source": variable("source", pipeline) if name == "ingest" else None,
+        "options": _options(pipeline, name),
         **({"retries": SOURCE_TRIES} if name == "ingest" else {}),
     }
     return StageOperator(
@@ -129,7 +130,10 @@ def promote(pipeline: Pipeline, **more: Any) -> StageOperator:
     """The task that registers the model; a skipped approval does not skip it."""
     defaults = {
         "trigger_rule": TriggerRule.NONE_FAILED,
-        "options": ["promote_older={{ params.promote_older | lower }}"],
+        "options": [
+            "promote_older={{ params.promote_older | lower }}",
+            *_options(pipeline, "promote"),
+        ],
         "outlets": [model_asset(pipeline)],
     }
     return stage(pipeline, "promote", **(defaults | more))
@@ -176,6 +180,18 @@ def _places(pipeline: Pipeline) -> dict[str, str]:
         "store": variable("store", pipeline, DEFAULT_STORE),
         "history_from": variable("history_from", pipeline),
     }
+
+
+def _options(pipeline: Pipeline, name: str) -> list[str]:
+    """Services a stage uses, by Variable; options, as no result depends on them."""
+    services = {"dask_scheduler": "scheduler", "mlflow_uri": "mlflow_uri"}
+    used = {
+        "featurize": ["dask_scheduler"],
+        "preprocess": ["dask_scheduler"],
+        "evaluate": ["mlflow_uri"],
+        "promote": ["mlflow_uri"],
+    }
+    return [f"{services[each]}={variable(each, pipeline)}" for each in used.get(name, ())]
 
 
 def _model_form(pipeline: Pipeline) -> dict[str, Param]:

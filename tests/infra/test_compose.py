@@ -285,10 +285,6 @@ def test_each_airflow_setting_is_one_that_airflow_has():
     assert used - airflow_options() == set()
 
 
-@pytest.mark.xfail(
-    reason="the DAGs do not pass millrace_dask_scheduler and millrace_mlflow_uri on yet",
-    strict=False,
-)
 def test_each_millrace_variable_is_one_that_the_dags_read():
     used = set(re.findall(r"AIRFLOW_VAR_MILLRACE_(\w+)", COMPOSE.read_text()))
     sources = "".join(path.read_text() for path in (ROOT / "plugins").rglob("*.py"))

@@ -3,7 +3,7 @@
 import pytest
 from mlflow.exceptions import MlflowException
 
-from pipelines.errors import ConfigError
+from pipelines.errors import ConfigError, TransientError
 from pipelines.promotion.client import open_client
 from pipelines.promotion.registry import Registry
 from pipelines.registry import Registered, Version, opponent_of, read_registry, registry_uri
@@ -111,3 +111,9 @@ def test_a_version_that_somebody_else_registered_is_no_opponent():
 def test_the_alias_is_one_that_mlflow_knows(registry):
     with pytest.raises(MlflowException, match="not found"):
         open_client(registry.uri).get_model_version_by_alias("fraud", "challenger")
+
+
+def test_a_server_that_does_not_answer_is_asked_again_later(monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with pytest.raises(TransientError, match=r"http://127\.0\.0\.1:9 did not answer"):
+        read_registry("http://127.0.0.1:9", "fraud_detection")
