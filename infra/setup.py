@@ -150,7 +150,8 @@ def prepare(venv: Path, python: str) -> None:
         shutil.rmtree(str(venv))
     if not venv.exists():
         say(f"making {venv.name} with {python}")
-        without = [] if _works([python, "-c", "import ensurepip"]) else ["--without-pip"]
+        has_pip = _output([python, "-c", "import ensurepip; print(True)"])
+        without = [] if has_pip else ["--without-pip"]
         if not _works([python, "-m", "venv", *without, str(venv)]):
             shutil.rmtree(str(venv), ignore_errors=True)
             raise SetupError(
@@ -252,6 +253,8 @@ def install_environ(venv: Path, base: dict) -> dict:
         "UV_FIND_LINKS": config.get("find-links"),
         "UV_NO_INDEX": config.get("no-index"),
         "SSL_CERT_FILE": config.get("cert"),
+        # As pip does: a company's proxy signs with a certificate of the system's own.
+        "UV_SYSTEM_CERTS": "true",
         "UV_INDEX_STRATEGY": "unsafe-best-match",
         "UV_HTTP_TIMEOUT": "120",
     }
