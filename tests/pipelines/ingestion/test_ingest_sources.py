@@ -101,10 +101,11 @@ def test_a_file_that_was_never_parquet_is_not_waited_for(ingest, source):
 
 def test_a_file_that_grew_since_it_was_planned_is_waited_for(tmp_path, source, monkeypatch):
     path = write_source(source, transactions(50))
+    rows = iter(range(60, 1000))
 
     def plan_then_grow(work, _plan=plan):
         planned = _plan(work)
-        pq.write_table(transactions(60), path)
+        pq.write_table(transactions(next(rows)), path)
         return planned
 
     monkeypatch.setattr("pipelines.ingestion.stage.plan", plan_then_grow)
