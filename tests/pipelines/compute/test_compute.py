@@ -76,6 +76,7 @@ def test_a_worker_that_dies_once_is_replaced_and_its_task_done(tmp_path):
     assert found == ["done"]
 
 
+@pytest.mark.slow
 def test_workers_that_die_again_and_again_are_worth_a_retry():
     with (
         open_compute(1, PROCESSES, TWO) as compute,
