@@ -182,7 +182,9 @@ class StageOperator(CommandOperator):
         argv = ["stage", self.stage, self.pipeline]
         argv += [word for name, value in chosen.items() if value for word in (name, value)]
         argv += [word for line in lines(self.settings) for word in ("--set", line)]
-        return argv + [word for line in lines(self.options) for word in ("--option", line)]
+        # An option whose Variable is not set renders to ``name=``: it was not asked for.
+        asked = [line for line in lines(self.options) if not line.endswith("=")]
+        return argv + [word for line in asked for word in ("--option", line)]
 
     def ref(self) -> Ref:
         """The artifact this task publishes, once the templates are rendered."""
