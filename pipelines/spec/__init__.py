@@ -6,11 +6,22 @@ Promise: importing this package costs milliseconds, because Airflow does so at e
 
 from pipelines.spec.checks import require_valid
 from pipelines.spec.features import Feature, Night, Numeric, Trailing, Weekend
+from pipelines.spec.heads import (
+    Binary,
+    Head,
+    MultiClass,
+    Ordinal,
+    Regression,
+    Survival,
+    head_settings,
+    metrics_of,
+    outputs_of,
+    primary_metric,
+)
 from pipelines.spec.learning import (
     Evaluation,
     Gates,
     Label,
-    Model,
     Outcome,
     Rule,
     Schedule,
@@ -18,37 +29,69 @@ from pipelines.spec.learning import (
     Training,
     Validation,
 )
+from pipelines.spec.models import (
+    AnyModel,
+    Builder,
+    DeepCross,
+    Model,
+    Recurrent,
+    Transformer,
+    kind_of,
+    model_settings,
+)
 from pipelines.spec.pipeline import Entity, Pipeline
 from pipelines.spec.registry import declared_names, load
+from pipelines.spec.search import Choice, Range, Search
 from pipelines.spec.settings import with_settings
-from pipelines.spec.split import ModelDays, model_days
+from pipelines.spec.split import ModelDays, model_days, search_day
 from pipelines.spec.tables import Column, Source, Table
 
 __all__ = [
+    "AnyModel",
+    "Binary",
+    "Builder",
+    "Choice",
     "Column",
+    "DeepCross",
     "Entity",
     "Evaluation",
     "Feature",
     "Gates",
+    "Head",
     "Label",
     "Model",
     "ModelDays",
+    "MultiClass",
     "Night",
     "Numeric",
+    "Ordinal",
     "Outcome",
     "Pipeline",
+    "Range",
+    "Recurrent",
+    "Regression",
     "Rule",
     "Schedule",
+    "Search",
     "Source",
     "Split",
+    "Survival",
     "Table",
     "Trailing",
     "Training",
+    "Transformer",
     "Validation",
     "Weekend",
     "declared_names",
+    "head_settings",
+    "kind_of",
     "load",
+    "metrics_of",
     "model_days",
+    "model_settings",
+    "outputs_of",
+    "primary_metric",
     "require_valid",
+    "search_day",
     "with_settings",
 ]

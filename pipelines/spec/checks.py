@@ -2,7 +2,8 @@
 
 Why: a typo found on the worker costs a run; one found here costs nothing.
 Promise: all mistakes are listed at once, each with its place and the nearest valid spelling.
-Not here: whether the source's data fits the declaration (``pipelines/ingestion/``).
+Not here: whether the source's data fits the declaration (``pipelines/ingestion/``), networks,
+    heads and searches (``model_checks.py``).
 """
 
 import re
@@ -14,6 +15,7 @@ from pipelines.errors import ConfigError, DeclarationError
 from pipelines.spec.declared import mistakes_in, nearest
 from pipelines.spec.features import AGGREGATES, Numeric, Trailing
 from pipelines.spec.learning import Label
+from pipelines.spec.model_checks import head_problems, model_problems, search_problems
 from pipelines.spec.pipeline import Pipeline
 from pipelines.spec.tables import COLUMN_TYPES, SOURCE_FORMATS, Table
 
@@ -171,8 +173,6 @@ def _learning(pipeline: Pipeline) -> Iterator[str]:
             f"split.gap_days={split.gap_days}: training labels are known only "
             f"{pipeline.label.known_after_days} days later. Use at least that many."
         )
-    if not 0 <= pipeline.model.dropout < 1:
-        yield f"model.dropout must be in [0, 1); got {pipeline.model.dropout!r}."
 
 
 def _rules(pipeline: Pipeline) -> Iterator[str]:
@@ -211,6 +211,9 @@ CHECKS: tuple[Callable[[Pipeline], Iterator[Any]], ...] = (
     _features,
     _label,
     _learning,
+    model_problems,
+    head_problems,
+    search_problems,
     _rules,
     _schedule,
 )

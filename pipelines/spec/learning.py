@@ -1,8 +1,9 @@
-"""Declared learning: label, split, model, training, evaluation and gates.
+"""Declared learning: label, split, training, evaluation and gates.
 
 Why: what decides whether a model is promoted must be readable in one place.
 Promise: defaults are the ones a run records; nothing is read from the environment.
-Not here: the training loop (``pipelines/training/``), the verdict (``pipelines/evaluation/``).
+Not here: networks (``models.py``), heads (``heads.py``), the training loop
+    (``pipelines/training/``), the verdict (``pipelines/evaluation/``).
 """
 
 from pipelines.spec.declared import declared
@@ -13,7 +14,7 @@ class Label:
     """A label that is a column of the example's own row.
 
     Attributes:
-        column: Flag column: 1 for the event.
+        column: Column that holds it, as the head reads it (a flag for ``Binary``).
         known_after_days: Days after the event time until the value may be used.
     """
 
@@ -51,21 +52,6 @@ class Split:
     train_days: int
     gap_days: int
     test_days: int
-
-
-@declared
-class Model:
-    """A dense network over the standardised features.
-
-    Attributes:
-        hidden: Units of each hidden layer.
-        dropout: Share of units dropped after each hidden layer while training.
-        activation: Keras activation of the hidden layers.
-    """
-
-    hidden: tuple[int, ...] = (500,)
-    dropout: float = 0.2
-    activation: str = "relu"
 
 
 @declared
@@ -111,14 +97,17 @@ class Gates:
     """What a challenger must reach to be promoted.
 
     Attributes:
-        min_auc: Smallest area under the ROC curve.
-        min_average_precision: Smallest average precision.
-        max_loss_to_champion: Average precision the challenger may lose against the champion
-            on the same rows and still be promoted; 0 asks for at least as good.
+        min_auc: Smallest area under the ROC curve (``Binary`` only).
+        min_average_precision: Smallest average precision (``Binary`` only).
+        limits: ``(metric, bound)`` pairs for any metric of the head: the smallest value where
+            more is better (``accuracy``), the largest where less is (``rmse``).
+        max_loss_to_champion: What the challenger may lose of the head's primary metric against
+            the champion on the same rows and still be promoted; 0 asks for at least as good.
     """
 
     min_auc: float = 0.5
     min_average_precision: float = 0.0
+    limits: tuple[tuple[str, float], ...] = ()
     max_loss_to_champion: float = 0.0
 
 

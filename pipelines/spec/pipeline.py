@@ -7,17 +7,19 @@ Not here: finding mistakes (``checks.py``), loading by name (``registry.py``).
 
 from pipelines.spec.declared import declared
 from pipelines.spec.features import Feature, Trailing
+from pipelines.spec.heads import Binary, Head
 from pipelines.spec.learning import (
     Evaluation,
     Gates,
     Label,
-    Model,
     Outcome,
     Schedule,
     Split,
     Training,
     Validation,
 )
+from pipelines.spec.models import AnyModel, Model
+from pipelines.spec.search import Search
 from pipelines.spec.tables import Table
 
 
@@ -48,6 +50,8 @@ class Pipeline:
         features: What the model sees, in order.
         split: Days that train and days that judge.
         model: The network.
+        head: What it predicts.
+        search: Settings that ``tune`` looks for.
         training: How it is trained.
         evaluation: How it is judged.
         gates: What it must reach.
@@ -68,7 +72,9 @@ class Pipeline:
     split: Split
     evaluation: Evaluation
     schedule: Schedule
-    model: Model = Model()
+    model: AnyModel = Model()
+    head: Head = Binary()
+    search: Search = Search()
     training: Training = Training()
     gates: Gates = Gates()
     validation: Validation = Validation()

@@ -1,4 +1,4 @@
-"""Changing a declaration's settings for one run: ``training.epochs=3``.
+"""Changing a declaration's settings for one run: ``training.epochs=3``, ``model=deep_cross``.
 
 Why: a run tried with other settings must not edit the declaration, and its manifest must
     record what it really used.
@@ -14,6 +14,7 @@ from typing import Any
 from pipelines.errors import ConfigError
 from pipelines.spec.checks import require_valid
 from pipelines.spec.declared import nearest
+from pipelines.spec.models import model_of_kind
 from pipelines.spec.pipeline import Pipeline
 
 
@@ -34,6 +35,8 @@ def with_settings(pipeline: Pipeline, assignments: Iterable[str]) -> Pipeline:
 
 def _replaced(part: Any, path: list[str], text: str, whole: str) -> Any:
     name, *rest = path
+    if isinstance(part, Pipeline) and path == ["model"]:
+        return dataclasses.replace(part, model=model_of_kind(text))
     settable = [f.name for f in dataclasses.fields(part) if _is_settable(getattr(part, f.name))]
     if name not in settable:
         raise ConfigError(

@@ -46,3 +46,12 @@ def model_days(pipeline: Pipeline, as_of: str) -> ModelDays:
         gap=tuple(days_between(first_gap, shift(first_test, -1))),
         test=tuple(days_between(first_test, last_test)),
     )
+
+
+def search_day(pipeline: Pipeline, as_of: str) -> str:
+    """As-of day of a search for the settings of the model of an as-of day.
+
+    It is the day on which that model's test begins: the search sees the labels that were known
+    then, and no test row. Its own test days are the validation days.
+    """
+    return model_days(pipeline, as_of).test[0]

@@ -9,13 +9,11 @@ from typing import Any
 
 import keras
 
-from pipelines.spec import Model
-
 # Apart from the row order's keys, so that layers and epochs never share a stream.
 LAYER_SEEDS = 1_000_003
 
 
-def build_model(declared: Model, n_features: int, seed: int) -> Any:
+def build_model(declared: Any, n_features: int, seed: int) -> Any:
     """A dense network ``(n_rows, n_features) -> (n_rows, 1)`` of logits."""
     layers: list[Any] = [keras.Input((n_features,), name="features")]
     for n, units in enumerate(declared.hidden):

@@ -1,0 +1,186 @@
+"""Declared networks: what reads a row and gives the head its outputs.
+
+Why: a pipeline chooses its network by one line, and a search changes its settings by name.
+Promise: plain values only; what a network is made of follows from its declaration, the model's
+    inputs, the head and the seed.
+Not here: building it (``pipelines/training/networks/``), what its outputs mean (``heads.py``).
+
+Every network reads all inputs of the pipeline: numeric features, one embedding for each
+categorical feature, and sequences where it is made for them. All embeddings lie in one table;
+their width is ``embedding_dim``, or with 0 follows from the largest vocabulary n as
+``1.6 * n ** 0.56``, rounded to a whole number between 2 and 64.
+"""
+
+import hashlib
+import importlib.util
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pipelines.errors import ConfigError
+from pipelines.spec.declared import declared, nearest
+
+
+@declared
+class Model:
+    """A dense network over numeric features and embeddings.
+
+    Attributes:
+        hidden: Units of each hidden layer.
+        dropout: Share of units dropped after each hidden layer while training.
+        activation: Keras activation of the hidden layers.
+        embedding_dim: Width of the embeddings of categorical features; 0 for the rule.
+    """
+
+    hidden: tuple[int, ...] = (500,)
+    dropout: float = 0.2
+    activation: str = "relu"
+    embedding_dim: int = 0
+
+
+@declared
+class DeepCross:
+    """A deep & cross network: explicit products of features beside a dense network.
+
+    Each cross layer is ``x0 * (W x + b) + x``. Source: R. Wang et al., "DCN V2: Improved Deep &
+    Cross Network and Practical Lessons for Web-scale Learning to Rank Systems", WWW 2021,
+    equations 1 and 2 (low rank), the parallel structure.
+
+    Attributes:
+        cross_layers: Cross layers, each raising the degree of the products by one.
+        cross_rank: Rank of each W; 0 for a full matrix.
+        hidden: Units of each hidden layer of the dense network.
+        dropout: Share of units dropped after each hidden layer while training.
+        activation: Keras activation of the hidden layers.
+        embedding_dim: Width of the embeddings; 0 for the rule.
+    """
+
+    cross_layers: int = 2
+    cross_rank: int = 0
+    hidden: tuple[int, ...] = (256,)
+    dropout: float = 0.2
+    activation: str = "relu"
+    embedding_dim: int = 0
+
+
+@declared
+class Recurrent:
+    """A GRU over each sequence feature; its state after the last valid step joins the rest.
+
+    Attributes:
+        units: Units of the GRU.
+        hidden: Units of each hidden layer over the joined inputs.
+        dropout: Share of units dropped after each hidden layer while training.
+        activation: Keras activation of the hidden layers.
+        embedding_dim: Width of the embeddings; 0 for the rule.
+    """
+
+    units: int = 64
+    hidden: tuple[int, ...] = (128,)
+    dropout: float = 0.2
+    activation: str = "relu"
+    embedding_dim: int = 0
+
+
+@declared
+class Transformer:
+    """A causal transformer over each sequence feature, read at the last valid step.
+
+    Pre-norm blocks with learned positions; a step sees itself and earlier valid steps only.
+    Source: A. Vaswani et al., "Attention Is All You Need", NeurIPS 2017; R. Xiong et al., "On
+    Layer Normalization in the Transformer Architecture", ICML 2020 (pre-norm).
+
+    Attributes:
+        width: Width of a step's vector; a multiple of ``heads``.
+        heads: Attention heads.
+        blocks: Blocks of attention and dense layers.
+        hidden: Units of each hidden layer over the joined inputs.
+        dropout: Share dropped in the blocks and after each hidden layer while training.
+        activation: Keras activation of the hidden layers.
+        embedding_dim: Width of the embeddings; 0 for the rule.
+    """
+
+    width: int = 32
+    heads: int = 2
+    blocks: int = 2
+    hidden: tuple[int, ...] = (128,)
+    dropout: float = 0.1
+    activation: str = "relu"
+    embedding_dim: int = 0
+
+
+@declared
+class Builder:
+    """The user's own network: a function that is given the inputs and returns the last layer.
+
+    The function ``(inputs, seed, **settings) -> tensor`` gets the model's Keras inputs by name
+    (``x``, ``ids``, ``seq_NAME``, ``len_NAME``) and returns ``(n_rows, width)``; the head is put
+    on top. It must draw its initial weights from ``seed`` and name its layers.
+
+    Attributes:
+        function: Dotted name, ``package.module.function``; its module's source is part of what
+            names the model, so a change trains anew.
+        settings: ``(name, value)`` pairs handed to it.
+    """
+
+    function: str
+    settings: tuple[tuple[str, object], ...] = ()
+
+
+AnyModel = Model | DeepCross | Recurrent | Transformer | Builder
+
+KINDS: Mapping[str, type] = {
+    "dense": Model,
+    "deep_cross": DeepCross,
+    "recurrent": Recurrent,
+    "transformer": Transformer,
+    "builder": Builder,
+}
+"""Networks by the word that ``--set model=WORD`` and a search take."""
+
+SEQUENCE_KINDS = ("recurrent", "transformer")
+
+
+def kind_of(model: AnyModel) -> str:
+    """The word for a declared network."""
+    return next(word for word, kind in KINDS.items() if isinstance(model, kind))
+
+
+def model_of_kind(word: str) -> AnyModel:
+    """The network of that kind with its own defaults.
+
+    Raises:
+        ConfigError: There is no such kind, or it cannot do without settings.
+    """
+    choices = [kind for kind in KINDS if kind != "builder"]
+    if word not in choices:
+        raise ConfigError(f"model={word!r} is no kind of network. {nearest(word, choices)}")
+    return KINDS[word]()
+
+
+def model_settings(model: AnyModel) -> dict[str, Any]:
+    """What a trained model depends on: the kind, its settings, and a builder's own source."""
+    settings = {"kind": kind_of(model), **asdict(model)}
+    if isinstance(model, Builder):
+        settings["source"] = builder_source(model)
+    return settings
+
+
+def builder_source(model: Builder) -> str:
+    """Digest of the source of the module that holds the builder's function.
+
+    Raises:
+        ConfigError: There is no such module, or it is not a Python file.
+    """
+    module = model.function.rpartition(".")[0]
+    try:
+        found = importlib.util.find_spec(module) if module else None
+    except ModuleNotFoundError:
+        found = None
+    if found is None or found.origin is None or not found.origin.endswith(".py"):
+        raise ConfigError(
+            f"model.function {model.function!r}: there is no Python module {module!r}. Give the "
+            f"dotted name of a function, such as pipelines.fraud_detection.network.build."
+        )
+    return hashlib.sha256(Path(found.origin).read_bytes()).hexdigest()[:16]

@@ -1,0 +1,12 @@
+"""Heads in TensorFlow: the last layer, the loss of each row, and what a prediction is.
+
+Why: the loop weighs and sums losses by itself, so a head gives one number a row and no mean.
+Promise: losses are finite for finite outputs; predictions are what the serving graph returns.
+Not here: what a declaration may say (``pipelines/spec/heads.py``).
+"""
+
+from pipelines.training.heads.layer import head_layer
+from pipelines.training.heads.losses import row_loss
+from pipelines.training.heads.predictions import predictions
+
+__all__ = ["head_layer", "predictions", "row_loss"]

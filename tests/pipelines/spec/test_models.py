@@ -1,0 +1,161 @@
+"""Declared networks, heads and searches: mistakes, settings by name, what names a model."""
+
+import dataclasses
+
+import pytest
+
+from pipelines.errors import ConfigError, DeclarationError
+from pipelines.spec import (
+    Binary,
+    Builder,
+    Choice,
+    DeepCross,
+    Gates,
+    Model,
+    MultiClass,
+    Ordinal,
+    Range,
+    Recurrent,
+    Regression,
+    Search,
+    Survival,
+    Transformer,
+    kind_of,
+    load,
+    metrics_of,
+    model_days,
+    model_settings,
+    outputs_of,
+    primary_metric,
+    require_valid,
+    search_day,
+    with_settings,
+)
+
+FRAUD = load("fraud_detection")
+
+
+def problems(**changes):
+    with pytest.raises(DeclarationError) as caught:
+        require_valid(dataclasses.replace(FRAUD, **changes))
+    return caught.value.problems
+
+
+@pytest.mark.parametrize(
+    ("model", "told"),
+    [
+        (Model(hidden=(0,), activation="rlu"), ["model.activation 'rlu'", "model.hidden"]),
+        (DeepCross(cross_layers=0, dropout=1.0), ["model.dropout", "model.cross_layers"]),
+        (Recurrent(units=0, embedding_dim=-1), ["model.embedding_dim", "model.units"]),
+        (Transformer(width=30, heads=4), ["model.width=30 must be a multiple of"]),
+        (Builder("pipelines.nowhere.build"), ["no Python module 'pipelines.nowhere'"]),
+        (Builder("build"), ["no Python module ''"]),
+    ],
+)
+def test_every_mistake_of_a_network_is_told(model, told):
+    found = problems(model=model)
+    assert len(found) == len(told)
+    assert all(any(text in problem for problem in found) for text in told)
+
+
+@pytest.mark.parametrize(
+    ("head", "told"),
+    [
+        (MultiClass(1), "head.classes must be 2 or more"),
+        (Ordinal(2), "head.classes must be 3 or more"),
+        (Regression(loss="squard"), "Did you mean 'squared'"),
+        (Regression(scale=0.0), "head.scale must be above 0"),
+        (Survival((5.0, 2.0)), "head.cuts_days must rise"),
+        (Survival(()), "head.cuts_days must rise"),
+    ],
+)
+def test_every_mistake_of_a_head_is_told(head, told):
+    found = problems(head=head, gates=Gates())
+    assert len(found) == 1
+    assert told in found[0]
+
+
+def test_a_gate_on_a_metric_the_head_does_not_have_is_refused_with_the_nearest():
+    found = problems(head=Regression(), gates=Gates(limits=(("rmsee", 3.0),)))
+    assert found == ("gates.limits: 'rmsee' is no metric of this head. Did you mean 'rmse'?",)
+
+
+def test_gates_of_a_binary_head_are_refused_for_another():
+    found = problems(head=MultiClass(3))
+    assert [problem.split(" ")[0] for problem in found] == [
+        "gates.min_auc",
+        "gates.min_average_precision",
+    ]
+
+
+def test_every_head_has_a_primary_metric_and_as_many_outputs_as_its_loss_reads():
+    heads = {Binary(): 1, MultiClass(5): 5, Regression(): 1, Ordinal(5): 4, Survival((1, 9)): 2}
+    for head, outputs in heads.items():
+        assert outputs_of(head) == outputs
+        assert primary_metric(head) in metrics_of(head)
+
+
+def test_every_mistake_of_a_search_is_told():
+    space = (
+        Choice("model", ("dense", "deep_croos")),
+        Range("training.epochs", 1, 5),
+        Range("training.learning_rat", 1e-4, 1e-2),
+        Range("training.learning_rate", 1e-2, 1e-4, log=True),
+        Range("training.global_batch_rows", 64.5, 128),
+        Range("model.activation", 0, 1),
+        Choice("model.dropout", ("high",)),
+        Choice("model.hidden", ()),
+    )
+    found = problems(search=Search(space, trials=0, keep_one_in=1))
+    for text in (
+        "Did you mean 'deep_cross'",
+        "training.epochs cannot vary",
+        "Did you mean 'training.learning_rate'",
+        "needs low below high",
+        "is a whole number",
+        "is no number",
+        "values like 0.2; got 'high'",
+        "no values to choose from",
+        "search.trials must be 1 or more",
+        "search.keep_one_in must be 2 or more",
+    ):
+        assert any(text in problem for problem in found), (text, found)
+    assert len(found) == 10
+
+
+def test_a_search_may_vary_a_setting_that_only_one_of_its_kinds_has():
+    space = (Choice("model", ("dense", "deep_cross")), Range("model.cross_layers", 1, 3))
+    require_valid(dataclasses.replace(FRAUD, search=Search(space)))
+
+
+def test_the_kind_of_network_is_a_setting():
+    changed = with_settings(FRAUD, ["model=deep_cross", "model.cross_layers=3"])
+    assert changed.model == DeepCross(cross_layers=3)
+    with pytest.raises(ConfigError, match="Did you mean 'transformer'"):
+        with_settings(FRAUD, ["model=tranformer"])
+
+
+def test_two_kinds_with_the_same_settings_are_told_apart():
+    kinds = {kind_of(m): model_settings(m) for m in (Model(), DeepCross(), Recurrent())}
+    assert [settings["kind"] for settings in kinds.values()] == list(kinds)
+
+
+def test_a_builders_source_is_part_of_what_names_the_model(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    module = tmp_path / "my_network.py"
+    module.write_text("def build(inputs, seed): ...\n")
+    before = model_settings(Builder("my_network.build"))
+    module.write_text("def build(inputs, seed):\n    return inputs['x']\n")
+    after = model_settings(Builder("my_network.build"))
+    assert before["source"] != after["source"]
+    assert before | {"source": ""} == after | {"source": ""}
+
+
+def test_a_search_judges_on_days_before_the_models_own_test():
+    as_of = "2026-03-01"
+    model, search = (
+        model_days(FRAUD, as_of),
+        model_days(FRAUD, search_day(FRAUD, as_of)),
+    )
+    assert search.test == model.train
+    assert max(search.all()) < min(model.gap)
