@@ -6,7 +6,7 @@ Not here: which days are read (``lookback.py``), where tasks run (``pipelines/co
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from pipelines.compute import ComputeSettings, open_compute
 from pipelines.features.bucket import BucketResult, BucketTask, require_buckets, run_bucket
 from pipelines.features.program import EntityProgram, key_columns, label_column, programs_of
-from pipelines.features.rows import row_features
+from pipelines.features.rows import category_columns, row_features
 from pipelines.features.statistics import describe
-from pipelines.spec import Pipeline, Trailing
+from pipelines.spec import Pipeline
 from pipelines.tables.history import history_name
 from pipelines.tables.schema import write_table
 
@@ -82,10 +82,10 @@ def make_day(
     table = pq.read_table(day.own.folder / PART, columns=columns, use_threads=False)
     found = row_features(table, day.pipeline)
     found |= _windows(day, table.num_rows, settings, on_rows)
-    features = {name: found[name] for name in day.pipeline.feature_names()}
-    write_table(_joined(table, day.pipeline, features), out / PART)
+    numbers = {name: found[name] for name in day.pipeline.feature_names() if name in found}
+    write_table(_joined(table, day.pipeline, numbers), out / PART)
     label = table[label_column(day.pipeline)].cast(pa.float64()).to_numpy()
-    statistics = describe(features, label)
+    statistics = describe(numbers, label)
     (out / STATISTICS).write_text(json.dumps(statistics, indent=1) + "\n")
     return statistics
 
@@ -136,10 +136,13 @@ def _tasks(
 
 
 def _read_columns(pipeline: Pipeline) -> list[str]:
-    used = [f.column for f in pipeline.features if not isinstance(f, Trailing)]
+    used = [column for source in pipeline.sources() for column in source.reads()]
     return list(dict.fromkeys([*key_columns(pipeline), *used]))
 
 
-def _joined(table: pa.Table, pipeline: Pipeline, features: Mapping[str, Any]) -> pa.Table:
-    keys = {name: table[name] for name in key_columns(pipeline)}
-    return pa.table(keys | {name: pa.array(values) for name, values in features.items()})
+def _joined(table: pa.Table, pipeline: Pipeline, numbers: Columns) -> pa.Table:
+    """Keys, then features in the order of the declaration."""
+    carried = {name: table[name] for name in key_columns(pipeline)}
+    found = {name: table[name] for name in category_columns(pipeline)}
+    found |= {name: pa.array(values) for name, values in numbers.items()}
+    return pa.table(carried | {name: found[name] for name in pipeline.feature_names()})

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pipelines.errors import DeclarationError
-from pipelines.spec import Column, Label, Numeric, Pipeline, Trailing
+from pipelines.spec import Categorical, Column, Label, Numeric, Pipeline, Trailing
 
 DAY_S = 86_400
 NUMERIC_TYPES = ("integer", "number", "flag")
@@ -96,7 +96,7 @@ def programs_of(pipeline: Pipeline) -> tuple[EntityProgram, ...]:
     if problems:
         raise DeclarationError(pipeline.name, problems)
     found: dict[str, list[Window]] = {}
-    for feature in pipeline.features:
+    for feature in pipeline.sources():
         if isinstance(feature, Trailing):
             found.setdefault(feature.entity, []).append(_window(pipeline, feature))
     return tuple(EntityProgram(entity, tuple(windows)) for entity, windows in found.items())
@@ -156,9 +156,10 @@ def _only(column: Column, value: object) -> Only:
 
 def _problems(pipeline: Pipeline) -> Iterator[str]:
     taken = set(key_columns(pipeline))
-    for feature in pipeline.features:
+    for feature in pipeline.sources():
         for name in feature.names():
-            if name in taken:
+            # A key that is a category too is in the table already.
+            if name in taken and not isinstance(feature, Categorical):
                 yield f"feature {name!r} has the name of a key or label column."
         if isinstance(feature, Numeric):
             yield from _not_a_number(pipeline, f"Numeric({feature.column!r})", feature.column)

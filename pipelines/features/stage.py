@@ -15,6 +15,7 @@ from pipelines.compute.settings import ComputeSettings
 from pipelines.errors import TransientError
 from pipelines.features.lookback import VALIDATED, LookBack
 from pipelines.features.program import key_columns, programs_of
+from pipelines.operators.program import written
 from pipelines.spec import Pipeline
 from pipelines.stages import ACCEPTED, REFUSED, Outcome, Plan, Work, code_digests
 from pipelines.store import Manifest
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 CODE = (
     "pipelines.features",
+    "pipelines.operators.hashing",
+    "pipelines.operators.moments",
     *(f"pipelines.tables.{m}" for m in ("hashing", "history", "schema")),
 )
 
@@ -51,7 +54,11 @@ def plan(work: Work) -> Plan:
     days = LookBack(work)
     days.require_ready()
     programs_of(work.pipeline)
-    return Plan(inputs=_inputs(days), config=_config(work.pipeline), code=code_digests(*CODE))
+    return Plan(
+        inputs=_inputs(days),
+        config=_config(work.pipeline),
+        code=code_digests(*CODE, *_sources(work.pipeline)),
+    )
 
 
 def run(work: Work, plan: Plan, out: Path) -> Outcome:
@@ -106,13 +113,19 @@ def _files_as_planned(work: Work, plan: Plan) -> "list[DayFiles]":
     return found[::-1]
 
 
+def _sources(pipeline: Pipeline) -> list[str]:
+    """Modules of the declared sources: steps after them are no part of the feature table."""
+    return sorted({type(s).__module__ for s in pipeline.sources() if s.names()})
+
+
 def _config(pipeline: Pipeline) -> Mapping[str, Any]:
     """What features depend on beside rows: buckets and threads are no part of it."""
     columns = [
         {"name": c.name, "type": c.type, "decimals": c.decimals} for c in pipeline.table.columns
     ]
     return {
-        "features": [{"kind": type(f).__name__, **asdict(f)} for f in pipeline.features],
+        # A source that adds no column is made of others, after this stage.
+        "features": [written(s) for s in pipeline.sources() if s.names()],
         "keys": list(key_columns(pipeline)),
         "entities": [asdict(entity) for entity in pipeline.entities],
         "columns": columns,

@@ -2,7 +2,7 @@
 
 Why: a scaler fitted over a month must not read the month's rows again.
 Promise: the same features give the same bytes; a value that is no number is left out.
-Not here: merging (``pipelines/preprocessing/moments.py``).
+Not here: merging (``pipelines/operators/moments.py``).
 """
 
 from collections.abc import Mapping
@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from pipelines.operators.moments import moments_of
 
 
 def describe(
@@ -19,14 +21,5 @@ def describe(
     return {
         "rows": len(label),
         "positives": int(np.count_nonzero(label == 1)),
-        "columns": {name: _moments(values) for name, values in features.items()},
+        "columns": {name: moments_of(np, values) for name, values in features.items()},
     }
-
-
-def _moments(values: NDArray[np.float64]) -> dict[str, float | int]:
-    known = values[np.isfinite(values)]
-    if not len(known):
-        return {"count": 0, "mean": 0.0, "m2": 0.0}
-    mean = float(np.mean(known))
-    # A second pass: a sum of squares loses its digits where the mean is large.
-    return {"count": len(known), "mean": mean, "m2": float(np.sum((known - mean) ** 2))}

@@ -7,9 +7,9 @@ Promise: names match in any letter case; undeclared columns are ignored.
 
 from collections.abc import Sequence
 
+from pipelines.declared import nearest
 from pipelines.errors import SchemaError, listed
 from pipelines.spec import Table
-from pipelines.spec.declared import nearest
 
 
 def match_columns(found: Sequence[str], table: Table, file: str) -> dict[str, str]:

@@ -30,6 +30,10 @@ def plan(work: Work) -> Plan:
         InputMissingError: Days have no features, or outdated ones.
     """
     days = work.days()
+    if work.pipeline.program().numeric() != work.pipeline.feature_names():
+        raise ConfigError(
+            f"{work.pipeline.name}: operators other than Standardise are not available yet."
+        )
     return Plan(
         inputs=window_of(work).inputs(),
         config={

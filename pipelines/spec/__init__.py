@@ -4,8 +4,10 @@ Why: one declaration has four uses: validation, features, DAGs and docs.
 Promise: importing this package costs milliseconds, because Airflow does so at each parse.
 """
 
+from pipelines import operators
+from pipelines.operators import *  # noqa: F403  what a declaration says of features
+from pipelines.operators.operator import Feature
 from pipelines.spec.checks import require_valid
-from pipelines.spec.features import Feature, Night, Numeric, Trailing, Weekend
 from pipelines.spec.heads import (
     Binary,
     Head,
@@ -62,8 +64,6 @@ __all__ = [
     "Model",
     "ModelDays",
     "MultiClass",
-    "Night",
-    "Numeric",
     "Ordinal",
     "Outcome",
     "Pipeline",
@@ -77,11 +77,9 @@ __all__ = [
     "Split",
     "Survival",
     "Table",
-    "Trailing",
     "Training",
     "Transformer",
     "Validation",
-    "Weekend",
     "declared_names",
     "head_settings",
     "kind_of",
@@ -95,3 +93,4 @@ __all__ = [
     "search_day",
     "with_settings",
 ]
+__all__ += operators.__all__

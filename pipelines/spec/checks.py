@@ -11,14 +11,18 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from pipelines.days import parse_day
+from pipelines.declared import mistakes_in, nearest
 from pipelines.errors import ConfigError, DeclarationError
-from pipelines.spec.declared import mistakes_in, nearest
-from pipelines.spec.features import AGGREGATES, Numeric, Trailing
+from pipelines.operators import Categorical, Chain, Ratio, Trailing
+from pipelines.operators.operator import FeatureSource
+from pipelines.operators.program import lines_of
+from pipelines.operators.trailing import AGGREGATES, WITHOUT_COLUMN
 from pipelines.spec.learning import Label
 from pipelines.spec.model_checks import head_problems, model_problems, search_problems
 from pipelines.spec.pipeline import Pipeline
 from pipelines.spec.tables import COLUMN_TYPES, SOURCE_FORMATS, Table
 
+CATEGORICAL_TYPES = ("text", "integer", "flag")
 SEVERITIES = ("info", "warning", "critical")
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -107,16 +111,61 @@ def _entities(pipeline: Pipeline) -> Iterator[str]:
 
 def _features(pipeline: Pipeline) -> Iterator[str]:
     columns = _example_columns(pipeline)
-    for feature in pipeline.features:
-        if isinstance(feature, Trailing):
-            yield from _trailing(pipeline, feature, columns)
+    strange = [f for f in pipeline.features if not isinstance(f, FeatureSource | Chain)]
+    if strange:
+        yield f"features: {strange[0]!r} is neither a source nor a chain of one."
+        return
+    for source in pipeline.sources():
+        yield from source.problems()
+        if isinstance(source, Trailing):
+            yield from _trailing(pipeline, source, columns)
+        elif isinstance(source, Ratio):
+            yield from _ratio(pipeline, source)
         else:
-            yield from _unknown(f"{type(feature).__name__}: column", feature.column, columns)
-            if isinstance(feature, Numeric) and feature.column == _label_column(pipeline):
-                yield f"Numeric: {feature.column!r} is the label; the model would read the answer."
+            yield from _own_columns(pipeline, source, columns)
+    wrong = [p for f in pipeline.features if isinstance(f, Chain) for p in f.problems()]
+    yield from wrong
+    if not wrong:
+        yield from _twice(pipeline)
+
+
+def _own_columns(
+    pipeline: Pipeline, source: FeatureSource, columns: list[str]
+) -> Iterator[str]:
+    kind = type(source).__name__
+    for column in source.reads():
+        yield from _unknown(f"{kind}: column", column, columns)
+        if column == _label_column(pipeline):
+            yield f"{kind}: {column!r} is the label; the model would read the answer."
+        if not isinstance(source, Categorical) or column not in columns:
+            continue
+        if pipeline.table.column(column).type not in CATEGORICAL_TYPES:
+            yield (
+                f"{kind}: column {column!r} is of type {pipeline.table.column(column).type!r}. "
+                f"Use {', '.join(CATEGORICAL_TYPES)}, or Numeric with QuantileBuckets."
+            )
+
+
+def _ratio(pipeline: Pipeline, ratio: Ratio) -> Iterator[str]:
+    """Both sides must be numbers of the feature table."""
+    numbers = [
+        name
+        for source in pipeline.sources()
+        if not isinstance(source, Categorical)
+        for name in source.names()
+    ]
+    for what in ("numerator", "denominator"):
+        yield from _unknown(f"Ratio: {what}", getattr(ratio, what), numbers)
+
+
+def _twice(pipeline: Pipeline) -> Iterator[str]:
+    """Names that two sources, or two lines, would share."""
     names = pipeline.feature_names()
-    for name in sorted({n for n in names if names.count(n) > 1}):
-        yield f"feature {name!r} is declared twice."
+    twice = {f"feature {name!r} is declared twice." for name in names if names.count(name) > 1}
+    outputs = [name for line in lines_of(pipeline.features) for name in line.outputs()]
+    for name in {n for n in outputs if outputs.count(n) > 1}:
+        twice.add(f"feature {name!r} is declared twice. End one of its chains with As(name).")
+    yield from sorted(twice)
 
 
 def _trailing(pipeline: Pipeline, feature: Trailing, columns: list[str]) -> Iterator[str]:
@@ -127,8 +176,8 @@ def _trailing(pipeline: Pipeline, feature: Trailing, columns: list[str]) -> Iter
             yield f"{where}: aggregate {aggregate!r}. {nearest(aggregate, AGGREGATES)}"
     if feature.column is not None:
         yield from _unknown(f"{where}: column", feature.column, columns)
-    elif set(feature.aggregates) - {"count"}:
-        yield f"{where}: {sorted(set(feature.aggregates) - {'count'})} need a column."
+    elif needing := sorted(set(feature.aggregates) - set(WITHOUT_COLUMN)):
+        yield f"{where}: {needing} need a column."
     if feature.where is not None:
         yield from _unknown(f"{where}: where column", feature.where[0], columns)
     if not feature.spans_days or min(feature.spans_days) < 1 or feature.delay_days < 0:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from pipelines.spec.declared import declared
+from pipelines.declared import declared
 
 
 @declared

@@ -6,7 +6,7 @@ Not here: networks (``models.py``), heads (``heads.py``), the training loop
     (``pipelines/training/``), the verdict (``pipelines/evaluation/``).
 """
 
-from pipelines.spec.declared import declared
+from pipelines.declared import declared
 
 
 @declared

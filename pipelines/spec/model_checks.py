@@ -10,8 +10,8 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
+from pipelines.declared import nearest
 from pipelines.errors import ConfigError
-from pipelines.spec.declared import nearest
 from pipelines.spec.heads import (
     Binary,
     Head,

@@ -18,8 +18,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from pipelines.declared import declared, nearest
 from pipelines.errors import ConfigError
-from pipelines.spec.declared import declared, nearest
 
 
 @declared

@@ -5,8 +5,10 @@ Promise: import-light and immutable; derived facts are methods, so nothing is sa
 Not here: finding mistakes (``checks.py``), loading by name (``registry.py``).
 """
 
-from pipelines.spec.declared import declared
-from pipelines.spec.features import Feature, Trailing
+from pipelines.declared import declared
+from pipelines.operators.operator import Feature, FeatureSource
+from pipelines.operators.program import Program, program_of, sources_of
+from pipelines.operators.trailing import Trailing
 from pipelines.spec.heads import Binary, Head
 from pipelines.spec.learning import (
     Evaluation,
@@ -93,11 +95,19 @@ class Pipeline:
                 return entity
         raise KeyError(name)
 
+    def sources(self) -> tuple[FeatureSource, ...]:
+        """What the features are made from, each once, whatever is done with it then."""
+        return sources_of(self.features)
+
     def feature_names(self) -> tuple[str, ...]:
-        """Model inputs in order."""
-        return tuple(name for feature in self.features for name in feature.names())
+        """Columns of the feature table, in order."""
+        return tuple(name for source in self.sources() for name in source.names())
+
+    def program(self) -> Program:
+        """From the feature table to the model's inputs."""
+        return program_of(self.features, {c.name: c.type for c in self.table.columns})
 
     def look_back_days(self) -> int:
         """Days before a partition whose rows its features may read; 0 without windows."""
-        windows = [f.look_back_days() for f in self.features if isinstance(f, Trailing)]
+        windows = [s.look_back_days() for s in self.sources() if isinstance(s, Trailing)]
         return max(windows, default=0)

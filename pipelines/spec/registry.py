@@ -8,9 +8,9 @@ Promise: a pipeline is the package ``pipelines/<name>`` with a ``PIPELINE`` in i
 import importlib
 from pathlib import Path
 
+from pipelines.declared import nearest
 from pipelines.errors import ConfigError
 from pipelines.spec.checks import require_valid
-from pipelines.spec.declared import nearest
 from pipelines.spec.pipeline import Pipeline
 
 ROOT = Path(__file__).resolve().parents[1]

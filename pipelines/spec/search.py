@@ -9,7 +9,7 @@ Not here: running it (``pipelines/tuning/``).
 import json
 from collections.abc import Iterator
 
-from pipelines.spec.declared import declared
+from pipelines.declared import declared
 from pipelines.spec.models import KINDS
 
 

@@ -11,9 +11,9 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from pipelines.declared import nearest
 from pipelines.errors import ConfigError
 from pipelines.spec.checks import require_valid
-from pipelines.spec.declared import nearest
 from pipelines.spec.models import model_of_kind
 from pipelines.spec.pipeline import Pipeline
 

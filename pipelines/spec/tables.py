@@ -5,7 +5,7 @@ Promise: importing this module imports nothing but the standard library.
 Not here: reading a table (``pipelines/ingestion/``), judging it (``pipelines/validation/``).
 """
 
-from pipelines.spec.declared import declared
+from pipelines.declared import declared
 
 COLUMN_TYPES = ("integer", "number", "timestamp", "text", "flag")
 SOURCE_FORMATS = ("parquet", "csv")

@@ -6,8 +6,8 @@ Promise: listing stages imports none of them.
 
 from dataclasses import dataclass
 
+from pipelines.declared import nearest
 from pipelines.errors import ConfigError
-from pipelines.spec.declared import nearest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

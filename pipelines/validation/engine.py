@@ -19,8 +19,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from pipelines.declared import nearest
 from pipelines.errors import ConfigError, PermanentError
-from pipelines.spec.declared import nearest
 from pipelines.validation import decimals, gx
 from pipelines.validation.rules import CheckedRule
 

@@ -1,51 +1,27 @@
-"""Declared features: what a model sees of a row, by name.
+"""``Trailing``: what an entity did lately, in windows that end at the row or a delay before it."""
 
-Why: the same declaration drives the Dask program, the training shards and the serving graph.
-Promise: ``names()`` gives a feature's output columns in a fixed order, without computing any.
-Not here: the arithmetic (``pipelines/features/``).
-"""
+from collections.abc import Iterator
 
-from pipelines.spec.declared import declared
+from pipelines.declared import declared
+from pipelines.operators.operator import FeatureSource
 
-AGGREGATES = ("count", "sum", "mean", "rate")
-
-
-@declared
-class Numeric:
-    """A numeric column of the row itself."""
-
-    column: str
-
-    def names(self) -> tuple[str, ...]:
-        """The column's own name."""
-        return (self.column,)
-
-
-@declared
-class Weekend:
-    """1.0 where a timestamp falls on Saturday or Sunday, UTC."""
-
-    column: str
-
-    def names(self) -> tuple[str, ...]:
-        """One flag."""
-        return ("during_weekend",)
+AGGREGATES = (
+    "count",
+    "sum",
+    "mean",
+    "rate",
+    "min",
+    "max",
+    "last",
+    "days_since_last",
+    "distinct",
+)
+WITHOUT_COLUMN = ("count", "days_since_last")
+NOT_YET = ("min", "max", "last", "days_since_last", "distinct")
 
 
 @declared
-class Night:
-    """1.0 where a timestamp's hour is ``last_hour`` or earlier, UTC (06:59 is night at 6)."""
-
-    column: str
-    last_hour: int = 6
-
-    def names(self) -> tuple[str, ...]:
-        """One flag."""
-        return ("during_night",)
-
-
-@declared
-class Trailing:
+class Trailing(FeatureSource):
     """Aggregates over an entity's rows in trailing windows.
 
     A row at time t sees its entity's rows with time in (t - delay - span, t - delay], its own
@@ -54,9 +30,10 @@ class Trailing:
     Attributes:
         entity: Name of the declared entity.
         aggregates: Any of ``count``; ``sum`` and ``mean`` of ``column``; ``rate`` (share of rows
-            where ``column`` is 1; 0 where the window is empty, as ``mean`` is).
+            where ``column`` is 1; 0 where the window is empty, as ``mean`` is); ``min``,
+            ``max``, ``last`` and ``distinct`` of ``column``; ``days_since_last``.
         spans_days: Window lengths in days.
-        column: Column that ``sum``, ``mean`` and ``rate`` read.
+        column: Column that every aggregate but ``count`` and ``days_since_last`` reads.
         delay_days: Days until a row's values are known. Anything from a label needs the
             label's own delay.
         where: ``(column, value)``: only such rows are counted (one test of a long-form table).
@@ -79,7 +56,7 @@ class Trailing:
 
     def name(self, aggregate: str, span_days: int) -> str:
         """Output column of one aggregate over one span."""
-        of = "" if aggregate == "count" else f"_{self.column}"
+        of = "" if aggregate in WITHOUT_COLUMN else f"_{self.column}"
         only = f"_{self.where[1]}" if self.where else ""
         return f"{self.entity}_{aggregate}{of}{only}_{span_days}d"
 
@@ -87,5 +64,8 @@ class Trailing:
         """Whole days before the row's own day that a window can reach."""
         return max(self.spans_days) + self.delay_days
 
-
-Feature = Numeric | Weekend | Night | Trailing
+    def problems(self) -> Iterator[str]:
+        """Aggregates that no kernel computes."""
+        for aggregate in self.aggregates or ():
+            if aggregate in NOT_YET:
+                yield f"Trailing({self.entity}): aggregate {aggregate!r} is not available yet."

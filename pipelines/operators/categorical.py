@@ -1,0 +1,28 @@
+"""``Categorical``: a word or a whole number of the row that names a kind, not an amount."""
+
+from typing import ClassVar
+
+from pipelines.declared import declared
+from pipelines.operators.operator import CATEGORICAL, FeatureSource, Operator
+
+
+@declared
+class Categorical(FeatureSource):
+    """A text, integer or flag column whose values are names; by default a ``Vocabulary``."""
+
+    column: str
+    kind: ClassVar[str] = CATEGORICAL
+
+    def names(self) -> tuple[str, ...]:
+        """The column's own name."""
+        return (self.column,)
+
+    def reads(self) -> tuple[str, ...]:
+        """The column."""
+        return (self.column,)
+
+    def usual(self) -> tuple[Operator, ...]:
+        """A vocabulary of every value."""
+        from pipelines.operators.vocabulary import Vocabulary
+
+        return (Vocabulary(),)

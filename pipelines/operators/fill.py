@@ -1,0 +1,71 @@
+"""``Fill``: something in place of the unknown, and a flag that says so."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from pipelines.declared import declared, nearest
+from pipelines.operators.moments import merged_moments, moments_of
+from pipelines.operators.operator import Fit, Operator, State
+from pipelines.operators.sketch import merged_sketches, quantiles, sketch_of
+
+LEARNT = ("mean", "median")
+
+
+@declared
+class Fill(Operator):
+    """The known values as they are, the unknown ones replaced.
+
+    Attributes:
+        value: ``mean`` or ``median`` of the training days' known values (0 where there are
+            none), or a number.
+        flag: Whether ``<name>_missing`` goes to the model too: 1 where a value was unknown.
+    """
+
+    value: str | float = "mean"
+    flag: bool = False
+
+    def problems(self) -> Iterator[str]:
+        """A word that is no statistic."""
+        if isinstance(self.value, str) and self.value not in LEARNT:
+            yield f"value {self.value!r}. {nearest(self.value, LEARNT)}"
+
+    def beside(self, before: str) -> tuple[str, ...]:
+        """The flag's name."""
+        return (f"{before}_missing",) if self.flag else ()
+
+    def is_fitted(self) -> bool:
+        """Unless a number is given."""
+        return isinstance(self.value, str)
+
+    def passes_on(self, xp: Any, values: Any) -> Any:
+        """Known values alone: filled ones say nothing about the column."""
+        return values
+
+    def partial(self, xp: Any, values: Any) -> State:
+        """Moments, or a sketch for the median."""
+        return moments_of(xp, values) if self.value == "mean" else sketch_of(xp, values)
+
+    def merge(self, parts: Sequence[State]) -> State:
+        """Of moments or of sketches."""
+        return merged_moments(parts) if self.value == "mean" else merged_sketches(parts)
+
+    def finalise(self, state: State) -> Fit:
+        """The ``value`` to fill in; a median is its grid cell's lowest number."""
+        if self.value == "mean":
+            return {"value": state["mean"]}
+        return {"value": next(iter(quantiles(state, [0.5])), 0.0)}
+
+    def transform(self, xp: Any, values: Any, fit: Fit) -> tuple[Any, ...]:
+        """The filled values, and the flag where it was asked for."""
+        unknown = xp.isnan(values)
+        filled = xp.where(unknown, self._value(fit), values)
+        return (filled, unknown.astype(values.dtype)) if self.flag else (filled,)
+
+    def graph(self, tf: Any, values: Any, fit: Fit, tables: Any) -> tuple[Any, ...]:
+        """Equal to ``transform``."""
+        unknown = tf.math.is_nan(values)
+        filled = tf.where(unknown, tf.constant(self._value(fit), values.dtype), values)
+        return (filled, tf.cast(unknown, values.dtype)) if self.flag else (filled,)
+
+    def _value(self, fit: Fit) -> float:
+        return float(fit["value"] if isinstance(self.value, str) else self.value)

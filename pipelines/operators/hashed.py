@@ -1,0 +1,65 @@
+"""``Hash``: ids of a fixed number for values without end."""
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+from pipelines.declared import declared
+from pipelines.operators.hashing import (
+    hash_wholes,
+    hash_wholes_graph,
+    hash_words,
+    hash_words_graph,
+)
+from pipelines.operators.operator import CATEGORICAL, FIRST_ID, IDS, UNKNOWN_ID, Fit, Operator
+from pipelines.operators.values import NULL_WHOLE, Categories, Words, gathered
+
+MOST_BUCKETS = 1 << 30
+
+
+@declared
+class Hash(Operator):
+    """``2 + hash(v) mod buckets``; 0 for an unknown value. Learns nothing, so no value is unseen.
+
+    Attributes:
+        buckets: How many ids; values that share one cannot be told apart.
+    """
+
+    buckets: int
+    takes: ClassVar[str] = CATEGORICAL
+    gives: ClassVar[str] = IDS
+
+    def problems(self) -> Iterator[str]:
+        """A number of buckets that int32 ids do not hold."""
+        if self.buckets is not None and not 1 <= self.buckets <= MOST_BUCKETS:
+            yield f"buckets must be 1 to {MOST_BUCKETS:,}; got {self.buckets!r}."
+
+    def name(self, before: str) -> str:
+        """``merchant_hash``."""
+        return f"{before}_hash"
+
+    def size(self, fit: Fit) -> int:
+        """The buckets and the reserved ids."""
+        return self.buckets + FIRST_ID
+
+    def transform(self, xp: Any, values: Categories, fit: Fit) -> tuple[Any, ...]:
+        """Ids, int32."""
+        if isinstance(values, Words):
+            import numpy as np
+
+            ids = self._ids(np, hash_words(values.words))
+            return (gathered(xp, np.append(ids, np.int32(UNKNOWN_ID)), values.code),)
+        ids = self._ids(xp, hash_wholes(xp, values.values))
+        known = values.values != NULL_WHOLE
+        known = known if values.known is None else known & values.known
+        return (xp.where(known, ids, xp.int32(UNKNOWN_ID)),)
+
+    def graph(self, tf: Any, values: Any, fit: Fit, tables: Any) -> tuple[Any, ...]:
+        """Equal to ``transform``."""
+        words = values.dtype == tf.string
+        hashed = hash_words_graph(tf, values) if words else hash_wholes_graph(tf, values)
+        ids = tf.cast(hashed % tf.constant(self.buckets, tf.uint64), tf.int32) + FIRST_ID
+        unknown = tf.equal(values, tf.constant("" if words else NULL_WHOLE, values.dtype))
+        return (tf.where(unknown, UNKNOWN_ID, ids),)
+
+    def _ids(self, xp: Any, hashed: Any) -> Any:
+        return (hashed % xp.uint64(self.buckets)).astype(xp.int32) + xp.int32(FIRST_ID)

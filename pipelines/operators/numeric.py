@@ -1,0 +1,19 @@
+"""``Numeric``: a number of the row itself."""
+
+from pipelines.declared import declared
+from pipelines.operators.operator import FeatureSource
+
+
+@declared
+class Numeric(FeatureSource):
+    """A numeric column of the row itself."""
+
+    column: str
+
+    def names(self) -> tuple[str, ...]:
+        """The column's own name."""
+        return (self.column,)
+
+    def reads(self) -> tuple[str, ...]:
+        """The column."""
+        return (self.column,)

@@ -1,0 +1,260 @@
+"""From declared features to the model's inputs: what is learnt, and what is then done.
+
+Why: fitting, transforming and serving must go through the same steps in the same order.
+Promise: a fitted program is plain values, so it is written as JSON and Parquet and never
+    pickled; model inputs keep the order of the declaration.
+Not here: single operators (their own files), reading and writing (``state.py``), running over
+    days (``pipelines/preprocessing/``).
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pipelines import operators
+from pipelines.operators.operator import (
+    IDS,
+    NUMERIC,
+    SEQUENCE,
+    Chain,
+    Feature,
+    FeatureSource,
+    Fit,
+    Operator,
+    State,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One output of a source, on its way to the model.
+
+    Attributes:
+        start: Name the steps begin with.
+        inputs: Columns of the feature table that it reads.
+        kind: ``numeric`` or ``categorical``.
+        steps: What is done with them, in order.
+    """
+
+    start: str
+    inputs: tuple[str, ...]
+    kind: str
+    steps: tuple[Operator, ...]
+
+    def gives(self) -> str:
+        """``numeric`` or ``ids``."""
+        kinds = [step.gives for step in self.steps if step.gives != "any"]
+        return kinds[-1] if kinds else self.kind
+
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the model inputs: the main one, then the numeric ones beside it."""
+        name, beside = self.start, list[str]()
+        for step in self.steps:
+            beside += step.beside(name)
+            name = step.name(name)
+        return name, *beside
+
+    def learning(self) -> Iterator[int]:
+        """Which steps learn."""
+        return (nth for nth, step in enumerate(self.steps) if step.is_fitted())
+
+    def said(self, nth: int | None = None) -> str:
+        """The steps up to and with that one, as text that changes when any of them does."""
+        steps = self.steps if nth is None else self.steps[: nth + 1]
+        return json.dumps([list(self.inputs), [written(step) for step in steps]])
+
+    def partials(self, xp: Any, columns: Mapping[str, Any]) -> list[State]:
+        """What its learning steps find in one partition, one after another."""
+        values, found = self._taken(columns), []
+        learning = list(self.learning())
+        for nth in range(max(learning, default=-1) + 1):
+            if nth in learning:
+                found.append(self.steps[nth].partial(xp, values))
+            if nth < learning[-1]:
+                values = self.steps[nth].passes_on(xp, values)
+        return found
+
+    def transform(self, xp: Any, columns: Mapping[str, Any], fits: Sequence[Fit]) -> list[Any]:
+        """Its outputs, in the order of their names."""
+        values, beside = self._taken(columns), []
+        for step, fit in zip(self.steps, fits, strict=True):
+            values, *more = step.transform(xp, values, fit)
+            beside += more
+        return [values, *beside]
+
+    def graph(
+        self, tf: Any, columns: Mapping[str, Any], fits: Sequence[Fit], tables: Sequence[Any]
+    ) -> list[Any]:
+        """The same, of tensors."""
+        values, beside = self._taken(columns), []
+        for step, fit, table in zip(self.steps, fits, tables, strict=True):
+            values, *more = step.graph(tf, values, fit, table)
+            beside += more
+        return [values, *beside]
+
+    def _taken(self, columns: Mapping[str, Any]) -> Any:
+        taken = tuple(columns[name] for name in self.inputs)
+        return taken if len(taken) > 1 else taken[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Every line of a pipeline's features.
+
+    Attributes:
+        lines: In the order of the declaration.
+        kinds: Type of each feature column it reads: ``number``, ``integer`` or ``text``.
+    """
+
+    lines: tuple[Line, ...]
+    kinds: Mapping[str, str]
+
+    def numeric(self) -> tuple[str, ...]:
+        """Columns of ``x``."""
+        return tuple(name for line in self.lines for name in _numeric(line, line.outputs()))
+
+    def categorical(self) -> tuple[str, ...]:
+        """Columns of ``ids``."""
+        return tuple(line.outputs()[0] for line in self.lines if line.gives() == IDS)
+
+    def partials(self, xp: Any, columns: Mapping[str, Any]) -> dict[str, State]:
+        """What is learnt from one partition, by what is asked (``Line.said``)."""
+        found: dict[str, State] = {}
+        for line in self.lines:
+            asked = [line.said(nth) for nth in line.learning()]
+            if any(one not in found for one in asked):
+                found |= zip(asked, line.partials(xp, columns), strict=True)
+        return found
+
+    def asked(self) -> dict[str, Operator]:
+        """Every learning step, by what is asked."""
+        return {line.said(n): line.steps[n] for line in self.lines for n in line.learning()}
+
+    def fitted(self, states: Mapping[str, State]) -> "FittedProgram":
+        """The program with what was learnt from all partitions together."""
+        return FittedProgram(
+            self,
+            tuple(
+                tuple(
+                    step.finalise(states[line.said(n)]) if step.is_fitted() else {}
+                    for n, step in enumerate(line.steps)
+                )
+                for line in self.lines
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FittedProgram:
+    """A program and what each of its steps knows.
+
+    Attributes:
+        program: The lines.
+        fits: For each line what each step knows, empty for those that learn nothing.
+    """
+
+    program: Program
+    fits: tuple[tuple[Fit, ...], ...]
+
+    def sizes(self) -> dict[str, int]:
+        """Number of ids of each column of ``ids``."""
+        return {
+            line.outputs()[0]: line.steps[_giving(line)].size(fits[_giving(line)])
+            for line, fits in self._each()
+            if line.gives() == IDS
+        }
+
+    def transform(self, xp: Any, columns: Mapping[str, Any]) -> dict[str, Any]:
+        """``x`` float32 and ``ids`` int32, row-major, of rows given as columns.
+
+        A numeric output that is unknown is 0.0: the mean, where the line ends standardised.
+        Values are rounded to float32 once, at the end.
+        """
+        return _stacked(xp, *self._outputs(xp, columns))
+
+    def _outputs(self, xp: Any, columns: Mapping[str, Any]) -> tuple[list[Any], list[Any]]:
+        numeric: list[Any] = []
+        ids: list[Any] = []
+        for line, fits in self._each():
+            outputs = line.transform(xp, columns, fits)
+            numeric += _numeric(line, outputs)
+            ids += outputs[:1] if line.gives() == IDS else []
+        return numeric, ids
+
+    def _each(self) -> Iterator[tuple[Line, tuple[Fit, ...]]]:
+        return zip(self.program.lines, self.fits, strict=True)
+
+
+def program_of(features: Iterable[Feature], kinds: Mapping[str, str]) -> Program:
+    """The program of declared features.
+
+    Args:
+        features: Sources, with or without steps.
+        kinds: Declared type of the example's columns; a feature that is no column is a number.
+    """
+    lines = lines_of(features)
+    read = {name: line.kind for line in lines for name in line.inputs}
+    return Program(
+        lines,
+        {name: _kind(name, kind, kinds) for name, kind in read.items()},
+    )
+
+
+def lines_of(features: Iterable[Feature]) -> tuple[Line, ...]:
+    """The lines of declared features, in order."""
+    return tuple(line for feature in features for line in _lines(feature))
+
+
+def sources_of(features: Iterable[Feature]) -> tuple[FeatureSource, ...]:
+    """The sources of declared features, each once."""
+    every = (f.source if isinstance(f, Chain) else f for f in features)
+    return tuple(dict.fromkeys(every))
+
+
+def written(step: Operator | FeatureSource) -> dict[str, Any]:
+    """A step, or a source, as JSON values."""
+    return {"kind": type(step).__name__, **asdict(step)}  # type: ignore[call-overload]
+
+
+def read_step(raw: Mapping[str, Any]) -> Operator:
+    """A step from JSON values."""
+    values = {n: tuple(v) if isinstance(v, list) else v for n, v in raw.items() if n != "kind"}
+    step: Operator = getattr(operators, raw["kind"])(**values)
+    return step
+
+
+def _lines(feature: Feature) -> Iterator[Line]:
+    source = feature.source if isinstance(feature, Chain) else feature
+    if source.kind == SEQUENCE:
+        return
+    steps = feature.steps if isinstance(feature, Chain) else source.usual()
+    for start, inputs, first in source.lines():
+        yield Line(start, inputs, source.kind, (*first, *steps))
+
+
+def _kind(name: str, kind: str, kinds: Mapping[str, str]) -> str:
+    if kind == NUMERIC:
+        return "number"
+    return "text" if kinds[name] == "text" else "integer"
+
+
+def _giving(line: Line) -> int:
+    return max(nth for nth, step in enumerate(line.steps) if step.gives == IDS)
+
+
+def _numeric(line: Line, outputs: Sequence[Any]) -> Sequence[Any]:
+    return outputs if line.gives() == NUMERIC else outputs[1:]
+
+
+def _stacked(xp: Any, numeric: list[Any], ids: list[Any]) -> dict[str, Any]:
+    found = {}
+    if numeric:
+        x = xp.empty((len(numeric[0]), len(numeric)), dtype=xp.float32)
+        for nth, values in enumerate(numeric):
+            x[:, nth] = xp.where(xp.isfinite(values), values, 0.0)
+        found["x"] = x
+    if ids:
+        found["ids"] = xp.stack(ids, axis=1).astype(xp.int32, copy=False)
+        found["ids"] = xp.ascontiguousarray(found["ids"])
+    return found

@@ -1,0 +1,45 @@
+"""``Ratio``: one feature in units of another."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from pipelines.declared import declared
+from pipelines.operators.operator import FeatureSource, Fit, Operator
+
+
+@declared
+class Ratio(FeatureSource):
+    """Numerator over denominator, both named columns of the feature table.
+
+    Unknown where either is, or where the denominator is 0.
+    """
+
+    numerator: str
+    denominator: str
+
+    def names(self) -> tuple[str, ...]:
+        """None: it is made of features that are there."""
+        return ()
+
+    def lines(self) -> Iterator[tuple[str, tuple[str, ...], tuple[Operator, ...]]]:
+        """``<numerator>_per_<denominator>``."""
+        name = f"{self.numerator}_per_{self.denominator}"
+        yield name, (self.numerator, self.denominator), (Divide(),)
+
+
+@declared
+class Divide(Operator):
+    """The step with which a ``Ratio`` begins; it takes both columns."""
+
+    def transform(self, xp: Any, values: Any, fit: Fit) -> tuple[Any, ...]:
+        """Numerator over denominator."""
+        over, under = values
+        some = under != 0
+        return (xp.where(some, over / xp.where(some, under, 1.0), xp.nan),)
+
+    def graph(self, tf: Any, values: Any, fit: Fit, tables: Any) -> tuple[Any, ...]:
+        """Equal to ``transform``."""
+        over, under = values
+        one, unknown = (tf.constant(v, over.dtype) for v in (1.0, float("nan")))
+        some = tf.not_equal(under, tf.zeros_like(under))
+        return (tf.where(some, over / tf.where(some, under, one), unknown),)

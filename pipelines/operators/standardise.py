@@ -1,0 +1,38 @@
+"""``Standardise``: the z-score, in units of the training days' own spread."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pipelines.declared import declared
+from pipelines.operators.moments import deviation, merged_moments, moments_of
+from pipelines.operators.operator import Fit, Operator, State
+
+
+@declared
+class Standardise(Operator):
+    """``(v - mean) / deviation`` over the known values of the training days."""
+
+    def is_fitted(self) -> bool:
+        """Mean and deviation."""
+        return True
+
+    def partial(self, xp: Any, values: Any) -> State:
+        """Count, mean and squared deviations of the known values."""
+        return moments_of(xp, values)
+
+    def merge(self, parts: Sequence[State]) -> State:
+        """Pairwise, from left to right."""
+        return merged_moments(parts)
+
+    def finalise(self, state: State) -> Fit:
+        """``mean`` and ``deviation``, the latter 1 for a constant."""
+        return {"mean": state["mean"], "deviation": deviation(state)}
+
+    def transform(self, xp: Any, values: Any, fit: Fit) -> tuple[Any, ...]:
+        """Unknown stays unknown, which the training set writes as 0: the mean."""
+        return ((values - fit["mean"]) / fit["deviation"],)
+
+    def graph(self, tf: Any, values: Any, fit: Fit, tables: Any) -> tuple[Any, ...]:
+        """Equal to ``transform`` but for the last digit: the graph may multiply instead."""
+        mean, spread = (tf.constant(fit[name], values.dtype) for name in ("mean", "deviation"))
+        return ((values - mean) / spread,)

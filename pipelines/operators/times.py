@@ -1,0 +1,90 @@
+"""The calendar of a timestamp: ``Hour``, ``Weekday``, ``Weekend``, ``Night``, all in UTC."""
+
+from typing import Any
+
+from pipelines.declared import declared
+from pipelines.operators.operator import FeatureSource
+
+HOUR_S, DAY_S = 3_600, 86_400
+# 1970-01-01 was a Thursday: day 0 has weekday 3, Monday being 0.
+EPOCH_WEEKDAY, SATURDAY = 3, 5
+
+
+class TimeSource(FeatureSource):
+    """A column computed from a timestamp of the row."""
+
+    column: str
+
+    def reads(self) -> tuple[str, ...]:
+        """The timestamp."""
+        return (self.column,)
+
+    def of(self, xp: Any, time_s: Any) -> Any:
+        """Its values, float64, from whole seconds since the epoch as float64, NaN for null."""
+        raise NotImplementedError
+
+
+@declared
+class Hour(TimeSource):
+    """The hour, 0 to 23."""
+
+    column: str
+
+    def names(self) -> tuple[str, ...]:
+        """One number."""
+        return ("hour",)
+
+    def of(self, xp: Any, time_s: Any) -> Any:
+        """Whole hours since midnight."""
+        return time_s % DAY_S // HOUR_S
+
+
+@declared
+class Weekday(TimeSource):
+    """The weekday, Monday 0 to Sunday 6."""
+
+    column: str
+
+    def names(self) -> tuple[str, ...]:
+        """One number."""
+        return ("weekday",)
+
+    def of(self, xp: Any, time_s: Any) -> Any:
+        """Days since a Monday, modulo 7."""
+        return (time_s // DAY_S + EPOCH_WEEKDAY) % 7
+
+
+@declared
+class Weekend(TimeSource):
+    """1.0 where a timestamp falls on Saturday or Sunday, UTC."""
+
+    column: str
+
+    def names(self) -> tuple[str, ...]:
+        """One flag."""
+        return ("during_weekend",)
+
+    def of(self, xp: Any, time_s: Any) -> Any:
+        """A flag."""
+        weekday = (time_s // DAY_S + EPOCH_WEEKDAY) % 7
+        return _flag(xp, weekday >= SATURDAY, time_s)
+
+
+@declared
+class Night(TimeSource):
+    """1.0 where a timestamp's hour is ``last_hour`` or earlier, UTC (06:59 is night at 6)."""
+
+    column: str
+    last_hour: int = 6
+
+    def names(self) -> tuple[str, ...]:
+        """One flag."""
+        return ("during_night",)
+
+    def of(self, xp: Any, time_s: Any) -> Any:
+        """A flag."""
+        return _flag(xp, time_s % DAY_S // HOUR_S <= self.last_hour, time_s)
+
+
+def _flag(xp: Any, is_set: Any, time_s: Any) -> Any:
+    return xp.where(xp.isnan(time_s), xp.nan, is_set.astype(xp.float64))

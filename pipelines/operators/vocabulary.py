@@ -1,0 +1,196 @@
+"""``Vocabulary``: an id for each frequent value, by falling frequency."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
+
+from pipelines.declared import declared
+from pipelines.errors import TrainingError
+from pipelines.operators.operator import (
+    CATEGORICAL,
+    FIRST_ID,
+    IDS,
+    RARE_ID,
+    UNKNOWN_ID,
+    Fit,
+    Operator,
+    State,
+)
+from pipelines.operators.values import (
+    NULL_WHOLE,
+    Categories,
+    Wholes,
+    Words,
+    gathered,
+    on_host,
+)
+
+# Whole numbers within a range this many times as long as the rows are counted in place.
+DENSE = 4
+MOST_DISTINCT = 10_000_000
+
+
+@declared
+class Vocabulary(Operator):
+    """``2 +`` the place of the value among the training days' values, the most frequent first.
+
+    Equal counts are ordered by value (words by their UTF-8 bytes). 0 for an unknown value, 1 for
+    one that is rare, was cut off, or was never seen.
+
+    Attributes:
+        min_count: Rows of the training days that a value must have.
+        max_size: Values kept at most, the most frequent ones.
+    """
+
+    min_count: int = 1
+    max_size: int = 1_000_000
+    takes: ClassVar[str] = CATEGORICAL
+    gives: ClassVar[str] = IDS
+
+    def problems(self) -> Iterator[str]:
+        """Limits that keep nothing."""
+        for name in ("min_count", "max_size"):
+            if (value := getattr(self, name)) is not None and not value >= 1:
+                yield f"{name} must be 1 or more; got {value!r}."
+
+    def is_fitted(self) -> bool:
+        """The vocabulary."""
+        return True
+
+    def size(self, fit: Fit) -> int:
+        """The values kept and the reserved ids."""
+        return len(fit["table"]["value"]) + FIRST_ID
+
+    def partial(self, xp: Any, values: Categories) -> State:
+        """Each known value, ascending, and how many rows have it."""
+        if isinstance(values, Words):
+            return _counted_words(xp, values)
+        held, counts = _counted_wholes(xp, _known(values))
+        return _state(on_host(held), on_host(counts))
+
+    def merge(self, parts: Sequence[State]) -> State:
+        """Counts of equal values added up: exact, in any order and grouping.
+
+        Raises:
+            TrainingError: More distinct values than memory is set aside for.
+        """
+        import numpy as np
+
+        tables = [part["table"] for part in parts if len(part["table"]["value"])]
+        if not tables:
+            return parts[0]
+        counts = np.concatenate([table["count"] for table in tables])
+        held, place = _distinct([table["value"] for table in tables])
+        if len(held) > MOST_DISTINCT:
+            raise TrainingError(
+                f"{len(held):,} distinct values; a Vocabulary learns from {MOST_DISTINCT:,} at most. "
+                "Use Hash(buckets) for this column, or Numeric if it is an amount."
+            )
+        total = np.zeros(len(held), np.int64)
+        np.add.at(total, place, counts)
+        return _state(held, total)
+
+    def finalise(self, state: State) -> Fit:
+        """The values kept, in the order of their ids."""
+        import numpy as np
+
+        held, counts = state["table"]["value"], state["table"]["count"]
+        # Stable, and the values ascend: so equal counts stay in the order of values.
+        order = np.argsort(-counts, kind="stable")
+        order = order[counts[order] >= self.min_count][: self.max_size]
+        return {"table": {"value": held.take(order)}}
+
+    def transform(self, xp: Any, values: Categories, fit: Fit) -> tuple[Any, ...]:
+        """Ids, int32."""
+        vocabulary = fit["table"]["value"]
+        if isinstance(values, Words):
+            return (gathered(xp, _ids_of_words(values.words, vocabulary), values.code),)
+        ids = _ids_of_wholes(xp, values.values, xp.asarray(vocabulary))
+        known = values.values != NULL_WHOLE
+        known = known if values.known is None else known & values.known
+        return (xp.where(known, ids, xp.int32(UNKNOWN_ID)),)
+
+    def tables(self, tf: Any, fit: Fit) -> Any:
+        """From each value to its id."""
+        vocabulary = fit["table"]["value"]
+        words = not hasattr(vocabulary, "dtype")
+        values = vocabulary.to_pylist() if words else vocabulary
+        keys = tf.constant(values, tf.string if words else tf.int64, shape=(len(values),))
+        ids = tf.range(FIRST_ID, FIRST_ID + len(values), dtype=tf.int32)
+        start = tf.lookup.KeyValueTensorInitializer(keys, tf.cast(ids, tf.int64))
+        return tf.lookup.StaticHashTable(start, RARE_ID)
+
+    def graph(self, tf: Any, values: Any, fit: Fit, tables: Any) -> tuple[Any, ...]:
+        """Equal to ``transform``."""
+        unknown = "" if values.dtype == tf.string else NULL_WHOLE
+        ids = tf.cast(tables.lookup(values), tf.int32)
+        return (
+            tf.where(tf.equal(values, tf.constant(unknown, values.dtype)), UNKNOWN_ID, ids),
+        )
+
+
+def _known(values: Wholes) -> Any:
+    known = values.values != NULL_WHOLE
+    return values.values[known if values.known is None else known & values.known]
+
+
+def _counted_words(xp: Any, values: Words) -> State:
+    import numpy as np
+    import pyarrow.compute as pc
+
+    code = values.code[values.code >= 0]
+    counts = on_host(xp.bincount(code, minlength=len(values.words)))
+    order = pc.sort_indices(values.words).to_numpy()
+    order = order[counts[order] > 0]
+    return _state(values.words.take(order), counts[order].astype(np.int64))
+
+
+def _counted_wholes(xp: Any, known: Any) -> tuple[Any, Any]:
+    if not len(known):
+        return xp.zeros(0, xp.int64), xp.zeros(0, xp.int64)
+    first, last = int(known.min()), int(known.max())
+    if last - first < DENSE * len(known):
+        counts = xp.bincount(known - first)
+        held = xp.flatnonzero(counts)
+        return held + first, counts[held]
+    return tuple(xp.unique(known, return_counts=True))
+
+
+def _distinct(values: list[Any]) -> tuple[Any, Any]:
+    """Distinct values, ascending, and the place of each given one among them."""
+    import numpy as np
+
+    if hasattr(values[0], "dtype"):
+        held, place = np.unique(np.concatenate(values), return_inverse=True)
+        return held, place
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    encoded = pa.concat_arrays(values).dictionary_encode()
+    order = pc.sort_indices(encoded.dictionary).to_numpy()
+    place_of = np.empty(len(order), np.int64)
+    place_of[order] = np.arange(len(order))
+    return encoded.dictionary.take(order), place_of[encoded.indices.to_numpy()]
+
+
+def _ids_of_words(words: Any, vocabulary: Any) -> Any:
+    """Id of each word, int32, and last that of an unknown one."""
+    import numpy as np
+    import pyarrow.compute as pc
+
+    place = pc.fill_null(pc.index_in(words, vocabulary), RARE_ID - FIRST_ID)
+    ids = place.to_numpy(zero_copy_only=False).astype(np.int32) + np.int32(FIRST_ID)
+    return np.append(ids, np.int32(UNKNOWN_ID))
+
+
+def _ids_of_wholes(xp: Any, values: Any, vocabulary: Any) -> Any:
+    if not len(vocabulary):
+        return xp.full(len(values), RARE_ID, xp.int32)
+    order = xp.argsort(vocabulary)
+    ascending = vocabulary[order]
+    place = xp.minimum(xp.searchsorted(ascending, values), len(vocabulary) - 1)
+    ids = order[place].astype(xp.int32) + xp.int32(FIRST_ID)
+    return xp.where(ascending[place] == values, ids, xp.int32(RARE_ID))
+
+
+def _state(values: Any, counts: Any) -> State:
+    return {"table": {"value": values, "count": counts}}
