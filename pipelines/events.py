@@ -10,6 +10,7 @@ Not here: what the reader does with an event (``pipelines/process/``, ``plugins/
 import json
 import logging
 import os
+import re
 import time
 import traceback
 from collections.abc import Callable, Mapping
@@ -18,6 +19,7 @@ from dataclasses import dataclass, field
 from pipelines.errors import PermanentError, PipelineError, TransientError
 
 PROGRESS_INTERVAL_S = 2.0
+_PROGRESS = re.compile(r": [\d,]+( of [\d,]+)? (\w+), [\d,]+ \2/s")
 
 Sink = Callable[[Mapping[str, object]], None]
 
@@ -55,6 +57,11 @@ def describe_progress(event: Mapping[str, object]) -> str:
     left = f", {event['eta_s']:.0f} s left" if event.get("eta_s") is not None else ""
     note = f" ({event['note']})" if event.get("note") else ""
     return f"{event['work']}: {done:,}{of} {unit}, {event['per_s']:,.0f} {unit}/s{left}{note}"
+
+
+def is_progress(line: str) -> bool:
+    """Whether a line of a task's log is one of ``describe_progress``."""
+    return _PROGRESS.search(line) is not None
 
 
 @dataclass(slots=True)

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pipelines.errors import PermanentError, TransientError, listed
+from pipelines.events import is_progress
 from pipelines.local.published import Published
 from pipelines.local.rest import FINISHED, RestError, quoted
 from pipelines.local.stack import Stack
@@ -155,10 +156,9 @@ class Flow:
         def tell(tasks: list[Run]) -> None:
             self.stack.require_alive()
             done = sum(task["state"] in ("success", "skipped") for task in tasks)
-            busy = [
-                task["task_id"] for task in tasks if task["state"] in ("running", "deferred")
-            ]
-            phase.progress(done, len(tasks), "tasks", note=", ".join(busy))
+            busy = [task for task in tasks if task["state"] in ("running", "deferred")]
+            note = ", ".join(self._at_work(run_id, task) for task in busy)
+            phase.progress(done, len(tasks), "tasks", note=note, alike=False)
 
         if self.stack.api.wait_run(self.model_dag, run_id, tell) == "failed":
             tasks = self.stack.api.tasks(self.model_dag, run_id)
@@ -167,6 +167,11 @@ class Flow:
                 f"The model's run failed in {listed(failed)}. The task's log says why: "
                 f"{self.stack.api.base}/dags/{self.model_dag}/runs/{run_id}"
             )
+
+    def _at_work(self, run_id: str, task: Run) -> str:
+        """A task and, once its stage has told any, its progress with rate and time left."""
+        log = self.stack.api.log(self.model_dag, run_id, task)
+        return next((line for line in reversed(log) if is_progress(line)), str(task["task_id"]))
 
     def _end_left_over(self, dag_id: str) -> None:
         """End runs of an earlier start: their tasks died with it, and would be missed for minutes."""

@@ -165,6 +165,15 @@ class Api:
         path = f"/dags/{dag_id}/dagRuns/{quoted(run_id)}/taskInstances"
         return list(self.get(path, limit=PAGE)["task_instances"])
 
+    def log(self, dag_id: str, run_id: str, task: Mapping[str, Any]) -> list[str]:
+        """Lines of a task's newest try; none where its log cannot be read yet."""
+        path = f"/dags/{dag_id}/dagRuns/{quoted(run_id)}/taskInstances/{task['task_id']}/logs"
+        try:
+            told = self.get(f"{path}/{task['try_number']}", full_content="true")
+        except RestError:
+            return []
+        return [str(line["event"]) for line in told["content"] if isinstance(line, dict)]
+
     def wait_run(
         self, dag_id: str, run_id: str, tell: Callable[[list[dict[str, Any]]], None]
     ) -> str:

@@ -34,12 +34,31 @@ class Phase:
     started: float = field(default_factory=time.monotonic)
     _last: float = 0.0
 
-    def progress(self, done: int, total: int, unit: str, rows: int = 0, note: str = "") -> None:
-        """Tell how far it is; ``rows`` are those of what is done so far."""
+    def progress(
+        self,
+        done: int,
+        total: int,
+        unit: str,
+        rows: int = 0,
+        note: str = "",
+        *,
+        alike: bool = True,
+    ) -> None:
+        """Tell how far it is.
+
+        Args:
+            done: Units that are done.
+            total: Units there are.
+            unit: What is counted.
+            rows: Rows of what is done so far.
+            note: What else to tell.
+            alike: Whether a unit takes as long as another, so that the time left can be told.
+        """
         seconds = max(time.monotonic() - self.started, 1e-9)
+        known = alike and 0 < done < total
         parts = [f"{done} of {total} {unit}"]
         parts += [f"{rows / seconds:,.0f} rows/s"] if rows else []
-        parts += [f"{seconds * (total - done) / done:.0f} s left"] if 0 < done < total else []
+        parts += [f"{seconds * (total - done) / done:.0f} s left"] if known else []
         parts += [note] if note else []
         self._tell(", ".join(parts), done, total)
 

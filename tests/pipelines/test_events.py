@@ -14,7 +14,7 @@ from pipelines.errors import (
     listed,
     rebuild,
 )
-from pipelines.events import Reporter, describe_error, describe_progress, to_pipe
+from pipelines.events import Reporter, describe_error, describe_progress, is_progress, to_pipe
 
 
 @pytest.mark.parametrize(
@@ -85,3 +85,11 @@ def test_a_pipe_whose_reader_went_away_does_not_stop_the_stage():
 def test_long_lists_are_capped():
     assert listed(range(7)) == "0, 1, 2, 3, 4 and 2 more"
     assert listed([]) == "none"
+
+
+@pytest.mark.parametrize(("total", "note"), [(1_400_000, "epoch 3 of 10"), (None, "")])
+def test_a_line_of_progress_is_told_from_other_lines_of_a_log(total, note):
+    event = {"work": "train as_of=2026-02-01", "done": 120_000, "total": total, "unit": "rows"}
+    assert is_progress(describe_progress(event | {"per_s": 5611.2, "eta_s": 9.0, "note": note}))
+    assert not is_progress("train as_of=2026-02-01: 1,400,000 rows, published in 30.1 s")
+    assert not is_progress("python -m pipelines stage train fraud_detection --as-of 2026-02-01")
