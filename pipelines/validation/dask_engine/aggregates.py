@@ -1,0 +1,261 @@
+"""Column aggregates: what a partition says of a column, and how partitions' words merge.
+
+Why: a mean needs three numbers of a partition, not its rows.
+Promise: a rule is used only for types on which it gives what the stock metric gives on the
+    whole column: counts, extremes, distinct values and whole-number sums exactly, moments of
+    floats to rounding. What a rule leaves open (types, order, missing values) is answered by
+    the stock metric on the merged, small column.
+Not here: quantiles (``quantiles.py``), counting distinct values beyond memory
+    (``uniqueness.py``).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipelines.validation.dask_engine.filters import kept_by_condition
+from pipelines.validation.dask_engine.kernels import coded_of
+from pipelines.validation.dask_engine.partitions import Layout
+from pipelines.validation.dask_engine.rows import Rows
+from pipelines.validation.dask_engine.stock import Node, call, small_engine, unfiltered
+
+# More distinct values than this in one column do not belong on the driver.
+MOST_DISTINCT = 2_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How a metric is computed by parts.
+
+    Attributes:
+        part: Summary of one partition.
+        merge: The metric's value from all summaries, in the order of partitions.
+        kinds: Types it is used for, as NumPy's letters; others are gathered.
+    """
+
+    part: Callable[[Node, Rows], Any]
+    merge: Callable[[Node, Sequence[Any], Layout], Any]
+    kinds: str = "iufbMmO"
+
+
+def rule_of(node: Node, kind: str) -> Rule | None:
+    """The rule for a metric on a column of that type; None where there is none."""
+    rule = RULES.get(node.name)
+    if rule is None or (kind and kind not in rule.kinds):
+        return None
+    sort = node.value.get("sort", "value")
+    return None if node.name == "column.value_counts" and sort != "value" else rule
+
+
+def _kept(node: Node, rows: Rows) -> NDArray[np.bool_] | None:
+    return kept_by_condition(node.domain, rows)
+
+
+def _looked(node: Node, rows: Rows) -> NDArray[np.bool_]:
+    kept, valid = _kept(node, rows), rows.valid(node.domain["column"])
+    return valid if kept is None else valid & kept
+
+
+def values_of(node: Node, rows: Rows) -> pd.Series:
+    """The column's values that are there, after the row condition."""
+    series, looked = rows.series(node.domain["column"]), _looked(node, rows)
+    return series if looked.all() else series[looked]
+
+
+def _count_rows(node: Node, rows: Rows) -> int:
+    kept = _kept(node, rows)
+    return rows.count if kept is None else int(np.count_nonzero(kept))
+
+
+def _count_values(node: Node, rows: Rows) -> int:
+    return int(np.count_nonzero(_looked(node, rows)))
+
+
+def _sum_counts(node: Node, parts: Sequence[int], layout: Layout) -> int:
+    return sum(parts)
+
+
+def _sum_numpy(node: Node, parts: Sequence[int], layout: Layout) -> Any:
+    return np.int64(sum(parts))
+
+
+def _extreme(which: str) -> Callable[[Node, Rows], Any]:
+    def part(node: Node, rows: Rows) -> Any:
+        if rows.series_kind(node.domain["column"]) == "O":
+            values = _distinct(node, rows)[0]
+        else:
+            values = values_of(node, rows)
+        return (getattr(values, which)(),) if len(values) else None
+
+    return part
+
+
+def _merge_extreme(which: Callable[..., Any]) -> Callable[..., Any]:
+    def merge(node: Node, parts: Sequence[Any], layout: Layout) -> Any:
+        found = [part[0] for part in parts if part is not None]
+        return which(found) if found else on_column(node, [], layout)
+
+    return merge
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """Count, exact or rounded sum, mean and squared deviations of some values."""
+
+    count: int
+    total: Any
+    mean: float
+    m2: float
+
+
+def moments(node: Node, rows: Rows) -> Moments:
+    """Moments of one partition's values."""
+    values = values_of(node, rows).to_numpy()
+    if not len(values):
+        return Moments(0, 0, 0.0, 0.0)
+    with np.errstate(invalid="ignore", over="ignore"):
+        mean = float(values.sum(dtype=np.float64)) / len(values)
+        off = values - mean
+        total = int(values.sum()) if values.dtype.kind in "iub" else float(values.sum())
+        return Moments(len(values), total, mean, float(off @ off))
+
+
+def merged_moments(parts: Sequence[Moments]) -> Moments:
+    """Moments of all the values.
+
+    Source:
+        Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for computing
+        sample variances", Stanford report STAN-CS-79-773, 1979.
+    """
+    whole = Moments(0, 0, 0.0, 0.0)
+    for part in parts:
+        if part.count:
+            whole = _add(whole, part) if whole.count else part
+    return whole
+
+
+def _add(left: Moments, right: Moments) -> Moments:
+    count = left.count + right.count
+    with np.errstate(invalid="ignore", over="ignore"):
+        off = np.float64(right.mean) - left.mean
+        m2 = left.m2 + right.m2 + off * off * (left.count * right.count / count)
+        mean = left.mean + off * (right.count / count)
+    return Moments(count, left.total + right.total, float(mean), float(m2))
+
+
+def _merge_mean(node: Node, parts: Sequence[Moments], layout: Layout) -> Any:
+    whole = merged_moments(parts)
+    return np.float64(whole.total) / whole.count if whole.count else on_column(node, [], layout)
+
+
+def _merge_sum(node: Node, parts: Sequence[Moments], layout: Layout) -> Any:
+    whole = merged_moments(parts)
+    if not whole.count:
+        return on_column(node, [], layout)
+    if isinstance(whole.total, float):
+        return np.float64(whole.total)
+    unsigned = layout.empty_frame()[node.domain["column"]].dtype.kind == "u"
+    wrapped = np.array([whole.total % 2**64], dtype=np.uint64)  # as NumPy's own sum does
+    return wrapped[0] if unsigned else wrapped.view(np.int64)[0]
+
+
+def _merge_deviation(node: Node, parts: Sequence[Moments], layout: Layout) -> Any:
+    whole = merged_moments(parts)
+    if whole.count <= 1:
+        return np.float64(np.nan)
+    return np.sqrt(np.float64(whole.m2) / (whole.count - 1))
+
+
+def _distinct(node: Node, rows: Rows) -> tuple[pd.Series, NDArray[np.int64], int]:
+    """Distinct values, how often each occurs, and how many rows have none."""
+    coded = coded_of(node.domain["column"], rows)
+    kept = _kept(node, rows)
+    codes = coded.codes if kept is None else coded.codes[kept]
+    counts = np.bincount(codes + 1, minlength=len(coded.values) + 1)
+    there = coded.values.notna().to_numpy()
+    missing = int(counts[0] + counts[1:][~there].sum())
+    seen = there & (counts[1:] > 0)
+    if np.count_nonzero(seen) > MOST_DISTINCT:
+        raise ValueError(too_many(node))
+    return coded.values[seen], counts[1:][seen], missing
+
+
+def too_many(node: Node) -> str:
+    """What to say of a column with more distinct values than the driver should hold."""
+    return (
+        f"{node.name}: column {node.domain['column']} has more than {MOST_DISTINCT:,} distinct "
+        f"values. Expected fewer, as all of them are part of the answer. Use an expectation "
+        f"about uniqueness or the number of distinct values instead."
+    )
+
+
+def _merge_distinct(node: Node, parts: Sequence[Any], layout: Layout) -> Any:
+    """The stock metric on a column that holds each distinct value once."""
+    values = pd.concat([part[0] for part in parts]).drop_duplicates()
+    if len(values) > MOST_DISTINCT:
+        raise ValueError(too_many(node))
+    return on_column(node, values, layout, missing=any(part[2] for part in parts))
+
+
+def _merged_counts(parts: Sequence[Any], node: Node) -> pd.Series:
+    values = pd.concat([pd.Series(part[1], index=pd.Index(part[0])) for part in parts])
+    counts = values.groupby(level=0, sort=False, observed=True).sum()
+    if len(counts) > MOST_DISTINCT:
+        raise ValueError(too_many(node))
+    return counts
+
+
+def _merge_value_counts(node: Node, parts: Sequence[Any], layout: Layout) -> pd.Series:
+    counts = _merged_counts(parts, node).astype("int64").sort_index()
+    counts.name, counts.index.name = "count", "value"
+    return counts
+
+
+def _merge_most_common(node: Node, parts: Sequence[Any], layout: Layout) -> Any:
+    counts = _merged_counts(parts, node)
+    most = counts.index[counts.to_numpy() == counts.max()] if len(counts) else []
+    return on_column(node, most, layout)
+
+
+def _histogram(node: Node, rows: Rows) -> NDArray[np.int64]:
+    return np.histogram(values_of(node, rows), node.value["bins"], density=False)[0]
+
+
+def _merge_histogram(node: Node, parts: Sequence[Any], layout: Layout) -> Any:
+    return list(np.sum(parts, axis=0))
+
+
+def on_column(node: Node, values: Any, layout: Layout, *, missing: bool = False) -> Any:
+    """The stock metric on a column of these values, of the whole column's type."""
+    column = node.domain["column"]
+    kind = layout.empty_frame()[column].dtype
+    lacking = [pd.NA if kind.kind != "O" or kind == "str" else None] if missing else []
+    series = pd.Series([*values, *lacking], dtype=kind)
+    bare = Node(node.name, unfiltered(node.domain), node.value, node.known)
+    frame = pd.DataFrame({column: series})
+    return call(bare, small_engine(frame, node.domain["batch_id"]))
+
+
+RULES = {
+    "table.row_count": Rule(_count_rows, _sum_counts),
+    "column.non_null_count": Rule(_count_values, _sum_numpy),
+    "column.min": Rule(_extreme("min"), _merge_extreme(min), "iufMmO"),
+    "column.max": Rule(_extreme("max"), _merge_extreme(max), "iufMmO"),
+    "column.mean": Rule(moments, _merge_mean, "iuf"),
+    "column.sum": Rule(moments, _merge_sum, "iuf"),
+    "column.standard_deviation": Rule(moments, _merge_deviation, "iuf"),
+    "column.distinct_values": Rule(_distinct, _merge_distinct, "iufMO"),
+    "column.distinct_values.missing_from_column": Rule(_distinct, _merge_distinct, "iufMO"),
+    "column.distinct_values.missing_from_column.count": Rule(
+        _distinct, _merge_distinct, "iufMO"
+    ),
+    "column.distinct_values.not_in_set": Rule(_distinct, _merge_distinct, "iufMO"),
+    "column.distinct_values.not_in_set.count": Rule(_distinct, _merge_distinct, "iufMO"),
+    "column.value_counts": Rule(_distinct, _merge_value_counts, "iufMO"),
+    "column.most_common_value": Rule(_distinct, _merge_most_common, "iufMO"),
+    "column.histogram": Rule(_histogram, _merge_histogram, "iuf"),
+}
