@@ -18,7 +18,7 @@ import pandas as pd
 from dask.delayed import Delayed, delayed
 from numpy.typing import NDArray
 
-from pipelines.tables.hashing import mix
+from pipelines.operators.hashing import mix
 from pipelines.validation.dask_engine.conditions import Need, Part, part_of
 from pipelines.validation.dask_engine.filters import considered
 from pipelines.validation.dask_engine.kernels import coded_of
@@ -143,7 +143,7 @@ def _split(task: Task, number: int) -> list[Any]:
     looked = considered(task.node.domain, rows, skips_null=True)
     keys = _keys(task, rows)[looked]
     places = np.flatnonzero(looked) + rows.offset
-    goes_to = (mix(keys.copy()) >> np.uint64(32)) % np.uint64(task.ranges)
+    goes_to = (mix(np, keys) >> np.uint64(32)) % np.uint64(task.ranges)
     order = np.argsort(goes_to.astype(np.uint8), kind="stable")
     ends = np.cumsum(np.bincount(goes_to.astype(np.int64), minlength=task.ranges))[:-1]
     pieces = zip(np.split(keys[order], ends), np.split(places[order], ends), strict=True)
@@ -156,7 +156,7 @@ def _keys(task: Task, rows: Rows) -> Keys:
         return _as_integers(rows.series(names[0]))
     keys = np.zeros(rows.count, dtype=np.uint64)
     for name in names:
-        keys = mix(keys * np.uint64(31) ^ _hashes(name, rows))
+        keys = mix(np, keys * np.uint64(31) ^ _hashes(name, rows))
     return keys
 
 
@@ -174,7 +174,7 @@ def _as_integers(values: pd.Series) -> Keys:
 def _hashes(name: str, rows: Rows) -> Keys:
     series = rows.series_kind(name)
     if series in "iufMm":
-        hashed = mix(_as_integers(rows.series(name)))
+        hashed = mix(np, _as_integers(rows.series(name)))
         hashed[~rows.valid(name)] = NULL_KEY
         return hashed
     coded = coded_of(name, rows)
