@@ -180,7 +180,7 @@ def _add(totals: StageTotals, result: Result) -> None:
 
 
 def _summary(request: ChainRequest, totals: Mapping[str, StageTotals]) -> Summary:
-    judged = totals["validate"].results
+    judged = [*totals["ingest"].results, *totals["validate"].results]
     quarantined: dict[str, int] = defaultdict(int)
     for result in judged:
         for rule, rows in result["quarantined"].items():
@@ -191,7 +191,9 @@ def _summary(request: ChainRequest, totals: Mapping[str, StageTotals]) -> Summar
         "to": request.last,
         "as_of": request.as_of,
         "stages": {n: totals[n].as_dict() for n in STAGES if totals[n].work},
-        "refused": [r["key"].removeprefix("ds=") for r in judged if r["verdict"] == REFUSED],
+        "refused": sorted(
+            {r["key"].removeprefix("ds=") for r in judged if r["verdict"] == REFUSED}
+        ),
         "quarantined": dict(sorted(quarantined.items())),
         **_model(totals),
     }

@@ -71,16 +71,16 @@ class DeclarationError(ConfigError):
         return f"{self.pipeline}: {len(self.problems)} {mistakes} in the declaration:\n{listed}"
 
 
-class SourceUnreadableError(PermanentError):
+class PartitionRefusedError(PermanentError):
+    """A partition broke a rule that stops it at the door; nothing downstream uses it."""
+
+
+class SourceUnreadableError(PartitionRefusedError):
     """A source file cannot be read as what it says it is (truncated, corrupt, wrong format)."""
 
 
-class SchemaError(PermanentError):
+class SchemaError(PartitionRefusedError):
     """A source table's columns or types break the declared contract."""
-
-
-class PartitionRefusedError(PermanentError):
-    """A partition broke a rule that stops it at the door; nothing downstream uses it."""
 
 
 class InputMissingError(PermanentError):

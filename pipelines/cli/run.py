@@ -74,7 +74,7 @@ def run(
         raise PartitionRefusedError(
             f"{len(summary['refused'])} of {len(days_between(first, last))} days were refused "
             f"({listed(summary['refused'])}); the model was made without them. See report.html "
-            f"of each day's validated artifact."
+            f"of each day's validated artifact, or refusal.json of its ingested one."
         )
 
 

@@ -25,7 +25,7 @@ from pipelines.days import days_between
 from pipelines.errors import ConfigError, HistoryNotReadyError, PartitionRefusedError
 from pipelines.events import Sink
 from pipelines.process.child import run_child
-from pipelines.stages import Result, Work, perform, published, stage_named
+from pipelines.stages import Result, Work, perform, refusal, stage_named
 
 Day = Annotated[str | None, typer.Option(help="A day, YYYY-MM-DD.")]
 
@@ -88,8 +88,7 @@ def stage(
             return perform(chosen, work, reach=work.day == last)
         except (PartitionRefusedError, HistoryNotReadyError) as left:
             work.report.log(str(left))
-            if chosen.name == "validate":
-                return published(chosen, work)
-            return {"stage": chosen.name, "key": f"ds={work.day}", "left": str(left)}
+            own = refusal(chosen, work)
+            return own or {"stage": chosen.name, "key": f"ds={work.day}", "left": str(left)}
 
     run_child(work_on, name=name)

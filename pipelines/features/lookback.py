@@ -15,10 +15,8 @@ from pipelines.errors import (
     PartitionRefusedError,
     listed,
 )
-from pipelines.stages import ACCEPTED, REFUSED, Work
+from pipelines.stages import ACCEPTED, REFUSED, VALIDATED, Work, judged_day
 from pipelines.store import Manifest
-
-VALIDATED = "validated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +27,10 @@ class LookBack:
     _seen: dict[str, Manifest | None] = field(default_factory=dict)
 
     def manifest(self, day: str) -> Manifest | None:
-        """The day's validated manifest, or None."""
+        """The manifest with the day's verdict, validate's or a refusal of ingest, or None."""
         if day not in self._seen:
-            self._seen[day] = self.work.find(self.work.partition_ref(VALIDATED, day))
+            work = self.work
+            self._seen[day] = judged_day(work.store, work.pipeline.name, day)
         return self._seen[day]
 
     def verdict(self, day: str) -> str:
@@ -69,13 +68,14 @@ class LookBack:
             HistoryNotReadyError: Days it looks back on have no verdict.
         """
         day, who = self.work.day, self.work.report.work
-        if not self.verdict(day):
+        manifest = self.manifest(day)
+        if manifest is None:
             raise InputMissingError(
                 f"{who}: {VALIDATED}/ds={day} is not published. Run validate for it first."
             )
         if self.verdict(day) == REFUSED:
             raise PartitionRefusedError(
-                f"{who}: {day} was refused by validate, so it has no features. "
+                f"{who}: {day} was refused by {manifest.stage}, so it has no features. "
                 f"Repair its source and run ingest and validate again."
             )
         missing = self.missing(day)

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.compute.settings import ComputeSettings
 from pipelines.errors import TransientError
-from pipelines.features.lookback import VALIDATED, LookBack
+from pipelines.features.lookback import LookBack
 from pipelines.features.program import key_columns, programs_of
 from pipelines.operators.program import written
 from pipelines.spec import Pipeline
-from pipelines.stages import ACCEPTED, REFUSED, Outcome, Plan, Work, code_digests
+from pipelines.stages import ACCEPTED, REFUSED, VALIDATED, Outcome, Plan, Work, code_digests
 from pipelines.store import Manifest
 
 if TYPE_CHECKING:

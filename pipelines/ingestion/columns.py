@@ -2,7 +2,7 @@
 
 Why: sources spell ``TX_AMOUNT``, declarations ``tx_amount``; a column that is absent, or there
     twice, must be told before a value is read.
-Promise: names match in any letter case; undeclared columns are ignored.
+Promise: names match in any letter case; undeclared columns are left out, and named.
 """
 
 from collections.abc import Sequence
@@ -37,6 +37,12 @@ def match_columns(found: Sequence[str], table: Table, file: str) -> dict[str, st
             f"({', '.join(names)}). Expected one, in any letter case. Rename or drop the others."
         )
     return {column: names[0] for column, names in fits.items()}
+
+
+def undeclared(found: Sequence[str], table: Table) -> tuple[str, ...]:
+    """A file's columns that no declared one matches."""
+    declared = set(table.column_names())
+    return tuple(name for name in found if name.lower() not in declared)
 
 
 def _hint(missing: str, found: Sequence[str]) -> str:

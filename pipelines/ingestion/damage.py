@@ -2,11 +2,12 @@
 
 Why: a half-copied file and a corrupt one look alike to a reader; only a second look at the
     file tells whether waiting can help.
-Promise: a file whose bytes changed since it was planned, or that ends too early and was
-    written within the last minute, is waited for; anything else fails at once.
+Promise: a file that is gone, whose bytes changed since it was planned, or that ends too early
+    and was written within the last minute or still grows, is waited for; anything else fails at
+    once.
 """
 
-import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,8 +15,10 @@ from pipelines.errors import PermanentError, SourceNotReadyError, SourceUnreadab
 from pipelines.ingestion.locate import SourceFile
 
 SETTLE_S = 60.0
-
-log = logging.getLogger("millrace")
+# Copying may keep the time of the original, so an old file is looked at twice.
+SECOND_LOOK_S = 1.0
+# What passes by itself; all of these are OSErrors, as pyarrow's complaint about bad bytes is.
+PASSING = (FileNotFoundError, ConnectionError, TimeoutError)
 
 
 class CutShortError(SourceUnreadableError):
@@ -43,7 +46,7 @@ def second_look(file: SourceFile, planned: str) -> Iterator[None]:
         if file.digest() != planned:
             raise _changed(file) from error
         if isinstance(error, CutShortError):
-            raise _cut_short(file, error) from error
+            raise _cut_short(file, error, planned) from error
         raise
     if file.digest() != planned:
         raise _changed(file)
@@ -56,10 +59,13 @@ def _changed(file: SourceFile) -> SourceNotReadyError:
     )
 
 
-def _cut_short(file: SourceFile, error: CutShortError) -> PermanentError | SourceNotReadyError:
+def _cut_short(
+    file: SourceFile, error: CutShortError, planned: str
+) -> PermanentError | SourceNotReadyError:
     age_s = file.age_s()
     if age_s >= SETTLE_S:
-        return SourceUnreadableError(str(error))
+        time.sleep(SECOND_LOOK_S)
+        return SourceUnreadableError(str(error)) if file.digest() == planned else _changed(file)
     return SourceNotReadyError(
         f"Source file {file.name} seems to be still being written, {max(age_s, 0):.0f} s ago "
         f"last. Expected a finished file. Try again in a minute: {SETTLE_S:.0f} s after the "

@@ -2,138 +2,143 @@
 
 Why: a lenient reader fills ragged lines with nulls, and one stray quotation mark makes it
     swallow the rest of a file as a single value.
-Promise: fast where the file is sound; where it is not, the line is named. An empty field is
+Promise: fast where the file is sound; where it is not, the line is named. A line with another
+    number of fields than the first is kept apart with its number and text. An empty field is
     null, a quoted empty one (``""``) is empty text.
+Not here: how a line is numbered, and what is wrong with a file that was given up (``lines.py``).
 """
 
-import csv
-import io
 from collections.abc import Iterator
-from itertools import islice
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
-from pipelines.errors import SourceUnreadableError, listed
-from pipelines.ingestion.columns import match_columns
+from pipelines.errors import SourceUnreadableError
+from pipelines.ingestion.cast import Place
+from pipelines.ingestion.columns import match_columns, undeclared
 from pipelines.ingestion.damage import CutShortError
-from pipelines.spec import Table
+from pipelines.ingestion.lines import Lines, Watched, opened
+from pipelines.ingestion.rows import Read, Reject
 
 # A value may hold line breaks; a row longer than a block could not be read.
 BLOCK_BYTES = 16 << 20
-MAX_LISTED = 5
+# Rejected lines are held until their file is read; so many of them are no CSV of that shape.
+MAX_REJECTED_BYTES = 64 << 20
 
 
-def read_delimited(path: Path, table: Table, name: str) -> tuple[pa.Table, bytes]:
-    """Declared columns of a file as text, under their declared names, and the file's content.
+@dataclass(slots=True)
+class _Ragged:
+    """Rows that the parser handed back, by their number among the rows, header included."""
+
+    file: str
+    rows: list[arrow_csv.InvalidRow] = field(default_factory=list)
+    held_bytes: int = 0
+    too_many: bool = False
+
+    def __call__(self, row: arrow_csv.InvalidRow) -> str:
+        self.rows.append(row)
+        self.held_bytes += len(row.text)
+        self.too_many = self.held_bytes > MAX_REJECTED_BYTES
+        return "error" if self.too_many else "skip"
+
+
+def read_delimited(path: Path, read: Read) -> Iterator[tuple[pa.Table, Place]]:
+    """Declared columns of a file as text, block by block, under their declared names.
+
+    Yields:
+        Rows, and how to name the place of one of them.
 
     Raises:
         CutShortError: The file is empty, or ends in the middle.
-        SourceUnreadableError: Lines are ragged, or no UTF-8.
+        SourceUnreadableError: It is no UTF-8, or no CSV.
         SchemaError: Declared columns are missing or ambiguous.
     """
-    content = _content(path, name)
-    columns = match_columns(_header(content, name), table, name)
-    _require_closed_quotes(content, name)
-    try:
-        read = arrow_csv.read_csv(
-            pa.BufferReader(content),
-            read_options=arrow_csv.ReadOptions(block_size=BLOCK_BYTES),
-            parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
+    lines = Lines(path, read.name, read.table.source.delimiter)
+    found = lines.header()
+    columns = match_columns(found, read.table, read.name)
+    read.extra = undeclared(found, read.table)
+    ragged, first = _Ragged(read.name), 0
+    with opened(path, read.name) as stream:
+        for batch in _batches(stream, read, list(columns.values()), ragged, lines):
+            rows = pa.Table.from_batches([batch]).rename_columns(list(columns))
+            yield rows, partial(_place, lines, ragged, first)
+            first += batch.num_rows
+        lines.require_whole(stream)
+    read.rejected = _rejected(ragged, lines, ends_open=not stream.ends_with_newline)
+
+
+def _batches(
+    stream: Watched, read: Read, columns: list[str], ragged: _Ragged, lines: Lines
+) -> Iterator[pa.RecordBatch]:
+    with _diagnosed(stream, ragged, lines):
+        reader = arrow_csv.open_csv(
+            stream,
+            # Only a parser of one thread knows the number of a row.
+            read_options=arrow_csv.ReadOptions(block_size=BLOCK_BYTES, use_threads=False),
+            parse_options=arrow_csv.ParseOptions(
+                delimiter=read.table.source.delimiter,
+                newlines_in_values=True,
+                invalid_row_handler=ragged,
+            ),
             convert_options=arrow_csv.ConvertOptions(
-                include_columns=list(columns.values()),
-                column_types=dict.fromkeys(columns.values(), pa.string()),
+                include_columns=columns,
+                column_types=dict.fromkeys(columns, pa.string()),
                 strings_can_be_null=True,
                 quoted_strings_can_be_null=False,
-                null_values=[""],
+                null_values=list(read.table.source.nulls),
             ),
         )
-    except (pa.ArrowException, ValueError) as error:
-        raise _diagnosed(content, name, error) from error
-    return read.rename_columns(list(columns)), content
+    while True:
+        with _diagnosed(stream, ragged, lines):
+            batch = next(reader, None)
+        if batch is None:
+            return
+        yield batch
 
 
-def line_of(content: bytes, row: int) -> int:
-    """Line, from 1, on which the row of that 0-based place begins."""
-    starts = (line for line, fields in _lines(content) if fields)
-    return next(islice(starts, row + 1, None))
-
-
-def _content(path: Path, name: str) -> bytes:
+@contextmanager
+def _diagnosed(stream: Watched, ragged: _Ragged, lines: Lines) -> Iterator[None]:
     try:
-        compression = "gzip" if path.suffix == ".gz" else None
-        with pa.input_stream(str(path), compression=compression) as stream:
-            content = bytes(stream.read())
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        cut = "truncated" in str(error).lower()
-        raise (CutShortError if cut else SourceUnreadableError)(
-            f"Source file {name} cannot be decompressed ({error}). Expected a whole gzip file. "
-            f"Have it written again."
-        ) from error
-    if not content.strip():
+        yield
+    except (pa.ArrowException, ValueError) as error:
+        if ragged.too_many:
+            raise SourceUnreadableError(
+                f"Source file {ragged.file}: {len(ragged.rows):,} lines have another number of "
+                f"fields than the first ({ragged.held_bytes:,} bytes of them). Expected "
+                f"{ragged.rows[0].expected_columns} fields, divided by {lines.delimiter!r}. "
+                f"Have the file written again, or correct the declared delimiter."
+            ) from error
+        raise lines.diagnosed(stream, error) from error
+
+
+def _rejected(ragged: _Ragged, lines: Lines, *, ends_open: bool) -> list[Reject]:
+    """The rows handed back, with the lines that they begin on.
+
+    Raises:
+        CutShortError: The last of them is the file's last line, and it does not end.
+    """
+    numbers = [row.number for row in ragged.rows]
+    starts = lines.starts(numbers)
+    if ends_open and numbers and lines.is_last_row(numbers[-1]):
+        row = ragged.rows[-1]
         raise CutShortError(
-            f"Source file {name} is empty. Expected at least a line with the column names. "
-            f"Have it written again."
+            f"Source file {ragged.file}: the last line, line {starts[-1]}, has "
+            f"{row.actual_columns} of {row.expected_columns} fields and no line break. Expected "
+            f"a whole last line. Have the file written again."
         )
-    return content
+    return [
+        Reject(line, row.actual_columns, row.expected_columns, row.text)
+        for line, row in zip(starts, ragged.rows, strict=True)
+    ]
 
 
-def _header(content: bytes, name: str) -> list[str]:
-    for _, fields in _lines(content):
-        if fields:
-            break
-    if any("\ufffd" in field for field in fields):
-        raise SourceUnreadableError(
-            f"Source file {name}: the column names in line 1 are no UTF-8 text. Expected UTF-8. "
-            f"Have the file written again in that encoding."
-        )
-    return fields
-
-
-def _require_closed_quotes(content: bytes, name: str) -> None:
-    if content.count(b'"') % 2:
-        last = max((line for line, _ in _lines(content)), default=1)
-        raise CutShortError(
-            f"Source file {name}: a quotation mark is opened and not closed, by line {last} at "
-            f"the latest. Expected each quoted value to end with one, and one inside of a value "
-            f"to be doubled. Correct that line, or have the file written again."
-        )
-
-
-def _diagnosed(content: bytes, name: str, error: Exception) -> SourceUnreadableError:
-    """Say on which lines a file that pyarrow gave up on is wrong."""
-    rows = [(line, fields) for line, fields in _lines(content) if fields]
-    wanted = len(rows[0][1])
-    ragged = [(line, len(fields)) for line, fields in rows if len(fields) != wanted]
-    if ragged:
-        shown = listed((f"line {line} ({n})" for line, n in ragged), MAX_LISTED)
-        at_the_end = ragged == [(rows[-1][0], len(rows[-1][1]))] and content[-1:] != b"\n"
-        return (CutShortError if at_the_end else SourceUnreadableError)(
-            f"Source file {name}: {shown} of {len(rows)} lines have another number of fields. "
-            f"Expected {wanted}, as in the first line. Correct those lines, quote values that "
-            f"hold a comma, or have the file written again."
-        )
-    undecodable = [line for line, fields in rows if any("\ufffd" in f for f in fields)]
-    if undecodable:
-        row = next(place for place, (line, _) in enumerate(rows) if line == undecodable[0]) - 1
-        return SourceUnreadableError(
-            f"Source file {name}: line {undecodable[0]} (row {row}, the first is 0) is no UTF-8 "
-            f"text. Expected UTF-8. Have the file written again in that encoding."
-        )
-    return SourceUnreadableError(
-        f"Source file {name} cannot be read as CSV ({' '.join(str(error).split())[:200]}). "
-        f"Expected comma-separated values with a line of names. Have it written again."
-    )
-
-
-def _lines(content: bytes) -> Iterator[tuple[int, list[str]]]:
-    """Each row's first line, from 1, and its fields; slow, so only for messages."""
-    text = io.TextIOWrapper(io.BytesIO(content), "utf-8-sig", errors="replace", newline="")
-    reader, line = csv.reader(text), 1
-    csv.field_size_limit(max(len(content), 1 << 17))
-    for fields in reader:
-        yield line, fields
-        line = reader.line_num + 1
+def _place(lines: Lines, ragged: _Ragged, first: int, row: int) -> str:
+    """Line of a good row: rows that were handed back before it count too."""
+    number = first + row + 2
+    for rejected in ragged.rows:
+        number += rejected.number <= number
+    return f"line {lines.starts([number])[0]}"

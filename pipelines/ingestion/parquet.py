@@ -2,72 +2,117 @@
 
 Why: pyarrow raises a ValueError for a truncated file and a plain OSError for a corrupt page,
     and reads invalid UTF-8 without a word.
-Promise: what is returned is whole and decodes; only declared columns are read.
+Promise: what is handed on is whole and decodes; only declared columns are read, and no more
+    than a block of rows is held, whatever the file's size or its row groups'.
 """
 
 import gzip
 import io
+import shutil
+import tempfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.errors import SourceUnreadableError
-from pipelines.ingestion.columns import match_columns
-from pipelines.ingestion.damage import CutShortError
-from pipelines.spec import Table
+from pipelines.ingestion.cast import Place
+from pipelines.ingestion.columns import match_columns, undeclared
+from pipelines.ingestion.damage import PASSING, CutShortError
+from pipelines.ingestion.rows import Read
 
 MAGIC = b"PAR1"
+BLOCK_ROWS = 1 << 17
+# Column chunks are read through buffers of this size, so that a row group is never held whole.
+BUFFER_BYTES = 1 << 20
 
 
-def read_parquet(path: Path, table: Table, name: str) -> pa.Table:
-    """Declared columns of a file, under their declared names, in the file's own types.
+def read_parquet(path: Path, read: Read) -> Iterator[tuple[pa.Table, Place]]:
+    """Declared columns of a file, block by block, in the file's own types.
+
+    Yields:
+        Rows, and how to name the place of one of them.
 
     Raises:
         CutShortError: There is no footer: the file is empty, truncated, or no Parquet.
         SourceUnreadableError: Pages are corrupt, or text is no UTF-8.
         SchemaError: Declared columns are missing or ambiguous.
     """
-    with _opened(path, name) as file:
-        columns = match_columns(file.schema_arrow.names, table, name)
+    with _seekable(path, read.name) as source, _opened(source, path, read.name) as file:
+        found = file.schema_arrow.names
+        columns = match_columns(found, read.table, read.name)
+        read.extra = undeclared(found, read.table)
+        first = 0
+        for batch in _batches(file, list(columns.values()), read.name):
+            rows = pa.Table.from_batches([batch]).select(list(columns.values()))
+            for name in rows.column_names:
+                _require_utf8(rows[name], f"Source file {read.name}: column {name}", first)
+            yield rows.rename_columns(list(columns)), partial(_place, first)
+            first += batch.num_rows
+
+
+def _place(first: int, row: int) -> str:
+    return f"row {first + row} (the first is 0)"
+
+
+def _batches(file: pq.ParquetFile, columns: list[str], name: str) -> Iterator[pa.RecordBatch]:
+    batches = file.iter_batches(BLOCK_ROWS, columns=columns)
+    while True:
         try:
-            read = file.read(columns=list(columns.values()))
-        except FileNotFoundError:
+            batch = next(batches, None)
+        except PASSING:
             raise
         except (pa.ArrowException, OSError, ValueError) as error:
             raise SourceUnreadableError(
                 f"Source file {name} is corrupt: its footer is fine and its pages are not "
                 f"({_short(error)}). Expected readable pages. Have it written again."
             ) from error
-    renamed = read.select(list(columns.values())).rename_columns(list(columns))
-    for column in renamed.column_names:
-        _require_utf8(renamed[column], f"Source file {name}: column {columns[column]}")
-    return renamed
+        if batch is None:
+            return
+        yield batch
 
 
-def _opened(path: Path, name: str) -> pq.ParquetFile:
+def _opened(source: Path | io.BufferedIOBase, path: Path, name: str) -> pq.ParquetFile:
     try:
-        return pq.ParquetFile(_seekable(path), page_checksum_verification=True)
-    except FileNotFoundError:
+        return pq.ParquetFile(source, page_checksum_verification=True, buffer_size=BUFFER_BYTES)
+    except PASSING:
         raise
-    except (pa.ArrowException, OSError, ValueError, EOFError, zlib.error) as error:
-        raise (CutShortError if _is_cut(path, error) else SourceUnreadableError)(
-            f"Source file {name} ({path.stat().st_size:,} bytes) is truncated, empty or no "
-            f"Parquet ({_short(error)}). Expected a whole Parquet file. Have it written again, "
-            f"or declare the source's format."
-        ) from error
+    except (pa.ArrowException, OSError, ValueError) as error:
+        cut = path.suffix != ".gz" and _is_cut(path)
+        raise _no_parquet(path, name, error, cut=cut) from error
 
 
-def _seekable(path: Path) -> Any:
-    return io.BytesIO(gzip.decompress(path.read_bytes())) if path.suffix == ".gz" else path
+@contextmanager
+def _seekable(path: Path, name: str) -> Iterator[Path | io.BufferedIOBase]:
+    """The file itself, or its decompressed content in a temporary one: Parquet needs its end."""
+    if path.suffix != ".gz":
+        yield path
+        return
+    with tempfile.TemporaryFile(prefix="millrace-source-") as plain:
+        try:
+            with gzip.open(path) as packed:
+                shutil.copyfileobj(packed, plain, BUFFER_BYTES)
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            cut = isinstance(error, EOFError)
+            raise _no_parquet(path, name, error, cut=cut) from error
+        plain.seek(0)
+        yield plain
 
 
-def _is_cut(path: Path, error: Exception) -> bool:
+def _no_parquet(path: Path, name: str, error: Exception, *, cut: bool) -> SourceUnreadableError:
+    return (CutShortError if cut else SourceUnreadableError)(
+        f"Source file {name} ({path.stat().st_size:,} bytes) is truncated, empty or no "
+        f"Parquet ({_short(error)}). Expected a whole Parquet file. Have it written again, "
+        f"or declare the source's format."
+    )
+
+
+def _is_cut(path: Path) -> bool:
     """Whether the file may yet become Parquet: it begins as one, and its footer is not there."""
-    if path.suffix == ".gz":
-        return isinstance(error, EOFError)
     with path.open("rb") as file:
         begin = file.read(len(MAGIC))
         file.seek(-min(len(MAGIC), path.stat().st_size), io.SEEK_END)
@@ -75,9 +120,9 @@ def _is_cut(path: Path, error: Exception) -> bool:
     return MAGIC.startswith(begin) and (end != MAGIC or path.stat().st_size == len(MAGIC))
 
 
-def _require_utf8(values: pa.ChunkedArray, where: str) -> None:
+def _require_utf8(values: pa.ChunkedArray, where: str, first: int) -> None:
     """Check text that Parquet calls UTF-8 and nobody has looked at."""
-    row = 0
+    row = first
     for chunk in values.chunks:
         try:
             chunk.validate(full=True)

@@ -1,23 +1,40 @@
-"""Stage ``ingest``: a day of source files becomes one typed table.
+"""Stage ``ingest``: a day of source files becomes one typed table, or is refused.
 
 Promise: rows keep the source's order and are numbered by it; the same bytes in the source give
-    the same bytes in the store; a file that changes while it is read is not published.
-Not here: finding files (``locate.py``), reading one (``parquet.py``, ``delimited.py``), casting a
-    column (``cast.py``).
+    the same bytes in the store, whatever the number of threads; a file that changes while it is
+    read is not published; a day whose files cannot be taken is published as refused, with the
+    reason, so that nothing waits for it.
+Not here: finding files (``locate.py``), reading one (``rows.py``), writing rows (``day.py``).
 """
 
-from dataclasses import asdict
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.errors import ConfigError, SourceNotReadyError
+from pipelines.compute.machine import usable_cores
+from pipelines.compute.settings import ComputeSettings
+from pipelines.errors import (
+    ConfigError,
+    PartitionRefusedError,
+    SourceNotReadyError,
+    SourceUnreadableError,
+    listed,
+)
 from pipelines.ingestion.locate import SourceFile, source_files
+from pipelines.ingestion.rows import Read
 from pipelines.spec import Table
-from pipelines.stages import Outcome, Plan, Work, code_digests
-from pipelines.tables import ROW
+from pipelines.stages import REFUSED, Outcome, Plan, Work, code_digests
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from pipelines.ingestion.day import DayWriter
+
+REFUSAL = "refusal.json"
+REJECTED = "source.fields"
+"""What rejected lines are counted as, beside validation's rules."""
 
 
 def plan(work: Work) -> Plan:
@@ -35,45 +52,134 @@ def plan(work: Work) -> Plan:
 
 
 def run(work: Work, plan: Plan, out: Path) -> Outcome:
-    """Read, look over and cast each file; write the day's rows."""
-    import numpy as np
-    import pyarrow as pa
+    """Read, look over and cast each file; write the day's rows, or why they are refused.
 
-    from pipelines.tables.schema import table_schema, write_table
-
+    Raises:
+        SourceNotReadyError: A file changed, has gone, or is still being written.
+    """
     table = _only_table(work)
     files = source_files(work, table)
     _require_planned(work, files, plan)
-    parts: list[pa.Table] = []
-    for done, file in enumerate(files):
-        work.report.progress(done, len(files), "files", file.name)
-        parts.append(_read(file, table, plan.inputs[file.name]))
-    rows = pa.concat_tables(parts)
-    numbered = rows.append_column(
-        table_schema(table).field(ROW), pa.array(np.arange(rows.num_rows))
-    )
-    write_table(numbered, out / "part-0.parquet")
-    work.report.progress(len(files), len(files), "files")
-    return Outcome(rows=rows.num_rows, metrics={"files": float(len(files))})
+    day = _Day(work, [Read(file, table, plan.inputs[file.name]) for file in files])
+    day.take_in(out)
+    day.require_few_rejects(table)
+    return day.refused_outcome(out) if day.refused else day.outcome(out)
 
 
-def _read(file: SourceFile, table: Table, planned: str) -> "pa.Table":
-    import pyarrow as pa
+@dataclass(slots=True)
+class _Day:
+    """The day's files while they are read, and what was found wrong with them."""
 
-    from pipelines.ingestion.cast import from_text, from_typed
-    from pipelines.ingestion.damage import second_look
-    from pipelines.ingestion.delimited import line_of, read_delimited
-    from pipelines.ingestion.parquet import read_parquet
+    work: Work
+    reads: Sequence[Read]
+    rows: int = 0
+    refused: dict[str, PartitionRefusedError] = field(default_factory=dict)
 
-    with second_look(file, planned), file.local() as path:
-        if table.source.format == "csv":
-            read, content = read_delimited(path, table, file.name)
-            cast, place = from_text, lambda row: f"line {line_of(content, row)}"
-        else:
-            read = read_parquet(path, table, file.name)
-            cast, place = from_typed, lambda row: f"row {row} (the first is 0)"
-        columns = {c.name: cast(read[c.name], c, file.name, place) for c in table.columns}
-    return pa.table(columns)
+    def take_in(self, out: Path) -> None:
+        """Write the rows of every file; a file that is refused does not hide the next one's."""
+        from pipelines.ingestion.ahead import read_ahead
+        from pipelines.ingestion.day import DayWriter
+
+        threads = ComputeSettings.from_options(self.work.options).workers or usable_cores()
+        writer = DayWriter(self.reads[0].table, out)
+        with read_ahead([read.blocks for read in self.reads], threads) as files:
+            for done, (read, blocks) in enumerate(zip(self.reads, files, strict=True)):
+                self._take_file(read, blocks, writer)
+                note = f"{done + 1} of {len(self.reads)} files"
+                self.work.report.progress(self.rows, None, "rows", note)
+        writer.close()
+
+    def _take_file(self, read: Read, blocks: "Iterator[pa.Table]", writer: "DayWriter") -> None:
+        try:
+            for block in blocks:
+                if not self.refused:
+                    writer.add(block)
+                self.rows += block.num_rows
+                self.work.report.progress(self.rows, None, "rows", read.name)
+        except PartitionRefusedError as error:
+            self.refused[read.name] = error
+
+    @property
+    def rejected(self) -> int:
+        """Lines that were kept apart."""
+        return sum(len(read.rejected) for read in self.reads)
+
+    def require_few_rejects(self, table: Table) -> None:
+        """Refuse the day if more lines were kept apart than the declaration allows."""
+        lines, most = self.rows + self.rejected, table.source.max_rejected_share
+        if self.rejected > most * lines:
+            first = next(read for read in self.reads if read.rejected)
+            shown = listed(f"line {r.line} ({r.fields})" for r in first.rejected)
+            self.refused[first.name] = SourceUnreadableError(
+                f"Source file {first.name}: {shown} have another number of fields. Expected "
+                f"{first.rejected[0].expected}, as in the first line; {self.rejected:,} of the "
+                f"day's {lines:,} lines are so, more than source.max_rejected_share = {most:.2%} "
+                f"allows. Correct those lines, quote values that hold a delimiter, or have the "
+                f"file written again."
+            )
+
+    def outcome(self, out: Path) -> Outcome:
+        """What a day that was taken in is told as."""
+        self._tell_undeclared()
+        self._write_rejects(out)
+        return Outcome(
+            rows=self.rows,
+            metrics={"files": float(len(self.reads)), "lines_rejected": float(self.rejected)},
+            reason=self._noticed(),
+            quarantined={REJECTED: self.rejected} if self.rejected else {},
+        )
+
+    def refused_outcome(self, out: Path) -> Outcome:
+        """Leave no rows, and say for each refused file why."""
+        from pipelines.ingestion.day import PART
+
+        (out / PART).unlink()
+        self._write_rejects(out)
+        digests = {read.name: read.planned for read in self.reads}
+        told = [
+            {
+                "file": name,
+                "sha256": digests[name],
+                "error": type(e).__name__,
+                "message": str(e),
+            }
+            for name, e in self.refused.items()
+        ]
+        (out / REFUSAL).write_text(json.dumps({"files": told}, indent=1) + "\n")
+        first, *others = self.refused.values()
+        more = f" {len(others)} more files are refused: see {REFUSAL}." if others else ""
+        return Outcome(
+            rows=0,
+            metrics={"files": float(len(self.reads)), "lines_rejected": float(self.rejected)},
+            verdict=REFUSED,
+            reason=f"{first}{more}",
+            quarantined={REJECTED: self.rejected} if self.rejected else {},
+            refused_as=type(first).__name__,
+        )
+
+    def _write_rejects(self, out: Path) -> None:
+        from pipelines.ingestion.day import write_rejects
+
+        if self.rejected:
+            write_rejects({read.name: read.rejected for read in self.reads}, out)
+
+    def _noticed(self) -> str:
+        if not self.rejected:
+            return ""
+        files = [read.name for read in self.reads if read.rejected]
+        return (
+            f"{self.rejected:,} lines of {listed(files)} have another number of fields than the "
+            f"first; rejected-lines.parquet holds them."
+        )
+
+    def _tell_undeclared(self) -> None:
+        extra = {name: read.name for read in self.reads for name in read.extra}
+        if extra:
+            self.work.report.log(
+                f"{len(extra)} columns of the source are not declared and were left out: "
+                f"{listed(extra)} (first in {next(iter(extra.values()))}). Declare those that "
+                f"are wanted."
+            )
 
 
 def _only_table(work: Work) -> Table:

@@ -27,7 +27,7 @@ def print_outcome(teller: Teller, published: Published, as_of: str) -> None:
     teller.console.print(
         _stage_table(made, f"{published.window.first} to {published.window.last}")
     )
-    teller.console.print(_quarantine_table(days["validate"]))
+    teller.console.print(_quarantine_table([*days["ingest"], *days["validate"]]))
     evaluated, promoted = models["evaluate"], models["promote"]
     if evaluated is not None:
         teller.console.print(_metric_table(evaluated.outcome["metrics"], as_of))

@@ -14,7 +14,7 @@ from pipelines.events import Reporter
 from pipelines.local.home import Home
 from pipelines.local.window import Window
 from pipelines.spec import Pipeline
-from pipelines.stages import REFUSED, STAGES, Stage, Work, ref_of
+from pipelines.stages import REFUSED, STAGES, Stage, Work, judged_day, ref_of
 from pipelines.store import Manifest, Store
 
 DAY_STAGES = ("ingest", "validate", "featurize")
@@ -70,9 +70,10 @@ class Published:
 
     def _day_is_current(self, day: str) -> bool:
         works = [(STAGES[name], self.work(name, day=day)) for name in DAY_STAGES]
-        validated = self.manifest("validate", day=day)
-        refused = validated is not None and validated.outcome["verdict"] == REFUSED
-        return _are_current(works[:2] if refused else works)
+        judged = judged_day(Store(f"file://{self.home.store}"), self.pipeline.name, day)
+        if judged is not None and judged.outcome["verdict"] == REFUSED:
+            works = works[: DAY_STAGES.index(judged.stage) + 1]
+        return _are_current(works)
 
 
 def _are_current(works: Sequence[tuple[Stage, Work]]) -> bool:

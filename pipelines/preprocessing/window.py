@@ -2,16 +2,17 @@
 
 Why: a model trained on a day that is missing, or on features of a version that was replaced,
     would be wrong without an error.
-Promise: only manifests are read; a day that validation refused is left out and said so.
+Promise: only manifests are read; a day that ingest or validation refused is left out and
+    said so.
 """
 
 from dataclasses import dataclass, field
 
 from pipelines.errors import InputMissingError, listed
-from pipelines.stages import REFUSED, Work
-from pipelines.store import Manifest, Ref
+from pipelines.stages import REFUSED, VALIDATED, Work, judged_day
+from pipelines.store import Manifest
 
-FEATURES, VALIDATED = "features", "validated"
+FEATURES = "features"
 
 
 @dataclass(slots=True)
@@ -21,7 +22,7 @@ class Window:
     Attributes:
         work: Whose days they are.
         days: Manifest of each day that has features, in order.
-        refused: Days that validation refused.
+        refused: Days that ingest or validation refused.
     """
 
     work: Work
@@ -38,15 +39,15 @@ class Window:
     def _content_now(self, name: str) -> str:
         """Content of a validated day as it is published now; ``refused`` or empty if so."""
         if name not in self._contents:
-            dataset, _, key = name.partition("/")
-            manifest = self.work.find(Ref(self.work.pipeline.name, dataset, key))
+            day = name.removeprefix(f"{VALIDATED}/ds=")
+            manifest = judged_day(self.work.store, self.work.pipeline.name, day)
             refused = manifest is not None and manifest.outcome["verdict"] == REFUSED
             content = "" if manifest is None else manifest.content
             self._contents[name] = REFUSED if refused else content
         return self._contents[name]
 
     def was_refused(self, day: str) -> bool:
-        """Whether validation refused the day."""
+        """Whether ingest or validation refused the day."""
         return self._content_now(f"{VALIDATED}/ds={day}") == REFUSED
 
     def is_current(self, manifest: Manifest) -> bool:

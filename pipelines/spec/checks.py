@@ -25,6 +25,7 @@ from pipelines.spec.tables import COLUMN_TYPES, SOURCE_FORMATS, Table
 CATEGORICAL_TYPES = ("text", "integer", "flag")
 SEVERITIES = ("info", "warning", "critical")
 NAME = re.compile(r"[a-z][a-z0-9_]*")
+DELIMITER = re.compile(r"[^A-Za-z0-9\"\r\n]")
 
 
 def require_valid(pipeline: Pipeline) -> Pipeline:
@@ -84,7 +85,21 @@ def _tables(pipeline: Pipeline) -> Iterator[str]:
                 f"table {table.name}: source format {table.source.format!r} is not known. "
                 f"{nearest(table.source.format, SOURCE_FORMATS)}"
             )
+        yield from _source(table)
         yield from _columns(table)
+
+
+def _source(table: Table) -> Iterator[str]:
+    source, where = table.source, f"table {table.name}: source"
+    if not (isinstance(source.delimiter, str) and DELIMITER.fullmatch(source.delimiter)):
+        yield (
+            f"{where} delimiter {source.delimiter!r} must be one character that is no letter, "
+            f'digit, quotation mark or line break, such as ";" or "\\t".'
+        )
+    if not isinstance(source.nulls, tuple) or not all(isinstance(n, str) for n in source.nulls):
+        yield f"{where} nulls {source.nulls!r} must be a tuple of texts, such as ('', 'NA')."
+    if not 0 <= source.max_rejected_share <= 1:
+        yield f"{where} max_rejected_share must be in [0, 1]; got {source.max_rejected_share!r}."
 
 
 def _columns(table: Table) -> Iterator[str]:

@@ -48,10 +48,18 @@ class Source:
         path: Path with ``{day}`` in it (also ``{year}``, ``{month}``, ``{dayofmonth}``); may hold
             ``*`` to match several files, read in name order.
         format: ``parquet`` or ``csv`` (``.gz`` is decompressed).
+        delimiter: What stands between two fields of a CSV line.
+        nulls: Texts that mean null in CSV where they are not quoted. An empty field of a
+            column that is no text is null whatever is said here.
+        max_rejected_share: Share of a day's CSV lines that may have another number of fields
+            than the first: they are kept apart, and above it the day is refused.
     """
 
     path: str = "ds={day}/*.parquet"
     format: str = "parquet"
+    delimiter: str = ","
+    nulls: tuple[str, ...] = ("",)
+    max_rejected_share: float = 0.01
 
 
 @declared

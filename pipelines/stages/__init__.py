@@ -6,7 +6,8 @@ Promise: importing this package imports no stage.
 
 from pipelines.stages.catalog import CATALOG, STAGES, Stage, stage_named
 from pipelines.stages.code import code_digests
-from pipelines.stages.protocol import Result, perform, published, ref_of
+from pipelines.stages.protocol import Result, perform, ref_of, refusal
+from pipelines.stages.verdicts import VALIDATED, judged_day
 from pipelines.stages.work import ACCEPTED, REFUSED, Outcome, Plan, Work
 
 __all__ = [
@@ -14,14 +15,16 @@ __all__ = [
     "CATALOG",
     "REFUSED",
     "STAGES",
+    "VALIDATED",
     "Outcome",
     "Plan",
     "Result",
     "Stage",
     "Work",
     "code_digests",
+    "judged_day",
     "perform",
-    "published",
     "ref_of",
+    "refusal",
     "stage_named",
 ]

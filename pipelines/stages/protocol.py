@@ -14,7 +14,7 @@ import time
 from dataclasses import replace
 from typing import Any, cast
 
-from pipelines.errors import PartitionRefusedError
+from pipelines.errors import PartitionRefusedError, PermanentError, rebuild
 from pipelines.stages.catalog import Stage
 from pipelines.stages.work import REFUSED, Plan, StageModule, Work
 from pipelines.store import Manifest, Ref, describe_files, digest_of
@@ -55,9 +55,12 @@ def perform(stage: Stage, work: Work, *, reach: bool = True) -> Result:
     return _told((manifest, result | {"also": fresh} if fresh else result))
 
 
-def published(stage: Stage, work: Work) -> Result:
-    """The result of work whose artifact is published, a refused one included."""
-    return _result(work, work.need(ref_of(stage, work), stage.name), cached=True)
+def refusal(stage: Stage, work: Work) -> Result | None:
+    """The result of work that this very stage refused; None where it published no refusal."""
+    manifest = work.find(ref_of(stage, work))
+    if manifest is None or manifest.outcome.get("verdict") != REFUSED:
+        return None
+    return _result(work, manifest, cached=True)
 
 
 def ref_of(stage: Stage, work: Work) -> Ref:
@@ -167,5 +170,7 @@ def _told(done: tuple[Manifest, Result]) -> Result:
     how = "found published" if result["cached"] else f"published in {result['seconds']:.1f} s"
     log.info("%s %s: %d rows, %s", manifest.stage, manifest.key, result["rows"], how)
     if result["verdict"] == REFUSED:
-        raise PartitionRefusedError(f"{manifest.key}: refused. {result['reason']}")
+        message = f"{manifest.key}: refused. {result['reason']}"
+        cls = result.get("refused_as", PartitionRefusedError.__name__)
+        raise rebuild(cls, [message], message, PermanentError.__name__)
     return result

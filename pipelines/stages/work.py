@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, Self
 
-from pipelines.errors import ConfigError, InputMissingError
+from pipelines.errors import ConfigError, InputMissingError, PartitionRefusedError
 from pipelines.events import Reporter
 from pipelines.spec import ModelDays, Pipeline, model_days
 from pipelines.store import Manifest, Ref, Store, work_digest
@@ -88,11 +88,16 @@ class Work:
 
         Raises:
             InputMissingError: It is not; says which stage makes it.
+            PartitionRefusedError: That stage refused the partition.
         """
         manifest = self.store.find(ref)
         if manifest is None:
             raise InputMissingError(
                 f"{self.report.work}: {ref.path()} is not published. Run {stage} for it first."
+            )
+        if manifest.outcome.get("verdict") == REFUSED:
+            raise PartitionRefusedError(
+                f"{self.report.work}: {ref.key} was refused by {stage}. {manifest.outcome['reason']}"
             )
         return manifest
 
@@ -131,6 +136,8 @@ class Outcome:
             model; empty where the stage judges nothing.
         reason: One or two sentences behind the verdict.
         quarantined: Quarantined rows, by rule.
+        refused_as: Class of the error that a refusal is raised as, where it is not
+            ``PartitionRefusedError`` itself.
         volatile: Published files (or folders ending in ``/``) that differ from run to run
             and are no part of the content digest.
     """
@@ -141,10 +148,12 @@ class Outcome:
     reason: str = ""
     quarantined: Mapping[str, int] = field(default_factory=dict)
     volatile: tuple[str, ...] = ()
+    refused_as: str = ""
 
     def facts(self) -> dict[str, Any]:
         """The part that is recorded in the manifest and in its content digest."""
-        return {
+        told = {"refused_as": self.refused_as} if self.refused_as else {}
+        return told | {
             "rows": self.rows,
             "metrics": dict(self.metrics),
             "verdict": self.verdict,

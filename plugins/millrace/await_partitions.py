@@ -17,7 +17,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from millrace.operator import lines
 from pipelines.errors import ConfigError, InputMissingError, listed
 from pipelines.spec import load, model_days, with_settings
-from pipelines.stages import REFUSED
+from pipelines.stages import REFUSED, judged_day
 from pipelines.store import Ref, Store
 
 
@@ -29,8 +29,8 @@ def missing_days(store: Store, pipeline: str, days: Sequence[str]) -> list[str]:
 def _done(store: Store, pipeline: str, day: str) -> bool:
     if store.find(Ref(pipeline, "features", f"ds={day}")) is not None:
         return True
-    validated = store.find(Ref(pipeline, "validated", f"ds={day}"))
-    return validated is not None and validated.outcome["verdict"] == REFUSED
+    judged = judged_day(store, pipeline, day)
+    return judged is not None and judged.outcome["verdict"] == REFUSED
 
 
 class PartitionsTrigger(BaseTrigger):

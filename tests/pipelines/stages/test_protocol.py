@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.errors import ArtifactError, InputMissingError, PartitionRefusedError
-from pipelines.stages import perform, published
+from pipelines.stages import perform, refusal
 from pipelines.store import Store
 from tests.pipelines.stages.conftest import TOY
 
@@ -71,7 +71,7 @@ def test_a_refused_partition_is_published_and_refused_again_without_work(toy_wor
         ):
             perform(TOY, toy_work(number=-3))
     assert times_worked(toy_log) == 1
-    assert published(TOY, toy_work(number=-3))["verdict"] == "refused"
+    assert refusal(TOY, toy_work(number=-3))["verdict"] == "refused"
 
 
 @pytest.mark.parametrize("moment", ["run", "point"])

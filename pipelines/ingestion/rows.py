@@ -1,0 +1,84 @@
+"""One source file as blocks of rows in the declared types.
+
+Why: a day may be larger than memory, so rows pass through in blocks and nothing holds a file.
+Promise: the blocks' rows are the file's, in its order, whatever the blocks' sizes; what was
+    noticed on the way (undeclared columns, rejected lines) is there once the blocks are read.
+Not here: the formats (``parquet.py``, ``delimited.py``), casting a value (``cast.py``).
+"""
+
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pipelines.ingestion.locate import SourceFile
+from pipelines.spec import Table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A line that has another number of fields than the first.
+
+    Attributes:
+        line: Its line in the file, from 1.
+        fields: Fields it has.
+        expected: Fields the first line has.
+        text: The line.
+    """
+
+    line: int
+    fields: int
+    expected: int
+    text: str
+
+
+@dataclass(slots=True)
+class Read:
+    """The reading of one file.
+
+    Attributes:
+        file: The file.
+        table: Declares the columns.
+        planned: The file's digest when the work was planned.
+        extra: Columns of the file that are not declared.
+        rejected: Lines that were kept apart.
+    """
+
+    file: SourceFile
+    table: Table
+    planned: str
+    extra: tuple[str, ...] = ()
+    rejected: list[Reject] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """The file's name in messages."""
+        return self.file.name
+
+    def blocks(self) -> Generator["pa.Table", None, None]:
+        """Rows in the declared types, in order.
+
+        Raises:
+            SourceNotReadyError: The file has gone, changed, or is still being written.
+            SourceUnreadableError: It cannot be read and will not change by itself.
+            SchemaError: It is not the declared table.
+        """
+        import pyarrow as pa
+
+        from pipelines.ingestion.cast import from_text, from_typed
+        from pipelines.ingestion.damage import second_look
+        from pipelines.ingestion.delimited import read_delimited
+        from pipelines.ingestion.parquet import read_parquet
+
+        is_text = self.table.source.format == "csv"
+        cast, reader = (from_text, read_delimited) if is_text else (from_typed, read_parquet)
+        with second_look(self.file, self.planned), self.file.local() as path:
+            for rows, place in reader(path, self):
+                yield pa.table(
+                    {
+                        c.name: cast(rows[c.name], c, self.name, place)
+                        for c in self.table.columns
+                    }
+                )
