@@ -48,10 +48,8 @@ class Hash(Operator):
 
             ids = self._ids(np, hash_words(values.words))
             return (gathered(xp, np.append(ids, np.int32(UNKNOWN_ID)), values.code),)
-        ids = self._ids(xp, hash_wholes(xp, values.values))
-        known = values.values != NULL_WHOLE
-        known = known if values.known is None else known & values.known
-        return (xp.where(known, ids, xp.int32(UNKNOWN_ID)),)
+        ids = self._ids(xp, hash_wholes(xp, values))
+        return (xp.where(values == NULL_WHOLE, xp.int32(UNKNOWN_ID), ids),)
 
     def graph(self, tf: Any, values: Any, fit: Fit, tables: Any) -> tuple[Any, ...]:
         """Equal to ``transform``."""

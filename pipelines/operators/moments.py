@@ -52,7 +52,7 @@ def _merged(left: State, right: State) -> State:
     return {
         "count": count,
         "mean": left["mean"] + delta * share,
-        "m2": left["m2"] + right["m2"] + delta**2 * left["count"] * share,
+        "m2": left["m2"] + right["m2"] + delta * delta * left["count"] * share,
     }
 
 

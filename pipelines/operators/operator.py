@@ -8,7 +8,7 @@ Promise: the methods below are the whole contract. A statistic is summarised per
 Values on their way through a chain:
     numeric      float64 ``(n_rows,)``; NaN stands for unknown. Null, NaN and infinities are all
                  unknown.
-    categorical  ``Words`` or ``Wholes`` (``values.py``) before an operator gave ids.
+    categorical  ``Words``, or whole numbers as int64 (``values.py``), before an operator gave ids.
     ids          int32 ``(n_rows,)``: 0 unknown, 1 rare or unseen, 2 and up the operator's own.
 """
 

@@ -7,8 +7,7 @@ Not here: single operators (their own files), reading and writing (``state.py``)
     days (``pipelines/preprocessing/``).
 """
 
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -24,6 +23,8 @@ from pipelines.operators.operator import (
     Operator,
     State,
 )
+
+BASE = ("hashing", "moments", "operator", "program", "sketch", "state", "values")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +61,9 @@ class Line:
         return (nth for nth, step in enumerate(self.steps) if step.is_fitted())
 
     def said(self, nth: int | None = None) -> str:
-        """The steps up to and with that one, as text that changes when any of them does."""
+        """Its inputs and its steps, up to and with the nth, as a person would declare them."""
         steps = self.steps if nth is None else self.steps[: nth + 1]
-        return json.dumps([list(self.inputs), [written(step) for step in steps]])
+        return " >> ".join([", ".join(self.inputs), *(repr(step) for step in steps)])
 
     def partials(self, xp: Any, columns: Mapping[str, Any]) -> list[State]:
         """What its learning steps find in one partition, one after another."""
@@ -112,7 +113,7 @@ class Program:
 
     def numeric(self) -> tuple[str, ...]:
         """Columns of ``x``."""
-        return tuple(name for line in self.lines for name in _numeric(line, line.outputs()))
+        return tuple(name for line in self.lines for name in numeric_of(line, line.outputs()))
 
     def categorical(self) -> tuple[str, ...]:
         """Columns of ``ids``."""
@@ -121,15 +122,26 @@ class Program:
     def partials(self, xp: Any, columns: Mapping[str, Any]) -> dict[str, State]:
         """What is learnt from one partition, by what is asked (``Line.said``)."""
         found: dict[str, State] = {}
-        for line in self.lines:
-            asked = [line.said(nth) for nth in line.learning()]
-            if any(one not in found for one in asked):
-                found |= zip(asked, line.partials(xp, columns), strict=True)
+        with _overflow_allowed():
+            for line in self.lines:
+                asked = [line.said(nth) for nth in line.learning()]
+                if any(one not in found for one in asked):
+                    found |= zip(asked, line.partials(xp, columns), strict=True)
         return found
 
-    def asked(self) -> dict[str, Operator]:
-        """Every learning step, by what is asked."""
-        return {line.said(n): line.steps[n] for line in self.lines for n in line.learning()}
+    def asked(self) -> dict[str, tuple[Operator, ...]]:
+        """For all that is learnt the steps up to the one that learns it, by what is asked."""
+        return {
+            line.said(n): line.steps[: n + 1] for line in self.lines for n in line.learning()
+        }
+
+    def only(self, asked: Container[str]) -> "Program":
+        """The program of those lines alone that learn some of what is asked."""
+        lines = [
+            line for line in self.lines if any(line.said(n) in asked for n in line.learning())
+        ]
+        read = {name for line in lines for name in line.inputs}
+        return Program(tuple(lines), {n: k for n, k in self.kinds.items() if n in read})
 
     def fitted(self, states: Mapping[str, State]) -> "FittedProgram":
         """The program with what was learnt from all partitions together."""
@@ -161,28 +173,40 @@ class FittedProgram:
         """Number of ids of each column of ``ids``."""
         return {
             line.outputs()[0]: line.steps[_giving(line)].size(fits[_giving(line)])
-            for line, fits in self._each()
+            for line, fits in self.each()
             if line.gives() == IDS
         }
+
+    def scaling(self) -> dict[str, list[float]]:
+        """``mean`` and ``deviation`` of each column of ``x``, if all of it is standardised only."""
+        fits = [fits[0] for line, fits in self.each() if line.gives() == NUMERIC]
+        plain = all(
+            len(line.steps) == 1 and "deviation" in fits[0]
+            for line, fits in self.each()
+            if line.gives() == NUMERIC
+        )
+        return {n: [fit[n] for fit in fits] for n in ("mean", "deviation")} if plain else {}
 
     def transform(self, xp: Any, columns: Mapping[str, Any]) -> dict[str, Any]:
         """``x`` float32 and ``ids`` int32, row-major, of rows given as columns.
 
-        A numeric output that is unknown is 0.0: the mean, where the line ends standardised.
-        Values are rounded to float32 once, at the end.
+        Values are rounded to float32 once, at the end. A numeric output that is unknown, or beyond
+        float32, is 0.0: the mean, where the line ends standardised.
         """
-        return _stacked(xp, *self._outputs(xp, columns))
+        with _overflow_allowed():
+            return _stacked(xp, *self._outputs(xp, columns))
 
     def _outputs(self, xp: Any, columns: Mapping[str, Any]) -> tuple[list[Any], list[Any]]:
         numeric: list[Any] = []
         ids: list[Any] = []
-        for line, fits in self._each():
+        for line, fits in self.each():
             outputs = line.transform(xp, columns, fits)
-            numeric += _numeric(line, outputs)
+            numeric += numeric_of(line, outputs)
             ids += outputs[:1] if line.gives() == IDS else []
         return numeric, ids
 
-    def _each(self) -> Iterator[tuple[Line, tuple[Fit, ...]]]:
+    def each(self) -> Iterator[tuple[Line, tuple[Fit, ...]]]:
+        """Each line with what its steps know."""
         return zip(self.program.lines, self.fits, strict=True)
 
 
@@ -212,6 +236,13 @@ def sources_of(features: Iterable[Feature]) -> tuple[FeatureSource, ...]:
     return tuple(dict.fromkeys(every))
 
 
+def modules_of(steps: Iterable[Operator]) -> set[str]:
+    """Modules that do what these steps do: their own, and those that every step goes through."""
+    return {type(step).__module__ for step in steps} | {
+        f"pipelines.operators.{m}" for m in BASE
+    }
+
+
 def written(step: Operator | FeatureSource) -> dict[str, Any]:
     """A step, or a source, as JSON values."""
     return {"kind": type(step).__name__, **asdict(step)}  # type: ignore[call-overload]
@@ -222,6 +253,13 @@ def read_step(raw: Mapping[str, Any]) -> Operator:
     values = {n: tuple(v) if isinstance(v, list) else v for n, v in raw.items() if n != "kind"}
     step: Operator = getattr(operators, raw["kind"])(**values)
     return step
+
+
+def _overflow_allowed() -> Any:
+    """What does not fit float64 is unknown, which needs no warning."""
+    import numpy as np
+
+    return np.errstate(over="ignore", invalid="ignore", divide="ignore")
 
 
 def _lines(feature: Feature) -> Iterator[Line]:
@@ -243,7 +281,8 @@ def _giving(line: Line) -> int:
     return max(nth for nth, step in enumerate(line.steps) if step.gives == IDS)
 
 
-def _numeric(line: Line, outputs: Sequence[Any]) -> Sequence[Any]:
+def numeric_of(line: Line, outputs: Sequence[Any]) -> Sequence[Any]:
+    """Those of a line's outputs that are columns of ``x``."""
     return outputs if line.gives() == NUMERIC else outputs[1:]
 
 
@@ -252,7 +291,11 @@ def _stacked(xp: Any, numeric: list[Any], ids: list[Any]) -> dict[str, Any]:
     if numeric:
         x = xp.empty((len(numeric[0]), len(numeric)), dtype=xp.float32)
         for nth, values in enumerate(numeric):
-            x[:, nth] = xp.where(xp.isfinite(values), values, 0.0)
+            x[:, nth] = values
+        # After the rounding: what float32 does not hold is as unknown as what float64 does not.
+        finite = xp.isfinite(x)
+        if not bool(finite.all()):
+            x[~finite] = 0.0
         found["x"] = x
     if ids:
         found["ids"] = xp.stack(ids, axis=1).astype(xp.int32, copy=False)

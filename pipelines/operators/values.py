@@ -25,20 +25,8 @@ class Words:
     code: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Wholes:
-    """A column of whole numbers.
-
-    Attributes:
-        values: int64 ``(n_rows,)``, anything where unknown.
-        known: bool ``(n_rows,)``; None where all are.
-    """
-
-    values: Any
-    known: Any = None
-
-
-Categories = Words | Wholes
+Categories = Words | Any
+"""``Words``, or int64 ``(n_rows,)`` with ``NULL_WHOLE`` where a whole number is unknown."""
 
 
 def on_host(array: Any) -> Any:
@@ -49,8 +37,3 @@ def on_host(array: Any) -> Any:
 def gathered(xp: Any, per_word: Any, code: Any) -> Any:
     """``per_word`` of each row's word; its last entry is that of unknown ones."""
     return xp.asarray(per_word)[code]
-
-
-def tf_column(kind: str) -> str:
-    """Name of the tensor type that carries a column into a graph."""
-    return {"text": "string", "integer": "int64", "flag": "int64"}.get(kind, "float64")

@@ -18,7 +18,6 @@ from pipelines.operators.operator import (
 from pipelines.operators.values import (
     NULL_WHOLE,
     Categories,
-    Wholes,
     Words,
     gathered,
     on_host,
@@ -64,7 +63,7 @@ class Vocabulary(Operator):
         """Each known value, ascending, and how many rows have it."""
         if isinstance(values, Words):
             return _counted_words(xp, values)
-        held, counts = _counted_wholes(xp, _known(values))
+        held, counts = _counted_wholes(xp, values[values != NULL_WHOLE])
         return _state(on_host(held), on_host(counts))
 
     def merge(self, parts: Sequence[State]) -> State:
@@ -104,10 +103,8 @@ class Vocabulary(Operator):
         vocabulary = fit["table"]["value"]
         if isinstance(values, Words):
             return (gathered(xp, _ids_of_words(values.words, vocabulary), values.code),)
-        ids = _ids_of_wholes(xp, values.values, xp.asarray(vocabulary))
-        known = values.values != NULL_WHOLE
-        known = known if values.known is None else known & values.known
-        return (xp.where(known, ids, xp.int32(UNKNOWN_ID)),)
+        ids = _ids_of_wholes(xp, values, xp.asarray(vocabulary))
+        return (xp.where(values == NULL_WHOLE, xp.int32(UNKNOWN_ID), ids),)
 
     def tables(self, tf: Any, fit: Fit) -> Any:
         """From each value to its id."""
@@ -126,11 +123,6 @@ class Vocabulary(Operator):
         return (
             tf.where(tf.equal(values, tf.constant(unknown, values.dtype)), UNKNOWN_ID, ids),
         )
-
-
-def _known(values: Wholes) -> Any:
-    known = values.values != NULL_WHOLE
-    return values.values[known if values.known is None else known & values.known]
 
 
 def _counted_words(xp: Any, values: Words) -> State:

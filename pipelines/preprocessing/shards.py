@@ -1,96 +1,133 @@
-"""Turning one day's features into arrays that a training loop maps into memory.
+"""Turning a day's features into arrays that a training loop maps into memory.
 
-Why: a step of training must cost no parsing, so rows lie as it reads them: standardised,
-    float32, row after row.
-Promise: a day is a task of its own; the same features and fit give the same bytes.
-Not here: which days (``stage.py``), what they are scaled by (``moments.py``).
+Why: a step of training must cost no parsing, so rows lie as it reads them: in the model's own
+    types, row after row.
+Promise: a piece of a day is a task of its own, which writes its place in the day's files; the
+    same features and fit give the same bytes, whichever task comes last.
+Not here: which days (``stage.py``), what is done with a value (``pipelines/operators/``).
 """
 
+import importlib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pipelines.tables.schema import write_table
-
-FEATURES_PART = "part-0.parquet"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scaling:
-    """A fitted scaler: ``(value - mean) / deviation``, each shape ``(n_features,)``."""
-
-    features: tuple[str, ...]
-    mean: tuple[float, ...]
-    deviation: tuple[float, ...]
+from pipelines.operators.program import FittedProgram
+from pipelines.operators.state import read_program
+from pipelines.operators.values import on_host
+from pipelines.preprocessing.pieces import Piece
+from pipelines.tables.schema import parquet_options
+from pipelines.tables.values import read_values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShardTask:
-    """What the task of one day is told.
+    """What the task of one piece is told.
 
     Attributes:
-        day: Day whose features are turned.
-        source: Folder of its published features.
+        piece: Which rows.
+        pieces: All pieces of the day.
         out: Folder of the part (``train``, ``gap`` or ``test``) it belongs to.
-        scaling: Scaler; None to leave the features out (gap days).
+        program: Folder of the fitted program; empty to leave the inputs out (gap days).
         keys: Columns that name a row, written beside the arrays.
         label: Label column.
+        array_module: ``numpy`` or ``cupy``.
     """
 
-    day: str
-    source: str
+    piece: Piece
+    pieces: tuple[Piece, ...]
     out: str
-    scaling: Scaling | None
+    program: str
     keys: tuple[str, ...]
     label: str
+    array_module: str
 
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """One day's arrays, as ``index.json`` lists them."""
+    """One piece's share of a day's arrays."""
 
     day: str
     part: str
     rows: int
     positives: int
-    has_x: bool
-
-    def entry(self) -> dict[str, str | int]:
-        """The line of the index: paths are relative to the training set."""
-        files = {"y": "y.npy", "keys": "keys.parquet"} | ({"x": "x.npy"} if self.has_x else {})
-        paths = {name: f"{self.part}/{self.day}-{file}" for name, file in files.items()}
-        return {"day": self.day, "rows": self.rows, "positives": self.positives, **paths}
 
 
-def write_shard(task: ShardTask) -> Shard:
-    """Read one day's features and write its arrays."""
-    features = task.scaling.features if task.scaling else ()
-    columns = list(dict.fromkeys([*task.keys, task.label, *features]))
-    part = Path(task.source) / FEATURES_PART
-    table = pq.read_table(part, columns=columns, use_threads=False)
-    out = Path(task.out)
-    label = table[task.label].cast(pa.float64()).to_numpy().astype(np.float32)
-    np.save(out / f"{task.day}-y.npy", label, allow_pickle=False)
-    write_table(table.select(list(task.keys)), out / f"{task.day}-keys.parquet")
-    if task.scaling is not None:
-        matrix = standardise(table, task.scaling)
-        np.save(out / f"{task.day}-x.npy", matrix, allow_pickle=False)
-    positives = int(np.count_nonzero(label == 1))
-    return Shard(task.day, out.name, table.num_rows, positives, task.scaling is not None)
+def make_files(out: Path, day: str, shapes: Mapping[str, tuple[tuple[int, ...], str]]) -> None:
+    """Make a day's arrays, of their whole size and with nothing in them yet.
 
-
-def standardise(table: pa.Table, scaling: Scaling) -> NDArray[np.float32]:
-    """Standardised features, float32, shape ``(n_rows, n_features)``, row after row.
-
-    A value that is no number becomes 0.0, the mean of its column.
+    Args:
+        out: Folder of the part.
+        day: Day.
+        shapes: Shape and type of each array, by name.
     """
-    matrix = np.empty((table.num_rows, len(scaling.features)), dtype=np.float32)
-    fitted = zip(scaling.features, scaling.mean, scaling.deviation, strict=True)
-    for nth, (name, mean, deviation) in enumerate(fitted):
-        values = (table[name].to_numpy() - mean) / deviation
-        matrix[:, nth] = np.where(np.isfinite(values), values, 0.0)
-    return matrix
+    for name, (shape, kind) in shapes.items():
+        np.lib.format.open_memmap(_path(out, day, name), "w+", np.dtype(kind), shape).flush()
+
+
+def write_piece(task: ShardTask) -> Shard:
+    """Write one piece's rows into the day's arrays; the first one writes the keys as well."""
+    piece, out = task.piece, Path(task.out)
+    arrays = _inputs(task) if task.program else {}
+    arrays["y"] = label = _label(piece, task.label)
+    for name, values in arrays.items():
+        _place(_path(out, piece.day, name), piece.first, values)
+    if piece.first == 0:
+        _write_keys(task, out / f"{piece.day}-keys.parquet")
+    return Shard(piece.day, out.name, piece.rows, int(np.count_nonzero(label == 1)))
+
+
+def _inputs(task: ShardTask) -> dict[str, NDArray[Any]]:
+    xp: Any = importlib.import_module(task.array_module)
+    fitted = _program(task.program)
+    path, group = Path(task.piece.path), task.piece.row_group
+    columns = read_values(xp, path, group, fitted.program.kinds)
+    return {name: on_host(values) for name, values in fitted.transform(xp, columns).items()}
+
+
+@lru_cache(maxsize=1)
+def _program(folder: str) -> FittedProgram:
+    """The fitted program, read once a process: a vocabulary is too large to send with a task."""
+    return read_program(Path(folder))
+
+
+def _label(piece: Piece, column: str) -> NDArray[np.float32]:
+    with pq.ParquetFile(piece.path) as file:
+        table = file.read_row_group(piece.row_group, columns=[column], use_threads=False)
+    values: NDArray[np.float64] = table[column].cast(pa.float64()).to_numpy()
+    return values.astype(np.float32)
+
+
+def _place(path: Path, first: int, values: NDArray[Any]) -> None:
+    """Write rows at their place in an array file.
+
+    Not through a memory map: its dirty pages would count as this process's memory.
+    """
+    with path.open("r+b") as file:
+        np.lib.format.read_magic(file)
+        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+        row_bytes = dtype.itemsize * int(np.prod(shape[1:], dtype=np.int64))
+        file.seek(file.tell() + first * row_bytes)
+        file.write(np.ascontiguousarray(values, dtype).data)
+
+
+def _write_keys(task: ShardTask, path: Path) -> None:
+    with pq.ParquetFile(task.piece.path) as file:
+        schema = pa.schema([file.schema_arrow.field(name) for name in task.keys])
+        with pq.ParquetWriter(path, schema, **parquet_options(schema)) as writer:
+            for piece in task.pieces:
+                group = file.read_row_group(
+                    piece.row_group, columns=list(task.keys), use_threads=False
+                )
+                writer.write_table(group.select(task.keys).replace_schema_metadata(None))
+
+
+def _path(out: Path, day: str, name: str) -> Path:
+    return out / f"{day}-{name}.npy"

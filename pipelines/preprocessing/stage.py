@@ -1,26 +1,31 @@
 """Stage ``preprocess``: what a training set depends on, and making it.
 
-Why: the fit is a merge of the training days' statistics, and the transform one task a day.
+Why: the fit is a merge of the training days' statistics, and the transform one task a piece.
 Promise: nothing heavy is imported until ``run``; test and gap days have no part in the fit.
-Not here: moments (``moments.py``), arrays (``shards.py``), finding days (``window.py``).
+Not here: statistics (``statistics.py``), arrays (``shards.py``), finding days (``window.py``).
 """
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.compute.settings import ComputeSettings
 from pipelines.errors import ColumnMismatchError, ConfigError, TrainingError, TransientError
+from pipelines.operators.program import modules_of
 from pipelines.preprocessing.window import Window, window_of
-from pipelines.spec import Label, Pipeline
+from pipelines.spec import Binary, Label, Pipeline
 from pipelines.stages import Outcome, Plan, Work, code_digests
 
 if TYPE_CHECKING:
-    from pipelines.preprocessing.moments import Fitted
-    from pipelines.preprocessing.shards import Scaling, Shard, ShardTask
+    from pipelines.compute.compute import Compute
+    from pipelines.operators.program import FittedProgram
+    from pipelines.preprocessing.pieces import Piece
+    from pipelines.preprocessing.shards import Shard, ShardTask
 
-CODE = ("pipelines.preprocessing", "pipelines.tables.schema")
+CODE = ("pipelines.preprocessing", "pipelines.tables.schema", "pipelines.tables.values")
 PARTS = ("train", "gap", "test")
+Pieces = dict[str, "list[Piece]"]
 
 
 def plan(work: Work) -> Plan:
@@ -29,20 +34,18 @@ def plan(work: Work) -> Plan:
     Raises:
         InputMissingError: Days have no features, or outdated ones.
     """
-    days = work.days()
-    if work.pipeline.program().numeric() != work.pipeline.feature_names():
-        raise ConfigError(
-            f"{work.pipeline.name}: operators other than Standardise are not available yet."
-        )
+    days, program = work.days(), work.pipeline.program()
+    steps = [step for line in program.lines for step in line.steps]
     return Plan(
         inputs=window_of(work).inputs(),
         config={
             "days": {part: list(getattr(days, part)) for part in PARTS},
+            "model_inputs": {line.outputs()[0]: line.said() for line in program.lines},
             "features": list(work.pipeline.feature_names()),
             "keys": list(_keys(work.pipeline)),
             "label": _label(work.pipeline),
         },
-        code=code_digests(*CODE),
+        code=code_digests(*CODE, *sorted(modules_of(steps))),
     )
 
 
@@ -55,6 +58,7 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
         ColumnMismatchError: A day has other features than the pipeline declares.
     """
     from pipelines.compute import open_compute
+    from pipelines.preprocessing.shards import write_piece
 
     window = window_of(work)
     if window.inputs() != dict(plan.inputs):
@@ -62,38 +66,48 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
             f"{work.report.work}: features were published again while this work waited. "
             "Try again: the next try reads the new version."
         )
+    facts = _facts(window)
     rows = sum(int(manifest.outcome["rows"]) for manifest in window.days.values())
     with open_compute(rows, ComputeSettings.from_options(work.options)) as compute:
-        fitted = _fit(window, compute)
-        scaling = _write_state(fitted, out)
-        done = [0]
-
-        def tell(shard: "Shard") -> None:
-            done[0] += shard.rows
-            work.report.progress(done[0], rows)
-
-        from pipelines.preprocessing.shards import write_shard
-
-        shards = compute.map(write_shard, _tasks(window, scaling, out), tell)
-    _write_index(work, window, shards, out)
-    return _outcome(fitted, shards)
+        tell = _telling(work, rows + facts["rows"])
+        fitted = _fit(window, compute, tell, facts, out)
+        pieces = _pieces(window)
+        shapes = _shapes(fitted)
+        tasks = _tasks(window, pieces, shapes, out, compute.array_module)
+        shards = compute.map(write_piece, tasks, lambda shard: tell(shard.rows))
+    _write_index(window, pieces, fitted, shapes, shards, out)
+    return _outcome(facts, shards)
 
 
-def _fit(window: Window, compute: Any) -> "Fitted":
-    """Merge the training days' statistics, oldest first."""
-    from pipelines.preprocessing.moments import Fitted, merge_fitted
+def _telling(work: Work, to_do: int) -> Callable[[int], None]:
+    """Rows read for the fit and rows written, as they are done."""
+    done = 0
 
+    def tell(rows: int) -> None:
+        nonlocal done
+        done += rows
+        work.report.progress(done, to_do)
+
+    return tell
+
+
+def _train_days(window: Window) -> list[str]:
+    """Training days that have rows, oldest first."""
+    days = (day for day in window.work.days().train if day in window.days)
+    return [day for day in days if window.days[day].outcome["rows"]]
+
+
+def _facts(window: Window) -> dict[str, int]:
+    """Rows and positives of the training days, which must hold what a model needs."""
     parts = []
-    for day in window.work.days().train:
-        if day in window.days:
-            folder = window.work.store.open(window.days[day])
-            parts.append(json.loads((folder / "statistics.json").read_text()))
-            _require_features(window.work.pipeline, parts[-1]["columns"])
-    if parts:
-        fitted = compute.tree(merge_fitted, [Fitted.from_statistics(part) for part in parts])
-        if 0 < fitted.positives < fitted.rows:
-            return fitted
+    for day in _train_days(window):
+        folder = window.work.store.open(window.days[day])
+        parts.append(json.loads((folder / "statistics.json").read_text()))
+        _require_features(window.work.pipeline, parts[-1]["columns"])
     rows, positives = sum(p["rows"] for p in parts), sum(p["positives"] for p in parts)
+    binary = isinstance(window.work.pipeline.head, Binary)
+    if rows and (0 < positives < rows or not binary):
+        return {"rows": rows, "positives": positives}
     days = window.work.days().train
     raise TrainingError(
         f"{window.work.report.work}: the {len(days)} training days from {days[0]} to {days[-1]} "
@@ -103,8 +117,9 @@ def _fit(window: Window, compute: Any) -> "Fitted":
 
 
 def _require_features(pipeline: Pipeline, columns: dict[str, Any]) -> None:
-    wanted = pipeline.feature_names()
-    if tuple(columns) != wanted:
+    kinds = {line.inputs[0] for line in pipeline.program().lines if line.kind != "numeric"}
+    wanted = [name for name in pipeline.feature_names() if name not in kinds]
+    if list(columns) != wanted:
         raise ColumnMismatchError(
             "preprocess",
             missing=[name for name in wanted if name not in columns],
@@ -112,59 +127,120 @@ def _require_features(pipeline: Pipeline, columns: dict[str, Any]) -> None:
         )
 
 
-def _write_state(fitted: "Fitted", out: Path) -> "Scaling":
-    from pipelines.preprocessing.shards import Scaling
+def _fit(
+    window: Window,
+    compute: "Compute",
+    tell: Callable[[int], None],
+    facts: dict[str, int],
+    out: Path,
+) -> "FittedProgram":
+    """Merge the training days' statistics, oldest first, and write what follows from them."""
+    from pipelines.operators.state import write_program
+    from pipelines.preprocessing.statistics import learn_days, merge_days
 
-    moments = fitted.moments
-    scaling = Scaling(
-        features=moments.columns,
-        mean=tuple(moments.mean.tolist()),
-        deviation=tuple(moments.deviation().tolist()),
-    )
-    state = {
-        "features": scaling.features,
-        "mean": scaling.mean,
-        "deviation": scaling.deviation,
-        "rows": fitted.rows,
-        "positives": fitted.positives,
+    program = window.work.pipeline.program()
+    folders = learn_days(window, program, _train_days(window), compute, tell)
+    fitted = program.fitted(merge_days(folders, program))
+    write_program(out, fitted)
+    state = {"features": list(fitted.program.numeric()), **facts}
+    (out / "state.json").write_text(json.dumps(state | fitted.scaling(), indent=1) + "\n")
+    return fitted
+
+
+def _pieces(window: Window) -> Pieces:
+    from pipelines.preprocessing.pieces import pieces_of
+
+    opened = {day: window.work.store.open(manifest) for day, manifest in window.days.items()}
+    return {day: pieces_of(day, folder) for day, folder in opened.items()}
+
+
+def _shapes(fitted: "FittedProgram") -> dict[str, tuple[tuple[int, ...], str]]:
+    """Shape of one row and type of each array, by name."""
+    found = {
+        "x": ((len(fitted.program.numeric()),), "float32"),
+        "ids": ((len(fitted.program.categorical()),), "int32"),
     }
-    (out / "state.json").write_text(json.dumps(state, indent=1) + "\n")
-    return scaling
+    return {name: about for name, about in found.items() if about[0][0]} | {
+        "y": ((), "float32")
+    }
 
 
-def _tasks(window: Window, scaling: "Scaling", out: Path) -> "list[ShardTask]":
-    """One task a day that has rows; gap days need no features."""
-    from pipelines.preprocessing.shards import ShardTask
+def _tasks(
+    window: Window,
+    pieces: Pieces,
+    shapes: dict[str, tuple[tuple[int, ...], str]],
+    out: Path,
+    array_module: str,
+) -> "list[ShardTask]":
+    """One task a piece; gap days need no model inputs."""
+    from pipelines.preprocessing.shards import ShardTask, make_files
 
     work, tasks = window.work, []
     for part in PARTS:
         (out / part).mkdir()
-        for day in getattr(work.days(), part):
-            manifest = window.days.get(day)
-            if manifest is not None and manifest.outcome["rows"]:
-                tasks.append(
-                    ShardTask(
-                        day=day,
-                        source=str(work.store.open(manifest)),
-                        out=str(out / part),
-                        scaling=None if part == "gap" else scaling,
-                        keys=_keys(work.pipeline),
-                        label=_label(work.pipeline),
-                    )
+        wanted = {"y": shapes["y"]} if part == "gap" else shapes
+        for day in (day for day in getattr(work.days(), part) if pieces.get(day)):
+            rows = sum(piece.rows for piece in pieces[day])
+            whole = {name: ((rows, *shape), kind) for name, (shape, kind) in wanted.items()}
+            make_files(out / part, day, whole)
+            tasks += [
+                ShardTask(
+                    piece=piece,
+                    pieces=tuple(pieces[day]),
+                    out=str(out / part),
+                    program="" if part == "gap" else str(out),
+                    keys=_keys(work.pipeline),
+                    label=_label(work.pipeline),
+                    array_module=array_module,
                 )
+                for piece in pieces[day]
+            ]
     return tasks
 
 
-def _write_index(work: Work, window: Window, shards: "list[Shard]", out: Path) -> None:
-    index: dict[str, Any] = {"features": work.pipeline.feature_names()}
+def _write_index(
+    window: Window,
+    pieces: Pieces,
+    fitted: "FittedProgram",
+    shapes: dict[str, Any],
+    shards: "list[Shard]",
+    out: Path,
+) -> None:
+    """What is where; checksums are in the manifest, rows lie in the order of the keys."""
+    work, program = window.work, fitted.program
+    index: dict[str, Any] = {
+        "features": program.numeric(),
+        "inputs": {
+            "numeric": program.numeric(),
+            "categorical": [{"name": n, "size": s} for n, s in fitted.sizes().items()],
+            "sequences": [],
+        },
+        "label": {"column": _label(work.pipeline)},
+    }
     for part in PARTS:
-        index[part] = [shard.entry() for shard in shards if shard.part == part]
+        names = ["y"] if part == "gap" else list(shapes)
+        index[part] = [
+            _entry(part, day, names, [s for s in shards if (s.part, s.day) == (part, day)])
+            for day in getattr(work.days(), part)
+            if pieces.get(day)
+        ]
     index["refused"] = window.refused
     (out / "index.json").write_text(json.dumps(index, indent=1) + "\n")
 
 
-def _outcome(fitted: "Fitted", shards: "list[Shard]") -> Outcome:
-    metrics = {"train_rows": float(fitted.rows), "train_positives": float(fitted.positives)}
+def _entry(part: str, day: str, names: list[str], shards: "list[Shard]") -> dict[str, Any]:
+    """The line of one day: paths are relative to the training set."""
+    return {
+        "day": day,
+        "rows": sum(shard.rows for shard in shards),
+        "positives": sum(shard.positives for shard in shards),
+        **{name: f"{part}/{day}-{name}.npy" for name in names},
+        "keys": f"{part}/{day}-keys.parquet",
+    }
+
+
+def _outcome(facts: dict[str, int], shards: "list[Shard]") -> Outcome:
+    metrics = {f"train_{name}": float(value) for name, value in facts.items()}
     for part in ("gap", "test"):
         mine = [shard for shard in shards if shard.part == part]
         metrics[f"{part}_rows"] = float(sum(shard.rows for shard in mine))

@@ -7,6 +7,7 @@ Promise: importing this package imports no stage.
 from pipelines.stages.catalog import CATALOG, STAGES, Stage, stage_named
 from pipelines.stages.code import code_digests
 from pipelines.stages.protocol import Result, perform, ref_of, refusal
+from pipelines.stages.publishing import publish_work
 from pipelines.stages.verdicts import VALIDATED, judged_day
 from pipelines.stages.work import ACCEPTED, REFUSED, Outcome, Plan, Work
 
@@ -24,6 +25,7 @@ __all__ = [
     "code_digests",
     "judged_day",
     "perform",
+    "publish_work",
     "ref_of",
     "refusal",
     "stage_named",

@@ -9,15 +9,14 @@ Not here: processes (``pipelines/process/``), what a stage does (its package).
 
 import importlib
 import logging
-import resource
-import time
 from dataclasses import replace
 from typing import Any, cast
 
 from pipelines.errors import PartitionRefusedError, PermanentError, rebuild
 from pipelines.stages.catalog import Stage
+from pipelines.stages.publishing import publish_work
 from pipelines.stages.work import REFUSED, Plan, StageModule, Work
-from pipelines.store import Manifest, Ref, describe_files, digest_of
+from pipelines.store import Manifest, Ref
 
 Result = dict[str, Any]
 
@@ -111,44 +110,11 @@ def _finished_before(work: Work, ref: Ref, plan: Plan) -> Manifest | None:
 
 
 def _do(stage: Stage, module: StageModule, work: Work, plan: Plan, ref: Ref) -> Manifest:
-    started, cpu = time.monotonic(), _cpu_seconds()
-    work.store.sweep(ref)
-    with work.store.aside(ref, plan.digest()) as out:
-        outcome = module.run(work, plan, out)
-        files = describe_files(out, outcome.volatile)
-        manifest = Manifest(
-            pipeline=ref.pipeline,
-            dataset=ref.dataset,
-            key=ref.key,
-            stage=stage.name,
-            digest=plan.digest(),
-            inputs=plan.inputs,
-            config=plan.config,
-            code=plan.code,
-            content=digest_of({"files": files, "outcome": outcome.facts()}),
-            files=files,
-            volatile=outcome.volatile,
-            outcome=outcome.facts(),
-            made=_made(started, cpu, outcome.rows),
-        )
-        work.store.publish(out, manifest)
+    manifest = publish_work(
+        work, stage.name, ref, plan, lambda out: module.run(work, plan, out)
+    )
     work.store.drop_scratch(ref, plan.digest())
     return manifest
-
-
-def _made(started: float, cpu: float, rows: int) -> dict[str, float]:
-    seconds = time.monotonic() - started
-    return {
-        "seconds": round(seconds, 3),
-        "cpu_seconds": round(_cpu_seconds() - cpu, 3),
-        "rows_per_s": round(rows / max(seconds, 1e-9), 1),
-        "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-    }
-
-
-def _cpu_seconds() -> float:
-    used = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return sum(u.ru_utime + u.ru_stime for u in used)
 
 
 def _result(work: Work, manifest: Manifest, *, cached: bool) -> Result:

@@ -1,0 +1,78 @@
+"""The fitted program as a TensorFlow graph: a row of the feature table in, model inputs out.
+
+Why: what is served must go through the steps that training went through, unseen and unknown
+    values included, without our code at hand.
+Promise: integers are equal to those of ``FittedProgram.transform``; floats are computed in float64
+    and rounded once, so they differ from it by one unit in the last place of float32 at most,
+    or by 1e-12 close to 0, where the libraries' logarithms and sines differ.
+
+TensorFlow takes subnormal numbers (below 2.3e-308) for 0. In a tensor an unknown number is NaN, an
+unknown whole number ``NULL_WHOLE`` (the lowest int64), an unknown word empty.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pipelines.operators.operator import IDS
+from pipelines.operators.program import FittedProgram, numeric_of
+
+TENSORS = {"number": "float64", "integer": "int64", "text": "string"}
+
+
+def serving_signature(tf: Any, fitted: FittedProgram) -> dict[str, Any]:
+    """For each column that the program reads a ``TensorSpec`` of shape ``(None,)``."""
+    return {
+        name: tf.TensorSpec((None,), getattr(tf, TENSORS[kind]), name=name)
+        for name, kind in fitted.program.kinds.items()
+    }
+
+
+def serving_transform(tf: Any, fitted: FittedProgram) -> Any:
+    """A ``tf.Module`` to be called with a dict of columns; it holds the lookup tables.
+
+    Whoever saves a graph that calls it must keep it as an attribute of the saved module.
+
+    Returns:
+        ``x`` float32 ``(n_rows, n_numeric)`` and ``ids`` int32 ``(n_rows, n_categorical)``, where
+        the program has any.
+    """
+
+    class Transform(tf.Module):
+        def __init__(self) -> None:
+            super().__init__(name="transform")
+            # Tables outside any function, or each call would make them again.
+            with tf.init_scope():
+                self.tables = [
+                    [step.tables(tf, fit) for step, fit in zip(line.steps, fits, strict=True)]
+                    for line, fits in fitted.each()
+                ]
+
+        def __call__(self, columns: Mapping[str, Any]) -> dict[str, Any]:
+            return _inputs(tf, fitted, self.tables, columns)
+
+    return Transform()
+
+
+def _inputs(
+    tf: Any, fitted: FittedProgram, tables: Any, columns: Mapping[str, Any]
+) -> dict[str, Any]:
+    known = {name: _known(tf, values) for name, values in columns.items()}
+    numeric, ids = list[Any](), list[Any]()
+    for (line, fits), line_tables in zip(fitted.each(), tables, strict=True):
+        outputs = line.graph(tf, known, fits, line_tables)
+        numeric += numeric_of(line, outputs)
+        ids += outputs[:1] if line.gives() == IDS else []
+    found = {}
+    if numeric:
+        x = tf.cast(tf.stack(numeric, axis=1), tf.float32)
+        found["x"] = tf.where(tf.math.is_finite(x), x, tf.zeros_like(x))
+    if ids:
+        found["ids"] = tf.stack([tf.cast(each, tf.int32) for each in ids], axis=1)
+    return found
+
+
+def _known(tf: Any, values: Any) -> Any:
+    if not values.dtype.is_floating:
+        return values
+    unknown = tf.constant(float("nan"), values.dtype)
+    return tf.where(tf.math.is_finite(values), values, unknown)

@@ -1,0 +1,60 @@
+"""Columns of a feature table as operators take them: numbers, whole numbers, words with codes.
+
+Why: the reader differs between CPU and GPU, the operators do not.
+Promise: text is read dictionary-encoded, so a word is looked at once a row group and not once a
+    row; null, NaN and infinities are one thing, unknown.
+Not here: what is done with them (``pipelines/operators/``).
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipelines.operators.values import NULL_WHOLE, Words
+
+
+def read_values(
+    xp: Any, path: Path, row_group: int, kinds: Mapping[str, str]
+) -> dict[str, Any]:
+    """Read columns of one row group.
+
+    Args:
+        xp: numpy or cupy, which the values are to be in.
+        path: Part of a feature table.
+        row_group: Which rows.
+        kinds: ``number``, ``integer`` or ``text``, by column.
+    """
+    words = [name for name, kind in kinds.items() if kind == "text"]
+    with pq.ParquetFile(path, read_dictionary=words, page_checksum_verification=True) as file:
+        table = file.read_row_group(row_group, columns=list(kinds), use_threads=False)
+    return {name: column_values(xp, table[name], kind) for name, kind in kinds.items()}
+
+
+def column_values(xp: Any, column: pa.ChunkedArray, kind: str) -> Any:
+    """One column: float64 with NaN, int64 with ``NULL_WHOLE``, or ``Words``."""
+    if kind == "text":
+        return _words(xp, column)
+    if kind == "integer":
+        filled = pc.fill_null(column.cast(pa.int64()), NULL_WHOLE)
+        return xp.asarray(filled.to_numpy())
+    values = xp.asarray(column.cast(pa.float64()).to_numpy())
+    finite = xp.isfinite(values)
+    return values if bool(finite.all()) else xp.where(finite, values, xp.nan)
+
+
+def _words(xp: Any, column: pa.ChunkedArray) -> Words:
+    if not pa.types.is_dictionary(column.type):
+        column = column.dictionary_encode()
+    column = column.unify_dictionaries()
+    if not column.num_chunks:
+        return Words(pa.array([], pa.string()), xp.zeros(0, xp.int32))
+    words = column.chunk(0).dictionary.cast(pa.string())
+    codes = [pc.fill_null(chunk.indices, -1).to_numpy() for chunk in column.chunks]
+    code = codes[0] if len(codes) == 1 else np.concatenate(codes)
+    empty = pc.index(words, "").as_py()
+    return Words(words, xp.asarray(code if empty < 0 else np.where(code == empty, -1, code)))

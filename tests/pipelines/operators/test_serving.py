@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.operators.serving import serving_signature, serving_transform
+from pipelines.operators.values import NULL_WHOLE
+from tests.pipelines.operators.rows import PROGRAM, columns_of, drawn, fitted_on
+
+FITTED = fitted_on([drawn(300, seed=1), drawn(200, seed=2)])
+NULLS = {"number": np.nan, "integer": NULL_WHOLE, "text": ""}
+TENSORS = {"number": np.float64, "integer": np.int64, "text": np.object_}
+WHOLE = st.integers(-(2**63), 2**63 - 1)
+ROW = st.fixed_dictionaries(
+    {
+        "amount": st.none() | st.floats(allow_subnormal=False),
+        "balance": st.none() | st.floats(allow_subnormal=False),
+        "hour": st.none() | st.floats(0, 24, allow_subnormal=False),
+        "merchant": st.none() | st.text(max_size=12) | st.sampled_from(["books", "fuel"]),
+        "place": st.none() | WHOLE | st.integers(0, 60),
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """The graph as a stranger loads it: saved, and read back without our code."""
+    tf = pytest.importorskip("tensorflow")
+    module = tf.Module()
+    module.transform = serving_transform(tf, FITTED)
+    call = tf.function(
+        lambda **columns: module.transform(columns),
+        input_signature=None,
+    ).get_concrete_function(**serving_signature(tf, FITTED))
+    folder = str(tmp_path_factory.mktemp("saved"))
+    tf.saved_model.save(module, folder, signatures={"transform": call})
+    loaded = tf.saved_model.load(folder)
+
+    def serve(rows):
+        columns = {
+            name: tf.constant(
+                np.array(
+                    [NULLS[kind] if row[name] is None else row[name] for row in rows],
+                    TENSORS[kind],
+                )
+            )
+            for name, kind in PROGRAM.kinds.items()
+        }
+        return {n: t.numpy() for n, t in loaded.signatures["transform"](**columns).items()}
+
+    return serve
+
+
+def assert_same(served, rows):
+    found, ours = served(rows), FITTED.transform(np, columns_of(rows))
+    assert found.keys() == ours.keys() == {"x", "ids"}
+    np.testing.assert_array_equal(found["ids"], ours["ids"])
+    assert found["x"].dtype == ours["x"].dtype == np.float32
+    off = np.abs(found["x"].astype(np.float64) - ours["x"].astype(np.float64))
+    allowed = np.maximum(np.abs(np.spacing(ours["x"])), 1e-12)
+    assert (off <= allowed).all(), (found["x"][off > allowed], ours["x"][off > allowed])
+
+
+def test_the_saved_graph_gives_the_inputs_that_training_saw(served):
+    assert_same(served, drawn(2_000, seed=3))
+
+
+@given(rows=st.lists(ROW, min_size=1, max_size=20))
+@settings(max_examples=60, deadline=None)
+def test_the_saved_graph_equals_the_transform_on_any_rows(served, rows):
+    assert_same(served, rows)
+
+
+def test_null_and_the_empty_word_are_one_and_unseen_is_another(served):
+    common = {"amount": 1.0, "balance": 1.0, "hour": 1.0, "place": 7}
+    rows = [common | {"merchant": word} for word in (None, "", "never seen", "fuel")]
+    place = PROGRAM.categorical().index("merchant")
+    ids = served(rows)["ids"][:, place].tolist()
+    assert ids[:3] == [0, 0, 1]
+    assert ids[3] >= 2
+
+
+def test_the_signature_names_the_columns_of_the_feature_table():
+    tf = pytest.importorskip("tensorflow")
+    signature = serving_signature(tf, FITTED)
+    assert set(signature) == {"amount", "balance", "hour", "merchant", "place"}
+    assert {signature[n].dtype for n in ("amount", "hour")} == {tf.float64}
+    assert (signature["place"].dtype, signature["merchant"].dtype) == (tf.int64, tf.string)
