@@ -2,13 +2,14 @@
 
 Why: quantiles of a month must come from the days' small files, the same whatever their order.
 Promise: cells are those of float64's first 10 fraction bits, so a cell is at most 2**-10 of its
-    values wide, and whole numbers up to 2,048 have cells of their own. Counts add up, so a
+    values wide, and whole numbers up to 2,048 are the lowest of cells of their own. Counts add up, so a
     merge is exact in any order and any grouping; every edge found is an edge of the grid, at most
     a cell away from the exact quantile.
 FeatureSource: a fixed log-linear grid, as in Masson, Rim and Lee, "DDSketch: a fast and fully-mergeable
     quantile sketch with relative-error guarantees", VLDB 2019.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,22 +25,19 @@ State = dict[str, Any]
 
 def cells_of(xp: Any, values: Any) -> Any:
     """The cell of each number, int64, ascending with the numbers; -0.0 is 0.0."""
-    bits = (values + 0.0).view(xp.int64) >> DROPPED_BITS
-    # Negative floats count backwards in their bits.
-    mask = (1 << (63 - DROPPED_BITS)) - 1
-    return xp.where(bits < 0, -(bits & mask) - 1, bits)
+    bits = (values + 0.0).view(xp.int64)
+    # A cell holds its lowest number: for negative ones the largest magnitude.
+    magnitude = bits & ((1 << 63) - 1)
+    below_zero = -(((magnitude - 1) >> DROPPED_BITS) + 1)
+    return xp.where(bits < 0, below_zero, magnitude >> DROPPED_BITS)
 
 
 def lowest_of(cell: int) -> float:
     """Smallest number of a cell."""
     import numpy as np
 
-    if cell >= 0:
-        return float(np.int64(cell << DROPPED_BITS).view(np.float64))
-    # The cell ends where the next larger magnitude begins.
-    return -float(
-        np.int64(((-cell - 1) << DROPPED_BITS) | ((1 << DROPPED_BITS) - 1)).view(np.float64)
-    )
+    magnitude = float(np.int64(abs(cell) << DROPPED_BITS).view(np.float64))
+    return math.copysign(magnitude, cell)
 
 
 def sketch_of(xp: Any, values: Any) -> State:

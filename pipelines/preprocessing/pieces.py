@@ -66,6 +66,11 @@ def pieces_of(day: str, folder: Path) -> list[Piece]:
     return found
 
 
+def columns_of(folder: Path) -> list[str]:
+    """Columns of a day's published features."""
+    return list(pq.read_schema(folder / FEATURES_PART).names)
+
+
 def learn(task: LearnTask) -> Learnt:
     """Read a piece's columns and summarise them."""
     xp: Any = importlib.import_module(task.array_module)

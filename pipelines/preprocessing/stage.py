@@ -103,7 +103,7 @@ def _facts(window: Window) -> dict[str, int]:
     for day in _train_days(window):
         folder = window.work.store.open(window.days[day])
         parts.append(json.loads((folder / "statistics.json").read_text()))
-        _require_features(window.work.pipeline, parts[-1]["columns"])
+        _require_features(window.work.pipeline, folder)
     rows, positives = sum(p["rows"] for p in parts), sum(p["positives"] for p in parts)
     binary = isinstance(window.work.pipeline.head, Binary)
     if rows and (0 < positives < rows or not binary):
@@ -116,15 +116,16 @@ def _facts(window: Window) -> dict[str, int]:
     )
 
 
-def _require_features(pipeline: Pipeline, columns: dict[str, Any]) -> None:
-    kinds = {line.inputs[0] for line in pipeline.program().lines if line.kind != "numeric"}
-    wanted = [name for name in pipeline.feature_names() if name not in kinds]
-    if list(columns) != wanted:
-        raise ColumnMismatchError(
-            "preprocess",
-            missing=[name for name in wanted if name not in columns],
-            unexpected=[name for name in columns if name not in wanted],
-        )
+def _require_features(pipeline: Pipeline, folder: Path) -> None:
+    """The feature table must hold the declared features, and no others beside its keys."""
+    from pipelines.preprocessing.pieces import columns_of
+
+    found, wanted = columns_of(folder), pipeline.feature_names()
+    beside = {*wanted, *_keys(pipeline), _label(pipeline)}
+    missing = [name for name in wanted if name not in found]
+    unexpected = [name for name in found if name not in beside]
+    if missing or unexpected:
+        raise ColumnMismatchError("preprocess", missing=missing, unexpected=unexpected)
 
 
 def _fit(

@@ -1,0 +1,263 @@
+"""Each operator against its formula in plain Python, and what is learnt however rows are cut."""
+
+import math
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.operators.program import program_of
+from pipelines.operators.sketch import cells_of, lowest_of
+from pipelines.spec import (
+    Bucketize,
+    Categorical,
+    Clip,
+    Cyclic,
+    Fill,
+    Hash,
+    Hour,
+    Log,
+    Numeric,
+    QuantileBuckets,
+    Ratio,
+    Standardise,
+    Vocabulary,
+    Weekday,
+)
+from tests.pipelines.operators.rows import columns_of, drawn, fitted_on
+
+TYPES = {"v": "number", "w": "number", "word": "text", "id": "integer"}
+WORDS = st.none() | st.sampled_from(["", "a", "b", "ß", "日", "c" * 20])
+IDS = st.none() | st.integers(-3, 3) | st.sampled_from([2**62, -(2**63) + 1])
+NUMBERS = st.none() | st.floats(-1e6, 1e6, allow_subnormal=False) | st.just(math.nan)
+
+
+def inputs_of(feature, *parts, rows=None):
+    """Model inputs of all rows, fitted on parts."""
+    program = program_of([feature], TYPES)
+    fitted = fitted_on(parts or [rows], program)
+    whole = [row for part in parts for row in part] if rows is None else rows
+    return fitted.transform(np, columns_of(whole, program))
+
+
+def numbers(feature, values, **more):
+    rows = [{"v": value} | {k: v[n] for k, v in more.items()} for n, value in enumerate(values)]
+    return inputs_of(feature, rows)["x"].T.tolist()
+
+
+def cut(rows, size, order):
+    parts = [rows[n : n + size] for n in range(0, len(rows), size)]
+    return [parts[n] for n in np.random.default_rng(order).permutation(len(parts))]
+
+
+def test_log_keeps_the_sign_and_takes_any_number():
+    (found,) = numbers(Numeric("v") >> Log(), [0.0, 1.0, -1.0, 1e6, None])
+    wanted = [0.0, math.log(2), -math.log(2), math.log(1e6 + 1), 0.0]
+    assert found == pytest.approx(wanted, rel=1e-6)
+
+
+def test_clip_holds_values_between_its_bounds_and_leaves_the_unknown():
+    (found,) = numbers(Numeric("v") >> Clip(-1, 2) >> Fill(9.0), [-5.0, 0.5, 7.0, None])
+    assert found == [-1.0, 0.5, 2.0, 9.0]
+    (found,) = numbers(Numeric("v") >> Clip(high=2), [-5.0, 7.0])
+    assert found == [-5.0, 2.0]
+
+
+def test_fill_puts_the_known_values_mean_or_median_and_a_flag():
+    values = [1.0, 2.0, 9.0, None, math.nan, math.inf]
+    filled, missing = numbers(Numeric("v") >> Fill("mean", flag=True), values)
+    assert filled == [1.0, 2.0, 9.0, 4.0, 4.0, 4.0]
+    assert missing == [0.0, 0.0, 0.0, 1.0, 1.0, 1.0]
+    (filled,) = numbers(Numeric("v") >> Fill("median"), values)
+    assert filled == [1.0, 2.0, 9.0, 2.0, 2.0, 2.0]
+    assert numbers(Numeric("v") >> Fill("median"), [None, None]) == [[0.0, 0.0]]
+
+
+def test_filled_values_have_no_part_in_what_a_later_step_learns():
+    values = [1.0, 3.0, None, None, None]
+    alone = numbers(Numeric("v") >> Standardise(), values[:2])[0]
+    filled = numbers(Numeric("v") >> Fill(100.0) >> Standardise(), values)[0]
+    assert filled[:2] == alone == [-1.0, 1.0]
+    assert filled[2] == 98.0
+
+
+def test_cyclic_puts_midnight_beside_eleven_and_noon_across():
+    rows = [{"hour": h} for h in (0.0, 6.0, 12.0, 23.0, None)]
+    sine, cosine = inputs_of(Hour("when") >> Cyclic(24), rows)["x"].T
+    np.testing.assert_allclose(sine, [0, 1, 0, math.sin(-math.pi / 12), 0], atol=1e-6)
+    np.testing.assert_allclose(cosine, [1, 0, -1, math.cos(math.pi / 12), 0], atol=1e-6)
+
+
+def test_a_ratio_is_unknown_where_there_is_nothing_to_divide_by():
+    (found,) = numbers(
+        Ratio("v", "w") >> Fill(-1.0), [6.0, 1.0, None, 5.0], w=[3.0, 0.0, 1.0, None]
+    )
+    assert found == [2.0, -1.0, -1.0, -1.0]
+
+
+def test_an_edge_belongs_to_the_range_that_begins_there():
+    rows = [{"v": v} for v in (-1.0, 0.0, 9.9, 10.0, None)]
+    ids = inputs_of(Numeric("v") >> Bucketize((0.0, 10.0)), rows)["ids"][:, 0]
+    assert ids.tolist() == [2, 3, 3, 4, 0]
+    assert ids.dtype == np.int32
+
+
+@given(
+    values=st.lists(st.integers(-2000, 2000), min_size=1, max_size=200), n=st.integers(2, 12)
+)
+@settings(max_examples=60, deadline=None)
+def test_edges_between_quantile_buckets_are_exact_for_small_whole_numbers(values, n):
+    rows = [{"v": float(v)} for v in values]
+    fitted = fitted_on([rows], program_of([Numeric("v") >> QuantileBuckets(n)], TYPES))
+    ascending = sorted(values)
+    ranks = [math.ceil(nth / n * len(values)) for nth in range(1, n)]
+    assert fitted.fits[0][0]["edges"] == sorted({float(ascending[r - 1]) for r in ranks})
+
+
+@given(value=st.floats(allow_nan=False, allow_infinity=False, allow_subnormal=False))
+@settings(max_examples=300)
+def test_a_cell_begins_at_or_below_its_values_by_less_than_a_thousandth(value):
+    cell = int(cells_of(np, np.array([value]))[0])
+    lowest = lowest_of(cell)
+    assert lowest <= value
+    assert value - lowest <= abs(lowest) * 2**-10
+    assert int(cells_of(np, np.array([lowest]))[0]) == cell
+
+
+@given(values=st.lists(st.floats(-1e9, 1e9, allow_subnormal=False), min_size=1, max_size=300))
+@settings(max_examples=60, deadline=None)
+def test_a_median_fill_is_within_a_cell_of_the_exact_median(values):
+    fitted = fitted_on(
+        [[{"v": v} for v in values]], program_of([Numeric("v") >> Fill("median")], TYPES)
+    )
+    found, exact = fitted.fits[0][0]["value"], sorted(values)[(len(values) - 1) // 2]
+    assert found <= exact
+    assert exact - found <= abs(found) * 2**-10
+
+
+def vocabulary_by_hand(values, min_count, max_size):
+    counts = Counter(v for v in values if v is not None and v != "")
+    kept = [v for v in counts if counts[v] >= min_count]
+
+    def rank(value):
+        by_value = value.encode() if isinstance(value, str) else value
+        return -counts[value], by_value
+
+    return sorted(kept, key=rank)[:max_size]
+
+
+@pytest.mark.parametrize(("column", "values"), [("word", WORDS), ("id", IDS)])
+def test_a_vocabulary_is_that_of_a_counter_with_ties_by_value(column, values):
+    @given(
+        values=st.lists(values, min_size=1, max_size=60),
+        min_count=st.integers(1, 3),
+        max_size=st.integers(1, 5),
+        size=st.integers(1, 60),
+        order=st.integers(0, 5),
+    )
+    @settings(max_examples=60, deadline=None)
+    def holds(values, min_count, max_size, size, order):
+        feature = Categorical(column) >> Vocabulary(min_count, max_size)
+        rows = [{column: value} for value in values]
+        program = program_of([feature], TYPES)
+        fitted = fitted_on(cut(rows, size, order), program)
+        kept = vocabulary_by_hand(values, min_count, max_size)
+        assert fitted.fits[0][0]["table"]["value"].tolist() == kept
+        assert fitted.sizes() == {column: len(kept) + 2}
+        ids = fitted.transform(np, columns_of(rows, program))["ids"][:, 0].tolist()
+        known = {value: 2 + place for place, value in enumerate(kept)}
+        assert ids == [0 if v in (None, "") else known.get(v, 1) for v in values]
+
+    holds()
+
+
+@given(
+    values=st.lists(NUMBERS, min_size=1, max_size=80),
+    size=st.integers(1, 80),
+    order=st.integers(0, 5),
+)
+@settings(max_examples=60, deadline=None)
+def test_sketches_are_the_same_bits_however_rows_are_cut_and_merged(values, size, order):
+    step, program = QuantileBuckets(7), program_of([Numeric("v") >> QuantileBuckets(7)], TYPES)
+    rows = [{"v": value} for value in values]
+
+    def learnt(part):
+        return program.partials(np, columns_of(part, program)).popitem()[1]
+
+    whole, parts = learnt(rows), [learnt(part) for part in cut(rows, size, order)]
+    left_first, right_first = parts[0], parts[-1]
+    for part in parts[1:]:
+        left_first = step.merge([left_first, part])
+    for part in parts[-2::-1]:
+        right_first = step.merge([part, right_first])
+    for merged in (step.merge(parts), left_first, right_first):
+        for name in ("cell", "count"):
+            assert merged["table"][name].tolist() == whole["table"][name].tolist()
+
+
+def hashed_by_hand(value):
+    mask = (1 << 64) - 1
+    if isinstance(value, str):
+        key = 0xCBF29CE484222325
+        for byte in value.encode():
+            key = ((key ^ byte) * 0x100000001B3) & mask
+    else:
+        key = value & mask
+    key = ((key ^ (key >> 30)) * 0xBF58476D1CE4E5B9) & mask
+    key = ((key ^ (key >> 27)) * 0x94D049BB133111EB) & mask
+    return key ^ (key >> 31)
+
+
+@pytest.mark.parametrize(
+    ("word", "fnv"),
+    [("", 0xCBF29CE484222325), ("a", 0xAF63DC4C8601EC8C), ("foobar", 0x85944171F73967E8)],
+)
+def test_words_hash_to_the_published_fnv_vectors_before_they_are_mixed(word, fnv):
+    assert hashed_by_hand(word) == hashed_by_hand(fnv)
+
+
+@given(values=st.lists(st.none() | st.text(max_size=9), min_size=1), buckets=st.integers(1, 99))
+@settings(max_examples=60, deadline=None)
+def test_a_hashed_word_has_the_same_id_everywhere(values, buckets):
+    rows = [{"word": value} for value in values]
+    ids = inputs_of(Categorical("word") >> Hash(buckets), rows)["ids"][:, 0].tolist()
+    assert ids == [2 + hashed_by_hand(v) % buckets if v else 0 for v in values]
+
+
+@given(values=st.lists(IDS, min_size=1), buckets=st.integers(1, 1 << 30))
+@settings(max_examples=60, deadline=None)
+def test_a_hashed_whole_number_has_the_same_id_everywhere(values, buckets):
+    rows = [{"id": value} for value in values]
+    ids = inputs_of(Categorical("id") >> Hash(buckets), rows)["ids"][:, 0].tolist()
+    assert ids == [0 if v is None else 2 + hashed_by_hand(v) % buckets for v in values]
+
+
+def test_a_source_without_steps_gets_the_usual_ones():
+    program = program_of([Numeric("v"), Weekday("when"), Categorical("word")], TYPES)
+    assert [line.said() for line in program.lines] == [
+        "v >> Standardise()",
+        "weekday >> Standardise()",
+        f"word >> {Vocabulary()!r}",
+    ]
+
+
+def test_model_inputs_keep_the_order_of_the_declaration():
+    features = [
+        Numeric("v") >> Fill(flag=True) >> Log(),
+        Categorical("word") >> Hash(5),
+        Hour("when") >> Cyclic(24),
+        Categorical("id"),
+    ]
+    program = program_of(features, TYPES)
+    assert program.numeric() == ("v_log", "v_missing", "hour_sin", "hour_cos")
+    assert program.categorical() == ("word_hash", "id")
+
+
+def test_arrays_are_row_major_and_narrow():
+    found = fitted_on([drawn(100)]).transform(np, columns_of(drawn(50, seed=1)))
+    assert (found["x"].dtype, found["ids"].dtype) == (np.float32, np.int32)
+    assert found["x"].flags.c_contiguous
+    assert found["ids"].flags.c_contiguous
+    assert np.isfinite(found["x"]).all()

@@ -1,0 +1,263 @@
+"""A pipeline with every kind of operator, from features to training sets, day by day."""
+
+import json
+import shutil
+from collections import Counter
+from dataclasses import replace
+from unittest.mock import patch
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipelines.days import days_between, shift
+from pipelines.errors import ColumnMismatchError
+from pipelines.operators.state import read_program
+from pipelines.preprocessing import pieces
+from pipelines.spec import (
+    Categorical,
+    Column,
+    Fill,
+    Hash,
+    Hour,
+    Log,
+    Numeric,
+    QuantileBuckets,
+    Ratio,
+    Standardise,
+    Trailing,
+    Vocabulary,
+    load,
+)
+from pipelines.stages import perform, stage_named
+from pipelines.store.why import explain
+from pipelines.tables import schema
+from pipelines.tables.values import read_values
+from tests.pipelines.features.validated import (
+    FIRST,
+    publish_validated,
+    rows_of,
+    small_pipeline,
+    work_on,
+)
+
+FEATURIZE, PREPROCESS = stage_named("featurize"), stage_named("preprocess")
+AS_OF = shift(FIRST, 9)
+TRAIN = days_between(shift(FIRST, 2), shift(FIRST, 4))
+FRAUD = load("fraud_detection")
+TABLE = replace(
+    FRAUD.table, columns=(*FRAUD.table.columns, Column("shop", "text", nullable=True))
+)
+AMOUNT = Numeric("tx_amount") >> Fill("median") >> Standardise()
+LOGGED = Numeric("tx_amount") >> Log() >> Standardise()
+
+
+def pipeline_of(*features):
+    return small_pipeline(tables=(TABLE,), features=features)
+
+
+PIPELINE = pipeline_of(
+    AMOUNT,
+    Hour("tx_datetime"),
+    Numeric("tx_amount") >> QuantileBuckets(4),
+    Trailing("customer", ("mean",), (2,), column="tx_amount"),
+    Ratio("tx_amount", "customer_mean_tx_amount_2d") >> Log() >> Standardise(),
+    Categorical("shop") >> Vocabulary(min_count=8),
+    Categorical("shop") >> Hash(16),
+    Categorical("terminal_id"),
+)
+
+
+def day_rows(day):
+    """A day with a text column, some of it null, and some unknown amounts."""
+    seed = int(day[-2:])
+    rng = np.random.default_rng([7, seed])
+    words = np.array(["books", "fuel", "food", "", f"new {seed % 3}", None], object)
+    plain = rows_of(FRAUD, day)
+    amount = [None if rng.random() < 0.05 else v for v in plain["tx_amount"].to_pylist()]
+    shop = words[rng.choice(6, plain.num_rows, p=[0.3, 0.3, 0.2, 0.05, 0.1, 0.05])]
+    columns = {name: plain[name] for name in plain.column_names}
+    columns |= {"tx_amount": pa.array(amount), "shop": pa.array(shop, pa.string())}
+    full = schema.table_schema(TABLE)
+    return pa.table({name: columns[name] for name in full.names}).cast(full)
+
+
+def featurized(root, pipeline, days):
+    for day in days:
+        work = work_on(pipeline, root, partition=day)
+        publish_validated(work, day, day_rows(day))
+        perform(FEATURIZE, work)
+    return root
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    root = tmp_path_factory.mktemp("store")
+    return featurized(root, PIPELINE, days_between(FIRST, shift(FIRST, 8)))
+
+
+@pytest.fixture
+def store(made, tmp_path):
+    shutil.copytree(made, tmp_path / "store")
+    return tmp_path / "store"
+
+
+def asked(root, pipeline=PIPELINE, as_of=AS_OF, **given):
+    return work_on(pipeline, root, as_of=as_of, **given)
+
+
+def folder_of(work):
+    return work.store.open(work.find(work.window_ref("training_set")))
+
+
+def statistics_on(work, day):
+    return work.find(work.partition_ref("statistics", day))
+
+
+def raw_rows(days):
+    return pa.concat_tables([day_rows(day) for day in days])
+
+
+def ids_of(folder, part, days):
+    return np.concatenate([np.load(folder / part / f"{day}-ids.npy") for day in days])
+
+
+def columns_read():
+    """Which columns pieces are learnt from, while they are read as ever."""
+    seen = []
+
+    def spy(xp, path, row_group, kinds):
+        seen.append(frozenset(kinds))
+        return read_values(xp, path, row_group, kinds)
+
+    return seen, patch.object(pieces, "read_values", spy)
+
+
+def test_text_columns_and_ids_become_categories_counted_over_the_training_days(store):
+    work = asked(store)
+    perform(PREPROCESS, work)
+    folder = folder_of(work)
+    index = json.loads((folder / "index.json").read_text())
+    named = [each["name"] for each in index["inputs"]["categorical"]]
+    assert named == ["tx_amount_bucket", "shop", "shop_hash", "terminal_id"]
+    for place, column, least in ((1, "shop", 8), (3, "terminal_id", 1)):
+        values = raw_rows(TRAIN)[column].to_pylist()
+        counts = Counter(v for v in values if v not in (None, ""))
+        kept = sorted((v for v in counts if counts[v] >= least), key=lambda v: (-counts[v], v))
+        assert index["inputs"]["categorical"][place]["size"] == len(kept) + 2
+        known = {value: 2 + n for n, value in enumerate(kept)} | {None: 0, "": 0}
+        for part, days in (
+            ("train", TRAIN),
+            ("test", days_between(shift(FIRST, 6), shift(FIRST, 7))),
+        ):
+            wanted = [known.get(v, 1) for v in raw_rows(days)[column].to_pylist()]
+            assert ids_of(folder, part, days)[:, place].tolist() == wanted
+
+
+def test_the_index_says_what_each_array_holds(store):
+    work = asked(store)
+    perform(PREPROCESS, work)
+    folder = folder_of(work)
+    index = json.loads((folder / "index.json").read_text())
+    inputs = index["inputs"]
+    assert inputs["numeric"] == [
+        "tx_amount",
+        "hour",
+        "customer_mean_tx_amount_2d",
+        "tx_amount_per_customer_mean_tx_amount_2d_log",
+    ]
+    assert inputs["sequences"] == []
+    assert index["label"] == {"column": "tx_fraud"}
+    for entry in index["train"]:
+        x, ids = (np.load(folder / entry[name], mmap_mode="r") for name in ("x", "ids"))
+        assert (x.dtype, x.shape) == (np.float32, (60, 4))
+        assert (ids.dtype, ids.shape) == (np.int32, (60, 4))
+        sizes = [each["size"] for each in inputs["categorical"]]
+        assert (ids.max(axis=0) < sizes).all()
+
+
+def test_the_published_program_makes_the_published_arrays(store):
+    work = asked(store)
+    perform(PREPROCESS, work)
+    folder, day = folder_of(work), TRAIN[1]
+    fitted = read_program(folder)
+    features = work.store.open(work.find(work.partition_ref("features", day)))
+    columns = read_values(np, features / "part-0.parquet", 0, fitted.program.kinds)
+    for name, values in fitted.transform(np, columns).items():
+        np.testing.assert_array_equal(values, np.load(folder / "train" / f"{day}-{name}.npy"))
+
+
+def test_a_later_window_learns_from_the_new_day_alone(store):
+    perform(PREPROCESS, asked(store))
+    before = {day: statistics_on(asked(store), day).made for day in TRAIN}
+    seen, spying = columns_read()
+    with spying:
+        perform(PREPROCESS, asked(store, as_of=shift(AS_OF, 1)))
+    assert len(seen) == 1
+    for day in TRAIN[1:]:
+        assert statistics_on(asked(store), day).made == before[day]
+    assert statistics_on(asked(store), shift(TRAIN[-1], 1)) is not None
+
+
+def test_a_changed_operator_reads_its_own_column_and_no_features_are_made_again(store):
+    perform(PREPROCESS, asked(store))
+    changed = replace(PIPELINE, features=(LOGGED, *PIPELINE.features[1:]))
+    day = work_on(changed, store, partition=TRAIN[0])
+    assert perform(FEATURIZE, day)["cached"] is True
+    seen, spying = columns_read()
+    with spying:
+        assert perform(PREPROCESS, asked(store, changed))["cached"] is False
+    assert seen == [frozenset({"tx_amount"})] * len(TRAIN)
+    told = explain(day.store, f"{changed.name}/statistics/ds={TRAIN[0]}")
+    differs = "\n".join(told["earlier"][0]["differs"])
+    assert "tx_amount >> Log() >> Standardise(): absent -> learnt" in differs
+    assert "shop" not in differs
+    seen.clear()
+    with spying:
+        perform(PREPROCESS, asked(store))
+    assert seen == [], "what was learnt before is found again"
+
+
+def test_what_is_carried_over_is_what_would_be_learnt(store, tmp_path):
+    shutil.copytree(store, tmp_path / "fresh")
+    perform(
+        PREPROCESS, asked(store, replace(PIPELINE, features=(LOGGED, *PIPELINE.features[1:])))
+    )
+    contents = {
+        perform(PREPROCESS, asked(root))["content"] for root in (store, tmp_path / "fresh")
+    }
+    assert len(contents) == 1
+
+
+def test_pieces_of_a_day_make_the_same_arrays_as_the_day_in_one(store, tmp_path, monkeypatch):
+    monkeypatch.setattr(schema, "GROUP_ROWS", 17)
+    cut = featurized(tmp_path / "cut", PIPELINE, days_between(FIRST, shift(FIRST, 8)))
+    works = asked(store), asked(cut)
+    for work in works:
+        perform(PREPROCESS, work)
+    one, many = (folder_of(work) for work in works)
+    assert pq.read_metadata(_part(works[1], TRAIN[0])).num_row_groups == 4
+    for part in ("train", "test"):
+        for path in sorted((one / part).glob("*.npy")):
+            whole, pieced = np.load(path), np.load(many / part / path.name)
+            if path.name.endswith("-x.npy"):
+                # Moments of pieces are merged: equal to rounding.
+                np.testing.assert_allclose(pieced, whole, rtol=1e-5, atol=1e-6)
+            else:
+                np.testing.assert_array_equal(pieced, whole)
+        for path in sorted((one / part).glob("*-keys.parquet")):
+            assert pq.read_table(path).equals(pq.read_table(many / part / path.name))
+
+
+def _part(work, day):
+    manifest = work.find(work.partition_ref("features", day))
+    return work.store.open(manifest) / "part-0.parquet"
+
+
+def test_a_category_that_the_features_lack_is_named(store):
+    more = replace(PIPELINE, features=(*PIPELINE.features, Categorical("customer_id")))
+    perform(PREPROCESS, asked(store, more))
+    fewer = featurized(store, pipeline_of(*PIPELINE.features[:4]), TRAIN)
+    with pytest.raises(ColumnMismatchError, match=r"missing: shop; unexpected: none"):
+        perform(PREPROCESS, asked(fewer))
