@@ -95,6 +95,10 @@ class TrainingError(PermanentError):
     """The training data or its numbers make training pointless (one class, NaN loss)."""
 
 
+class LeakageError(TrainingError):
+    """A single feature nearly tells the label: the answer leaked into the features."""
+
+
 class ColumnMismatchError(PermanentError):
     """A table's columns are not those the step was fitted on.
 

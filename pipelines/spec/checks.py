@@ -24,6 +24,39 @@ from pipelines.spec.tables import COLUMN_TYPES, SOURCE_FORMATS, Table
 
 CATEGORICAL_TYPES = ("text", "integer", "flag")
 SEVERITIES = ("info", "warning", "critical")
+TRAINING_ABOVE_0 = (
+    "epochs",
+    "global_batch_rows",
+    "micro_batches",
+    "pool_mb",
+    "learning_rate",
+    "base_batch_rows",
+    "step_epochs",
+    "checkpoint_every_s",
+    "keep_checkpoints",
+)
+TRAINING_FROM_0 = (
+    "final_rate_share",
+    "step_factor",
+    "warmup_epochs",
+    "momentum",
+    "weight_decay",
+    "embedding_learning_rate",
+    "clip_norm",
+    "focal_gamma",
+    "patience",
+    "time_limit_s",
+    "checkpoint_every_steps",
+    "replicas",
+)
+TRAINING_CHOICES = {
+    "rate_scaling": ("none", "linear", "sqrt"),
+    "schedule": ("constant", "cosine", "linear", "step"),
+    "optimizer": ("sgd", "momentum", "adam", "adamw", "lion", "adagrad"),
+    "embedding_optimizer": ("", "sgd", "adagrad", "row_adam"),
+    "precision": ("float32", "bfloat16", "float16"),
+    "watch": ("loss", "auc", "average_precision"),
+}
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 DELIMITER = re.compile(r"[^A-Za-z0-9\"\r\n]")
 
@@ -218,14 +251,10 @@ def _label(pipeline: Pipeline) -> Iterator[str]:
 
 
 def _learning(pipeline: Pipeline) -> Iterator[str]:
-    split, training = pipeline.split, pipeline.training
+    split = pipeline.split
     positive: dict[str, float] = {
         "split.train_days": split.train_days,
         "split.test_days": split.test_days,
-        "training.epochs": training.epochs,
-        "training.global_batch_rows": training.global_batch_rows,
-        "training.learning_rate": training.learning_rate,
-        "training.checkpoint_every_s": training.checkpoint_every_s,
         "evaluation.alerts_per_day": pipeline.evaluation.alerts_per_day,
         "buckets": pipeline.buckets,
     }
@@ -236,6 +265,37 @@ def _learning(pipeline: Pipeline) -> Iterator[str]:
         yield (
             f"split.gap_days={split.gap_days}: training labels are known only "
             f"{pipeline.label.known_after_days} days later. Use at least that many."
+        )
+    if not 0 <= split.validation_days < split.train_days:
+        yield (
+            f"split.validation_days={split.validation_days} must leave some of the "
+            f"{split.train_days} training days to train on."
+        )
+
+
+def _training(pipeline: Pipeline) -> Iterator[str]:
+    training = pipeline.training
+    for name in TRAINING_ABOVE_0:
+        if not getattr(training, name) > 0:
+            yield f"training.{name} must be above 0; got {getattr(training, name)!r}."
+    for name in TRAINING_FROM_0:
+        if not getattr(training, name) >= 0:
+            yield f"training.{name} must be 0 or more; got {getattr(training, name)!r}."
+    for name, known in TRAINING_CHOICES.items():
+        if getattr(training, name) not in known:
+            value = getattr(training, name)
+            yield f"training.{name} {value!r} is not known. {nearest(value, known)}"
+    yield from _weighing(pipeline)
+
+
+def _weighing(pipeline: Pipeline) -> Iterator[str]:
+    training = pipeline.training
+    if any(not weight >= 0 for weight in training.class_weights):
+        yield f"training.class_weights must be 0 or more; got {training.class_weights!r}."
+    if training.patience and not pipeline.split.validation_days:
+        yield (
+            f"training.patience={training.patience} needs days to judge an epoch on. Declare "
+            f"split.validation_days=1 or more."
         )
 
 
@@ -278,6 +338,7 @@ CHECKS: tuple[Callable[[Pipeline], Iterator[Any]], ...] = (
     model_problems,
     head_problems,
     search_problems,
+    _training,
     _rules,
     _schedule,
 )

@@ -47,11 +47,19 @@ class Split:
 
     The test days end on the last day whose labels are known at A; ``gap_days`` lie between
     training and test, so that the training labels were known when testing began.
+
+    Attributes:
+        train_days: Days before the gap.
+        gap_days: Days between training and test.
+        test_days: Days that judge the model; training never sees them.
+        validation_days: The last of the training days, kept from the gradient: they choose the
+            epoch to stop at and to keep. 0 trains on every day and keeps the last epoch.
     """
 
     train_days: int
     gap_days: int
     test_days: int
+    validation_days: int = 0
 
 
 @declared
@@ -61,20 +69,77 @@ class Training:
     Attributes:
         epochs: Passes over the training rows.
         global_batch_rows: Rows per optimiser step, summed over all replicas.
-        learning_rate: Peak Adam rate for ``global_batch_rows``.
-        clip_norm: Global gradient norm above which a step is scaled down.
+        micro_batches: Pieces that a replica's rows of a step are worked through in, one after
+            another; more need less memory, and the step stays the same to rounding.
+        pool_mb: Memory of the pool in which rows are shuffled; two are held.
+        learning_rate: Peak rate for ``base_batch_rows``.
+        base_batch_rows: Batch that ``learning_rate`` was chosen for.
+        rate_scaling: ``none``; ``linear`` or ``sqrt`` multiply the rate by the batch over
+            ``base_batch_rows``, or its root.
+        schedule: ``constant``, ``cosine``, ``linear`` or ``step``, after the warm-up.
+        final_rate_share: Share of the peak that ``cosine`` and ``linear`` end at.
+        step_epochs: Epochs between two drops of ``step``.
+        step_factor: What ``step`` multiplies the rate by at each drop.
+        warmup_epochs: Epochs in which the rate rises from 0 to its peak.
+        optimizer: ``sgd``, ``momentum``, ``adam``, ``adamw``, ``lion`` or ``adagrad``.
+        momentum: Of ``momentum``.
+        weight_decay: Decoupled decay a step, times the rate, of ``adamw`` and ``lion``.
+        embedding_optimizer: Another optimiser for embedding tables: ``sgd``, ``adagrad``, or
+            ``row_adam``, which touches the rows of the batch alone; empty for the same.
+        embedding_learning_rate: Its peak rate; 0 for the same.
+        clip_norm: Global gradient norm above which a step is scaled down; 0 never does.
+        precision: ``float32``, ``bfloat16``, or ``float16`` with loss scaling.
+        jit: Whether XLA compiles the step (one replica) or its gradients (several).
+        class_weights: Weight of a row of label 0, 1, ...; empty for 1 each.
+        focal_gamma: Exponent of the focal loss; 0 is cross-entropy.
+        watch: Metric of the validation days that chooses the epoch: ``loss``, ``auc`` or
+            ``average_precision``.
+        patience: Epochs without a better one before training ends; 0 never ends it.
+        keep_best: Whether the best epoch's weights are published rather than the last's.
+        time_limit_s: Seconds of training, over all tries, after which it ends with the best
+            weights; 0 for no limit.
+        min_rows: Training rows below which training is refused.
+        leakage_auc: AUC of a single feature above which training is refused; 1 never does.
         seed: Seed of the weights, the dropout and the row order.
         replicas: Replicas to train on; 0 means every visible GPU, else one CPU.
         checkpoint_every_s: Seconds between checkpoints.
+        checkpoint_every_steps: Steps between checkpoints; 0 goes by seconds alone.
+        keep_checkpoints: Newest checkpoints to keep.
     """
 
     epochs: int = 10
     global_batch_rows: int = 256
+    micro_batches: int = 1
+    pool_mb: int = 256
     learning_rate: float = 1e-3
+    base_batch_rows: int = 256
+    rate_scaling: str = "none"
+    schedule: str = "constant"
+    final_rate_share: float = 0.0
+    step_epochs: int = 10
+    step_factor: float = 0.1
+    warmup_epochs: float = 0.0
+    optimizer: str = "adam"
+    momentum: float = 0.9
+    weight_decay: float = 0.004
+    embedding_optimizer: str = ""
+    embedding_learning_rate: float = 0.0
     clip_norm: float = 1.0
+    precision: str = "float32"
+    jit: bool = False
+    class_weights: tuple[float, ...] = ()
+    focal_gamma: float = 0.0
+    watch: str = "loss"
+    patience: int = 0
+    keep_best: bool = True
+    time_limit_s: float = 0.0
+    min_rows: int = 100
+    leakage_auc: float = 0.99
     seed: int = 0
     replicas: int = 0
     checkpoint_every_s: float = 10.0
+    checkpoint_every_steps: int = 0
+    keep_checkpoints: int = 2
 
 
 @declared

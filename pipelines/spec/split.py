@@ -16,7 +16,8 @@ class ModelDays:
     """The days one model is made from.
 
     Attributes:
-        train: Training days, oldest first.
+        train: Training days, oldest first, those of validation included.
+        validation: The last of the training days, which choose the epoch that is kept.
         gap: Days between, whose labels count only for removing what is known already.
         test: Test days, oldest first.
     """
@@ -24,6 +25,7 @@ class ModelDays:
     train: tuple[str, ...]
     gap: tuple[str, ...]
     test: tuple[str, ...]
+    validation: tuple[str, ...] = ()
 
     def all(self) -> tuple[str, ...]:
         """Every day, oldest first."""
@@ -41,10 +43,12 @@ def model_days(pipeline: Pipeline, as_of: str) -> ModelDays:
     first_test = shift(last_test, 1 - split.test_days)
     first_gap = shift(first_test, -split.gap_days)
     first_train = shift(first_gap, -split.train_days)
+    train = tuple(days_between(first_train, shift(first_gap, -1)))
     return ModelDays(
-        train=tuple(days_between(first_train, shift(first_gap, -1))),
+        train=train,
         gap=tuple(days_between(first_gap, shift(first_test, -1))),
         test=tuple(days_between(first_test, last_test)),
+        validation=train[len(train) - split.validation_days :],
     )
 
 

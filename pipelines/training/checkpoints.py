@@ -2,8 +2,9 @@
 
 Why: an object checkpoint of model and optimiser silently leaves out the dropout seeds, so the
     variables are listed one by one.
-Promise: a checkpoint is whole or absent (written aside, then renamed); the cursor lies in the
-    same folder as the variables it belongs to; the last two are kept.
+Promise: a checkpoint is whole or absent (written aside, then renamed) and has checksums; the
+    cursor lies in the folder of the variables it belongs to; training waits for a copy in memory,
+    never for the disk; a damaged one is passed over for the one before.
 Not here: when to write one (``loop.py``).
 """
 
@@ -11,18 +12,40 @@ import json
 import os
 import shutil
 import struct
-from dataclasses import asdict, dataclass
+import time
+import zlib
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import tensorflow as tf
+import numpy as np
+from numpy.typing import NDArray
 
 from pipelines.errors import TrainingError
-from pipelines.training.batches import Cursor
+from pipelines.training.cursor import Cursor
 
-KEEP = 2
 STATE = "state.json"
 REACHED = "reached"
+MICRO = "micro_batches"
+
+Values = list[NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keeping:
+    """What a run's checkpoints belong to, and how many are kept.
+
+    Attributes:
+        digest: Digest of the work; a checkpoint of another work is refused.
+        devices: What the run trains on, as text.
+        newest: Checkpoints to keep.
+    """
+
+    digest: str
+    devices: str
+    newest: int = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,24 +56,34 @@ class Saved:
         cursor: Where it goes on.
         devices: What it trained on, as text.
         lost_steps: Steps it had done beyond the checkpoint.
+        damaged: Names of newer checkpoints that could not be read.
     """
 
     cursor: Cursor
     devices: str
     lost_steps: int
+    damaged: tuple[str, ...] = ()
 
 
 class Checkpoints:
     """The checkpoints of one run, in a folder that outlives a kill."""
 
-    def __init__(self, folder: Path, model: Any, optimizer: Any, devices: str) -> None:
-        """Take the folder over; removes what a killed save left."""
-        self._folder, self._devices = folder, devices
-        # `variables`, not `weights`: the dropout seeds are in the former alone.
-        variables = [*model.variables, *optimizer.variables]
-        self._paths = [v.path for v in variables]
-        named = {f"v{n:04d}": v.value for n, v in enumerate(variables)}
-        self._checkpoint = tf.train.Checkpoint(**named)
+    def __init__(
+        self, folder: Path, variables: Sequence[Any], weights: Sequence[Any], keeping: Keeping
+    ) -> None:
+        """Take the folder over; removes what a killed save left.
+
+        Args:
+            folder: Where they are kept.
+            variables: Everything that a step changes: dropout seeds, optimiser, loss scale.
+            weights: Those of the model, kept beside for the best epoch.
+            keeping: What they belong to.
+        """
+        self._folder, self._keeping = folder, keeping
+        self._variables, self._weights = list(variables), list(weights)
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
+        self._writing: Future[None] | None = None
+        self.saves, self.copy_s, self.write_s = 0, 0.0, 0.0
         folder.mkdir(parents=True, exist_ok=True)
         for left in folder.glob("aside-*"):
             shutil.rmtree(left)
@@ -60,39 +93,103 @@ class Checkpoints:
         """Note the last finished step, so that a later try can say what was lost."""
         os.pwrite(self._reached, struct.pack("<q", step), 0)
 
-    def save(self, cursor: Cursor) -> None:
-        """Write a checkpoint and drop all but the last two."""
-        final = self._folder / f"step-{cursor.step:012d}"
-        if final.exists():
-            return
-        aside = self._folder / f"aside-{cursor.step}-{os.getpid()}"
-        aside.mkdir()
-        self._checkpoint.write(str(aside / "variables"))
-        state = {"cursor": asdict(cursor), "variables": self._paths, "devices": self._devices}
-        (aside / STATE).write_text(json.dumps(state))
-        aside.rename(final)
-        for old in self._steps()[:-KEEP]:
-            shutil.rmtree(old)
+    @property
+    def busy(self) -> bool:
+        """Whether one is being written."""
+        return self._writing is not None and not self._writing.done()
 
-    def restore(self) -> Saved | None:
-        """Put the newest checkpoint into the variables, or return None if there is none.
+    def save(self, cursor: Cursor) -> None:
+        """Copy the state now and write it behind the run's back.
 
         Raises:
-            TrainingError: It holds other variables than this network's.
+            OSError: The one before could not be written.
         """
+        self.wait()
+        began = time.monotonic()
+        values = [_value(v) for v in self._variables]
+        self.copy_s += time.monotonic() - began
+        self._writing = self._writer.submit(self._write, cursor, values)
+
+    def wait(self) -> None:
+        """Wait until what was saved is published."""
+        if self._writing is not None:
+            self._writing.result()
+            self._writing = None
+
+    def keep_best(self, epoch: int) -> None:
+        """Keep the model's weights as those of the best epoch so far."""
+        self.wait()
+        _publish(self._folder, f"best-{epoch:06d}", {}, [_value(v) for v in self._weights])
+
+    def restore_best(self, epoch: int) -> None:
+        """Put the best epoch's weights back into the model."""
+        _, values = _read(self._folder / f"best-{epoch:06d}")
+        _assign(self._weights, values)
+
+    def last(self) -> str:
+        """The newest checkpoint's name, or words for none."""
+        self.wait()
         found = self._steps()
-        if not found:
-            return None
-        state = json.loads((found[-1] / STATE).read_text())
-        if state["variables"] != self._paths:
+        return found[-1].name if found else "none yet"
+
+    def restore(self) -> Saved | None:
+        """Put the newest whole checkpoint into the variables; None if there is none.
+
+        Raises:
+            TrainingError: It holds other variables than this network's, or is of another work.
+        """
+        damaged: list[str] = []
+        for found in reversed(self._steps()):
+            try:
+                state, values = _read(found)
+            except (OSError, ValueError, KeyError):
+                damaged.append(found.name)
+                continue
+            self._require_ours(found, state)
+            _assign(self._variables, values)
+            cursor = Cursor.from_json(state["cursor"])
+            lost = max(self._read_reached() - cursor.step, 0)
+            return Saved(cursor, state["devices"], lost, tuple(damaged))
+        return None
+
+    def _require_ours(self, found: Path, state: dict[str, Any]) -> None:
+        if state["digest"] != self._keeping.digest:
             raise TrainingError(
-                f"{found[-1]} holds {len(state['variables'])} variables that are not this network's "
-                f"{len(self._paths)}. Delete that folder to train from the start."
+                f"{found} belongs to work {state['digest'][:16]}, and this is "
+                f"{self._keeping.digest[:16]}: other settings, inputs or code. Delete that folder "
+                f"to train from the start."
             )
-        self._checkpoint.read(str(found[-1] / "variables")).assert_consumed()
-        raw = state["cursor"]
-        cursor = Cursor(**raw | {"losses": tuple(raw["losses"])})
-        return Saved(cursor, state["devices"], max(self._read_reached() - cursor.step, 0))
+        paths = [v.path if hasattr(v, "path") else v.name for v in self._variables]
+        if state["variables"] != paths:
+            raise TrainingError(
+                f"{found} holds {len(state['variables'])} variables that are not this network's "
+                f"{len(paths)}. Delete that folder to train from the start."
+            )
+
+    def _write(self, cursor: Cursor, values: Values) -> None:
+        began = time.monotonic()
+        paths = [v.path if hasattr(v, "path") else v.name for v in self._variables]
+        state = {
+            "cursor": cursor.to_json(),
+            "variables": paths,
+            "digest": self._keeping.digest,
+            "devices": self._keeping.devices,
+        }
+        _publish(self._folder, f"step-{cursor.step:012d}-{cursor.epoch:06d}", state, values)
+        self._drop_old()
+        self.saves += 1
+        self.write_s += time.monotonic() - began
+
+    def _drop_old(self) -> None:
+        steps = self._steps()
+        for old in steps[: -self._keeping.newest]:
+            shutil.rmtree(old)
+        kept = steps[-self._keeping.newest :]
+        needed = [json.loads((s / STATE).read_text())["cursor"]["best_epoch"] for s in kept]
+        for best in self._folder.glob("best-*"):
+            # One that is newer than the newest checkpoint will be reached again.
+            if int(best.name[5:]) < max(needed) and int(best.name[5:]) not in needed:
+                shutil.rmtree(best)
 
     def _steps(self) -> list[Path]:
         return sorted(self._folder.glob("step-*"))
@@ -100,3 +197,48 @@ class Checkpoints:
     def _read_reached(self) -> int:
         raw = os.pread(self._reached, 8, 0)
         return int(struct.unpack("<q", raw)[0]) if len(raw) == 8 else 0  # noqa: PLR2004  bytes
+
+
+def _value(variable: Any) -> NDArray[Any]:
+    """A copy of a variable; of a mirrored one, its first mirror's, which all others equal."""
+    held = getattr(variable, "value", variable)
+    held = held if hasattr(held, "numpy") else variable
+    return np.array(held.numpy())
+
+
+def _assign(variables: Sequence[Any], values: Values) -> None:
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+
+
+def _publish(folder: Path, name: str, state: dict[str, Any], values: Values) -> None:
+    """Write a folder aside, make it durable and rename it; one that is there stays."""
+    final, aside = folder / name, folder / f"aside-{name}-{os.getpid()}"
+    if final.exists():
+        return
+    aside.mkdir()
+    sums = []
+    for nth, value in enumerate(values):
+        sums.append(zlib.crc32(np.ascontiguousarray(value).data))
+        with (aside / f"{nth:04d}.npy").open("wb") as file:
+            np.save(file, value, allow_pickle=False)
+            file.flush()
+            os.fsync(file.fileno())
+    (aside / STATE).write_text(json.dumps(state | {"crc32": sums}))
+    aside.rename(final)
+
+
+def _read(folder: Path) -> tuple[dict[str, Any], Values]:
+    """What such a folder holds.
+
+    Raises:
+        ValueError: A checksum is not that of its file.
+    """
+    state = json.loads((folder / STATE).read_text())
+    values = [
+        np.load(folder / f"{nth:04d}.npy", allow_pickle=False)
+        for nth in range(len(state["crc32"]))
+    ]
+    if [zlib.crc32(np.ascontiguousarray(v).data) for v in values] != state["crc32"]:
+        raise ValueError(f"{folder} is damaged: a checksum is not that of its file")
+    return state, values

@@ -63,7 +63,7 @@ class _Scorer(tf.Module):
         raw = tf.stack([columns[name] for name in self._features], axis=1)
         x = (raw - self._mean) / self._deviation
         x = tf.cast(tf.where(tf.math.is_finite(x), x, tf.zeros_like(x)), tf.float32)
-        return {"score": tf.sigmoid(self.model(x, training=False)[:, 0])}
+        return {"score": tf.sigmoid(self.model({"x": x}, training=False)[:, 0])}
 
 
 def _write_saved_model(folder: Path, model: Any, scaler: dict[str, Any]) -> None:

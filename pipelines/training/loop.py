@@ -1,42 +1,33 @@
-"""The training loop: gradients on every replica, reduced, clipped, applied once.
+"""The run: from a cursor to its end, saving, judging and telling on the way.
 
-Why: under a strategy ``model.fit`` clips before the reduction and weighs uneven batches wrongly,
-    and its loss shows neither.
-Promise: a step equals the same step on one device, to rounding, however the rows divide; many
-    steps run in one compiled function, traced once; the run can end after any step.
-Not here: which rows (``batches.py``), what is kept of a killed run (``checkpoints.py``).
+Why: ``model.fit`` cannot stop and resume in the middle of an epoch.
+Promise: the run can end after any step and go on from there; grouping steps into calls changes
+    no bit; it says how long it waited for its input.
+Not here: a step (``steps.py``), which rows (``batches.py``), what is kept (``checkpoints.py``).
 """
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from pipelines.errors import StageStoppedError, TrainingError
+from pipelines.errors import StageStoppedError
 from pipelines.events import Reporter
-from pipelines.training.batches import Block, Cursor, Feed
+from pipelines.training.batches import Block, Feed, read_ahead
 from pipelines.training.checkpoints import Checkpoints
+from pipelines.training.cursor import Cursor
+from pipelines.training.network import Network
+from pipelines.training.poison import require_finite
+from pipelines.training.steps import LossScale, Recipe, Stepper
+from pipelines.training.validating import Validation, is_better
 
 # Between two looks at the stop flag: far below the 4 seconds that a stop may take.
 CALL_S = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Network:
-    """What is trained, all made in the strategy's scope.
-
-    Attributes:
-        strategy: Where it lives.
-        model: Keras model with one logit.
-        optimizer: Keras optimiser, built for the model's trainable variables.
-    """
-
-    strategy: Any
-    model: Any
-    optimizer: Any
+OVER, NO_BETTER, TIME_IS_UP = "every epoch", "no better epoch", "time limit"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,106 +36,196 @@ class Course:
 
     Attributes:
         epochs: Passes over the rows.
-        clip_norm: Global gradient norm above which a step is scaled down.
         checkpoint_every_s: Seconds between checkpoints.
+        checkpoint_every_steps: Steps between checkpoints; 0 goes by seconds alone.
+        watch: Metric of the validation rows that chooses the epoch.
+        patience: Epochs without a better one before training ends; 0 never ends it.
+        time_limit_s: Seconds of training after which it ends; 0 for no limit.
     """
 
     epochs: int
-    clip_norm: float
     checkpoint_every_s: float
+    checkpoint_every_steps: int = 0
+    watch: str = "loss"
+    patience: int = 0
+    time_limit_s: float = 0.0
 
 
-def merged(gradient: Any) -> Any:
-    """One row for each distinct id of a sparse gradient.
+@dataclass(slots=True)
+class Run:
+    """One try at a run.
 
-    Keras squares the slices of a gradient before duplicates are added up, which makes Adam wrong,
-    and scattered updates with duplicates depend on the order of threads.
+    Attributes:
+        network: What is trained.
+        recipe: How a step is computed.
+        feed: Training rows.
+        course: How long, and how often to save.
+        checkpoints: Where the state is kept.
+        report: Where progress goes.
+        stopping: Whether the process was asked to stop.
+        validation: Rows that judge each epoch; None for none.
+        loss_scale: Of float16; None for other precisions.
+        waited_s: Seconds spent waiting for input so far.
+        loop_s: Seconds since the loop began, by its last call.
     """
-    if not isinstance(gradient, tf.IndexedSlices):
-        return gradient
-    rows, place = tf.unique(gradient.indices)
-    values = tf.math.unsorted_segment_sum(gradient.values, place, tf.shape(rows)[0])
-    return tf.IndexedSlices(values, rows, gradient.dense_shape)
 
+    network: Network
+    recipe: Recipe
+    feed: Feed
+    course: Course
+    checkpoints: Checkpoints
+    report: Reporter
+    stopping: Callable[[], bool]
+    validation: Validation | None = None
+    loss_scale: LossScale | None = None
+    waited_s: float = 0.0
+    loop_s: float = 0.0
+    _saved_at: float = field(default_factory=time.monotonic)
+    _saved_step: int = 0
+    _per_call: int = 1
 
-def compiled_steps(network: Network, clip_norm: float) -> Callable[..., Any]:
-    """A function ``(x, y, weight, first, count) -> losses`` that does ``count`` steps.
+    def train(self, start: Cursor) -> Cursor:
+        """Train from the cursor to the end of the run.
 
-    ``x``, ``y`` and ``weight`` hold a block's pieces on each replica; ``first`` and ``count`` are
-    tensors, because each Python value would be traced anew. To be called outside the strategy's
-    scope: inside it Keras looks for a replica to merge the update from.
-    """
-    strategy, model, optimizer = network.strategy, network.model, network.optimizer
-    variables = model.trainable_variables
+        Raises:
+            TrainingError: The loss of a step is not a number; says which step and what is in it.
+            StageStoppedError: ``stopping`` said so; a checkpoint was written first.
+        """
+        stepper = Stepper(self.network, self.recipe, self.loss_scale)
+        began, self._saved_step = time.monotonic(), start.step
+        cursor = self._epoch_ended(start, 0.0)
+        if cursor.ended:
+            return cursor
+        blocks = ((b, self._placed(b)) for b in self.feed.blocks(cursor, self.course.epochs))
+        with closing(read_ahead(blocks)) as coming:
+            waiting = time.monotonic()
+            for block, placed in coming:
+                self.waited_s += time.monotonic() - waiting
+                cursor = self._through(stepper, block, placed, cursor, began, start)
+                if cursor.ended:
+                    break
+                waiting = time.monotonic()
+        self.checkpoints.save(cursor)
+        self.checkpoints.wait()
+        self.loop_s = time.monotonic() - began
+        return cursor
 
-    def gradients(x: Any, y: Any, weight: Any, step: Any) -> Any:
-        context = tf.distribute.get_replica_context()
-        total = context.all_reduce("SUM", tf.reduce_sum(weight[step]))
-        with tf.GradientTape() as tape:
-            logits = model(x[step], training=True)[:, 0]
-            each = tf.nn.sigmoid_cross_entropy_with_logits(labels=y[step], logits=logits)
-            loss = tf.reduce_sum(each * weight[step]) / total
-        return loss, tape.gradient(loss, [v.value for v in variables])
+    def stall(self) -> float:
+        """Share of the loop's time that it waited for input."""
+        return self.waited_s / self.loop_s if self.loop_s else 0.0
 
-    def one_step(x: Any, y: Any, weight: Any, step: Any) -> Any:
-        loss, found = strategy.run(gradients, args=(x, y, weight, step))
-        found = [merged(strategy.reduce("SUM", g, axis=None)) for g in found]
-        found, _ = tf.clip_by_global_norm(found, clip_norm)
-        # Outside the replicas, so the optimiser does not reduce a second time.
-        optimizer.apply(found, variables)
-        return strategy.reduce("SUM", loss, axis=None)
-
-    @tf.function
-    def steps(x: Any, y: Any, weight: Any, first: Any, count: Any) -> Any:
-        losses = tf.TensorArray(tf.float32, size=count)
-        for n in tf.range(count):
-            losses = losses.write(n, one_step(x, y, weight, first + n))
-        return losses.stack()
-
-    return steps
-
-
-def train(
-    network: Network,
-    feed: Feed,
-    course: Course,
-    checkpoints: Checkpoints,
-    start: Cursor,
-    report: Reporter,
-    stopping: Callable[[], bool],
-) -> Cursor:
-    """Train from the cursor to the last epoch's end.
-
-    Raises:
-        TrainingError: The loss of a step is not a number; says which step.
-        StageStoppedError: ``stopping`` said so; a checkpoint was written first.
-    """
-    steps, cursor = compiled_steps(network, course.clip_norm), start
-    progress = _Progress(report, feed, course.epochs, start)
-    saved_at, per_call = time.monotonic(), 1
-    for block in feed.blocks(start, course.epochs):
-        pieces = _on_replicas(network.strategy, block)
+    def _through(
+        self,
+        stepper: Stepper,
+        block: Block,
+        placed: Any,
+        cursor: Cursor,
+        began: float,
+        start: Cursor,
+    ) -> Cursor:
+        """The steps of one block, some in each call, until training ends."""
         first = 0
-        while first < len(block.rows):
-            count, began = min(per_call, len(block.rows) - first), time.monotonic()
-            losses = steps(*pieces, tf.constant(first), tf.constant(count)).numpy()
-            cursor = _advanced(
-                cursor, losses, block.rows[first : first + count], feed.shards.rows
-            )
-            checkpoints.mark(cursor.step)
-            progress.tell(cursor, float(losses[-1]))
+        while first < len(block.rows) and not cursor.ended:
+            count, called = min(self._per_call, len(block.rows) - first), time.monotonic()
+            losses, taken = stepper.steps(*placed, tf.constant(first), tf.constant(count))
+            losses, taken = losses.numpy(), taken.numpy()
+            cursor = self._advanced(cursor, losses, taken, block, first)
             now, first = time.monotonic(), first + count
-            per_call = _next_count(per_call, count, now - began)
-            if stopping():
-                checkpoints.save(cursor)
-                raise StageStoppedError(
-                    f"{report.work}: stopped after step {cursor.step}; a checkpoint is kept and the "
-                    f"next try goes on from there"
-                )
-            if now - saved_at >= course.checkpoint_every_s:
-                checkpoints.save(cursor)
-                saved_at = time.monotonic()
-    return cursor
+            self.loop_s = now - began
+            self.checkpoints.mark(cursor.step)
+            self._per_call = _next_count(self._per_call, count, now - called)
+            cursor = self._epoch_ended(cursor, start.spent_s + now - began)
+            self._tell(cursor, float(losses[-1]), start)
+            self._maybe_save(cursor)
+        return cursor
+
+    def _advanced(
+        self, cursor: Cursor, losses: Any, taken: Any, block: Block, first: int
+    ) -> Cursor:
+        """The cursor after these steps.
+
+        Losses add up step by step, so their sum does not depend on how steps were grouped.
+        """
+        for n, (loss, good) in enumerate(zip(losses, taken, strict=True)):
+            if good:
+                require_finite(self, cursor, float(loss), block, first + n)
+            # A step that float16 made overflow taught nothing: its loss is that of the one before.
+            value = (
+                float(loss) if np.isfinite(loss) else cursor.loss_sum / max(cursor.position, 1)
+            )
+            cursor = cursor.after(value, block.rows[first + n], self.feed.shards.rows)
+        return cursor
+
+    def _epoch_ended(self, cursor: Cursor, spent_s: float) -> Cursor:
+        """Judge an epoch that has just ended, and say whether training has."""
+        cursor = replace(cursor, spent_s=max(spent_s, cursor.spent_s))
+        if len(cursor.judged) < cursor.epoch:
+            cursor = self._judged(cursor)
+        limit = self.course.time_limit_s
+        if cursor.epoch >= self.course.epochs:
+            return replace(cursor, ended=OVER)
+        since = cursor.epoch - cursor.best_epoch
+        if self.course.patience and cursor.best_epoch and since >= self.course.patience:
+            return replace(cursor, ended=NO_BETTER)
+        return replace(cursor, ended=TIME_IS_UP) if 0 < limit <= cursor.spent_s else cursor
+
+    def _judged(self, cursor: Cursor) -> Cursor:
+        if self.validation is None:
+            return replace(cursor, judged=(*cursor.judged, {}))
+        found = self.validation.judge(self._placed, lambda: self._stop_if_asked(cursor))
+        self.report.log(_judgement(cursor, found))
+        value, judged = found[self.course.watch], (*cursor.judged, found)
+        if cursor.best_epoch and not is_better(self.course.watch, value, cursor.best):
+            return replace(cursor, judged=judged)
+        if not np.isfinite(value):
+            return replace(cursor, judged=judged)
+        self.checkpoints.keep_best(cursor.epoch)
+        return replace(cursor, judged=judged, best_epoch=cursor.epoch, best=value)
+
+    def _maybe_save(self, cursor: Cursor) -> None:
+        self._stop_if_asked(cursor)
+        steps, now = cursor.step - self._saved_step, time.monotonic()
+        due = 0 < self.course.checkpoint_every_steps <= steps
+        if due or now - self._saved_at >= self.course.checkpoint_every_s:
+            self.checkpoints.save(cursor)
+            self._saved_at, self._saved_step = time.monotonic(), cursor.step
+
+    def _stop_if_asked(self, cursor: Cursor) -> None:
+        if not self.stopping():
+            return
+        self.checkpoints.save(cursor)
+        self.checkpoints.wait()
+        raise StageStoppedError(
+            f"{self.report.work}: stopped after step {cursor.step}; a checkpoint is kept and the "
+            f"next try goes on from there"
+        )
+
+    def _placed(self, block: Block) -> Any:
+        """A block's pieces, each on its replica."""
+
+        def on_replicas(values: Any) -> Any:
+            return self.network.strategy.experimental_distribute_values_from_function(
+                lambda context: tf.constant(values[context.replica_id_in_sync_group])
+            )
+
+        parts = on_replicas(block.y), on_replicas(block.weight), tf.constant(block.total)
+        return ({n: on_replicas(v) for n, v in block.inputs.items()}, *parts)
+
+    def _tell(self, cursor: Cursor, loss: float, start: Cursor) -> None:
+        rows, epochs = self.feed.shards.rows, self.course.epochs
+        done = (cursor.epoch - start.epoch) * rows + cursor.position - start.position
+        total = (epochs - start.epoch) * rows - start.position
+        epoch = min(cursor.epoch + 1, epochs)
+        note = f"epoch {epoch} of {epochs}, step {cursor.step:,}, loss {loss:.4f}"
+        if cursor.best_epoch:
+            note += f", best {self.course.watch} {cursor.best:.4f} of epoch {cursor.best_epoch}"
+        note += f", {self.stall():.1%} of the time waiting for input"
+        self.report.progress(done, total, "rows", note)
+
+
+def _judgement(cursor: Cursor, found: dict[str, float]) -> str:
+    values = ", ".join(f"{n} {v:.4f}" for n, v in found.items() if not n.endswith("_error"))
+    return f"epoch {cursor.epoch}: training loss {cursor.last_loss():.4f}; validation {values}"
 
 
 def _next_count(per_call: int, count: int, seconds: float) -> int:
@@ -152,49 +233,3 @@ def _next_count(per_call: int, count: int, seconds: float) -> int:
     if seconds > CALL_S:
         return max(int(count * CALL_S / seconds), 1)
     return min(per_call * 2, 1 << 16)
-
-
-def _on_replicas(strategy: Any, block: Block) -> tuple[Any, ...]:
-    def placed(values: Any) -> Any:
-        return strategy.experimental_distribute_values_from_function(
-            lambda context: tf.constant(values[:, context.replica_id_in_sync_group])
-        )
-
-    return placed(block.x), placed(block.y), placed(block.weight)
-
-
-def _advanced(
-    cursor: Cursor, losses: Any, rows: tuple[int, ...], rows_per_epoch: int
-) -> Cursor:
-    """The cursor after these steps.
-
-    Losses add up step by step, so their sum does not depend on how steps were grouped into calls.
-    """
-    bad = np.flatnonzero(~np.isfinite(losses))
-    if len(bad):
-        step = cursor.step + int(bad[0]) + 1
-        raise TrainingError(
-            f"The loss of step {step} is {losses[bad[0]]} (epoch {cursor.epoch + 1}). Lower "
-            f"training.learning_rate, or look for infinite or missing values in the features."
-        )
-    for loss, count in zip(losses, rows, strict=True):
-        cursor = cursor.after(float(loss), count, rows_per_epoch)
-    return cursor
-
-
-@dataclass(slots=True)
-class _Progress:
-    """Tells rows, rate and time left, counted from where this try began."""
-
-    report: Reporter
-    feed: Feed
-    epochs: int
-    start: Cursor
-
-    def tell(self, cursor: Cursor, loss: float) -> None:
-        rows = self.feed.shards.rows
-        done = (cursor.epoch - self.start.epoch) * rows + cursor.position - self.start.position
-        total = (self.epochs - self.start.epoch) * rows - self.start.position
-        epoch = min(cursor.epoch + 1, self.epochs)
-        note = f"epoch {epoch} of {self.epochs}, step {cursor.step:,}, loss {loss:.4f}"
-        self.report.progress(done, total, "rows", note)

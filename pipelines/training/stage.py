@@ -8,22 +8,28 @@ Not here: the arithmetic (``loop.py``), the devices (``devices.py``).
 
 import json
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.errors import OutOfMemoryError, TrainingError
+from pipelines.errors import OutOfMemoryError
 from pipelines.stages import Outcome, Plan, Work, code_digests
+
+# Settings that change when state is kept, not what comes out.
+KEEPING = ("checkpoint_every_s", "checkpoint_every_steps", "keep_checkpoints")
 
 
 def plan(work: Work) -> Plan:
     """The training set's content, the network, and how it is trained."""
     manifest = work.need(work.window_ref("training_set"), "preprocess")
-    training = asdict(work.pipeline.training)
-    del training["checkpoint_every_s"]  # changes when state is kept, not what comes out
+    training = {k: v for k, v in asdict(work.pipeline.training).items() if k not in KEEPING}
     return Plan(
         inputs={"training_set": manifest.content},
-        config={"model": asdict(work.pipeline.model), "training": training},
+        config={
+            "model": asdict(work.pipeline.model),
+            "training": training,
+            "validation": {"days": list(work.days().validation)},
+        },
         code=code_digests("pipelines.training"),
     )
 
@@ -32,86 +38,204 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
     """Train, and write every form of the model.
 
     Raises:
-        TrainingError: One class only, or a loss that is not a number.
+        TrainingError: Rows that cannot be learnt from, or a loss that is not a number.
         StageStoppedError: SIGTERM; a checkpoint was written first.
-        OutOfMemoryError: A device's memory is too small for a step.
+        OutOfMemoryError: Memory is too small for a step; the next try halves its pieces.
     """
-    from pipelines.training.batches import open_shards
     from pipelines.training.devices import choose_devices, open_strategy, visible_gpu_count
+    from pipelines.training.preflight import look_over
+    from pipelines.training.shards import open_shards
 
     began = time.monotonic()
     training_set = work.store.open(work.need(work.window_ref("training_set"), "preprocess"))
-    shards = open_shards(training_set)
-    _require_two_classes(work, shards.positives(), shards.rows)
-    training = work.pipeline.training
+    training, days = work.pipeline.training, work.days()
+    shards = open_shards(training_set, set(days.train) - set(days.validation))
+    for warning in look_over(work.report.work, shards, training):
+        work.report.log(warning)
+    held_out = open_shards(training_set, days.validation) if days.validation else None
+    scratch = work.scratch(plan, work.model_ref("models"))
+    pieces = Pieces(scratch, training.micro_batches)
     devices = choose_devices(training.replicas, visible_gpu_count())
     strategy = open_strategy(devices, training.seed)
 
     import tensorflow as tf
 
+    setup = Setup(work, plan, scratch, shards, held_out, strategy, str(devices), pieces.count)
     try:
-        done = _trained(work, plan, shards, strategy, str(devices))
-    except tf.errors.ResourceExhaustedError as error:
-        raise OutOfMemoryError(
-            f"{work.report.work}: {devices} ran out of memory with training.global_batch_rows="
-            f"{training.global_batch_rows} ({error.message.split('}} ')[-1][:120]}). Halve it if a retry fails too."
-        ) from error
-    return _published(work, out, training_set, done, {"began": began, "devices": str(devices)})
+        done = trained(setup)
+    except (tf.errors.ResourceExhaustedError, MemoryError) as error:
+        raise _out_of_memory(setup, pieces, error) from error
+    return _published(setup, out, training_set, done, began)
 
 
-def _require_two_classes(work: Work, positives: int, rows: int) -> None:
-    if rows == 0 or positives in {0, rows}:
-        raise TrainingError(
-            f"{work.report.work}: {positives} of {rows} training rows have label 1. Both classes "
-            f"are needed: widen split.train_days, or check the label column."
+class Pieces:
+    """In how many pieces a replica's rows of a step are worked through: more after each failure."""
+
+    def __init__(self, scratch: Path, declared: int) -> None:
+        """Read what an earlier try came to."""
+        self._file = scratch / "micro_batches"
+        found = int(self._file.read_text()) if self._file.exists() else 0
+        self.count = max(found, declared)
+
+    def double(self) -> int:
+        """Remember twice as many for the next try."""
+        aside = self._file.with_name(f"aside-{self._file.name}")
+        aside.write_text(str(self.count * 2))
+        aside.replace(self._file)
+        return self.count * 2
+
+
+def _out_of_memory(setup: "Setup", pieces: Pieces, error: Exception) -> OutOfMemoryError:
+    said = str(getattr(error, "message", error)).split("}} ")[-1][:120]
+    batch = setup.work.pipeline.training.global_batch_rows
+    text = (
+        f"{setup.work.report.work}: {setup.devices} ran out of memory with "
+        f"training.global_batch_rows={batch} in {pieces.count} "
+        f"{'piece' if pieces.count == 1 else 'pieces'} a replica ({said})."
+    )
+    if pieces.count >= batch // setup.strategy.num_replicas_in_sync:
+        return OutOfMemoryError(
+            f"{text} A piece is a single row: the network itself is too large."
         )
+    return OutOfMemoryError(
+        f"{text} The next try works through {pieces.double()} pieces, one after another, the batch "
+        f"staying the same."
+    )
 
 
-def _trained(
-    work: Work, plan: Plan, shards: Any, strategy: Any, devices: str
-) -> dict[str, Any]:
-    from pipelines.training.batches import Cursor, Feed
-    from pipelines.training.checkpoints import Checkpoints
-    from pipelines.training.loop import Course, Network, train
-    from pipelines.training.model import build_model, build_optimizer
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What one try has at hand.
+
+    Attributes:
+        work: The work.
+        plan: Its plan.
+        scratch: Folder that outlives a kill.
+        shards: Rows to train on.
+        held_out: Rows of the validation days; None where none are declared.
+        strategy: Over the devices.
+        devices: The devices, as text.
+        micro_batches: Pieces that a replica's rows of a step are worked through in.
+    """
+
+    work: Work
+    plan: Plan
+    scratch: Path
+    shards: Any
+    held_out: Any
+    strategy: Any
+    devices: str
+    micro_batches: int
+
+
+def trained(setup: Setup) -> dict[str, Any]:
+    """Train from where an earlier try was, and tell what came of it."""
+    from pipelines.training.cursor import Cursor
     from pipelines.training.stopping import stop_on_sigterm
 
-    training = work.pipeline.training
-    feed = Feed(
-        shards, training.seed, training.global_batch_rows, strategy.num_replicas_in_sync
-    )
-    with strategy.scope():
-        model = build_model(work.pipeline.model, shards.n_features, training.seed)
-        optimizer = build_optimizer(training.learning_rate)
-        optimizer.build(model.trainable_variables)
-    scratch = work.scratch(plan, work.model_ref("models"))
-    checkpoints = Checkpoints(scratch, model, optimizer, devices)
-    saved = checkpoints.restore()
-    if saved is not None:
-        work.report.log(_resumed(saved, devices))
-    course = Course(
-        epochs=training.epochs,
-        clip_norm=training.clip_norm,
-        checkpoint_every_s=training.checkpoint_every_s,
-    )
-    start, began = saved.cursor if saved else Cursor(), time.monotonic()
-    network = Network(strategy, model, optimizer)
     with stop_on_sigterm() as stop:
-        cursor = train(
-            network, feed, course, checkpoints, start, work.report, lambda: stop.requested
-        )
-    seconds = time.monotonic() - began
-    rows = shards.rows * training.epochs
+        run = _assembled(setup, lambda: stop.requested)
+        saved = run.checkpoints.restore()
+        if saved is not None:
+            setup.work.report.log(_resumed(saved, setup.devices))
+        start = saved.cursor if saved else Cursor()
+        cursor = run.train(start)
+    if cursor.best_epoch and setup.work.pipeline.training.keep_best:
+        run.checkpoints.restore_best(cursor.best_epoch)
+    setup.work.report.log(_summary(run, cursor))
+    rows = setup.shards.rows * cursor.epoch + cursor.position
     return {
-        "model": model,
+        "model": run.network.model,
         "cursor": cursor,
-        "rows": shards.rows,
-        "positives": shards.positives(),
-        "loop_seconds": seconds,
-        "rows_per_s": rows * (cursor.step - start.step) / max(cursor.step, 1) / seconds,
+        "loop_seconds": run.loop_s,
+        "rows_per_s": rows * (1 - start.step / max(cursor.step, 1)) / max(run.loop_s, 1e-9),
+        "stall": run.stall(),
+        "checkpoints": run.checkpoints.saves,
+        "checkpoint_copy_s": run.checkpoints.copy_s,
+        "checkpoint_write_s": run.checkpoints.write_s,
         "first_step": start.step,
         "lost_steps": saved.lost_steps if saved else 0,
     }
+
+
+def _assembled(setup: Setup, stopping: Any) -> Any:
+    """Everything of a run, from the declaration."""
+    from pipelines.training.batches import Feed
+    from pipelines.training.checkpoints import Checkpoints, Keeping
+    from pipelines.training.loop import Course, Run
+    from pipelines.training.steps import LossScale, Recipe
+    from pipelines.training.validating import BATCH_ROWS, Validation
+
+    training, replicas = setup.work.pipeline.training, setup.strategy.num_replicas_in_sync
+    pool_bytes = training.pool_mb << 20
+    feed = Feed(
+        setup.shards,
+        training.seed,
+        training.global_batch_rows,
+        replicas,
+        setup.micro_batches,
+        pool_bytes,
+        training.class_weights,
+    )
+    network = _network(setup, feed)
+    judged_rows = max(training.global_batch_rows, BATCH_ROWS)
+    scale = None
+    if training.precision == "float16":
+        with setup.strategy.scope():
+            scale = LossScale()
+    variables = [*network.model.variables, *network.optimizer.variables]
+    return Run(
+        network=network,
+        recipe=Recipe(
+            clip_norm=training.clip_norm,
+            micro_batches=setup.micro_batches,
+            jit=training.jit,
+        ),
+        feed=feed,
+        course=Course(
+            epochs=training.epochs,
+            checkpoint_every_s=training.checkpoint_every_s,
+            checkpoint_every_steps=training.checkpoint_every_steps,
+            watch=training.watch,
+            patience=training.patience,
+            time_limit_s=training.time_limit_s,
+        ),
+        checkpoints=Checkpoints(
+            setup.scratch,
+            # `variables`, not `weights`: the dropout seeds are in the former alone.
+            [*variables, *(scale.variables if scale else [])],
+            network.model.variables,
+            Keeping(
+                digest=setup.plan.digest(),
+                devices=setup.devices,
+                newest=training.keep_checkpoints,
+            ),
+        ),
+        report=setup.work.report,
+        stopping=stopping,
+        validation=setup.held_out
+        and Validation(
+            network, Feed(setup.held_out, 0, judged_rows, replicas, pool_bytes=pool_bytes)
+        ),
+        loss_scale=scale,
+    )
+
+
+def _network(setup: Setup, feed: Any) -> Any:
+    import keras
+
+    from pipelines.training.model import binary_head, build_model
+    from pipelines.training.network import Network
+    from pipelines.training.optimizers import build_optimizer
+
+    training = setup.work.pipeline.training
+    if training.precision != "float32":
+        keras.config.set_dtype_policy(f"mixed_{training.precision}")
+    with setup.strategy.scope():
+        n_features = setup.shards.days[0]["x"].shape[1]
+        model = build_model(setup.work.pipeline.model, n_features, training.seed)
+        optimizer = build_optimizer(training, feed.steps_per_epoch, model.trainable_variables)
+    return Network(setup.strategy, model, binary_head(training.focal_gamma), optimizer)
 
 
 def _resumed(saved: Any, devices: str) -> str:
@@ -119,28 +243,47 @@ def _resumed(saved: Any, devices: str) -> str:
         f"resumed after step {saved.cursor.step:,} (epoch {saved.cursor.epoch + 1}); "
         f"{saved.lost_steps:,} steps of the try before were lost"
     )
+    if saved.damaged:
+        text += f"; damaged and passed over: {', '.join(saved.damaged)}"
     if saved.devices != devices:
         text += f"; it began on {saved.devices}, so the last digits will differ on {devices}"
     return text
 
 
+def _summary(run: Any, cursor: Any) -> str:
+    text = f"trained {cursor.step:,} steps, ended by {cursor.ended}"
+    if cursor.best_epoch:
+        text += f", best {run.course.watch} {cursor.best:.4f} in epoch {cursor.best_epoch}"
+    return f"{text}; {run.stall():.1%} of {run.loop_s:.1f} s went to waiting for input"
+
+
 def _published(
-    work: Work, out: Path, training_set: Path, done: dict[str, Any], about: dict[str, Any]
+    setup: Setup, out: Path, training_set: Path, done: dict[str, Any], began: float
 ) -> Outcome:
     from pipelines.training.export import VOLATILE, export_model
 
     state = json.loads((training_set / "state.json").read_text())
     scaler = {name: state[name] for name in ("features", "mean", "deviation")}
-    cursor, seed = done["cursor"], work.pipeline.training.seed
+    work, cursor, rows = setup.work, done["cursor"], setup.shards.rows
+    seed = work.pipeline.training.seed
     facts = {"pipeline": work.pipeline.name, "as_of": work.model_day, "seed": seed}
     export_model(out, done["model"], scaler, facts)
-    history = {"loss": list(cursor.losses), "steps": cursor.step, "rows": done["rows"]}
+    history = {
+        "loss": list(cursor.losses) or [cursor.last_loss()],
+        "validation": list(cursor.judged) if setup.held_out else [],
+        "best_epoch": cursor.best_epoch,
+        "ended": cursor.ended,
+        "steps": cursor.step,
+        "rows": rows,
+    }
     (out / "history.json").write_text(json.dumps(history, indent=1) + "\n")
     timing = {
-        "devices": about["devices"],
-        "seconds": time.monotonic() - about["began"],
-        **{k: done[k] for k in ("loop_seconds", "rows_per_s", "first_step", "lost_steps")},
+        "devices": setup.devices,
+        "micro_batches": setup.micro_batches,
+        "seconds": time.monotonic() - began,
+        **{name: value for name, value in done.items() if name not in {"model", "cursor"}},
     }
     (out / "timing.json").write_text(json.dumps(timing, indent=1) + "\n")
-    metrics = {"loss": cursor.losses[-1], "steps": cursor.step, "positives": done["positives"]}
-    return Outcome(rows=done["rows"], metrics=metrics, volatile=(*VOLATILE, "timing.json"))
+    metrics = {"loss": cursor.last_loss(), "steps": cursor.step}
+    metrics["positives"] = setup.shards.positives()
+    return Outcome(rows=rows, metrics=metrics, volatile=(*VOLATILE, "timing.json"))

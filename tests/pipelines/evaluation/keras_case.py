@@ -32,7 +32,7 @@ def main():
         _write_weights(out / "weights", [(v.path, v.numpy()) for v in model.weights])
         (out / "model.json").write_text(model.to_json())
         (out / "scaler.json").write_text(json.dumps(scaler))
-        theirs = tf.sigmoid(model(x, training=False)[:, 0]).numpy()
+        theirs = tf.sigmoid(model({"x": x}, training=False)[:, 0]).numpy()
         told[name] = float(np.abs(open_scorer(out).score(x) - theirs).max())
     print(json.dumps(told))
 

@@ -1,43 +1,66 @@
-"""One case of the loop in a process of its own, against a plain loop with dense gradients.
+"""Cases of the loop, each in a process of its own, against a plain loop with dense gradients.
 
-Called with JSON on the command line; prints JSON: the largest weight difference, whether the
-replicas' copies agree bit by bit, and what a loss that is not a number led to.
+Called with a JSON list of cases; prints one JSON line for each: the largest weight difference,
+whether the replicas' copies agree bit by bit, and what a loss that is not a number led to.
+TensorFlow is imported once; each case is forked before it does anything.
 """
 
 import json
 import logging
+import math
+import os
 import sys
+import traceback
 
 import numpy as np
 
 from pipelines.errors import TrainingError
 from pipelines.events import Reporter
-from pipelines.training.batches import Cursor, Feed, Shards
+from pipelines.spec import Training
+from pipelines.training.batches import Feed
+from pipelines.training.cursor import Cursor
 from pipelines.training.devices import Devices, open_strategy
+from pipelines.training.shards import Shards
 
 N_FEATURES = 6
+IDS = 40
 CLIP_NORM = 0.05  # small enough to bind in nearly every step
+RATE = 1e-2
+AT_ONCE = 2
 
 
 def rows_of(count):
     draw = np.random.Generator(np.random.Philox(key=[9, 9]))
-    x = draw.integers(0, 40, size=(count, N_FEATURES)).astype(np.float32)
-    y = (x[:, 0] + draw.normal(size=count) * 10 > 22).astype(np.float32)
+    ids = draw.integers(0, IDS, size=(count, N_FEATURES)).astype(np.int32)
+    x = (ids / IDS).astype(np.float32)
+    y = (ids[:, 0] + draw.normal(size=count) * 10 > 22).astype(np.float32)
     half = count // 2
-    return Shards((x[:half], x[half:]), (y[:half], y[half:]), np.array([0, half, count]))
+    days = tuple(
+        {"x": x[s], "ids": ids[s], "y": y[s]} for s in (slice(half), slice(half, None))
+    )
+    return Shards(days, np.array([0, half, count]), tuple("abcdef"))
+
+
+def whole(shards, rows):
+    """Rows by plain indexing of the whole."""
+    return {
+        name: np.concatenate([day[name] for day in shards.days])[rows]
+        for name in shards.days[0]
+    }
 
 
 def build(keras, kind):
-    layers = [keras.Input((N_FEATURES,))]
+    inputs = {
+        "x": keras.Input((N_FEATURES,), name="x"),
+        "ids": keras.Input((N_FEATURES,), dtype="int32", name="ids"),
+    }
     if kind == "embedding":  # ids repeat within a batch, so its gradient has duplicate rows
-        layers += [keras.layers.Embedding(40, 4, name="table"), keras.layers.Flatten()]
+        table = keras.layers.Embedding(IDS, 4, name="table")
+        values = keras.layers.Flatten()(table(inputs["ids"]))
     else:
-        layers += [keras.layers.Rescaling(1 / 40)]
-    layers += [
-        keras.layers.Dense(16, "relu", name="hidden"),
-        keras.layers.Dense(1, name="logit"),
-    ]
-    return keras.Sequential(layers)
+        values = inputs["x"]
+    values = keras.layers.Dense(16, "relu", name="hidden")(values)
+    return keras.Model(inputs, keras.layers.Dense(1, name="logit")(values))
 
 
 class _NoCheckpoints:
@@ -47,53 +70,168 @@ class _NoCheckpoints:
     def save(self, cursor):
         pass
 
+    def wait(self):
+        pass
 
-def ours(strategy, asked, shards, start):
+    def last(self):
+        return "none yet"
+
+
+def ours(strategy, asked, training, shards, start):
     import keras
 
-    from pipelines.training.loop import Course, Network, train
+    from pipelines.training.loop import Course, Run
+    from pipelines.training.model import binary_head
+    from pipelines.training.network import Network
+    from pipelines.training.optimizers import build_optimizer
+    from pipelines.training.steps import LossScale, Recipe
 
+    feed = Feed(
+        shards,
+        4,
+        training.global_batch_rows,
+        strategy.num_replicas_in_sync,
+        training.micro_batches,
+        class_weights=training.class_weights,
+    )
     with strategy.scope():
         model = build(keras, asked["kind"])
         model.set_weights(start)
-        optimizer = keras.optimizers.Adam(1e-2)
-        optimizer.build(model.trainable_variables)
-    feed = Feed(shards, 4, asked["batch_rows"], strategy.num_replicas_in_sync)
-    course = Course(epochs=asked["epochs"], clip_norm=CLIP_NORM, checkpoint_every_s=1e9)
-    report = Reporter("train case", lambda _event: None)
-    cursor = train(
-        Network(strategy, model, optimizer),
+        optimizer = build_optimizer(training, feed.steps_per_epoch, model.trainable_variables)
+        scale = LossScale() if training.precision == "float16" else None
+    if scale and asked.get("first_scale"):
+        scale.scale.assign(asked["first_scale"])
+    run = Run(
+        Network(strategy, model, binary_head(training.focal_gamma), optimizer),
+        Recipe(
+            clip_norm=training.clip_norm,
+            micro_batches=training.micro_batches,
+            jit=training.jit,
+        ),
         feed,
-        course,
+        Course(epochs=training.epochs, checkpoint_every_s=1e9),
         _NoCheckpoints(),
-        Cursor(),
-        report,
+        Reporter("train case", lambda _event: None),
         lambda: False,
+        loss_scale=scale,
     )
-    return model, cursor
+    cursor = run.train(Cursor())
+    return model, cursor, float(scale.scale.numpy()) if scale else None
 
 
-def plain(asked, shards, start):
+def rate_of(training, step, steps_per_epoch):
+    """The declared schedule, written down once more in plain Python."""
+    peak = training.learning_rate
+    ratio = training.global_batch_rows / training.base_batch_rows
+    peak *= {"none": 1, "linear": ratio, "sqrt": ratio**0.5}[training.rate_scaling]
+    warm = round(training.warmup_epochs * steps_per_epoch)
+    if step < warm:
+        return peak * (step + 1) / warm
+    done = (step - warm) / max(training.epochs * steps_per_epoch - warm, 1)
+    low = training.final_rate_share
+    return (
+        peak
+        * {
+            "constant": 1.0,
+            "linear": 1 - (1 - low) * done,
+            "cosine": low + (1 - low) * (math.cos(math.pi * done) + 1) / 2,
+            "step": training.step_factor
+            ** ((step - warm) // (training.step_epochs * steps_per_epoch)),
+        }[training.schedule]
+    )
+
+
+class _RowAdam:
+    """Adam of the touched rows alone, in NumPy."""
+
+    def __init__(self, table):
+        self.table, self.m, self.v, self.t = table, 0 * table.numpy(), 0 * table.numpy(), 0
+
+    def apply(self, gradient, rate):
+        gradient, self.t = gradient.numpy(), self.t + 1
+        touched = np.unique(np.nonzero(gradient)[0])
+        g = gradient[touched]
+        self.m[touched] += 0.1 * (g - self.m[touched])
+        self.v[touched] += 0.001 * (g * g - self.v[touched])
+        alpha = rate * math.sqrt(1 - 0.999**self.t) / (1 - 0.9**self.t)
+        values = self.table.numpy()
+        values[touched] -= alpha * self.m[touched] / (np.sqrt(self.v[touched]) + 1e-7)
+        self.table.assign(values)
+
+
+class _Plain:
+    """Keras's own optimisers, dense gradients, one set of variables each."""
+
+    def __init__(self, keras, training, variables):
+        made = keras.optimizers
+        choices = {
+            "sgd": lambda: made.SGD(RATE),
+            "momentum": lambda: made.SGD(RATE, momentum=training.momentum),
+            "adam": lambda: made.Adam(RATE),
+            "adamw": lambda: made.AdamW(RATE, weight_decay=training.weight_decay),
+            "lion": lambda: made.Lion(RATE, weight_decay=training.weight_decay),
+            "adagrad": lambda: made.Adagrad(RATE),
+        }
+        own = training.embedding_optimizer
+        self.tables = [n for n, v in enumerate(variables) if own and "embeddings" in v.path]
+        self.rest = [n for n in range(len(variables)) if n not in self.tables]
+        self.variables, self.training = variables, training
+        self.optimizer = choices[training.optimizer]()
+        self.optimizer.build([variables[n] for n in self.rest])
+        if self.tables and own == "row_adam":
+            self.table_optimizer = _RowAdam(variables[self.tables[0]])
+        elif self.tables:
+            self.table_optimizer = choices[own]()
+            self.table_optimizer.build([variables[n] for n in self.tables])
+
+    def apply(self, found, rate):
+        self.optimizer.learning_rate = rate
+        variables = self.variables
+        self.optimizer.apply([found[n] for n in self.rest], [variables[n] for n in self.rest])
+        if not self.tables:
+            return
+        own = self.training.embedding_learning_rate or self.training.learning_rate
+        rate *= own / self.training.learning_rate
+        if isinstance(self.table_optimizer, _RowAdam):
+            self.table_optimizer.apply(found[self.tables[0]], rate)
+            return
+        self.table_optimizer.learning_rate = rate
+        self.table_optimizer.apply(
+            [found[n] for n in self.tables], [variables[n] for n in self.tables]
+        )
+
+
+def plain(asked, training, shards, start):
     """Eager, one device, whole batches, every gradient dense: no line shared with the loop."""
     import keras
     import tensorflow as tf
 
     model = build(keras, asked["kind"])
     model.set_weights(start)
-    optimizer = keras.optimizers.Adam(1e-2)
-    optimizer.build(model.trainable_variables)
-    for epoch in range(asked["epochs"]):
+    optimizer = _Plain(keras, training, model.trainable_variables)
+    batch_rows, step = training.global_batch_rows, 0
+    steps_per_epoch = math.ceil(shards.rows / batch_rows)
+    for epoch in range(training.epochs):
         order = np.random.Generator(np.random.Philox(key=[4, epoch])).permutation(shards.rows)
-        for begin in range(0, shards.rows, asked["batch_rows"]):
-            x, y = shards.take(order[begin : begin + asked["batch_rows"]])
+        for begin in range(0, shards.rows, batch_rows):
+            taken = whole(shards, order[begin : begin + batch_rows])
+            y = taken.pop("y")
+            weight = np.ones(len(y), np.float32)
+            if training.class_weights:
+                weight = np.where(y == 1, training.class_weights[1], training.class_weights[0])
             with tf.GradientTape() as tape:
-                logits = model(x, training=True)[:, 0]
-                loss = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(y, logits))
+                logits = tf.cast(model(taken, training=True), tf.float32)[:, 0]
+                each = tf.nn.sigmoid_cross_entropy_with_logits(y, logits)
+                if training.focal_gamma:
+                    p = tf.sigmoid(logits)
+                    each *= (y * (1 - p) + (1 - y) * p) ** training.focal_gamma
+                loss = tf.reduce_sum(each * weight) / weight.sum()
             found = tape.gradient(loss, [v.value for v in model.trainable_variables])
-            found, _ = tf.clip_by_global_norm(
-                [tf.convert_to_tensor(g) for g in found], CLIP_NORM
-            )
-            optimizer.apply(found, model.trainable_variables)
+            found = [tf.convert_to_tensor(g) for g in found]
+            if training.clip_norm:
+                found, _ = tf.clip_by_global_norm(found, training.clip_norm)
+            optimizer.apply(found, rate_of(training, step, steps_per_epoch))
+            step += 1
     return model
 
 
@@ -104,26 +242,37 @@ def copies_agree(model, replicas):
     return all(np.array_equal(v[0], other) for v in values for other in v[1:])
 
 
-def not_a_number(strategy, asked, start):
+def not_a_number(strategy, asked, training, start):
     shards = rows_of(300)
-    shards.x[0][5, 2] = np.nan
+    shards.days[0]["x"][5, 2] = np.nan
     try:
-        ours(strategy, asked | {"kind": "dense", "epochs": 1}, shards, start)
+        ours(strategy, asked | {"kind": "dense"}, training, shards, start)
     except TrainingError as error:
         return str(error)
     return "no error"
 
 
-def main():
-    asked = json.loads(sys.argv[1])
+def told_of(asked):
+    training = Training(
+        **{
+            "epochs": 1,
+            "global_batch_rows": 64,
+            "base_batch_rows": 64,
+            "learning_rate": RATE,
+            "clip_norm": CLIP_NORM,
+            **asked.get("training", {}),
+        }
+    )
     logging.disable(logging.WARNING)
     strategy = open_strategy(Devices("cpu", asked["replicas"]), seed=1)
     import keras
 
+    if training.precision != "float32":
+        keras.config.set_dtype_policy(f"mixed_{training.precision}")
     shards = rows_of(asked["rows"])
     start = build(keras, asked["kind"]).get_weights()
-    model, cursor = ours(strategy, asked, shards, start)
-    other = plain(asked, shards, start)
+    model, cursor, scale = ours(strategy, asked, training, shards, start)
+    other = plain(asked, training, shards, start)
     pairs = zip(model.get_weights(), other.get_weights(), start, strict=True)
     differences = [(np.abs(a - b).max(), np.abs(a - s).max()) for a, b, s in pairs]
     told = {
@@ -131,10 +280,48 @@ def main():
         "moved": float(max(m for _, m in differences)),
         "copies_agree": copies_agree(model, asked["replicas"]),
         "steps": cursor.step,
+        "scale": scale,
     }
     if asked.get("nan"):
-        told["nan"] = not_a_number(strategy, asked, build(keras, "dense").get_weights())
-    print(json.dumps(told))
+        told["nan"] = not_a_number(
+            strategy, asked, training, build(keras, "dense").get_weights()
+        )
+    return told
+
+
+def forked(asked):
+    """Run a case in a child of its own; the pipe it will tell on."""
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid:
+        os.close(writing)
+        return pid, reading
+    try:
+        told = json.dumps(told_of(asked))
+    except Exception:
+        told = json.dumps({"error": traceback.format_exc()[-1500:]})
+    os.write(writing, told.encode())
+    os._exit(0)
+
+
+def ended(child):
+    pid, reading = child
+    with os.fdopen(reading) as file:
+        told = file.read()
+    os.waitpid(pid, 0)
+    print(told or json.dumps({"error": "the case died"}), flush=True)
+
+
+def main():
+    import tensorflow  # noqa: F401  imported once, forked with every case
+
+    running = []
+    for asked in json.loads(sys.argv[1]):
+        running.append(forked(asked))
+        if len(running) == AT_ONCE:
+            ended(running.pop(0))
+    for child in running:
+        ended(child)
 
 
 main()

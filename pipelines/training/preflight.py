@@ -1,0 +1,81 @@
+"""Looking at the training rows before anything is spent on them.
+
+Why: one class, too few rows or a feature that gives the answer away are found in a second here,
+    and after hours otherwise.
+Promise: a bounded sample of rows is read; nothing heavy is imported.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.errors import LeakageError, TrainingError, listed
+from pipelines.spec import Training
+from pipelines.training.shards import LABEL, Shards
+
+SAMPLE_ROWS = 200_000
+FEW_OF_A_CLASS = 20
+
+
+def look_over(work: str, shards: Shards, training: Training) -> Iterator[str]:
+    """Warnings about rows with a binary label, one sentence each.
+
+    Raises:
+        TrainingError: Too few rows, or one class only.
+        LeakageError: A single feature nearly tells the label.
+    """
+    rows, positives = shards.rows, shards.positives()
+    if rows == 0 or positives in {0, rows}:
+        raise TrainingError(
+            f"{work}: {positives} of {rows} training rows have label 1. Both classes are needed: "
+            f"widen split.train_days, or check the label column."
+        )
+    if rows < training.min_rows:
+        raise TrainingError(
+            f"{work}: {rows} training rows, and training.min_rows={training.min_rows} are asked "
+            f"for. Widen split.train_days, or lower that setting."
+        )
+    if rows < training.global_batch_rows:
+        yield (
+            f"{work}: all {rows} training rows fit one step of training.global_batch_rows="
+            f"{training.global_batch_rows}; a smaller batch takes more steps an epoch"
+        )
+    if min(positives, rows - positives) < FEW_OF_A_CLASS:
+        yield f"{work}: only {min(positives, rows - positives)} training rows are of the rarer class"
+    _require_no_leak(work, shards, training.leakage_auc)
+
+
+def _require_no_leak(work: str, shards: Shards, limit: float) -> None:
+    x, y = sample(shards)
+    if limit >= 1.0 or y.all() or not y.any():
+        return
+    names = shards.features or [f"feature {n}" for n in range(x.shape[1])]
+    found = [(name, single_auc(x[:, n], y)) for n, name in enumerate(names)]
+    leaks = [f"{name} (AUC {auc:.4f})" for name, auc in found if max(auc, 1 - auc) > limit]
+    if leaks:
+        raise LeakageError(
+            f"{work}: the label can be read off single features, by {len(y):,} rows looked at: "
+            f"{listed(leaks)}; above training.leakage_auc={limit} that means the answer leaked into "
+            f"them. Take them out of the features, or set training.leakage_auc=1 if they are right."
+        )
+
+
+def sample(shards: Shards) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Rows evenly spread over the days, at most ``SAMPLE_ROWS``: ``x`` and whether label 1."""
+    every = -(-shards.rows // SAMPLE_ROWS)
+    x = np.concatenate([day["x"][::every] for day in shards.days])
+    return x, np.concatenate([day[LABEL][::every] for day in shards.days]) == 1
+
+
+def single_auc(values: NDArray[np.float32], y: NDArray[np.bool_]) -> float:
+    """Area under the ROC curve of one feature as a score, ties counting one half.
+
+    Source:
+        The rank sum of Mann and Whitney, 1947.
+    """
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    rank = (np.cumsum(counts) - (counts - 1) / 2)[place]
+    positives = int(y.sum())
+    area = rank[y].sum() - positives * (positives + 1) / 2
+    return float(area / (positives * (len(y) - positives)))
