@@ -3,17 +3,20 @@
 Why: a worker needs to know columns, spans and scales, and not the pipeline.
 Promise: what a declaration asks for that cannot be computed is found here, before any row is
     read, and all of it at once.
-Not here: the arithmetic (``windows.py``, ``rows.py``).
+Not here: the arithmetic (``windows.py``, ``rows.py``), what is wrong (``problems.py``).
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from pipelines.errors import DeclarationError
-from pipelines.spec import Categorical, Column, Label, Numeric, Pipeline, Trailing
+from pipelines.features.problems import problems_of
+from pipelines.operators import Sequence, Trailing
+from pipelines.operators.hashing import hash_word
+from pipelines.spec import Column, Label, Pipeline
 
 DAY_S = 86_400
-NUMERIC_TYPES = ("integer", "number", "flag")
+T = TypeVar("T", Trailing, Sequence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Only:
-    """Rows that count: those whose stored column equals a value."""
+    """Rows that count: those whose stored column equals a value (a text, its hash)."""
 
     column: str
     value: float
@@ -43,10 +46,10 @@ class Window:
 
     Attributes:
         names: Output columns, by span and then by aggregate.
-        aggregates: ``count``, ``sum``, ``mean``, ``rate``.
+        aggregates: As declared.
         spans_s: Window lengths in seconds.
         delay_s: Seconds until a row's values are known.
-        source: What ``sum``, ``mean`` and ``rate`` read; None for counts alone.
+        source: What every aggregate but ``count`` and ``days_since_last`` reads.
         only: Which rows count; None for all.
     """
 
@@ -61,45 +64,95 @@ class Window:
         """Seconds back from a row to the far end of its longest window."""
         return max(self.spans_s) + self.delay_s
 
+    def columns(self) -> tuple[str, ...]:
+        """History columns that it reads."""
+        return tuple(part.column for part in (self.source, self.only) if part is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """The block of one declared ``Sequence``.
+
+    Attributes:
+        names: Column of the block, column of its length.
+        steps: Most events in it.
+        delay_s: Seconds until a row's values are known.
+        within_s: Seconds it reaches back beyond the delay.
+        own: Whether it ends with the row itself where there is no delay.
+        sources: What a step holds, before its age.
+    """
+
+    names: tuple[str, str]
+    steps: int
+    delay_s: int
+    within_s: int
+    own: bool
+    sources: tuple[Source, ...]
+
+    def reach_s(self) -> int:
+        """Seconds back from a row to the oldest event it can hold."""
+        return self.within_s + self.delay_s
+
+    def columns(self) -> tuple[str, ...]:
+        """History columns that it reads."""
+        return tuple(source.column for source in self.sources)
+
 
 @dataclass(frozen=True, slots=True)
 class EntityProgram:
-    """Every window over one entity, so that its rows are read and sorted once."""
+    """Every window and sequence over one entity, so that its rows are read and sorted once."""
 
     entity: str
     windows: tuple[Window, ...]
+    sequences: tuple[Events, ...] = ()
 
-    def columns(self) -> tuple[str, ...]:
-        """History columns that the windows read, each once, in order of first use."""
-        used = [w.source.column for w in self.windows if w.source]
-        used += [w.only.column for w in self.windows if w.only]
-        return tuple(dict.fromkeys(used))
+    def parts(self) -> "tuple[Window | Events, ...]":
+        """Its windows and its sequences."""
+        return (*self.windows, *self.sequences)
 
     def names(self) -> tuple[str, ...]:
         """Output columns of every window, in order."""
         return tuple(name for window in self.windows for name in window.names)
 
+    def every_name(self) -> tuple[str, ...]:
+        """Output columns of every window and sequence."""
+        return (*self.names(), *(name for events in self.sequences for name in events.names))
+
+    def reach_s(self) -> int:
+        """Seconds back from a row to the oldest row it can see."""
+        return max(part.reach_s() for part in self.parts())
+
+    def columns(self, days_back: int = 0) -> tuple[str, ...]:
+        """History columns needed of a day so many days back, each once, in order of first use.
+
+        The day itself needs them all: its rows are what the others are laid beside.
+        """
+        used = [p.columns() for p in self.parts() if not days_back or _reads(p, days_back)]
+        return tuple(dict.fromkeys(name for names in used for name in names))
+
     def reads(self, days_back: int) -> bool:
-        """Whether a window of some row of a day can hold a row of so many days before it."""
-        nearest_s = min(window.delay_s for window in self.windows)
-        farthest_s = max(window.reach_s() for window in self.windows)
-        return nearest_s <= days_back * DAY_S <= farthest_s
+        """Whether some row of a day can see a row of so many days before it."""
+        return any(_reads(part, days_back) for part in self.parts())
 
 
 def programs_of(pipeline: Pipeline) -> tuple[EntityProgram, ...]:
-    """One program for each entity that has windows.
+    """One program for each entity that has windows or sequences.
 
     Raises:
         DeclarationError: Features that cannot be computed; every one is listed.
     """
-    problems = list(_problems(pipeline))
+    problems = list(problems_of(pipeline))
     if problems:
         raise DeclarationError(pipeline.name, problems)
-    found: dict[str, list[Window]] = {}
-    for feature in pipeline.sources():
-        if isinstance(feature, Trailing):
-            found.setdefault(feature.entity, []).append(_window(pipeline, feature))
-    return tuple(EntityProgram(entity, tuple(windows)) for entity, windows in found.items())
+    sources = [s for s in pipeline.sources() if isinstance(s, Trailing | Sequence)]
+    return tuple(
+        EntityProgram(
+            entity,
+            tuple(_window(pipeline, s) for s in _of(sources, Trailing, entity)),
+            tuple(_events(pipeline, s) for s in _of(sources, Sequence, entity)),
+        )
+        for entity in dict.fromkeys(source.entity for source in sources)
+    )
 
 
 def label_column(pipeline: Pipeline) -> str:
@@ -127,17 +180,36 @@ def key_columns(pipeline: Pipeline) -> tuple[str, ...]:
     return tuple(dict.fromkeys(named))
 
 
+def _reads(part: Window | Events, days_back: int) -> bool:
+    """Whether seconds between two rows so many days apart can lie in [delay, reach)."""
+    nearest_s, farthest_s = (days_back - 1) * DAY_S + 1, (days_back + 1) * DAY_S
+    return max(part.delay_s, nearest_s) < min(part.reach_s(), farthest_s)
+
+
+def _of(sources: list[Any], kind: type[T], entity: str) -> list[T]:
+    return [s for s in sources if isinstance(s, kind) and s.entity == entity]
+
+
 def _window(pipeline: Pipeline, feature: Trailing) -> Window:
-    table = pipeline.table
+    table, only = pipeline.table, feature.where
     return Window(
         names=feature.names(),
         aggregates=feature.aggregates,
-        spans_s=tuple(days * DAY_S for days in feature.spans_days),
+        spans_s=feature.every_span_s(),
         delay_s=feature.delay_days * DAY_S,
         source=None if feature.column is None else _source(table.column(feature.column)),
-        only=None
-        if feature.where is None
-        else _only(table.column(feature.where[0]), feature.where[1]),
+        only=None if only is None else _only(table.column(only[0]), only[1]),
+    )
+
+
+def _events(pipeline: Pipeline, feature: Sequence) -> Events:
+    return Events(
+        names=feature.names(),
+        steps=feature.steps,
+        delay_s=feature.delay_days * DAY_S,
+        within_s=feature.within_days * DAY_S,
+        own=feature.own,
+        sources=tuple(_source(pipeline.table.column(name)) for name in feature.columns),
     )
 
 
@@ -148,37 +220,9 @@ def _source(column: Column) -> Source:
 
 
 def _only(column: Column, value: object) -> Only:
-    number = float(value)  # type: ignore[arg-type]  # checked by _problems
+    if isinstance(value, str):
+        return Only(column.name, hash_word(value))
+    number = float(value)  # type: ignore[arg-type]  # checked by problems_of
     return Only(
         column.name, round(number * (_source(column).scale)) if column.decimals else number
     )
-
-
-def _problems(pipeline: Pipeline) -> Iterator[str]:
-    taken = set(key_columns(pipeline))
-    for feature in pipeline.sources():
-        for name in feature.names():
-            # A key that is a category too is in the table already.
-            if name in taken and not isinstance(feature, Categorical):
-                yield f"feature {name!r} has the name of a key or label column."
-        if isinstance(feature, Numeric):
-            yield from _not_a_number(pipeline, f"Numeric({feature.column!r})", feature.column)
-        if isinstance(feature, Trailing):
-            yield from _trailing_problems(pipeline, feature)
-
-
-def _trailing_problems(pipeline: Pipeline, feature: Trailing) -> Iterator[str]:
-    where = f"Trailing({feature.entity!r})"
-    columns = [feature.column, feature.where[0] if feature.where else None]
-    for name in (name for name in columns if name is not None):
-        yield from _not_a_number(pipeline, where, name)
-        if name in (pipeline.table.row_id, pipeline.entity(feature.entity).column):
-            yield f"{where}: column {name!r} names the row or the entity, so it is not in its history."
-    if feature.where and not isinstance(feature.where[1], int | float):
-        yield f"{where}: where value {feature.where[1]!r} must be a number."
-
-
-def _not_a_number(pipeline: Pipeline, where: str, name: str) -> Iterator[str]:
-    kind = pipeline.table.column(name).type
-    if kind not in NUMERIC_TYPES:
-        yield f"{where}: column {name!r} is of type {kind!r}. Use {', '.join(NUMERIC_TYPES)}."

@@ -12,23 +12,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.compute.settings import ComputeSettings
+from pipelines.days import days_between, shift
 from pipelines.errors import TransientError
 from pipelines.features.lookback import LookBack
 from pipelines.features.program import key_columns, programs_of
+from pipelines.operators import Sequence, Trailing
 from pipelines.operators.program import written
 from pipelines.spec import Pipeline
 from pipelines.stages import ACCEPTED, REFUSED, VALIDATED, Outcome, Plan, Work, code_digests
-from pipelines.store import Manifest
+from pipelines.store import Manifest, digest_of
 
 if TYPE_CHECKING:
-    from pipelines.features.day import DayFiles
+    from pipelines.features.history import Carried, DayFiles
 
 CODE = (
     "pipelines.features",
     "pipelines.operators.hashing",
     "pipelines.operators.moments",
-    *(f"pipelines.tables.{m}" for m in ("hashing", "history", "schema")),
+    "pipelines.operators.values",
+    *(f"pipelines.tables.{m}" for m in ("hashing", "history", "reading", "schema")),
 )
+PART = "part-0.parquet"
+READ_BY_ALL = ("keys", "entities", "columns")
 
 
 def due(work: Work) -> tuple[bool, list[str]]:
@@ -68,14 +73,16 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
         TransientError: A day was judged again while this work was waiting for its turn.
         ArtifactError: A history file is not what the declaration says.
     """
-    from pipelines.features.day import DayInput, make_day
+    from pipelines.features.day import make_day
+    from pipelines.features.history import DayInput
 
     *earlier, own = _files_as_planned(work, plan)
+    carried = _carried(work, plan)
 
     def tell(read: int, to_read: int) -> None:
         work.report.progress(read, to_read, note=f"{len(earlier)} days back")
 
-    day = DayInput(pipeline=work.pipeline, own=own, earlier=tuple(earlier))
+    day = DayInput(pipeline=work.pipeline, own=own, earlier=tuple(earlier), carried=carried)
     found = make_day(day, out, ComputeSettings.from_options(work.options), tell)
     return Outcome(rows=found["rows"], metrics={"positives": float(found["positives"])})
 
@@ -93,7 +100,7 @@ def _content(manifest: Manifest | None) -> str:
 
 def _files_as_planned(work: Work, plan: Plan) -> "list[DayFiles]":
     """Files of the accepted days, oldest first, the day itself last."""
-    from pipelines.features.day import DayFiles
+    from pipelines.features.history import DayFiles
 
     days = LookBack(work)
     now = _inputs(days)
@@ -111,6 +118,36 @@ def _files_as_planned(work: Work, plan: Plan) -> "list[DayFiles]":
                 DayFiles(back, work.store.open(manifest), int(manifest.outcome["rows"]))
             )
     return found[::-1]
+
+
+def _carried(work: Work, plan: Plan) -> "Carried | None":
+    """Windows and sequences that the published version has of the same rows and declaration."""
+    from pipelines.features.history import Carried
+
+    old = work.find(work.partition_ref("features"))
+    if old is None or any(old.config.get(name) != plan.config[name] for name in READ_BY_ALL):
+        return None
+    before = [digest_of(feature) for feature in old.config["features"]]
+    names = frozenset(
+        name
+        for source in work.pipeline.sources()
+        if isinstance(source, Trailing | Sequence)
+        and digest_of(written(source)) in before
+        and _same_rows_and_code(work, plan, old, source)
+        for name in source.names()
+    )
+    return Carried(work.store.open(old) / PART, names) if names else None
+
+
+def _same_rows_and_code(
+    work: Work, plan: Plan, old: Manifest, source: Trailing | Sequence
+) -> bool:
+    days = days_between(shift(work.day, -source.look_back_days()), work.day)
+    inputs = [f"{VALIDATED}/ds={day}" for day in days]
+    code = [*code_digests(*CODE), type(source).__module__]
+    return all(old.inputs.get(name) == plan.inputs.get(name) for name in inputs) and all(
+        old.code.get(name) == plan.code[name] for name in code
+    )
 
 
 def _sources(pipeline: Pipeline) -> list[str]:

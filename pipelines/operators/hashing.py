@@ -15,6 +15,7 @@ from typing import Any
 
 SHIFTS = (30, 27, 31)
 MULTIPLIERS = (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
+MASK = 2**64 - 1
 FNV_OFFSET, FNV_PRIME = 0xCBF29CE484222325, 0x100000001B3
 
 
@@ -48,6 +49,16 @@ def hash_words(words: Any) -> Any:
         byte = data[starts[longer] + nth].astype(np.uint64)
         hashed[longer] = (hashed[longer] ^ byte) * np.uint64(FNV_PRIME)
     return mix(np, hashed)
+
+
+def hash_word(word: str) -> int:
+    """``hash_words`` of one word, its bits as a signed number."""
+    hashed = FNV_OFFSET
+    for byte in word.encode():
+        hashed = (hashed ^ byte) * FNV_PRIME & MASK
+    for shift, multiplier in zip(SHIFTS, (*MULTIPLIERS, 1), strict=True):
+        hashed = (hashed ^ hashed >> shift) * multiplier & MASK
+    return hashed - (hashed >> 63 << 64)
 
 
 def mix_graph(tf: Any, keys: Any) -> Any:

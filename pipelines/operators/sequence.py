@@ -9,19 +9,26 @@ from pipelines.operators.operator import SEQUENCE, FeatureSource
 
 @declared
 class Sequence(FeatureSource):
-    """The entity's last ``steps`` rows up to the row itself (or a delay before it), oldest first.
+    """The entity's last rows, oldest first, as a block of ``steps`` by ``features()``.
 
     Attributes:
         entity: Name of the declared entity.
-        columns: Numeric columns of each event; an event's age in days comes after them.
+        columns: Numeric columns of each event; an event's age in days comes after them. What is
+            unknown of an event is NaN.
         steps: How many events; fewer are filled up with zeros behind the last.
-        delay_days: Days until a row's values are known.
+        delay_days: Days until a row's values are known; events are then the last ones of
+            (t - delay - within, t - delay].
+        within_days: Days that it looks back beyond the delay.
+        own: Whether it ends with the row itself where there is no delay; of ties, which are in
+            order of row id, it holds those before.
     """
 
     entity: str
     columns: tuple[str, ...]
     steps: int = 32
     delay_days: int = 0
+    within_days: int = 30
+    own: bool = True
     kind: ClassVar[str] = SEQUENCE
 
     def name(self) -> str:
@@ -32,14 +39,18 @@ class Sequence(FeatureSource):
         """What a step holds, in order."""
         return (*self.columns, "days_ago")
 
-    def names(self) -> tuple[str, ...]:
+    def names(self) -> tuple[str, str]:
         """The block, ``(steps * features)`` numbers a row, and how many steps are there."""
         return f"seq_{self.name()}", f"len_{self.name()}"
 
     def look_back_days(self) -> int:
         """Whole days before the row's own day that it can reach."""
-        raise NotImplementedError
+        return self.within_days + self.delay_days
 
     def problems(self) -> Iterator[str]:
-        """No kernel computes it."""
-        yield f"Sequence({self.entity}): sequences are not available yet."
+        """Numbers that make no block."""
+        if not (self.steps > 0 and self.within_days > 0 and self.delay_days >= 0):
+            yield (
+                f"Sequence({self.entity}): steps and within_days must be 1 or more, delay_days 0 "
+                f"or more."
+            )

@@ -17,7 +17,8 @@ AGGREGATES = (
     "distinct",
 )
 WITHOUT_COLUMN = ("count", "days_since_last")
-NOT_YET = ("min", "max", "last", "days_since_last", "distinct")
+DAY_S = 86_400
+UNITS_S = {"h": 3_600, "min": 60, "s": 1}
 
 
 @declared
@@ -25,47 +26,63 @@ class Trailing(FeatureSource):
     """Aggregates over an entity's rows in trailing windows.
 
     A row at time t sees its entity's rows with time in (t - delay - span, t - delay], its own
-    row and its ties included where the delay is 0.
+    row and its ties included where the delay is 0. A null is no value.
 
     Attributes:
         entity: Name of the declared entity.
-        aggregates: Any of ``count``; ``sum`` and ``mean`` of ``column``; ``rate`` (share of rows
-            where ``column`` is 1; 0 where the window is empty, as ``mean`` is); ``min``,
-            ``max``, ``last`` and ``distinct`` of ``column``; ``days_since_last``.
+        aggregates: Any of ``count``, rows; ``sum`` and ``mean`` of ``column`` and its ``rate``,
+            the share of values that are 1, each 0 over nothing; ``min``, ``max`` and ``last`` (by
+            time, then by row id), unknown over nothing; ``distinct``, how many different values
+            ``column`` takes, a text too; ``days_since_last``, days back to the last row before the
+            row's own time, unknown where there is none.
         spans_days: Window lengths in days.
         column: Column that every aggregate but ``count`` and ``days_since_last`` reads.
         delay_days: Days until a row's values are known. Anything from a label needs the
             label's own delay.
         where: ``(column, value)``: only such rows are counted (one test of a long-form table).
+        spans_s: Further window lengths, in seconds (3600 for an hour).
     """
 
     entity: str
     aggregates: tuple[str, ...]
-    spans_days: tuple[int, ...]
+    spans_days: tuple[int, ...] = ()
     column: str | None = None
     delay_days: int = 0
     where: tuple[str, object] | None = None
+    spans_s: tuple[int, ...] = ()
+
+    def every_span_s(self) -> tuple[int, ...]:
+        """Every window length in seconds, shorter units first."""
+        return (*self.spans_s, *(days * DAY_S for days in self.spans_days))
 
     def names(self) -> tuple[str, ...]:
         """Names by span, then by aggregate: ``customer_count_1d``, ``customer_mean_tx_amount_1d``."""
-        return tuple(
-            self.name(aggregate, span)
-            for span in self.spans_days
-            for aggregate in self.aggregates
-        )
+        suffixes = [*map(_short, self.spans_s), *(f"{days}d" for days in self.spans_days)]
+        return tuple(self._name(a, suffix) for suffix in suffixes for a in self.aggregates)
 
     def name(self, aggregate: str, span_days: int) -> str:
-        """Output column of one aggregate over one span."""
-        of = "" if aggregate in WITHOUT_COLUMN else f"_{self.column}"
-        only = f"_{self.where[1]}" if self.where else ""
-        return f"{self.entity}_{aggregate}{of}{only}_{span_days}d"
+        """Output column of one aggregate over one span of days."""
+        return self._name(aggregate, f"{span_days}d")
 
     def look_back_days(self) -> int:
         """Whole days before the row's own day that a window can reach."""
-        return max(self.spans_days) + self.delay_days
+        return -(-max(self.every_span_s(), default=0) // DAY_S) + self.delay_days
 
     def problems(self) -> Iterator[str]:
-        """Aggregates that no kernel computes."""
-        for aggregate in self.aggregates or ():
-            if aggregate in NOT_YET:
-                yield f"Trailing({self.entity}): aggregate {aggregate!r} is not available yet."
+        """Spans that are none."""
+        if not self.every_span_s() or min(self.every_span_s()) < 1 or self.delay_days < 0:
+            yield (
+                f"Trailing({self.entity}): spans_days and spans_s must be 1 or more, at least one "
+                f"of them given, and delay_days 0 or more."
+            )
+
+    def _name(self, aggregate: str, suffix: str) -> str:
+        of = "" if aggregate in WITHOUT_COLUMN else f"_{self.column}"
+        only = f"_{self.where[1]}" if self.where else ""
+        return f"{self.entity}_{aggregate}{of}{only}_{suffix}"
+
+
+def _short(span_s: int) -> str:
+    """A length in the largest unit that it is a whole number of: 5400 is ``90min``."""
+    unit, size = next((u, s) for u, s in UNITS_S.items() if span_s % s == 0)
+    return f"{span_s // size}{unit}"

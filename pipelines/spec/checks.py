@@ -13,7 +13,7 @@ from typing import Any
 from pipelines.days import parse_day
 from pipelines.declared import mistakes_in, nearest
 from pipelines.errors import ConfigError, DeclarationError
-from pipelines.operators import Categorical, Chain, Ratio, Trailing
+from pipelines.operators import Categorical, Chain, Ratio, Sequence, Trailing
 from pipelines.operators.operator import FeatureSource
 from pipelines.operators.program import lines_of
 from pipelines.operators.trailing import AGGREGATES, WITHOUT_COLUMN
@@ -167,6 +167,8 @@ def _features(pipeline: Pipeline) -> Iterator[str]:
         yield from source.problems()
         if isinstance(source, Trailing):
             yield from _trailing(pipeline, source, columns)
+        elif isinstance(source, Sequence):
+            yield from _sequence(pipeline, source, columns)
         elif isinstance(source, Ratio):
             yield from _ratio(pipeline, source)
         else:
@@ -228,13 +230,26 @@ def _trailing(pipeline: Pipeline, feature: Trailing, columns: list[str]) -> Iter
         yield f"{where}: {needing} need a column."
     if feature.where is not None:
         yield from _unknown(f"{where}: where column", feature.where[0], columns)
-    if not feature.spans_days or min(feature.spans_days) < 1 or feature.delay_days < 0:
-        yield f"{where}: spans_days must be 1 or more and delay_days 0 or more."
-    known = pipeline.label.known_after_days
-    if feature.column == _label_column(pipeline) and feature.delay_days < known:
+    read = (feature.column, feature.where[0] if feature.where else None)
+    yield from _known_too_soon(pipeline, where, read, feature.delay_days)
+
+
+def _sequence(pipeline: Pipeline, feature: Sequence, columns: list[str]) -> Iterator[str]:
+    where = f"Sequence({feature.entity})"
+    yield from _unknown(f"{where}: entity", feature.entity, (e.name for e in pipeline.entities))
+    for column in feature.columns:
+        yield from _unknown(f"{where}: column", column, columns)
+    yield from _known_too_soon(pipeline, where, feature.columns, feature.delay_days)
+
+
+def _known_too_soon(
+    pipeline: Pipeline, where: str, read: Iterable[str | None], delay_days: int
+) -> Iterator[str]:
+    known, label = pipeline.label.known_after_days, _label_column(pipeline)
+    if label is not None and label in read and delay_days < known:
         yield (
-            f"{where}: reads the label {feature.column!r} with delay_days="
-            f"{feature.delay_days}, before it is known. Use delay_days={known} or more."
+            f"{where}: reads the label {label!r} with delay_days={delay_days}, before it is "
+            f"known. Use delay_days={known} or more."
         )
 
 

@@ -8,6 +8,7 @@ Not here: finding mistakes (``checks.py``), loading by name (``registry.py``).
 from pipelines.declared import declared
 from pipelines.operators.operator import Feature, FeatureSource
 from pipelines.operators.program import Program, program_of, sources_of
+from pipelines.operators.sequence import Sequence
 from pipelines.operators.trailing import Trailing
 from pipelines.spec.heads import Binary, Head
 from pipelines.spec.learning import (
@@ -109,5 +110,5 @@ class Pipeline:
 
     def look_back_days(self) -> int:
         """Days before a partition whose rows its features may read; 0 without windows."""
-        windows = [s.look_back_days() for s in self.sources() if isinstance(s, Trailing)]
-        return max(windows, default=0)
+        looking = (s for s in self.sources() if isinstance(s, Trailing | Sequence))
+        return max((source.look_back_days() for source in looking), default=0)

@@ -3,9 +3,10 @@
 Why: trailing windows look back weeks; with row group b holding bucket b in every file, a
     window task reads its bucket and nothing else, without a shuffle.
 Promise: row group b of ``history-<entity>.parquet`` holds exactly the rows whose entity hashes
-    to bucket b, in the order of the day's ``part-0.parquet``; an empty bucket is an empty row
-    group. A row whose entity is null has no history and is left out.
-Not here: windows (``pipelines/features/``).
+    to bucket b, by row id, which is how ties of time are ordered; an empty bucket is an empty
+    row group. A row whose entity is null has no history and is left out. A text is carried as
+    its 64-bit hash, which is the same on every day without a dictionary that all days share.
+Not here: windows (``pipelines/features/``), reading to a GPU (``reading.py``).
 """
 
 from pathlib import Path
@@ -16,12 +17,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from pipelines.operators.hashing import hash_words
 from pipelines.spec import Column, Pipeline
 from pipelines.tables.hashing import bucket_of
 from pipelines.tables.schema import parquet_options
 
-ENTITY, TIME_S, POSITION = "entity", "time_s", "position"
+ENTITY, TIME_S, POSITION, ROW_ID = "entity", "time_s", "position", "_row_id"
 MICROSECONDS = 1_000_000
+CARRIED = ("integer", "number", "flag", "text")
 
 
 def history_name(entity: str) -> str:
@@ -33,8 +36,7 @@ def history_columns(pipeline: Pipeline, entity: str) -> tuple[Column, ...]:
     """Declared columns that an entity's history carries under their own names."""
     table = pipeline.table
     named = {table.row_id, table.event_time, pipeline.entity(entity).column}
-    numeric = (c for c in table.columns if c.type in ("integer", "number", "flag"))
-    return tuple(column for column in numeric if column.name not in named)
+    return tuple(c for c in table.columns if c.type in CARRIED and c.name not in named)
 
 
 def write_histories(table: pa.Table, pipeline: Pipeline, folder: Path) -> None:
@@ -49,17 +51,7 @@ def write_histories(table: pa.Table, pipeline: Pipeline, folder: Path) -> None:
         rows = _history(table, pipeline, entity.name)
         # As NumPy, because entity is int64 without nulls here.
         bucket = bucket_of(rows[ENTITY].to_numpy(), pipeline.buckets)
-        _write_buckets(rows, bucket, pipeline.buckets, folder / history_name(entity.name))
-
-
-def read_bucket(path: Path, bucket: int, columns: list[str]) -> dict[str, NDArray[np.generic]]:
-    """Read columns of one bucket, each of shape ``(n_rows,)``.
-
-    A column with nulls comes back as float64 with NaN in their place.
-    """
-    with pq.ParquetFile(path, page_checksum_verification=True) as file:
-        rows = file.read_row_group(bucket, columns=columns, use_threads=False)
-    return {name: rows[name].to_numpy() for name in columns}
+        _write_buckets(rows, bucket, pipeline, folder / history_name(entity.name))
 
 
 def scaled(values: pa.ChunkedArray, decimals: int) -> pa.ChunkedArray:
@@ -75,21 +67,53 @@ def _history(table: pa.Table, pipeline: Pipeline, entity: str) -> pa.Table:
         TIME_S: pa.array(time_us // MICROSECONDS),
     }
     for column in history_columns(pipeline, entity):
-        values = table[column.name]
-        columns[column.name] = (
-            values if column.decimals is None else scaled(values, column.decimals)
-        )
+        columns[column.name] = _carried(table[column.name], column)
     columns[POSITION] = pa.array(np.arange(table.num_rows, dtype=np.int32))
-    return pa.table(columns).filter(pc.is_valid(columns[ENTITY]))
+    columns[ROW_ID] = table[pipeline.table.row_id]
+    rows = in_row_order(pa.table(columns), ROW_ID).drop_columns([ROW_ID])
+    return rows.filter(pc.is_valid(rows[ENTITY]))
 
 
-def _write_buckets(rows: pa.Table, bucket: NDArray[np.int64], buckets: int, path: Path) -> None:
+def _carried(values: pa.ChunkedArray, column: Column) -> pa.ChunkedArray | pa.Array:
+    if column.type == "text":
+        return hashed(values)
+    return values if column.decimals is None else scaled(values, column.decimals)
+
+
+def hashed(words: pa.ChunkedArray) -> pa.Array:
+    """Each text's hash, its bits as int64, null for null: one hash a distinct word."""
+    coded = words.combine_chunks().dictionary_encode()
+    of_word = pa.array(hash_words(coded.dictionary).view(np.int64))
+    return of_word.take(coded.indices)
+
+
+def in_row_order(table: pa.Table, row_id: str) -> pa.Table:
+    """Rows by row id, which decides between ties of time; the order of the day between equals."""
+    ids = table[row_id]
+    if not pa.types.is_integer(ids.type) or ids.null_count:
+        return table.take(pc.sort_indices(table, sort_keys=[(row_id, "ascending")]))
+    numbers = ids.to_numpy()
+    if (numbers[1:] >= numbers[:-1]).all():
+        return table
+    return table.take(np.argsort(numbers, kind="stable"))
+
+
+def _write_buckets(
+    rows: pa.Table, bucket: NDArray[np.int64], pipeline: Pipeline, path: Path
+) -> None:
     # NumPy sorts 16 bits by radix, five times as fast as 64.
+    buckets = pipeline.buckets
     narrow = bucket.astype(np.uint16) if buckets <= 1 << 16 else bucket
     ordered = rows.take(np.argsort(narrow, kind="stable"))
     ends = np.cumsum(np.bincount(bucket, minlength=buckets))
-    with pq.ParquetWriter(path, rows.schema, **parquet_options(rows.schema)) as writer:
+    options = parquet_options(rows.schema, few=_few_words(pipeline))
+    with pq.ParquetWriter(path, rows.schema, **options) as writer:
         for start, end in zip((0, *ends[:-1]), ends, strict=True):
             # Without a size of its own, a slice of more than 1,048,576 rows would become two
             # row groups and shift every later bucket.
             writer.write_table(ordered.slice(start, end - start), max(int(end - start), 1))
+
+
+def _few_words(pipeline: Pipeline) -> tuple[str, ...]:
+    """Columns of hashes: as differences they would take eight bytes a row."""
+    return tuple(c.name for c in pipeline.table.columns if c.type == "text")

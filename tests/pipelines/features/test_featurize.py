@@ -87,7 +87,7 @@ def by_definition(tables, day, names):
 def _value(rows, own, name):
     entity, kind, *_, span = name.split("_")
     span_s, genuine_only = int(span[:-1]) * 86_400, "_0_" in name
-    delay_s = 86_400 if entity == "terminal" and not genuine_only else 0
+    delay_s = 86_400 if entity == "terminal" else 0
     back = [(own["tx_datetime"] - row["tx_datetime"]).total_seconds() for row in rows]
     inside = [
         row

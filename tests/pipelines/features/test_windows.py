@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.errors import ConfigError
-from pipelines.features import windows
+from pipelines.features import timeline as timelines
 from pipelines.features.program import EntityProgram, Only, Source, Window
-from pipelines.features.windows import timeline, trailing
+from pipelines.features.timeline import timeline
+from pipelines.features.windows import trailing
 
 # Few entities and few times, so that ties and crossings of window edges are common; one id is
 # far out, so that the keys are too wide to pack.
@@ -160,4 +161,4 @@ def test_packed_keys_and_wide_ids_sort_alike(wide):
     assert pairs == sorted(pairs)
     assert (np.diff(line.key) >= 0).all()
     assert sorted(line.order.tolist()) == list(range(200))
-    assert windows.INT64_BITS == 63
+    assert timelines.INT64_BITS == 63

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from pipelines.errors import ArtifactError, InputMissingError, PartitionRefusedError
 from pipelines.spec import Rule, load
-from pipelines.tables.history import read_bucket
+from pipelines.tables.reading import read_bucket
 from pipelines.validation.stage import plan
 from tests.pipelines.tables.made import (
     DAY,

@@ -1,0 +1,181 @@
+"""Windows and sequences of a day's rows: what is read for them, and where the results go.
+
+Why: a task knows an entity and a bucket; a day wants every column in the order of its rows.
+Promise: what an earlier version computed of the same rows by the same declaration and code is
+    taken over, so a changed window costs that window and leaves the others alone.
+Not here: one task (``bucket.py``), where tasks run (``pipelines/compute/``).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from pipelines.compute import ComputeSettings, open_compute
+from pipelines.features.bucket import (
+    BucketResult,
+    BucketTask,
+    HistoryFile,
+    require_buckets,
+    run_bucket,
+)
+from pipelines.features.program import EntityProgram, programs_of
+from pipelines.spec import Pipeline
+from pipelines.tables.history import history_name
+
+Columns = dict[str, NDArray[Any]]
+OnRows = Callable[[int, int], None]
+# Over nothing these are 0; the others are unknown.
+ZERO_OVER_NOTHING = ("count", "sum", "mean", "rate", "distinct")
+
+
+@dataclass(frozen=True, slots=True)
+class DayFiles:
+    """One day's validated artifact.
+
+    Attributes:
+        back: How many days before the day that is made; 0 for that day itself.
+        folder: Where its files are.
+        rows: Its rows.
+    """
+
+    back: int
+    folder: Path
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """Columns of an earlier version that are still right.
+
+    Attributes:
+        part: Its table.
+        names: Which columns.
+    """
+
+    part: Path
+    names: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayInput:
+    """What a day's features are made from.
+
+    Attributes:
+        pipeline: Declaration.
+        own: The day itself.
+        earlier: The look-back's accepted days, oldest first.
+        carried: What need not be made again; None for nothing.
+    """
+
+    pipeline: Pipeline
+    own: DayFiles
+    earlier: tuple[DayFiles, ...]
+    carried: Carried | None = None
+
+    def read_by(self, program: EntityProgram) -> tuple[DayFiles, ...]:
+        """Earlier days whose rows are in some window of the program, oldest first."""
+        return tuple(day for day in self.earlier if program.reads(day.back))
+
+    def programs(self) -> tuple[EntityProgram, ...]:
+        """What is to be computed: every entity's windows and sequences but the carried ones."""
+        done = self.carried.names if self.carried else frozenset()
+        left = (_without(program, done) for program in programs_of(self.pipeline))
+        return tuple(program for program in left if program.every_name())
+
+
+def features_of_history(
+    day: DayInput, rows: int, settings: ComputeSettings, on_rows: OnRows
+) -> Columns:
+    """Every window and sequence of a day, by name, in the order of its rows.
+
+    A row without an entity has no history: its windows are empty.
+    """
+    programs = day.programs()
+    _require_buckets(day, programs)
+    to_read = sum(d.rows for p in programs for d in (*day.read_by(p), day.own))
+    found = _nothing_seen(programs, rows)
+    outputs, read = {program.entity: program.names() for program in programs}, 0
+
+    def place(result: BucketResult) -> None:
+        nonlocal read
+        for nth, name in enumerate(outputs[result.entity]):
+            found[name][result.position] = result.values[:, nth]
+        for name, block in result.blocks.items():
+            found[name][result.position] = block
+        read += result.rows_read
+        on_rows(read, to_read)
+
+    if programs:
+        with open_compute(to_read, settings) as compute:
+            compute.map(run_bucket, _tasks(day, programs, compute.array_module), place)
+    return found | _taken_over(day)
+
+
+def _without(program: EntityProgram, done: frozenset[str]) -> EntityProgram:
+    return replace(
+        program,
+        windows=tuple(w for w in program.windows if not done.issuperset(w.names)),
+        sequences=tuple(s for s in program.sequences if not done.issuperset(s.names)),
+    )
+
+
+def _nothing_seen(programs: tuple[EntityProgram, ...], rows: int) -> Columns:
+    found: Columns = {}
+    for program in programs:
+        for window in program.windows:
+            for nth, name in enumerate(window.names):
+                aggregate = window.aggregates[nth % len(window.aggregates)]
+                empty = 0.0 if aggregate in ZERO_OVER_NOTHING else np.nan
+                found[name] = np.full(rows, empty)
+        for events in program.sequences:
+            block, length = events.names
+            width = events.steps * (len(events.sources) + 1)
+            found[block] = np.zeros((rows, width), np.float32)
+            found[length] = np.zeros(rows, np.int32)
+    return found
+
+
+def _taken_over(day: DayInput) -> Columns:
+    if day.carried is None:
+        return {}
+    table = pq.read_table(
+        day.carried.part, columns=sorted(day.carried.names), use_threads=False
+    )
+    return {name: _values(table[name].combine_chunks()) for name in table.column_names}
+
+
+def _values(column: Any) -> NDArray[Any]:
+    if hasattr(column.type, "list_size"):
+        return column.flatten().to_numpy().reshape(-1, column.type.list_size)
+    return column.to_numpy(zero_copy_only=False)
+
+
+def _require_buckets(day: DayInput, programs: tuple[EntityProgram, ...]) -> None:
+    for program in programs:
+        days = (*day.read_by(program), day.own)
+        paths = [each.folder / history_name(program.entity) for each in days]
+        require_buckets(paths, day.pipeline.buckets)
+
+
+def _tasks(
+    day: DayInput, programs: tuple[EntityProgram, ...], array_module: str
+) -> list[BucketTask]:
+    return [
+        BucketTask(
+            program=program,
+            bucket=bucket,
+            earlier=tuple(
+                HistoryFile(str(each.folder / history_name(program.entity)), each.back)
+                for each in day.read_by(program)
+            ),
+            own=str(day.own.folder / history_name(program.entity)),
+            array_module=array_module,
+        )
+        for program in programs
+        for bucket in range(day.pipeline.buckets)
+    ]

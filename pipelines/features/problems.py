@@ -1,0 +1,70 @@
+"""What a declaration asks of windows and sequences that cannot be computed.
+
+Why: a column of the wrong type costs a run if a worker finds it, and nothing here.
+Not here: names that are not declared (``pipelines/spec/checks.py``).
+"""
+
+from collections.abc import Iterator
+
+from pipelines.operators import Categorical, Numeric, Sequence, Trailing
+from pipelines.spec import Label, Pipeline
+
+NUMERIC_TYPES = ("integer", "number", "flag")
+OF_ANY_TYPE = ("count", "days_since_last", "distinct")
+
+
+def problems_of(pipeline: Pipeline) -> Iterator[str]:
+    """Every feature that cannot be computed, one sentence each."""
+    table, label = pipeline.table, pipeline.label
+    keys = {table.row_id, table.event_time, *(e.column for e in pipeline.entities)}
+    keys |= {label.column} if isinstance(label, Label) else set()
+    for feature in pipeline.sources():
+        for name in feature.names():
+            # A key that is a category too is in the table already.
+            if name in keys and not isinstance(feature, Categorical):
+                yield f"feature {name!r} has the name of a key or label column."
+        if isinstance(feature, Numeric):
+            yield from _not_a_number(pipeline, f"Numeric({feature.column!r})", feature.column)
+        if isinstance(feature, Trailing):
+            yield from _trailing(pipeline, feature)
+        if isinstance(feature, Sequence):
+            yield from _sequence(pipeline, feature)
+
+
+def _trailing(pipeline: Pipeline, feature: Trailing) -> Iterator[str]:
+    where = f"Trailing({feature.entity!r})"
+    if feature.column is not None:
+        yield from _no_history(pipeline, where, feature.entity, feature.column)
+        if set(feature.aggregates) - set(OF_ANY_TYPE):
+            yield from _not_a_number(pipeline, where, feature.column)
+    if feature.where is None:
+        return
+    name, value = feature.where
+    yield from _no_history(pipeline, where, feature.entity, name)
+    if pipeline.table.column(name).type == "text":
+        if not isinstance(value, str):
+            yield f"{where}: where value {value!r} must be a text, as column {name!r} is."
+    else:
+        yield from _not_a_number(pipeline, where, name)
+        if not isinstance(value, int | float):
+            yield f"{where}: where value {value!r} must be a number."
+
+
+def _sequence(pipeline: Pipeline, feature: Sequence) -> Iterator[str]:
+    where = f"Sequence({feature.entity!r})"
+    for name in feature.columns:
+        yield from _no_history(pipeline, where, feature.entity, name)
+        yield from _not_a_number(pipeline, where, name)
+
+
+def _no_history(pipeline: Pipeline, where: str, entity: str, name: str) -> Iterator[str]:
+    if name in (pipeline.table.row_id, pipeline.entity(entity).column):
+        yield f"{where}: column {name!r} names the row or the entity, so it is not in its history."
+    if pipeline.table.column(name).type == "timestamp":
+        yield f"{where}: column {name!r} is a timestamp, and a history carries none."
+
+
+def _not_a_number(pipeline: Pipeline, where: str, name: str) -> Iterator[str]:
+    kind = pipeline.table.column(name).type
+    if kind not in NUMERIC_TYPES:
+        yield f"{where}: column {name!r} is of type {kind!r}. Use {', '.join(NUMERIC_TYPES)}."
