@@ -16,7 +16,9 @@ class Log(Operator):
 
     def transform(self, xp: Any, values: Any, fit: Fit) -> tuple[Any, ...]:
         """Unknown stays unknown."""
-        return (xp.copysign(xp.log1p(xp.abs(values)), values),)
+        size = xp.abs(values)
+        xp.log1p(size, out=size)
+        return (xp.copysign(size, values, out=size),)
 
     def graph(self, tf: Any, values: Any, fit: Fit, tables: Any) -> tuple[Any, ...]:
         """Equal to ``transform`` but for the last digit of the library's logarithm."""

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from pipelines import operators
+from pipelines.operators.arrays import overflow_allowed, transformed
 from pipelines.operators.operator import (
     IDS,
     NUMERIC,
@@ -24,7 +25,7 @@ from pipelines.operators.operator import (
     State,
 )
 
-BASE = ("hashing", "moments", "operator", "program", "sketch", "state", "values")
+BASE = ("arrays", "hashing", "moments", "operator", "program", "sketch", "state", "values")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,10 @@ class Line:
         """``numeric`` or ``ids``."""
         kinds = [step.gives for step in self.steps if step.gives != "any"]
         return kinds[-1] if kinds else self.kind
+
+    def numeric(self, outputs: Sequence[Any]) -> Sequence[Any]:
+        """Those of its outputs, or of their names, that are columns of ``x``."""
+        return outputs if self.gives() == NUMERIC else outputs[1:]
 
     def outputs(self) -> tuple[str, ...]:
         """Names of the model inputs: the main one, then the numeric ones beside it."""
@@ -113,7 +118,7 @@ class Program:
 
     def numeric(self) -> tuple[str, ...]:
         """Columns of ``x``."""
-        return tuple(name for line in self.lines for name in numeric_of(line, line.outputs()))
+        return tuple(name for line in self.lines for name in line.numeric(line.outputs()))
 
     def categorical(self) -> tuple[str, ...]:
         """Columns of ``ids``."""
@@ -122,7 +127,7 @@ class Program:
     def partials(self, xp: Any, columns: Mapping[str, Any]) -> dict[str, State]:
         """What is learnt from one partition, by what is asked (``Line.said``)."""
         found: dict[str, State] = {}
-        with _overflow_allowed():
+        with overflow_allowed():
             for line in self.lines:
                 asked = [line.said(nth) for nth in line.learning()]
                 if any(one not in found for one in asked):
@@ -193,17 +198,7 @@ class FittedProgram:
         Values are rounded to float32 once, at the end. A numeric output that is unknown, or beyond
         float32, is 0.0: the mean, where the line ends standardised.
         """
-        with _overflow_allowed():
-            return _stacked(xp, *self._outputs(xp, columns))
-
-    def _outputs(self, xp: Any, columns: Mapping[str, Any]) -> tuple[list[Any], list[Any]]:
-        numeric: list[Any] = []
-        ids: list[Any] = []
-        for line, fits in self.each():
-            outputs = line.transform(xp, columns, fits)
-            numeric += numeric_of(line, outputs)
-            ids += outputs[:1] if line.gives() == IDS else []
-        return numeric, ids
+        return transformed(xp, list(self.each()), columns)
 
     def each(self) -> Iterator[tuple[Line, tuple[Fit, ...]]]:
         """Each line with what its steps know."""
@@ -255,13 +250,6 @@ def read_step(raw: Mapping[str, Any]) -> Operator:
     return step
 
 
-def _overflow_allowed() -> Any:
-    """What does not fit float64 is unknown, which needs no warning."""
-    import numpy as np
-
-    return np.errstate(over="ignore", invalid="ignore", divide="ignore")
-
-
 def _lines(feature: Feature) -> Iterator[Line]:
     source = feature.source if isinstance(feature, Chain) else feature
     if source.kind == SEQUENCE:
@@ -279,25 +267,3 @@ def _kind(name: str, kind: str, kinds: Mapping[str, str]) -> str:
 
 def _giving(line: Line) -> int:
     return max(nth for nth, step in enumerate(line.steps) if step.gives == IDS)
-
-
-def numeric_of(line: Line, outputs: Sequence[Any]) -> Sequence[Any]:
-    """Those of a line's outputs that are columns of ``x``."""
-    return outputs if line.gives() == NUMERIC else outputs[1:]
-
-
-def _stacked(xp: Any, numeric: list[Any], ids: list[Any]) -> dict[str, Any]:
-    found = {}
-    if numeric:
-        x = xp.empty((len(numeric[0]), len(numeric)), dtype=xp.float32)
-        for nth, values in enumerate(numeric):
-            x[:, nth] = values
-        # After the rounding: what float32 does not hold is as unknown as what float64 does not.
-        finite = xp.isfinite(x)
-        if not bool(finite.all()):
-            x[~finite] = 0.0
-        found["x"] = x
-    if ids:
-        found["ids"] = xp.stack(ids, axis=1).astype(xp.int32, copy=False)
-        found["ids"] = xp.ascontiguousarray(found["ids"])
-    return found

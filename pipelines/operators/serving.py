@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipelines.operators.operator import IDS
-from pipelines.operators.program import FittedProgram, numeric_of
+from pipelines.operators.program import FittedProgram
 
 TENSORS = {"number": "float64", "integer": "int64", "text": "string"}
 
@@ -60,7 +60,7 @@ def _inputs(
     numeric, ids = list[Any](), list[Any]()
     for (line, fits), line_tables in zip(fitted.each(), tables, strict=True):
         outputs = line.graph(tf, known, fits, line_tables)
-        numeric += numeric_of(line, outputs)
+        numeric += line.numeric(outputs)
         ids += outputs[:1] if line.gives() == IDS else []
     found = {}
     if numeric:

@@ -30,7 +30,9 @@ class Standardise(Operator):
 
     def transform(self, xp: Any, values: Any, fit: Fit) -> tuple[Any, ...]:
         """Unknown stays unknown, which the training set writes as 0: the mean."""
-        return ((values - fit["mean"]) / fit["deviation"],)
+        apart = values - fit["mean"]
+        apart /= fit["deviation"]
+        return (apart,)
 
     def graph(self, tf: Any, values: Any, fit: Fit, tables: Any) -> tuple[Any, ...]:
         """Equal to ``transform`` but for the last digit: the graph may multiply instead."""

@@ -36,4 +36,4 @@ def on_host(array: Any) -> Any:
 
 def gathered(xp: Any, per_word: Any, code: Any) -> Any:
     """``per_word`` of each row's word; its last entry is that of unknown ones."""
-    return xp.asarray(per_word)[code]
+    return xp.take(xp.asarray(per_word), code)

@@ -63,7 +63,7 @@ class Vocabulary(Operator):
         """Each known value, ascending, and how many rows have it."""
         if isinstance(values, Words):
             return _counted_words(xp, values)
-        held, counts = _counted_wholes(xp, values[values != NULL_WHOLE])
+        held, counts = _counted_wholes(xp, values)
         return _state(on_host(held), on_host(counts))
 
     def merge(self, parts: Sequence[State]) -> State:
@@ -103,8 +103,7 @@ class Vocabulary(Operator):
         vocabulary = fit["table"]["value"]
         if isinstance(values, Words):
             return (gathered(xp, _ids_of_words(values.words, vocabulary), values.code),)
-        ids = _ids_of_wholes(xp, values, xp.asarray(vocabulary))
-        return (xp.where(values == NULL_WHOLE, xp.int32(UNKNOWN_ID), ids),)
+        return (_ids_of_wholes(xp, values, xp.asarray(vocabulary)),)
 
     def tables(self, tf: Any, fit: Fit) -> Any:
         """From each value to its id."""
@@ -129,14 +128,16 @@ def _counted_words(xp: Any, values: Words) -> State:
     import numpy as np
     import pyarrow.compute as pc
 
-    code = values.code[values.code >= 0]
-    counts = on_host(xp.bincount(code, minlength=len(values.words)))
+    # One place further, so that the unknown are counted too, and left out.
+    counts = on_host(xp.bincount(values.code + 1, minlength=len(values.words) + 1))[1:]
     order = pc.sort_indices(values.words).to_numpy()
     order = order[counts[order] > 0]
     return _state(values.words.take(order), counts[order].astype(np.int64))
 
 
 def _counted_wholes(xp: Any, known: Any) -> tuple[Any, Any]:
+    if len(known) and int(known.min()) == NULL_WHOLE:
+        known = known[known != NULL_WHOLE]
     if not len(known):
         return xp.zeros(0, xp.int64), xp.zeros(0, xp.int64)
     first, last = int(known.min()), int(known.max())
@@ -175,6 +176,26 @@ def _ids_of_words(words: Any, vocabulary: Any) -> Any:
 
 
 def _ids_of_wholes(xp: Any, values: Any, vocabulary: Any) -> Any:
+    first, last = (int(vocabulary.min()), int(vocabulary.max())) if len(vocabulary) else (0, -1)
+    dense = 0 <= last - first < DENSE * max(len(vocabulary), len(values))
+    found = _looked_up if dense else _searched
+    ids = found(xp, values, vocabulary)
+    return xp.where(values == NULL_WHOLE, xp.int32(UNKNOWN_ID), ids)
+
+
+def _looked_up(xp: Any, values: Any, vocabulary: Any) -> Any:
+    """Ids from a table of every whole number between the first and the last; a gather a row."""
+    first, last = int(vocabulary.min()), int(vocabulary.max())
+    # One more on either side, for all that lies beyond.
+    table = xp.full(last - first + 3, RARE_ID, xp.int32)
+    table[vocabulary - first + 1] = xp.arange(len(vocabulary), dtype=xp.int32) + FIRST_ID
+    low, high = max(first - 1, -(2**63)), min(last + 1, 2**63 - 1)
+    place = xp.clip(values, low, high)
+    place -= first - 1
+    return xp.take(table, place)
+
+
+def _searched(xp: Any, values: Any, vocabulary: Any) -> Any:
     if not len(vocabulary):
         return xp.full(len(values), RARE_ID, xp.int32)
     order = xp.argsort(vocabulary)
