@@ -38,7 +38,10 @@ format: setup-dev ## rewrite the code in the agreed style
 	$(BIN)/ruff format .
 
 test-slow: setup-dev ## the tests that take minutes: end to end, kills, large tables
-	$(PYTEST) -m "slow and not gpu and not services" $(ARGS)
+	$(PYTEST) -m "slow and not gpu and not services and not chaos" $(ARGS)
+
+test-chaos: setup-dev ## kill training hundreds of times: half an hour and more
+	$(PYTEST) -m chaos $(ARGS)
 
 test-gpu: setup-dev ## the tests that need an NVIDIA GPU
 	$(PYTEST) -m gpu $(ARGS)
@@ -75,4 +78,4 @@ clean: ## remove caches and what the runs left; keeps .venv
 	rm -rf .millrace .mypy_cache .pytest_cache .ruff_cache .hypothesis mlruns
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
-.PHONY: help setup setup-dev run stop test check format test-slow test-gpu test-services benchmarks lock clean
+.PHONY: help setup setup-dev run stop test check format test-slow test-gpu test-chaos test-services benchmarks lock clean

@@ -98,6 +98,10 @@ class Reporter:
             | {"unit": unit, "per_s": per_s, "eta_s": eta_s, "note": note}
         )
 
+    def metrics(self, step: int, values: Mapping[str, float]) -> None:
+        """Tell some numbers as they are after a step: a curve's next points."""
+        self.sink({"event": "metric", "work": self.work, "step": step, "values": dict(values)})
+
     def log(self, message: str) -> None:
         """Tell one sentence."""
         self.sink({"event": "log", "work": self.work, "message": f"{self.work}: {message}"})

@@ -27,8 +27,8 @@ from pipelines.errors import TrainingError
 from pipelines.training.cursor import Cursor
 
 STATE = "state.json"
+VALUES = "values.npy"  # one array after another: one file to make durable, not one a variable
 REACHED = "reached"
-MICRO = "micro_batches"
 
 Values = list[NDArray[Any]]
 
@@ -142,12 +142,17 @@ class Checkpoints:
         for found in reversed(self._steps()):
             try:
                 state, values = _read(found)
-            except (OSError, ValueError, KeyError):
+            except (OSError, EOFError, ValueError, KeyError):
                 damaged.append(found.name)
+                shutil.rmtree(found)
                 continue
             self._require_ours(found, state)
             _assign(self._variables, values)
             cursor = Cursor.from_json(state["cursor"])
+            for best in self._bests():
+                # Of steps that were lost: they are taken again, perhaps on other devices.
+                if int(best.name[5:]) > cursor.epoch:
+                    shutil.rmtree(best)
             lost = max(self._read_reached() - cursor.step, 0)
             return Saved(cursor, state["devices"], lost, tuple(damaged))
         return None
@@ -186,10 +191,12 @@ class Checkpoints:
             shutil.rmtree(old)
         kept = steps[-self._keeping.newest :]
         needed = [json.loads((s / STATE).read_text())["cursor"]["best_epoch"] for s in kept]
-        for best in self._folder.glob("best-*"):
-            # One that is newer than the newest checkpoint will be reached again.
+        for best in self._bests():
             if int(best.name[5:]) < max(needed) and int(best.name[5:]) not in needed:
                 shutil.rmtree(best)
+
+    def _bests(self) -> list[Path]:
+        return sorted(self._folder.glob("best-*"))
 
     def _steps(self) -> list[Path]:
         return sorted(self._folder.glob("step-*"))
@@ -217,13 +224,12 @@ def _publish(folder: Path, name: str, state: dict[str, Any], values: Values) -> 
     if final.exists():
         return
     aside.mkdir()
-    sums = []
-    for nth, value in enumerate(values):
-        sums.append(zlib.crc32(np.ascontiguousarray(value).data))
-        with (aside / f"{nth:04d}.npy").open("wb") as file:
+    sums = [zlib.crc32(np.ascontiguousarray(value).data) for value in values]
+    with (aside / VALUES).open("wb") as file:
+        for value in values:
             np.save(file, value, allow_pickle=False)
-            file.flush()
-            os.fsync(file.fileno())
+        file.flush()
+        os.fsync(file.fileno())
     (aside / STATE).write_text(json.dumps(state | {"crc32": sums}))
     aside.rename(final)
 
@@ -235,10 +241,8 @@ def _read(folder: Path) -> tuple[dict[str, Any], Values]:
         ValueError: A checksum is not that of its file.
     """
     state = json.loads((folder / STATE).read_text())
-    values = [
-        np.load(folder / f"{nth:04d}.npy", allow_pickle=False)
-        for nth in range(len(state["crc32"]))
-    ]
+    with (folder / VALUES).open("rb") as file:
+        values = [np.load(file, allow_pickle=False) for _ in state["crc32"]]
     if [zlib.crc32(np.ascontiguousarray(v).data) for v in values] != state["crc32"]:
         raise ValueError(f"{folder} is damaged: a checksum is not that of its file")
     return state, values

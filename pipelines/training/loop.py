@@ -27,6 +27,8 @@ from pipelines.training.validating import Validation, is_better
 
 # Between two looks at the stop flag: far below the 4 seconds that a stop may take.
 CALL_S = 0.5
+# Epochs after the first in which the training loss must fall, and by which share of it.
+LEARNS_WITHIN, LEAST_FALL = 2, 1e-3
 OVER, NO_BETTER, TIME_IS_UP = "every epoch", "no better epoch", "time limit"
 
 
@@ -108,6 +110,7 @@ class Run:
         self.checkpoints.save(cursor)
         self.checkpoints.wait()
         self.loop_s = time.monotonic() - began
+        self.report.metrics(cursor.step, {"input_stall": self.stall()})
         return cursor
 
     def stall(self) -> float:
@@ -161,6 +164,7 @@ class Run:
         cursor = replace(cursor, spent_s=max(spent_s, cursor.spent_s))
         if len(cursor.judged) < cursor.epoch:
             cursor = self._judged(cursor)
+            self._tell_epoch(cursor)
         limit = self.course.time_limit_s
         if cursor.epoch >= self.course.epochs:
             return replace(cursor, ended=OVER)
@@ -181,6 +185,17 @@ class Run:
             return replace(cursor, judged=judged)
         self.checkpoints.keep_best(cursor.epoch)
         return replace(cursor, judged=judged, best_epoch=cursor.epoch, best=value)
+
+    def _tell_epoch(self, cursor: Cursor) -> None:
+        values = {f"validation_{name}": value for name, value in cursor.judged[-1].items()}
+        self.report.metrics(cursor.step, {"loss": cursor.last_loss(), **values})
+        first, *later = cursor.losses
+        if len(later) == LEARNS_WITHIN and min(later) > first * (1 - LEAST_FALL):
+            self.report.log(
+                f"no improvement: the training loss was {first:.4f} after one epoch and is "
+                f"{cursor.last_loss():.4f} after {cursor.epoch}. Look at training.learning_rate "
+                f"and at the label before spending more"
+            )
 
     def _maybe_save(self, cursor: Cursor) -> None:
         self._stop_if_asked(cursor)

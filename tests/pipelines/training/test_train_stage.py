@@ -5,9 +5,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from pipelines.errors import InputMissingError, TrainingError
+from pipelines.errors import InputMissingError, LeakageError, TrainingError
+from pipelines.training.preflight import look_over, single_auc
+from pipelines.training.shards import open_shards
 from pipelines.training.stage import plan
 from tests.pipelines.made_models import FRAUD, done, publish_training_set, seeded, work_on
 
@@ -66,17 +71,41 @@ def test_planning_imports_nothing_heavy():
     assert ran.stdout.strip() == "[]"
 
 
-@pytest.mark.slow
-def test_too_little_memory_is_an_error_that_a_retry_may_pass(tmp_path):
-    publish_training_set(tmp_path, rows=50)
-    ran = subprocess.run(
-        [sys.executable, "-m", "tests.pipelines.training.memory_case", str(tmp_path)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-    )
-    told = ran.stdout.splitlines()[-1]
-    assert told.startswith("OutOfMemoryError: train as_of=2026-03-01: 1 CPU ran out of memory")
-    assert "training.global_batch_rows=256 (OOM when allocating" in told
+def test_a_feature_that_gives_the_answer_away_is_refused_by_name(tmp_path):
+    def spoil(_day, x, y):
+        x[:, 4] = -y + x[:, 4] * 1e-3
+
+    publish_training_set(tmp_path, rows=50, spoil=spoil)
+    name = FRAUD.feature_names()[4]
+    with pytest.raises(
+        LeakageError, match=rf"read off single features.*{name} \(AUC 0.0000\).*leakage_auc=1"
+    ):
+        done("train", tmp_path)
+
+
+def test_too_few_rows_are_refused_with_what_to_do(tmp_path):
+    publish_training_set(tmp_path, rows=13)
+    with pytest.raises(
+        TrainingError, match=r"91 training rows, and training.min_rows=100.*Widen"
+    ):
+        done("train", tmp_path)
+
+
+def test_few_rows_of_a_class_or_less_than_a_step_are_warned_of(tmp_path):
+    publish_training_set(tmp_path, rows=20)
+    shards = open_shards(next(tmp_path.rglob("index.json")).parent)
+    told = list(look_over("train", shards, FRAUD.training))
+    assert "all 140 training rows fit one step of training.global_batch_rows=256" in told[0]
+    assert f"only {shards.positives()} training rows are of the rarer class" in told[1]
+
+
+@given(
+    values=st.lists(st.integers(-5, 5), min_size=4, max_size=40),
+    seed=st.integers(0, 99),
+)
+def test_the_auc_of_a_single_feature_is_that_of_all_pairs(values, seed):
+    x = np.array(values, np.float32)
+    y = np.random.Generator(np.random.Philox(key=[seed, 0])).random(len(x)) < 0.5
+    y[0], y[1] = True, False
+    wins = np.sign(x[y][:, None] - x[~y][None, :])
+    assert single_auc(x, y) == pytest.approx((wins.mean() + 1) / 2)

@@ -1,0 +1,59 @@
+"""Runs that end otherwise than by their last epoch, each in a process of its own.
+
+Called with JSON: ``root`` (a store with a training set), ``settings``, and ``spare_mb``, memory that
+the process may take beyond what TensorFlow itself maps; prints what each try ended with.
+"""
+
+import json
+import logging
+import os
+import resource
+import sys
+from pathlib import Path
+
+import tensorflow as tf
+
+from pipelines.errors import PipelineError
+from pipelines.spec import with_settings
+from tests.pipelines.made_models import FRAUD, done
+
+TRIES = 6
+
+
+def limit_memory(spare_mb):
+    tf.constant(1) + 1  # what TensorFlow itself maps comes first
+    with Path("/proc/self/statm").open() as file:
+        mapped = int(file.read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (mapped + (spare_mb << 20),) * 2)
+
+
+def one_try(asked):
+    pipeline, said = with_settings(FRAUD, asked["settings"]), []
+    if asked.get("spare_mb"):
+        limit_memory(asked["spare_mb"])
+    try:
+        done("train", asked["root"], pipeline=pipeline, sink=said.append)
+    except PipelineError as error:
+        return {"error": f"{type(error).__name__}: {error}", "said": said}
+    return {"error": "", "said": said}
+
+
+def main():
+    asked = json.loads(sys.argv[1])
+    logging.disable(logging.WARNING)
+    for _ in range(TRIES):
+        reading, writing = os.pipe()
+        if not os.fork():
+            with os.fdopen(writing, "w") as file:
+                json.dump(one_try(asked), file, default=str)
+            os._exit(0)
+        os.close(writing)
+        with os.fdopen(reading) as file:
+            told = json.load(file)
+        os.wait()
+        print(json.dumps(told), flush=True)
+        if "OutOfMemory" not in told["error"]:
+            break
+
+
+main()

@@ -1,0 +1,121 @@
+"""How training ends when it cannot go on as declared: memory, time, no better epoch."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from pipelines.spec import with_settings
+from pipelines.store import Store
+from tests.pipelines.made_models import FRAUD, publish_training_set, weights_of, work_on
+from tests.pipelines.training import children
+
+
+def tries(root, *settings, spare_mb=0):
+    """What each try told, until one was not out of memory."""
+    asked = {"root": str(root), "settings": settings, "spare_mb": spare_mb}
+    ran = subprocess.run(
+        [sys.executable, "-m", "tests.pipelines.training.failure_case", json.dumps(asked)],
+        cwd=children.ROOT,
+        capture_output=True,
+        text=True,
+        timeout=500,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr[-3000:]
+    return [json.loads(line) for line in ran.stdout.splitlines() if line.startswith("{")]
+
+
+def file_of(root, name, *settings):
+    pipeline = with_settings(FRAUD, settings)
+    _, work = work_on("train", root, pipeline=pipeline)
+    folder = Store(str(root)).open(Store(str(root)).find(work.model_ref("models")))
+    return json.loads((folder / name).read_text())
+
+
+def logged(told):
+    return [e["message"] for e in told["said"] if e["event"] == "log"]
+
+
+def test_the_best_epoch_is_published_and_a_time_limit_ends_a_run_cleanly(tmp_path):
+    endless = (
+        "training.epochs=100000",
+        "training.global_batch_rows=64",
+        "training.learning_rate=0.05",  # learns by heart, so that an early epoch is the best
+        "split.validation_days=2",
+        "training.time_limit_s=3",
+        "model.dropout=0",
+    )
+    publish_training_set(tmp_path)
+    told = tries(tmp_path, *endless)[-1]
+    assert not told["error"]
+    history = file_of(tmp_path, "history.json", *endless)
+    assert history["ended"] == "time limit"
+    losses = [judged["loss"] for judged in history["validation"]]
+    # On a machine so busy that no epoch came to its end, there is no best one.
+    assert history["best_epoch"] == (int(np.argmin(losses)) + 1 if losses else 0)
+    assert len(history["loss"]) < 100_000
+    assert any("ended by time limit" in line for line in logged(told))
+    stall = [e["values"] for e in told["said"] if e["event"] == "metric"][-1]["input_stall"]
+    assert stall == file_of(tmp_path, "timing.json", *endless)["stall"]
+    assert 0 <= stall < 1
+
+
+@pytest.mark.slow
+def test_patience_ends_a_run_with_the_weights_of_its_best_epoch(tmp_path):
+    settings = (
+        "training.global_batch_rows=64",
+        "training.learning_rate=0.05",
+        "split.validation_days=2",
+    )
+    patient = (*settings, "training.epochs=1000", "training.patience=3")
+    publish_training_set(tmp_path / "patient")
+    assert not tries(tmp_path / "patient", *patient)[-1]["error"]
+    history = file_of(tmp_path / "patient", "history.json", *patient)
+    assert history["ended"] == "no better epoch"
+    assert len(history["loss"]) == history["best_epoch"] + 3
+    short = (*settings, f"training.epochs={history['best_epoch']}", "training.keep_best=false")
+    publish_training_set(tmp_path / "short")
+    assert not tries(tmp_path / "short", *short)[-1]["error"]
+    both = (weights_of(tmp_path / name) for name in ("patient", "short"))
+    for patient_weights, short_weights in zip(*both, strict=True):
+        np.testing.assert_array_equal(patient_weights, short_weights)
+
+
+@pytest.mark.slow
+def test_a_loss_that_does_not_fall_is_told_while_there_is_time(tmp_path):
+    publish_training_set(tmp_path)
+    hopeless = (
+        "training.epochs=4",
+        "training.learning_rate=1e-9",
+        "model.dropout=0",
+    )
+    told = tries(tmp_path, *hopeless)[-1]
+    assert any("no improvement: the training loss was" in line for line in logged(told))
+
+
+@pytest.mark.slow
+def test_out_of_memory_halves_the_pieces_until_a_try_passes_with_the_same_batch(tmp_path):
+    settings = (
+        "training.epochs=1",
+        "training.global_batch_rows=16384",
+        "model.hidden=[3000]",
+        "model.dropout=0",
+    )
+    for name in ("small", "large"):
+        publish_training_set(tmp_path / name, rows=5000)
+    told = tries(tmp_path / "small", *settings, spare_mb=900)
+    assert len(told) >= 2
+    for nth, one in enumerate(told[:-1]):
+        assert one["error"].startswith(
+            "OutOfMemoryError: train as_of=2026-03-01: 1 CPU ran out of"
+        )
+        assert f"The next try works through {2 ** (nth + 1)} pieces" in one["error"]
+    assert not told[-1]["error"]
+    assert file_of(tmp_path / "small", "timing.json")["micro_batches"] == 2 ** (len(told) - 1)
+    assert len(tries(tmp_path / "large", *settings)) == 1
+    both = (weights_of(tmp_path / name) for name in ("small", "large"))
+    for small, large in zip(*both, strict=True):
+        np.testing.assert_allclose(small, large, atol=1e-5)
