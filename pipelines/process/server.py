@@ -36,6 +36,8 @@ PRELOAD = (
     "pyarrow.parquet",
     "dask",
     "dask.delayed",
+    "dask.threaded",
+    "fsspec",
     "great_expectations",
     "mlflow",
     "mlflow.tracking",

@@ -8,6 +8,7 @@ from pipelines import operators
 from pipelines.operators import *  # noqa: F403  what a declaration says of features
 from pipelines.operators.operator import Feature
 from pipelines.spec.checks import require_valid
+from pipelines.spec.gates import Limit, Rule, Validation, WindowGate
 from pipelines.spec.heads import (
     Binary,
     Head,
@@ -25,11 +26,9 @@ from pipelines.spec.learning import (
     Gates,
     Label,
     Outcome,
-    Rule,
     Schedule,
     Split,
     Training,
-    Validation,
 )
 from pipelines.spec.models import (
     AnyModel,
@@ -61,6 +60,7 @@ __all__ = [
     "Gates",
     "Head",
     "Label",
+    "Limit",
     "Model",
     "ModelDays",
     "MultiClass",
@@ -80,6 +80,7 @@ __all__ = [
     "Training",
     "Transformer",
     "Validation",
+    "WindowGate",
     "declared_names",
     "head_settings",
     "kind_of",

@@ -17,13 +17,13 @@ from pipelines.operators import Categorical, Chain, Ratio, Sequence, Trailing
 from pipelines.operators.operator import FeatureSource
 from pipelines.operators.program import lines_of
 from pipelines.operators.trailing import AGGREGATES, WITHOUT_COLUMN
+from pipelines.spec.gates import gate_mistakes
 from pipelines.spec.learning import Label
 from pipelines.spec.model_checks import head_problems, model_problems, search_problems
 from pipelines.spec.pipeline import Pipeline
 from pipelines.spec.tables import COLUMN_TYPES, SOURCE_FORMATS, Table
 
 CATEGORICAL_TYPES = ("text", "integer", "flag")
-SEVERITIES = ("info", "warning", "critical")
 TRAINING_ABOVE_0 = (
     "epochs",
     "global_batch_rows",
@@ -315,17 +315,7 @@ def _weighing(pipeline: Pipeline) -> Iterator[str]:
 
 
 def _rules(pipeline: Pipeline) -> Iterator[str]:
-    validation = pipeline.validation
-    if not 0 <= validation.max_quarantined_share <= 1:
-        yield (
-            f"validation.max_quarantined_share must be in [0, 1]; "
-            f"got {validation.max_quarantined_share!r}."
-        )
-    for rule in validation.rules:
-        if rule.severity not in SEVERITIES:
-            yield f"rule {rule.name}: severity {rule.severity!r}. {nearest(rule.severity, SEVERITIES)}"
-        if not str(rule.expectation).startswith("expect_"):
-            yield f"rule {rule.name}: {rule.expectation!r} is not an expectation type (expect_...)."
+    yield from gate_mistakes(pipeline.validation)
 
 
 def _schedule(pipeline: Pipeline) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 Why: what decides whether a model is promoted must be readable in one place.
 Promise: defaults are the ones a run records; nothing is read from the environment.
-Not here: networks (``models.py``), heads (``heads.py``), the training loop
+Not here: what stops data (``gates.py``), networks (``models.py``), heads (``heads.py``), the training loop
     (``pipelines/training/``), the verdict (``pipelines/evaluation/``).
 """
 
@@ -174,40 +174,6 @@ class Gates:
     min_average_precision: float = 0.0
     limits: tuple[tuple[str, float], ...] = ()
     max_loss_to_champion: float = 0.0
-
-
-@declared
-class Rule:
-    """An expectation of the pipeline's own, beside those that the columns give.
-
-    Attributes:
-        name: Rule id in the quarantine and the report.
-        expectation: Great Expectations type, ``expect_column_values_to_...``.
-        kwargs: Its arguments, as ``(name, value)`` pairs.
-        severity: ``info`` warns, ``warning`` quarantines the failing rows (refuses the
-            partition where the expectation is about no single row), ``critical`` refuses.
-    """
-
-    name: str
-    expectation: str
-    kwargs: tuple[tuple[str, object], ...]
-    severity: str = "warning"
-
-
-@declared
-class Validation:
-    """What stops a partition at the door.
-
-    Attributes:
-        max_quarantined_share: Share of the rows that may be quarantined; above it the whole
-            partition is refused.
-        min_rows: Rows that a day must have.
-        rules: Expectations of the pipeline's own.
-    """
-
-    max_quarantined_share: float = 0.01
-    min_rows: int = 1
-    rules: tuple[Rule, ...] = ()
 
 
 @declared

@@ -10,6 +10,7 @@ from pipelines.operators.operator import Feature, FeatureSource
 from pipelines.operators.program import Program, program_of, sources_of
 from pipelines.operators.sequence import Sequence
 from pipelines.operators.trailing import Trailing
+from pipelines.spec.gates import Validation
 from pipelines.spec.heads import Binary, Head
 from pipelines.spec.learning import (
     Evaluation,
@@ -19,7 +20,6 @@ from pipelines.spec.learning import (
     Schedule,
     Split,
     Training,
-    Validation,
 )
 from pipelines.spec.models import AnyModel, Model
 from pipelines.spec.search import Search
@@ -99,6 +99,21 @@ class Pipeline:
     def sources(self) -> tuple[FeatureSource, ...]:
         """What the features are made from, each once, whatever is done with it then."""
         return sources_of(self.features)
+
+    def sensitive_columns(self) -> frozenset[str]:
+        """Columns of the examples whose values reports mask."""
+        if not self.validation.mask:
+            return frozenset()
+        entities = {entity.column for entity in self.entities}
+        return frozenset(
+            column.name
+            for column in self.table.columns
+            if (
+                column.name in entities or column.type == "text"
+                if column.sensitive is None
+                else column.sensitive
+            )
+        )
 
     def feature_names(self) -> tuple[str, ...]:
         """Columns of the feature table, in order."""

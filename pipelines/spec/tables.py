@@ -27,6 +27,8 @@ class Column:
         values: The only valid values; empty for any.
         decimals: Digits after the point that the source gives. Sums over such a column are
             made on scaled integers, so they are exact and independent of order.
+        sensitive: Whether reports and Data Docs mask its values; None for the default, which
+            is yes for entities and text.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Column:
     high: float | None = None
     values: tuple[object, ...] = ()
     decimals: int | None = None
+    sensitive: bool | None = None
 
 
 @declared

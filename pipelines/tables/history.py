@@ -9,6 +9,8 @@ Promise: row group b of ``history-<entity>.parquet`` holds exactly the rows whos
 Not here: windows (``pipelines/features/``), reading to a GPU (``reading.py``).
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +41,19 @@ def history_columns(pipeline: Pipeline, entity: str) -> tuple[Column, ...]:
     return tuple(c for c in table.columns if c.type in CARRIED and c.name not in named)
 
 
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some neighbouring rows of a day, as an entity's history will have them.
+
+    Attributes:
+        rows: Ordered by bucket, and within a bucket as in the day; with the row id.
+        ends: Where each bucket ends, shape ``(n_buckets,)``.
+    """
+
+    rows: pa.Table
+    ends: NDArray[np.int64]
+
+
 def write_histories(table: pa.Table, pipeline: Pipeline, folder: Path) -> None:
     """Write one history file for each declared entity.
 
@@ -48,10 +63,46 @@ def write_histories(table: pa.Table, pipeline: Pipeline, folder: Path) -> None:
         folder: Where the files go.
     """
     for entity in pipeline.entities:
-        rows = _history(table, pipeline, entity.name)
-        # As NumPy, because entity is int64 without nulls here.
-        bucket = bucket_of(rows[ENTITY].to_numpy(), pipeline.buckets)
-        _write_buckets(rows, bucket, pipeline, folder / history_name(entity.name))
+        piece = history_piece(table, pipeline, entity.name)
+        write_history([piece], pipeline, folder / history_name(entity.name))
+
+
+def history_piece(
+    table: pa.Table, pipeline: Pipeline, entity: str, first_position: int = 0
+) -> Piece:
+    """Some rows of a day by bucket.
+
+    Args:
+        table: Neighbouring good rows of a day.
+        pipeline: Declares entities, columns and the number of buckets.
+        entity: Name of the entity.
+        first_position: How many good rows of the day come before them.
+    """
+    rows = _history(table, pipeline, entity, first_position)
+    # As NumPy, because entity is int64 without nulls here.
+    bucket = bucket_of(rows[ENTITY].to_numpy(), pipeline.buckets)
+    # NumPy sorts 16 bits by radix, five times as fast as 64.
+    narrow = bucket.astype(np.uint16) if pipeline.buckets <= 1 << 16 else bucket
+    ends = np.cumsum(np.bincount(bucket, minlength=pipeline.buckets))
+    return Piece(rows.take(np.argsort(narrow, kind="stable")), ends)
+
+
+def write_history(pieces: Sequence[Piece], pipeline: Pipeline, path: Path) -> None:
+    """Write a day from its pieces, in their order; one bucket is in memory at a time."""
+    schema = pieces[0].rows.drop_columns([ROW_ID]).schema
+    options = parquet_options(schema, few=_few_words(pipeline))
+    with pq.ParquetWriter(path, schema, **options) as writer:
+        for bucket in range(len(pieces[0].ends)):
+            rows = pa.concat_tables(_bucket_of_piece(piece, bucket) for piece in pieces)
+            rows = in_row_order(rows, ROW_ID).drop_columns([ROW_ID])
+            # Without a size of its own, a table of more than 1,048,576 rows would become two
+            # row groups and shift every later bucket.
+            writer.write_table(rows, max(rows.num_rows, 1))
+
+
+def _bucket_of_piece(piece: Piece, bucket: int) -> pa.Table:
+    start = int(piece.ends[bucket - 1]) if bucket else 0
+    return piece.rows.slice(start, int(piece.ends[bucket]) - start)
 
 
 def scaled(values: pa.ChunkedArray, decimals: int) -> pa.ChunkedArray:
@@ -60,7 +111,7 @@ def scaled(values: pa.ChunkedArray, decimals: int) -> pa.ChunkedArray:
     return pc.round(pc.multiply(known, float(10**decimals))).cast(pa.int64())
 
 
-def _history(table: pa.Table, pipeline: Pipeline, entity: str) -> pa.Table:
+def _history(table: pa.Table, pipeline: Pipeline, entity: str, first: int) -> pa.Table:
     time_us = table[pipeline.table.event_time].cast(pa.int64()).to_numpy()
     columns: dict[str, pa.ChunkedArray | pa.Array] = {
         ENTITY: table[pipeline.entity(entity).column],
@@ -68,10 +119,9 @@ def _history(table: pa.Table, pipeline: Pipeline, entity: str) -> pa.Table:
     }
     for column in history_columns(pipeline, entity):
         columns[column.name] = _carried(table[column.name], column)
-    columns[POSITION] = pa.array(np.arange(table.num_rows, dtype=np.int32))
+    columns[POSITION] = pa.array(np.arange(first, first + table.num_rows, dtype=np.int32))
     columns[ROW_ID] = table[pipeline.table.row_id]
-    rows = in_row_order(pa.table(columns), ROW_ID).drop_columns([ROW_ID])
-    return rows.filter(pc.is_valid(rows[ENTITY]))
+    return pa.table(columns).filter(pc.is_valid(columns[ENTITY]))
 
 
 def _carried(values: pa.ChunkedArray, column: Column) -> pa.ChunkedArray | pa.Array:
@@ -96,22 +146,6 @@ def in_row_order(table: pa.Table, row_id: str) -> pa.Table:
     if (numbers[1:] >= numbers[:-1]).all():
         return table
     return table.take(np.argsort(numbers, kind="stable"))
-
-
-def _write_buckets(
-    rows: pa.Table, bucket: NDArray[np.int64], pipeline: Pipeline, path: Path
-) -> None:
-    # NumPy sorts 16 bits by radix, five times as fast as 64.
-    buckets = pipeline.buckets
-    narrow = bucket.astype(np.uint16) if buckets <= 1 << 16 else bucket
-    ordered = rows.take(np.argsort(narrow, kind="stable"))
-    ends = np.cumsum(np.bincount(bucket, minlength=buckets))
-    options = parquet_options(rows.schema, few=_few_words(pipeline))
-    with pq.ParquetWriter(path, rows.schema, **options) as writer:
-        for start, end in zip((0, *ends[:-1]), ends, strict=True):
-            # Without a size of its own, a slice of more than 1,048,576 rows would become two
-            # row groups and shift every later bucket.
-            writer.write_table(ordered.slice(start, end - start), max(int(end - start), 1))
 
 
 def _few_words(pipeline: Pipeline) -> tuple[str, ...]:

@@ -2,8 +2,8 @@
 
 Why: one bad delivery must not reach features, models or scores; and one bad row must not cost
     a day.
-Promise: importing this package registers ``context.data_sources.add_dask`` with Great
-    Expectations, as soon as somebody imports that, and imports nothing heavy itself.
+Promise: importing this package registers ``context.data_sources.add_dask`` and our own
+    expectation with Great Expectations, as soon as somebody imports that, and imports nothing heavy itself.
 Not here: reading source files (``pipelines/ingestion/``).
 """
 
@@ -14,6 +14,7 @@ from pipelines.validation.on_import import when_imported
 
 def _register() -> None:
     import_module("pipelines.validation.dask_engine.datasource")
+    import_module("pipelines.validation.decimals")
 
 
 when_imported("great_expectations", _register)

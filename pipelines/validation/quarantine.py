@@ -2,7 +2,8 @@
 
 Why: nobody repairs a source from a count; and a row that was kept out wrongly must come back.
 Promise: one line for each failing row and rule, none left out, ordered by row and then by
-    rule; the row's values are the ingested ones.
+    rule; the row's values are the ingested ones, unmasked.
+Not here: finding quarantined rows over days (``kept_out.py``).
 """
 
 from collections.abc import Sequence
@@ -14,8 +15,7 @@ from numpy.typing import NDArray
 
 from pipelines.spec import Table
 from pipelines.tables.schema import table_schema
-from pipelines.validation.engine import Finding
-from pipelines.validation.verdict import keeps_rows_out
+from pipelines.validation.rules import CheckedRule
 
 ADDED = pa.schema(
     [
@@ -23,27 +23,48 @@ ADDED = pa.schema(
         pa.field("expectation", pa.string()),
         pa.field("value", pa.string()),
         pa.field("partition", pa.string()),
+        pa.field("run", pa.string()),
     ]
 )
 
 
-def quarantine_table(
-    findings: Sequence[Finding], ingested: pa.Table, declared: Table, day: str
+def quarantine_schema(declared: Table) -> pa.Schema:
+    """The row as it was ingested, then rule, expectation, value, partition and run."""
+    return pa.schema([*table_schema(declared), *ADDED])
+
+
+def quarantine_lines(
+    rules: Sequence[CheckedRule],
+    failing: Sequence[NDArray[np.int64]],
+    ingested: pa.Table,
+    declared: Table,
+    day: str,
+    run: str,
 ) -> pa.Table:
-    """Every failing row of every rule that keeps rows out."""
-    schema = pa.schema([*table_schema(declared), *ADDED])
-    keeping = [finding for finding in findings if keeps_rows_out(finding)]
-    if not keeping:
+    """Every failing row of rules that keep rows out.
+
+    Args:
+        rules: The rules.
+        failing: Places of each rule's failing rows.
+        ingested: The rows.
+        declared: Their table.
+        day: The partition.
+        run: Names what was judged and by which rules; the same for a run that is repeated.
+    """
+    schema = quarantine_schema(declared)
+    if not sum(len(rows) for rows in failing):
         return schema.empty_table()
-    rows = np.concatenate([f.rows for f in keeping if f.rows is not None])
-    which = np.repeat(np.arange(len(keeping)), [f.failing for f in keeping])
+    rows = np.concatenate(failing)
+    which = np.repeat(np.arange(len(rules)), [len(places) for places in failing])
     order = np.lexsort((which, rows))
-    values = [failing_values(f, f.rows, ingested) for f in keeping if f.rows is not None]
+    each = zip(rules, failing, strict=True)
+    values = [failing_values(rule, places, ingested) for rule, places in each]
     added = {
-        "rule": _named([f.rule.name for f in keeping], which),
-        "expectation": _named([f.rule.expectation for f in keeping], which),
+        "rule": _named([rule.name for rule in rules], which),
+        "expectation": _named([rule.expectation for rule in rules], which),
         "value": pa.chunked_array(values),
         "partition": pa.repeat(pa.scalar(day), len(rows)),
+        "run": pa.repeat(pa.scalar(run), len(rows)),
     }
     lines = ingested.take(rows)
     for name, column in added.items():
@@ -51,9 +72,9 @@ def quarantine_table(
     return lines.take(order).cast(schema)
 
 
-def failing_values(finding: Finding, rows: NDArray[np.int64], ingested: pa.Table) -> pa.Array:
-    """What the rule saw in each of the rows, as text; null where it saw none."""
-    seen = [name for name in finding.rule.columns() if name in ingested.column_names]
+def failing_values(rule: CheckedRule, rows: NDArray[np.int64], ingested: pa.Table) -> pa.Array:
+    """What a rule saw in each of the rows, as text; null where it saw none."""
+    seen = [name for name in rule.columns() if name in ingested.column_names]
     if not seen:
         return pa.nulls(len(rows), pa.string())
     texts = [ingested[name].take(rows).cast(pa.string()).combine_chunks() for name in seen]

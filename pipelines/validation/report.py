@@ -1,77 +1,112 @@
-"""The report of a day: every rule with what it found, as JSON and as a page.
+"""The report of a verdict: every rule with what it found, as JSON and as pages.
 
-Why: a program reads ``report.json``, a person opens ``report.html``; both must say the same.
-Promise: both follow from the data alone (no times, no random ids); the page loads nothing from
-    anywhere, and masks values of columns that name a person or a thing.
+Why: a program reads ``report.json``, a person opens ``report.html`` or, who knows Great
+    Expectations, ``data_docs.html``; all must say the same.
+Promise: all follow from the data alone (no times, no random ids); the pages load nothing from
+    anywhere; values of sensitive columns are masked in all of them.
+Not here: the Data Docs page (``data_docs/``).
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import jinja2
-import pyarrow as pa
 
 from pipelines.spec import Pipeline
-from pipelines.tables import ROW
+from pipelines.validation.data_docs.masking import HIDDEN, mask
 from pipelines.validation.engine import Finding
-from pipelines.validation.quarantine import failing_values
+from pipelines.validation.splitting import First
 from pipelines.validation.verdict import Verdict, outcome_of
 
-SHOWN = 20
-LEFT_PLAIN = 2
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 
 
-def write_report(
-    pipeline: Pipeline,
-    day: str,
-    findings: Sequence[Finding],
-    verdict: Verdict,
-    ingested: pa.Table,
-    folder: Path,
-) -> None:
-    """Write ``report.json`` and ``report.html``."""
-    report = {
+@dataclass(frozen=True, slots=True, eq=False)
+class Judged:
+    """What a report tells.
+
+    Attributes:
+        pipeline: Whose data.
+        subject: Which data: a table and its day, or a window.
+        key: Key of the artifact.
+        run: Identity of the run.
+        findings: What each rule found.
+        verdict: What follows.
+        first: The first failing rows of each rule.
+        suite: Name of the suite.
+    """
+
+    pipeline: Pipeline
+    subject: str
+    key: str
+    run: str
+    findings: Sequence[Finding]
+    verdict: Verdict
+    first: First
+    suite: str = "declared"
+
+
+def write_report(judged: Judged, folder: Path) -> None:
+    """Write ``report.json``, ``report.html`` and ``data_docs.html``."""
+    from pipelines.validation.data_docs.page import Heading, data_docs_page
+
+    report = report_of(judged)
+    text = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=True)
+    (folder / "report.json").write_text(text + "\n", encoding="utf-8")
+    (folder / "report.html").write_text(page(report), encoding="utf-8")
+    heading = Heading(
+        title=f"{report['title']}: {judged.subject}",
+        asset=judged.subject,
+        verdict=judged.verdict.word,
+        reason=judged.verdict.reason,
+        run=judged.run,
+        masked=judged.pipeline.sensitive_columns(),
+    )
+    results = [finding.result for finding in judged.findings]
+    docs = data_docs_page(results, judged.suite, heading)
+    (folder / "data_docs.html").write_text(docs, encoding="utf-8")
+
+
+def report_of(judged: Judged) -> dict[str, Any]:
+    """The report as JSON knows it; values of sensitive columns are masked."""
+    pipeline, verdict = judged.pipeline, judged.verdict
+    masked = pipeline.sensitive_columns()
+    return {
         "pipeline": pipeline.name,
-        "table": pipeline.table.name,
-        "partition": day,
+        "title": pipeline.title,
+        "subject": judged.subject,
+        "key": judged.key,
+        "run": judged.run,
         "verdict": verdict.word,
         "reason": verdict.reason,
-        "rows_in": len(verdict.good) + len(verdict.bad),
-        "rows_good": len(verdict.good),
-        "rows_quarantined": len(verdict.bad),
-        "rules": [_entry(finding, ingested) for finding in findings],
+        "rows_in": verdict.good + verdict.bad,
+        "rows_good": verdict.good,
+        "rows_quarantined": verdict.bad,
+        "masked": sorted(masked),
+        "rules": [
+            _entry(f, judged.first.get(f.rule.name, []), masked) for f in judged.findings
+        ],
     }
-    text = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=True)
-    (folder / "report.json").write_text(text + "\n")
-    (folder / "report.html").write_text(page(report, pipeline))
 
 
-def page(report: dict[str, Any], pipeline: Pipeline) -> str:
+def page(report: dict[str, Any]) -> str:
     """The report as one self-contained HTML page."""
-    table = pipeline.table
-    masked = {entity.column for entity in pipeline.entities}
-    masked |= {column.name for column in table.columns if column.type == "text"}
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["mask"] = mask
-    template = environment.from_string(TEMPLATE.read_text())
-    return template.render(report=report, title=pipeline.title, masked=masked)
+    template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
+    return template.render(report=report)
 
 
-def mask(value: str | None) -> str | None:
-    """Hide all but the last two characters of a value that names someone."""
-    if value is None:
-        return None
-    return f"•••{value[-LEFT_PLAIN:]}" if len(value) > 2 * LEFT_PLAIN else "•••"
-
-
-def _entry(finding: Finding, ingested: pa.Table) -> dict[str, Any]:
+def _entry(
+    finding: Finding, first: Sequence[Mapping[str, Any]], masked: Collection[str]
+) -> dict[str, Any]:
     rule = finding.rule
-    entry = {
+    hide = bool(set(rule.columns()) & set(masked))
+    return {
         "rule": rule.name,
         "expectation": rule.expectation,
         "kwargs": dict(rule.kwargs),
@@ -82,14 +117,6 @@ def _entry(finding: Finding, ingested: pa.Table) -> dict[str, Any]:
         "rows_checked": finding.checked,
         "rows_missing": finding.missing,
         "rows_failing": finding.failing,
-        "observed": finding.observed,
-        "first": [],
+        "observed": HIDDEN if hide and finding.observed is not None else finding.observed,
+        "first": [{**row, "value": mask(row["value"])} if hide else dict(row) for row in first],
     }
-    if finding.rows is not None and finding.failing:
-        rows = finding.rows[:SHOWN]
-        values = failing_values(finding, rows, ingested).to_pylist()
-        places = ingested[ROW].take(rows).to_pylist()
-        entry["first"] = [
-            {"row": row, "value": value} for row, value in zip(places, values, strict=True)
-        ]
-    return entry

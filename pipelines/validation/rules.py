@@ -6,17 +6,22 @@ Promise: imports nothing heavy; every rule is an expectation type with plain JSO
 Not here: evaluating a rule (``engine.py``), what a failed one means (``verdict.py``).
 """
 
+import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 from pipelines.days import shift
+from pipelines.declared import nearest
 from pipelines.errors import ConfigError
 from pipelines.spec import Column, Pipeline, Rule, Table
 
 INFO, WARNING, CRITICAL = "info", "warning", "critical"
 FLAGS = (0, 1)
 MIN_ROWS = "table.min_rows"
+ROOT = Path(__file__).resolve().parents[2]
 COLUMN_ARGUMENTS = ("column", "column_A", "column_B", "column_list")
 
 
@@ -29,25 +34,33 @@ class CheckedRule:
         expectation: Great Expectations type.
         kwargs: Its arguments.
         severity: ``info``, ``warning`` or ``critical``.
+        meta: What a saved suite says of it beside.
     """
 
     name: str
     expectation: str
-    kwargs: Mapping[str, object] = field(default_factory=dict)
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
     severity: str = WARNING
+    meta: Mapping[str, Any] = field(default_factory=dict)
 
     def columns(self) -> tuple[str, ...]:
         """Columns that the expectation looks at; empty for the table as a whole."""
-        given = [self.kwargs[name] for name in COLUMN_ARGUMENTS if name in self.kwargs]
-        each = [value if isinstance(value, list | tuple) else [value] for value in given]
-        return tuple(str(column) for value in each for column in value)
+        return columns_of(self.kwargs)
+
+
+def columns_of(kwargs: Mapping[str, Any]) -> tuple[str, ...]:
+    """Columns that an expectation with these arguments looks at."""
+    given = [kwargs[name] for name in COLUMN_ARGUMENTS if name in kwargs]
+    each = [value if isinstance(value, list | tuple) else [value] for value in given]
+    return tuple(str(column) for value in each for column in value)
 
 
 def rules_of(pipeline: Pipeline, day: str) -> tuple[CheckedRule, ...]:
     """Every rule that a day of the table of examples is judged by, in order.
 
     Raises:
-        ConfigError: Two rules have the same name.
+        ConfigError: Two rules have the same name, a budget is for none of them, or a saved
+            suite cannot be read.
     """
     table = pipeline.table
     rules = [
@@ -58,16 +71,28 @@ def rules_of(pipeline: Pipeline, day: str) -> tuple[CheckedRule, ...]:
             CRITICAL,
         ),
         *(rule for column in table.columns for rule in _column_rules(column, table, day)),
-        *(_own(rule) for rule in pipeline.validation.rules),
     ]
+    derived = [rule.name for rule in rules]
+    rules += [_own(rule) for rule in pipeline.validation.rules]
+    rules += [rule for path in pipeline.validation.suites for rule in saved_rules(path)]
     names = [rule.name for rule in rules]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ConfigError(
             f"{pipeline.name}: rule {twice[0]!r} is there twice. Expected one name a rule, and "
-            f"these come from the columns: {', '.join(names[: -len(pipeline.validation.rules)])}. Rename yours."
+            f"these come from the columns: {', '.join(derived)}. Rename yours."
         )
+    _require_known_budgets(pipeline, names)
     return tuple(rules)
+
+
+def _require_known_budgets(pipeline: Pipeline, names: Sequence[str]) -> None:
+    for name, _ in pipeline.validation.budgets:
+        if name not in names:
+            raise ConfigError(
+                f"{pipeline.name}: validation.budgets names rule {name!r}, which is not there. "
+                f"{nearest(name, names)}"
+            )
 
 
 def _column_rules(column: Column, table: Table, day: str) -> Iterator[CheckedRule]:
@@ -124,3 +149,40 @@ def _within_day(column: str, day: str) -> CheckedRule:
 
 def _own(rule: Rule) -> CheckedRule:
     return CheckedRule(rule.name, rule.expectation, dict(rule.kwargs), rule.severity)
+
+
+def suite_path(path: str) -> Path:
+    """Where a saved suite lies: below the repository's root, or where an absolute path says."""
+    return ROOT / path
+
+
+def saved_rules(path: str) -> list[CheckedRule]:
+    """The expectations of a suite that Great Expectations saved, each with a name of its own.
+
+    The name is the suite's, then ``meta.rule`` where that is given, else the type without
+    ``expect_`` and the columns; a number tells apart those that would be the same.
+
+    Raises:
+        ConfigError: There is no such file, or it is no suite.
+    """
+    try:
+        suite = json.loads(suite_path(path).read_text(encoding="utf-8"))
+        each = [(str(e.get("type") or e["expectation_type"]), e) for e in suite["expectations"]]
+        suite_name = str(suite["name"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(
+            f"validation.suites: {suite_path(path)} is no saved suite ({error!r}). Expected the "
+            f"JSON of a Great Expectations suite: a name and a list of expectations."
+        ) from error
+    rules: dict[str, CheckedRule] = {}
+    for kind, saved in each:
+        kwargs, meta = dict(saved.get("kwargs") or {}), dict(saved.get("meta") or {})
+        what = meta.get("rule") or ".".join((kind.removeprefix("expect_"), *columns_of(kwargs)))
+        name = first = f"{suite_name}.{what}"
+        number = 1
+        while name in rules:
+            number += 1
+            name = f"{first}.{number}"
+        severity = str(saved.get("severity") or CRITICAL)
+        rules[name] = CheckedRule(name, kind, kwargs, severity, meta)
+    return list(rules.values())

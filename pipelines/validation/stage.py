@@ -1,119 +1,176 @@
 """Stage ``validate``: judge a day; keep its good rows, keep out the others, or refuse it.
 
-Promise: good and quarantined rows together are the ingested ones; a refused day is published
-    too, with its report and its failing rows and without anything a later stage could use.
-Not here: the rules (``rules.py``), the engine (``engine.py``), the verdict (``verdict.py``).
+Promise: good and quarantined rows together are the ingested ones, which is checked; a refused day
+    is published too, with its report and its failing rows and without anything a later stage
+    could use. A day need not fit into memory.
+Not here: the rules (``rules.py``), the engine (``engine.py``), the verdict (``verdict.py``),
+    writing rows (``splitting.py``).
 """
 
+import shutil
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipelines.compute.settings import ComputeSettings
 from pipelines.errors import ArtifactError
 from pipelines.spec import Column, Pipeline
 from pipelines.stages import Outcome, Plan, Work, code_digests
-from pipelines.store import file_digest
-from pipelines.validation.rules import rules_of
+from pipelines.store import digest_of, file_digest
+from pipelines.validation.rules import rules_of, suite_path
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from pipelines.validation.engine import Evaluated, Finding
+    from pipelines.validation.splitting import Counted
     from pipelines.validation.verdict import Verdict
 
 PART = "part-0.parquet"
-SHARED = tuple(f"pipelines.tables.{name}" for name in ("hashing", "history", "schema"))
-PAGE = "pipelines.validation.report.html"
+CODE = (
+    "pipelines.validation",
+    *(f"pipelines.tables.{name}" for name in ("hashing", "history", "schema")),
+)
+HERE = Path(__file__).parent
+PAGES = (HERE / "report.html.j2", HERE / "data_docs" / "templates")
 
 
 def plan(work: Work) -> Plan:
     """Name the ingested day by its content, and everything it is judged by."""
     ingested = work.need(work.partition_ref("ingested"), "ingest")
     rules_of(work.pipeline, work.day)
-    code = code_digests("pipelines.validation", *SHARED)
-    page = {PAGE: file_digest(Path(__file__).with_name("report.html.j2"))[:16]}
     return Plan(
         inputs={f"ingested {ingested.key}": ingested.content},
         config=_config(work.pipeline, work.day),
-        code=code | page,
+        code=code_digests(*CODE) | page_digests(),
     )
 
 
 def run(work: Work, plan: Plan, out: Path) -> Outcome:
     """Judge the day; write good rows, quarantine, report and histories."""
-    from pipelines.tables.schema import write_table
+    from pipelines.compute import open_compute
     from pipelines.validation.engine import evaluate
-    from pipelines.validation.quarantine import quarantine_table
-    from pipelines.validation.report import write_report
-    from pipelines.validation.verdict import judge
+    from pipelines.validation.report import Judged, write_report
+    from pipelines.validation.splitting import count_rows, split_rows
+    from pipelines.validation.verdict import judge, keeps_rows_out
 
-    pipeline, day = work.pipeline, work.day
-    ingested = _read(work)
-    rows = ingested.num_rows
+    pipeline, day, run_id = work.pipeline, work.day, run_of(plan)
+    file, rows = _ingested(work)
     work.report.progress(0, rows, "rows")
-    findings = evaluate(rules_of(pipeline, day), ingested)
-    verdict = judge(findings, rows, pipeline.validation)
-    _require_every_row(verdict, rows, work)
-    kept_out = quarantine_table(findings, ingested, pipeline.table, day)
-    write_table(kept_out, out / "quarantine.parquet")
-    write_report(pipeline, day, findings, verdict, ingested, out)
-    if verdict.accepted:
-        _write_good(ingested, verdict, pipeline, out)
-    work.report.progress(rows, rows, "rows")
+    scratch = _empty(work.scratch(plan, work.partition_ref("validated")))
+    with open_compute(rows, ComputeSettings.from_options(work.options)) as compute:
+        evaluated = evaluate(rules_of(pipeline, day), [file], scratch / "places", compute)
+        keeping = [finding for finding in evaluated.findings if keeps_rows_out(finding)]
+        counted = count_rows(evaluated, keeping, compute)
+        bad = sum(part.bad for part in counted)
+        verdict = judge(evaluated.findings, rows, bad, pipeline.validation)
+        done = [0]
+
+        def tell(part_rows: int) -> None:
+            done[0] += part_rows
+            work.report.progress(done[0], rows, "rows")
+
+        first = split_rows(
+            evaluated,
+            keeping,
+            counted,
+            compute,
+            pipeline=pipeline,
+            day=day,
+            run=run_id,
+            keep_good=verdict.accepted,
+            scratch=scratch,
+            out=out,
+            on_rows=tell,
+        )
+    _require_every_row(work, evaluated, keeping, counted, verdict, out)
+    subject = f"{pipeline.table.name} of {day}"
+    judged = Judged(pipeline, subject, f"ds={day}", run_id, evaluated.findings, verdict, first)
+    write_report(judged, out)
     return _outcome(verdict, rows)
 
 
-def _read(work: Work) -> "pa.Table":
+def run_of(plan: Plan) -> str:
+    """Names what is judged and by which rules: the same for a run that is repeated."""
+    return digest_of({"inputs": dict(plan.inputs), "config": dict(plan.config)})[:16]
+
+
+def page_digests() -> dict[str, str]:
+    """Digest of each template that pages are made from."""
+    files = [f for p in PAGES for f in (sorted(p.iterdir()) if p.is_dir() else [p])]
+    names = {
+        path: ".".join(("pipelines.validation", *path.relative_to(HERE).parts))
+        for path in files
+    }
+    return {name: file_digest(path)[:16] for path, name in names.items()}
+
+
+def _empty(folder: Path) -> Path:
+    shutil.rmtree(folder)
+    folder.mkdir()
+    return folder
+
+
+def _ingested(work: Work) -> tuple[Path, int]:
+    """The ingested file, its columns checked, and how many rows it has."""
     import pyarrow.parquet as pq
 
     from pipelines.tables.schema import table_schema
 
     manifest = work.need(work.partition_ref("ingested"), "ingest")
     path = work.store.open(manifest) / PART
-    with pq.ParquetFile(path, page_checksum_verification=True) as file:
-        ingested = file.read()
+    with pq.ParquetFile(path) as file:
+        schema, rows = file.schema_arrow, file.metadata.num_rows
     wanted = table_schema(work.pipeline.table)
-    if not ingested.schema.equals(wanted):
+    if not schema.equals(wanted):
         raise ArtifactError(
-            f"{manifest.ref.path()}: {PART} has {_columns(ingested)}. Expected, from the "
-            f"declaration, {_columns(wanted.empty_table())}. Run ingest for it again."
+            f"{manifest.ref.path()}: {PART} has {_columns(schema)}. Expected, from the "
+            f"declaration, {_columns(wanted)}. Run ingest for it again."
         )
-    return ingested
+    return path, rows
 
 
-def _columns(table: "pa.Table") -> str:
-    return ", ".join(f"{field.name}: {field.type}" for field in table.schema)
+def _columns(schema: "pa.Schema") -> str:
+    return ", ".join(f"{field.name}: {field.type}" for field in schema)
 
 
-def _write_good(
-    ingested: "pa.Table", verdict: "Verdict", pipeline: Pipeline, out: Path
+def _require_every_row(
+    work: Work,
+    evaluated: "Evaluated",
+    keeping: "Sequence[Finding]",
+    counted: "Sequence[Counted]",
+    verdict: "Verdict",
+    out: Path,
 ) -> None:
-    from pipelines.tables.history import write_histories
-    from pipelines.tables.schema import write_table
+    """Every ingested row is a good one or a quarantined one, and every failing row is kept."""
+    import pyarrow.parquet as pq
 
-    good = ingested.take(verdict.good) if len(verdict.bad) else ingested
-    write_table(good, out / PART)
-    write_histories(good, pipeline, out)
+    from pipelines.validation.splitting import QUARANTINE
 
-
-def _require_every_row(verdict: "Verdict", rows: int, work: Work) -> None:
-    good, bad = len(verdict.good), len(verdict.bad)
-    if good + bad != rows:
+    lines = pq.read_metadata(out / QUARANTINE).num_rows
+    failing = sum(finding.failing for finding in keeping)
+    good = pq.read_metadata(out / PART).num_rows if verdict.accepted else verdict.good
+    places = sum(sum(part.by_rule) for part in counted)
+    if good + verdict.bad != evaluated.rows or not lines == failing == places:
         raise ArtifactError(
-            f"{work.report.work}: {good} good and {bad} quarantined rows are not the {rows} "
-            f"ingested ones. Expected every row in one of the two. Report this as a defect."
+            f"{work.report.work}: {good} good and {verdict.bad} quarantined rows of "
+            f"{evaluated.rows} ingested ones, {lines} quarantine lines of {failing} failures at "
+            f"{places} places. Expected every row in one of the two and a line for each failure. "
+            f"Report this as a defect."
         )
 
 
 def _outcome(verdict: "Verdict", rows: int) -> Outcome:
     return Outcome(
-        rows=len(verdict.good) if verdict.accepted else 0,
+        rows=verdict.good if verdict.accepted else 0,
         verdict=verdict.word,
         reason=verdict.reason,
         quarantined=verdict.quarantined,
         metrics={
             "rows_in": float(rows),
-            "rows_good": float(len(verdict.good)),
-            "rows_quarantined": float(len(verdict.bad)),
+            "rows_good": float(verdict.good),
+            "rows_quarantined": float(verdict.bad),
         },
     )
 
@@ -128,8 +185,16 @@ def _config(pipeline: Pipeline, day: str) -> dict[str, Any]:
         "columns": [_column(column) for column in table.columns],
         "entities": [asdict(entity) for entity in pipeline.entities],
         "buckets": pipeline.buckets,
-        "validation": asdict(pipeline.validation),
+        "validation": _validation(pipeline),
     }
+
+
+def _validation(pipeline: Pipeline) -> dict[str, Any]:
+    """A day does not depend on what its window must be; saved suites count by their content."""
+    told = asdict(pipeline.validation)
+    del told["window"]
+    told["suites"] = {path: file_digest(suite_path(path)) for path in told["suites"]}
+    return told
 
 
 def _column(column: Column) -> dict[str, Any]:

@@ -4,15 +4,12 @@ Why: severity is the declaration's word for what a failure may cost; this is the
     reads it.
 Promise: ``info`` only tells; ``warning`` keeps the failing rows out; ``critical`` refuses the
     day. A failure that names no row, or more rows than its ``mostly`` allows, refuses it too,
-    and so do more rows kept out than ``max_quarantined_share``.
+    and so do more rows kept out than ``max_quarantined_share``, or than a rule's own budget.
 Not here: evaluating (``engine.py``), writing rows (``quarantine.py``).
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
 
 from pipelines.errors import listed
 from pipelines.spec import Validation
@@ -28,15 +25,15 @@ class Verdict:
     Attributes:
         accepted: Whether the good rows may be used.
         reason: Why not, or which rules found something; empty where none did.
-        good: Places of the rows that break no rule, rising.
-        bad: Places of the rows that break one or more, rising.
+        good: Rows that break no rule.
+        bad: Rows that break one or more.
         quarantined: Failing rows of each rule that keeps any out.
     """
 
     accepted: bool
     reason: str
-    good: NDArray[np.int64]
-    bad: NDArray[np.int64]
+    good: int
+    bad: int
     quarantined: dict[str, int]
 
     @property
@@ -50,24 +47,26 @@ def keeps_rows_out(finding: Finding) -> bool:
     return finding.rule.severity != INFO and finding.failing > 0
 
 
-def judge(findings: Sequence[Finding], rows: int, validation: Validation) -> Verdict:
-    """Decide on a day of so many rows."""
-    keeping = [finding for finding in findings if keeps_rows_out(finding)]
-    is_bad = np.zeros(rows, dtype=bool)
-    for finding in keeping:
-        is_bad[finding.rows] = True
-    good, bad = np.flatnonzero(~is_bad), np.flatnonzero(is_bad)
-    counts = {finding.rule.name: finding.failing for finding in keeping}
+def judge(findings: Sequence[Finding], rows: int, bad: int, validation: Validation) -> Verdict:
+    """Decide on a day.
+
+    Args:
+        findings: What the rules found.
+        rows: Rows of the day.
+        bad: Rows that one rule or more keeps out.
+        validation: Budgets.
+    """
+    counts = {f.rule.name: f.failing for f in findings if keeps_rows_out(f)}
     broken = [
         f"{finding.rule.name} ({finding.rule.severity}) failed: {_seen(finding)}"
         for finding in findings
         if refuses(finding)
     ]
-    broken += _over_budget(rows, len(bad), counts, validation)
+    broken += _over_budget(rows, bad, counts, validation)
     return Verdict(
         accepted=not broken,
-        reason=_advice(broken) if broken else _noticed(findings, len(bad)),
-        good=good,
+        reason=_advice(broken) if broken else _noticed(findings, bad),
+        good=rows - bad,
         bad=bad,
         quarantined=counts,
     )
@@ -77,7 +76,7 @@ def refuses(finding: Finding) -> bool:
     """Whether the finding refuses the day by itself."""
     rule = finding.rule
     # Rows are kept out one by one, unless a share of them was declared to be too many.
-    beyond = rule.severity == CRITICAL or finding.rows is None or "mostly" in rule.kwargs
+    beyond = rule.severity == CRITICAL or not finding.by_row or "mostly" in rule.kwargs
     return rule.severity != INFO and not finding.success and beyond
 
 
@@ -105,10 +104,16 @@ def _over_budget(
             f"{rows - bad:,} of {rows:,} rows are good, fewer than validation.min_rows = "
             f"{validation.min_rows:,} ({by_rule})"
         )
+    for name, share in validation.budgets:
+        if counts.get(name, 0) > share * rows:
+            yield (
+                f"{name}: {counts[name]:,} of {rows:,} rows ({counts[name] / rows:.2%}) fail, more "
+                f"than its budget of {share:.2%} in validation.budgets allows"
+            )
 
 
 def _seen(finding: Finding) -> str:
-    if finding.rows is None:
+    if not finding.by_row:
         wanted = {k: v for k, v in finding.rule.kwargs.items() if k != "column"}
         return f"saw {finding.observed!r}, expected {wanted!r}"
     return f"{finding.failing:,} of {finding.checked:,} rows"

@@ -1,7 +1,7 @@
-"""The button of a task that opens the page its stage published.
+"""The buttons of a task that open the pages its stage published.
 
 Why: what a person wants of a refused day is its report, one click from the red square.
-Promise: the link is there for a task that failed, too: a refusal is published before it is
+Promise: a link is there for a task that failed, too: a refusal is published before it is
     raised. It shows the version that is published when it is opened, below the path that the
     api-server is mounted at.
 Not here: serving the page, and who may see it (``pages.py``).
@@ -18,22 +18,32 @@ PREFIX = "/millrace"
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A page that a stage publishes among its files.
+    """The pages that a stage publishes among its files.
 
     Attributes:
         dataset: Dataset the stage publishes to.
         dag: The DAG that runs it, as the suffix of the DAG id.
-        file: Name of the page.
+        file: Name of its page.
+        data_docs: Name of its Data Docs page; empty where it has none.
     """
 
     dataset: str
     dag: str
     file: str
+    data_docs: str = ""
+
+    def page(self, kind: str) -> str:
+        """Name of the page of a kind: ``reports`` or ``data_docs``; empty if there is none."""
+        return {REPORT_PAGES: self.file, DATA_DOCS_PAGES: self.data_docs}.get(kind, "")
 
 
+REPORT_PAGES, DATA_DOCS_PAGES = "reports", "data_docs"
 REPORTS = {
-    "validate": Report(dataset="validated", dag="data", file="report.html"),
-    "evaluate": Report(dataset="evaluations", dag="model", file="model_card.html"),
+    "validate": Report("validated", "data", "report.html", data_docs="data_docs.html"),
+    "validate_window": Report(
+        "window_validations", "model", "report.html", data_docs="data_docs.html"
+    ),
+    "evaluate": Report("evaluations", "model", "model_card.html"),
 }
 
 
@@ -41,10 +51,27 @@ class ReportLink(BaseOperatorLink):
     """Opens the validation report or the model card."""
 
     name = "Report"
+    kind = REPORT_PAGES
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
         """Address of the page; Airflow asks for it in the task's process, at its end."""
         from airflow.sdk.configuration import conf
 
         ref, base = operator.ref(), conf.get("api", "base_url", fallback="")
-        return f"{urlparse(base).path.rstrip('/')}{PREFIX}/reports/{quote(ref.pipeline)}/{ref.dataset}/{quote(ref.key)}"
+        mount = f"{urlparse(base).path.rstrip('/')}{PREFIX}"
+        return f"{mount}/{self.kind}/{quote(ref.pipeline)}/{ref.dataset}/{quote(ref.key)}"
+
+
+class DataDocsLink(ReportLink):
+    """Opens Great Expectations' Data Docs of what was validated."""
+
+    name = "Data Docs"
+    kind = DATA_DOCS_PAGES
+
+
+def links_of(stage: str) -> tuple[BaseOperatorLink, ...]:
+    """The buttons of a stage's task."""
+    report = REPORTS.get(stage)
+    if report is None:
+        return ()
+    return (ReportLink(), DataDocsLink()) if report.data_docs else (ReportLink(),)

@@ -16,7 +16,7 @@ from typing import Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
-from millrace.links import REPORTS, ReportLink
+from millrace.links import links_of
 from pipelines.errors import ConfigError, HistoryNotReadyError, SourceNotReadyError
 from pipelines.events import Reporter, describe_progress
 from pipelines.process.launch import Ended, StageProcess
@@ -137,8 +137,7 @@ class StageOperator(CommandOperator):
     ) -> None:
         kwargs.setdefault("new_interpreter", stage_named(stage).heavy)
         super().__init__(**kwargs)
-        if stage in REPORTS:
-            self.operator_extra_links = (ReportLink(),)
+        self.operator_extra_links = links_of(stage)
         self.stage, self.pipeline, self.store = stage, pipeline, store
         self.partition, self.as_of = partition, as_of
         self.source, self.history_from = source, history_from

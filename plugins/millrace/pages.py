@@ -2,7 +2,7 @@
 
 Why: a validation report and a model card are read by people who have Airflow open, not the
     store's file system.
-Promise: only who may read the DAG sees its pages; only the declared page of a published
+Promise: only who may read the DAG sees its pages; only a declared page of a published
     artifact is served, whatever the address says; a page can load nothing from elsewhere and
     run no script.
 Not here: making the pages (``pipelines/validation/``, ``pipelines/evaluation/``).
@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from millrace.links import PREFIX, REPORTS, ReportLink
+from millrace.links import PREFIX, REPORT_PAGES, REPORTS, ReportLink
 from pipelines.errors import ArtifactError
 from pipelines.spec import declared_names
 from pipelines.store import Ref, Store
@@ -57,14 +57,23 @@ class LazyApp:
         await self._app(scope, receive, send)
 
 
-def find_page(store: Store, pipeline: str, dataset: str, key: str) -> Path | None:
+def find_page(
+    store: Store, pipeline: str, dataset: str, key: str, kind: str = REPORT_PAGES
+) -> Path | None:
     """The page of a published artifact, or None where there is none.
 
     Every part of the address is one of a known list or of a fixed form, so no address leads
     out of the store.
+
+    Args:
+        store: Where it is published.
+        pipeline: Declared pipeline.
+        dataset: Dataset of a stage that publishes pages.
+        key: The artifact's key.
+        kind: ``reports`` or ``data_docs``.
     """
-    files = {report.dataset: report.file for report in REPORTS.values()}
-    if pipeline not in declared_names() or dataset not in files or not KEY.fullmatch(key):
+    files = {report.dataset: report.page(kind) for report in REPORTS.values()}
+    if pipeline not in declared_names() or not files.get(dataset) or not KEY.fullmatch(key):
         return None
     manifest = store.find(Ref(pipeline, dataset, key))
     if manifest is None:
@@ -75,6 +84,17 @@ def find_page(store: Store, pipeline: str, dataset: str, key: str) -> Path | Non
         return None
     page = (folder / files[dataset]).resolve()
     return page if page.is_file() and page.is_relative_to(folder) else None
+
+
+def store_of(pipeline: str, variable: Callable[[str], str | None]) -> str:
+    """Root of a pipeline's store: its own Variable if that is set, else the common one.
+
+    The same order as the template of the tasks (``millrace.dags.variable``).
+    """
+    from millrace.dags import DEFAULT_STORE
+
+    own, common = variable(f"millrace_store_{pipeline}"), variable("millrace_store")
+    return own or common or DEFAULT_STORE
 
 
 def make_app() -> "FastAPI":
@@ -103,9 +123,10 @@ def make_app() -> "FastAPI":
         dag_id = f"{request.path_params['pipeline']}_{kinds[dataset]}"
         requires_access_dag("GET", param_dag_id=dag_id)(request, user)
 
-    @app.get("/reports/{pipeline}/{dataset}/{key:path}", dependencies=[Depends(may_read)])
-    def report(pipeline: str, dataset: str, key: str) -> HTMLResponse:
-        page = find_page(Store(_store_uri()), pipeline, dataset, key)
+    @app.get("/{kind}/{pipeline}/{dataset}/{key:path}", dependencies=[Depends(may_read)])
+    def report(kind: str, pipeline: str, dataset: str, key: str) -> HTMLResponse:
+        store = Store(store_of(pipeline, _variable))
+        page = find_page(store, pipeline, dataset, key, kind)
         if page is None:
             raise HTTPException(404, f"{pipeline}/{dataset}/{key} has no published page.")
         return HTMLResponse(page.read_text(encoding="utf-8"), headers=HEADERS)
@@ -115,13 +136,13 @@ def make_app() -> "FastAPI":
         address = _address_of_run(dag_id, run_id)
         if address is None:
             return HTMLResponse("<p>This run has published no page.</p>", headers=HEADERS)
-        return RedirectResponse(f"{request.scope['root_path']}/reports/{address}")
+        return RedirectResponse(f"{request.scope['root_path']}/{REPORT_PAGES}/{address}")
 
     return app
 
 
 def _address_of_run(dag_id: str, run_id: str) -> str | None:
-    """What follows ``/reports/`` in the link that a task of the run left, if one did."""
+    """What follows ``/reports/`` in the first link that a task of the run left, if one did."""
     from airflow.models.xcom import XComModel
     from airflow.utils.session import create_session
 
@@ -129,12 +150,11 @@ def _address_of_run(dag_id: str, run_id: str) -> str | None:
         found = XComModel.get_many(key=ReportLink().xcom_key, dag_ids=dag_id, run_id=run_id)
         row = session.execute(found.with_only_columns(XComModel.value)).first()
     link = "" if row is None else str(row.value)
-    return link.partition(f"{PREFIX}/reports/")[2] or None
+    return link.partition(f"{PREFIX}/{REPORT_PAGES}/")[2] or None
 
 
-def _store_uri() -> str:
+def _variable(name: str) -> str | None:
     from airflow.sdk import Variable
 
-    from millrace.dags import DEFAULT_STORE
-
-    return str(Variable.get("millrace_store", default=DEFAULT_STORE))
+    value = Variable.get(name, default=None)
+    return None if value is None else str(value)

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,9 +28,28 @@ def with_rules(*rules, **settings):
     return replace(PIPELINE, validation=replace(PIPELINE.validation, rules=rules, **settings))
 
 
-def found_by(expectation, kwargs, table, severity="warning"):
-    (finding,) = evaluate([CheckedRule("mine", expectation, kwargs, severity)], table)
-    return finding
+@pytest.fixture
+def evaluated(tmp_path):
+    """Judge a table by rules: each finding, and the places of its failing rows."""
+
+    def judge(rules, table):
+        pq.write_table(table, tmp_path / "rows.parquet")
+        found = evaluate(rules, [tmp_path / "rows.parquet"], tmp_path / "places")
+        (partition,) = found.partitions
+        return [(each, found.failing_rows(each, partition).tolist()) for each in found.findings]
+
+    return judge
+
+
+@pytest.fixture
+def found_by(evaluated):
+    def judge(expectation, kwargs, table, severity="warning"):
+        ((finding, rows),) = evaluated(
+            [CheckedRule("mine", expectation, kwargs, severity)], table
+        )
+        return finding, rows
+
+    return judge
 
 
 def test_the_columns_of_card_fraud_give_these_rules():
@@ -67,23 +87,27 @@ def test_two_rules_of_one_name_are_refused():
         rules_of(with_rules(rule), DAY)
 
 
-def test_every_copy_of_a_duplicate_id_is_found_even_beside_a_null_and_above_2_to_the_53():
+def test_every_copy_of_a_duplicate_id_is_found_even_beside_a_null_and_above_2_to_the_53(
+    found_by,
+):
     ids = pa.array([2**60, 2**60 + 1, 2**60 + 2, 2**60 + 1, None], pa.int64())
     table = with_column(canonical(5), "transaction_id", ids)
-    found = found_by("expect_column_values_to_be_unique", {"column": "transaction_id"}, table)
-    assert found.rows.tolist() == [1, 3]
+    found, rows = found_by(
+        "expect_column_values_to_be_unique", {"column": "transaction_id"}, table
+    )
+    assert rows == [1, 3]
     assert (found.checked, found.missing) == (5, 1)
 
 
-def test_a_day_ends_before_midnight_and_a_time_outside_of_nanoseconds_is_judged_too():
+def test_a_day_ends_before_midnight_and_a_time_outside_of_nanoseconds_is_judged_too(evaluated):
     rule = next(r for r in rules_of(PIPELINE, DAY) if r.name == "tx_datetime.partition")
     late = np.array(["2018-04-02", "2018-04-01T23:59:59.999999", "2018-04-01", "3018-04-01"])
     table = with_column(canonical(4), "tx_datetime", pa.array(late.astype("datetime64[us]")))
-    (found,) = evaluate([rule], table)
-    assert found.rows.tolist() == [0, 3]
+    ((_, rows),) = evaluated([rule], table)
+    assert rows == [0, 3]
 
 
-def test_a_rule_of_the_pipelines_own_may_be_conditional():
+def test_a_rule_of_the_pipelines_own_may_be_conditional(found_by):
     table = with_column(canonical(4), "tx_fraud", pa.array([0, 1, 1, 0]))
     table = with_column(table, "tx_amount", pa.array([5.0, 5.0, 500.0, 5.0]))
     kwargs = {
@@ -96,25 +120,25 @@ def test_a_rule_of_the_pipelines_own_may_be_conditional():
             "parameter": 1,
         },
     }
-    found = found_by("expect_column_values_to_be_between", kwargs, table)
-    assert (found.rows.tolist(), found.checked) == ([1], 2)
+    found, rows = found_by("expect_column_values_to_be_between", kwargs, table)
+    assert (rows, found.checked) == ([1], 2)
 
 
-def test_a_rule_about_no_row_tells_what_it_saw():
-    found = found_by(
+def test_a_rule_about_no_row_tells_what_it_saw(found_by):
+    found, rows = found_by(
         "expect_column_mean_to_be_between", {"column": "tx_fraud", "min_value": 2}, canonical(9)
     )
-    assert found.rows is None
+    assert (found.by_row, rows, found.failing) == (False, [], 0)
     assert not found.success
     assert isinstance(found.observed, float)
 
 
-def test_rows_of_one_rule_are_not_those_of_an_equal_one_under_another_name():
+def test_rows_of_one_rule_are_not_those_of_an_equal_one_under_another_name(evaluated):
     table = with_column(canonical(3), "tx_amount", pa.array([1.0, -1.0, 2.0]))
     kwargs = {"column": "tx_amount", "min_value": 0}
     between = "expect_column_values_to_be_between"
     rules = [CheckedRule("a", between, kwargs), CheckedRule("b", between, kwargs, "info")]
-    assert [f.rows.tolist() for f in evaluate(rules, table)] == [[1], [1]]
+    assert [rows for _, rows in evaluated(rules, table)] == [[1], [1]]
 
 
 @pytest.mark.parametrize(
@@ -126,14 +150,14 @@ def test_rows_of_one_rule_are_not_those_of_an_equal_one_under_another_name():
     ],
 )
 def test_a_rule_that_is_no_expectation_is_a_mistake_of_the_declaration(
-    expectation, kwargs, message
+    found_by, expectation, kwargs, message
 ):
     with pytest.raises(ConfigError, match=rf"rule mine: .*{message}"):
         found_by(expectation, kwargs, canonical(3))
 
 
 @pytest.mark.parametrize("column", ["nope", "note"])
-def test_an_expectation_that_cannot_be_evaluated_is_not_bad_data(column):
+def test_an_expectation_that_cannot_be_evaluated_is_not_bad_data(found_by, column):
     table = canonical(3).append_column("note", pa.array(["a", "b", "c"]))
     kwargs = {"column": column, "min_value": 0}
     message = (
@@ -157,13 +181,13 @@ def test_the_noise_of_float_arithmetic_is_no_digit():
     assert has_decimals(np.array([0.1 + 0.2, -(44.71 + 1), 1e6 - 0.1]), 2).all()
 
 
-def test_an_empty_table_meets_every_rule_but_the_number_of_rows():
-    findings = evaluate(rules_of(PIPELINE, DAY), canonical(0))
-    assert [f.rule.name for f in findings if not f.success] == ["table.min_rows"]
+def test_an_empty_table_meets_every_rule_but_the_number_of_rows(evaluated):
+    found = evaluated(rules_of(PIPELINE, DAY), canonical(0))
+    assert [f.rule.name for f, _ in found if not f.success] == ["table.min_rows"]
 
 
 def test_validation_says_nothing_connects_nowhere_and_leaves_warnings_alone(
-    monkeypatch, caplog, capfd
+    monkeypatch, caplog, capfd, evaluated
 ):
     def refuse(*_):
         raise AssertionError("a connection was opened")
@@ -172,7 +196,7 @@ def test_validation_says_nothing_connects_nowhere_and_leaves_warnings_alone(
     show, filters = warnings.showwarning, list(warnings.filters)
     with caplog.at_level(logging.INFO):
         gx.load.cache_clear()
-        evaluate(rules_of(PIPELINE, DAY), canonical(20))
+        evaluated(rules_of(PIPELINE, DAY), canonical(20))
     out, err = capfd.readouterr()
     assert (out, err, caplog.records) == ("", "", [])
     assert warnings.showwarning is show

@@ -196,7 +196,7 @@ def test_a_clean_day_has_an_empty_quarantine_with_all_its_columns(tmp_path):
     assert (result["rows"], result["reason"], result["quarantined"]) == (50, "", {})
     kept_out = pq.read_table(folder / "quarantine.parquet")
     assert kept_out.num_rows == 0
-    assert kept_out.column_names[-4:] == ["rule", "expectation", "value", "partition"]
+    assert kept_out.column_names[-5:] == ["rule", "expectation", "value", "partition", "run"]
 
 
 def test_more_bad_rows_than_the_budget_refuse_the_day_which_is_published_without_rows(tmp_path):
@@ -206,6 +206,7 @@ def test_more_bad_rows_than_the_budget_refuse_the_day_which_is_published_without
     assert "2 of 100 rows (2.00%) break a rule" in result["refused"]
     assert "max_quarantined_share = 1.00% allows (tx_amount.range 2)" in result["refused"]
     assert sorted(p.name for p in folder.iterdir()) == [
+        "data_docs.html",
         "manifest.json",
         "quarantine.parquet",
         "report.html",

@@ -1,0 +1,120 @@
+"""Declared gates on data: rules a day is judged by, and what a training window must be.
+
+Why: what a failure may cost (a line in a report, some rows, the day, the model) is the
+    pipeline's own decision and must be readable in one place.
+Promise: imports nothing but the standard library; nothing is read from the environment.
+Not here: judging a day or a window (``pipelines/validation/``), a model's gates
+    (``learning.py``).
+"""
+
+from collections.abc import Iterator
+
+from pipelines.declared import declared, nearest
+
+SEVERITIES = ("info", "warning", "critical")
+
+
+@declared
+class Rule:
+    """An expectation of the pipeline's own, beside those that the columns give.
+
+    Attributes:
+        name: Rule id in the quarantine and the report.
+        expectation: Great Expectations type, ``expect_column_values_to_...``.
+        kwargs: Its arguments, as ``(name, value)`` pairs.
+        severity: ``info`` warns, ``warning`` quarantines the failing rows (refuses the
+            partition where the expectation is about no single row), ``critical`` refuses.
+    """
+
+    name: str
+    expectation: str
+    kwargs: tuple[tuple[str, object], ...]
+    severity: str = "warning"
+
+
+@declared
+class Limit:
+    """A bound with two severities; None for no bound.
+
+    Attributes:
+        warn: Above it the report and the log say so.
+        refuse: Above it the window is refused, and no model is made of it.
+    """
+
+    warn: float | None = None
+    refuse: float | None = None
+
+
+@declared
+class WindowGate:
+    """What a model's window must be as a whole, beside each of its days.
+
+    Attributes:
+        missing_days: Share of the training days that have no rows: refused, or empty.
+        rows_ratio: A day's rows to the median day's, or the other way round if it has fewer.
+        null_share: Share of a feature's training values that are no number.
+        min_label_rate: Smallest mean of the label over the training rows; below it refused.
+        max_label_rate: Largest one; above it refused.
+        label_ratio: Its ratio to the champion's window's, or the inverse if that is more.
+        psi: Population stability index of a feature against the champion's window.
+        js: Jensen-Shannon divergence of the two in bits, 0 to 1.
+    """
+
+    missing_days: Limit = Limit(warn=0.0, refuse=0.5)
+    rows_ratio: Limit = Limit(warn=3.0)
+    null_share: Limit = Limit(warn=0.5, refuse=0.99)
+    min_label_rate: float = 0.0
+    max_label_rate: float = 1.0
+    label_ratio: Limit = Limit(warn=2.0, refuse=10.0)
+    psi: Limit = Limit(warn=0.25, refuse=1.0)
+    js: Limit = Limit(warn=0.1, refuse=0.5)
+
+
+@declared
+class Validation:
+    """What stops a partition at the door.
+
+    Attributes:
+        max_quarantined_share: Share of the rows that may be quarantined; above it the whole
+            partition is refused.
+        budgets: The same for single rules, as ``(rule id, share)`` pairs.
+        min_rows: Rows that a day must have.
+        rules: Expectations of the pipeline's own.
+        suites: Suites saved by Great Expectations as JSON, used as they are: paths below the
+            repository's root, or absolute.
+        mask: Whether reports and Data Docs hide the values of sensitive columns.
+        window: What a model's window must be.
+    """
+
+    max_quarantined_share: float = 0.01
+    budgets: tuple[tuple[str, float], ...] = ()
+    min_rows: int = 1
+    rules: tuple[Rule, ...] = ()
+    suites: tuple[str, ...] = ()
+    mask: bool = True
+    window: WindowGate = WindowGate()
+
+
+def gate_mistakes(validation: Validation) -> Iterator[str]:
+    """What is wrong with a declared gate, one sentence a mistake."""
+    shares = {
+        "validation.max_quarantined_share": validation.max_quarantined_share,
+        "validation.window.min_label_rate": validation.window.min_label_rate,
+        "validation.window.max_label_rate": validation.window.max_label_rate,
+        **{f"validation.budgets: {name}": share for name, share in validation.budgets},
+    }
+    for name, share in shares.items():
+        if not 0 <= share <= 1:
+            yield f"{name} must be in [0, 1]; got {share!r}."
+    for rule in validation.rules:
+        if rule.severity not in SEVERITIES:
+            yield f"rule {rule.name}: severity {rule.severity!r}. {nearest(rule.severity, SEVERITIES)}"
+        if not str(rule.expectation).startswith("expect_"):
+            yield f"rule {rule.name}: {rule.expectation!r} is not an expectation type (expect_...)."
+    for name in ("missing_days", "rows_ratio", "null_share", "label_ratio", "psi", "js"):
+        limit = getattr(validation.window, name)
+        if None not in (limit.warn, limit.refuse) and limit.warn > limit.refuse:
+            yield (
+                f"validation.window.{name}: warn={limit.warn!r} is above refuse="
+                f"{limit.refuse!r}. Warn at the same value or below."
+            )
