@@ -17,6 +17,7 @@ from millrace.dags import (
     once_closed,
     promote,
     stage,
+    tune_dag,
 )
 from pipelines.spec import load
 
@@ -54,3 +55,4 @@ def fraud_detection_model() -> None:
 
 fraud_detection_data()
 fraud_detection_model()
+fraud_detection_tune = tune_dag(PIPELINE, __doc__)

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import typer
 
-from pipelines.cli import artifacts, authoring, local, models, quarantine, run, stage
+from pipelines.cli import artifacts, authoring, local, models, quarantine, run, stage, tune
 from pipelines.errors import PipelineError
 
 app = typer.Typer(
@@ -21,7 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (authoring, local, run, stage, quarantine, models, artifacts):
+for module in (authoring, local, run, stage, tune, quarantine, models, artifacts):
     module.register(app)
 
 

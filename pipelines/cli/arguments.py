@@ -42,6 +42,31 @@ def declared(name: str, settings: Iterable[str] | None) -> Pipeline:
     return with_settings(load(name), settings or ())
 
 
+def tuned(
+    pipeline: Pipeline,
+    settings: Iterable[str] | None,
+    options: Iterable[str] | None,
+    store: str,
+    as_of: str | None,
+) -> Pipeline:
+    """The pipeline with the settings of the search that ``--option tuned=DAY`` names.
+
+    Settings given by hand come after them and win.
+
+    Raises:
+        InputMissingError: That search is not published.
+        ConfigError: It is of a later day than the model.
+    """
+    day = option_values(options).get("tuned")
+    if not day:
+        return pipeline
+    from pipelines.tuning.winner import tuned_settings
+
+    parse_day(str(day), "--option tuned")
+    found = tuned_settings(Store(store), pipeline.name, str(day), as_of)
+    return declared(pipeline.name, [*found, *(settings or ())])
+
+
 def option_values(options: Iterable[str] | None) -> dict[str, Any]:
     """``key=value`` options as a mapping; ``true`` and ``false`` become booleans.
 

@@ -19,6 +19,7 @@ from pipelines.cli.arguments import (
     SourceUri,
     StoreUri,
     declared,
+    tuned,
     work_for,
 )
 from pipelines.days import days_between
@@ -57,6 +58,8 @@ def stage(
 ) -> None:
     """Run one stage on a partition, on several (--from, --to), or for an as-of day."""
     chosen, spec = stage_named(name), declared(pipeline, settings)
+    if chosen.name == "train":
+        spec = tuned(spec, settings, options, store, as_of)
     if (first is None) != (last is None):
         raise ConfigError("--from and --to go together: the first and the last partition.")
     days = days_between(first, last) if first and last else [partition]

@@ -150,11 +150,12 @@ def _tile(judged: Mapping[str, Any], name: str) -> dict[str, str]:
 def _facts(judged: Mapping[str, Any]) -> list[tuple[str, str]]:
     champion = judged["champion"]
     against = f"as of {champion['as_of']}, seed {champion['seed']}" if champion else "none"
-    settings = [
-        (f"{part}.{k}", v)
-        for part, values in judged["settings"].items()
-        for k, v in values.items()
-    ]
+    settings: list[tuple[str, object]] = []
+    for part, values in judged["settings"].items():
+        nested = isinstance(values, Mapping)
+        settings += (
+            [(f"{part}.{k}", v) for k, v in values.items()] if nested else [(part, values)]
+        )
     return [
         ("rows judged", f"{judged['rows']:,}, of which {judged['positives']:,} events"),
         (

@@ -28,7 +28,7 @@ from pipelines.evaluation.figures import (
 )
 from pipelines.evaluation.metrics import calibration, entity_days, ranking
 from pipelines.evaluation.rows import TestRows, open_test_rows
-from pipelines.evaluation.scoring import Scorer, open_scorer, restandardised
+from pipelines.evaluation.scoring import Scorer, is_plain, open_scorer, restandardised
 from pipelines.evaluation.verdict import judge
 from pipelines.stages import Work
 from pipelines.store import Manifest
@@ -61,14 +61,23 @@ def judge_model(
     column = work.pipeline.entity(evaluation.alert_entity).column
     rows = open_test_rows(folder, column, work.pipeline.label.known_after_days)
     _require_two_classes(work, rows)
-    scorer = open_scorer(work.store.open(model))
-    scores = scorer.score(rows.x)
+    scorer, scores = _scored(work.store.open(model), rows)
     own = _judgeable(rows, scores, evaluation.alerts_per_day)
-    rival = None if champion is None else _rival(work, champion, rows, scorer)
+    rival = None if champion is None else _rival(work, training_set, champion, rows, scorer)
     judged = _facts(work, folder, model, rows, scores)
     judged |= _numbers(work, own, rival, rows)
     _write(work, out, judged, own, rival, rows, scores, model)
     return judged
+
+
+def _scored(model: Path, rows: TestRows) -> tuple[Scorer | None, NDArray[np.float32]]:
+    """Scores of the test rows; the scorer too, where plain NumPy can be it."""
+    if is_plain(model):
+        scorer = open_scorer(model)
+        return scorer, scorer.score(rows.inputs["x"])
+    from pipelines.evaluation.graph import open_graph
+
+    return None, open_graph(model).of_arrays(rows.inputs)["score"]
 
 
 def _require_two_classes(work: Work, rows: TestRows) -> None:
@@ -89,7 +98,9 @@ def _judgeable(rows: TestRows, scores: NDArray[np.float32], k: int) -> Judgeable
     )
 
 
-def _rival(work: Work, champion: Champion, rows: TestRows, own: Scorer) -> _Rival:
+def _rival(
+    work: Work, training_set: Manifest, champion: Champion, rows: TestRows, own: Scorer | None
+) -> _Rival:
     facts, manifest = champion
     named = f"The champion (as of {facts['as_of']}, seed {facts['seed']})"
     if manifest is None:
@@ -97,16 +108,34 @@ def _rival(work: Work, champion: Champion, rows: TestRows, own: Scorer) -> _Riva
             f"{named} is no longer in the store, so it cannot be compared. Promote by hand."
         )
         return _Rival(facts, None, reason)
-    theirs = open_scorer(work.store.open(manifest))
-    missing = sorted(set(theirs.features) - set(own.features))
-    if missing:
+    try:
+        scores = _rival_scores(work, training_set, work.store.open(manifest), rows, own)
+    except KeyError as missing:
         reason = (
-            f"{named} reads features that these rows lack ({', '.join(missing[:5])}), so it cannot "
+            f"{named} reads features that these rows lack ({missing.args[0]}), so it cannot "
             f"be compared. Promote by hand."
         )
         return _Rival(facts, None, reason)
-    scores = theirs.score(restandardised(rows.x, own, theirs))
     return _Rival(facts, _judgeable(rows, scores, work.pipeline.evaluation.alerts_per_day))
+
+
+def _rival_scores(
+    work: Work, training_set: Manifest, champion: Path, rows: TestRows, own: Scorer | None
+) -> NDArray[np.float32]:
+    """The champion's scores of the same rows, prepared as it was trained to have them."""
+    theirs = open_scorer(champion) if is_plain(champion) else None
+    if own is not None and theirs is not None and len(own.mean) and len(theirs.mean):
+        missing = sorted(set(theirs.features) - set(own.features))
+        if missing:
+            raise KeyError(", ".join(missing[:5]))
+        return theirs.score(restandardised(rows.inputs["x"], own, theirs))
+    from pipelines.evaluation.graph import open_graph
+    from pipelines.evaluation.raw import raw_columns
+
+    graph = open_graph(champion)
+    return graph.of_rows(raw_columns(work, training_set, list(rows.days), graph.columns))[
+        "score"
+    ]
 
 
 def _numbers(

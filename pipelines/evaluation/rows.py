@@ -8,7 +8,7 @@ Source: the protocol of Le Borgne et al., "Reproducible Machine Learning for Cre
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,22 +29,24 @@ class TestRows:
     """Rows of the test days.
 
     Attributes:
-        x: Standardised features, float32, ``(n_rows, n_features)``.
+        inputs: What a model reads, by name: ``x (n_rows, n_features)`` and its like.
         y: Whether the event happened, ``(n_rows,)``.
         day: Day of each row as a number, ``(n_rows,)``.
         entity: Alert entity of each row, ``(n_rows,)``.
         counted: Whether a row is judged on; false where its entity was known, ``(n_rows,)``.
         keys: Row id, event time and entity columns of each row.
+        days: Test days that have rows, in order.
     """
 
     __test__ = False  # not a test, whatever pytest makes of its name
 
-    x: NDArray[np.float32]
+    inputs: Mapping[str, NDArray[Any]]
     y: NDArray[np.bool_]
     day: NDArray[np.int64]
     entity: NDArray[np.int64]
     counted: NDArray[np.bool_]
     keys: pa.Table
+    days: tuple[str, ...]
 
 
 def open_test_rows(training_set: Path, entity_column: str, known_after_days: int) -> TestRows:
@@ -69,15 +71,25 @@ def open_test_rows(training_set: Path, entity_column: str, known_after_days: int
     days = [_Day.read(training_set, entry, entity_column) for entry in entries]
     known, tested = first_events(days), days[len(days) - len(index["test"]) :]
     return TestRows(
-        x=np.concatenate(
-            [np.load(training_set / e["x"], mmap_mode="r") for e in index["test"]]
-        ),
+        inputs=read_inputs(training_set, index["test"]),
         y=np.concatenate([day.y for day in tested]),
         day=np.concatenate([np.full(len(day.y), day.number) for day in tested]),
         entity=np.concatenate([day.entity for day in tested]),
         counted=np.concatenate([~_known_on(day, known, known_after_days) for day in tested]),
         keys=pa.concat_tables([day.keys for day in tested]),
+        days=tuple(entry["day"] for entry in index["test"]),
     )
+
+
+def read_inputs(
+    training_set: Path, entries: Sequence[Mapping[str, Any]]
+) -> dict[str, NDArray[Any]]:
+    """The arrays of some days that a model reads, by name, one day after another."""
+    names = [n for n in entries[0] if n in {"x", "ids"} or n.startswith(("seq_", "len_"))]
+    return {
+        name: np.concatenate([np.load(training_set / e[name], mmap_mode="r") for e in entries])
+        for name in names
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,8 +61,9 @@ class Scorer:
 
     Attributes:
         features: Names of its inputs, in order.
-        mean: Mean of each on its training days, ``(n_features,)``.
-        deviation: Deviation of each on its training days, ``(n_features,)``.
+        mean: Mean of each on its training days, ``(n_features,)``; empty where they were not
+            standardised only.
+        deviation: Deviation of each on its training days, ``(n_features,)``; empty likewise.
         layers: Dense layers, first to last.
     """
 
@@ -85,6 +86,14 @@ class Scorer:
         return sigmoid(values[:, 0]).astype(np.float32)
 
 
+def is_plain(model: Path) -> bool:
+    """Whether a published network is dense layers over numeric features, one after another."""
+    config = json.loads((model / "model.json").read_text())["config"]["layers"]
+    inputs = [c["config"]["name"] for c in config if c["class_name"] == "InputLayer"]
+    plain = all(c["class_name"] in {"InputLayer", "Dense", "Dropout"} for c in config)
+    return plain and inputs in ([], ["x"])
+
+
 def open_scorer(model: Path) -> Scorer:
     """Read a published model's weights, activations and scaler.
 
@@ -99,8 +108,8 @@ def open_scorer(model: Path) -> Scorer:
     config = json.loads((model / "model.json").read_text())["config"]["layers"]
     return Scorer(
         features=tuple(scaler["features"]),
-        mean=np.array(scaler["mean"], np.float64),
-        deviation=np.array(scaler["deviation"], np.float64),
+        mean=np.array(scaler.get("mean", ()), np.float64),
+        deviation=np.array(scaler.get("deviation", ()), np.float64),
         layers=tuple(_layer(c["config"], values) for c in config if c["class_name"] == "Dense"),
     )
 

@@ -2,7 +2,7 @@
 
 Why: only a model that beats the one in use, on rows neither was trained on, should replace it.
 Promise: the champion a model meets is part of what its evaluation is made from, so a verdict
-    never changes silently; imports no TensorFlow.
+    never changes silently; TensorFlow is imported only for a network that is not dense.
 Not here: acting on the verdict (``pipelines/promotion/``).
 """
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.registry import Version, opponent_of, read_registry, registry_uri
+from pipelines.spec import Binary, head_settings
 from pipelines.stages import Outcome, Plan, Work, code_digests
 from pipelines.store import Manifest, Ref
 
@@ -25,6 +26,7 @@ def plan(work: Work) -> Plan:
         config={
             "evaluation": asdict(work.pipeline.evaluation),
             "gates": asdict(work.pipeline.gates),
+            "head": head_settings(work.pipeline.head),
             "known_after_days": work.pipeline.label.known_after_days,
             "seed": work.pipeline.training.seed,
         },
@@ -36,13 +38,18 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
     """Score the test days, judge, and write the numbers, the scores and the model card.
 
     Raises:
-        TrainingError: The test days hold one class only.
+        TrainingError: The test days hold no rows, or of an event one class only.
     """
-    from pipelines.evaluation.judging import judge_model
-
     training_set, model = _inputs(work)
     champion = _champion(work, plan)
-    judged = judge_model(work, training_set, model, champion, out)
+    if isinstance(work.pipeline.head, Binary):
+        from pipelines.evaluation.judging import judge_model
+
+        judged = judge_model(work, training_set, model, champion, out)
+    else:
+        from pipelines.evaluation.other_heads import judge_head
+
+        judged = judge_head(work, training_set, model, champion, out)
     metrics = dict(judged["metrics"])
     for name, (low, high) in judged["intervals"].items():
         metrics |= {f"{name}_low": low, f"{name}_high": high}

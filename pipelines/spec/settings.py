@@ -14,7 +14,7 @@ from typing import Any
 from pipelines.declared import nearest
 from pipelines.errors import ConfigError
 from pipelines.spec.checks import require_valid
-from pipelines.spec.models import model_of_kind
+from pipelines.spec.models import kind_of, model_of_kind
 from pipelines.spec.pipeline import Pipeline
 
 
@@ -36,7 +36,8 @@ def with_settings(pipeline: Pipeline, assignments: Iterable[str]) -> Pipeline:
 def _replaced(part: Any, path: list[str], text: str, whole: str) -> Any:
     name, *rest = path
     if isinstance(part, Pipeline) and path == ["model"]:
-        return dataclasses.replace(part, model=model_of_kind(text))
+        declared = text == kind_of(part.model)
+        return part if declared else dataclasses.replace(part, model=model_of_kind(text))
     settable = [f.name for f in dataclasses.fields(part) if _is_settable(getattr(part, f.name))]
     if name not in settable:
         raise ConfigError(

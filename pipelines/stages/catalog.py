@@ -62,6 +62,13 @@ CATALOG = (
         does="Merge the days' statistics, standardise, and write training shards.",
     ),
     Stage(
+        name="tune",
+        module="pipelines.tuning.stage",
+        dataset="tunings",
+        scope="window",
+        does="Publish the settings that did best in a search.",
+    ),
+    Stage(
         name="train",
         module="pipelines.training.stage",
         dataset="models",

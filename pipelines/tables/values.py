@@ -35,6 +35,22 @@ def read_values(
     return {name: column_values(xp, table[name], kind) for name, kind in kinds.items()}
 
 
+def read_served(path: Path, row_group: int, kinds: Mapping[str, str]) -> dict[str, Any]:
+    """Read columns of one row group as a serving graph takes them, ``(n_rows,)`` each.
+
+    Numbers are float64, whole numbers int64, words objects, an unknown word being empty.
+    """
+    values = read_values(np, path, row_group, kinds)
+    return {name: _served(each) for name, each in values.items()}
+
+
+def _served(values: Any) -> Any:
+    if not isinstance(values, Words):
+        return values
+    words = np.array([*values.words.to_pylist(), ""], dtype=object)
+    return words[values.code]  # -1, the unknown one, is the last
+
+
 def column_values(xp: Any, column: pa.ChunkedArray, kind: str) -> Any:
     """One column: float64 with NaN, int64 with ``NULL_WHOLE``, or ``Words``."""
     if kind == "text":

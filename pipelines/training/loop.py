@@ -67,6 +67,7 @@ class Run:
         stopping: Whether the process was asked to stop.
         validation: Rows that judge each epoch; None for none.
         loss_scale: Of float16; None for other precisions.
+        on_epoch: Told each epoch's number, training loss and judgement; may raise to end the run.
         waited_s: Seconds spent waiting for input so far.
         loop_s: Seconds since the loop began, by its last call.
     """
@@ -80,6 +81,7 @@ class Run:
     stopping: Callable[[], bool]
     validation: Validation | None = None
     loss_scale: LossScale | None = None
+    on_epoch: Callable[[int, float, dict[str, float]], None] | None = None
     waited_s: float = 0.0
     loop_s: float = 0.0
     _saved_at: float = field(default_factory=time.monotonic)
@@ -174,10 +176,14 @@ class Run:
         return replace(cursor, ended=TIME_IS_UP) if 0 < limit <= cursor.spent_s else cursor
 
     def _judged(self, cursor: Cursor) -> Cursor:
-        if self.validation is None:
+        found: dict[str, float] = {}
+        if self.validation is not None:
+            found = self.validation.judge(self._placed, lambda: self._stop_if_asked(cursor))
+            self.report.log(_judgement(cursor, found))
+        if self.on_epoch is not None:
+            self.on_epoch(cursor.epoch, cursor.last_loss(), found)
+        if not found:
             return replace(cursor, judged=(*cursor.judged, {}))
-        found = self.validation.judge(self._placed, lambda: self._stop_if_asked(cursor))
-        self.report.log(_judgement(cursor, found))
         value, judged = found[self.course.watch], (*cursor.judged, found)
         if cursor.best_epoch and not is_better(self.course.watch, value, cursor.best):
             return replace(cursor, judged=judged)

@@ -11,21 +11,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.errors import LeakageError, TrainingError, listed
-from pipelines.spec import Training
+from pipelines.spec import Binary, Head, MultiClass, Ordinal, Survival, Training
 from pipelines.training.shards import LABEL, Shards
 
 SAMPLE_ROWS = 200_000
 FEW_OF_A_CLASS = 20
+BINARY = Binary()
 
 
-def look_over(work: str, shards: Shards, training: Training) -> Iterator[str]:
-    """Warnings about rows with a binary label, one sentence each.
+def look_over(
+    work: str, shards: Shards, training: Training, head: Head = BINARY
+) -> Iterator[str]:
+    """Warnings about the training rows, one sentence each.
 
     Raises:
-        TrainingError: Too few rows, or one class only.
+        TrainingError: Too few rows, one class only, or labels that the head cannot read.
         LeakageError: A single feature nearly tells the label.
     """
     rows, positives = shards.rows, shards.positives()
+    if not isinstance(head, Binary):
+        _require_labels(work, shards, head)
+        return
     if rows == 0 or positives in {0, rows}:
         raise TrainingError(
             f"{work}: {positives} of {rows} training rows have label 1. Both classes are needed: "
@@ -44,6 +50,28 @@ def look_over(work: str, shards: Shards, training: Training) -> Iterator[str]:
     if min(positives, rows - positives) < FEW_OF_A_CLASS:
         yield f"{work}: only {min(positives, rows - positives)} training rows are of the rarer class"
     _require_no_leak(work, shards, training.leakage_auc)
+
+
+def _require_labels(work: str, shards: Shards, head: Head) -> None:
+    """Refuse labels that are none of the head's."""
+    y = np.concatenate([day[LABEL] for day in shards.days])
+    if isinstance(head, MultiClass | Ordinal):
+        bad, wanted = (
+            (y != np.floor(y)) | (y < 0) | (y >= head.classes),
+            f"0 to {head.classes - 1}",
+        )
+    elif isinstance(head, Survival):
+        bad, wanted = (
+            ~np.isfinite(y) | (y == 0),
+            "days, above 0 for an event, below 0 for none yet",
+        )
+    else:
+        bad, wanted = ~np.isfinite(y), "finite numbers"
+    if bad.any():
+        raise TrainingError(
+            f"{work}: {int(bad.sum()):,} of {len(y):,} training labels are not {wanted} "
+            f"({listed(np.unique(y[bad]).tolist())}). Correct the label column, or the head."
+        )
 
 
 def _require_no_leak(work: str, shards: Shards, limit: float) -> None:

@@ -8,11 +8,13 @@ Not here: the arithmetic (``loop.py``), the devices (``devices.py``).
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from pipelines.errors import OutOfMemoryError
+from pipelines.spec import head_settings, model_settings
 from pipelines.stages import Outcome, Plan, Work, code_digests
 
 # Settings that change when state is kept, not what comes out.
@@ -26,7 +28,8 @@ def plan(work: Work) -> Plan:
     return Plan(
         inputs={"training_set": manifest.content},
         config={
-            "model": asdict(work.pipeline.model),
+            "model": model_settings(work.pipeline.model),
+            "head": head_settings(work.pipeline.head),
             "training": training,
             "validation": {"days": list(work.days().validation)},
         },
@@ -50,7 +53,7 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
     training_set = work.store.open(work.need(work.window_ref("training_set"), "preprocess"))
     training, days = work.pipeline.training, work.days()
     shards = open_shards(training_set, set(days.train) - set(days.validation))
-    for warning in look_over(work.report.work, shards, training):
+    for warning in look_over(work.report.work, shards, training, work.pipeline.head):
         work.report.log(warning)
     held_out = open_shards(training_set, days.validation) if days.validation else None
     scratch = work.scratch(plan, work.model_ref("models"))
@@ -60,12 +63,22 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
 
     import tensorflow as tf
 
-    setup = Setup(work, plan, scratch, shards, held_out, strategy, str(devices), pieces.count)
+    setup = Setup(
+        work,
+        plan,
+        scratch,
+        training_set,
+        shards,
+        held_out,
+        strategy,
+        str(devices),
+        pieces.count,
+    )
     try:
         done = trained(setup)
     except (tf.errors.ResourceExhaustedError, MemoryError) as error:
-        raise _out_of_memory(setup, pieces, error) from error
-    return _published(setup, out, training_set, done, began)
+        raise out_of_memory(setup, pieces, error) from error
+    return _published(setup, out, done, began)
 
 
 class Pieces:
@@ -85,7 +98,8 @@ class Pieces:
         return self.count * 2
 
 
-def _out_of_memory(setup: "Setup", pieces: Pieces, error: Exception) -> OutOfMemoryError:
+def out_of_memory(setup: "Setup", pieces: Pieces, error: Exception) -> OutOfMemoryError:
+    """The error of a try whose step did not fit; the next try works through smaller pieces."""
     said = str(getattr(error, "message", error)).split("}} ")[-1][:120]
     batch = setup.work.pipeline.training.global_batch_rows
     text = (
@@ -111,21 +125,33 @@ class Setup:
         work: The work.
         plan: Its plan.
         scratch: Folder that outlives a kill.
+        training_set: Folder of the published training set.
         shards: Rows to train on.
         held_out: Rows of the validation days; None where none are declared.
         strategy: Over the devices.
         devices: The devices, as text.
         micro_batches: Pieces that a replica's rows of a step are worked through in.
+        on_epoch: Told each epoch's number, training loss and judgement; None for nobody.
     """
 
     work: Work
     plan: Plan
     scratch: Path
+    training_set: Path
     shards: Any
     held_out: Any
     strategy: Any
     devices: str
     micro_batches: int
+    on_epoch: Callable[[int, float, dict[str, float]], None] | None = None
+
+    def inputs(self) -> Any:
+        """What the network reads."""
+        from pipelines.training.networks import ModelInputs
+
+        return ModelInputs.from_index(
+            json.loads((self.training_set / "index.json").read_text())
+        )
 
 
 def trained(setup: Setup) -> dict[str, Any]:
@@ -217,6 +243,7 @@ def _assembled(setup: Setup, stopping: Any) -> Any:
         and Validation(
             network, Feed(setup.held_out, 0, judged_rows, replicas, pool_bytes=pool_bytes)
         ),
+        on_epoch=setup.on_epoch,
         loss_scale=scale,
     )
 
@@ -224,18 +251,19 @@ def _assembled(setup: Setup, stopping: Any) -> Any:
 def _network(setup: Setup, feed: Any) -> Any:
     import keras
 
-    from pipelines.training.model import binary_head, build_model
+    from pipelines.training.heads import loop_head
     from pipelines.training.network import Network
+    from pipelines.training.networks import build_model
     from pipelines.training.optimizers import build_optimizer
 
-    training = setup.work.pipeline.training
+    pipeline, training = setup.work.pipeline, setup.work.pipeline.training
     if training.precision != "float32":
         keras.config.set_dtype_policy(f"mixed_{training.precision}")
     with setup.strategy.scope():
-        n_features = setup.shards.days[0]["x"].shape[1]
-        model = build_model(setup.work.pipeline.model, n_features, training.seed)
+        model = build_model(pipeline.model, setup.inputs(), training.seed, pipeline.head)
         optimizer = build_optimizer(training, feed.steps_per_epoch, model.trainable_variables)
-    return Network(setup.strategy, model, binary_head(training.focal_gamma), optimizer)
+    head = loop_head(pipeline.head, training.focal_gamma)
+    return Network(setup.strategy, model, head, optimizer)
 
 
 def _resumed(saved: Any, devices: str) -> str:
@@ -257,17 +285,16 @@ def _summary(run: Any, cursor: Any) -> str:
     return f"{text}; {run.stall():.1%} of {run.loop_s:.1f} s went to waiting for input"
 
 
-def _published(
-    setup: Setup, out: Path, training_set: Path, done: dict[str, Any], began: float
-) -> Outcome:
+def _published(setup: Setup, out: Path, done: dict[str, Any], began: float) -> Outcome:
     from pipelines.training.export import VOLATILE, export_model
+    from pipelines.training.golden import export_of
 
-    state = json.loads((training_set / "state.json").read_text())
-    scaler = {name: state[name] for name in ("features", "mean", "deviation")}
     work, cursor, rows = setup.work, done["cursor"], setup.shards.rows
-    seed = work.pipeline.training.seed
-    facts = {"pipeline": work.pipeline.name, "as_of": work.model_day, "seed": seed}
-    export_model(out, done["model"], scaler, facts)
+    speed = export_model(out, export_of(setup, done["model"]))
+    work.report.log(
+        f"served: {speed['row_ms_median']:.2f} ms a row, {speed['rows_per_s']:,.0f} rows/s in "
+        f"batches of {speed['batch_rows']:,.0f}"
+    )
     history = {
         "loss": list(cursor.losses) or [cursor.last_loss()],
         "validation": list(cursor.judged) if setup.held_out else [],

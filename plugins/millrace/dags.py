@@ -6,19 +6,21 @@ Not here: which tasks follow which (``dags/``), the days of a run (``partition.p
 """
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pendulum
-from airflow.sdk import Asset, CronPartitionTimetable, Param, TriggerRule
+from airflow.sdk import DAG, Asset, CronPartitionTimetable, Param, TriggerRule, chain
 
 from millrace.approval import AskOperator, judgement
 from millrace.await_partitions import AwaitPartitionsOperator
 from millrace.operator import CommandOperator, StageOperator
 from millrace.partition import AS_OF, MACROS, PARTITION
 from millrace.policies import RESTART_WAIT, retry_by_cause
+from millrace.trials import NumbersOperator, TrialOperator
 from pipelines.days import shift
 from pipelines.process.spawn import ROOT
-from pipelines.spec import Pipeline
+from pipelines.spec import Pipeline, search_day
 from pipelines.stages import stage_named
 
 DEFAULT_STORE = f"file://{ROOT}/.millrace/store"
@@ -37,6 +39,9 @@ DEFAULT_ARGS: dict[str, Any] = {
     "retry_policy": retry_by_cause(),
     "pool": STAGES_POOL,
 }
+
+# As-of day of a search for the settings of the run's own as-of day.
+SEARCH_DAY = "{{ search_day(as_of(dag_run, params)) }}"
 
 # A source that is late is looked for over twelve hours.
 SOURCE_TRIES = 24
@@ -85,6 +90,65 @@ def model_dag(pipeline: Pipeline, doc: str | None) -> dict[str, Any]:
     }
 
 
+def tune_dag(pipeline: Pipeline, doc: str | None) -> DAG:
+    """The DAG that looks for better settings: run by hand, and by a schedule where one is wanted.
+
+    It waits for the days of the search, prepares them, tries settings as mapped tasks, and
+    publishes the best.
+    """
+    common = _common(pipeline, doc)
+    form = {
+        "as_of": _day_param("As-of day", "the day the run was due"),
+        "trials": Param(
+            pipeline.search.trials, type="integer", minimum=1, title="Settings to try"
+        ),
+        "settings": _settings_param(),
+    }
+    earlier = {"as_of": SEARCH_DAY, "settings": _search_settings()}
+    with DAG(
+        dag_id=f"{pipeline.name}_tune",
+        dag_display_name=f"{pipeline.title}: search for settings",
+        description="Try settings on days before the model's test began; publish the best.",
+        start_date=_midnight(pipeline.schedule.start),
+        schedule=None,
+        max_active_runs=1,
+        params=form,
+        tags=["millrace", pipeline.name, "tune"],
+        **common
+        | {
+            "user_defined_macros": common["user_defined_macros"]
+            | {"search_day": partial(search_day, pipeline)}
+        },
+    ) as made:
+        chain(
+            await_partitions(pipeline, **earlier),
+            stage(pipeline, "preprocess", **earlier),
+            trials(pipeline),
+            stage(pipeline, "tune", settings=_search_settings()),
+        )
+    return made
+
+
+def trials(pipeline: Pipeline, **more: Any) -> Any:
+    """The trials of a search as mapped tasks, as many at once as the GPU pool has slots."""
+    numbers = NumbersOperator(
+        task_id="numbers", pool="default_pool", count="{{ params.trials }}"
+    )
+    defaults: dict[str, Any] = {
+        "task_id": "trial",
+        "pool": GPU_POOL,
+        "pipeline": pipeline.name,
+        "as_of": AS_OF,
+        "settings": _search_settings(),
+        "options": _options(pipeline, "train"),
+        "execution_timeout": TIMEOUTS["train"],
+        "map_index_template": "trial {{ task.number }}",
+        "doc_md": "Train with drawn settings until others do better, or to the last epoch.",
+        **_places(pipeline),
+    }
+    return TrialOperator.partial(**(defaults | more)).expand(number=numbers.output)
+
+
 def stage(pipeline: Pipeline, name: str, **more: Any) -> StageOperator:
     """The task of one stage, its day and its settings taken from the run."""
     by_day = stage_named(name).scope == "partition"
@@ -100,7 +164,7 @@ def stage(pipeline: Pipeline, name: str, **more: Any) -> StageOperator:
         **({"retries": SOURCE_TRIES} if name == "ingest" else {}),
     }
     return StageOperator(
-        stage=name, pipeline=pipeline.name, **_places(pipeline), **days, **(defaults | more)
+        stage=name, pipeline=pipeline.name, **_places(pipeline), **(days | defaults | more)
     )
 
 
@@ -188,10 +252,14 @@ def _options(pipeline: Pipeline, name: str) -> list[str]:
     used = {
         "featurize": ["dask_scheduler"],
         "preprocess": ["dask_scheduler"],
+        "train": ["mlflow_uri"],
         "evaluate": ["mlflow_uri"],
         "promote": ["mlflow_uri"],
     }
-    return [f"{services[each]}={variable(each, pipeline)}" for each in used.get(name, ())]
+    asked = ["tuned={{ params.get('tuned') or '' }}"] if name == "train" else []
+    return asked + [
+        f"{services[each]}={variable(each, pipeline)}" for each in used.get(name, ())
+    ]
 
 
 def _model_form(pipeline: Pipeline) -> dict[str, Param]:
@@ -201,13 +269,14 @@ def _model_form(pipeline: Pipeline) -> dict[str, Param]:
         "train_days": Param(split.train_days, type="integer", minimum=1, title="Training days"),
         "epochs": Param(training.epochs, type="integer", minimum=1, title="Epochs"),
         "seed": Param(training.seed, type="integer", minimum=0, title="Seed"),
-        "settings": Param(
+        "tuned": Param(
             None,
-            type=["null", "array"],
-            items={"type": "string", "pattern": r"^[a-z_.]+=.+$"},
-            title="Other settings",
-            description="One a line: section.name=value, such as training.learning_rate=0.0005.",
+            type=["null", "string"],
+            format="date",
+            title="Use the settings of a search",
+            description="As-of day of the search, not after the model's. Empty: as declared.",
         ),
+        "settings": _settings_param(),
         "approve": Param(
             False, type="boolean", title="Ask before promoting", description="A person decides."
         ),
@@ -218,6 +287,23 @@ def _model_form(pipeline: Pipeline) -> dict[str, Param]:
             description="A backfill of old models leaves the champion alone unless this is on.",
         ),
     }
+
+
+def _settings_param() -> Param:
+    return Param(
+        None,
+        type=["null", "array"],
+        items={"type": "string", "pattern": r"^[a-z_.]+=.+$"},
+        title="Other settings",
+        description="One a line: section.name=value, such as training.learning_rate=0.0005.",
+    )
+
+
+def _search_settings() -> list[str]:
+    return [
+        "search.trials={{ params.trials }}",
+        "{{ (params.settings or []) | join('\n') }}",
+    ]
 
 
 def _form_settings() -> list[str]:

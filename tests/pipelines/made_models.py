@@ -4,6 +4,7 @@ Rows follow a known rule with noise, so that a model can learn something and can
 """
 
 import dataclasses
+import hashlib
 import json
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.events import Reporter
+from pipelines.operators.program import FittedProgram
+from pipelines.operators.state import write_program
 from pipelines.spec import load, model_days
 from pipelines.stages import STAGES, Work, perform, ref_of
 from pipelines.store import Manifest, Store, describe_files, digest_of
@@ -84,6 +87,18 @@ def publish_training_set(
     draw = np.random.Generator(np.random.Philox(key=[seed, 0]))
     rule = np.random.Generator(np.random.Philox(key=[1, 1])).normal(size=len(names))
     mean, deviation = np.arange(len(names)) + shift, np.linspace(1, 3, len(names))
+    _, work = work_on("preprocess", root, pipeline=pipeline, as_of=as_of)
+    # Drawn before the labels, so that the feature tables can be published first.
+    drawn = {
+        day: np.random.Generator(np.random.Philox(key=[seed, 1 + n]))
+        .normal(size=(rows, len(names)))
+        .astype(np.float32)
+        for n, day in enumerate(days.all())
+    }
+    inputs = {"seed": str([seed, shift])}
+    for day in (*days.train[:1], *days.test):
+        table = _publish_features(root, work.on(day), drawn[day] * deviation + mean, names)
+        inputs[f"features/ds={day}"] = table.content
 
     def write(out):
         index, first = {"features": names}, 0
@@ -91,7 +106,7 @@ def publish_training_set(
             (out / part).mkdir()
             index[part] = []
             for day in getattr(days, part):
-                x = draw.normal(size=(rows, len(names))).astype(np.float32)
+                x = drawn[day].copy()
                 chance = draw.normal(size=rows) * 1.5
                 y = (x @ rule + chance > np.quantile(x @ rule + chance, 1 - share)).astype(
                     np.float32
@@ -122,9 +137,22 @@ def publish_training_set(
             "positives": int(rows * share) * len(days.train),
         }
         (out / "state.json").write_text(json.dumps(state))
+        fits = zip(mean.tolist(), deviation.tolist(), strict=True)
+        fitted = tuple(({"mean": m, "deviation": d},) for m, d in fits)
+        write_program(out, FittedProgram(pipeline.program(), fitted))
 
-    _, work = work_on("preprocess", root, pipeline=pipeline, as_of=as_of)
-    return publish(root, "preprocess", work, write, inputs={"seed": str([seed, shift])})
+    return publish(root, "preprocess", work, write, inputs=inputs)
+
+
+def _publish_features(root, work, values, names):
+    """A day's feature table with these values, ``(n_rows, n_features)``."""
+
+    def write(out):
+        table = pa.table({name: values[:, n] for n, name in enumerate(names)})
+        pq.write_table(table, out / "part-0.parquet")
+
+    digest = hashlib.sha256(values.tobytes()).hexdigest()
+    return publish(root, "featurize", work, write, inputs={"values": digest})
 
 
 def publish_model(root, *, pipeline=FRAUD, as_of=AS_OF, quality=1.0, features=None, seed=0):

@@ -6,7 +6,8 @@ Not here: what a declaration may say (``pipelines/spec/heads.py``).
 """
 
 from pipelines.training.heads.layer import head_layer
+from pipelines.training.heads.loop import loop_head
 from pipelines.training.heads.losses import row_loss
 from pipelines.training.heads.predictions import predictions
 
-__all__ = ["head_layer", "predictions", "row_loss"]
+__all__ = ["head_layer", "loop_head", "predictions", "row_loss"]

@@ -14,10 +14,15 @@ from pipelines.spec import Binary, Head, MultiClass, Ordinal, Regression
 RowLoss = Callable[[Any, Any], Any]
 
 
-def row_loss(head: Head) -> RowLoss:
-    """The head's loss ``(outputs, y) -> losses``."""
+def row_loss(head: Head, focal_gamma: float = 0.0) -> RowLoss:
+    """The head's loss ``(outputs, y) -> losses``.
+
+    Args:
+        head: What is predicted.
+        focal_gamma: Exponent that turns the loss of ``Binary`` from rows that are told well already.
+    """
     if isinstance(head, Binary):
-        return _binary
+        return lambda outputs, y: _binary(focal_gamma, outputs, y)
     if isinstance(head, MultiClass):
         return _multi_class
     if isinstance(head, Regression):
@@ -27,8 +32,19 @@ def row_loss(head: Head) -> RowLoss:
     return lambda outputs, y: _survival(head.cuts_days, outputs, y)
 
 
-def _binary(outputs: Any, y: Any) -> Any:
-    return tf.nn.sigmoid_cross_entropy_with_logits(labels=y, logits=outputs[:, 0])
+def _binary(focal_gamma: float, outputs: Any, y: Any) -> Any:
+    """Cross-entropy, or the focal loss.
+
+    Source:
+        Lin and others, "Focal Loss for Dense Object Detection", 2017, equation 4.
+    """
+    logits = outputs[:, 0]
+    each = tf.nn.sigmoid_cross_entropy_with_logits(labels=y, logits=logits)
+    if not focal_gamma:
+        return each
+    # log(1 - p) of the row's own class, from its logit: exact where p is near 1.
+    missed = -tf.nn.softplus((2.0 * y - 1.0) * logits)
+    return tf.exp(focal_gamma * missed) * each
 
 
 def _multi_class(outputs: Any, y: Any) -> Any:

@@ -16,7 +16,7 @@ def main():
     import tensorflow as tf
 
     from pipelines.training.export import _write_weights
-    from pipelines.training.model import build_model
+    from pipelines.training.networks import ModelInputs, build_model
 
     x = np.random.Generator(np.random.Philox(key=[1, 1])).normal(size=(500, 15)) * 3
     x, told = x.astype(np.float32), {}
@@ -26,10 +26,12 @@ def main():
         "deviation": [1.0] * 15,
     }
     for name in ACTIVATIONS:
-        model = build_model(Model(hidden=(40, 20), dropout=0.2, activation=name), 15, seed=2)
+        model = build_model(
+            Model(hidden=(40, 20), dropout=0.2, activation=name), ModelInputs(15), seed=2
+        )
         out = Path(sys.argv[1]) / name
         out.mkdir()
-        _write_weights(out / "weights", [(v.path, v.numpy()) for v in model.weights])
+        _write_weights(out / "weights", model)
         (out / "model.json").write_text(model.to_json())
         (out / "scaler.json").write_text(json.dumps(scaler))
         theirs = tf.sigmoid(model({"x": x}, training=False)[:, 0]).numpy()

@@ -3,7 +3,7 @@
 import pytest
 
 from pipelines.evaluation.verdict import HOLD, PROMOTE, REJECT, judge
-from pipelines.spec import Gates
+from pipelines.spec import Gates, Regression, Survival
 
 GATES = Gates(min_auc=0.8, min_average_precision=0.5, max_loss_to_champion=0.01)
 
@@ -36,3 +36,28 @@ def test_gates_come_first_then_the_champion(auc, ap, champion, unknown, verdict,
 
 def test_every_failed_gate_is_named():
     assert len(judge(GATES, numbers(0.1, 0.1), None).reasons) == 2
+
+
+@pytest.mark.parametrize(
+    ("rmse", "champion", "verdict", "reason"),
+    [
+        (2.0, None, PROMOTE, "Rmse 2.0000 reaches the gate (3)."),
+        (3.1, None, REJECT, "Rmse 3.1000 is above the gate 3."),
+        (2.0, 1.95, PROMOTE, "0.0500 above the champion's 1.9500 on the same rows; 0.1 above"),
+        (2.0, 1.8, HOLD, "0.2000 above the champion's 1.8000"),
+        (2.0, 2.5, PROMOTE, "0.5000 below the champion's 2.5000"),
+    ],
+)
+def test_where_less_is_better_the_gate_and_the_comparison_turn_round(
+    rmse, champion, verdict, reason
+):
+    gates = Gates(limits=(("rmse", 3.0),), max_loss_to_champion=0.1)
+    theirs = None if champion is None else {"rmse": champion, "mae": 1.0}
+    judged = judge(gates, {"rmse": rmse, "mae": 1.0}, theirs, head=Regression())
+    assert judged.name == verdict
+    assert reason in " ".join(judged.reasons)
+
+
+def test_without_gates_it_says_so():
+    judged = judge(Gates(), {"concordance": 0.7, "brier": 0.1}, None, head=Survival((1.0,)))
+    assert judged.reasons[0] == "There are no gates."

@@ -132,7 +132,7 @@ def test_the_kind_of_network_is_a_setting():
     changed = with_settings(FRAUD, ["model=deep_cross", "model.cross_layers=3"])
     assert changed.model == DeepCross(cross_layers=3)
     with pytest.raises(ConfigError, match="Did you mean 'transformer'"):
-        with_settings(FRAUD, ["model=tranformer"])
+        with_settings(FRAUD, ["model=transformr"])
 
 
 def test_two_kinds_with_the_same_settings_are_told_apart():

@@ -80,8 +80,9 @@ class _NoCheckpoints:
 def ours(strategy, asked, training, shards, start):
     import keras
 
+    from pipelines.spec import Binary
+    from pipelines.training.heads import loop_head
     from pipelines.training.loop import Course, Run
-    from pipelines.training.model import binary_head
     from pipelines.training.network import Network
     from pipelines.training.optimizers import build_optimizer
     from pipelines.training.steps import LossScale, Recipe
@@ -102,7 +103,7 @@ def ours(strategy, asked, training, shards, start):
     if scale and asked.get("first_scale"):
         scale.scale.assign(asked["first_scale"])
     run = Run(
-        Network(strategy, model, binary_head(training.focal_gamma), optimizer),
+        Network(strategy, model, loop_head(Binary(), training.focal_gamma), optimizer),
         Recipe(
             clip_norm=training.clip_norm,
             micro_batches=training.micro_batches,

@@ -1,0 +1,104 @@
+"""``tune`` and ``trial``: look for better settings, all trials or one.
+
+Why: a search by hand must be the search that the DAG runs: the same trials, study and winner.
+Promise: what has ended is found, not run again; a stopped search goes on where it was.
+"""
+
+import json
+import sys
+from typing import Annotated
+
+import typer
+
+from pipelines.cli.arguments import (
+    HistoryFrom,
+    Json,
+    Name,
+    Options,
+    Settings,
+    StoreUri,
+    declared,
+    work_for,
+)
+from pipelines.cli.summary import print_json
+from pipelines.errors import ConfigError
+from pipelines.events import Sink
+from pipelines.process.child import run_child
+from pipelines.stages import stage_named
+
+AsOf = Annotated[str, typer.Option(help="As-of day of the model that the settings are for.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("tune")(tune)
+    app.command("trial")(trial)
+
+
+def tune(
+    pipeline: Name,
+    store: StoreUri,
+    as_of: AsOf,
+    trials: Annotated[int | None, typer.Option(help="Settings to try. [search.trials]")] = None,
+    at_once: Annotated[int, typer.Option(help="Trials to run side by side.")] = 1,
+    history_from: HistoryFrom = None,
+    settings: Settings = None,
+    options: Options = None,
+    json_: Json = False,
+) -> None:
+    """Search for settings on days before the model's test began, and publish the best."""
+    from pipelines.tuning.search import SearchRequest, run_search
+
+    asked = [*(settings or ()), *([f"search.trials={trials}"] if trials is not None else ())]
+    if at_once < 1:
+        raise ConfigError(f"--at-once must be 1 or more; got {at_once}.")
+    request = SearchRequest(
+        pipeline=declared(pipeline, asked),
+        settings=tuple(asked),
+        options=tuple(options or ()),
+        store=store,
+        as_of=as_of,
+        at_once=at_once,
+        history_from=history_from,
+    )
+    result = run_search(request)
+    if json_:
+        print_json(result)
+    else:
+        sys.stdout.write(f"{result['reason']}\n{result['uri']}\n")
+
+
+def trial(
+    pipeline: Name,
+    store: StoreUri,
+    as_of: AsOf,
+    number: Annotated[int, typer.Option(min=0, help="Which trial, from 0.")],
+    history_from: HistoryFrom = None,
+    settings: Settings = None,
+    options: Options = None,
+    json_: Json = False,
+) -> None:
+    """Run one trial of a search to its end, or find it ended."""
+    spec = declared(pipeline, settings)
+
+    def work_on(sink: Sink) -> int:
+        from pipelines.tuning.trial import run_trial
+
+        work = work_for(
+            stage_named("tune"),
+            spec,
+            store=store,
+            as_of=as_of,
+            history_from=history_from,
+            options=options,
+            sink=sink,
+        )
+        work.report.work = f"trial {number} as_of={as_of}"
+        work.report.started()
+        result = run_trial(work, number)
+        work.report.result(result)
+        if json_:
+            sys.stdout.write(json.dumps(result) + "\n")
+        return 0
+
+    run_child(work_on, name=f"trial {number}")

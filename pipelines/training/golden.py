@@ -1,0 +1,57 @@
+"""Golden rows: rows as the feature table has them, beside what preprocessing made of them.
+
+Why: a serving graph that prepares rows in another way than training did is wrong without a word.
+Promise: the same rows on both sides, the first of the first training day.
+Not here: writing and measuring (``export.py``, ``serving.py``).
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipelines.operators.program import FittedProgram
+from pipelines.operators.state import read_program
+from pipelines.tables.values import read_served
+from pipelines.training.export import Export
+from pipelines.training.serving import GOLDEN_ROWS, Columns, Prepared
+
+FEATURES, PART = "features", "part-0.parquet"
+SCALER = ("features", "mean", "deviation")
+
+
+def export_of(setup: Any, model: Any) -> Export:
+    """Everything that is written of a trained model."""
+    work, folder = setup.work, setup.training_set
+    state = json.loads((folder / "state.json").read_text())
+    fitted = read_program(folder)
+    shards = setup.shards
+    arrays = {n: np.asarray(shards.days[0][n][:GOLDEN_ROWS]) for n in shards.inputs}
+    return Export(
+        model=model,
+        head=work.pipeline.head,
+        inputs=setup.inputs(),
+        prepared=Prepared(fitted),
+        scaler={name: state[name] for name in SCALER if name in state},
+        rows=_rows(work, folder, fitted),
+        arrays=arrays,
+        about={
+            "pipeline": work.pipeline.name,
+            "as_of": work.model_day,
+            "seed": work.pipeline.training.seed,
+        },
+    )
+
+
+def _rows(work: Any, training_set: Path, fitted: FittedProgram) -> Columns:
+    """The first rows of the first training day, as its feature table has them.
+
+    Raises:
+        InputMissingError: The day's features are not in the store any more.
+    """
+    days = json.loads((training_set / "index.json").read_text())["train"]
+    first = next(day["day"] for day in days if day["rows"])
+    manifest = work.need(work.partition_ref(FEATURES, first), f"featurize for {first}")
+    columns = read_served(work.store.open(manifest) / PART, 0, fitted.program.kinds)
+    return {name: values[:GOLDEN_ROWS] for name, values in columns.items()}

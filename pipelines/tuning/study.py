@@ -1,0 +1,158 @@
+"""The study: every trial's settings, its values epoch by epoch, and which to stop.
+
+Why: trials run in processes of their own, on several GPUs, and any of them may be killed.
+Promise: a study is one file of appended lines; a trial has one entry however often it is begun,
+    and goes on with the settings that it drew.
+Source: L. Li et al., "A System for Massively Parallel Hyperparameter Tuning", MLSys 2020 (asynchronous
+    successive halving, as optuna's ``SuccessiveHalvingPruner`` has it), and optuna's TPE sampler.
+
+Draws of a trial follow from the search's seed, the trial's number and the trials told before it:
+one after another, a search repeats exactly; side by side, they depend on which ends first.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import optuna
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import TrialState
+
+from pipelines.spec import Pipeline, Search, primary_metric
+
+JOURNAL, STUDY = "study.jsonl", "search"
+NUMBER, ERROR, SETTINGS = "number", "error", "settings"
+
+
+class _FileLock:
+    """A lock that the kernel takes back when its holder dies."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: int | None = None
+
+    def acquire(self) -> bool:
+        """Wait for the lock."""
+        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+        return True
+
+    def release(self) -> None:
+        """Give it back."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+
+def open_study(folder: Path, pipeline: Pipeline, number: int = 0) -> Any:
+    """The study in a folder, made if it is not there.
+
+    Args:
+        folder: Where its file lies.
+        pipeline: Whose search it is.
+        number: Trial that is about to draw.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    lock: Any = _FileLock(folder / f"{JOURNAL}.lock")
+    lock.acquire()
+    try:
+        _drop_torn_line(folder / JOURNAL)
+    finally:
+        lock.release()
+    storage = optuna.storages.JournalStorage(
+        JournalFileBackend(str(folder / JOURNAL), lock_obj=lock)
+    )
+    return optuna.create_study(
+        storage=storage,
+        study_name=STUDY,
+        direction=direction(pipeline),
+        sampler=_sampler(pipeline.search, number),
+        pruner=_pruner(pipeline.search),
+        load_if_exists=True,
+    )
+
+
+def direction(pipeline: Pipeline) -> Literal["maximize", "minimize"]:
+    """Whether the watched metric is to rise or to fall."""
+    return "maximize" if watched(pipeline) != "loss" else "minimize"
+
+
+def watched(pipeline: Pipeline) -> str:
+    """What an epoch is judged by: average precision for an event, else the head's loss."""
+    metric = primary_metric(pipeline.head)
+    return metric if metric == "average_precision" else "loss"
+
+
+def _sampler(search: Search, number: int) -> Any:
+    return optuna.samplers.TPESampler(seed=(search.seed * 1_000_003 + number) % 2**31)
+
+
+def _pruner(search: Search) -> Any:
+    return optuna.pruners.SuccessiveHalvingPruner(
+        min_resource=search.first_epochs, reduction_factor=search.keep_one_in
+    )
+
+
+def _drop_torn_line(journal: Path) -> None:
+    """Cut off what a kill in the middle of a write left; a later line would be glued to it."""
+    if not journal.exists():
+        return
+    with journal.open("rb+") as file:
+        content = file.read()
+        whole = content.rfind(b"\n") + 1
+        if whole < len(content):
+            file.truncate(whole)
+
+
+@contextmanager
+def claimed(study: Any, folder: Path, number: int) -> Iterator[Any]:
+    """The trial of that number, held by this process alone; begun if nobody did.
+
+    Yields:
+        The trial, to draw from and report to; or None if it has ended.
+    """
+    with (folder / f"trial-{number}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        found = trial_of(study, number)
+        if found is None:
+            # One entry of the journal: a kill leaves either no trial or one with its number.
+            template = optuna.trial.create_trial(
+                state=TrialState.RUNNING, user_attrs={NUMBER: number}
+            )
+            study.add_trial(template)
+            found = trial_of(study, number)
+        running = found.state == TrialState.RUNNING
+        yield optuna.trial.Trial(study, found._trial_id) if running else None
+
+
+def trial_of(study: Any, number: int) -> Any:
+    """The stored trial of that number, or None."""
+    trials = study.get_trials(deepcopy=False)
+    return next((t for t in trials if t.user_attrs.get(NUMBER) == number), None)
+
+
+def tell(study: Any, trial: Any, state: TrialState, value: float | None = None) -> None:
+    """End a trial."""
+    study._storage.set_trial_state_values(
+        trial._trial_id, state, None if value is None else [value]
+    )
+
+
+def facts(study: Any) -> list[dict[str, Any]]:
+    """Every trial as plain values, by number."""
+    told = [
+        {
+            "number": trial.user_attrs[NUMBER],
+            "state": trial.state.name.lower(),
+            "value": trial.value if trial.state == TrialState.COMPLETE else None,
+            "settings": trial.user_attrs.get(SETTINGS, []),
+            "by_epoch": [value for _, value in sorted(trial.intermediate_values.items())],
+            "error": trial.user_attrs.get(ERROR, ""),
+        }
+        for trial in study.get_trials(deepcopy=False)
+        if NUMBER in trial.user_attrs
+    ]
+    return sorted(told, key=lambda each: int(each["number"]))

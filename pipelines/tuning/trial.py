@@ -1,0 +1,166 @@
+"""One trial: draw settings, train, be judged after each epoch, stop where others did better.
+
+Why: a trial is a training like any other, so it uses the same loop, feed and checkpoints.
+Promise: a trial that was killed goes on from its checkpoint with the settings it drew; one that
+    cannot be trained (its loss is no number) ends as failed and does not end the search.
+Not here: the study (``study.py``), the training (``pipelines/training/``).
+"""
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from optuna.trial import TrialState
+
+from pipelines.errors import TrainingError
+from pipelines.evaluation.rows import open_test_rows, read_inputs
+from pipelines.spec import Binary, with_settings
+from pipelines.stages import Plan, Result, Work
+from pipelines.training.devices import choose_devices, open_strategy, visible_gpu_count
+from pipelines.training.preflight import look_over
+from pipelines.training.shards import LABEL, Shards, open_shards
+from pipelines.training.stage import Pieces, Setup, out_of_memory, trained
+from pipelines.training.stage import plan as training_plan
+from pipelines.tuning.space import draw
+from pipelines.tuning.stage import folder_of, trials_work
+from pipelines.tuning.stage import plan as search_plan
+from pipelines.tuning.study import (
+    ERROR,
+    SETTINGS,
+    claimed,
+    facts,
+    open_study,
+    tell,
+    watched,
+)
+from pipelines.tuning.winner import DATASET
+
+
+class StoppedEarly(Exception):  # noqa: N818  an end, not an error
+    """Others did better by this epoch."""
+
+
+def run_trial(work: Work, number: int) -> Result:
+    """Run a trial to its end, or find it ended.
+
+    Raises:
+        StageStoppedError: SIGTERM; a checkpoint was written first.
+        OutOfMemoryError: Memory is too small; the next try works through smaller pieces.
+    """
+    plan = search_plan(work)
+    published = work.find(work.window_ref(DATASET))
+    if published is not None and published.digest == plan.digest():
+        return {"trial": number, "state": "published", "cached": True}
+    folder = folder_of(work, plan)
+    study = open_study(folder, work.pipeline, number)
+    with claimed(study, folder, number) as trial:
+        if trial is not None:
+            _to_its_end(work, study, trial, folder / f"trial-{number}")
+    told = next(each for each in facts(study) if each["number"] == number)
+    work.report.log(_summary(told))
+    return {"trial": number, "cached": trial is None, **told}
+
+
+def _to_its_end(work: Work, study: Any, trial: Any, scratch: Path) -> None:
+    settings = draw(trial, work.pipeline)
+    trial.set_user_attr(SETTINGS, list(settings))
+    work.report.log(f"settings: {' '.join(settings)}")
+    there = trials_work(work)
+    there = replace(there, pipeline=with_settings(work.pipeline, settings))
+    scratch.mkdir(exist_ok=True)
+    try:
+        value = _trained(there, training_plan(there), trial, scratch)
+    except StoppedEarly:
+        tell(study, trial, TrialState.PRUNED)
+    except TrainingError as error:
+        trial.set_user_attr(ERROR, str(error))
+        tell(study, trial, TrialState.FAIL)
+    else:
+        tell(study, trial, TrialState.COMPLETE, value)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Tells the study each epoch's judgement, and ends the trial where others did better.
+
+    Attributes:
+        trial: Whom it is told to.
+        metric: What is told of it.
+        epochs: Epochs of the whole training.
+    """
+
+    trial: Any
+    metric: str
+    epochs: int
+
+    def __call__(self, epoch: int, _loss: float, found: dict[str, float]) -> None:
+        """Tell one epoch; told again after a kill, the first value stays.
+
+        Raises:
+            StoppedEarly: Its value is not among the best that came so far.
+        """
+        stored = self.trial.storage.get_trial(self.trial._trial_id)
+        if epoch not in stored.intermediate_values:
+            self.trial.report(found[self.metric], epoch)
+        if epoch < self.epochs and self.trial.should_prune():
+            raise StoppedEarly
+
+
+def _trained(work: Work, plan: Plan, trial: Any, scratch: Path) -> float:
+    """Train to the last epoch; what its judgement was.
+
+    Raises:
+        StoppedEarly: Others did better by then.
+    """
+    pipeline, training = work.pipeline, work.pipeline.training
+    training_set = work.store.open(work.need(work.window_ref("training_set"), "preprocess"))
+    days = work.days()
+    shards = open_shards(training_set, set(days.train) - set(days.validation))
+    for warning in look_over(work.report.work, shards, training, pipeline.head):
+        work.report.log(warning)
+    pieces = Pieces(scratch, training.micro_batches)
+    devices = choose_devices(training.replicas, visible_gpu_count())
+    strategy = open_strategy(devices, training.seed)
+
+    import tensorflow as tf
+
+    setup = Setup(
+        work,
+        plan,
+        scratch,
+        training_set,
+        shards,
+        judged_rows(work, training_set),
+        strategy,
+        str(devices),
+        pieces.count,
+        Told(trial, watched(pipeline), training.epochs),
+    )
+    try:
+        done = trained(setup)
+    except (tf.errors.ResourceExhaustedError, MemoryError) as error:
+        raise out_of_memory(setup, pieces, error) from error
+    return float(done["cursor"].judged[-1][watched(pipeline)])
+
+
+def judged_rows(work: Work, training_set: Path) -> Shards:
+    """The rows that a trial is judged on: the test days as of the search's day.
+
+    For an event without the rows of entities known to be compromised by then, as in evaluation.
+    """
+    entries = json.loads((training_set / "index.json").read_text())["test"]
+    arrays = read_inputs(training_set, entries)
+    arrays[LABEL] = np.concatenate([np.load(training_set / e["y"]) for e in entries])
+    if isinstance(work.pipeline.head, Binary):
+        column = work.pipeline.entity(work.pipeline.evaluation.alert_entity).column
+        rows = open_test_rows(training_set, column, work.pipeline.label.known_after_days)
+        arrays = {name: values[rows.counted] for name, values in arrays.items()}
+    count = len(arrays[LABEL])
+    return Shards((arrays,), np.array([0, count], np.int64))
+
+
+def _summary(told: dict[str, Any]) -> str:
+    last = f" at {told['by_epoch'][-1]:.4f}" if told["by_epoch"] else ""
+    return f"{told['state']} after {len(told['by_epoch'])} epochs{last} {told['error']}".strip()
