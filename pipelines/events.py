@@ -13,7 +13,9 @@ import os
 import re
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 from pipelines.errors import PermanentError, PipelineError, TransientError
@@ -24,6 +26,26 @@ _PROGRESS = re.compile(r": [\d,]+( of [\d,]+)? (\w+), [\d,]+ \2/s")
 Sink = Callable[[Mapping[str, object]], None]
 
 log = logging.getLogger("millrace")
+
+
+_reporting: ContextVar["Reporter | None"] = ContextVar("reporting", default=None)
+
+
+@contextmanager
+def reporting(reporter: "Reporter") -> Iterator[None]:
+    """Let what runs inside tell events through this reporter without being handed it."""
+    token = _reporting.set(reporter)
+    try:
+        yield
+    finally:
+        _reporting.reset(token)
+
+
+def dashboard(url: str) -> None:
+    """Tell where a person can watch the work at hand, if a stage is at work."""
+    reporter = _reporting.get()
+    if reporter is not None:
+        reporter.sink({"event": "dashboard", "work": reporter.work, "url": url})
 
 
 def to_pipe(fd: int) -> Sink:

@@ -3,10 +3,12 @@
 Why: work that is larger than one process's memory, or than one machine.
 Promise: a worker that dies is replaced and its tasks run again; when that does not help, the
     error says a retry may. What was started here is stopped here.
-Not here: which of them is used (``place.py``).
+Not here: which of them is used (``place.py``), collecting results (``gathering.py``), stopping
+    (``ending.py``).
 """
 
 import logging
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
@@ -14,20 +16,30 @@ from typing import Any
 
 import dask
 from dask.delayed import Delayed
-from distributed import Client, KilledWorker, LocalCluster, as_completed
+from distributed import Client, KilledWorker, LocalCluster
 from distributed.comm import CommClosedError
 
 from pipelines.compute.compute import Compute, OnDone
-from pipelines.compute.machine import Machine
+from pipelines.compute.ending import children, end
+from pipelines.compute.gathering import finished
+from pipelines.compute.machine import Machine, own_array_module
 from pipelines.compute.place import Place
 from pipelines.compute.settings import ComputeSettings
+from pipelines.compute.splitting import Starved
 from pipelines.errors import OutOfMemoryError, TransientError, WorkerLostError
+from pipelines.events import dashboard
 
 CONNECT_TIMEOUT_S = 30
 LEAST_WORKER_BYTES = 1 << 30
+GIB = 1 << 30
 RMM_POOL_SHARE = 0.6
-# The worker's profiler takes a third of an idle cluster's CPU time, and nobody reads it here.
-QUIET = {"distributed.worker.profile.enabled": False}
+QUIET = {
+    # The worker's profiler takes a third of an idle cluster's CPU time; nobody reads it here.
+    "distributed.worker.profile.enabled": False,
+    # A task that two workers died of is not tried on a third: it is split, or given up.
+    "distributed.scheduler.allowed-failures": 1,
+}
+NO_GPU = {"CUDA_VISIBLE_DEVICES": "-1"}
 
 log = logging.getLogger("millrace")
 
@@ -35,39 +47,60 @@ log = logging.getLogger("millrace")
 class ClusterCompute(Compute):
     """A Dask cluster, through its client."""
 
-    def __init__(self, client: Client, array_module: str = "numpy") -> None:
-        self._client = client
-        self.array_module = array_module
-        self.workers = max(1, len(client.scheduler_info(n_workers=-1)["workers"]))
+    def __init__(self, client: Client, cluster: Any = None) -> None:
+        self._client, self._cluster = client, cluster
+        known = client.scheduler_info(n_workers=-1)["workers"].values()
+        self.workers = max(1, len(known))
+        self._memory_bytes = min((int(each["memory_limit"]) for each in known), default=0)
+        self.array_module = array_module_of(client)
+        self.dashboard = client.dashboard_link or ""
 
     def run(self, tasks: Sequence[Delayed], on_done: OnDone | None = None) -> list[Any]:
         """Run tasks on the workers; see ``Compute.run``."""
         try:
-            return self._gathered(tasks, on_done)
-        except KilledWorker as error:
-            raise WorkerLostError(
-                f"Workers died while they ran {error.task}, most often for memory. "
-                "Try again, or raise the pipeline's buckets, so that one holds fewer rows."
-            ) from error
+            found = self.attempts(tasks, on_done)
         except MemoryError as error:
             raise OutOfMemoryError(
-                f"A worker found no memory ({error}). "
+                f"A task found no memory on {self.describe()} ({error}). "
                 "Raise the pipeline's buckets, so that one holds fewer rows."
             ) from error
+        killed = [result for result in found if isinstance(result, Starved)]
+        if killed:
+            raise WorkerLostError(
+                f"{killed[0].reason}, most often for memory. Try again, or raise the pipeline's "
+                "buckets, so that one holds fewer rows."
+            )
+        return found
+
+    def attempts(self, tasks: Sequence[Delayed], on_done: OnDone | None = None) -> list[Any]:
+        """Run tasks on the workers; see ``Compute.attempts``."""
+        try:
+            return self._gathered(tasks, on_done)
         except (CancelledError, CommClosedError) as error:
             raise TransientError(
                 f"The Dask scheduler went away while {len(tasks)} tasks ran ({error}). "
                 "Try again when it answers."
             ) from error
 
+    def describe(self) -> str:
+        """Worker processes, and the memory of each."""
+        return f"{self.workers} worker processes of {self._memory_bytes / GIB:.1f} GiB"
+
+    def _more(self, workers: int) -> None:
+        """Start workers beside those that did not come back; ``end`` sees to them."""
+        self._cluster.scale(len(self._cluster.worker_spec) + workers)
+
     def _gathered(self, tasks: Sequence[Delayed], on_done: OnDone | None) -> list[Any]:
         futures = self._client.compute(list(tasks))
         found = {}
-        for future, result in as_completed(futures, with_results=True):
-            if future.cancelled():  # its "result" is the reason, and is not raised
-                raise CancelledError(str(result))
+        own = None if self._cluster is None else self._more
+        for future in finished(self._client, futures, self.workers, own):
+            try:
+                result = future.result()
+            except KilledWorker as error:
+                result = Starved(f"Workers died while they ran {error.task}", killed=True)
             found[future.key] = result
-            if on_done is not None:
+            if on_done is not None and not isinstance(result, Starved):
                 on_done(result)
         return [found[future.key] for future in futures]
 
@@ -83,12 +116,31 @@ def open_cluster(
     """
     if place is Place.SCHEDULER:
         with _client_of(settings.scheduler) as client:
-            yield ClusterCompute(client)
+            yield _told(ClusterCompute(client))
         return
-    with dask.config.set(QUIET), _started(place, settings, machine) as cluster:
-        module = "cupy" if place is Place.GPUS else "numpy"
-        with Client(cluster) as client:
-            yield ClusterCompute(client, module)
+    before = children()
+    with dask.config.set(QUIET):
+        cluster = _started(place, settings, machine)
+        try:
+            with Client(cluster) as client:
+                yield _told(ClusterCompute(client, cluster))
+        finally:
+            end(cluster, before)
+
+
+def array_module_of(client: Client) -> str:
+    """``cupy`` where every worker says that it has a GPU of its own, else ``numpy``.
+
+    A task does not know which worker it will run on, so workers of both kinds get NumPy.
+    """
+    said = Counter(client.run(own_array_module).values())
+    if len(said) > 1:
+        log.warning(
+            "compute: %d of %d workers have a GPU, so none is used. Start workers of one kind.",
+            said["cupy"],
+            sum(said.values()),
+        )
+    return "cupy" if set(said) == {"cupy"} else "numpy"
 
 
 def processes_of(settings: ComputeSettings, machine: Machine) -> dict[str, Any]:
@@ -125,8 +177,19 @@ def _started(place: Place, settings: ComputeSettings, machine: Machine) -> Any:
 
         return LocalCUDACluster(**gpus_of(settings, machine), **common)
     return LocalCluster(
-        **processes_of(settings, machine), host="127.0.0.1", processes=True, **common
+        **processes_of(settings, machine),
+        host="127.0.0.1",
+        processes=True,
+        env=NO_GPU,
+        **common,
     )
+
+
+def _told(compute: ClusterCompute) -> ClusterCompute:
+    if compute.dashboard:
+        log.info("compute: %s; Dask's dashboard is %s", compute.describe(), compute.dashboard)
+        dashboard(compute.dashboard)
+    return compute
 
 
 def _client_of(address: str) -> Client:

@@ -7,16 +7,25 @@ Promise: a graph is made of ``dask.delayed`` calls in the order of its items; no
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
+from uuid import uuid4
 
 from dask.delayed import Delayed, delayed
+from dask.utils import funcname
 
 FAN_IN = 8
 
 
-def calls(function: Callable[..., Any], items: Iterable[Any]) -> list[Delayed]:
-    """One task an item. Never pure: a file that is rewritten keeps its path."""
+def calls(function: Callable[..., Any], items: Iterable[Any], name: str = "") -> list[Delayed]:
+    """One task an item. Never pure: a file that is rewritten keeps its path.
+
+    Args:
+        function: What is called.
+        items: Its argument, one a task.
+        name: What the tasks are known by on the dashboard; by default the function's name.
+    """
+    name = name or funcname(function)
     task = delayed(function, pure=False, traverse=False)
-    return [task(item) for item in items]
+    return [task(item, dask_key_name=f"{name}-{uuid4().hex}") for item in items]
 
 
 def merged(merge: Callable[[list[Any]], Any], parts: Sequence[Any]) -> Any:

@@ -6,6 +6,7 @@ Promise: nothing is started or reserved by looking; GPUs are counted by the driv
     because their libraries import without one.
 """
 
+import importlib.util
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +68,16 @@ def visible_gpu_count() -> int:
         return 0
     mask = os.environ.get("CUDA_VISIBLE_DEVICES")
     return total if mask is None else _masked(mask, total)
+
+
+def own_array_module() -> str:
+    """``cupy`` where this process sees a GPU and CuPy is installed, else ``numpy``.
+
+    Dask-CUDA gives each worker a mask that begins with its own GPU; a worker for the CPU beside
+    GPUs is started with ``CUDA_VISIBLE_DEVICES=-1``.
+    """
+    has_cupy = importlib.util.find_spec("cupy") is not None
+    return "cupy" if has_cupy and visible_gpu_count() else "numpy"
 
 
 def _masked(mask: str, total: int) -> int:

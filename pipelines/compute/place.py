@@ -81,7 +81,7 @@ def open_compute(
     if place is Place.THREADS:
         from pipelines.compute.threads import ThreadCompute
 
-        yield ThreadCompute(settings.workers or machine.cores)
+        yield ThreadCompute(settings.workers or machine.cores, machine)
         return
     from pipelines.compute.cluster import open_cluster
 

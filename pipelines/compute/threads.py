@@ -13,17 +13,30 @@ from dask.callbacks import Callback
 from dask.delayed import Delayed
 
 from pipelines.compute.compute import Compute, OnDone
+from pipelines.compute.machine import Machine
 from pipelines.errors import OutOfMemoryError
+
+GIB = 1 << 30
 
 
 class ThreadCompute(Compute):
     """Dask's in-process scheduler."""
 
-    def __init__(self, workers: int) -> None:
-        self.workers = workers
+    def __init__(self, workers: int, machine: Machine) -> None:
+        self.workers, self._machine = workers, machine
 
     def run(self, tasks: Sequence[Delayed], on_done: OnDone | None = None) -> list[Any]:
         """Run tasks on threads; see ``Compute.run``."""
+        try:
+            return self.attempts(tasks, on_done)
+        except MemoryError as error:
+            raise OutOfMemoryError(
+                f"A task found no memory on {self.describe()} ({error}). "
+                "Raise the pipeline's buckets, so that one holds fewer rows."
+            ) from error
+
+    def attempts(self, tasks: Sequence[Delayed], on_done: OnDone | None = None) -> list[Any]:
+        """Run tasks on threads; there are no workers that could die."""
         keys = [task.key for task in tasks]
         wanted = set(keys)
         # dask.compute would import distributed, half a second, to look for a client.
@@ -33,11 +46,9 @@ class ThreadCompute(Compute):
             if on_done is not None and key in wanted:
                 on_done(result)
 
-        try:
-            with Callback(posttask=tell):
-                return list(threaded.get(graph, keys, num_workers=self.workers))
-        except MemoryError as error:
-            raise OutOfMemoryError(
-                f"A task found no memory beside {self.workers} threads ({error}). "
-                "Raise the pipeline's buckets, so that one holds fewer rows."
-            ) from error
+        with Callback(posttask=tell):
+            return list(threaded.get(graph, keys, num_workers=self.workers))
+
+    def describe(self) -> str:
+        """Threads, and the memory that they share."""
+        return f"{self.workers} threads that share {self._machine.memory_bytes / GIB:.1f} GiB"

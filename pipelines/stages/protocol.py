@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 from pipelines.errors import PartitionRefusedError, PermanentError, rebuild
+from pipelines.events import reporting
 from pipelines.stages.catalog import Stage
 from pipelines.stages.publishing import publish_work
 from pipelines.stages.work import REFUSED, Plan, StageModule, Work
@@ -110,9 +111,10 @@ def _finished_before(work: Work, ref: Ref, plan: Plan) -> Manifest | None:
 
 
 def _do(stage: Stage, module: StageModule, work: Work, plan: Plan, ref: Ref) -> Manifest:
-    manifest = publish_work(
-        work, stage.name, ref, plan, lambda out: module.run(work, plan, out)
-    )
+    with reporting(work.report):
+        manifest = publish_work(
+            work, stage.name, ref, plan, lambda out: module.run(work, plan, out)
+        )
     work.store.drop_scratch(ref, plan.digest())
     return manifest
 

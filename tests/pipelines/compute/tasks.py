@@ -1,9 +1,15 @@
 """Functions that workers import: they cannot be defined in a test."""
 
 import os
+import resource
 import signal
 import time
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
+
+from pipelines.compute.splitting import Splittable
 
 
 def square(value):
@@ -16,6 +22,10 @@ def add(values):
 
 def nested(values):
     return list(values)
+
+
+def own_pid(_):
+    return os.getpid()
 
 
 def die(_):
@@ -41,3 +51,68 @@ def no_memory(_):
 
 def refuse(value):
     raise ValueError(f"value {value} is refused")
+
+
+@dataclass(frozen=True)
+class Slab(Splittable):
+    """So many float64 to be held at once, between two numbers; halves of it are slabs too."""
+
+    start: int
+    stop: int
+    log: str = ""
+    room_bytes: int = 0
+    array_module: str = "numpy"
+
+    def split(self):
+        middle = (self.start + self.stop) // 2
+        halves = (self.start, middle), (middle, self.stop)
+        return [replace(self, start=a, stop=b) for a, b in halves if b > a]
+
+    def join(self, results):
+        return sum(results)
+
+
+def total(slab):
+    """Sum of the slab's numbers; this process may take ``room_bytes`` more, by the kernel's limit."""
+    if slab.log:
+        with Path(slab.log).open("a") as file:
+            file.write(f"{slab.array_module} {slab.stop - slab.start}\n")
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    if slab.room_bytes:
+        resource.setrlimit(resource.RLIMIT_AS, (used + slab.room_bytes, hard))
+    try:
+        return int(np.arange(slab.start, slab.stop, dtype=np.float64).sum())
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+def die_of_more_than(slab):
+    """What the kernel does to a worker that takes too much."""
+    if slab.stop - slab.start > slab.room_bytes:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return sum(range(slab.start, slab.stop))
+
+
+def no_memory_on_a_gpu(slab):
+    """A GPU's memory is too small whatever the piece; CuPy's error is a MemoryError."""
+    with Path(slab.log).open("a") as file:
+        file.write(f"{slab.array_module} {slab.stop - slab.start}\n")
+    if slab.array_module == "cupy":
+        raise MemoryError("out_of_memory: CUDA error")
+    return sum(range(slab.start, slab.stop))
+
+
+POOL = 8_000_000
+
+
+def half_a_pool(number):
+    return np.full(POOL, number, np.float64)
+
+
+def summed(arrays):
+    """One array at a time, as those that were spilled are read again."""
+    whole = np.zeros(POOL)
+    for array in arrays:
+        whole += array
+    return whole

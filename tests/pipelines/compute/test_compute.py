@@ -9,8 +9,10 @@ import time
 from pathlib import Path
 
 import pytest
+from distributed import LocalCluster
 
 from pipelines.compute import ComputeSettings, Machine, open_compute
+from pipelines.compute.ending import children
 from pipelines.errors import OutOfMemoryError, TransientError, WorkerLostError
 from tests.pipelines.compute import tasks
 
@@ -54,7 +56,9 @@ def test_what_a_task_raises_is_raised_here(compute):
 
 
 def test_a_task_without_memory_is_worth_a_retry(compute):
-    with pytest.raises(OutOfMemoryError, match=r"8 EiB.*Raise the pipeline's buckets"):
+    with pytest.raises(
+        OutOfMemoryError, match=r"\(1\) found no memory .*8 EiB.*on 2 .*GiB.*buckets"
+    ):
         compute.map(tasks.no_memory, [1])
 
 
@@ -76,13 +80,40 @@ def test_a_worker_that_dies_once_is_replaced_and_its_task_done(tmp_path):
     assert found == ["done"]
 
 
-@pytest.mark.slow
 def test_workers_that_die_again_and_again_are_worth_a_retry():
     with (
         open_compute(1, PROCESSES, TWO) as compute,
         pytest.raises(WorkerLostError, match="Workers died while they ran die"),
     ):
         compute.map(tasks.die, [1])
+
+
+def test_a_cluster_without_a_worker_is_given_up_and_not_waited_for_without_end(monkeypatch):
+    monkeypatch.setattr("pipelines.compute.gathering.PATIENCE_S", 3.0)
+    with LocalCluster(n_workers=0, dashboard_address=None, host="127.0.0.1") as nobody:
+        settings = ComputeSettings(scheduler=nobody.scheduler_address)
+        with open_compute(1, settings, TWO) as compute:
+            message = r"No Dask worker has been there for 3 s, and 2 of 2 tasks wait for one"
+            with pytest.raises(WorkerLostError, match=message):
+                compute.map(tasks.square, [1, 2])
+
+
+def test_a_cluster_whose_workers_are_just_starting_again_is_closed(monkeypatch):
+    """A nanny that is closed while its worker starts waits for it for ever."""
+    monkeypatch.setattr("pipelines.compute.ending.CLOSE_LIMIT_S", 120.0)
+    before = children()
+    with open_compute(1, PROCESSES, TWO) as compute:
+        pids = compute.map(tasks.own_pid, range(8))
+        for pid in set(pids):
+            os.kill(pid, signal.SIGKILL)
+        starting = compute._cluster.workers.values()
+        end_of_wait = time.monotonic() + 60
+        while time.monotonic() < end_of_wait and not any(
+            nanny.process is not None and nanny.process.status.name == "starting"
+            for nanny in starting
+        ):
+            time.sleep(0.001)
+    assert children() <= before
 
 
 @contextlib.contextmanager
