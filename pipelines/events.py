@@ -78,7 +78,10 @@ def describe_progress(event: Mapping[str, object]) -> str:
     of = f" of {total:,}" if total else ""
     left = f", {event['eta_s']:.0f} s left" if event.get("eta_s") is not None else ""
     note = f" ({event['note']})" if event.get("note") else ""
-    return f"{event['work']}: {done:,}{of} {unit}, {event['per_s']:,.0f} {unit}/s{left}{note}"
+    bytes_per_s = event.get("bytes_per_s")
+    of_bytes = f", {bytes_per_s / 1e6:,.1f} MB/s" if isinstance(bytes_per_s, float) else ""
+    speed = f"{event['per_s']:,.0f} {unit}/s{of_bytes}"
+    return f"{event['work']}: {done:,}{of} {unit}, {speed}{left}{note}"
 
 
 def is_progress(line: str) -> bool:
@@ -105,9 +108,23 @@ class Reporter:
         self.sink({"event": "started", "work": self.work, "pid": os.getpid(), **fields})
 
     def progress(
-        self, done: int, total: int | None, unit: str = "rows", note: str = ""
+        self,
+        done: int,
+        total: int | None,
+        unit: str = "rows",
+        note: str = "",
+        of_bytes: tuple[int, int] | None = None,
     ) -> None:
-        """Tell how far the work is, every two seconds, and its end if it took that long."""
+        """Tell how far the work is, every two seconds, and its end if it took that long.
+
+        Args:
+            done: What is done so far, in ``unit``.
+            total: All there is to do; None where nobody knows.
+            unit: Rows, steps, days, ...
+            note: What the work is at.
+            of_bytes: Bytes read so far, and all there are; they give the time left where the
+                total is not known.
+        """
         now = time.monotonic()
         is_end = done == total and self._told is not None
         if now - (self._told or self._started) < PROGRESS_INTERVAL_S and not is_end:
@@ -115,9 +132,15 @@ class Reporter:
         self._told = now
         per_s = done / max(now - self._started, 1e-9)
         eta_s = (total - done) / per_s if total and per_s > 0 else None
+        bytes_per_s = None
+        if of_bytes is not None:
+            read, whole = of_bytes
+            bytes_per_s = read / max(now - self._started, 1e-9)
+            eta_s = (whole - read) / bytes_per_s if read and eta_s is None else eta_s
         self.sink(
             {"event": "progress", "work": self.work, "done": done, "total": total}
             | {"unit": unit, "per_s": per_s, "eta_s": eta_s, "note": note}
+            | ({} if bytes_per_s is None else {"bytes_per_s": bytes_per_s})
         )
 
     def metrics(self, step: int, values: Mapping[str, float]) -> None:

@@ -8,7 +8,7 @@ Not here: operators and policies, which DAG files import from ``millrace``.
 
 from airflow.sdk.plugins_manager import AirflowPlugin
 
-from millrace.links import PREFIX, DataDocsLink, ReportLink
+from millrace.links import PREFIX, DashboardLink, DataDocsLink, ReportLink
 from millrace.pages import LazyApp, make_app
 
 
@@ -25,4 +25,4 @@ class MillracePlugin(AirflowPlugin):
             "url_route": "millrace_report",
         }
     ]
-    operator_extra_links = [ReportLink(), DataDocsLink()]  # noqa: RUF012
+    operator_extra_links = [ReportLink(), DataDocsLink(), DashboardLink()]  # noqa: RUF012

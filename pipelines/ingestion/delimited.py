@@ -67,6 +67,7 @@ def read_delimited(path: Path, read: Read) -> Iterator[tuple[pa.Table, Place]]:
             rows = pa.Table.from_batches([batch]).rename_columns(list(columns))
             yield rows, partial(_place, lines, ragged, first)
             first += batch.num_rows
+            read.read_share = stream.read_share()
         lines.require_whole(stream)
     read.rejected = _rejected(ragged, lines, ends_open=not stream.ends_with_newline)
 

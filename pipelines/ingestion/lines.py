@@ -26,6 +26,8 @@ class Watched(io.RawIOBase):
     def __init__(self, stream: pa.NativeFile, name: str) -> None:
         super().__init__()
         self._stream, self._name = stream, name
+        self._bytes = stream.size() if stream.seekable() else 0
+        self._read = 0
         self.quotes, self.ends_with_newline = 0, True
 
     def readable(self) -> bool:
@@ -50,9 +52,14 @@ class Watched(io.RawIOBase):
                 f"gzip file. Have it written again."
             ) from error
         self.quotes += content.count(b'"')
+        self._read += len(content)
         if content:
             self.ends_with_newline = content.endswith((b"\n", b"\r"))
         return content
+
+    def read_share(self) -> float:
+        """How much of a plain file has been read, from 0 to 1; 0 of a compressed one."""
+        return 0.0 if self._bytes == 0 else min(1.0, self._read / self._bytes)
 
     def readinto(self, buffer: "memoryview") -> int:  # type: ignore[override]
         """Read into a buffer, as ``io.BufferedReader`` asks for it."""

@@ -61,6 +61,15 @@ class SourceFile:
             ) from error
         return sha.hexdigest()
 
+    def size_bytes(self) -> int:
+        """Bytes of the file as it lies there, 0 where nobody knows."""
+        try:
+            if self.remote is None:
+                return Path(self.path).stat().st_size
+            return int(self.remote.size(self.path) or 0)
+        except (FileNotFoundError, NotImplementedError):
+            return 0
+
     def age_s(self) -> float:
         """Seconds since the file was last written; infinite where nobody knows."""
         if self.remote is None:

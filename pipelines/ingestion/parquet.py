@@ -53,6 +53,7 @@ def read_parquet(path: Path, read: Read) -> Iterator[tuple[pa.Table, Place]]:
                 _require_utf8(rows[name], f"Source file {read.name}: column {name}", first)
             yield rows.rename_columns(list(columns)), partial(_place, first)
             first += batch.num_rows
+            read.read_share = first / max(file.metadata.num_rows, 1)
 
 
 def _place(first: int, row: int) -> str:

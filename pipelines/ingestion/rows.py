@@ -44,6 +44,7 @@ class Read:
         planned: The file's digest when the work was planned.
         extra: Columns of the file that are not declared.
         rejected: Lines that were kept apart.
+        read_share: How much of the file has been read, from 0 to 1.
     """
 
     file: SourceFile
@@ -51,6 +52,7 @@ class Read:
     planned: str
     extra: tuple[str, ...] = ()
     rejected: list[Reject] = field(default_factory=list)
+    read_share: float = 0.0
 
     @property
     def name(self) -> str:

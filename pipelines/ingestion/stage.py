@@ -74,6 +74,7 @@ class _Day:
     reads: Sequence[Read]
     rows: int = 0
     refused: dict[str, PartitionRefusedError] = field(default_factory=dict)
+    _sizes: list[int] = field(default_factory=list)
 
     def take_in(self, out: Path) -> None:
         """Write the rows of every file; a file that is refused does not hide the next one's."""
@@ -85,8 +86,8 @@ class _Day:
         with read_ahead([read.blocks for read in self.reads], threads) as files:
             for done, (read, blocks) in enumerate(zip(self.reads, files, strict=True)):
                 self._take_file(read, blocks, writer)
-                note = f"{done + 1} of {len(self.reads)} files"
-                self.work.report.progress(self.rows, None, "rows", note)
+                read.read_share = 1.0
+                self._tell(f"{done + 1} of {len(self.reads)} files")
         writer.close()
 
     def _take_file(self, read: Read, blocks: "Iterator[pa.Table]", writer: "DayWriter") -> None:
@@ -95,9 +96,16 @@ class _Day:
                 if not self.refused:
                     writer.add(block)
                 self.rows += block.num_rows
-                self.work.report.progress(self.rows, None, "rows", read.name)
+                self._tell(read.name)
         except PartitionRefusedError as error:
             self.refused[read.name] = error
+
+    def _tell(self, note: str) -> None:
+        self._sizes = self._sizes or [read.file.size_bytes() for read in self.reads]
+        shares = zip(self.reads, self._sizes, strict=True)
+        read_bytes = round(sum(read.read_share * size for read, size in shares))
+        of_bytes = (read_bytes, sum(self._sizes))
+        self.work.report.progress(self.rows, None, "rows", note, of_bytes)
 
     @property
     def rejected(self) -> int:

@@ -1,6 +1,7 @@
-"""The buttons of a task that open the pages its stage published.
+"""The buttons of a task: the pages its stage published, and Dask's own while it works.
 
-Why: what a person wants of a refused day is its report, one click from the red square.
+Why: what a person wants of a refused day is its report, one click from the red square; and of a
+    day that takes long, what the workers are doing.
 Promise: a link is there for a task that failed, too: a refusal is published before it is
     raised. It shows the version that is published when it is opened, below the path that the
     api-server is mounted at.
@@ -14,6 +15,7 @@ from urllib.parse import quote, urlparse
 from airflow.sdk import BaseOperatorLink
 
 PREFIX = "/millrace"
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,24 @@ REPORTS = {
     "evaluate": Report("evaluations", "model", "model_card.html"),
 }
 
+DISTRIBUTED = ("validate", "validate_window", "featurize", "preprocess")
+"""Stages whose work may be on a Dask cluster."""
+
+
+class DashboardLink(BaseOperatorLink):
+    """Opens the Dask dashboard of the work.
+
+    The address is known once the stage has its cluster and is stored then, under this link's
+    key. A cluster of the stage's own is gone at the end, and the button with it.
+    """
+
+    name = "Dask dashboard"
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:
+        """Address of the dashboard of a cluster that outlives the task; else nothing."""
+        url = str(operator.dashboard)
+        return "" if urlparse(url).hostname in LOOPBACK else url
+
 
 class ReportLink(BaseOperatorLink):
     """Opens the validation report or the model card."""
@@ -72,6 +92,8 @@ class DataDocsLink(ReportLink):
 def links_of(stage: str) -> tuple[BaseOperatorLink, ...]:
     """The buttons of a stage's task."""
     report = REPORTS.get(stage)
-    if report is None:
-        return ()
-    return (ReportLink(), DataDocsLink()) if report.data_docs else (ReportLink(),)
+    return (
+        *((ReportLink(),) if report else ()),
+        *((DataDocsLink(),) if report and report.data_docs else ()),
+        *((DashboardLink(),) if stage in DISTRIBUTED else ()),
+    )

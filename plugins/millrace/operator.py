@@ -16,7 +16,7 @@ from typing import Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
-from millrace.links import links_of
+from millrace.links import DashboardLink, links_of
 from pipelines.errors import ConfigError, HistoryNotReadyError, SourceNotReadyError
 from pipelines.events import Reporter, describe_progress
 from pipelines.process.launch import Ended, StageProcess
@@ -51,6 +51,8 @@ class CommandOperator(BaseOperator):
         super().__init__(**kwargs)
         self.argv, self.new_interpreter, self.module = list(argv), new_interpreter, module
         self._process: StageProcess | None = None
+        self._ti: Any = None
+        self.dashboard = ""
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Run the command to its end.
@@ -58,6 +60,7 @@ class CommandOperator(BaseOperator):
         Raises:
             PipelineError: What the command raised; its class decides on the retry.
         """
+        self._ti = context.get("ti")
         return dict(self.run_child(self.argv).result)
 
     def run_child(self, argv: Sequence[str]) -> Ended:
@@ -90,10 +93,24 @@ class CommandOperator(BaseOperator):
             self.log.info("%s", describe_progress(event))
         elif kind == "log":
             self.log.info("%s", event["message"])
+        elif kind == "dashboard":
+            self._show_dashboard(str(event["url"]))
         elif kind == "error":
             level = logging.WARNING if event.get("kind") == "TransientError" else logging.ERROR
             self.log.log(level, "%s", event["message"])
             self.log.info("In the stage's own process:\n%s", event.get("traceback"))
+
+    def _show_dashboard(self, url: str) -> None:
+        """Put the address behind the task's button, while the work is still going on."""
+        self.dashboard = url
+        self.log.info("Dask's dashboard: %s", url)
+        if self._ti is None:
+            return
+        try:
+            self._ti.xcom_push(key=DashboardLink().xcom_key, value=url)
+        # A cleared task's calls all fail, and a button is not worth the work.
+        except Exception as error:
+            self.log.warning("The dashboard's button could not be set: %s", error)
 
 
 class StageOperator(CommandOperator):
@@ -150,6 +167,7 @@ class StageOperator(CommandOperator):
             AirflowSkipException: Earlier days have no verdict yet; their runs will do this one.
             PipelineError: What the stage raised; its class decides on the retry.
         """
+        self._ti = context.get("ti")
         try:
             result = dict(self.run_child(self.command(datetime.now(UTC))).result)
         except HistoryNotReadyError as waiting:

@@ -14,7 +14,15 @@ from pipelines.errors import (
     listed,
     rebuild,
 )
-from pipelines.events import Reporter, describe_error, describe_progress, is_progress, to_pipe
+from pipelines.events import (
+    Reporter,
+    dashboard,
+    describe_error,
+    describe_progress,
+    is_progress,
+    reporting,
+    to_pipe,
+)
 
 
 @pytest.mark.parametrize(
@@ -93,3 +101,25 @@ def test_a_line_of_progress_is_told_from_other_lines_of_a_log(total, note):
     assert is_progress(describe_progress(event | {"per_s": 5611.2, "eta_s": 9.0, "note": note}))
     assert not is_progress("train as_of=2026-02-01: 1,400,000 rows, published in 30.1 s")
     assert not is_progress("python -m pipelines stage train fraud_detection --as-of 2026-02-01")
+
+
+def test_bytes_give_a_rate_and_the_time_left_where_the_rows_to_come_are_not_known():
+    events = []
+    report = Reporter("ingest ds=2026-01-01", events.append)
+    report._started = time.monotonic() - 10
+    report.progress(5_000_000, None, "rows", "a.csv", of_bytes=(100_000_000, 400_000_000))
+    (event,) = events
+    assert event["bytes_per_s"] == pytest.approx(10_000_000, rel=0.05)
+    assert event["eta_s"] == pytest.approx(30, rel=0.05)
+    assert "rows/s, 10.0 MB/s, 30 s left (a.csv)" in describe_progress(event)
+
+
+def test_a_dashboard_is_told_by_the_stage_at_work_and_by_nobody_else():
+    events = []
+    dashboard("http://nobody/status")
+    with reporting(Reporter("work", events.append)):
+        dashboard("http://127.0.0.1:8787/status")
+    dashboard("http://nobody/status")
+    assert events == [
+        {"event": "dashboard", "work": "work", "url": "http://127.0.0.1:8787/status"}
+    ]

@@ -11,6 +11,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowSkipException, AirflowTaskTimeout
 
 from millrace.operator import StageOperator
+from millrace_plugin import MillracePlugin
 from pipelines import errors
 from pipelines.stages import CATALOG
 
@@ -60,6 +61,40 @@ def test_progress_is_one_line_with_rate_and_time_left(capsys):
         "train as_of=2026-02-01: 50 of 100 steps, 25 steps/s, 2 s left"
         in capsys.readouterr().out
     )
+
+
+class Task:
+    """What a running task offers, with what was pushed through it."""
+
+    def __init__(self, fails=False):
+        self.fails, self.pushed = fails, {}
+
+    def xcom_push(self, key, value):
+        if self.fails:
+            raise RuntimeError("404: the task was cleared")
+        self.pushed[key] = value
+
+
+@pytest.mark.parametrize(
+    ("url", "at_the_end"),
+    [
+        ("http://127.0.0.1:34567/status", ""),
+        ("http://dask.example:8787/status", "http://dask.example:8787/status"),
+    ],
+)
+def test_the_dashboard_is_a_button_while_the_work_goes_on(capsys, url, at_the_end):
+    operator, task = toy("featurize", options=[f"dashboard={url}"]), Task()
+    operator.execute({"ti": task})
+    (link,) = operator.operator_extra_links
+    assert task.pushed == {link.xcom_key: url}
+    assert f"Dask's dashboard: {url}" in capsys.readouterr().out
+    assert link.get_link(operator, ti_key=None) == at_the_end
+    assert type(link) in {type(each) for each in MillracePlugin.operator_extra_links}
+
+
+def test_a_button_that_cannot_be_set_does_not_end_the_work():
+    operator = toy("featurize", options=["dashboard=http://127.0.0.1:1/status"])
+    assert operator.execute({"ti": Task(fails=True)})["rows"] == 7
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from pipelines import errors
-from pipelines.events import Reporter
+from pipelines.events import Reporter, dashboard, reporting
 from pipelines.process.child import run_child
 
 
@@ -20,6 +20,9 @@ def work(sink):
     report.log("half is done")
     print("a line of a library")
     tries = note_pid(Path(asked["pid"])) if "pid" in asked else 1
+    if asked.get("dashboard"):
+        with reporting(report):
+            dashboard(asked["dashboard"])
     if asked.get("raise"):
         raise getattr(errors, asked["raise"])(asked.get("message", "as asked"))
     if asked.get("do") == "die" or (asked.get("do") == "die_once" and tries == 1):
