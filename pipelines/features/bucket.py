@@ -7,7 +7,7 @@ Promise: which rows a task returns depends on the day's own file alone; the file
 """
 
 import importlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from pipelines.errors import ArtifactError
 from pipelines.features.program import EntityProgram
 from pipelines.features.timeline import timeline
+from pipelines.features.views import View, views
 from pipelines.features.windows import block_on, windows_on
 from pipelines.operators.values import on_host
-from pipelines.tables.history import ENTITY, POSITION, TIME_S
+from pipelines.tables.history import ENTITY, KNOWN, POSITION, TIME_S, UNTIL
 from pipelines.tables.reading import Columns, Reader, reader_of
 
 
@@ -47,6 +48,7 @@ class BucketTask:
         earlier: Histories of the look-back, oldest first.
         own: History file of the day itself.
         array_module: ``numpy`` or ``cupy``.
+        versioned: Whether the histories say when each row was known.
     """
 
     program: EntityProgram
@@ -54,6 +56,7 @@ class BucketTask:
     earlier: tuple[HistoryFile, ...]
     own: str
     array_module: str
+    versioned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,7 @@ class BucketResult:
 def run_bucket(task: BucketTask) -> BucketResult:
     """Read one bucket of every day, and compute the windows of the day's own rows."""
     program, read = task.program, reader_of(task.array_module)
-    names = [ENTITY, TIME_S, *program.columns()]
+    names = [*_always(task), *program.columns()]
     own = read(Path(task.own), task.bucket, [*names, POSITION])
     position = on_host(own.pop(POSITION)).astype(np.int32, copy=False)
     if not len(position):
@@ -88,14 +91,41 @@ def run_bucket(task: BucketTask) -> BucketResult:
     xp = importlib.import_module(task.array_module)
     days = [*(_read_day(xp, read, task, day, own) for day in task.earlier), own]
     columns = {name: xp.concatenate([day[name] for day in days]) for name in names}
-    entity, time_s = columns.pop(ENTITY), columns.pop(TIME_S)
-    line = timeline(xp, entity, time_s, len(position), program.reach_s())
-    values = on_host(windows_on(line, program, columns))
-    blocks: dict[str, NDArray[Any]] = {}
+    n_rows = len(columns[ENTITY])
+    found = [
+        _seen_by(xp, program, view, position[view.own - (n_rows - len(position))])
+        for view in views(xp, columns, len(position))
+    ]
+    return _together(found, n_rows)
+
+
+def _always(task: BucketTask) -> tuple[str, ...]:
+    return (ENTITY, TIME_S, KNOWN, UNTIL) if task.versioned else (ENTITY, TIME_S)
+
+
+def _seen_by(
+    xp: Any, program: EntityProgram, view: View, position: NDArray[np.int32]
+) -> BucketResult:
+    columns = view.columns
+    line = timeline(
+        xp, columns[ENTITY], columns[TIME_S], len(position), program.reach_s(), view.asks
+    )
+    values, blocks = on_host(windows_on(line, program, columns)), dict[str, NDArray[Any]]()
     for events in program.sequences:
         block = block_on(line, events, columns)
         blocks |= zip(events.names, (on_host(block.steps), on_host(block.length)), strict=True)
-    return BucketResult(program.entity, position, values, len(entity), blocks)
+    return BucketResult(program.entity, position, values, 0, blocks)
+
+
+def _together(found: list[BucketResult], rows_read: int) -> BucketResult:
+    """The results of all views as one."""
+    first, *more = found
+    if not more:
+        return replace(first, rows_read=rows_read)
+    blocks = {n: np.concatenate([each.blocks[n] for each in found]) for n in first.blocks}
+    position = np.concatenate([each.position for each in found])
+    values = np.concatenate([each.values for each in found])
+    return BucketResult(first.entity, position, values, rows_read, blocks)
 
 
 def require_buckets(paths: list[Path], buckets: int) -> None:
@@ -117,7 +147,7 @@ def _read_day(
     xp: Any, read: Reader, task: BucketTask, day: HistoryFile, own: Columns
 ) -> Columns:
     """The columns that a window reaches on that day; the others are zeros that no window sees."""
-    wanted = (ENTITY, TIME_S, *task.program.columns(day.back))
+    wanted = (*_always(task), *task.program.columns(day.back))
     found = read(Path(day.path), task.bucket, wanted)
     unread = (name for name in own if name not in wanted)
     rows = len(found[ENTITY])

@@ -7,6 +7,7 @@ Not here: which days are read (``lookback.py``), windows (``history.py``).
 """
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,11 @@ from pipelines.features.rows import category_columns, row_features
 from pipelines.features.statistics import describe
 from pipelines.operators.operator import SEQUENCE
 from pipelines.spec import Pipeline
+from pipelines.tables.known import part_name, statistics_name
 from pipelines.tables.schema import write_table
+from pipelines.tables.versions import parts_of, version_columns, versions_of
 
-PART, STATISTICS = "part-0.parquet", "statistics.json"
+PART = "part-0.parquet"
 
 
 def make_day(
@@ -33,34 +36,49 @@ def make_day(
 
     Args:
         day: What they are made from.
-        out: Folder for ``part-0.parquet`` and ``statistics.json``.
+        out: Folder for the table and its statistics.
         settings: Where the tasks run.
         on_rows: Told after each task the rows read so far and the rows to read.
 
     Returns:
-        The statistics.
+        The statistics; with known times, those of the rows known last.
     """
     columns = _read_columns(day.pipeline)
     table = pq.read_table(day.own.folder / PART, columns=columns, use_threads=False)
     found = row_features(table, day.pipeline)
     found |= features_of_history(day, table.num_rows, settings, on_rows)
-    write_table(_joined(table, day.pipeline, found), out / PART)
-    label = table[label_column(day.pipeline)].cast(pa.float64()).to_numpy()
-    statistics = describe(_numbers(day.pipeline, found), label)
-    (out / STATISTICS).write_text(json.dumps(statistics, indent=1) + "\n")
+    features, statistics = _joined(table, day.pipeline, found), dict[str, Any]()
+    for known, rows in _as_known(day, table, features):
+        write_table(rows, out / part_name(day.name, known))
+        statistics = _statistics(day.pipeline, rows)
+        text = json.dumps(statistics, indent=1) + "\n"
+        (out / statistics_name(day.name, known)).write_text(text)
     return statistics
+
+
+def _as_known(
+    day: DayInput, table: pa.Table, features: pa.Table
+) -> Iterator[tuple[str, pa.Table]]:
+    """The day's features as known by the end of it, and of each later day that added rows."""
+    versions = versions_of(table, day.pipeline.table)
+    if versions is None:
+        yield day.name, features
+    else:
+        yield from parts_of(features, versions, day.name)
+
+
+def _statistics(pipeline: Pipeline, rows: pa.Table) -> dict[str, Any]:
+    label = rows[label_column(pipeline)].cast(pa.float64()).to_numpy()
+    blocks = {n for s in pipeline.sources() if s.kind == SEQUENCE for n in s.names()}
+    beside = {*blocks, *category_columns(pipeline)}
+    numbers = [name for name in pipeline.feature_names() if name not in beside]
+    return describe({name: rows[name].to_numpy() for name in numbers}, label)
 
 
 def _read_columns(pipeline: Pipeline) -> list[str]:
     used = [column for source in pipeline.sources() for column in source.reads()]
-    return list(dict.fromkeys([*key_columns(pipeline), *used]))
-
-
-def _numbers(pipeline: Pipeline, found: Columns) -> Columns:
-    """Features that are one number a row, in the order of the declaration."""
-    blocks = {n for s in pipeline.sources() if s.kind == SEQUENCE for n in s.names()}
-    every = (n for n in pipeline.feature_names() if n in found and n not in blocks)
-    return {name: found[name] for name in every}
+    versions = version_columns(pipeline.table)
+    return list(dict.fromkeys([*key_columns(pipeline), *versions, *used]))
 
 
 def _joined(table: pa.Table, pipeline: Pipeline, values: Columns) -> pa.Table:

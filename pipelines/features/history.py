@@ -67,12 +67,14 @@ class DayInput:
 
     Attributes:
         pipeline: Declaration.
+        name: The day, ``YYYY-MM-DD``.
         own: The day itself.
         earlier: The look-back's accepted days, oldest first.
         carried: What need not be made again; None for nothing.
     """
 
     pipeline: Pipeline
+    name: str
     own: DayFiles
     earlier: tuple[DayFiles, ...]
     carried: Carried | None = None
@@ -175,6 +177,7 @@ def _tasks(
             ),
             own=str(day.own.folder / history_name(program.entity)),
             array_module=array_module,
+            versioned=day.pipeline.table.known_time is not None,
         )
         for program in programs
         for bucket in range(day.pipeline.buckets)

@@ -21,6 +21,7 @@ from pipelines.operators.program import written
 from pipelines.spec import Pipeline
 from pipelines.stages import ACCEPTED, REFUSED, VALIDATED, Outcome, Plan, Work, code_digests
 from pipelines.store import Manifest, digest_of
+from pipelines.tables.known import content_as_known, known_days
 
 if TYPE_CHECKING:
     from pipelines.features.history import Carried, DayFiles
@@ -30,7 +31,10 @@ CODE = (
     "pipelines.operators.hashing",
     "pipelines.operators.moments",
     "pipelines.operators.values",
-    *(f"pipelines.tables.{m}" for m in ("hashing", "history", "reading", "schema")),
+    *(
+        f"pipelines.tables.{m}"
+        for m in ("hashing", "history", "known", "reading", "schema", "versions")
+    ),
 )
 PART = "part-0.parquet"
 READ_BY_ALL = ("keys", "entities", "columns")
@@ -82,20 +86,26 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
     def tell(read: int, to_read: int) -> None:
         work.report.progress(read, to_read, note=f"{len(earlier)} days back")
 
-    day = DayInput(pipeline=work.pipeline, own=own, earlier=tuple(earlier), carried=carried)
+    day = DayInput(
+        pipeline=work.pipeline, name=work.day, own=own, earlier=tuple(earlier), carried=carried
+    )
     found = make_day(day, out, ComputeSettings.from_options(work.options), tell)
     return Outcome(rows=found["rows"], metrics={"positives": float(found["positives"])})
 
 
 def _inputs(days: LookBack) -> dict[str, str]:
-    every = [*days.days(days.work.day), days.work.day]
-    return {f"{VALIDATED}/ds={day}": _content(days.manifest(day)) for day in every}
+    own = days.manifest(days.work.day)
+    cuts = known_days(own)
+    earlier = days.days(days.work.day)
+    found = {f"{VALIDATED}/ds={day}": _content(days.manifest(day), cuts) for day in earlier}
+    return found | {f"{VALIDATED}/ds={days.work.day}": _content(own, None)}
 
 
-def _content(manifest: Manifest | None) -> str:
+def _content(manifest: Manifest | None, cuts: tuple[str, ...] | None) -> str:
+    """Of the day itself everything counts, of the others what was known when its rows were."""
     if manifest is None or manifest.outcome["verdict"] == REFUSED:
         return REFUSED
-    return manifest.content
+    return manifest.content if cuts is None else content_as_known(manifest, cuts)
 
 
 def _files_as_planned(work: Work, plan: Plan) -> "list[DayFiles]":
@@ -125,7 +135,11 @@ def _carried(work: Work, plan: Plan) -> "Carried | None":
     from pipelines.features.history import Carried
 
     old = work.find(work.partition_ref("features"))
-    if old is None or any(old.config.get(name) != plan.config[name] for name in READ_BY_ALL):
+    if (
+        work.pipeline.table.known_time
+        or old is None
+        or any(old.config.get(name) != plan.config[name] for name in READ_BY_ALL)
+    ):
         return None
     before = [digest_of(feature) for feature in old.config["features"]]
     names = frozenset(
@@ -166,4 +180,5 @@ def _config(pipeline: Pipeline) -> Mapping[str, Any]:
         "keys": list(key_columns(pipeline)),
         "entities": [asdict(entity) for entity in pipeline.entities],
         "columns": columns,
+        "known_time": pipeline.table.known_time,
     }

@@ -74,7 +74,9 @@ class Span:
         return running[self.end] - running[self.start]
 
 
-def timeline(xp: Any, entity: Any, time_s: Any, n_asked: int, reach_s: int) -> Timeline:
+def timeline(
+    xp: Any, entity: Any, time_s: Any, n_asked: int, reach_s: int, asks: Any = None
+) -> Timeline:
     """Sort rows by entity and time.
 
     Args:
@@ -83,6 +85,7 @@ def timeline(xp: Any, entity: Any, time_s: Any, n_asked: int, reach_s: int) -> T
         time_s: int64 seconds, shape ``(n_rows,)``; rows of one entity and time are in order.
         n_asked: How many rows, the last ones given, ask for their windows.
         reach_s: Seconds back to the far end of the longest window.
+        asks: Which rows ask, bool ``(n_rows,)``, where it is not the last ones.
 
     Raises:
         ConfigError: Entities times time span do not fit 63 bits.
@@ -97,10 +100,13 @@ def timeline(xp: Any, entity: Any, time_s: Any, n_asked: int, reach_s: int) -> T
     stride = int(since.max()) + reach_s + 1
     _require_room(int(nth[-1]) + 1, stride)
     # Asked in ascending order: neighbouring searches share their cache lines.
-    place = xp.flatnonzero(order >= n_rows - n_asked)
-    return Timeline(
-        xp, order, nth * stride + since, nth, place, order[place] - n_rows + n_asked
-    )
+    if asks is None:
+        place = xp.flatnonzero(order >= n_rows - n_asked)
+        asker = order[place] - n_rows + n_asked
+    else:
+        place = xp.flatnonzero(asks[order])
+        asker = (xp.cumsum(asks) - 1)[order[place]]
+    return Timeline(xp, order, nth * stride + since, nth, place, asker)
 
 
 def _in_order(xp: Any, entity: Any, since_s: Any) -> tuple[Any, Any, Any]:

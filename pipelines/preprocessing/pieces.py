@@ -55,9 +55,9 @@ class Learnt:
     states: dict[str, State]
 
 
-def pieces_of(day: str, folder: Path) -> list[Piece]:
-    """The pieces of a day's published features, in order; none for a day without rows."""
-    path, found, first = folder / FEATURES_PART, list[Piece](), 0
+def pieces_of(day: str, path: Path) -> list[Piece]:
+    """The pieces of a day's feature table, in order; none for a day without rows."""
+    found, first = list[Piece](), 0
     about = pq.read_metadata(path)
     for group in range(about.num_row_groups):
         rows = about.row_group(group).num_rows

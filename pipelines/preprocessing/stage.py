@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from pipelines.preprocessing.pieces import Piece
     from pipelines.preprocessing.shards import Shard, ShardTask
 
-CODE = ("pipelines.preprocessing", "pipelines.tables.schema", "pipelines.tables.values")
+CODE = (
+    "pipelines.preprocessing",
+    *(f"pipelines.tables.{name}" for name in ("known", "schema", "values")),
+)
 PARTS = ("train", "gap", "test")
 Pieces = dict[str, "list[Piece]"]
 
@@ -102,7 +105,7 @@ def _facts(window: Window) -> dict[str, int]:
     parts = []
     for day in _train_days(window):
         folder = window.work.store.open(window.days[day])
-        parts.append(json.loads((folder / "statistics.json").read_text()))
+        parts.append(json.loads((folder / window.statistics(day)).read_text()))
         _require_features(window.work.pipeline, folder)
     rows, positives = sum(p["rows"] for p in parts), sum(p["positives"] for p in parts)
     binary = isinstance(window.work.pipeline.head, Binary)
@@ -152,7 +155,7 @@ def _pieces(window: Window) -> Pieces:
     from pipelines.preprocessing.pieces import pieces_of
 
     opened = {day: window.work.store.open(manifest) for day, manifest in window.days.items()}
-    return {day: pieces_of(day, folder) for day, folder in opened.items()}
+    return {day: pieces_of(day, folder / window.part(day)) for day, folder in opened.items()}
 
 
 def _shapes(fitted: "FittedProgram") -> dict[str, tuple[tuple[int, ...], str]]:

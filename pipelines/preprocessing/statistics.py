@@ -126,7 +126,7 @@ def _grouped(parts: Sequence[Any]) -> Iterator[Sequence[Any]]:
 def _plan(window: Window, program: Program, day: str) -> Plan:
     steps = [step for steps in program.asked().values() for step in steps]
     return Plan(
-        inputs={f"features/ds={day}": window.days[day].content},
+        inputs={f"features/ds={day}": window.digest(day)},
         config={"asked": dict.fromkeys(program.asked(), "learnt")},
         code=code_digests(*CODE, *sorted(modules_of(steps))),
     )
@@ -134,7 +134,7 @@ def _plan(window: Window, program: Program, day: str) -> Plan:
 
 def _day(window: Window, program: Program, day: str, ref: Ref, plan: Plan) -> Day:
     work = window.work
-    pieces = pieces_of(day, work.store.open(window.days[day]))
+    pieces = pieces_of(day, work.store.open(window.days[day]) / window.part(day))
     return Day(ref, plan, pieces, _carried(work, program, ref, plan))
 
 

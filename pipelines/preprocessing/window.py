@@ -11,6 +11,12 @@ from dataclasses import dataclass, field
 from pipelines.errors import InputMissingError, listed
 from pipelines.stages import REFUSED, VALIDATED, Work, judged_day
 from pipelines.store import Manifest
+from pipelines.tables.known import (
+    content_as_known,
+    known_days,
+    part_as_of,
+    statistics_as_of,
+)
 
 FEATURES = "features"
 
@@ -28,31 +34,56 @@ class Window:
     work: Work
     days: dict[str, Manifest] = field(default_factory=dict)
     refused: tuple[str, ...] = ()
-    _contents: dict[str, str] = field(default_factory=dict)
+    _verdicts: dict[str, Manifest | None] = field(default_factory=dict)
 
     def inputs(self) -> dict[str, str]:
-        """Content digest of each day's features, or ``refused``."""
+        """Digest of each day's features as of the model's day, or ``refused``."""
         every = self.work.days().all()
-        digests = {day: manifest.content for day, manifest in self.days.items()}
+        digests = {day: self.digest(day) for day in self.days}
         return {f"{FEATURES}/ds={day}": digests.get(day, REFUSED) for day in every}
 
-    def _content_now(self, name: str) -> str:
-        """Content of a validated day as it is published now; ``refused`` or empty if so."""
-        if name not in self._contents:
-            day = name.removeprefix(f"{VALIDATED}/ds=")
-            manifest = judged_day(self.work.store, self.work.pipeline.name, day)
-            refused = manifest is not None and manifest.outcome["verdict"] == REFUSED
-            content = "" if manifest is None else manifest.content
-            self._contents[name] = REFUSED if refused else content
-        return self._contents[name]
+    def part(self, day: str) -> str:
+        """The day's feature table, as known when the model's day began."""
+        return part_as_of(self.days[day], self.work.model_day)
+
+    def statistics(self, day: str) -> str:
+        """Its statistics."""
+        return statistics_as_of(self.days[day], self.work.model_day)
+
+    def digest(self, day: str) -> str:
+        """What a model depends on of a day's features: rows that came later are no part of it."""
+        manifest = self.days[day]
+        if self.work.pipeline.table.known_time is None:
+            return manifest.content
+        return str(manifest.files[self.part(day)]["sha256"])
 
     def was_refused(self, day: str) -> bool:
         """Whether ingest or validation refused the day."""
-        return self._content_now(f"{VALIDATED}/ds={day}") == REFUSED
+        return self._content_now(day, None) == REFUSED
 
     def is_current(self, manifest: Manifest) -> bool:
         """Whether every validated day behind some features is still the published one."""
-        return all(self._content_now(name) == was for name, was in manifest.inputs.items())
+        own = manifest.key.removeprefix("ds=")
+        cuts = known_days(self._judged(own))
+        named = {n.removeprefix(f"{VALIDATED}/ds="): was for n, was in manifest.inputs.items()}
+        return all(
+            self._content_now(day, None if day == own else cuts) == was
+            for day, was in named.items()
+        )
+
+    def _judged(self, day: str) -> Manifest | None:
+        if day not in self._verdicts:
+            self._verdicts[day] = judged_day(self.work.store, self.work.pipeline.name, day)
+        return self._verdicts[day]
+
+    def _content_now(self, day: str, cuts: tuple[str, ...] | None) -> str:
+        """Content of a validated day as published now; ``refused`` or empty if so."""
+        manifest = self._judged(day)
+        if manifest is None:
+            return ""
+        if manifest.outcome["verdict"] == REFUSED:
+            return REFUSED
+        return manifest.content if cuts is None else content_as_known(manifest, cuts)
 
 
 def window_of(work: Work) -> Window:

@@ -113,6 +113,10 @@ def _tables(pipeline: Pipeline) -> Iterator[str]:
         yield from _unknown(f"table {table.name}: event_time", table.event_time, names)
         if table.event_time in names and table.column(table.event_time).type != "timestamp":
             yield f"table {table.name}: event_time {table.event_time!r} must be a timestamp."
+        if table.known_time is not None:
+            yield from _unknown(f"table {table.name}: known_time", table.known_time, names)
+            if table.known_time in names and table.column(table.known_time).type != "timestamp":
+                yield f"table {table.name}: known_time {table.known_time!r} must be a timestamp."
         if table.source.format not in SOURCE_FORMATS:
             yield (
                 f"table {table.name}: source format {table.source.format!r} is not known. "

@@ -75,6 +75,9 @@ class Table:
         row_id: Column that names a row, unique within a day.
         event_time: Timestamp column; its UTC day is the partition.
         source: Where a day lies.
+        known_time: Timestamp column that says when a row, or a correction of it, became known;
+            None where every row is known on its day. A day may then hold several versions of
+            a row id, and what is made as of a day sees the newest that was known by then.
     """
 
     name: str
@@ -82,6 +85,7 @@ class Table:
     row_id: str
     event_time: str
     source: Source = Source()
+    known_time: str | None = None
 
     def column(self, name: str) -> Column:
         """The declared column of that name; KeyError if there is none."""

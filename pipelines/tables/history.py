@@ -23,8 +23,10 @@ from pipelines.operators.hashing import hash_words
 from pipelines.spec import Column, Pipeline
 from pipelines.tables.hashing import bucket_of
 from pipelines.tables.schema import parquet_options
+from pipelines.tables.versions import Versions, versions_of, write_known
 
 ENTITY, TIME_S, POSITION, ROW_ID = "entity", "time_s", "position", "_row_id"
+KNOWN, UNTIL = "known_day", "until_day"
 MICROSECONDS = 1_000_000
 CARRIED = ("integer", "number", "flag", "text")
 
@@ -55,16 +57,19 @@ class Piece:
 
 
 def write_histories(table: pa.Table, pipeline: Pipeline, folder: Path) -> None:
-    """Write one history file for each declared entity.
+    """Write one history file for each declared entity, and what was known of the day when.
 
     Args:
         table: Good rows of one day, as in ``part-0.parquet``.
         pipeline: Declares entities, columns and the number of buckets.
         folder: Where the files go.
     """
+    versions = versions_of(table, pipeline.table)
     for entity in pipeline.entities:
         piece = history_piece(table, pipeline, entity.name)
-        write_history([piece], pipeline, folder / history_name(entity.name))
+        write_history([piece], pipeline, folder / history_name(entity.name), versions)
+    if versions is not None:
+        write_known([table], versions, folder)
 
 
 def history_piece(
@@ -87,17 +92,35 @@ def history_piece(
     return Piece(rows.take(np.argsort(narrow, kind="stable")), ends)
 
 
-def write_history(pieces: Sequence[Piece], pipeline: Pipeline, path: Path) -> None:
-    """Write a day from its pieces, in their order; one bucket is in memory at a time."""
-    schema = pieces[0].rows.drop_columns([ROW_ID]).schema
+def write_history(
+    pieces: Sequence[Piece],
+    pipeline: Pipeline,
+    path: Path,
+    versions: Versions | None = None,
+) -> None:
+    """Write a day from its pieces, in their order; one bucket is in memory at a time.
+
+    With known times, ``versions`` says of each of the day's good rows when it was known.
+    """
+    schema = _finished(pieces[0].rows.slice(0, 0), versions).schema
     options = parquet_options(schema, few=_few_words(pipeline))
     with pq.ParquetWriter(path, schema, **options) as writer:
         for bucket in range(len(pieces[0].ends)):
             rows = pa.concat_tables(_bucket_of_piece(piece, bucket) for piece in pieces)
-            rows = in_row_order(rows, ROW_ID).drop_columns([ROW_ID])
+            rows = _finished(rows, versions)
             # Without a size of its own, a table of more than 1,048,576 rows would become two
             # row groups and shift every later bucket.
             writer.write_table(rows, max(rows.num_rows, 1))
+
+
+def _finished(rows: pa.Table, versions: Versions | None) -> pa.Table:
+    """Rows in the order of their ids, and when each was known."""
+    rows = in_row_order(rows, ROW_ID).drop_columns([ROW_ID])
+    if versions is None:
+        return rows
+    position = rows[POSITION].to_numpy()
+    known, until = versions.known[position], versions.until[position]
+    return rows.append_column(KNOWN, pa.array(known)).append_column(UNTIL, pa.array(until))
 
 
 def _bucket_of_piece(piece: Piece, bucket: int) -> pa.Table:

@@ -100,7 +100,7 @@ def _column_rules(column: Column, table: Table, day: str) -> Iterator[CheckedRul
     if not column.nullable or column.name in (table.row_id, table.event_time):
         yield CheckedRule(f"{column.name}.not_null", "expect_column_values_to_not_be_null", on)
     if column.name == table.row_id:
-        yield CheckedRule(f"{column.name}.unique", "expect_column_values_to_be_unique", on)
+        yield _unique(column.name, table)
     if column.name == table.event_time:
         yield _within_day(column.name, day)
     yield from _range(column)
@@ -117,6 +117,15 @@ def _column_rules(column: Column, table: Table, day: str) -> Iterator[CheckedRul
             "expect_column_values_to_have_decimals",
             on | {"decimals": column.decimals},
         )
+
+
+def _unique(row_id: str, table: Table) -> CheckedRule:
+    """One row an id; where rows are corrected, one an id and time at which it became known."""
+    name = f"{row_id}.unique"
+    if table.known_time is None:
+        return CheckedRule(name, "expect_column_values_to_be_unique", {"column": row_id})
+    pair = [row_id, table.known_time]
+    return CheckedRule(name, "expect_compound_columns_to_be_unique", {"column_list": pair})
 
 
 def _range(column: Column) -> Iterator[CheckedRule]:

@@ -22,6 +22,7 @@ from pipelines.spec import Pipeline
 from pipelines.tables import ROW
 from pipelines.tables.history import Piece, history_name, history_piece, write_history
 from pipelines.tables.schema import parquet_options, table_schema
+from pipelines.tables.versions import Versions, version_columns, versions_of, write_known
 from pipelines.validation.quarantine import failing_values, quarantine_lines, quarantine_schema
 from pipelines.validation.rules import CheckedRule
 
@@ -259,7 +260,7 @@ def _put_together(file: _File) -> None:
     paths = [_piece(file.scratch, file.name, number) for number in range(file.parts)]
     if file.schema is None:
         pieces = [Piece(_read_piece(p), np.load(p.with_suffix(".npy"))) for p in paths]
-        write_history(pieces, file.pipeline, file.out / file.name)
+        write_history(pieces, file.pipeline, file.out / file.name, _versions(file))
         return
     with pq.ParquetWriter(
         file.out / file.name, file.schema, **parquet_options(file.schema)
@@ -268,3 +269,16 @@ def _put_together(file: _File) -> None:
             rows = _read_piece(path).cast(file.schema)
             if rows.num_rows or len(paths) == 1:
                 writer.write_table(rows)
+    versions = _versions(file) if file.name == PART else None
+    if versions is not None:
+        write_known(map(_read_piece, paths), versions, file.out)
+
+
+def _versions(file: _File) -> Versions | None:
+    """When each good row of the day was known: versions of a row may lie in any partition."""
+    table = file.pipeline.table
+    if table.known_time is None:
+        return None
+    paths = [_piece(file.scratch, PART, number) for number in range(file.parts)]
+    told = (_read_piece(path).select(version_columns(table)) for path in paths)
+    return versions_of(pa.concat_tables(told), table)

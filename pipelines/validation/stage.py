@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 PART = "part-0.parquet"
 CODE = (
     "pipelines.validation",
-    *(f"pipelines.tables.{name}" for name in ("hashing", "history", "schema")),
+    "pipelines.operators.hashing",
+    *(f"pipelines.tables.{n}" for n in ("hashing", "history", "known", "schema", "versions")),
 )
 HERE = Path(__file__).parent
 PAGES = (HERE / "report.html.j2", HERE / "data_docs" / "templates")
@@ -182,6 +183,7 @@ def _config(pipeline: Pipeline, day: str) -> dict[str, Any]:
         "partition": day,
         "row_id": table.row_id,
         "event_time": table.event_time,
+        "known_time": table.known_time,
         "columns": [_column(column) for column in table.columns],
         "entities": [asdict(entity) for entity in pipeline.entities],
         "buckets": pipeline.buckets,
