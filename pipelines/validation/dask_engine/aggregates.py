@@ -47,6 +47,8 @@ def rule_of(node: Node, kind: str) -> Rule | None:
     rule = RULES.get(node.name)
     if rule is None or (kind and kind not in rule.kinds):
         return None
+    if node.name == "column_values.between.count":
+        return rule if _has_one_bound(node) else None
     sort = node.value.get("sort", "value")
     return None if node.name == "column.value_counts" and sort != "value" else rule
 
@@ -76,7 +78,7 @@ def _count_values(node: Node, rows: Rows) -> int:
 
 
 def _sum_counts(node: Node, parts: Sequence[int], layout: Layout) -> int:
-    return sum(parts)
+    return sum(parts[1:], start=parts[0])  # of the stock type, which divides by zero its way
 
 
 def _sum_numpy(node: Node, parts: Sequence[int], layout: Layout) -> Any:
@@ -158,7 +160,7 @@ def _merge_sum(node: Node, parts: Sequence[Moments], layout: Layout) -> Any:
         return on_column(node, [], layout)
     if isinstance(whole.total, float):
         return np.float64(whole.total)
-    unsigned = layout.empty_frame()[node.domain["column"]].dtype.kind == "u"
+    unsigned = layout.empty_frame[node.domain["column"]].dtype.kind == "u"
     wrapped = np.array([whole.total % 2**64], dtype=np.uint64)  # as NumPy's own sum does
     return wrapped[0] if unsigned else wrapped.view(np.int64)[0]
 
@@ -225,6 +227,19 @@ def _histogram(node: Node, rows: Rows) -> NDArray[np.int64]:
     return np.histogram(values_of(node, rows), node.value["bins"], density=False)[0]
 
 
+def _count_between(node: Node, rows: Rows) -> Any:
+    """The stock metric on the partition, which it counts as it would the whole column."""
+    column = node.domain["column"]
+    bare = Node(node.name, unfiltered(node.domain), node.value, node.known)
+    frame = pd.DataFrame({column: values_of(node, rows)})
+    return call(bare, small_engine(frame, node.domain["batch_id"]))
+
+
+def _has_one_bound(node: Node) -> bool:
+    """With both, the stock metric asks whether a whole column is true, and raises."""
+    return (node.value.get("min_value") is None) != (node.value.get("max_value") is None)
+
+
 def _merge_histogram(node: Node, parts: Sequence[Any], layout: Layout) -> Any:
     return list(np.sum(parts, axis=0))
 
@@ -232,8 +247,8 @@ def _merge_histogram(node: Node, parts: Sequence[Any], layout: Layout) -> Any:
 def on_column(node: Node, values: Any, layout: Layout, *, missing: bool = False) -> Any:
     """The stock metric on a column of these values, of the whole column's type."""
     column = node.domain["column"]
-    kind = layout.empty_frame()[column].dtype
-    lacking = [pd.NA if kind.kind != "O" or kind == "str" else None] if missing else []
+    kind = layout.empty_frame[column].dtype
+    lacking = [None] if missing else []
     series = pd.Series([*values, *lacking], dtype=kind)
     bare = Node(node.name, unfiltered(node.domain), node.value, node.known)
     frame = pd.DataFrame({column: series})
@@ -257,5 +272,6 @@ RULES = {
     "column.distinct_values.not_in_set.count": Rule(_distinct, _merge_distinct, "iufMO"),
     "column.value_counts": Rule(_distinct, _merge_value_counts, "iufMO"),
     "column.most_common_value": Rule(_distinct, _merge_most_common, "iufMO"),
+    "column_values.between.count": Rule(_count_between, _sum_counts, "iuf"),
     "column.histogram": Rule(_histogram, _merge_histogram, "iuf"),
 }

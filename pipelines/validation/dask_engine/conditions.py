@@ -76,7 +76,7 @@ def part_of(node: Node, places: Places, looked: int, rows: Rows, need: Need) -> 
         save_places(need.folder, node, rows, places)
     shown = places[: need.rows]
     present = [name for name in need.columns if name in rows.layout.schema.names]
-    nothing = rows.layout.empty_frame()[present]
+    nothing = rows.layout.empty_frame[present]
     evidence = rows.take(shown, present) if len(shown) else nothing
     return Part(len(places), looked, evidence)
 

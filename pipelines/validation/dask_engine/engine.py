@@ -16,14 +16,14 @@ from great_expectations.execution_engine import PandasExecutionEngine
 from great_expectations.execution_engine.pandas_batch_data import PandasBatchData
 
 from pipelines.compute import ComputeSettings
-from pipelines.validation.dask_engine.computing import compute_for, run
+from pipelines.validation.dask_engine.computing import Interrupted, compute_for, run
 from pipelines.validation.dask_engine.conditions import Need
 from pipelines.validation.dask_engine.evidence import child_name, child_value, wanted_rows
 from pipelines.validation.dask_engine.partitions import Layout
 from pipelines.validation.dask_engine.plan import Exchange, Gather, Plan, Setting, plan_of
-from pipelines.validation.dask_engine.stock import Node, call
+from pipelines.validation.dask_engine.stock import Failure, Node, call
 from pipelines.validation.dask_engine.uniqueness import exchange
-from pipelines.validation.dask_engine.wave import Ask, Failure, Wave, gather_task, tasks_of
+from pipelines.validation.dask_engine.wave import Ask, Wave, gather_task, tasks_of
 
 # Metrics that are made of other metrics alone.
 DERIVED = frozenset(
@@ -68,7 +68,7 @@ class DaskBatchData(PandasBatchData):
     def __init__(
         self, engine: Any, layout: Layout, settings: ComputeSettings, bounds: Bounds
     ) -> None:
-        super().__init__(engine, layout.empty_frame())
+        super().__init__(engine, layout.empty_frame)
         self.layout, self.settings, self.bounds = layout, settings, bounds
         self.answers: dict[Any, Any] = {}
         self.gathered: set[str] = set()
@@ -89,15 +89,17 @@ class DaskExecutionEngine(PandasExecutionEngine):
             MetricResolutionError: A metric could not be evaluated; the others are kept.
             Interrupted: A pass did not come to an end.
         """
-        known = metrics or {}
         wanted = sorted(metrics_to_resolve, key=lambda metric: str(metric.id))
-        asked = [self._asked(metric, known, runtime_configuration) for metric in wanted]
-        self._answer_by_data([each for each in asked if each.needs_data])
-        outcomes = {each.metric.id: each.outcome(self) for each in asked}
-        failed = [each for each in asked if isinstance(outcomes[each.metric.id], Failure)]
+        try:
+            asked = [self._asked(m, metrics or {}, runtime_configuration) for m in wanted]
+            self._answer_by_data([each for each in asked if each.needs_data])
+            outcomes = {each.metric.id: each.outcome(self) for each in asked}
+        except Exception as error:  # a defect of the engine is no result either
+            raise Interrupted(error) from error
+        failed = {key: value for key, value in outcomes.items() if isinstance(value, Failure)}
         if failed:
-            text = outcomes[failed[0].metric.id].text
-            same = [e.metric for e in failed if outcomes[e.metric.id].text == text]
+            text = next(iter(failed.values())).text
+            same = [m for m in wanted if m.id in failed and failed[m.id].text == text]
             raise MetricResolutionError(message=text, failed_metrics=same)
         return outcomes
 
@@ -204,7 +206,8 @@ def answer(asked: list[Asked], engine: DaskExecutionEngine) -> None:
 
 
 def _next(plan: Plan, answers: Any) -> tuple[Plan | None, Any]:
-    failed = next((a for a in answers if isinstance(a, Failure)), None)
+    flat = [*answers[0], answers[1]] if isinstance(answers, tuple) else answers
+    failed = next((a for a in flat if isinstance(a, Failure)), None)
     return (None, failed) if failed is not None else _step(plan, answers)
 
 

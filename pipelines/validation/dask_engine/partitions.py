@@ -9,6 +9,7 @@ Not here: reading values (``rows.py``).
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import unquote
@@ -53,7 +54,7 @@ class Partition:
     hive: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Layout:
     """A table of Parquet files, without its values.
 
@@ -75,6 +76,7 @@ class Layout:
         """Rows of the whole table."""
         return sum(partition.rows for partition in self.partitions)
 
+    @cached_property
     def empty_frame(self) -> pd.DataFrame:
         """No rows, and the types of the whole table's frame."""
         return self.schema.empty_table().to_pandas().astype(dict(self.casts))

@@ -65,7 +65,8 @@ class Setting:
 
 def plan_of(node: Node, need: Need, at: Setting) -> Plan:
     """The plan of a metric that needs data."""
-    if any(name not in at.layout.schema.names for name in node.columns()):
+    absent = any(name not in at.layout.schema.names for name in node.columns())
+    if absent or node.domain.get("table"):
         return _absent(node, need, at)
     if node.name.endswith(".condition"):
         return _condition_plan(node, need, at)
@@ -87,7 +88,7 @@ def _kind(node: Node, at: Setting) -> str:
     column = node.domain.get("column")
     if not column:
         return ""
-    dtype = at.layout.empty_frame()[column].dtype
+    dtype = at.layout.empty_frame[column].dtype
     return "c" if dtype == "category" else str(getattr(dtype, "kind", "O"))
 
 
@@ -104,7 +105,7 @@ def _condition_plan(node: Node, need: Need, at: Setting) -> Plan:
 
 
 def _absent(node: Node, need: Need, at: Setting) -> Plan:
-    """A column that is not there: what the stock metric says of it needs no rows."""
+    """A column or table that is not here: what the stock metric says of it needs no rows."""
     call(node, at.engine)
     return (yield from _gathered(node, need, at))
 
@@ -142,7 +143,7 @@ def _unique(node: Node, need: Need, at: Setting) -> Plan:
     if uniqueness.is_own_key(node, _kind(node, at)):
         runs = yield Ask("run", node)
         if uniqueness.all_distinct(runs):
-            empty = at.layout.empty_frame()
+            empty = at.layout.empty_frame
             return _with_domain(node, [Part(0, r.count, empty) for r in runs], need, at)
     parts, _ = yield Exchange(_task(node, need, at))
     return _with_domain(node, parts, need, at)

@@ -127,7 +127,7 @@ def finish(node: Node, count: int, at: dict[int, Any], layout: Layout) -> Any:
     """The metric from the values at its ranks."""
     if not count:
         return on_column(node, [], layout)
-    kind = layout.empty_frame()[node.domain["column"]].dtype
+    kind = layout.empty_frame[node.domain["column"]].dtype
     places = _places(node, count)
     if node.name == "column.median":
         ends = [at[int(np.floor(places[0]))], at[int(np.ceil(places[0]))]]

@@ -132,9 +132,10 @@ class Rows:
         values = self.arrow(name)
         if not pa.types.is_dictionary(values.type):
             values = values.dictionary_encode()
+        if not values.num_chunks:
+            empty = pa.chunked_array([], values.type.value_type)
+            return Coded(self._to_series(name, empty), np.zeros(0, dtype=np.int32))
         array = values.unify_dictionaries().combine_chunks()
-        if isinstance(array, pa.ChunkedArray):  # no chunk at all
-            array = pa.array([], values.type)
         codes = pc.fill_null(array.indices.cast(pa.int32()), -1).to_numpy(zero_copy_only=False)
         distinct = pa.chunked_array([array.dictionary])
         return Coded(self._to_series(name, distinct), codes)

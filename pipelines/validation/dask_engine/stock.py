@@ -43,6 +43,13 @@ class Node:
         return domain_columns(self.domain)
 
 
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A metric that could not be evaluated, in the words of what was raised."""
+
+    text: str
+
+
 def domain_columns(domain: Mapping[str, Any]) -> list[str]:
     """Columns that a metric is about, without those of its row condition."""
     singles = [domain[key] for key in ("column", "column_A", "column_B") if domain.get(key)]

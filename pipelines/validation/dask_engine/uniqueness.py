@@ -8,9 +8,10 @@ Promise: keys go to ranges by a hash of the value, each range is one task, and o
     changes nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from operator import getitem
 from typing import Any
 
 import numpy as np
@@ -18,13 +19,14 @@ import pandas as pd
 from dask.delayed import Delayed, delayed
 from numpy.typing import NDArray
 
+from pipelines.errors import PipelineError
 from pipelines.operators.hashing import mix
 from pipelines.validation.dask_engine.conditions import Need, Part, part_of
 from pipelines.validation.dask_engine.filters import considered
 from pipelines.validation.dask_engine.kernels import coded_of
 from pipelines.validation.dask_engine.partitions import Layout
 from pipelines.validation.dask_engine.rows import Rows
-from pipelines.validation.dask_engine.stock import Node
+from pipelines.validation.dask_engine.stock import Failure, Node
 
 METRICS = ("column_values.unique.condition", "compound_columns.unique.condition")
 COUNT = "column.distinct_values.count"
@@ -112,25 +114,51 @@ def exchange(task: Task) -> tuple[list[Delayed], Delayed]:
     shared = delayed(task, pure=False, traverse=False)
     numbers = range(len(task.layout.partitions))
     split = [_task(_split)(shared, number) for number in numbers]
-    ranges = [_task(_repeats)(shared, [part[r] for part in split]) for r in range(task.ranges)]
+    ranges = [_task(_repeats)(shared, _piece(split, r)) for r in range(task.ranges)]
     kind = _kind(task)
     if not is_own_key(task.node, kind):
         again = [_task(_candidates)(shared, number, ranges) for number in numbers]
         ranges = [
-            _task(_compared)(shared, ranges[r], [part[r] for part in again])
-            for r in range(task.ranges)
+            _task(_compared)(shared, ranges[r], _piece(again, r)) for r in range(task.ranges)
         ]
-    parts = [_task(_finish)(shared, number, split[number][-1], ranges) for number in numbers]
+    looked = _piece(split, -1)
+    parts = [_task(_finish)(shared, number, looked[number], ranges) for number in numbers]
     return parts, _task(_count)(ranges)
 
 
+def _piece(parts: Sequence[Delayed], place: int) -> list[Delayed]:
+    return [_task(getitem)(part, place) for part in parts]
+
+
 def _task(function: Any) -> Any:
-    return delayed(function, pure=False, traverse=False)
+    return delayed(Guarded(function), pure=False, traverse=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """A step of a graph that hands on the failure of a step before it, or its own."""
+
+    function: Callable[..., Any]
+
+    def __call__(self, *arguments: Any) -> Any:
+        """The step's result, or a ``Failure``."""
+        each = [
+            a for given in arguments for a in (given if isinstance(given, list) else [given])
+        ]
+        failed = next((a for a in each if isinstance(a, Failure)), None)
+        if failed is not None:
+            return failed
+        try:
+            return self.function(*arguments)
+        except (PipelineError, MemoryError):
+            raise
+        except Exception as error:  # one metric's failure is that metric's result
+            return Failure(str(error))
 
 
 def _kind(task: Task) -> str:
     column = task.node.columns()[0]
-    return str(getattr(task.layout.empty_frame()[column].dtype, "kind", "O"))
+    return str(getattr(task.layout.empty_frame[column].dtype, "kind", "O"))
 
 
 def _rows(task: Task, number: int) -> Rows:
@@ -201,7 +229,7 @@ def _candidates(task: Task, number: int, ranges: Sequence[Repeats]) -> list[pd.D
     names = task.node.columns()
     each = [_within(found.rows, rows) for found in ranges]
     if not any(len(places) for places in each):
-        return [task.layout.empty_frame()[names]] * len(each)
+        return [task.layout.empty_frame[names]] * len(each)
     return [rows.take(places, names) for places in each]
 
 

@@ -19,7 +19,7 @@ from pipelines.validation.dask_engine.conditions import Need, evaluate_condition
 from pipelines.validation.dask_engine.filters import condition_columns
 from pipelines.validation.dask_engine.partitions import Layout
 from pipelines.validation.dask_engine.rows import Rows
-from pipelines.validation.dask_engine.stock import Node, call, small_engine
+from pipelines.validation.dask_engine.stock import Failure, Node, call, small_engine
 
 # A partition with less than this is read in one go, a larger one column by column.
 READ_AT_ONCE_BYTES = 200 << 20
@@ -42,13 +42,6 @@ class Ask:
     need: Need | None = None
     each: Sequence[Any] = field(default_factory=tuple)
     extra: Any = None
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A question that could not be answered, in the words of what was raised."""
-
-    text: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
