@@ -115,7 +115,12 @@ class Moments:
 
 
 def moments(node: Node, rows: Rows) -> Moments:
-    """Moments of one partition's values."""
+    """Moments of one partition's values, computed once for mean, sum and deviation."""
+    key = repr((node.domain["column"], node.domain.get("row_condition")))
+    return rows.once("moments", key, lambda: _moments(node, rows))
+
+
+def _moments(node: Node, rows: Rows) -> Moments:
     values = values_of(node, rows).to_numpy()
     if not len(values):
         return Moments(0, 0, 0.0, 0.0)

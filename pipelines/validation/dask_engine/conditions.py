@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pipelines.validation.dask_engine import kernels
 from pipelines.validation.dask_engine.filters import condition_columns, considered
 from pipelines.validation.dask_engine.rows import Rows
-from pipelines.validation.dask_engine.stock import Node, call, provider_of, small_engine
+from pipelines.validation.dask_engine.stock import Node, call, provided, small_engine
 
 Places = NDArray[np.int64]
 
@@ -46,12 +46,13 @@ class Part:
     Attributes:
         bad: Failing rows.
         looked: Rows that were judged.
-        evidence: The first failing rows, numbered through the whole table.
+        evidence: The first failing rows, numbered through the whole table; None if there are
+            none.
     """
 
     bad: int
     looked: int
-    evidence: pd.DataFrame
+    evidence: pd.DataFrame | None
 
 
 def evaluate_condition(node: Node, rows: Rows, need: Need, *, fast: bool = True) -> Part:
@@ -60,7 +61,7 @@ def evaluate_condition(node: Node, rows: Rows, need: Need, *, fast: bool = True)
     Raises:
         Exception: What the stock condition raises on these rows.
     """
-    skips_null = bool(getattr(_provider(node), "filter_column_isnull", True))
+    skips_null = bool(getattr(provided(node.name)[0], "filter_column_isnull", True))
     looked = considered(node.domain, rows, skips_null=skips_null)
     count = int(np.count_nonzero(looked))
     if count == 0:  # stock functions are not sure of their types on no rows
@@ -76,9 +77,7 @@ def part_of(node: Node, places: Places, looked: int, rows: Rows, need: Need) -> 
         save_places(need.folder, node, rows, places)
     shown = places[: need.rows]
     present = [name for name in need.columns if name in rows.layout.schema.names]
-    nothing = rows.layout.empty_frame[present]
-    evidence = rows.take(shown, present) if len(shown) else nothing
-    return Part(len(places), looked, evidence)
+    return Part(len(places), looked, rows.take(shown, present) if len(shown) else None)
 
 
 def key_of(node: Node) -> str:
@@ -102,10 +101,6 @@ def save_places(folder: str, node: Node, rows: Rows, places: Places) -> None:
     aside.replace(path)
 
 
-def _provider(node: Node) -> object:
-    return provider_of(node.name, small_engine(pd.DataFrame(), "none"))
-
-
 def _stock_places(node: Node, rows: Rows) -> Places:
     names = rows.layout.schema.names
     wanted = [*node.columns(), *condition_columns(node.domain, names)]
@@ -113,6 +108,8 @@ def _stock_places(node: Node, rows: Rows) -> Places:
     engine = small_engine(frame, node.domain["batch_id"])
     broken, _, _ = call(node, engine)
     left = engine.get_domain_records(dict(node.domain))
-    if "column" in node.domain and getattr(_provider(node), "filter_column_isnull", False):
+    if "column" in node.domain and getattr(
+        provided(node.name)[0], "filter_column_isnull", False
+    ):
         left = left[left[node.domain["column"]].notnull()]
     return left.index[np.asarray(broken).astype(bool)].to_numpy() - rows.offset

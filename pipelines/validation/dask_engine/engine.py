@@ -21,7 +21,7 @@ from pipelines.validation.dask_engine.conditions import Need
 from pipelines.validation.dask_engine.evidence import child_name, child_value, wanted_rows
 from pipelines.validation.dask_engine.partitions import Layout
 from pipelines.validation.dask_engine.plan import Exchange, Gather, Plan, Setting, plan_of
-from pipelines.validation.dask_engine.stock import Failure, Node, call
+from pipelines.validation.dask_engine.stock import Failure, Node, call, is_stock, provided
 from pipelines.validation.dask_engine.uniqueness import exchange
 from pipelines.validation.dask_engine.wave import Ask, Wave, gather_task, tasks_of
 
@@ -161,12 +161,14 @@ class Asked:
 
     def node(self) -> Node:
         """The metric with what it depends on."""
+        name = self.metric.metric_name
         return Node(
-            name=self.metric.metric_name,
+            name=name,
             domain=dict(self.metric.metric_domain_kwargs),
             value=dict(self.metric.metric_value_kwargs),
             known={n: v for n, v in self.known.items() if not isinstance(v, Node)},
             maps={n: v for n, v in self.known.items() if isinstance(v, Node)},
+            provider=None if is_stock(name) else provided(name)[0],
         )
 
     def outcome(self, engine: DaskExecutionEngine) -> Any:

@@ -15,6 +15,7 @@ from great_expectations.expectations.expectation_configuration import parse_resu
 from great_expectations.expectations.registry import get_metric_provider
 
 from pipelines.validation.dask_engine.conditions import Need, Part
+from pipelines.validation.dask_engine.partitions import Layout
 from pipelines.validation.dask_engine.stock import FILTERS, domain_columns, small_engine
 
 CHILDREN = (
@@ -73,11 +74,12 @@ def wanted_rows(
     return Need(rows=count, columns=tuple(dict.fromkeys(shown)), folder=folder)
 
 
-def merged(parts: Sequence[Part], need: Need) -> Found:
+def merged(parts: Sequence[Part], need: Need, layout: Layout) -> Found:
     """All partitions' findings, in the order of their rows."""
     bad = sum(part.bad for part in parts)
-    frames = [part.evidence for part in parts if part.bad] or [parts[0].evidence]
-    kept = pd.concat(frames) if len(frames) > 1 else frames[0]
+    frames = [part.evidence for part in parts if part.evidence is not None]
+    empty = layout.empty_frame[[name for name in need.columns if name in layout.schema.names]]
+    kept = pd.concat(frames) if frames else empty
     return Found(bad, sum(part.looked for part in parts), kept.iloc[: need.rows], need.rows)
 
 

@@ -118,7 +118,7 @@ def judge_files(
         layout=data.layout,
         gathered=frozenset(data.gathered),
         rows_below=rows_below,
-        keys=_keys(result, batch.id, engine),
+        keys=_keys(result, batch.id, engine) if rows_below is not None else {},
     )
 
 

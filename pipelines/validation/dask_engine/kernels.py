@@ -14,13 +14,19 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from great_expectations.expectations.registry import get_metric_provider
 from numpy.typing import NDArray
 
 from pipelines.errors import PipelineError
 from pipelines.validation.dask_engine.filters import considered
 from pipelines.validation.dask_engine.rows import Coded, Rows
-from pipelines.validation.dask_engine.stock import Node, call, small_engine, unfiltered
+from pipelines.validation.dask_engine.stock import (
+    Node,
+    call,
+    is_stock,
+    provided,
+    small_engine,
+    unfiltered,
+)
 
 Mask = NDArray[np.bool_]
 
@@ -39,12 +45,6 @@ def bad_rows(node: Node, rows: Rows) -> Mask | None:
         raise
     except Exception:  # the stock path raises it again, or has an answer
         return None
-
-
-def is_stock(name: str) -> bool:
-    """Whether nobody registered another metric under a stock name."""
-    provider = get_metric_provider(name, small_engine(pd.DataFrame(), "none"))[0]
-    return bool(provider.__module__.startswith("great_expectations."))
 
 
 def _null(node: Node, rows: Rows) -> Mask:
@@ -86,9 +86,9 @@ def coded_of(column: str, rows: Rows) -> Coded:
 
 
 def _by_span(column: str, rows: Rows) -> Coded | None:
-    values = rows.series(column)
-    if values.dtype.kind not in "iu" or values.empty:
+    if rows.series_kind(column) not in "iu" or not rows.count:
         return None
+    values = rows.series(column)
     low, high = int(values.min()), int(values.max())
     if high - low >= SPAN:
         return None
@@ -97,9 +97,9 @@ def _by_span(column: str, rows: Rows) -> Coded | None:
 
 
 def _between(node: Node, rows: Rows) -> Mask | None:
-    values = rows.series(node.domain["column"])
-    plain = values.dtype in (np.dtype(int), np.dtype(float))
-    moment = isinstance(values.dtype, pd.DatetimeTZDtype) or values.dtype == "datetime64[ns]"
+    kind = rows.layout.empty_frame[node.domain["column"]].dtype
+    plain = kind in (np.dtype(int), np.dtype(float))
+    moment = isinstance(kind, pd.DatetimeTZDtype) or kind == "datetime64[ns]"
     if plain or moment:
         return _whole_column(node, rows)
     return _each_distinct(node, rows)
@@ -119,9 +119,9 @@ def _whole_column(node: Node, rows: Rows) -> Mask | None:
 
     Rows without a value are left out afterwards, so what it says of them does not matter.
     """
-    columns = [rows.series(name) for name in node.columns()]
-    if any(column.dtype.kind not in "iufM" for column in columns):
+    if any(rows.series_kind(name) not in "iufM" for name in node.columns()):
         return None
+    columns = [rows.series(name) for name in node.columns()]
     maps: dict[str, Any] = {
         name: (_raw(m)(*columns, **m.value, _metrics=m.known), {}, {})
         for name, m in node.maps.items()
@@ -131,15 +131,15 @@ def _whole_column(node: Node, rows: Rows) -> Mask | None:
 
 
 def _whole_frame(node: Node, rows: Rows) -> Mask | None:
-    frame = pd.DataFrame({name: rows.series(name) for name in node.columns()})
-    if any(dtype.kind not in "iuf" for dtype in frame.dtypes):
+    if any(rows.series_kind(name) not in "iuf" for name in node.columns()):
         return None
+    frame = pd.DataFrame({name: rows.series(name) for name in node.columns()})
     met = _raw(node)(frame, **node.value, _metrics=dict(node.known))
     return ~np.asarray(met, dtype=bool)
 
 
 def _raw(node: Node) -> Callable[..., Any]:
-    provider, function = get_metric_provider(node.name, small_engine(pd.DataFrame(), "none"))
+    provider, function = provided(node.name)
     inner = inspect.unwrap(function)
 
     def ask(*columns: Any, **arguments: Any) -> Any:
@@ -150,9 +150,10 @@ def _raw(node: Node) -> Callable[..., Any]:
 
 def _unique_within_record(node: Node, rows: Rows) -> Mask | None:
     """Two equal values in a row; columns of one number type, where no comparison rounds."""
-    columns = [rows.series(name).to_numpy() for name in node.columns()]
-    if len({c.dtype for c in columns}) != 1 or columns[0].dtype.kind not in "iuf":
+    kinds = {rows.layout.empty_frame[name].dtype for name in node.columns()}
+    if len(kinds) != 1 or kinds.pop().kind not in "iuf":
         return None
+    columns = [rows.series(name).to_numpy() for name in node.columns()]
     repeated = np.zeros(rows.count, dtype=bool)
     for index, left in enumerate(columns):
         for right in columns[index + 1 :]:

@@ -19,9 +19,9 @@ from great_expectations.execution_engine import PandasExecutionEngine
 from pipelines.validation.dask_engine import aggregates, order, quantiles, uniqueness
 from pipelines.validation.dask_engine.conditions import Need, Part
 from pipelines.validation.dask_engine.evidence import merged
-from pipelines.validation.dask_engine.kernels import KERNELS, is_stock
+from pipelines.validation.dask_engine.kernels import KERNELS
 from pipelines.validation.dask_engine.partitions import Layout
-from pipelines.validation.dask_engine.stock import Node, call, provider_of
+from pipelines.validation.dask_engine.stock import Node, call, is_stock, provided
 from pipelines.validation.dask_engine.uniqueness import Task, ranges_for
 from pipelines.validation.dask_engine.wave import Ask, columns_of
 
@@ -99,7 +99,7 @@ def _condition_plan(node: Node, need: Need, at: Setting) -> Plan:
     if is_stock(node.name) and node.name in uniqueness.METRICS:
         return _unique(node, need, at)
     row_local = (is_stock(node.name) and name in KERNELS) or getattr(
-        provider_of(node.name, at.engine), "row_local", False
+        provided(node.name)[0], "row_local", False
     )
     return _condition(node, need, at) if row_local else _gathered(node, need, at)
 
@@ -115,7 +115,7 @@ def _condition(node: Node, need: Need, at: Setting) -> Plan:
 
 
 def _with_domain(node: Node, parts: Sequence[Part], need: Need, at: Setting) -> Any:
-    found = merged(parts, need)
+    found = merged(parts, need, at.layout)
     if not found.looked:
         call(node, at.engine)  # raises what the stock metric raises on no rows
     domain = dict(node.domain)
@@ -143,8 +143,7 @@ def _unique(node: Node, need: Need, at: Setting) -> Plan:
     if uniqueness.is_own_key(node, _kind(node, at)):
         runs = yield Ask("run", node)
         if uniqueness.all_distinct(runs):
-            empty = at.layout.empty_frame
-            return _with_domain(node, [Part(0, r.count, empty) for r in runs], need, at)
+            return _with_domain(node, [Part(0, r.count, None) for r in runs], need, at)
     parts, _ = yield Exchange(_task(node, need, at))
     return _with_domain(node, parts, need, at)
 

@@ -110,7 +110,7 @@ class Rows:
 
     def series_kind(self, name: str) -> str:
         """NumPy's letter for the type that the whole column has as pandas."""
-        return str(getattr(self.series(name).dtype, "kind", "O"))
+        return str(getattr(self.layout.empty_frame[name].dtype, "kind", "O"))
 
     def valid(self, name: str) -> NDArray[np.bool_]:
         """Whether each row has a value, by pandas' rule (NaN is none), shape ``(n_rows,)``."""

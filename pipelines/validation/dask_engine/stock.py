@@ -17,7 +17,8 @@ from great_expectations.expectations.registry import get_metric_provider
 
 # Names of the keys that say which rows a metric is about.
 FILTERS = ("row_condition", "condition_parser", "ignore_row_if")
-COLUMNS = "table.columns"
+# For the registry, which only asks for its class.
+ANY_ENGINE = PandasExecutionEngine()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,6 +31,8 @@ class Node:
         value: Its arguments.
         known: Values of the metrics it depends on, by their names.
         maps: Metrics it depends on that are row-local themselves, and are evaluated beside it.
+        provider: The class that provides a metric of somebody's own: a worker that unpickles
+            it imports its module, and so knows the metric.
     """
 
     name: str
@@ -37,6 +40,7 @@ class Node:
     value: Mapping[str, Any]
     known: Mapping[str, Any] = field(default_factory=dict)
     maps: Mapping[str, "Node"] = field(default_factory=dict)
+    provider: Any = None
 
     def columns(self) -> list[str]:
         """Columns it is about."""
@@ -84,6 +88,11 @@ def call(node: Node, engine: PandasExecutionEngine) -> Any:
     )
 
 
-def provider_of(name: str, engine: PandasExecutionEngine) -> Any:
-    """The class that provides a metric."""
-    return get_metric_provider(name, engine)[0]
+def provided(name: str) -> tuple[Any, Any]:
+    """The class that provides a metric for pandas, and its function."""
+    return get_metric_provider(name, ANY_ENGINE)
+
+
+def is_stock(name: str) -> bool:
+    """Whether nobody registered another metric under a stock name."""
+    return bool(provided(name)[0].__module__.startswith("great_expectations."))
