@@ -3,7 +3,7 @@
 Why: the robust way. Nothing is shared with the parent, so TensorFlow, CUDA and Dask start
     as they would from a terminal.
 Promise: the child leads a process group of its own, and nothing of that group is left when
-    :meth:`Spawned.reap` has returned.
+    :meth:`Spawned.reap` has returned, or when this process was killed.
 Not here: following the child (``launch.py``), the faster way (``client.py``).
 """
 
@@ -20,6 +20,9 @@ from typing import Self
 from pipelines.process.wire import ALIVE_FD, EVENTS_FD, PARENT, PER_RUN, peak_memory_bytes
 
 ROOT = Path(__file__).resolve().parents[2]
+
+# Waits for the end of the pipe that the parent alone holds open, then ends the child's group.
+SENTINEL = 'read _; kill -9 "-$0"'
 
 # Wanted by every stage, unless the environment says otherwise.
 DEFAULTS = {
@@ -123,6 +126,14 @@ class Spawned:
         )
         self._reaping = False
         self.pid = self._popen.pid
+        # Were this process killed, the kernel would end the child and nobody what it started.
+        self._sentinel = subprocess.Popen(
+            ["/bin/sh", "-c", SENTINEL, str(self.pid)],
+            stdin=alive,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            process_group=0,
+        )
         self.fd = os.pidfd_open(self.pid)
 
     def poll(self) -> bool:
@@ -137,6 +148,8 @@ class Spawned:
 
     def reap(self) -> Exit:
         """End what is left of the group, and take the child's exit and usage."""
+        self._sentinel.kill()
+        self._sentinel.wait()
         self.signal(signal.SIGKILL)
         self._reaping = True
         _, status, used = os.wait4(self.pid, 0)

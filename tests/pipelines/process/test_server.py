@@ -241,6 +241,15 @@ def test_a_killed_parent_takes_its_stage_with_it(server, mode, tmp_path):
         assert eventually(lambda: not is_alive(started["pid"]))
 
 
+@pytest.mark.parametrize("mode", ["server", "spawn"])
+def test_a_plain_process_that_a_stage_started_ends_with_the_killed_parent_too(server, mode):
+    with parent(mode, "wait") as (process, started):
+        assert is_alive(started["grandchild"])
+        process.kill()
+        assert eventually(lambda: not is_alive(started["pid"]))
+        assert eventually(lambda: not is_alive(started["grandchild"]))
+
+
 def test_a_fork_whose_parent_was_killed_still_writes_its_checkpoint(server, tmp_path):
     mark = tmp_path / "mark"
     with parent("server", "checkpoint", str(mark)) as (process, started):
