@@ -45,6 +45,7 @@ def fraud_detection_model() -> None:
     """Wait for the days, make a model, judge it, promote it if it is better."""
     chain(
         await_partitions(PIPELINE),
+        stage(PIPELINE, "validate_window"),
         stage(PIPELINE, "preprocess"),
         stage(PIPELINE, "train", pool=GPU_POOL),
         stage(PIPELINE, "evaluate"),

@@ -93,7 +93,8 @@ def run_chain(request: ChainRequest) -> Summary:
     for name in ("ingest", "validate", "featurize"):
         source = ["--source", request.source] if name == "ingest" and request.source else []
         _child(totals[name], name, request, [*days, *source])
-    _child(totals["preprocess"], "preprocess", request, _model_day(request))
+    for name in ("validate_window", "preprocess"):
+        _child(totals[name], name, request, _model_day(request))
     first_seed = request.pipeline.training.seed
     for seed in range(first_seed, first_seed + request.seeds):
         for name in ("train", "evaluate"):

@@ -23,6 +23,7 @@ from pipelines.features.statistics import describe
 from pipelines.operators.operator import SEQUENCE
 from pipelines.spec import Pipeline
 from pipelines.tables.known import part_name, statistics_name
+from pipelines.tables.profile import profile_of
 from pipelines.tables.schema import write_table
 from pipelines.tables.versions import parts_of, version_columns, versions_of
 
@@ -51,7 +52,7 @@ def make_day(
     for known, rows in _as_known(day, table, features):
         write_table(rows, out / part_name(day.name, known))
         statistics = _statistics(day.pipeline, rows)
-        text = json.dumps(statistics, indent=1) + "\n"
+        text = json.dumps(statistics) + "\n"
         (out / statistics_name(day.name, known)).write_text(text)
     return statistics
 
@@ -71,8 +72,9 @@ def _statistics(pipeline: Pipeline, rows: pa.Table) -> dict[str, Any]:
     label = rows[label_column(pipeline)].cast(pa.float64()).to_numpy()
     blocks = {n for s in pipeline.sources() if s.kind == SEQUENCE for n in s.names()}
     beside = {*blocks, *category_columns(pipeline)}
-    numbers = [name for name in pipeline.feature_names() if name not in beside]
-    return describe({name: rows[name].to_numpy() for name in numbers}, label)
+    names = [name for name in pipeline.feature_names() if name not in beside]
+    numbers = {name: rows[name].to_numpy() for name in names}
+    return describe(numbers, label) | {"profile": profile_of(numbers)}
 
 
 def _read_columns(pipeline: Pipeline) -> list[str]:

@@ -30,10 +30,11 @@ CODE = (
     "pipelines.features",
     "pipelines.operators.hashing",
     "pipelines.operators.moments",
+    "pipelines.operators.sketch",
     "pipelines.operators.values",
     *(
         f"pipelines.tables.{m}"
-        for m in ("hashing", "history", "known", "reading", "schema", "versions")
+        for m in ("hashing", "history", "known", "profile", "reading", "schema", "versions")
     ),
 )
 PART = "part-0.parquet"

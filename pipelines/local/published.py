@@ -18,7 +18,7 @@ from pipelines.stages import REFUSED, STAGES, Stage, Work, judged_day, ref_of
 from pipelines.store import Manifest, Store
 
 DAY_STAGES = ("ingest", "validate", "featurize")
-MODEL_STAGES = ("preprocess", "train", "evaluate", "promote")
+MODEL_STAGES = ("validate_window", "preprocess", "train", "evaluate", "promote")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 Why: the fit is a merge of the training days' statistics, and the transform one task a piece.
 Promise: nothing heavy is imported until ``run``; test and gap days have no part in the fit.
-Not here: statistics (``statistics.py``), arrays (``shards.py``), finding days (``window.py``).
+Not here: statistics (``statistics.py``), arrays (``shards.py``), finding days (``pipelines/tables/window.py``).
 """
 
 import json
@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from pipelines.compute.settings import ComputeSettings
 from pipelines.errors import ColumnMismatchError, ConfigError, TrainingError, TransientError
 from pipelines.operators.program import modules_of
-from pipelines.preprocessing.window import Window, window_of
 from pipelines.spec import Binary, Label, Pipeline
 from pipelines.stages import Outcome, Plan, Work, code_digests
+from pipelines.tables.window import Window, window_of
 
 if TYPE_CHECKING:
     from pipelines.compute.compute import Compute
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 CODE = (
     "pipelines.preprocessing",
+    "pipelines.tables.window",
     *(f"pipelines.tables.{name}" for name in ("known", "schema", "values")),
 )
 PARTS = ("train", "gap", "test")

@@ -19,9 +19,9 @@ from pipelines.operators.operator import State
 from pipelines.operators.program import Program, modules_of
 from pipelines.operators.state import read_states, write_states
 from pipelines.preprocessing.pieces import Learnt, LearnTask, Piece, learn, pieces_of
-from pipelines.preprocessing.window import Window
 from pipelines.stages import Outcome, Plan, Work, code_digests, publish_work
 from pipelines.store import Manifest, Ref
+from pipelines.tables.window import Window
 
 DATASET, FILE = "statistics", "statistics.json"
 CODE = (

@@ -6,7 +6,7 @@ Promise: reading imports neither MLflow nor anything else heavy where the regist
 Not here: writing to it (``pipelines/promotion/``).
 """
 
-from pipelines.registry.champions import opponent_of
+from pipelines.registry.champions import champion_before, opponent_of
 from pipelines.registry.reading import read_registry
 from pipelines.registry.state import CHAMPION, HISTORY, Registered, Version
 from pipelines.registry.where import registry_uri
@@ -16,6 +16,7 @@ __all__ = [
     "HISTORY",
     "Registered",
     "Version",
+    "champion_before",
     "opponent_of",
     "read_registry",
     "registry_uri",

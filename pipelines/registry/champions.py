@@ -23,3 +23,12 @@ def opponent_of(registered: Registered, digest: str, as_of: str) -> Version | No
     )
     earlier = (v for v in reversed(past[:own]) if v is not None and "" < v.as_of <= as_of)
     return next(earlier, None)
+
+
+def champion_before(registered: Registered, as_of: str) -> Version | None:
+    """The last champion of an earlier as-of day, or None.
+
+    A window judged again after its own model was promoted meets the same champion as before.
+    """
+    past = (registered.version(number) for number in reversed(registered.champions))
+    return next((v for v in past if v is not None and "" < v.as_of < as_of), None)

@@ -55,6 +55,13 @@ CATALOG = (
         does="Compute each row's features from the row and its entities' history.",
     ),
     Stage(
+        name="validate_window",
+        module="pipelines.validation.window_stage",
+        dataset="window_validations",
+        scope="window",
+        does="Judge the window as a whole: days, rows, labels, nulls, drift from the champion's.",
+    ),
+    Stage(
         name="preprocess",
         module="pipelines.preprocessing.stage",
         dataset="training_set",

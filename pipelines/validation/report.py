@@ -21,8 +21,6 @@ from pipelines.validation.engine import Finding
 from pipelines.validation.splitting import First
 from pipelines.validation.verdict import Verdict, outcome_of
 
-TEMPLATE = Path(__file__).with_name("report.html.j2")
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Judged:
@@ -94,11 +92,18 @@ def report_of(judged: Judged) -> dict[str, Any]:
 
 def page(report: dict[str, Any]) -> str:
     """The report as one self-contained HTML page."""
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    return environment().get_template("report.html.j2").render(report=report)
+
+
+def environment() -> jinja2.Environment:
+    """Templates beside this module."""
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
-    return template.render(report=report)
 
 
 def _entry(

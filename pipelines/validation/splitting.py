@@ -21,7 +21,7 @@ from pipelines.compute.compute import Compute
 from pipelines.spec import Pipeline
 from pipelines.tables import ROW
 from pipelines.tables.history import Piece, history_name, history_piece, write_history
-from pipelines.tables.schema import parquet_options, table_schema
+from pipelines.tables.schema import GROUP_ROWS, parquet_options, table_schema
 from pipelines.tables.versions import Versions, version_columns, versions_of, write_known
 from pipelines.validation.quarantine import failing_values, quarantine_lines, quarantine_schema
 from pipelines.validation.rules import CheckedRule
@@ -268,7 +268,7 @@ def _put_together(file: _File) -> None:
         for path in paths:
             rows = _read_piece(path).cast(file.schema)
             if rows.num_rows or len(paths) == 1:
-                writer.write_table(rows)
+                writer.write_table(rows, GROUP_ROWS)
     versions = _versions(file) if file.name == PART else None
     if versions is not None:
         write_known(map(_read_piece, paths), versions, file.out)

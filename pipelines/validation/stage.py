@@ -34,7 +34,7 @@ CODE = (
     *(f"pipelines.tables.{n}" for n in ("hashing", "history", "known", "schema", "versions")),
 )
 HERE = Path(__file__).parent
-PAGES = (HERE / "report.html.j2", HERE / "data_docs" / "templates")
+PAGES = (*sorted(HERE.glob("*.j2")), HERE / "report.css", HERE / "data_docs" / "templates")
 
 
 def plan(work: Work) -> Plan:

@@ -250,7 +250,9 @@ def _options(pipeline: Pipeline, name: str) -> list[str]:
     """Services a stage uses, by Variable; options, as no result depends on them."""
     services = {"dask_scheduler": "scheduler", "mlflow_uri": "mlflow_uri"}
     used = {
+        "validate": ["dask_scheduler"],
         "featurize": ["dask_scheduler"],
+        "validate_window": ["mlflow_uri"],
         "preprocess": ["dask_scheduler"],
         "train": ["mlflow_uri"],
         "evaluate": ["mlflow_uri"],

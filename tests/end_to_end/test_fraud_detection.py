@@ -181,7 +181,10 @@ def test_a_model_waits_for_its_days_and_a_killed_training_is_tried_again(
 ):
     stack, model_run, _ = airflow_run
     assert model_states == {
-        **dict.fromkeys(("await_partitions", "preprocess", "train", "evaluate"), "success"),
+        **dict.fromkeys(
+            ("await_partitions", "validate_window", "preprocess", "train", "evaluate"),
+            "success",
+        ),
         "approve": "skipped",
         "promote": "success",
     }
