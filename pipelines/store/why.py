@@ -22,8 +22,8 @@ def explain(store: Store, artifact: str) -> dict[str, Any]:
 
     Returns:
         ``artifact``, ``digest``, ``content``, ``stage``, ``inputs``, ``config``, ``code``,
-        ``outcome``, ``made``, and ``earlier``: for each kept earlier version its digest and the
-        list of what differs.
+        ``outcome``, ``made``; ``stale``: inputs that were published again since; and ``earlier``:
+        for each kept earlier version its digest and the list of what differs.
 
     Raises:
         ConfigError: There is no such artifact; names the nearest one.
@@ -39,7 +39,23 @@ def explain(store: Store, artifact: str) -> dict[str, Any]:
     ]
     kept = ("digest", "content", "stage", "inputs", "config", "code", "outcome", "made")
     facts = {name: getattr(manifest, name) for name in kept}
-    return {"artifact": manifest.ref.path(), **facts, "earlier": earlier}
+    stale = stale_inputs(store, manifest)
+    return {"artifact": manifest.ref.path(), **facts, "stale": stale, "earlier": earlier}
+
+
+def stale_inputs(store: Store, manifest: Manifest) -> list[str]:
+    """Inputs of an artifact, as ``<dataset>/<key>``, that are published with another content now."""
+    found = []
+    for name, was in manifest.inputs.items():
+        # "ingested ds=..." and "features/ds=..." name a day; a digest that is no content does not.
+        dataset, _, key = name.replace(" ", "/").partition("/")
+        now = store.find(Ref(manifest.pipeline, dataset, key)) if "=" in key else None
+        if now is None or any(file.startswith("known/") for file in now.files):
+            continue  # where rows arrive late, an input is what was known by then
+        content = now.outcome.get("verdict") if was == "refused" else now.content
+        if content != was:
+            found.append(f"{dataset}/{key}")
+    return found
 
 
 def differences(old: Manifest, new: Manifest) -> list[str]:
@@ -67,6 +83,10 @@ def told(explained: Mapping[str, Any]) -> str:
         lines += [
             f"    {name}: {_short(value)}" for name, value in _flat(explained[what]).items()
         ]
+    for name in explained["stale"]:
+        lines.append(
+            f"  stale: {name} was published again since; run {explained['stage']} again."
+        )
     if not explained["earlier"]:
         lines.append("  no other version is kept.")
     for old in explained["earlier"]:

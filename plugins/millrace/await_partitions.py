@@ -16,21 +16,28 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from millrace.operator import lines
 from pipelines.errors import ConfigError, InputMissingError, listed
+from pipelines.events import Reporter
 from pipelines.spec import load, model_days, with_settings
-from pipelines.stages import REFUSED, judged_day
-from pipelines.store import Ref, Store
+from pipelines.stages import Work
+from pipelines.store import Store
+from pipelines.tables.window import FEATURES, Window
 
 
 def missing_days(store: Store, pipeline: str, days: Sequence[str]) -> list[str]:
-    """The days that have neither features nor a refusal."""
-    return [day for day in days if not _done(store, pipeline, day)]
+    """The days that have neither a refusal nor features of the days as they are validated now.
+
+    Features of a day that was replayed since are stale: its run, or a later day's, makes them anew.
+    """
+    work = Work(pipeline=load(pipeline), store=store, report=Reporter("await"), history_from="")
+    window = Window(work)
+    return [day for day in days if not _done(window, day)]
 
 
-def _done(store: Store, pipeline: str, day: str) -> bool:
-    if store.find(Ref(pipeline, "features", f"ds={day}")) is not None:
+def _done(window: Window, day: str) -> bool:
+    if window.was_refused(day):
         return True
-    judged = judged_day(store, pipeline, day)
-    return judged is not None and judged.outcome["verdict"] == REFUSED
+    features = window.work.find(window.work.partition_ref(FEATURES, day))
+    return features is not None and window.is_current(features)
 
 
 class PartitionsTrigger(BaseTrigger):

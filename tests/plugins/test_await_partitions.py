@@ -11,6 +11,7 @@ from airflow.sdk.module_loading import import_string
 from millrace.await_partitions import AwaitPartitionsOperator, PartitionsTrigger, missing_days
 from pipelines.errors import ConfigError, InputMissingError
 from pipelines.store import Manifest, Store
+from pipelines.store.why import explain, told
 
 DAYS = ["2026-01-01", "2026-01-02", "2026-01-03"]
 SMALL = [
@@ -119,3 +120,25 @@ def test_a_window_before_the_first_day_of_data_is_refused_at_once(store):
 def test_without_a_first_day_the_declared_one_holds(store):
     with pytest.raises(ConfigError, match="the data begins on 2025-01-01"):
         operator(store, history_from="", as_of="2025-01-02").execute({})
+
+
+def test_features_of_a_day_that_was_validated_again_since_are_stale_and_waited_for(store):
+    def put(dataset, word, inputs):
+        manifest = Manifest(
+            pipeline="fraud_detection", dataset=dataset, key=f"ds={DAYS[0]}", stage="featurize",
+            digest=f"{dataset}-{word}", inputs=inputs, config={}, code={}, content=word,
+            outcome={"verdict": "accepted"},
+        )  # fmt: skip
+        with store.aside(manifest.ref, manifest.digest) as out:
+            store.publish(out, manifest)
+
+    put("validated", "before", {})
+    put("features", "made", {f"validated/ds={DAYS[0]}": "before"})
+    name = f"fraud_detection/features/ds={DAYS[0]}"
+    assert missing_days(store, "fraud_detection", DAYS[:1]) == []
+    assert explain(store, name)["stale"] == []
+    put("validated", "after", {})
+    assert missing_days(store, "fraud_detection", DAYS[:1]) == DAYS[:1]
+    assert "stale: validated/ds=2026-01-01 was published again since" in told(
+        explain(store, name)
+    )
