@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from mlflow.entities import Metric, Param, RunTag
-from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode
 
-ALREADY_EXISTS = ErrorCode.Name(RESOURCE_ALREADY_EXISTS)
-MAX_PARAM_CHARS = 500
+from pipelines.tracking.runs import find_or_make_run, unless_there
+
+FINISHED = "FINISHED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +40,7 @@ class Judged:
     folder: Path
     time_ms: int
     tags: Mapping[str, str]
-    params: Mapping[str, object]
+    params: Mapping[str, str]
     metrics: Mapping[str, float]
     losses: tuple[float, ...] = ()
     artifacts: str | None = None
@@ -58,7 +57,7 @@ def register(client: Any, judged: Judged, *, copy_files: bool) -> int:
     run = _run(client, judged)
     _tell_run(client, run, judged)
     if not _has_model(client, judged.pipeline):
-        _unless_there(client.create_registered_model, judged.pipeline, description=judged.title)
+        unless_there(client.create_registered_model, judged.pipeline, description=judged.title)
     found = version_of(client, judged.pipeline, judged.tags["digest"])
     if found is None:
         source = judged.source
@@ -82,20 +81,14 @@ def version_of(client: Any, model: str, digest: str) -> int | None:
 
 
 def _run(client: Any, judged: Judged) -> Any:
-    experiment = client.get_experiment_by_name(judged.pipeline)
-    if experiment is None:
-        _unless_there(client.create_experiment, judged.pipeline, judged.artifacts)
-        experiment = client.get_experiment_by_name(judged.pipeline)
-    query = f"tags.digest = '{judged.tags['digest']}'"
-    found = client.search_runs([experiment.experiment_id], query, order_by=["start_time ASC"])
-    if found:
-        return found[0]
-    name = f"as_of={judged.tags['as_of']}/seed={judged.tags['seed']}"
-    return client.create_run(
-        experiment.experiment_id,
-        start_time=judged.time_ms,
-        tags=dict(judged.tags),
-        run_name=name,
+    """The run that the training told of itself, or a new one where it could not."""
+    return find_or_make_run(
+        client,
+        judged.pipeline,
+        artifacts=judged.artifacts,
+        name=f"as_of={judged.tags['as_of']}/seed={judged.tags['seed']}",
+        tags=judged.tags,
+        start_ms=judged.time_ms,
     )
 
 
@@ -107,22 +100,12 @@ def _tell_run(client: Any, run: Any, judged: Judged) -> None:
         Metric("loss_by_epoch", loss, stamp, epoch)
         for epoch, loss in enumerate(judged.losses, 1)
     ]
-    params = [
-        Param(name, str(value)[:MAX_PARAM_CHARS]) for name, value in judged.params.items()
-    ]
+    params = [Param(name, value) for name, value in judged.params.items()]
     tags = [RunTag(name, value) for name, value in judged.tags.items()]
     client.log_batch(run.info.run_id, metrics=metrics, params=params, tags=tags)
-    client.set_terminated(run.info.run_id, end_time=stamp)
+    if run.info.status != FINISHED:
+        client.set_terminated(run.info.run_id, end_time=stamp)
 
 
 def _has_model(client: Any, name: str) -> bool:
     return bool(client.search_registered_models(f"name='{name}'"))
-
-
-def _unless_there(create: Any, *args: object, **more: object) -> None:
-    try:
-        create(*args, **more)
-    except MlflowException as error:
-        # Another process made it between our look and our call.
-        if error.error_code != ALREADY_EXISTS:
-            raise

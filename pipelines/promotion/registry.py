@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipelines.errors import ConfigError, listed
-from pipelines.promotion.client import open_client
 from pipelines.registry import CHAMPION, HISTORY, Registered, read_registry, registry_uri
+from pipelines.registry.client import open_client
 from pipelines.store import Store
 
 ROLLED_BACK = "rolled_back"

@@ -16,8 +16,9 @@ from pipelines.days import parse_day
 from pipelines.registry import Registered, opponent_of, registry_uri
 from pipelines.stages import Outcome, Plan, Work, code_digests
 from pipelines.store import Manifest, Ref
+from pipelines.tracking.params import flat_params
 
-PROMOTE = "PROMOTE"
+PROMOTE, GOLDEN = "PROMOTE", "golden.json"
 
 
 def plan(work: Work) -> Plan:
@@ -30,20 +31,24 @@ def plan(work: Work) -> Plan:
             "promote_older": bool(work.options.get("promote_older", False)),
             "registry": str(asked) if asked else "the store's own",
         },
-        code=code_digests("pipelines.promotion", "pipelines.registry"),
+        code=code_digests("pipelines.promotion", "pipelines.registry", "pipelines.tracking"),
     )
 
 
 def run(work: Work, plan: Plan, out: Path) -> Outcome:
     """Register the model, and move the champion if the verdict and the days allow it."""
-    from pipelines.promotion.client import open_client
+    from pipelines.promotion.golden import check_golden
     from pipelines.promotion.registering import register
     from pipelines.promotion.registry import Registry
+    from pipelines.registry.client import open_client
 
     model, evaluation = _inputs(work)
     verdict = str(evaluation.outcome["verdict"])
     uri = registry_uri(work.store, work.options.get("mlflow_uri"))
     registry = Registry(uri, work.pipeline.name)
+    folder = work.store.open(model)
+    if (folder / GOLDEN).exists():
+        work.report.log(check_golden(folder))
     judged = _judged(work, model, evaluation, verdict, uri)
     copy_files = work.store.is_local and uri.startswith("http")
     with work.store.lock(_registry_lock(work)):
@@ -95,7 +100,7 @@ def _judged(work: Work, model: Manifest, evaluation: Manifest, verdict: str, uri
             "content": model.content,
             "verdict": verdict,
         },
-        params=_flat(model.config),
+        params=flat_params(model.config),
         metrics=evaluation.outcome["metrics"],
         losses=tuple(history["loss"]),
         # Without a place of its own MLflow would make one in the current folder.
@@ -128,11 +133,3 @@ def _refusal(held: Registered, number: int, evaluation: Manifest, plan: Plan) ->
             f"champion after it was judged. Run evaluate again, then promote"
         )
     return ""
-
-
-def _flat(config: Any, prefix: str = "") -> dict[str, object]:
-    flat: dict[str, object] = {}
-    for name, value in config.items():
-        nested = isinstance(value, dict)
-        flat |= _flat(value, f"{prefix}{name}.") if nested else {f"{prefix}{name}": value}
-    return flat

@@ -9,7 +9,7 @@ Not here: the arithmetic (``loop.py``), the devices (``devices.py``).
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,7 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
         StageStoppedError: SIGTERM; a checkpoint was written first.
         OutOfMemoryError: Memory is too small for a step; the next try halves its pieces.
     """
+    from pipelines.tracking.tracker import keep_unsent, tracking
     from pipelines.training.devices import choose_devices, open_strategy, visible_gpu_count
     from pipelines.training.preflight import look_over
     from pipelines.training.shards import open_shards
@@ -57,28 +58,33 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
         work.report.log(warning)
     held_out = open_shards(training_set, days.validation) if days.validation else None
     scratch = work.scratch(plan, work.model_ref("models"))
-    pieces = Pieces(scratch, training.micro_batches)
-    devices = choose_devices(training.replicas, visible_gpu_count())
-    strategy = open_strategy(devices, training.seed)
+    with tracking(work, plan, scratch, work.model_ref("models").key) as tracker:
+        pieces = Pieces(scratch, training.micro_batches)
+        devices = choose_devices(training.replicas, visible_gpu_count())
+        strategy = open_strategy(devices, training.seed)
 
-    import tensorflow as tf
+        import tensorflow as tf
 
-    setup = Setup(
-        work,
-        plan,
-        scratch,
-        training_set,
-        shards,
-        held_out,
-        strategy,
-        str(devices),
-        pieces.count,
-    )
-    try:
-        done = trained(setup)
-    except (tf.errors.ResourceExhaustedError, MemoryError) as error:
-        raise out_of_memory(setup, pieces, error) from error
-    return _published(setup, out, done, began)
+        setup = Setup(
+            replace(work, report=tracker.tap(work.report)),
+            plan,
+            scratch,
+            training_set,
+            shards,
+            held_out,
+            strategy,
+            str(devices),
+            pieces.count,
+        )
+        try:
+            done = trained(setup)
+        except (tf.errors.ResourceExhaustedError, MemoryError) as error:
+            raise out_of_memory(setup, pieces, error) from error
+        outcome = _published(setup, out, done, began)
+        for name in ("history.json", "timing.json", "millrace.json"):
+            tracker.file(out / name)
+    keep_unsent(scratch, out)
+    return outcome
 
 
 class Pieces:
@@ -291,6 +297,7 @@ def _published(setup: Setup, out: Path, done: dict[str, Any], began: float) -> O
 
     work, cursor, rows = setup.work, done["cursor"], setup.shards.rows
     speed = export_model(out, export_of(setup, done["model"]))
+    work.report.metrics(cursor.step, {f"served/{name}": value for name, value in speed.items()})
     work.report.log(
         f"served: {speed['row_ms_median']:.2f} ms a row, {speed['rows_per_s']:,.0f} rows/s in "
         f"batches of {speed['batch_rows']:,.0f}"
@@ -313,4 +320,6 @@ def _published(setup: Setup, out: Path, done: dict[str, Any], began: float) -> O
     (out / "timing.json").write_text(json.dumps(timing, indent=1) + "\n")
     metrics = {"loss": cursor.last_loss(), "steps": cursor.step}
     metrics["positives"] = setup.shards.positives()
-    return Outcome(rows=rows, metrics=metrics, volatile=(*VOLATILE, "timing.json"))
+    return Outcome(
+        rows=rows, metrics=metrics, volatile=(*VOLATILE, "timing.json", "tracking.jsonl")
+    )

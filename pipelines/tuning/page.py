@@ -19,7 +19,7 @@ PAGE = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{{ title }}: search as of {{ as_of }}</title>
-<style>{{ style }}</style>
+<style>{{ style }} circle.champion { fill: var(--champion); } figure { max-width: 620px; }</style>
 <main>
 <h1>{{ title }}: search</h1>
 <p class="soft">As of {{ as_of }} &middot; trained on {{ winner.trained_on[0] }} to

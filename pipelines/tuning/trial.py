@@ -18,6 +18,7 @@ from pipelines.errors import TrainingError
 from pipelines.evaluation.rows import open_test_rows, read_inputs
 from pipelines.spec import Binary, with_settings
 from pipelines.stages import Plan, Result, Work
+from pipelines.tracking.tracker import tracking
 from pipelines.training.devices import choose_devices, open_strategy, visible_gpu_count
 from pipelines.training.preflight import look_over
 from pipelines.training.shards import LABEL, Shards, open_shards
@@ -70,13 +71,17 @@ def _to_its_end(work: Work, study: Any, trial: Any, scratch: Path) -> None:
     there = trials_work(work)
     there = replace(there, pipeline=with_settings(work.pipeline, settings))
     scratch.mkdir(exist_ok=True)
+    plan = training_plan(there)
     try:
-        value = _trained(there, training_plan(there), trial, scratch)
-    except StoppedEarly:
-        tell(study, trial, TrialState.PRUNED)
+        with tracking(there, plan, scratch, scratch.name) as tracker:
+            tapped = replace(there, report=tracker.tap(there.report))
+            value = _trained(tapped, plan, trial, scratch)
     except TrainingError as error:
         trial.set_user_attr(ERROR, str(error))
         tell(study, trial, TrialState.FAIL)
+        return
+    if value is None:
+        tell(study, trial, TrialState.PRUNED)
     else:
         tell(study, trial, TrialState.COMPLETE, value)
 
@@ -108,12 +113,8 @@ class Told:
             raise StoppedEarly
 
 
-def _trained(work: Work, plan: Plan, trial: Any, scratch: Path) -> float:
-    """Train to the last epoch; what its judgement was.
-
-    Raises:
-        StoppedEarly: Others did better by then.
-    """
+def _trained(work: Work, plan: Plan, trial: Any, scratch: Path) -> float | None:
+    """Train to the last epoch; what its judgement was, or None if others did better before."""
     pipeline, training = work.pipeline, work.pipeline.training
     training_set = work.store.open(work.need(work.window_ref("training_set"), "preprocess"))
     days = work.days()
@@ -140,6 +141,8 @@ def _trained(work: Work, plan: Plan, trial: Any, scratch: Path) -> float:
     )
     try:
         done = trained(setup)
+    except StoppedEarly:
+        return None
     except (tf.errors.ResourceExhaustedError, MemoryError) as error:
         raise out_of_memory(setup, pieces, error) from error
     return float(done["cursor"].judged[-1][watched(pipeline)])

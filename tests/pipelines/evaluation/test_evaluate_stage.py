@@ -124,7 +124,7 @@ def test_a_champion_that_cannot_be_scored_holds_the_challenger(judged):
 
 def register_by_hand(root):
     """Make the published model the champion without judging it."""
-    from pipelines.promotion.client import open_client
+    from pipelines.registry.client import open_client
 
     _, work = work_on("train", root)
     manifest = Store(str(root)).find(work.model_ref("models"))

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from mlflow import MlflowClient
 
-from pipelines.promotion.client import open_client
 from pipelines.promotion.registry import open_registry
+from pipelines.registry.client import open_client
 from tests.pipelines.made_models import FRAUD, done
 
 CALLS = [

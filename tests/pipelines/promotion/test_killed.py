@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.promotion.client import open_client
 from pipelines.registry import Registered, read_registry
+from pipelines.registry.client import open_client
 from tests.pipelines.made_models import done, publish_model, publish_training_set
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -60,7 +60,7 @@ def test_killed_before_a_call_to_mlflow_it_makes_no_second_run_or_version(
 
 def test_a_registry_killed_while_it_is_made_is_absent_and_made_again(tmp_path):
     uri = f"sqlite:///{tmp_path}/mlflow.db"
-    code = f"from pipelines.promotion.client import open_client; open_client({uri!r})"
+    code = f"from pipelines.registry.client import open_client; open_client({uri!r})"
     child = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT)
     deadline = time.monotonic() + 60
     while not list(tmp_path.glob(".aside-*")):

@@ -5,8 +5,8 @@ import dataclasses
 import pytest
 
 from pipelines.errors import ConfigError, InputMissingError
-from pipelines.promotion.client import open_client
 from pipelines.promotion.registry import open_registry
+from pipelines.registry.client import open_client
 from pipelines.spec import Gates
 from tests.pipelines.made_models import (
     FRAUD,

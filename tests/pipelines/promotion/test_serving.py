@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from pipelines.promotion.registry import open_registry
+from pipelines.registry.client import open_client
 from pipelines.store import Store
 from tests.pipelines.made_models import AS_OF, FRAUD, done, publish_training_set, work_on
 
@@ -50,7 +51,10 @@ def test_the_champion_that_mlflow_loads_scores_features_as_the_evaluation_did(tm
     )
     assert trained["metrics"]["steps"] == 3 * 11
     assert done("evaluate", root, pipeline=trained_as(3))["verdict"] == "PROMOTE"
-    done("promote", root, pipeline=trained_as(3))
+    told = []
+    done("promote", root, pipeline=trained_as(3), sink=told.append)
+    assert any("64 golden rows agree" in event.get("message", "") for event in told)
+    assert runs_of(open_registry(str(root), FRAUD.name).uri) == [("FINISHED", 3)]
     table = features_of_test_days(root)
     table.to_parquet(tmp_path / "features.parquet")
     uri = open_registry(str(root), FRAUD.name).uri
@@ -65,6 +69,17 @@ def test_the_champion_that_mlflow_loads_scores_features_as_the_evaluation_did(tm
     assert told["inputs"] == list(FRAUD.feature_names())
     assert told["tensorflow"] == ["score"]
     assert told["as_of"] == AS_OF
+
+
+def runs_of(uri):
+    """End and epochs of each run: training and promotion must have told the same one."""
+    client = open_client(uri)
+    experiment = client.get_experiment_by_name(FRAUD.name)
+    return [
+        (run.info.status, len(client.get_metric_history(run.info.run_id, "loss")))
+        for run in client.search_runs([experiment.experiment_id])
+        if "training.epochs" in run.data.params and "auc" in run.data.metrics
+    ]
 
 
 def trained_as(epochs):

@@ -4,9 +4,9 @@ import pytest
 from mlflow.exceptions import MlflowException
 
 from pipelines.errors import ConfigError, TransientError
-from pipelines.promotion.client import open_client
 from pipelines.promotion.registry import Registry
 from pipelines.registry import Registered, Version, opponent_of, read_registry, registry_uri
+from pipelines.registry.client import open_client
 from pipelines.registry.reading import _from_client
 from pipelines.registry.state import champions_from
 from pipelines.store import Store

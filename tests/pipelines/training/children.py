@@ -20,7 +20,7 @@ def start(root, *settings, log):
     argv = [sys.executable, "-m", "pipelines", "stage", "train", "fraud_detection"]
     with Path(log).open("ab") as file:
         return subprocess.Popen(
-            [*argv, "--as-of", AS_OF, "--store", str(root), *sets],
+            [*argv, "--as-of", AS_OF, "--store", str(root), "--option", "track=false", *sets],
             cwd=ROOT,
             stdout=file,
             stderr=file,

@@ -16,7 +16,7 @@ import numpy as np
 
 from pipelines.errors import TrainingError
 from pipelines.events import Reporter
-from pipelines.spec import Training
+from pipelines.spec import DeepCross, Recurrent, Training, Transformer
 from pipelines.training.batches import Feed
 from pipelines.training.cursor import Cursor
 from pipelines.training.devices import Devices, open_strategy
@@ -27,17 +27,28 @@ IDS = 40
 CLIP_NORM = 0.05  # small enough to bind in nearly every step
 RATE = 1e-2
 AT_ONCE = 2
+# Without dropout: two replicas draw their masks for half the rows each.
+DECLARED = {
+    "deep_cross": DeepCross(hidden=(16,), dropout=0.0),
+    "recurrent": Recurrent(units=8, hidden=(16,), dropout=0.0),
+    "transformer": Transformer(width=8, hidden=(16,), dropout=0.0),
+}
+SEQUENCES = ("recurrent", "transformer")
 
 
-def rows_of(count):
+def rows_of(count, kind="dense"):
     draw = np.random.Generator(np.random.Philox(key=[9, 9]))
     ids = draw.integers(0, IDS, size=(count, N_FEATURES)).astype(np.int32)
     x = (ids / IDS).astype(np.float32)
     y = (ids[:, 0] + draw.normal(size=count) * 10 > 22).astype(np.float32)
     half = count // 2
-    days = tuple(
-        {"x": x[s], "ids": ids[s], "y": y[s]} for s in (slice(half), slice(half, None))
-    )
+    arrays = {"x": x, "ids": ids}
+    if kind in SEQUENCES:
+        arrays["seq_visits"] = draw.normal(size=(count, 5, 2)).astype(np.float32)
+        arrays["len_visits"] = (np.arange(count) % 6).astype(np.int32)
+    arrays["y"] = y
+    cuts = (slice(half), slice(half, None))
+    days = tuple({name: values[s] for name, values in arrays.items()} for s in cuts)
     return Shards(days, np.array([0, half, count]), tuple("abcdef"))
 
 
@@ -50,6 +61,12 @@ def whole(shards, rows):
 
 
 def build(keras, kind):
+    if kind in DECLARED:
+        from pipelines.training.networks import ModelInputs, Sequence, build_model
+
+        sequences = (Sequence("visits", 5, 2),) if kind in SEQUENCES else ()
+        inputs = ModelInputs(N_FEATURES, (IDS,) * N_FEATURES, sequences)
+        return build_model(DECLARED[kind], inputs, 5)
     inputs = {
         "x": keras.Input((N_FEATURES,), name="x"),
         "ids": keras.Input((N_FEATURES,), dtype="int32", name="ids"),
@@ -270,7 +287,7 @@ def told_of(asked):
 
     if training.precision != "float32":
         keras.config.set_dtype_policy(f"mixed_{training.precision}")
-    shards = rows_of(asked["rows"])
+    shards = rows_of(asked["rows"], asked["kind"])
     start = build(keras, asked["kind"]).get_weights()
     model, cursor, scale = ours(strategy, asked, training, shards, start)
     other = plain(asked, training, shards, start)

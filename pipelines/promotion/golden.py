@@ -1,0 +1,45 @@
+"""Checking a model's golden rows before anybody can use it.
+
+Why: the graph that is served holds its own preprocessing; if that differs from training's, every
+    score in use is wrong without a word.
+Promise: the model is loaded in a clean process that has none of our code.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from pipelines.errors import ArtifactError
+
+TOLERANCE = 1e-4
+CHECK = Path(__file__).with_name("golden_check.py")
+
+
+def check_golden(model: Path) -> str:
+    """Compare, and say what was found in one sentence.
+
+    Raises:
+        ArtifactError: The model does not load, or says something else of its golden rows.
+    """
+    ran = subprocess.run(
+        [sys.executable, "-I", str(CHECK), str(model)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=model,
+    )
+    if ran.returncode != 0:
+        told = ran.stderr.strip().splitlines() or ["no message"]
+        raise ArtifactError(
+            f"{model / 'saved_model'} does not load in a clean process: {told[-1]}. Train it again."
+        )
+    found = json.loads(ran.stdout.splitlines()[-1])
+    if found["missing"] or not found["difference"] <= TOLERANCE:
+        raise ArtifactError(
+            f"{model / 'saved_model'} says something else of its {found['rows']} golden rows than the "
+            f"training did: largest difference {found['difference']:.2g}, {TOLERANCE:g} is allowed; "
+            f"outputs that differ: {found['missing'] or 'none'}. Preprocessing and serving disagree: "
+            f"do not use it, and train it again."
+        )
+    return f"{found['rows']} golden rows agree to {found['difference']:.1g}"

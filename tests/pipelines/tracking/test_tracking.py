@@ -1,0 +1,113 @@
+"""What a training tells reaches MLflow once, and MLflow being away stops nothing."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipelines.registry import registry_uri
+from pipelines.registry.client import open_client
+from pipelines.stages import Plan
+from pipelines.tracking.params import flat_params
+from pipelines.tracking.spool import Spool, read_lines
+from pipelines.tracking.tracker import SPOOL, keep_unsent, tracking
+from tests.pipelines.made_models import work_on
+
+ROOT = Path(__file__).resolve().parents[3]
+PLAN = Plan(
+    inputs={"training_set": "ab" * 32},
+    config={"model": {"kind": "dense", "hidden": (8,)}, "validation": []},
+    code={"pipelines.training": "12"},
+)
+
+
+def told_of(root, folder, **options):
+    """A tracked block's messages."""
+    folder.mkdir(exist_ok=True)
+    messages = []
+    _, work = work_on("train", root, options=options, sink=messages.append)
+    with tracking(work, PLAN, folder, "as_of=2026-03-01/seed=0") as tracker:
+        report = tracker.tap(work.report)
+        for step in (10, 20):
+            report.metrics(step, {"loss": 1.0 / step})
+        (folder / "history.json").write_text("{}")
+        tracker.file(folder / "history.json")
+    return [m["message"] for m in messages if m["event"] == "log"], messages
+
+
+def runs_of(root):
+    client = open_client(registry_uri(work_on("train", root)[1].store))
+    experiment = client.get_experiment_by_name("fraud_detection")
+    return client, client.search_runs([experiment.experiment_id])
+
+
+def test_a_training_has_one_run_with_settings_curves_datasets_and_files(tmp_path):
+    root, folder = tmp_path / "store", tmp_path / "scratch"
+    root.mkdir()
+    said, events = told_of(root, folder)
+    assert said == []
+    assert [e["step"] for e in events if e["event"] == "metric"] == [10, 20]
+    # Sent again, as after a kill or by hand, it adds nothing.
+    uri = registry_uri(work_on("train", root)[1].store)
+    again = [sys.executable, "-m", "pipelines.tracking.sender", uri, str(folder / SPOOL)]
+    subprocess.run(again, cwd=ROOT, check=True, capture_output=True, timeout=120)
+    client, runs = runs_of(root)
+    assert len(runs) == 1
+    run = runs[0]
+    assert run.info.status == "FINISHED"
+    assert run.data.params == {
+        "model.kind": "dense",
+        "model.hidden": "[8]",
+        "validation": "[]",
+    }
+    assert flat_params(json.loads(json.dumps(PLAN.config))) == flat_params(PLAN.config)
+    assert run.data.tags["digest"] == PLAN.digest()
+    curve = client.get_metric_history(run.info.run_id, "loss")
+    assert [(m.step, m.value) for m in curve] == [(10, 0.1), (20, 0.05)]
+    dataset = run.inputs.dataset_inputs[0].dataset
+    assert (dataset.name, dataset.digest) == ("training_set", ("ab" * 32)[:36])
+    assert [f.path for f in client.list_artifacts(run.info.run_id)] == ["history.json"]
+    keep_unsent(folder, tmp_path)
+    assert not (tmp_path / SPOOL).exists()
+
+
+def test_mlflow_being_away_is_told_and_what_was_to_be_sent_is_kept(tmp_path):
+    root, folder, out = tmp_path / "store", tmp_path / "scratch", tmp_path / "out"
+    root.mkdir()
+    out.mkdir()
+    said, _ = told_of(root, folder, mlflow_uri="sqlite:////proc/nowhere/mlflow.db")
+    assert len(said) == 1
+    assert "was not told of this training" in said[0]
+    assert "python -m pipelines.tracking.sender" in said[0]
+    keep_unsent(folder, out)
+    lines, _ = read_lines(out / SPOOL, 0)
+    assert [line["kind"] for line in lines] == ["start", "metrics", "metrics", "file", "end"]
+
+
+def test_a_training_that_fails_raises_its_own_error_and_leaves_no_sender(tmp_path):
+    root = tmp_path / "store"
+    root.mkdir()
+    _, work = work_on("train", root)
+    with pytest.raises(ValueError, match="loss"), tracking(work, PLAN, tmp_path, "x"):
+        raise ValueError("loss")
+
+
+def test_track_false_starts_and_writes_nothing(tmp_path):
+    root = tmp_path / "store"
+    root.mkdir()
+    assert told_of(root, tmp_path / "scratch", track=False)[0] == []
+    assert not (tmp_path / "scratch" / SPOOL).exists()
+
+
+def test_a_line_that_a_kill_tore_is_left_out_and_the_next_try_goes_on(tmp_path):
+    path = tmp_path / SPOOL
+    Spool(path).metrics(1, {"loss": 0.5})
+    with path.open("a") as file:
+        file.write('{"kind": "metr')
+    assert len(read_lines(path, 0)[0]) == 1
+    Spool(path).metrics(2, {"loss": 0.4})
+    lines, offset = read_lines(path, 0)
+    assert [line["step"] for line in lines] == [1, 2]
+    assert read_lines(path, offset) == ([], offset)
