@@ -29,7 +29,8 @@ from pipelines.compute import ComputeSettings
 from pipelines.errors import SourceNotReadyError
 from pipelines.validation.dask_engine import guard
 from pipelines.validation.dask_engine.engine import Bounds, DaskBatchData, DaskExecutionEngine
-from pipelines.validation.dask_engine.partitions import PARTITION_ROWS, lay_out, list_files
+from pipelines.validation.dask_engine.files import list_files
+from pipelines.validation.dask_engine.partitions import PARTITION_ROWS, lay_out
 from pipelines.validation.dask_engine.places import folder_for_places
 
 

@@ -14,23 +14,15 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import unquote
 
-import fsspec
-import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipelines.errors import (
-    ConfigError,
-    SchemaError,
-    SourceNotReadyError,
-    SourceUnreadableError,
-)
+from pipelines.errors import ConfigError, SchemaError
+from pipelines.validation.dask_engine.files import open_file
+from pipelines.validation.dask_engine.footers import Statistics, frame_types
 
 PARTITION_ROWS = 1_000_000
-LARGEST_EXACT = 2**53
-NANOSECONDS = (pd.Timestamp.min, pd.Timestamp.max)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,31 +74,6 @@ class Layout:
         return self.schema.empty_table().to_pandas().astype(dict(self.casts))
 
 
-def list_files(path: str) -> list[str]:
-    """Parquet files of a folder (and the folders below), a pattern, or one file, sorted.
-
-    Names that start with ``.`` or ``_`` are no data, as everywhere in the Parquet world.
-
-    Raises:
-        SourceNotReadyError: There is none.
-    """
-    system, plain = fsspec.core.url_to_fs(path)
-    if any(sign in plain for sign in "*?["):
-        found = system.glob(plain)
-    elif system.isdir(plain):
-        found = [f for f in system.find(plain) if f.endswith((".parquet", ".pq"))]
-        found = [f for f in found if not _is_hidden(f[len(plain) :])]
-    else:
-        found = [plain] if system.exists(plain) else []
-    if not found:
-        raise SourceNotReadyError(
-            f"{path}: no Parquet file there. Expected a folder, a pattern or a file that exists. "
-            f"Try again when the table was written, or correct the path."
-        )
-    remote = "://" in path
-    return sorted(system.unstrip_protocol(f) if remote else f for f in found)
-
-
 def lay_out(
     paths: Sequence[str],
     *,
@@ -135,8 +102,8 @@ def lay_out(
     for path, footer in zip(paths, footers, strict=True):
         _require_same(schema, footer.schema.to_arrow_schema(), paths[0], path)
     folders = _hive_values(paths) if hive else [{}] * len(paths)
-    statistics = _Statistics(paths, footers)
-    schema, casts = _frame_types(schema, statistics, exact=exact)
+    statistics = Statistics(paths, footers)
+    schema, casts = frame_types(schema, statistics, exact=exact)
     for name, value in folders[0].items():
         schema = schema.append(pa.field(name, pa.scalar(value).type))
     return Layout(
@@ -144,48 +111,6 @@ def lay_out(
         casts=casts,
         partitions=tuple(_cut(paths, footers, folders, partition_rows)),
         widths=statistics.widths(),
-    )
-
-
-def _is_hidden(path: str) -> bool:
-    return any(part.startswith((".", "_")) for part in PurePosixPath(path).parts)
-
-
-def open_file(path: str, encoded: Sequence[str] = ()) -> pq.ParquetFile:
-    """Open one file, local or behind a protocol that fsspec knows.
-
-    Args:
-        path: The file.
-        encoded: Text columns to read as places in a list of distinct values.
-
-    Raises:
-        SourceNotReadyError: It is gone.
-        SourceUnreadableError: It is not Parquet.
-    """
-    try:
-        source = fsspec.open(path).open() if "://" in path else path
-        return pq.ParquetFile(
-            source, read_dictionary=list(encoded) or None, page_checksum_verification=True
-        )
-    except FileNotFoundError as error:
-        raise gone(path) from error
-    except (OSError, pa.ArrowException) as error:
-        raise unreadable(path, error) from error
-
-
-def gone(path: str) -> SourceNotReadyError:
-    """What to say of a file that was listed and is not there."""
-    return SourceNotReadyError(
-        f"{path}: the file is gone. Expected it to stay while it is validated. "
-        f"Try again when its writer has finished."
-    )
-
-
-def unreadable(path: str, error: Exception) -> SourceUnreadableError:
-    """What to say of a file that cannot be read as Parquet."""
-    return SourceUnreadableError(
-        f"{path}: cannot be read as Parquet ({' '.join(str(error).split())[:300]}). "
-        f"Expected a complete, undamaged file. Write it again."
     )
 
 
@@ -259,76 +184,3 @@ def _grouped(sizes: Sequence[int], most: int) -> Iterator[list[int]]:
             group = []
         group.append(index)
     yield group
-
-
-class _Statistics:
-    """What the footers say about columns, and the columns read where they say nothing."""
-
-    def __init__(self, paths: Sequence[str], footers: Sequence[pq.FileMetaData]) -> None:
-        self._files = list(zip(paths, footers, strict=True))
-        self._groups = [
-            (path, g, footer.row_group(g))
-            for path, footer in self._files
-            for g in range(footer.num_row_groups)
-        ]
-        first = self._groups[0][2] if self._groups else None
-        leaves = range(first.num_columns) if first else ()
-        self._leaf = {first.column(i).path_in_schema: i for i in leaves} if first else {}
-
-    def widths(self) -> dict[str, int]:
-        """Uncompressed bytes of each column, nested ones under their first name."""
-        total: dict[str, int] = {}
-        for _, _, group in self._groups:
-            for leaf, index in self._leaf.items():
-                name = leaf.split(".", 1)[0]
-                size = group.column(index).total_uncompressed_size
-                total[name] = total.get(name, 0) + size
-        return total
-
-    def has_nulls(self, name: str) -> bool:
-        """Whether any row has no value."""
-        return any(self._nulls(name, *group) for group in self._groups)
-
-    def _nulls(self, name: str, path: str, number: int, group: Any) -> int:
-        found = group.column(self._leaf[name]).statistics
-        if found is not None and found.has_null_count:
-            return int(found.null_count)
-        with open_file(path) as file:
-            return file.read_row_group(number, columns=[name])[name].null_count
-
-    def ends(self, name: str) -> Iterator[Any]:
-        """Least and greatest value of each row group that has some."""
-        for path, number, group in self._groups:
-            found = group.column(self._leaf[name]).statistics
-            if found is not None and found.has_min_max:
-                yield from (found.min, found.max)
-            elif found is None or found.num_values:
-                with open_file(path) as file:
-                    values = file.read_row_group(number, columns=[name])[name]
-                yield from (v for v in pc.min_max(values).as_py().values() if v is not None)
-
-
-def _frame_types(
-    schema: pa.Schema, statistics: _Statistics, *, exact: bool
-) -> tuple[pa.Schema, dict[str, str]]:
-    casts = {}
-    for index, column in enumerate(schema):
-        name, kind = column.name, column.type
-        if pa.types.is_boolean(kind) and statistics.has_nulls(name):
-            casts[name] = "object"
-        elif pa.types.is_integer(kind) and statistics.has_nulls(name):
-            loses = exact and any(abs(end) > LARGEST_EXACT for end in statistics.ends(name))
-            casts[name] = "object" if loses else "float64"
-        elif exact and pa.types.is_timestamp(kind) and _fits_nanoseconds(name, statistics):
-            schema = schema.set(index, column.with_type(pa.timestamp("ns", kind.tz)))
-    return schema, casts
-
-
-def _fits_nanoseconds(name: str, statistics: _Statistics) -> bool:
-    first, last = (np.datetime64(end.to_datetime64(), "us") for end in NANOSECONDS)
-    ends = [np.datetime64(_naive(end), "us") for end in statistics.ends(name)]
-    return all(first < end < last for end in ends)
-
-
-def _naive(moment: Any) -> Any:
-    return moment.replace(tzinfo=None) if getattr(moment, "tzinfo", None) else moment

@@ -18,13 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pipelines.validation.dask_engine.partitions import (
-    Layout,
-    Partition,
-    gone,
-    open_file,
-    unreadable,
-)
+from pipelines.validation.dask_engine.files import gone, open_file, unreadable
+from pipelines.validation.dask_engine.partitions import Layout, Partition
 
 
 @dataclass(frozen=True, slots=True, eq=False)
