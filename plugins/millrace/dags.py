@@ -72,7 +72,11 @@ def data_dag(pipeline: Pipeline, doc: str | None) -> dict[str, Any]:
         "description": "Ingest, validate and featurize each day once it is over.",
         "start_date": _midnight(shift(pipeline.schedule.start, 1)),
         "max_active_runs": 8,
-        "params": {"partition": _day_param("Day to take in", "the day before the run was due")},
+        "params": {
+            "partition": _day_param(
+                "Day to take in, or to replay after a fix", "the day before the run was due"
+            )
+        },
         "tags": ["millrace", pipeline.name, "data"],
     }
 
