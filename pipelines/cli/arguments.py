@@ -12,6 +12,7 @@ import typer
 from pipelines.days import parse_day
 from pipelines.errors import ConfigError
 from pipelines.events import Reporter, Sink, to_log
+from pipelines.process.deadline import TIME_LIMIT_S
 from pipelines.spec import Pipeline, load, with_settings
 from pipelines.stages import Stage, Work, ref_of
 from pipelines.store import Store
@@ -80,6 +81,22 @@ def option_values(options: Iterable[str] | None) -> dict[str, Any]:
             raise ConfigError(f"--option {option!r} needs the form key=value.")
         values[key] = {"true": True, "false": False}.get(value.lower(), value)
     return values
+
+
+def time_limit_s(options: Iterable[str] | None) -> float:
+    """Seconds that a stage may take: ``--option time_limit_s=N``, by default a day, 0 for no end.
+
+    Raises:
+        ConfigError: It is no number, or below 0.
+    """
+    given = option_values(options).get("time_limit_s", TIME_LIMIT_S)
+    try:
+        seconds = float(given)
+    except ValueError:
+        seconds = -1.0
+    if not seconds >= 0:
+        raise ConfigError(f"option time_limit_s must be seconds, 0 or more; got {given!r}.")
+    return seconds
 
 
 def work_for(

@@ -19,6 +19,7 @@ from pipelines.cli.arguments import (
     SourceUri,
     StoreUri,
     declared,
+    time_limit_s,
     tuned,
     work_for,
 )
@@ -94,4 +95,4 @@ def stage(
             own = refusal(chosen, work)
             return own or {"stage": chosen.name, "key": f"ds={work.day}", "left": str(left)}
 
-    run_child(work_on, name=name)
+    run_child(work_on, name=name, time_limit_s=time_limit_s(options))

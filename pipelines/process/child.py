@@ -27,6 +27,7 @@ from typing import NoReturn
 
 from pipelines.errors import OutOfMemoryError, PermanentError, StageStoppedError, TransientError
 from pipelines.events import Reporter, Sink, describe_error, to_log, to_pipe
+from pipelines.process.deadline import TIME_LIMIT_S, set_limit
 from pipelines.process.wire import ALIVE_FD, EVENTS_FD, PARENT, peak_memory_bytes
 
 PR_SET_PDEATHSIG = 1
@@ -40,6 +41,7 @@ class _Stop:
     """Whether this process was asked to stop, and what to do then."""
 
     requested: bool = False
+    overdue: bool = False
     callback: Callable[[], None] | None = None
 
 
@@ -61,12 +63,16 @@ def on_stop(callback: Callable[[], None] | None) -> None:
     _stop.callback = callback
 
 
-def run_child(work: Callable[[Sink], int], *, name: str) -> NoReturn:
+def run_child(
+    work: Callable[[Sink], int], *, name: str, time_limit_s: float = TIME_LIMIT_S
+) -> NoReturn:
     """Run a stage as this process's whole purpose, tell its end, and leave.
 
     Args:
         work: The stage. Gets the sink for its events, returns the exit code (0: done).
         name: Stage and key, as every line of the log names it.
+        time_limit_s: Seconds after which it is stopped and told as a ``TransientError``; 0 for
+            no limit.
 
     The exit code is 0 for done, else the error's: 2 configuration, 3 permanent, 4 transient.
     """
@@ -75,12 +81,15 @@ def run_child(work: Callable[[Sink], int], *, name: str) -> NoReturn:
     _guard(_inherited_fd(ALIVE_FD), os.environ.pop(PARENT, None))
     try:
         signal.signal(signal.SIGTERM, _on_sigterm)
+        set_limit(time_limit_s, _note_overdue)
         code = work(sink)
     # Everything, SystemExit and KeyboardInterrupt included: an end nobody tells is a riddle.
     except BaseException as error:
         signal.signal(
             signal.SIGTERM, signal.SIG_IGN
         )  # nothing is left to stop but this telling
+        if _stop.overdue:
+            error = _caused(_too_long(name, time_limit_s), error)
         code = _tell_error(error, Reporter(name, sink), by_hand=events_fd is None)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     sink({"event": "usage", "work": name, **usage()})
@@ -137,6 +146,18 @@ def _on_sigterm(_signum: int, _frame: FrameType | None) -> None:
         _stop.callback()
         return
     raise StageStoppedError("stopped by SIGTERM before the stage was done; it may be run again")
+
+
+def _note_overdue() -> None:
+    _stop.overdue = True
+
+
+def _too_long(name: str, time_limit_s: float) -> TransientError:
+    return TransientError(
+        f"{name}: not done after its time limit of {time_limit_s:,.0f} s, so it was stopped. What "
+        f"each of its threads was doing is printed above. Try again (it goes on from what it "
+        f"published), or raise the option time_limit_s if it was merely slow."
+    )
 
 
 def _inherited_fd(variable: str) -> int | None:

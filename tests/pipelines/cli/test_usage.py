@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.cli.arguments import time_limit_s
+from pipelines.errors import ConfigError
+
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -103,3 +106,17 @@ def test_check_fails_with_code_2_where_a_check_fails(tmp_path):
 def test_housekeeping_tells_what_it_removed(tmp_path):
     ended = millrace("housekeeping", "fraud_detection", "--store", tmp_path, "--json")
     assert json.loads(ended.stdout) == {"versions": 0, "leftovers": 0, "bytes": 0}
+
+
+@pytest.mark.parametrize(
+    ("options", "seconds"),
+    [(None, 86_400.0), (["workers=2"], 86_400.0), (["time_limit_s=90"], 90.0)],
+)
+def test_a_stage_has_a_day_unless_it_is_given_another_limit(options, seconds):
+    assert time_limit_s(options) == seconds
+
+
+@pytest.mark.parametrize("given", ["soon", "-1", "nan"])
+def test_a_limit_that_is_no_time_is_refused(given):
+    with pytest.raises(ConfigError, match=f"time_limit_s must be seconds.*{given}"):
+        time_limit_s([f"time_limit_s={given}"])

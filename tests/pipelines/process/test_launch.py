@@ -123,6 +123,21 @@ def test_a_stop_ends_the_stage_and_what_it_started(tmp_path):
     assert not is_alive(toy.of("started")["grandchild"])
 
 
+def test_a_stage_that_hangs_is_stopped_at_its_limit_and_says_where_it_was(tmp_path):
+    toy, mark = Toy(), tmp_path / "mark"
+    with pytest.raises(TransientError, match=r"wait: not done after its time limit of 2 s"):
+        toy.run("wait", str(mark), server=False, env={"TOY_TIME_LIMIT_S": "2"})
+    assert mark.read_text() == "stopped"
+    assert any("toy_stage.py" in line and "in wait" in line for line in toy.lines)
+    assert not is_alive(toy.of("started")["grandchild"])
+
+
+def test_a_stage_that_cannot_hear_is_ended_by_its_limit_all_the_same():
+    environ = {"TOY_TIME_LIMIT_S": "1", "TOY_GRACE_S": "1"}
+    with pytest.raises(TransientError, match=r"exit code 1 after .*told no error"):
+        Toy().run("stuck", server=False, env=environ)
+
+
 def test_a_stop_lets_a_checkpoint_of_one_second_finish(tmp_path):
     toy, mark = Toy(then=stop_when_started), tmp_path / "mark"
     with pytest.raises(StageStoppedError, match="exit code 0"):

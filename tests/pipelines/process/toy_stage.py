@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pipelines.errors import ColumnMismatchError, ConfigError, SourceNotReadyError
 from pipelines.events import Reporter, Sink
+from pipelines.process import deadline
 from pipelines.process.child import on_stop, run_child, stop_requested
 
 
@@ -155,7 +156,9 @@ def main() -> None:
         globals()[action](Reporter(action, sink), *words)
         return 0
 
-    run_child(work, name=action)
+    deadline.GRACE_S = float(os.environ.get("TOY_GRACE_S", "60"))
+    limit_s = float(os.environ.get("TOY_TIME_LIMIT_S", "60"))
+    run_child(work, name=action, time_limit_s=limit_s)
 
 
 if __name__ == "__main__":
