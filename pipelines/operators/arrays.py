@@ -8,7 +8,8 @@ Promise: a row's result depends on that row alone, so blocks change no bit.
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pipelines.operators.operator import IDS, Fit
+from pipelines.operators.blocks import Block, closed, opened
+from pipelines.operators.operator import IDS, SEQUENCE, Fit
 from pipelines.operators.values import Words
 
 if TYPE_CHECKING:
@@ -29,21 +30,49 @@ def overflow_allowed() -> Any:
     return np.errstate(over="ignore", invalid="ignore", divide="ignore")
 
 
-def transformed(xp: Any, fitted: "Fitted", columns: Mapping[str, Any]) -> dict[str, Any]:
+def transformed(
+    xp: Any, fitted: "Fitted", blocks: Sequence[Block], columns: Mapping[str, Any]
+) -> dict[str, Any]:
     """See ``FittedProgram.transform``."""
     n_rows = _length(next(iter(columns.values())))
-    numeric = sum(len(line.numeric(line.outputs())) for line, _ in fitted)
+    rows_alone = [line for line, _ in fitted if line.kind != SEQUENCE]
+    numeric = sum(len(line.numeric(line.outputs())) for line in rows_alone)
     ids = sum(line.gives() == IDS for line, _ in fitted)
     found = {}
     if numeric:
         found["x"] = xp.empty((n_rows, numeric), xp.float32)
     if ids:
         found["ids"] = xp.empty((n_rows, ids), xp.int32)
+    for block in blocks:
+        events, length = block.reads()
+        shape = (n_rows, block.steps, len(block.features))
+        found |= {events: xp.empty(shape, xp.float32), length: xp.empty(n_rows, xp.int32)}
     with overflow_allowed():
         for first in range(0, n_rows, BLOCK_ROWS):
             rows = slice(first, first + BLOCK_ROWS)
-            _fill(xp, fitted, _some(columns, rows), {n: m[rows] for n, m in found.items()})
+            into = {name: matrix[rows] for name, matrix in found.items()}
+            some = opened(xp, blocks, _some(columns, rows))
+            _fill(xp, [each for each in fitted if each[0].kind != SEQUENCE], some, into)
+            for block in blocks:
+                _fill_block(xp, fitted, block, some, into)
     return found
+
+
+def _fill_block(
+    xp: Any,
+    fitted: "Fitted",
+    block: Block,
+    columns: Mapping[str, Any],
+    into: Mapping[str, Any],
+) -> None:
+    outputs = [
+        line.transform(xp, columns, fits)[0]
+        for line, fits in fitted
+        if line.inputs[0] in block.columns()
+    ]
+    events, length = block.reads()
+    closed(xp, block, columns[length], outputs, into[events])
+    into[length][:] = columns[length]
 
 
 def _fill(

@@ -135,29 +135,39 @@ class Chain:
 
     def problems(self) -> Iterator[str]:
         """What does not fit together, and each step's own mistakes."""
-        kind, learnt = self.source.kind, ""
-        said = type(self.source).__name__
+        said, kind, learnt = type(self.source).__name__, self._begins_with(), ""
         step: Any
         for nth, step in enumerate(self.steps):
             said += f" >> {type(step).__name__}"
             if not isinstance(step, Operator):
                 yield f"{said}: {step!r} is no operator."
                 return
-            yield from (f"{said}: {text}" for text in step.problems())
-            if step.takes not in (kind, "any"):
-                yield f"{said}: takes {step.takes} values, and gets {kind} ones."
-            if step.is_fitted() and learnt:
-                yield (
-                    f"{said}: learns from what {learnt} learnt, which would take another pass over "
-                    f"the days. One step may learn, beside Fill before it."
-                )
-            if step.ends and any(not isinstance(s, _renaming()) for s in self.steps[nth + 1 :]):
-                yield f"{said}: must be the last step."
+            yield from (f"{said}: {text}" for text in self._misplaced(step, nth, kind, learnt))
             if step.is_fitted() and not isinstance(step, _filling()):
                 learnt = type(step).__name__
             kind = kind if step.gives == "any" else step.gives
         if kind == CATEGORICAL:
             yield f"{said}: gives no ids. End it with Vocabulary or Hash."
+        if kind != NUMERIC and self.source.kind == SEQUENCE:
+            yield f"{said}: gives {kind}, and a sequence's events are numbers."
+
+    def _begins_with(self) -> str:
+        """The kind of its values; each number of an event goes through the steps."""
+        return NUMERIC if self.source.kind == SEQUENCE else self.source.kind
+
+    def _misplaced(self, step: Operator, nth: int, kind: str, learnt: str) -> Iterator[str]:
+        yield from step.problems()
+        if step.takes not in (kind, "any"):
+            yield f"takes {step.takes} values, and gets {kind} ones."
+        if step.is_fitted() and learnt:
+            yield (
+                f"learns from what {learnt} learnt, which would take another pass over the days. "
+                f"One step may learn, beside Fill before it."
+            )
+        if step.ends and any(not isinstance(s, _renaming()) for s in self.steps[nth + 1 :]):
+            yield "must be the last step."
+        if self.source.kind == SEQUENCE and (step.beside("") or isinstance(step, _renaming())):
+            yield "does not fit a sequence: an event keeps its numbers and their names."
 
 
 Feature = FeatureSource | Chain

@@ -13,6 +13,7 @@ from typing import Any
 
 from pipelines import operators
 from pipelines.operators.arrays import overflow_allowed, transformed
+from pipelines.operators.blocks import Block, opened
 from pipelines.operators.operator import (
     IDS,
     NUMERIC,
@@ -25,7 +26,17 @@ from pipelines.operators.operator import (
     State,
 )
 
-BASE = ("arrays", "hashing", "moments", "operator", "program", "sketch", "state", "values")
+BASE = (
+    "arrays",
+    "blocks",
+    "hashing",
+    "moments",
+    "operator",
+    "program",
+    "sketch",
+    "state",
+    "values",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,16 +120,20 @@ class Program:
     """Every line of a pipeline's features.
 
     Attributes:
-        lines: In the order of the declaration.
-        kinds: Type of each feature column it reads: ``number``, ``integer`` or ``text``.
+        lines: In the order of the declaration; then one for each number of a sequence's events.
+        kinds: Type of each feature column it reads: ``number``, ``integer``, ``text``, or
+            ``block`` and ``length`` of a sequence.
+        blocks: Sequences.
     """
 
     lines: tuple[Line, ...]
     kinds: Mapping[str, str]
+    blocks: tuple[Block, ...] = ()
 
     def numeric(self) -> tuple[str, ...]:
         """Columns of ``x``."""
-        return tuple(name for line in self.lines for name in line.numeric(line.outputs()))
+        rows = (line for line in self.lines if line.kind != SEQUENCE)
+        return tuple(name for line in rows for name in line.numeric(line.outputs()))
 
     def categorical(self) -> tuple[str, ...]:
         """Columns of ``ids``."""
@@ -128,6 +143,7 @@ class Program:
         """What is learnt from one partition, by what is asked (``Line.said``)."""
         found: dict[str, State] = {}
         with overflow_allowed():
+            columns = opened(xp, self.blocks, columns)
             for line in self.lines:
                 asked = [line.said(nth) for nth in line.learning()]
                 if any(one not in found for one in asked):
@@ -146,7 +162,9 @@ class Program:
             line for line in self.lines if any(line.said(n) in asked for n in line.learning())
         ]
         read = {name for line in lines for name in line.inputs}
-        return Program(tuple(lines), {n: k for n, k in self.kinds.items() if n in read})
+        blocks = tuple(block for block in self.blocks if read & set(block.columns()))
+        read |= {name for block in blocks for name in block.reads()}
+        return Program(tuple(lines), {n: k for n, k in self.kinds.items() if n in read}, blocks)
 
     def fitted(self, states: Mapping[str, State]) -> "FittedProgram":
         """The program with what was learnt from all partitions together."""
@@ -184,21 +202,20 @@ class FittedProgram:
 
     def scaling(self) -> dict[str, list[float]]:
         """``mean`` and ``deviation`` of each column of ``x``, if all of it is standardised only."""
-        fits = [fits[0] for line, fits in self.each() if line.gives() == NUMERIC]
-        plain = all(
-            len(line.steps) == 1 and "deviation" in fits[0]
-            for line, fits in self.each()
-            if line.gives() == NUMERIC
-        )
-        return {n: [fit[n] for fit in fits] for n in ("mean", "deviation")} if plain else {}
+        each = [(line, fits) for line, fits in self.each() if line.kind == NUMERIC]
+        each = [(line, fits) for line, fits in each if line.gives() == NUMERIC]
+        plain = all(len(line.steps) == 1 and "deviation" in fits[0] for line, fits in each)
+        return {n: [f[0][n] for _, f in each] for n in ("mean", "deviation")} if plain else {}
 
     def transform(self, xp: Any, columns: Mapping[str, Any]) -> dict[str, Any]:
         """``x`` float32 and ``ids`` int32, row-major, of rows given as columns.
 
         Values are rounded to float32 once, at the end. A numeric output that is unknown, or beyond
-        float32, is 0.0: the mean, where the line ends standardised.
+        float32, is 0.0: the mean, where the line ends standardised. A sequence is
+        ``seq_NAME`` float32 ``(n_rows, steps, features)`` and ``len_NAME`` int32; what lies behind
+        its last event is 0.0 too.
         """
-        return transformed(xp, list(self.each()), columns)
+        return transformed(xp, list(self.each()), self.program.blocks, columns)
 
     def each(self) -> Iterator[tuple[Line, tuple[Fit, ...]]]:
         """Each line with what its steps know."""
@@ -212,17 +229,24 @@ def program_of(features: Iterable[Feature], kinds: Mapping[str, str]) -> Program
         features: Sources, with or without steps.
         kinds: Declared type of the example's columns; a feature that is no column is a number.
     """
-    lines = lines_of(features)
-    read = {name: line.kind for line in lines for name in line.inputs}
-    return Program(
-        lines,
-        {name: _kind(name, kind, kinds) for name, kind in read.items()},
-    )
+    features = tuple(features)
+    lines, blocks = lines_of(features), blocks_of(features)
+    read = {n: line.kind for line in lines if line.kind != SEQUENCE for n in line.inputs}
+    every = {name: _kind(name, kind, kinds) for name, kind in read.items()}
+    for block in blocks:
+        every |= zip(block.reads(), ("block", "length"), strict=True)
+    return Program(lines, every, blocks)
 
 
 def lines_of(features: Iterable[Feature]) -> tuple[Line, ...]:
     """The lines of declared features, in order."""
     return tuple(line for feature in features for line in _lines(feature))
+
+
+def blocks_of(features: Iterable[Feature]) -> tuple[Block, ...]:
+    """The sequences of declared features, in order."""
+    found = (s for s in sources_of(features) if isinstance(s, operators.Sequence))
+    return tuple(Block(s.name(), s.steps, s.features()) for s in found)
 
 
 def sources_of(features: Iterable[Feature]) -> tuple[FeatureSource, ...]:
@@ -252,8 +276,6 @@ def read_step(raw: Mapping[str, Any]) -> Operator:
 
 def _lines(feature: Feature) -> Iterator[Line]:
     source = feature.source if isinstance(feature, Chain) else feature
-    if source.kind == SEQUENCE:
-        return
     steps = feature.steps if isinstance(feature, Chain) else source.usual()
     for start, inputs, first in source.lines():
         yield Line(start, inputs, source.kind, (*first, *steps))

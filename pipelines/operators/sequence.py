@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from pipelines.declared import declared
-from pipelines.operators.operator import SEQUENCE, FeatureSource
+from pipelines.operators.operator import SEQUENCE, FeatureSource, Operator
 
 
 @declared
@@ -42,6 +42,12 @@ class Sequence(FeatureSource):
     def names(self) -> tuple[str, str]:
         """The block, ``(steps * features)`` numbers a row, and how many steps are there."""
         return f"seq_{self.name()}", f"len_{self.name()}"
+
+    def lines(self) -> Iterator[tuple[str, tuple[str, ...], tuple[Operator, ...]]]:
+        """One for each number of an event."""
+        for feature in self.features():
+            name = f"{self.name()}.{feature}"
+            yield name, (name,), ()
 
     def look_back_days(self) -> int:
         """Whole days before the row's own day that it can reach."""

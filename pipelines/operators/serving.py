@@ -13,16 +13,29 @@ unknown whole number ``NULL_WHOLE`` (the lowest int64), an unknown word empty.
 from collections.abc import Mapping
 from typing import Any
 
-from pipelines.operators.operator import IDS
+from pipelines.operators.blocks import closed_graph, opened_graph
+from pipelines.operators.operator import IDS, SEQUENCE
 from pipelines.operators.program import FittedProgram
 
-TENSORS = {"number": "float64", "integer": "int64", "text": "string"}
+TENSORS = {
+    "number": "float64",
+    "integer": "int64",
+    "text": "string",
+    "block": "float32",
+    "length": "int32",
+}
 
 
 def serving_signature(tf: Any, fitted: FittedProgram) -> dict[str, Any]:
-    """For each column that the program reads a ``TensorSpec`` of shape ``(None,)``."""
+    """For each column that the program reads a ``TensorSpec`` of shape ``(None,)``.
+
+    A sequence's events are ``(None, steps * features)``.
+    """
+    widths = {b.reads()[0]: (b.steps * len(b.features),) for b in fitted.program.blocks}
     return {
-        name: tf.TensorSpec((None,), getattr(tf, TENSORS[kind]), name=name)
+        name: tf.TensorSpec(
+            (None, *widths.get(name, ())), getattr(tf, TENSORS[kind]), name=name
+        )
         for name, kind in fitted.program.kinds.items()
     }
 
@@ -33,8 +46,7 @@ def serving_transform(tf: Any, fitted: FittedProgram) -> Any:
     Whoever saves a graph that calls it must keep it as an attribute of the saved module.
 
     Returns:
-        ``x`` float32 ``(n_rows, n_numeric)`` and ``ids`` int32 ``(n_rows, n_categorical)``, where
-        the program has any.
+        What ``FittedProgram.transform`` gives, of tensors.
     """
 
     class Transform(tf.Module):
@@ -56,10 +68,14 @@ def serving_transform(tf: Any, fitted: FittedProgram) -> Any:
 def _inputs(
     tf: Any, fitted: FittedProgram, tables: Any, columns: Mapping[str, Any]
 ) -> dict[str, Any]:
-    known = {name: _known(tf, values) for name, values in columns.items()}
-    numeric, ids = list[Any](), list[Any]()
+    blocks = fitted.program.blocks
+    known = opened_graph(tf, blocks, {n: _known(tf, values) for n, values in columns.items()})
+    numeric, ids, events = list[Any](), list[Any](), dict[str, Any]()
     for (line, fits), line_tables in zip(fitted.each(), tables, strict=True):
         outputs = line.graph(tf, known, fits, line_tables)
+        if line.kind == SEQUENCE:
+            events[line.inputs[0]] = outputs[0]
+            continue
         numeric += line.numeric(outputs)
         ids += outputs[:1] if line.gives() == IDS else []
     found = {}
@@ -68,6 +84,11 @@ def _inputs(
         found["x"] = tf.where(tf.math.is_finite(x), x, tf.zeros_like(x))
     if ids:
         found["ids"] = tf.stack([tf.cast(each, tf.int32) for each in ids], axis=1)
+    for block in blocks:
+        sequence, length = block.reads()
+        made = [events[name] for name in block.columns()]
+        found[sequence] = closed_graph(tf, block, columns[length], made)
+        found[length] = tf.identity(columns[length])
     return found
 
 

@@ -7,9 +7,11 @@ Promise: what is read is equal to what was written, to the last bit, and the sam
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from pipelines.operators.blocks import Block
 from pipelines.operators.operator import State
 from pipelines.operators.program import FittedProgram, Line, Program, read_step, written
 
@@ -44,7 +46,8 @@ def write_program(folder: Path, fitted: FittedProgram) -> None:
                 "fits": packed,
             }
         )
-    told = {"kinds": dict(fitted.program.kinds), "lines": lines}
+    blocks = [asdict(block) for block in fitted.program.blocks]
+    told = {"kinds": dict(fitted.program.kinds), "lines": lines, "blocks": blocks}
     (folder / PROGRAM).write_text(json.dumps(told, indent=1) + "\n")
 
 
@@ -61,7 +64,10 @@ def read_program(folder: Path) -> FittedProgram:
         for raw in told["lines"]
     )
     fits = tuple(tuple(_unpacked(folder, fit) for fit in raw["fits"]) for raw in told["lines"])
-    return FittedProgram(Program(lines, told["kinds"]), fits)
+    blocks = tuple(
+        Block(raw["name"], raw["steps"], tuple(raw["features"])) for raw in told["blocks"]
+    )
+    return FittedProgram(Program(lines, told["kinds"], blocks), fits)
 
 
 def _packed(folder: Path, stem: str, state: State) -> dict[str, Any]:

@@ -161,11 +161,15 @@ def _pieces(window: Window) -> Pieces:
 
 def _shapes(fitted: "FittedProgram") -> dict[str, tuple[tuple[int, ...], str]]:
     """Shape of one row and type of each array, by name."""
-    found = {
+    found: dict[str, tuple[tuple[int, ...], str]] = {
         "x": ((len(fitted.program.numeric()),), "float32"),
         "ids": ((len(fitted.program.categorical()),), "int32"),
     }
-    return {name: about for name, about in found.items() if about[0][0]} | {
+    for block in fitted.program.blocks:
+        events, length = block.reads()
+        found |= {events: ((block.steps, len(block.features)), "float32")}
+        found |= {length: ((), "int32")}
+    return {name: about for name, about in found.items() if about[0] != (0,)} | {
         "y": ((), "float32")
     }
 
@@ -218,7 +222,10 @@ def _write_index(
         "inputs": {
             "numeric": program.numeric(),
             "categorical": [{"name": n, "size": s} for n, s in fitted.sizes().items()],
-            "sequences": [],
+            "sequences": [
+                {"name": b.name, "steps": b.steps, "features": b.features}
+                for b in program.blocks
+            ],
         },
         "label": {"column": _label(work.pipeline)},
     }

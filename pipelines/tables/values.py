@@ -27,7 +27,7 @@ def read_values(
         xp: numpy or cupy, which the values are to be in.
         path: Part of a feature table.
         row_group: Which rows.
-        kinds: ``number``, ``integer`` or ``text``, by column.
+        kinds: ``number``, ``integer``, ``text``, ``block`` or ``length``, by column.
     """
     words = [name for name, kind in kinds.items() if kind == "text"]
     with pq.ParquetFile(path, read_dictionary=words, page_checksum_verification=True) as file:
@@ -52,9 +52,17 @@ def _served(values: Any) -> Any:
 
 
 def column_values(xp: Any, column: pa.ChunkedArray, kind: str) -> Any:
-    """One column: float64 with NaN, int64 with ``NULL_WHOLE``, or ``Words``."""
+    """One column: float64 with NaN, int64 with ``NULL_WHOLE``, or ``Words``.
+
+    A block of a sequence is a matrix of float32, its length int32.
+    """
     if kind == "text":
         return _words(xp, column)
+    if kind == "block":
+        events = column.combine_chunks().flatten().to_numpy()
+        return xp.asarray(events.reshape(len(column), -1))
+    if kind == "length":
+        return xp.asarray(column.cast(pa.int32()).to_numpy())
     if kind == "integer":
         filled = pc.fill_null(column.cast(pa.int64()), NULL_WHOLE)
         return xp.asarray(filled.to_numpy())

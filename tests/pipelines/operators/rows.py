@@ -19,11 +19,14 @@ from pipelines.spec import (
     Numeric,
     QuantileBuckets,
     Ratio,
+    Sequence,
     Standardise,
     Vocabulary,
 )
 from pipelines.tables.values import column_values
 
+STEPS, WIDTH = 3, 2
+EVENTS, LENGTH = "seq_card_last_3", "len_card_last_3"
 FEATURES = (
     Numeric("amount"),
     Numeric("amount") >> Fill("median", flag=True) >> Log() >> Standardise(),
@@ -37,10 +40,17 @@ FEATURES = (
     Categorical("merchant") >> Hash(97),
     Categorical("place"),
     Categorical("place") >> Hash(1 << 20),
+    Sequence("card", ("amount",), steps=STEPS) >> Fill("mean") >> Log() >> Standardise(),
 )
 TYPES = {"amount": "number", "balance": "number", "merchant": "text", "place": "integer"}
 PROGRAM = program_of(FEATURES, TYPES)
-ARROW = {"number": pa.float64(), "integer": pa.int64(), "text": pa.string()}
+ARROW = {
+    "number": pa.float64(),
+    "integer": pa.int64(),
+    "text": pa.string(),
+    "block": pa.list_(pa.float32(), STEPS * WIDTH),
+    "length": pa.int32(),
+}
 
 
 def columns_of(rows, program=PROGRAM, xp=np):
@@ -67,6 +77,8 @@ def drawn(n_rows, seed=0):
             "balance": number(10.0),
             "hour": float(rng.integers(24)),
             "merchant": words[rng.integers(len(words))],
+            EVENTS: [number(5.0) or 0.0 for _ in range(STEPS * WIDTH)],
+            LENGTH: int(rng.integers(STEPS + 1)),
             "place": [None, 7, -(2**63), 2**62, int(rng.integers(50))][rng.integers(5)],
         }
         for _ in range(n_rows)

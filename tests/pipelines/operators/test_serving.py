@@ -5,11 +5,17 @@ from hypothesis import strategies as st
 
 from pipelines.operators.serving import serving_signature, serving_transform
 from pipelines.operators.values import NULL_WHOLE
-from tests.pipelines.operators.rows import PROGRAM, columns_of, drawn, fitted_on
+from tests.pipelines.operators.rows import EVENTS, LENGTH, PROGRAM, columns_of, drawn, fitted_on
 
 FITTED = fitted_on([drawn(300, seed=1), drawn(200, seed=2)])
 NULLS = {"number": np.nan, "integer": NULL_WHOLE, "text": ""}
-TENSORS = {"number": np.float64, "integer": np.int64, "text": np.object_}
+TENSORS = {
+    "number": np.float64,
+    "integer": np.int64,
+    "text": np.object_,
+    "block": np.float32,
+    "length": np.int32,
+}
 WHOLE = st.integers(-(2**63), 2**63 - 1)
 ROW = st.fixed_dictionaries(
     {
@@ -18,6 +24,8 @@ ROW = st.fixed_dictionaries(
         "hour": st.none() | st.floats(0, 24, allow_subnormal=False),
         "merchant": st.none() | st.text(max_size=12) | st.sampled_from(["books", "fuel"]),
         "place": st.none() | WHOLE | st.integers(0, 60),
+        EVENTS: st.lists(st.floats(width=32, allow_subnormal=False), min_size=6, max_size=6),
+        LENGTH: st.integers(0, 3),
     }
 )
 
@@ -40,7 +48,7 @@ def served(tmp_path_factory):
         columns = {
             name: tf.constant(
                 np.array(
-                    [NULLS[kind] if row[name] is None else row[name] for row in rows],
+                    [NULLS.get(kind) if row[name] is None else row[name] for row in rows],
                     TENSORS[kind],
                 )
             )
@@ -53,13 +61,15 @@ def served(tmp_path_factory):
 
 def assert_same(served, rows):
     found, ours = served(rows), FITTED.transform(np, columns_of(rows))
-    assert found.keys() == ours.keys() == {"x", "ids"}
-    np.testing.assert_array_equal(found["ids"], ours["ids"])
-    assert found["x"].dtype == ours["x"].dtype == np.float32
-    off = np.abs(found["x"].astype(np.float64) - ours["x"].astype(np.float64))
-    with np.errstate(over="ignore"):  # the largest float32 has no next one
-        allowed = np.maximum(np.abs(np.spacing(ours["x"])), 1e-12)
-    assert (off <= allowed).all(), (found["x"][off > allowed], ours["x"][off > allowed])
+    assert found.keys() == ours.keys() == {"x", "ids", EVENTS, LENGTH}
+    for name in ("ids", LENGTH):
+        np.testing.assert_array_equal(found[name], ours[name])
+    for name in ("x", EVENTS):
+        assert found[name].dtype == ours[name].dtype == np.float32
+        off = np.abs(found[name].astype(np.float64) - ours[name].astype(np.float64))
+        with np.errstate(over="ignore"):  # the largest float32 has no next one
+            allowed = np.maximum(np.abs(np.spacing(ours[name])), 1e-12)
+        assert (off <= allowed).all(), (found[name][off > allowed], ours[name][off > allowed])
 
 
 def test_the_saved_graph_gives_the_inputs_that_training_saw(served):
@@ -74,6 +84,7 @@ def test_the_saved_graph_equals_the_transform_on_any_rows(served, rows):
 
 def test_null_and_the_empty_word_are_one_and_unseen_is_another(served):
     common = {"amount": 1.0, "balance": 1.0, "hour": 1.0, "place": 7}
+    common |= {EVENTS: [0.0] * 6, LENGTH: 0}
     rows = [common | {"merchant": word} for word in (None, "", "never seen", "fuel")]
     place = PROGRAM.categorical().index("merchant")
     ids = served(rows)["ids"][:, place].tolist()
@@ -84,6 +95,8 @@ def test_null_and_the_empty_word_are_one_and_unseen_is_another(served):
 def test_the_signature_names_the_columns_of_the_feature_table():
     tf = pytest.importorskip("tensorflow")
     signature = serving_signature(tf, FITTED)
-    assert set(signature) == {"amount", "balance", "hour", "merchant", "place"}
+    columns = {"amount", "balance", "hour", "merchant", "place", EVENTS, LENGTH}
+    assert set(signature) == columns
+    assert signature[EVENTS].shape.as_list() == [None, 6]
     assert {signature[n].dtype for n in ("amount", "hour")} == {tf.float64}
     assert (signature["place"].dtype, signature["merchant"].dtype) == (tf.int64, tf.string)

@@ -25,6 +25,7 @@ from pipelines.spec import (
     Numeric,
     QuantileBuckets,
     Ratio,
+    Sequence,
     Standardise,
     Trailing,
     Vocabulary,
@@ -261,3 +262,35 @@ def test_a_category_that_the_features_lack_is_named(store):
     fewer = featurized(store, pipeline_of(*PIPELINE.features[:4]), TRAIN)
     with pytest.raises(ColumnMismatchError, match=r"missing: shop; unexpected: none"):
         perform(PREPROCESS, asked(fewer))
+
+
+def test_events_of_a_sequence_are_standardised_and_nothing_is_behind_the_last(store):
+    pipeline = pipeline_of(Sequence("customer", ("tx_amount",), steps=3, within_days=2))
+    featurized(store, pipeline, days_between(FIRST, shift(FIRST, 8)))
+    work = asked(store, pipeline)
+    perform(PREPROCESS, work)
+    folder = folder_of(work)
+    index = json.loads((folder / "index.json").read_text())
+    (named,) = index["inputs"]["sequences"]
+    assert named == {
+        "name": "customer_last_3",
+        "steps": 3,
+        "features": ["tx_amount", "days_ago"],
+    }
+    events, there = [], []
+    for day in TRAIN:
+        table = pq.read_table(_part(work, day))
+        block = np.array(table["seq_customer_last_3"].to_pylist(), float).reshape(-1, 3, 2)
+        length = table["len_customer_last_3"].to_numpy()
+        events.append(block)
+        there.append(np.arange(3)[None, :] < length[:, None])
+    raw, valid = np.concatenate(events), np.concatenate(there)
+    known = np.where(valid[:, :, None], raw, np.nan)
+    mean, spread = np.nanmean(known, axis=(0, 1)), np.nanstd(known, axis=(0, 1))
+    wanted = np.nan_to_num((known - mean) / spread)
+    found = [np.load(folder / e["seq_customer_last_3"]) for e in index["train"]]
+    lengths = [np.load(folder / e["len_customer_last_3"]) for e in index["train"]]
+    assert (found[0].dtype, lengths[0].dtype) == (np.float32, np.int32)
+    np.testing.assert_allclose(np.concatenate(found), wanted, rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(np.concatenate(lengths), valid.sum(axis=1))
+    assert "x" not in index["train"][0]

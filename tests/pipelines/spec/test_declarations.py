@@ -9,19 +9,32 @@ import pytest
 
 from pipelines.errors import ConfigError, DeclarationError
 from pipelines.spec import (
+    As,
+    Bucketize,
+    Categorical,
+    Clip,
     Column,
+    Cyclic,
     Entity,
     Evaluation,
+    Fill,
+    Hash,
+    Hour,
     Label,
+    Log,
     Numeric,
     Outcome,
     Pipeline,
+    QuantileBuckets,
+    Ratio,
     Rule,
     Schedule,
     Split,
+    Standardise,
     Table,
     Trailing,
     Validation,
+    Vocabulary,
     declared_names,
     load,
     model_days,
@@ -200,3 +213,29 @@ def test_labels_of_the_training_days_were_known_when_testing_began():
     days = model_days(FRAUD, "2026-01-31")
     last_known = time.strptime(days.train[-1], "%Y-%m-%d").tm_yday + label.known_after_days
     assert last_known < time.strptime(days.test[0], "%Y-%m-%d").tm_yday
+
+
+@pytest.mark.parametrize(
+    ("feature", "message"),
+    [
+        (Numeric("tx_amount") >> Fill("men"), "value 'men'. Did you mean 'mean'?"),
+        (Numeric("tx_amount") >> Clip(), "has neither low nor high"),
+        (Numeric("tx_amount") >> Clip(3.0, 1.0), "low 3.0 is above high 1.0"),
+        (Numeric("tx_amount") >> Bucketize((1.0, 1.0)), "edges must ascend"),
+        (Numeric("tx_amount") >> Vocabulary(), "takes categorical values, and gets numeric"),
+        (Numeric("tx_amount") >> Standardise() >> QuantileBuckets(), "another pass"),
+        (Hour("tx_datetime") >> Cyclic(24) >> Log(), "must be the last step"),
+        (Categorical("terminal_id") >> As("t"), "End it with Vocabulary or Hash"),
+        (Categorical("tx_amount"), "is of type 'number'"),
+        (Categorical("tx_fraud"), "is the label"),
+        (Ratio("tx_amount", "tx_amuont"), "Did you mean 'tx_amount'?"),
+        (Numeric("tx_amount") >> 3, "is no operator"),
+        ("tx_amount", "neither a source nor a chain"),
+        (Numeric("tx_amount") >> Fill(), "End one of its chains with As(name)"),
+        (Numeric("tx_amount") >> Hash(bukets=3), "'bukets' is not a setting. Did you mean"),
+    ],
+)
+def test_chains_that_cannot_be_are_refused_with_the_way_out(feature, message):
+    with pytest.raises(DeclarationError) as refused:
+        require_valid(replaced(features=(Numeric("tx_amount"), feature)))
+    assert message in str(refused.value)
