@@ -106,7 +106,7 @@ def test_out_of_memory_halves_the_pieces_until_a_try_passes_with_the_same_batch(
     )
     for name in ("small", "large"):
         publish_training_set(tmp_path / name, rows=5000)
-    told = tries(tmp_path / "small", *settings, spare_mb=900)
+    told = tries(tmp_path / "small", *settings, spare_mb=450)
     assert len(told) >= 2
     for nth, one in enumerate(told[:-1]):
         assert one["error"].startswith(
