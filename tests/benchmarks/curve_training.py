@@ -119,6 +119,7 @@ def draw(history, path):
         )
     right.set(xlabel="epoch", ylabel="on the validation days", ylim=(0, 1))
     for axes in (left, right):
+        axes.xaxis.get_major_locator().set_params(integer=True)
         best = history["best_epoch"]
         axes.axvline(best, color="grey", linestyle=":", label=f"kept: epoch {best}")
         axes.legend(frameon=False)
