@@ -7,6 +7,7 @@ Promise: which rows a task returns depends on the day's own file alone; the file
 """
 
 import importlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,13 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from pipelines.compute.splitting import Splittable
 from pipelines.errors import ArtifactError
 from pipelines.features.program import EntityProgram
 from pipelines.features.timeline import timeline
 from pipelines.features.views import View, views
 from pipelines.features.windows import block_on, windows_on
+from pipelines.operators.hashing import hash_wholes
 from pipelines.operators.values import on_host
 from pipelines.tables.history import ENTITY, KNOWN, POSITION, TIME_S, UNTIL
 from pipelines.tables.reading import Columns, Reader, reader_of
@@ -39,8 +42,8 @@ class HistoryFile:
 
 
 @dataclass(frozen=True, slots=True)
-class BucketTask:
-    """What one task is told.
+class BucketTask(Splittable):
+    """What one task is told; where memory is short, it becomes two of half the entities each.
 
     Attributes:
         program: What to compute.
@@ -49,6 +52,8 @@ class BucketTask:
         own: History file of the day itself.
         array_module: ``numpy`` or ``cupy``.
         versioned: Whether the histories say when each row was known.
+        buckets: How many buckets a history has, where ``share`` is less than all.
+        share: ``(nth, of)``: the entities of the bucket that are its own.
     """
 
     program: EntityProgram
@@ -57,6 +62,17 @@ class BucketTask:
     own: str
     array_module: str
     versioned: bool = False
+    buckets: int = 1
+    share: tuple[int, int] = (0, 1)
+
+    def split(self) -> "tuple[BucketTask, BucketTask]":
+        """Two tasks of half the entities each."""
+        nth, of = self.share
+        return replace(self, share=(nth, 2 * of)), replace(self, share=(nth + of, 2 * of))
+
+    def join(self, results: Sequence[Any]) -> "BucketResult":
+        """Their results as one."""
+        return _together(results, sum(result.rows_read for result in results))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +97,7 @@ class BucketResult:
 
 def run_bucket(task: BucketTask) -> BucketResult:
     """Read one bucket of every day, and compute the windows of the day's own rows."""
-    program, read = task.program, reader_of(task.array_module)
+    program, read = task.program, _reading(task)
     names = [*_always(task), *program.columns()]
     own = read(Path(task.own), task.bucket, [*names, POSITION])
     position = on_host(own.pop(POSITION)).astype(np.int32, copy=False)
@@ -97,6 +113,26 @@ def run_bucket(task: BucketTask) -> BucketResult:
         for view in views(xp, columns, len(position))
     ]
     return _together(found, n_rows)
+
+
+def _reading(task: BucketTask) -> Reader:
+    """Reads all rows of a bucket, or those of the task's share of its entities."""
+    read, (nth, of) = reader_of(task.array_module), task.share
+    if of == 1:
+        return read
+    xp = importlib.import_module(task.array_module)
+
+    def read_share(path: Path, bucket: int, columns: Sequence[str]) -> Columns:
+        rows = read(path, bucket, columns)
+        among = hash_wholes(xp, xp.asarray(rows[ENTITY])) // xp.uint64(task.buckets)
+        mine = among % xp.uint64(of) == nth
+        on = {
+            name: on_host(mine) if isinstance(v, np.ndarray) else mine
+            for name, v in rows.items()
+        }
+        return {name: values[on[name]] for name, values in rows.items()}
+
+    return read_share
 
 
 def _always(task: BucketTask) -> tuple[str, ...]:
@@ -117,8 +153,9 @@ def _seen_by(
     return BucketResult(program.entity, position, values, 0, blocks)
 
 
-def _together(found: list[BucketResult], rows_read: int) -> BucketResult:
-    """The results of all views as one."""
+def _together(found: Sequence[BucketResult], rows_read: int) -> BucketResult:
+    """Results of views, or of shares, as one; those of nobody hold nothing."""
+    found = [result for result in found if len(result.position)] or [*found[:1]]
     first, *more = found
     if not more:
         return replace(first, rows_read=rows_read)

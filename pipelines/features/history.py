@@ -178,6 +178,7 @@ def _tasks(
             own=str(day.own.folder / history_name(program.entity)),
             array_module=array_module,
             versioned=day.pipeline.table.known_time is not None,
+            buckets=day.pipeline.buckets,
         )
         for program in programs
         for bucket in range(day.pipeline.buckets)

@@ -195,3 +195,26 @@ def test_a_word_has_one_hash_alone_and_in_a_column():
     words = ["", "food", "café", "x" * 300]
     column = hash_words(pa.array(words)).view(np.int64)
     assert [hash_word(word) for word in words] == column.tolist()
+
+
+def test_a_task_that_finds_no_memory_goes_on_as_two_with_the_same_features(
+    tmp_path, monkeypatch
+):
+    pipeline = small_pipeline(
+        features=(
+            Trailing("customer", ("mean", "max", "distinct"), (2,), column="tx_amount"),
+            Sequence("terminal", ("tx_amount",), steps=3, within_days=2),
+        )
+    )
+    run_bucket, found = bucket.run_bucket, []
+    for most in (1, 2):
+
+        def starving(task, most=most):
+            if task.share[1] < most:
+                raise MemoryError("for a test")
+            return run_bucket(task)
+
+        monkeypatch.setattr("pipelines.features.history.run_bucket", starving)
+        *_, last = publish_days(pipeline, tmp_path / str(most), 3)
+        found.append(featurized(work_on(pipeline, tmp_path / str(most), partition=last))[0])
+    assert found[0].files == found[1].files
