@@ -32,13 +32,14 @@ class Prepared:
     """The fitted preprocessing of a training set, in the graph.
 
     Attributes:
-        columns: TensorFlow type of each column of the feature table that it reads.
+        specs: ``TensorSpec`` of each column of the feature table that it reads.
+        columns: Type of each.
         transform: From columns to model inputs.
     """
 
     def __init__(self, fitted: FittedProgram) -> None:
-        signature = serving_signature(tf, fitted)
-        self.columns = {name: spec.dtype for name, spec in signature.items()}
+        self.specs = serving_signature(tf, fitted)
+        self.columns = {name: spec.dtype for name, spec in self.specs.items()}
         self.transform = serving_transform(tf, fitted)
 
 
@@ -78,13 +79,12 @@ def write_saved_model(
     Returns:
         The signatures as functions, by name.
     """
-    raw = {n: tf.TensorSpec((None,), t, name=n) for n, t in prepared.columns.items()}
     arrays = {
         name: tf.TensorSpec((None, *shape), kind, name=name)
         for name, (shape, kind) in inputs.shapes().items()
     }
     signatures = {
-        RAW: tf.function(served.from_rows).get_concrete_function(**raw),
+        RAW: tf.function(served.from_rows).get_concrete_function(**prepared.specs),
         ARRAYS: tf.function(served.from_arrays).get_concrete_function(**arrays),
     }
     tf.saved_model.save(served, str(folder), signatures=signatures)
@@ -114,7 +114,7 @@ def _plain(values: Any) -> list[Any]:
 def measured(signature: Any, rows: Columns) -> dict[str, float]:
     """Milliseconds of one row and of a batch through the raw signature, and rows a second."""
     one = {name: tf.constant(values[:1]) for name, values in rows.items()}
-    many = {name: tf.constant(np.resize(v, BATCH_ROWS)) for name, v in rows.items()}
+    many = {n: tf.constant(np.resize(v, (BATCH_ROWS, *v.shape[1:]))) for n, v in rows.items()}
     single, batch = _milliseconds(signature, one, 50), _milliseconds(signature, many, 5)
     return {
         "row_ms_median": float(np.median(single)),
