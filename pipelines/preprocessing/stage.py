@@ -6,7 +6,7 @@ Not here: statistics (``statistics.py``), arrays (``shards.py``), finding days (
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,11 +70,13 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
             f"{work.report.work}: features were published again while this work waited. "
             "Try again: the next try reads the new version."
         )
-    facts = _facts(window)
+    train = _train_days(window)
+    facts = _facts(window, train)
     rows = sum(int(manifest.outcome["rows"]) for manifest in window.days.values())
     with open_compute(rows, ComputeSettings.from_options(work.options)) as compute:
         tell = _telling(work, rows + facts["rows"])
-        fitted = _fit(window, compute, tell, facts, out)
+        fitted = _fit(window, list(train), compute, tell, out)
+        _write_state(fitted, facts, out)
         pieces = _pieces(window)
         shapes = _shapes(fitted)
         tasks = _tasks(window, pieces, shapes, out, compute.array_module)
@@ -95,20 +97,23 @@ def _telling(work: Work, to_do: int) -> Callable[[int], None]:
     return tell
 
 
-def _train_days(window: Window) -> list[str]:
-    """Training days that have rows, oldest first."""
-    days = (day for day in window.work.days().train if day in window.days)
-    return [day for day in days if window.days[day].outcome["rows"]]
-
-
-def _facts(window: Window) -> dict[str, int]:
-    """Rows and positives of the training days, which must hold what a model needs."""
-    parts = []
-    for day in _train_days(window):
+def _train_days(window: Window) -> dict[str, dict[str, Any]]:
+    """Statistics of the training days that have rows as known by now, oldest first."""
+    found = {}
+    for day in (day for day in window.work.days().train if day in window.days):
         folder = window.work.store.open(window.days[day])
-        parts.append(json.loads((folder / window.statistics(day)).read_text()))
-        _require_features(window.work.pipeline, folder)
-    rows, positives = sum(p["rows"] for p in parts), sum(p["positives"] for p in parts)
+        # Not the manifest's count, which is of the rows that became known later as well.
+        statistics = json.loads((folder / window.statistics(day)).read_text())
+        if statistics["rows"]:
+            found[day] = statistics
+    return found
+
+
+def _facts(window: Window, train: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
+    """Rows and positives of the training days, which must hold what a model needs."""
+    for day in train:
+        _require_features(window.work.pipeline, window.work.store.open(window.days[day]))
+    rows, positives = (sum(s[name] for s in train.values()) for name in ("rows", "positives"))
     binary = isinstance(window.work.pipeline.head, Binary)
     if rows and (0 < positives < rows or not binary):
         return {"rows": rows, "positives": positives}
@@ -134,9 +139,9 @@ def _require_features(pipeline: Pipeline, folder: Path) -> None:
 
 def _fit(
     window: Window,
+    days: list[str],
     compute: "Compute",
     tell: Callable[[int], None],
-    facts: dict[str, int],
     out: Path,
 ) -> "FittedProgram":
     """Merge the training days' statistics, oldest first, and write what follows from them."""
@@ -144,12 +149,16 @@ def _fit(
     from pipelines.preprocessing.statistics import learn_days, merge_days
 
     program = window.work.pipeline.program()
-    folders = learn_days(window, program, _train_days(window), compute, tell)
+    folders = learn_days(window, program, days, compute, tell)
     fitted = program.fitted(merge_days(folders, program))
     write_program(out, fitted)
+    return fitted
+
+
+def _write_state(fitted: "FittedProgram", facts: dict[str, int], out: Path) -> None:
+    """What was fitted, for a reader that knows no operators."""
     state = {"features": list(fitted.program.numeric()), **facts}
     (out / "state.json").write_text(json.dumps(state | fitted.scaling(), indent=1) + "\n")
-    return fitted
 
 
 def _pieces(window: Window) -> Pieces:

@@ -1,5 +1,6 @@
 """Late rows and corrections: what was known when, through the stages that publish it."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.days import days_between, parse_day, shift
-from pipelines.errors import DeclarationError
+from pipelines.errors import DeclarationError, TrainingError
 from pipelines.spec import Column, Numeric, Split, Trailing, load, require_valid
 from pipelines.stages import perform, stage_named
 from pipelines.tables.versions import versions_of, write_known
@@ -121,6 +122,25 @@ def test_late_rows_and_corrections_train_as_of_later_days(tmp_path):
     y = np.load(folder / part / f"{LATE_DAY}-y.npy", allow_pickle=False)
     assert len(y) == 40 + 8, "four of the twelve correct rows that were there"
     assert y[-12:].tolist() == [1.0] * 12
+
+
+def test_a_training_day_of_which_nothing_was_known_yet_counts_as_empty(tmp_path):
+    late = {LATE_DAY: came_later(LATE_DAY, AS_OF)}
+    arrive(tmp_path, late)
+    training_set(tmp_path, AS_OF)
+    work = work_on(PIPELINE, tmp_path, as_of=AS_OF)
+    assert LATE_DAY in work.days().train
+    folder = work.store.open(work.find(work.window_ref("training_set")))
+    index = json.loads((folder / "index.json").read_text())
+    trained = {entry["day"]: entry["rows"] for entry in index["train"]}
+    assert trained == {day: 40 for day in work.days().train if day != LATE_DAY}
+
+
+def test_training_days_of_which_nothing_was_known_yet_are_no_training_set(tmp_path):
+    days = work_on(PIPELINE, tmp_path, as_of=AS_OF).days().train
+    arrive(tmp_path, {day: came_later(day, AS_OF) for day in days})
+    with pytest.raises(TrainingError, match=r"the 3 training days .* hold 0 rows"):
+        training_set(tmp_path, AS_OF)
 
 
 def test_days_that_could_not_have_seen_late_rows_are_not_made_again(tmp_path):
