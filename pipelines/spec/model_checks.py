@@ -12,6 +12,7 @@ from typing import Any
 
 from pipelines.declared import nearest
 from pipelines.errors import ConfigError
+from pipelines.operators import Sequence
 from pipelines.spec.heads import (
     Binary,
     Head,
@@ -24,6 +25,7 @@ from pipelines.spec.heads import (
 from pipelines.spec.learning import Gates, Outcome
 from pipelines.spec.models import (
     KINDS,
+    SEQUENCE_KINDS,
     AnyModel,
     Builder,
     DeepCross,
@@ -41,6 +43,7 @@ ACTIVATIONS = (
 )
 LOSSES = ("squared", "huber")
 MIN_CLASSES = {MultiClass: 2, Ordinal: 3}
+BINARY_CLASSES = 2
 NOT_SEARCHED = {
     "training.epochs": "epochs are what a search spends; set training.epochs itself",
     "training.seed": "choosing a seed would be choosing luck",
@@ -63,6 +66,18 @@ def model_problems(pipeline: Pipeline) -> Iterator[str]:
     if not all(isinstance(units, int) and units > 0 for units in model.hidden):
         yield f"model.hidden must be units of 1 or more; got {model.hidden!r}."
     yield from _sizes(model)
+    yield from _sequences("model", kind_of(model), pipeline)
+
+
+def _sequences(where: str, kind: str, pipeline: Pipeline) -> Iterator[str]:
+    """A network that is made for sequences needs one."""
+    declared = any(isinstance(source, Sequence) for source in pipeline.sources())
+    if kind in SEQUENCE_KINDS and not declared:
+        others = " or ".join(k for k in KINDS if k not in (*SEQUENCE_KINDS, "builder"))
+        yield (
+            f"{where}: {kind!r} reads sequences, and no feature is one. Declare a Sequence, or use "
+            f"{others}."
+        )
 
 
 def _sizes(model: AnyModel) -> Iterator[str]:
@@ -90,6 +105,7 @@ def head_problems(pipeline: Pipeline) -> Iterator[str]:
             f"Binary."
         )
     yield from _gates(pipeline)
+    yield from _training(pipeline)
 
 
 def _own_problems(head: Head) -> Iterator[str]:
@@ -125,6 +141,40 @@ def _gates(pipeline: Pipeline) -> Iterator[str]:
             )
 
 
+def _training(pipeline: Pipeline) -> Iterator[str]:
+    """Settings of training that mean something for some heads alone."""
+    training, kind = pipeline.training, type(pipeline.head).__name__
+    if not isinstance(pipeline.head, Binary):
+        if training.focal_gamma:
+            yield (
+                f"training.focal_gamma={training.focal_gamma!r} is for a Binary head, not {kind}. "
+                f"Leave it at 0."
+            )
+        if training.watch in metrics_of(Binary()):
+            yield (
+                f"training.watch {training.watch!r} is for a Binary head; an epoch of {kind} is "
+                f"judged by its loss. Use 'loss'."
+            )
+    yield from _class_weights(pipeline.head, training.class_weights)
+
+
+def _class_weights(head: Head, weights: tuple[float, ...]) -> Iterator[str]:
+    if not weights:
+        return
+    if not isinstance(head, Binary | MultiClass | Ordinal):
+        yield (
+            f"training.class_weights={weights!r} needs labels that are classes; those of "
+            f"{type(head).__name__} are not. Leave it empty."
+        )
+        return
+    classes = BINARY_CLASSES if isinstance(head, Binary) else head.classes
+    if classes is not None and len(weights) != classes:
+        yield (
+            f"training.class_weights has {len(weights)} values; {type(head).__name__} has "
+            f"{classes} classes. Give one for each, that of label 0 first, or none."
+        )
+
+
 def search_problems(pipeline: Pipeline) -> Iterator[str]:
     """Mistakes in the search."""
     search = pipeline.search
@@ -136,12 +186,12 @@ def search_problems(pipeline: Pipeline) -> Iterator[str]:
         yield f"search: {setting!r} is declared twice."
     for item in search.space:
         if item.setting == "model":
-            yield from _kind_choice(item)
+            yield from _kind_choice(pipeline, item)
         else:
             yield from _varied(pipeline, item)
 
 
-def _kind_choice(item: Range | Choice) -> Iterator[str]:
+def _kind_choice(pipeline: Pipeline, item: Range | Choice) -> Iterator[str]:
     kinds = [kind for kind in KINDS if kind != "builder"]
     if isinstance(item, Range):
         yield "search: 'model' takes a Choice of kinds."
@@ -149,6 +199,7 @@ def _kind_choice(item: Range | Choice) -> Iterator[str]:
     for word in item.texts():
         if word not in kinds:
             yield f"search: model {word!r} is no kind of network. {nearest(word, kinds)}"
+        yield from _sequences("search: model", word, pipeline)
 
 
 def _varied(pipeline: Pipeline, item: Range | Choice) -> Iterator[str]:

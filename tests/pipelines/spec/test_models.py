@@ -18,7 +18,9 @@ from pipelines.spec import (
     Recurrent,
     Regression,
     Search,
+    Sequence,
     Survival,
+    Training,
     Transformer,
     kind_of,
     load,
@@ -46,8 +48,17 @@ def problems(**changes):
     [
         (Model(hidden=(0,), activation="rlu"), ["model.activation 'rlu'", "model.hidden"]),
         (DeepCross(cross_layers=0, dropout=1.0), ["model.dropout", "model.cross_layers"]),
-        (Recurrent(units=0, embedding_dim=-1), ["model.embedding_dim", "model.units"]),
-        (Transformer(width=30, heads=4), ["model.width=30 must be a multiple of"]),
+        (
+            Recurrent(units=0, embedding_dim=-1),
+            ["model.embedding_dim", "model.units", "model: 'recurrent' reads sequences"],
+        ),
+        (
+            Transformer(width=30, heads=4),
+            [
+                "model.width=30 must be a multiple of",
+                "Declare a Sequence, or use dense or deep_cross",
+            ],
+        ),
         (Builder("pipelines.nowhere.build"), ["no Python module 'pipelines.nowhere'"]),
         (Builder("build"), ["no Python module ''"]),
     ],
@@ -88,6 +99,59 @@ def test_gates_of_a_binary_head_are_refused_for_another():
     ]
 
 
+def test_a_network_for_sequences_is_taken_where_one_is_declared():
+    history = Sequence("customer", ("tx_amount",), steps=4)
+    features = (*FRAUD.features, history)
+    for model in (Recurrent(), Transformer()):
+        require_valid(dataclasses.replace(FRAUD, model=model, features=features))
+
+
+@pytest.mark.parametrize(
+    ("head", "training", "told"),
+    [
+        (
+            Regression(),
+            {"focal_gamma": 2.0, "class_weights": (1.0, 4.0), "watch": "auc"},
+            [
+                "training.focal_gamma=2.0 is for a Binary head, not Regression. Leave it at 0.",
+                "training.watch 'auc' is for a Binary head",
+                "training.class_weights=(1.0, 4.0) needs labels that are classes",
+            ],
+        ),
+        (Survival((1.0,)), {"class_weights": (1.0,)}, ["those of Survival are not"]),
+        (
+            MultiClass(3),
+            {"class_weights": (1.0, 4.0), "watch": "average_precision"},
+            [
+                "an epoch of MultiClass is judged by its loss. Use 'loss'.",
+                "training.class_weights has 2 values; MultiClass has 3 classes",
+            ],
+        ),
+        (Ordinal(3), {"class_weights": (1.0,) * 4}, ["4 values; Ordinal has 3 classes"]),
+        (Binary(), {"class_weights": (1.0,)}, ["1 values; Binary has 2 classes"]),
+    ],
+)
+def test_every_setting_of_training_that_the_head_cannot_take_is_told(head, training, told):
+    found = problems(head=head, gates=Gates(), training=Training(**training))
+    assert len(found) == len(told)
+    for problem, text in zip(found, told, strict=True):
+        assert text in problem
+
+
+@pytest.mark.parametrize(
+    ("head", "training"),
+    [
+        (Binary(), {"focal_gamma": 2.0, "class_weights": (1.0, 4.0), "watch": "auc"}),
+        (MultiClass(3), {"class_weights": (1.0, 2.0, 4.0)}),
+        (Ordinal(4), {"class_weights": (1.0, 2.0, 4.0, 1.0)}),
+    ],
+)
+def test_a_setting_of_training_is_taken_where_the_head_has_a_use_for_it(head, training):
+    require_valid(
+        dataclasses.replace(FRAUD, head=head, gates=Gates(), training=Training(**training))
+    )
+
+
 def test_every_head_has_a_primary_metric_and_as_many_outputs_as_its_loss_reads():
     heads = {Binary(): 1, MultiClass(5): 5, Regression(): 1, Ordinal(5): 4, Survival((1, 9)): 2}
     for head, outputs in heads.items():
@@ -126,6 +190,12 @@ def test_every_mistake_of_a_search_is_told():
 def test_a_search_may_vary_a_setting_that_only_one_of_its_kinds_has():
     space = (Choice("model", ("dense", "deep_cross")), Range("model.cross_layers", 1, 3))
     require_valid(dataclasses.replace(FRAUD, search=Search(space)))
+
+
+def test_a_search_over_networks_for_sequences_needs_one():
+    found = problems(search=Search((Choice("model", ("dense", "transformer")),)))
+    assert len(found) == 1
+    assert found[0].startswith("search: model: 'transformer' reads sequences")
 
 
 def test_the_kind_of_network_is_a_setting():
