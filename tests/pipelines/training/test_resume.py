@@ -97,7 +97,7 @@ def chaos(prepared, tmp_path, *settings, kills, replicas, seed=1):
     return json.loads(ran.stdout.splitlines()[-1])
 
 
-@pytest.mark.parametrize("replicas", [1, 2])
+@pytest.mark.parametrize("replicas", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_a_run_killed_at_work_and_in_a_save_ends_as_the_unbroken_one(
     prepared, tmp_path, replicas
 ):

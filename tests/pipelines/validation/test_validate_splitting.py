@@ -39,7 +39,14 @@ def split(folder, tables):
     return out, first, (sum(part.bad for part in counted), sorted(seen))
 
 
-@pytest.mark.parametrize("cuts", [(100, 300), (0, 1, 399), (200,)])
+@pytest.mark.parametrize(
+    "cuts",
+    [
+        (0, 1, 200),  # an empty part, one of a single row, and a cut between two rows of an id
+        pytest.param((0, 1, 399), marks=pytest.mark.slow),
+        pytest.param((100, 300), marks=pytest.mark.slow),
+    ],
+)
 def test_parts_give_the_rows_lines_and_histories_of_the_whole(tmp_path, cuts):
     table = canonical(400)
     amounts = np.where(np.arange(400) % 7 == 0, -1.0, table["tx_amount"].to_numpy())
