@@ -115,6 +115,10 @@ class Run:
         self.report.metrics(cursor.step, {"input_stall": self.stall()})
         return cursor
 
+    def compiles_in_part(self) -> bool:
+        """Whether ``jit`` was asked for and covers the gradients alone; see ``Recipe``."""
+        return self.recipe.jit and self.network.strategy.num_replicas_in_sync > 1
+
     def stall(self) -> float:
         """Share of the loop's time that it waited for input."""
         return self.waited_s / self.loop_s if self.loop_s else 0.0

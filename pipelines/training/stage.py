@@ -167,6 +167,11 @@ def trained(setup: Setup) -> dict[str, Any]:
 
     with stop_on_sigterm() as stop:
         run = _assembled(setup, lambda: stop.requested)
+        if run.compiles_in_part():
+            setup.work.report.log(
+                f"training.jit: on {setup.devices} XLA compiles each replica's gradients; their "
+                f"sum, the clipping and the update are left as they are"
+            )
         saved = run.checkpoints.restore()
         if saved is not None:
             setup.work.report.log(_resumed(saved, setup.devices))

@@ -1,4 +1,4 @@
-"""How training ends when it cannot go on as declared: memory, time, no better epoch."""
+"""What training tells when it cannot go on as declared: memory, time, no better epoch, XLA."""
 
 import json
 import subprocess
@@ -58,7 +58,8 @@ def test_the_best_epoch_is_published_and_a_time_limit_ends_a_run_cleanly(tmp_pat
     assert history["best_epoch"] == (int(np.argmin(losses)) + 1 if losses else 0)
     assert len(history["loss"]) < 100_000
     assert any("ended by time limit" in line for line in logged(told))
-    stall = [e["values"] for e in told["said"] if e["event"] == "metric"][-1]["input_stall"]
+    values = [e["values"] for e in told["said"] if e["event"] == "metric"]
+    stall = [each["input_stall"] for each in values if "input_stall" in each][-1]
     assert stall == file_of(tmp_path, "timing.json", *endless)["stall"]
     assert 0 <= stall < 1
 
@@ -82,6 +83,17 @@ def test_patience_ends_a_run_with_the_weights_of_its_best_epoch(tmp_path):
     both = (weights_of(tmp_path / name) for name in ("patient", "short"))
     for patient_weights, short_weights in zip(*both, strict=True):
         np.testing.assert_array_equal(patient_weights, short_weights)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("replicas", "lines"), [(1, 0), (2, 1)])
+def test_a_step_that_xla_compiles_in_part_alone_is_told(tmp_path, replicas, lines):
+    publish_training_set(tmp_path)
+    short = ("training.epochs=1", "training.jit=true", f"training.replicas={replicas}")
+    told = tries(tmp_path, *short)[-1]
+    assert not told["error"]
+    found = [line for line in logged(told) if "on 2 CPUs XLA compiles each replica's" in line]
+    assert len(found) == lines
 
 
 @pytest.mark.slow
