@@ -23,7 +23,7 @@ from pipelines.operators.hashing import hash_words
 from pipelines.spec import Column, Pipeline
 from pipelines.tables.hashing import bucket_of
 from pipelines.tables.schema import parquet_options
-from pipelines.tables.versions import Versions, versions_of, write_known
+from pipelines.tables.versions import Versions
 
 ENTITY, TIME_S, POSITION, ROW_ID = "entity", "time_s", "position", "_row_id"
 KNOWN, UNTIL = "known_day", "until_day"
@@ -54,22 +54,6 @@ class Piece:
 
     rows: pa.Table
     ends: NDArray[np.int64]
-
-
-def write_histories(table: pa.Table, pipeline: Pipeline, folder: Path) -> None:
-    """Write one history file for each declared entity, and what was known of the day when.
-
-    Args:
-        table: Good rows of one day, as in ``part-0.parquet``.
-        pipeline: Declares entities, columns and the number of buckets.
-        folder: Where the files go.
-    """
-    versions = versions_of(table, pipeline.table)
-    for entity in pipeline.entities:
-        piece = history_piece(table, pipeline, entity.name)
-        write_history([piece], pipeline, folder / history_name(entity.name), versions)
-    if versions is not None:
-        write_known([table], versions, folder)
 
 
 def history_piece(

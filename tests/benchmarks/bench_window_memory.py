@@ -19,8 +19,9 @@ import numpy as np
 from pipelines.features.bucket import BucketTask, HistoryFile, run_bucket
 from pipelines.features.program import programs_of
 from pipelines.spec import Trailing
-from pipelines.tables.history import history_name, write_histories
+from pipelines.tables.history import history_name
 from tests.pipelines.features.validated import DAY_S, day_table, small_pipeline
+from tests.pipelines.tables.histories import write_histories
 
 DAYS = 30
 FEATURES = (

@@ -11,10 +11,11 @@ from pipelines.features.views import views
 from pipelines.features.windows import block_on, windows_on
 from pipelines.operators.values import NULL_WHOLE, on_host
 from pipelines.spec import Trailing
-from pipelines.tables.history import history_name, write_histories
+from pipelines.tables.history import history_name
 from pipelines.tables.reading import read_bucket, reader_of
 from tests.pipelines.features import strict_arrays
 from tests.pipelines.features.validated import FIRST, rows_of, small_pipeline
+from tests.pipelines.tables.histories import write_histories
 
 EVERY = ("count", "sum", "mean", "min", "max", "last", "days_since_last", "distinct")
 

@@ -21,8 +21,8 @@ from pipelines.spec import (
 from pipelines.stages import ACCEPTED, REFUSED, Work
 from pipelines.store import Manifest, Store, describe_files, digest_of
 from pipelines.tables import ROW
-from pipelines.tables.history import write_histories
 from pipelines.tables.schema import table_schema, write_table
+from tests.pipelines.tables.histories import write_histories
 
 FIRST = "2026-01-01"
 DAY_S = 86_400

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from pipelines.spec import load
 from pipelines.tables.hashing import bucket_of
-from pipelines.tables.history import history_columns, scaled, write_histories
+from pipelines.tables.history import history_columns, scaled
 from pipelines.tables.reading import read_bucket
+from tests.pipelines.tables.histories import write_histories
 from tests.pipelines.tables.made import canonical, with_column
 
 COLUMNS = ["entity", "time_s", "terminal_id", "tx_amount", "tx_fraud", "position"]
