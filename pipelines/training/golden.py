@@ -13,11 +13,12 @@ import numpy as np
 
 from pipelines.operators.program import FittedProgram
 from pipelines.operators.state import read_program
+from pipelines.tables.known import part_as_of
 from pipelines.tables.values import read_served
 from pipelines.training.export import Export
 from pipelines.training.serving import GOLDEN_ROWS, Columns, Prepared
 
-FEATURES, PART = "features", "part-0.parquet"
+FEATURES = "features"
 SCALER = ("features", "mean", "deviation")
 
 
@@ -34,7 +35,7 @@ def export_of(setup: Any, model: Any) -> Export:
         inputs=setup.inputs(),
         prepared=Prepared(fitted),
         scaler={name: state[name] for name in SCALER if name in state},
-        rows=_rows(work, folder, fitted),
+        rows=golden_rows(work, folder, fitted),
         arrays=arrays,
         about={
             "pipeline": work.pipeline.name,
@@ -44,8 +45,8 @@ def export_of(setup: Any, model: Any) -> Export:
     )
 
 
-def _rows(work: Any, training_set: Path, fitted: FittedProgram) -> Columns:
-    """The first rows of the first training day, as its feature table has them.
+def golden_rows(work: Any, training_set: Path, fitted: FittedProgram) -> Columns:
+    """The first rows of the first training day, as known when the model's day began.
 
     Raises:
         InputMissingError: The day's features are not in the store any more.
@@ -53,5 +54,6 @@ def _rows(work: Any, training_set: Path, fitted: FittedProgram) -> Columns:
     days = json.loads((training_set / "index.json").read_text())["train"]
     first = next(day["day"] for day in days if day["rows"])
     manifest = work.need(work.partition_ref(FEATURES, first), f"featurize for {first}")
-    columns = read_served(work.store.open(manifest) / PART, 0, fitted.program.kinds)
+    table = work.store.open(manifest) / part_as_of(manifest, work.model_day)
+    columns = read_served(table, 0, fitted.program.kinds)
     return {name: values[:GOLDEN_ROWS] for name, values in columns.items()}

@@ -10,9 +10,11 @@ import pytest
 
 from pipelines.days import days_between, parse_day, shift
 from pipelines.errors import DeclarationError, TrainingError
+from pipelines.operators.state import read_program
 from pipelines.spec import Column, Numeric, Split, Trailing, load, require_valid
 from pipelines.stages import perform, stage_named
 from pipelines.tables.versions import versions_of, write_known
+from pipelines.training.golden import golden_rows
 from tests.pipelines.features.validated import (
     FIRST,
     publish_validated,
@@ -141,6 +143,20 @@ def test_training_days_of_which_nothing_was_known_yet_are_no_training_set(tmp_pa
     arrive(tmp_path, {day: came_later(day, AS_OF) for day in days})
     with pytest.raises(TrainingError, match=r"the 3 training days .* hold 0 rows"):
         training_set(tmp_path, AS_OF)
+
+
+def test_golden_rows_are_those_that_the_model_was_trained_on(tmp_path):
+    first, known = DAYS[2], DAYS[6]
+    arrive(tmp_path, {first: with_late_rows(first, known)})
+    training_set(tmp_path, AS_OF)
+    work = work_on(PIPELINE, tmp_path, as_of=AS_OF)
+    folder = work.store.open(work.find(work.window_ref("training_set")))
+    assert work.days().train[0] == first
+    rows = golden_rows(work, folder, read_program(folder))["tx_amount"]
+    trained = features_of(tmp_path, first, f"part-known={known}.parquet")["tx_amount"]
+    assert rows.tolist() == trained.to_pylist()[: len(rows)]
+    on_the_day = features_of(tmp_path, first)["tx_amount"].to_pylist()[: len(rows)]
+    assert rows.tolist() != on_the_day
 
 
 def test_days_that_could_not_have_seen_late_rows_are_not_made_again(tmp_path):
