@@ -1,4 +1,4 @@
-"""An expectation whose metric kills the process that evaluates it, while a file is there."""
+"""An expectation whose metric kills the process that evaluates it, as often as a file says."""
 
 import os
 import signal
@@ -22,8 +22,8 @@ class DeadlyValues(ColumnMapMetricProvider):
 
     @column_condition_partial(engine=PandasExecutionEngine)
     def _pandas(cls, column: pd.Series, flag: str, **_: object) -> pd.Series:  # noqa: N805
-        if Path(flag).exists():
-            Path(flag).unlink()
+        if kills := int(Path(flag).read_text()):
+            Path(flag).write_text(str(kills - 1))
             os.kill(os.getpid(), signal.SIGKILL)
         return column >= 0
 
