@@ -38,7 +38,7 @@ def merged_moments(parts: Sequence[State]) -> State:
     The pairwise update keeps its digits when a column's mean is large beside its spread, where
     a sum of squares loses them.
 
-    FeatureSource:
+    Source:
         Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for computing
         sample variances", Stanford report STAN-CS-79-773, 1979.
     """
@@ -65,7 +65,7 @@ def deviation(state: State) -> float:
     1.0 for values that are constant but for the rounding of their mean and variance, or where
     there are none: dividing by their deviation would turn rounding into a signal.
 
-    FeatureSource:
+    Source:
         The bound on rounding is that of Chan, Golub and LeVeque, "Algorithms for computing
         the sample variance", The American Statistician 37 (1983), as scikit-learn uses it.
     """

@@ -5,7 +5,7 @@ Promise: cells are those of float64's first 10 fraction bits, so a cell is at mo
     values wide, and whole numbers up to 2,048 are the lowest of cells of their own. Counts add up, so a
     merge is exact in any order and any grouping; every edge found is an edge of the grid, at most
     a cell away from the exact quantile.
-FeatureSource: a fixed log-linear grid, as in Masson, Rim and Lee, "DDSketch: a fast and fully-mergeable
+Source: a fixed log-linear grid, as in Masson, Rim and Lee, "DDSketch: a fast and fully-mergeable
     quantile sketch with relative-error guarantees", VLDB 2019.
 """
 

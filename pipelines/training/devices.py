@@ -30,32 +30,6 @@ class Devices:
         return f"{self.replicas} {self.kind.upper()}{'s' if self.replicas > 1 else ''}"
 
 
-def visible_gpu_count() -> int:
-    """GPUs this process may use, by NVML and ``CUDA_VISIBLE_DEVICES``."""
-    try:
-        import pynvml
-    except ImportError:
-        return 0
-    try:
-        pynvml.nvmlInit()
-        total = pynvml.nvmlDeviceGetCount()
-    except pynvml.NVMLError:
-        return 0
-    return _unmasked(total, os.environ.get("CUDA_VISIBLE_DEVICES"))
-
-
-def _unmasked(total: int, mask: str | None) -> int:
-    if mask is None:
-        return total
-    count = 0
-    for item in (part.strip() for part in mask.split(",")):
-        # CUDA ignores everything from the first invalid entry on; "" and "-1" give 0.
-        if not (item.startswith(("GPU-", "MIG-")) or (item.isdigit() and int(item) < total)):
-            break
-        count += 1
-    return count
-
-
 def choose_devices(replicas: int, gpus: int) -> Devices:
     """What to train on.
 

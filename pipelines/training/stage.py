@@ -45,8 +45,9 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
         StageStoppedError: SIGTERM; a checkpoint was written first.
         OutOfMemoryError: Memory is too small for a step; the next try halves its pieces.
     """
+    from pipelines.compute.machine import visible_gpu_count
     from pipelines.tracking.tracker import keep_unsent, tracking
-    from pipelines.training.devices import choose_devices, open_strategy, visible_gpu_count
+    from pipelines.training.devices import choose_devices, open_strategy
     from pipelines.training.preflight import look_over
     from pipelines.training.shards import open_shards
 

@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 from optuna.trial import TrialState
 
+from pipelines.compute.machine import visible_gpu_count
 from pipelines.errors import TrainingError
 from pipelines.evaluation.rows import open_test_rows, read_inputs
 from pipelines.spec import Binary, with_settings
 from pipelines.stages import Plan, Result, Work
 from pipelines.tracking.tracker import tracking
-from pipelines.training.devices import choose_devices, open_strategy, visible_gpu_count
+from pipelines.training.devices import choose_devices, open_strategy
 from pipelines.training.preflight import look_over
 from pipelines.training.shards import LABEL, Shards, open_shards
 from pipelines.training.stage import Pieces, Setup, out_of_memory, trained

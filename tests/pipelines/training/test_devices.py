@@ -5,8 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from pipelines.compute.machine import visible_gpu_count
 from pipelines.errors import ConfigError
-from pipelines.training.devices import Devices, choose_devices, visible_gpu_count
+from pipelines.training.devices import Devices, choose_devices
 
 
 class NVMLError(Exception):
