@@ -2,7 +2,7 @@
 
 Why: Adam over a whole embedding table costs more than the rest of the step.
 Promise: clipping and the reduction over replicas happen in the loop (``steps.py``); what arrives
-    here has each row of a table once, as every optimiser but SGD needs.
+    here has each row of a table once, unless ``takes_repeats``.
 """
 
 import re
@@ -59,6 +59,17 @@ def build_optimizer(training: Training, steps_per_epoch: int, variables: Any) ->
         )
     optimizer.build(variables)
     return optimizer
+
+
+def takes_repeats(optimizer: Any, variable: Any) -> bool:
+    """Whether a row's gradients may come one by one: plain SGD adds them up, as merging would.
+
+    Its scatter adds in the order of the rows, because the process asks TensorFlow for
+    deterministic operations (``devices.py``).
+    """
+    if isinstance(optimizer, keras.optimizers.MultiOptimizer):
+        optimizer = optimizer._optimizer_map(variable)
+    return type(optimizer) is keras.optimizers.SGD and not optimizer.momentum
 
 
 def _named(name: str, rate: Rate, training: Training) -> Any:

@@ -14,6 +14,7 @@ from typing import Any
 import tensorflow as tf
 
 from pipelines.training.network import Network
+from pipelines.training.optimizers import takes_repeats
 
 FIRST_SCALE = 2.0**15
 DOUBLE_AFTER = 2000
@@ -148,6 +149,10 @@ class Stepper:
         self._strategy, self._optimizer = network.strategy, network.optimizer
         self._variables = network.model.trainable_variables
         self._clip_norm, self._loss_scale = recipe.clip_norm, loss_scale
+        # Merging is a sixth of such a step, and only a norm or an optimiser needs it.
+        self._as_found = [
+            not recipe.clip_norm and takes_repeats(self._optimizer, v) for v in self._variables
+        ]
         self._gradients, self._step = gradients_of(network, recipe), self._one_step
         if recipe.jit and network.strategy.num_replicas_in_sync == 1:
             self._step = tf.function(self._one_step, jit_compile=True)
@@ -184,7 +189,9 @@ class Stepper:
         run, reduce = self._strategy.run, self._strategy.reduce
         loss, found = run(self._gradients, args=(inputs, y, weight, total, scale, step))
         loss = reduce("SUM", loss, axis=None)
-        found = [merged(reduce("SUM", g, axis=None)) for g in found]
+        found = [reduce("SUM", g, axis=None) for g in found]
+        pairs = zip(found, self._as_found, strict=True)
+        found = [g if as_found else merged(g) for g, as_found in pairs]
         if self._loss_scale is None:
             return loss, self._update(found)
         found = [tf.math.scalar_mul(1.0 / scale, g) for g in found]

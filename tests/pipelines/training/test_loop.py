@@ -29,6 +29,7 @@ OPTIONS = {
     },
     "step": {"schedule": "step", "step_epochs": 1, "epochs": 2, "rate_scaling": "linear"},
     "jit": {"jit": True},
+    "jit, clip nothing": {"jit": True, "clip_norm": 0.0},
     "jit, four pieces": {"jit": True, "micro_batches": 4},
     "table by sgd": {"embedding_optimizer": "sgd", "embedding_learning_rate": 0.1},
     "table by adagrad": {"embedding_optimizer": "adagrad"},
@@ -82,6 +83,21 @@ def test_two_replicas_equal_one_device_with_a_tail_and_a_nan_is_traced_to_its_fe
     assert "is nan (epoch 1, rows' digest " in nan
     assert "Values that are no numbers, by feature: c (1)." in nan
     assert "Last finite checkpoint: none yet. Lower training.learning_rate" in nan
+
+
+def test_ids_that_repeat_add_up_in_the_order_of_the_rows_where_sgd_takes_them_unmerged():
+    ran = subprocess.run(
+        [sys.executable, "-m", "tests.pipelines.training.repeats_case"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr[-3000:]
+    told = json.loads(ran.stdout.splitlines()[-1])
+    assert told["same_bits"]
+    assert told["moved"] > 1
 
 
 @pytest.mark.slow
