@@ -6,6 +6,7 @@ Promise: a graph is made of ``dask.delayed`` calls in the order of its items; no
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -24,8 +25,12 @@ def calls(function: Callable[..., Any], items: Iterable[Any], name: str = "") ->
         name: What the tasks are known by on the dashboard; by default the function's name.
     """
     name = name or funcname(function)
-    task = delayed(function, pure=False, traverse=False)
-    return [task(item, dask_key_name=f"{name}-{uuid4().hex}") for item in items]
+    # As an argument an item would be walked, a dataclass field by field, in search of tasks.
+    bound = (partial(function, item) for item in items)
+    return [
+        delayed(call, pure=False, traverse=False)(dask_key_name=f"{name}-{uuid4().hex}")
+        for call in bound
+    ]
 
 
 def merged(merge: Callable[[list[Any]], Any], parts: Sequence[Any]) -> Any:

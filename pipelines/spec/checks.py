@@ -2,8 +2,8 @@
 
 Why: a typo found on the worker costs a run; one found here costs nothing.
 Promise: all mistakes are listed at once, each with its place and the nearest valid spelling.
-Not here: whether the source's data fits the declaration (``pipelines/ingestion/``), networks,
-    heads and searches (``model_checks.py``).
+Not here: whether the source's data fits the declaration (``pipelines/ingestion/``), networks
+    and heads (``model_checks.py``), training (``training_checks.py``), searches (``search_checks.py``).
 """
 
 import re
@@ -19,44 +19,13 @@ from pipelines.operators.program import lines_of
 from pipelines.operators.trailing import AGGREGATES, WITHOUT_COLUMN
 from pipelines.spec.gates import gate_mistakes
 from pipelines.spec.learning import Label
-from pipelines.spec.model_checks import head_problems, model_problems, search_problems
+from pipelines.spec.model_checks import head_problems, model_problems
 from pipelines.spec.pipeline import Pipeline
+from pipelines.spec.search_checks import search_problems
 from pipelines.spec.tables import COLUMN_TYPES, SOURCE_FORMATS, Table
+from pipelines.spec.training_checks import training_problems
 
 CATEGORICAL_TYPES = ("text", "integer", "flag")
-TRAINING_ABOVE_0 = (
-    "epochs",
-    "global_batch_rows",
-    "micro_batches",
-    "pool_mb",
-    "learning_rate",
-    "base_batch_rows",
-    "step_epochs",
-    "checkpoint_every_s",
-    "keep_checkpoints",
-)
-TRAINING_FROM_0 = (
-    "final_rate_share",
-    "step_factor",
-    "warmup_epochs",
-    "momentum",
-    "weight_decay",
-    "embedding_learning_rate",
-    "clip_norm",
-    "focal_gamma",
-    "patience",
-    "time_limit_s",
-    "checkpoint_every_steps",
-    "replicas",
-)
-TRAINING_CHOICES = {
-    "rate_scaling": ("none", "linear", "sqrt"),
-    "schedule": ("constant", "cosine", "linear", "step"),
-    "optimizer": ("sgd", "momentum", "adam", "adamw", "lion", "adagrad"),
-    "embedding_optimizer": ("", "sgd", "adagrad", "row_adam"),
-    "precision": ("float32", "bfloat16", "float16"),
-    "watch": ("loss", "auc", "average_precision"),
-}
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 DELIMITER = re.compile(r"[^A-Za-z0-9\"\r\n]")
 
@@ -292,32 +261,6 @@ def _learning(pipeline: Pipeline) -> Iterator[str]:
         )
 
 
-def _training(pipeline: Pipeline) -> Iterator[str]:
-    training = pipeline.training
-    for name in TRAINING_ABOVE_0:
-        if not getattr(training, name) > 0:
-            yield f"training.{name} must be above 0; got {getattr(training, name)!r}."
-    for name in TRAINING_FROM_0:
-        if not getattr(training, name) >= 0:
-            yield f"training.{name} must be 0 or more; got {getattr(training, name)!r}."
-    for name, known in TRAINING_CHOICES.items():
-        if getattr(training, name) not in known:
-            value = getattr(training, name)
-            yield f"training.{name} {value!r} is not known. {nearest(value, known)}"
-    yield from _weighing(pipeline)
-
-
-def _weighing(pipeline: Pipeline) -> Iterator[str]:
-    training = pipeline.training
-    if any(not weight >= 0 for weight in training.class_weights):
-        yield f"training.class_weights must be 0 or more; got {training.class_weights!r}."
-    if training.patience and not pipeline.split.validation_days:
-        yield (
-            f"training.patience={training.patience} needs days to judge an epoch on. Declare "
-            f"split.validation_days=1 or more."
-        )
-
-
 def _rules(pipeline: Pipeline) -> Iterator[str]:
     yield from gate_mistakes(pipeline.validation)
 
@@ -347,7 +290,7 @@ CHECKS: tuple[Callable[[Pipeline], Iterator[Any]], ...] = (
     model_problems,
     head_problems,
     search_problems,
-    _training,
+    training_problems,
     _rules,
     _schedule,
 )

@@ -27,17 +27,23 @@ JOURNAL, STUDY = "study.jsonl", "search"
 NUMBER, ERROR, SETTINGS = "number", "error", "settings"
 
 
-class _FileLock:
-    """A lock that the kernel takes back when its holder dies."""
+class _JournalLock:
+    """The writers' lock of a journal; the kernel takes it back when its holder dies.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    Whoever gets it finds whole lines: a trial beside this one may have been killed in the midst of
+    its own, and a line written after that would be glued to it.
+    """
+
+    def __init__(self, journal: Path) -> None:
+        self._journal = journal
         self._file: int | None = None
 
     def acquire(self) -> bool:
         """Wait for the lock."""
-        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+        path = self._journal.with_name(f"{self._journal.name}.lock")
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         fcntl.flock(self._file, fcntl.LOCK_EX)
+        _drop_torn_line(self._journal)
         return True
 
     def release(self) -> None:
@@ -56,12 +62,9 @@ def open_study(folder: Path, pipeline: Pipeline, number: int = 0) -> Any:
         number: Trial that is about to draw.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    lock: Any = _FileLock(folder / f"{JOURNAL}.lock")
+    lock: Any = _JournalLock(folder / JOURNAL)
     lock.acquire()
-    try:
-        _drop_torn_line(folder / JOURNAL)
-    finally:
-        lock.release()
+    lock.release()
     storage = optuna.storages.JournalStorage(
         JournalFileBackend(str(folder / JOURNAL), lock_obj=lock)
     )
@@ -97,7 +100,7 @@ def _pruner(search: Search) -> Any:
 
 
 def _drop_torn_line(journal: Path) -> None:
-    """Cut off what a kill in the middle of a write left; a later line would be glued to it."""
+    """Cut off what a kill in the middle of a write left."""
     if not journal.exists():
         return
     with journal.open("rb+") as file:

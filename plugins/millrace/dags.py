@@ -5,6 +5,7 @@ Promise: nothing is read when a DAG file is parsed: Variables are named in templ
 Not here: which tasks follow which (``dags/``), the days of a run (``partition.py``).
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -20,7 +21,7 @@ from millrace.policies import RESTART_WAIT, retry_by_cause
 from millrace.trials import NumbersOperator, TrialOperator
 from pipelines.days import shift
 from pipelines.process.spawn import ROOT
-from pipelines.spec import Pipeline, search_day
+from pipelines.spec import Pipeline, search_day, with_settings
 from pipelines.stages import stage_named
 
 DEFAULT_STORE = f"file://{ROOT}/.millrace/store"
@@ -41,7 +42,7 @@ DEFAULT_ARGS: dict[str, Any] = {
 }
 
 # As-of day of a search for the settings of the run's own as-of day.
-SEARCH_DAY = "{{ search_day(as_of(dag_run, params)) }}"
+SEARCH_DAY = "{{ search_day(as_of(dag_run, params), params) }}"
 
 # A source that is late is looked for over twelve hours.
 SOURCE_TRIES = 24
@@ -121,7 +122,7 @@ def tune_dag(pipeline: Pipeline, doc: str | None) -> DAG:
         **common
         | {
             "user_defined_macros": common["user_defined_macros"]
-            | {"search_day": partial(search_day, pipeline)}
+            | {"search_day": partial(_search_day, pipeline)}
         },
     ) as made:
         chain(
@@ -303,6 +304,11 @@ def _settings_param() -> Param:
         title="Other settings",
         description="One a line: section.name=value, such as training.learning_rate=0.0005.",
     )
+
+
+def _search_day(pipeline: Pipeline, as_of: str, params: Mapping[str, Any]) -> str:
+    """As-of day of a search, with the form's settings: they may change the split."""
+    return search_day(with_settings(pipeline, params.get("settings") or []), as_of)
 
 
 def _search_settings() -> list[str]:

@@ -46,6 +46,7 @@ REPORTS = {
         "window_validations", "model", "report.html", data_docs="data_docs.html"
     ),
     "evaluate": Report("evaluations", "model", "model_card.html"),
+    "tune": Report("tunings", "tune", "tuning.html"),
 }
 
 DISTRIBUTED = ("validate", "validate_window", "featurize", "preprocess")
@@ -68,7 +69,7 @@ class DashboardLink(BaseOperatorLink):
 
 
 class ReportLink(BaseOperatorLink):
-    """Opens the validation report or the model card."""
+    """Opens the validation report, the model card or the page of the search."""
 
     name = "Report"
     kind = REPORT_PAGES

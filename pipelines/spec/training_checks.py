@@ -1,0 +1,109 @@
+"""Mistakes in the declared settings of training.
+
+Why: a setting that training cannot take should cost nothing; a search over it, not a trial.
+Promise: every mistake is listed, with its value and what to write instead.
+Not here: the network and the head (``model_checks.py``), what a search varies (``search_checks.py``).
+"""
+
+from collections.abc import Iterator
+
+from pipelines.declared import nearest
+from pipelines.spec.heads import Binary, Head, MultiClass, Ordinal, metrics_of
+from pipelines.spec.pipeline import Pipeline
+
+TRAINING_ABOVE_0 = (
+    "epochs",
+    "global_batch_rows",
+    "micro_batches",
+    "pool_mb",
+    "learning_rate",
+    "base_batch_rows",
+    "step_epochs",
+    "checkpoint_every_s",
+    "keep_checkpoints",
+)
+TRAINING_FROM_0 = (
+    "final_rate_share",
+    "step_factor",
+    "warmup_epochs",
+    "momentum",
+    "weight_decay",
+    "embedding_learning_rate",
+    "clip_norm",
+    "focal_gamma",
+    "patience",
+    "time_limit_s",
+    "checkpoint_every_steps",
+    "replicas",
+)
+TRAINING_CHOICES = {
+    "rate_scaling": ("none", "linear", "sqrt"),
+    "schedule": ("constant", "cosine", "linear", "step"),
+    "optimizer": ("sgd", "momentum", "adam", "adamw", "lion", "adagrad"),
+    "embedding_optimizer": ("", "sgd", "adagrad", "row_adam"),
+    "precision": ("float32", "bfloat16", "float16"),
+    "watch": ("loss", "auc", "average_precision"),
+}
+BINARY_CLASSES = 2
+
+
+def training_problems(pipeline: Pipeline) -> Iterator[str]:
+    """Mistakes in the settings of training, by themselves and for the head."""
+    training = pipeline.training
+    for name in TRAINING_ABOVE_0:
+        if not getattr(training, name) > 0:
+            yield f"training.{name} must be above 0; got {getattr(training, name)!r}."
+    for name in TRAINING_FROM_0:
+        if not getattr(training, name) >= 0:
+            yield f"training.{name} must be 0 or more; got {getattr(training, name)!r}."
+    for name, known in TRAINING_CHOICES.items():
+        if getattr(training, name) not in known:
+            value = getattr(training, name)
+            yield f"training.{name} {value!r} is not known. {nearest(value, known)}"
+    yield from _weighing(pipeline)
+    yield from _by_head(pipeline)
+
+
+def _weighing(pipeline: Pipeline) -> Iterator[str]:
+    training = pipeline.training
+    if any(not weight >= 0 for weight in training.class_weights):
+        yield f"training.class_weights must be 0 or more; got {training.class_weights!r}."
+    if training.patience and not pipeline.split.validation_days:
+        yield (
+            f"training.patience={training.patience} needs days to judge an epoch on. Declare "
+            f"split.validation_days=1 or more."
+        )
+
+
+def _by_head(pipeline: Pipeline) -> Iterator[str]:
+    """Settings of training that mean something for some heads alone."""
+    training, kind = pipeline.training, type(pipeline.head).__name__
+    if not isinstance(pipeline.head, Binary):
+        if training.focal_gamma:
+            yield (
+                f"training.focal_gamma={training.focal_gamma!r} is for a Binary head, not {kind}. "
+                f"Leave it at 0."
+            )
+        if training.watch in metrics_of(Binary()):
+            yield (
+                f"training.watch {training.watch!r} is for a Binary head; an epoch of {kind} is "
+                f"judged by its loss. Use 'loss'."
+            )
+    yield from _class_weights(pipeline.head, training.class_weights)
+
+
+def _class_weights(head: Head, weights: tuple[float, ...]) -> Iterator[str]:
+    if not weights:
+        return
+    if not isinstance(head, Binary | MultiClass | Ordinal):
+        yield (
+            f"training.class_weights={weights!r} needs labels that are classes; those of "
+            f"{type(head).__name__} are not. Leave it empty."
+        )
+        return
+    classes = BINARY_CLASSES if isinstance(head, Binary) else head.classes
+    if classes is not None and len(weights) != classes:
+        yield (
+            f"training.class_weights has {len(weights)} values; {type(head).__name__} has "
+            f"{classes} classes. Give one for each, that of label 0 first, or none."
+        )
