@@ -7,12 +7,12 @@ Not here: parsing arguments (``pipelines/cli/``), one trial (``trial.py``).
 
 import logging
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
 
 from pipelines.events import to_log
-from pipelines.process.launch import run_stage
+from pipelines.process.launch import StageProcess
 from pipelines.spec import Pipeline, search_day
 from pipelines.stages import Result
 
@@ -45,34 +45,72 @@ class SearchRequest:
 def run_search(request: SearchRequest) -> Result:
     """Run every trial and publish the winner.
 
+    A trial whose process fails does not keep the others from their end; then its error is raised.
+
     Returns:
         What the ``tune`` stage tells, its trials' results beside it.
 
     Raises:
-        PipelineError: A child failed; trials that ended stay ended.
+        PipelineError: A child failed; trials that ended stay ended, and the next call goes on.
     """
     name = request.pipeline.name
+    children = _Children(request)
     day = search_day(request.pipeline, request.as_of)
-    _child(request, ["stage", "preprocess", name, "--as-of", day])
-    numbers = range(request.pipeline.search.trials)
-    trial = ["trial", name, "--as-of", request.as_of, "--number"]
-    with ThreadPoolExecutor(request.at_once) as pool:
-        trials = list(pool.map(lambda n: _child(request, [*trial, str(n)]), numbers))
-    winner = _child(request, ["stage", "tune", name, "--as-of", request.as_of])
+    children.run(["stage", "preprocess", name, "--as-of", day])
+    trials = _trials(children, ["trial", name, "--as-of", request.as_of, "--number"])
+    winner = children.run(["stage", "tune", name, "--as-of", request.as_of])
     return winner | {"trials": trials}
 
 
-def _child(request: SearchRequest, argv: list[str]) -> Result:
-    argv = [*argv, "--store", request.store]
-    argv += [word for setting in request.settings for word in ("--set", setting)]
-    argv += [word for option in request.options for word in ("--option", option)]
-    argv += ["--history-from", request.history_from] if request.history_from else []
-    told: dict[str, Any] = {}
+def _trials(children: "_Children", argv: list[str]) -> list[Result]:
+    request = children.request
+    pool = ThreadPoolExecutor(request.at_once)
+    try:
+        asked = [
+            pool.submit(children.run, [*argv, str(number)])
+            for number in range(request.pipeline.search.trials)
+        ]
+        wait(asked)
+        return [each.result() for each in asked]
+    except BaseException:  # Ctrl-C: no other trial is begun, and those at work checkpoint
+        children.stop()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
 
-    def on_event(event: Mapping[str, Any]) -> None:
-        to_log(event)
-        if event["event"] == "result":
-            told.update(event["result"])
 
-    run_stage(argv, on_event=on_event, on_line=lambda line: log.info("%s", line), server=False)
-    return told
+class _Children:
+    """The processes of one search."""
+
+    def __init__(self, request: SearchRequest) -> None:
+        self.request = request
+        self._begun: list[StageProcess] = []
+        self._stopping = False
+
+    def run(self, argv: list[str]) -> Result:
+        """Run one to its end and return what it tells."""
+        request, told = self.request, dict[str, Any]()
+
+        def on_event(event: Mapping[str, Any]) -> None:
+            to_log(event)
+            if event["event"] == "result":
+                told.update(event["result"])
+
+        argv = [*argv, "--store", request.store]
+        argv += [word for setting in request.settings for word in ("--set", setting)]
+        argv += [word for option in request.options for word in ("--option", option)]
+        argv += ["--history-from", request.history_from] if request.history_from else []
+        child = StageProcess(
+            argv, on_event=on_event, on_line=lambda line: log.info("%s", line), server=False
+        )
+        self._begun.append(child)
+        if self._stopping:
+            child.stop()
+        child.run()
+        return told
+
+    def stop(self) -> None:
+        """Have all that are at work write a checkpoint and end."""
+        self._stopping = True
+        for child in self._begun:
+            child.stop()

@@ -147,7 +147,7 @@ def trials(pipeline: Pipeline, **more: Any) -> Any:
         "settings": _search_settings(),
         "options": _options(pipeline, "train"),
         "execution_timeout": TIMEOUTS["train"],
-        "map_index_template": "trial {{ task.number }}",
+        "map_index_template": "trial {{ task.number }}{{ task.came_to }}",
         "doc_md": "Train with drawn settings until others do better, or to the last epoch.",
         **_places(pipeline),
     }

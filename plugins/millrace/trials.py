@@ -62,6 +62,7 @@ class TrialOperator(CommandOperator):
         self.number, self.pipeline, self.store, self.as_of = number, pipeline, store, as_of
         self.history_from = history_from
         self.settings, self.options = list(settings), list(options)
+        self.came_to = ""
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Run the trial to its end, or find it ended."""
@@ -72,4 +73,12 @@ class TrialOperator(CommandOperator):
         # An option whose Variable is not set renders to ``name=``: it was not asked for.
         asked = [line for line in lines(self.options) if not line.endswith("=")]
         argv += [word for line in asked for word in ("--option", line)]
-        return dict(self.run_child(argv).result)
+        self._ti = context.get("ti")
+        result = dict(self.run_child(argv).result)
+        self.came_to = f": {result['state']}{_last(result)}"
+        return result
+
+
+def _last(result: Mapping[str, Any]) -> str:
+    values = result.get("by_epoch")
+    return f" at {values[-1]:.4f}" if values else ""

@@ -7,13 +7,14 @@ Promise: a context of its own for each call unless one is given. The number of e
 """
 
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from great_expectations.validator.validation_graph import ValidationGraph
+from great_expectations.exceptions import MetricProviderError
+from great_expectations.expectations.registry import get_metric_kwargs
 from numpy.typing import NDArray
 
 from pipelines.compute.compute import Compute
@@ -118,7 +119,7 @@ def judge_files(
         layout=data.layout,
         gathered=frozenset(data.gathered),
         rows_below=rows_below,
-        keys=_keys(result, batch.id, engine) if rows_below is not None else {},
+        keys=_keys(result) if rows_below is not None else {},
     )
 
 
@@ -131,29 +132,18 @@ def new_context() -> Any:
     return context
 
 
-def _keys(result: Any, batch_id: str, engine: Any) -> dict[int, str]:
+def _keys(result: Any) -> dict[int, str]:
     """The condition behind each row-level expectation."""
     found = {}
     for place, each in enumerate(result.results):
         expectation = each.expectation_config.to_domain_obj()
-        name = f"{getattr(expectation, 'map_metric', None)}.condition"
-        for metric in _metrics(expectation, batch_id, engine):
-            if metric.metric_name == name:
-                node = Node(name, metric.metric_domain_kwargs, metric.metric_value_kwargs)
-                found[place] = key_of(node)
+        map_metric = getattr(expectation, "map_metric", None)
+        with suppress(MetricProviderError):  # no metric of the registry: none of single rows
+            # The stock metrics of a condition pass it their own arguments on.
+            of = get_metric_kwargs(f"{map_metric}.unexpected_count", expectation.configuration)
+            domain, value = of["metric_domain_kwargs"], of["metric_value_kwargs"]
+            found[place] = key_of(Node(f"{map_metric}.condition", domain, value))
     return found
-
-
-def _metrics(expectation: Any, batch_id: str, engine: Any) -> list[Any]:
-    """Every metric the expectation depends on, as the validator asks for it."""
-    config = expectation.configuration
-    config.kwargs["batch_id"] = batch_id
-    impl = expectation.__class__(**{k: v for k, v in config.kwargs.items() if k != "batch_id"})
-    wanted = impl.get_validation_dependencies(engine, runtime_configuration={})
-    graph = ValidationGraph(execution_engine=engine)
-    for metric in wanted.get_metric_configurations():
-        graph.build_metric_dependency_graph(metric, runtime_configuration={})
-    return [m for edge in graph.edges for m in (edge.left, edge.right) if m is not None]
 
 
 def _batch(context: Any, files: list[str], name: str, options: dict[str, Any]) -> Any:

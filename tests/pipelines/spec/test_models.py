@@ -229,3 +229,79 @@ def test_a_search_judges_on_days_before_the_models_own_test():
     )
     assert search.test == model.train
     assert max(search.all()) < min(model.gap)
+
+
+AMOUNTS = dataclasses.replace(FRAUD, head=Regression(), gates=Gates())
+
+
+def mistakes(pipeline):
+    try:
+        require_valid(pipeline)
+    except DeclarationError as error:
+        return error.problems
+    return []
+
+
+def found_in(space, pipeline=FRAUD):
+    return [
+        problem
+        for problem in mistakes(dataclasses.replace(pipeline, search=Search(space)))
+        if problem.startswith("search: ")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("item", "told"),
+    [
+        (Range("training.focal_gamma", 0, 2), "focal_gamma=2 is for a Binary head"),
+        (Choice("training.watch", ("loss", "auc")), "watch 'auc' is for a Binary head"),
+        (Choice("training.class_weights", ((), (1.0, 5.0))), "needs labels that are classes"),
+    ],
+)
+def test_a_search_over_what_its_head_cannot_take_is_refused(item, told):
+    found = found_in((item,), AMOUNTS)
+    assert len(found) == 1
+    assert told in found[0]
+    if "class_weights" not in item.setting:
+        require_valid(dataclasses.replace(FRAUD, search=Search((item,))))
+
+
+def test_every_value_that_a_search_cannot_train_with_is_told_at_once():
+    space = (
+        Choice("training.class_weights", ((1.0, 5.0), (1.0, 2.0, 3.0), (-1.0, 1.0))),
+        Choice("training.optimizer", ("adam", "adamm")),
+        Range("training.learning_rate", 0.0, 0.1),
+        Choice("training.patience", (0, 3)),
+        Range("model.dropout", 0.1, 1.0),
+        Choice("model.hidden", ((8,), (0,))),
+        Choice("model", ("dense", "deep_cross")),
+        Range("model.cross_layers", 0, 2),
+    )
+    found = found_in(space)
+    for text in (
+        "class_weights has 3 values; Binary has 2 classes",
+        "class_weights must be 0 or more; got (-1.0, 1.0)",
+        "training.optimizer 'adamm' is not known",
+        "training.learning_rate must be above 0; got 0.0",
+        "training.patience=3 needs days to judge an epoch on",
+        "model.dropout must be in [0, 1); got 1.0",
+        "model.hidden must be units of 1 or more; got (0,)",
+        "model.cross_layers must be 1 or more; got 0",
+    ):
+        assert sum(text in problem for problem in found) == 1, (text, found)
+    assert len(found) == 8
+
+
+@pytest.mark.parametrize(
+    ("space", "refused"),
+    [
+        ((Choice("model.width", (30, 60)), Choice("model.heads", (3,))), False),
+        ((Choice("model.width", (32, 64)), Choice("model.heads", (2, 3))), True),
+        ((Range("model.width", 16, 64),), True),
+        ((Choice("model.width", (16, 64)),), False),
+    ],
+)
+def test_widths_and_heads_that_may_be_drawn_together_must_divide(space, refused):
+    transformer = dataclasses.replace(FRAUD, model=Transformer(width=32, heads=2))
+    found = [each for each in found_in(space, transformer) if "is no multiple" in each]
+    assert bool(found) == refused
