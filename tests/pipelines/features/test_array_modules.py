@@ -13,7 +13,7 @@ from pipelines.operators.values import NULL_WHOLE, on_host
 from pipelines.spec import Trailing
 from pipelines.tables.history import history_name
 from pipelines.tables.reading import read_bucket, reader_of
-from tests.pipelines.features import strict_arrays
+from tests.pipelines import strict_arrays
 from tests.pipelines.features.validated import FIRST, rows_of, small_pipeline
 from tests.pipelines.tables.histories import write_histories
 

@@ -11,8 +11,13 @@ import numpy as np
 KNOWN = {
     "abs",
     "arange",
+    "argsort",
+    "ascontiguousarray",
     "bincount",
+    "clip",
     "concatenate",
+    "copysign",
+    "cos",
     "cumsum",
     "empty",
     "empty_like",
@@ -21,19 +26,25 @@ KNOWN = {
     "full",
     "isfinite",
     "isin",
+    "isnan",
     "lexsort",
+    "log1p",
     "maximum",
+    "mean",
     "minimum",
     "ones",
     "searchsorted",
+    "sin",
     "stack",
+    "sum",
+    "take",
     "trunc",
     "unique",
     "where",
     "zeros",
     "zeros_like",
 }
-TYPES = ("bool_", "float32", "float64", "int32", "int64", "uint64", "nan")
+TYPES = ("bool_", "float32", "float64", "int8", "int32", "int64", "uint64", "nan")
 
 
 class Array:
@@ -72,7 +83,7 @@ class Array:
     def __getattr__(self, name):
         if name in ("dtype", "shape", "ndim"):
             return getattr(self._values, name)
-        if name in ("all", "astype", "max", "min", "reshape", "sort", "sum"):
+        if name in ("all", "astype", "max", "min", "reshape", "sort", "sum", "view"):
             return _wrapped(getattr(self._values, name))
         raise AttributeError(f"no {name} in this check of what CuPy has")
 
@@ -80,6 +91,15 @@ class Array:
 def _operator(name):
     def apply(self, *others):
         return Array(np.asarray(getattr(self._values, name)(*map(_taken, others))))
+
+    return apply
+
+
+def _in_place(name):
+    def apply(self, other):
+        # As CuPy does: into the array itself, whose other views see it.
+        getattr(self._values, name)(_taken(other))
+        return self
 
     return apply
 
@@ -99,6 +119,7 @@ for _name in [
 ]:
     for _form in (f"__{_name}__", f"__r{_name}__"):
         setattr(Array, _form, _operator(_form))
+    setattr(Array, f"__i{_name}__", _in_place(f"__i{_name}__"))
 for _form in (
     "__eq__",
     "__ne__",
@@ -153,6 +174,8 @@ def __getattr__(name):
     raise AttributeError(f"CuPy kernels here may not use {name}: add it if CuPy documents it")
 
 
-def asarray(values):
-    """A host array, copied over."""
-    return Array(np.array(values))
+def asarray(values, dtype=None):
+    """A host array or plain numbers, copied over; a device array stays where it is."""
+    if isinstance(values, Array):
+        return values if dtype in (None, values.dtype) else values.astype(dtype)
+    return Array(np.array(values, dtype))
