@@ -22,7 +22,7 @@ from distributed.comm import CommClosedError
 from pipelines.compute.compute import Compute, OnDone
 from pipelines.compute.ending import children, end
 from pipelines.compute.gathering import finished
-from pipelines.compute.machine import Machine, own_array_module
+from pipelines.compute.machine import NO_GPU, Machine, own_array_module
 from pipelines.compute.place import Place
 from pipelines.compute.settings import ComputeSettings
 from pipelines.compute.splitting import Starved
@@ -39,7 +39,6 @@ QUIET = {
     # A task that two workers died of is not tried on a third: it is split, or given up.
     "distributed.scheduler.allowed-failures": 1,
 }
-NO_GPU = {"CUDA_VISIBLE_DEVICES": "-1"}
 
 log = logging.getLogger("millrace")
 

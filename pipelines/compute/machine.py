@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CGROUP = Path("/sys/fs/cgroup")
+NO_GPU = {"CUDA_VISIBLE_DEVICES": "-1"}
+"""Environment of a process that is to work on the CPU beside GPUs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,22 +54,27 @@ def usable_memory_bytes(cgroup: Path = CGROUP) -> int:
 
 
 def visible_gpu_count() -> int:
-    """GPUs this process may use. Creates no CUDA context, so it is safe before workers start.
+    """How many GPUs this process may use."""
+    return len(visible_gpus())
 
-    CUDA ignores everything in CUDA_VISIBLE_DEVICES from the first invalid entry on, so an
+
+def visible_gpus() -> list[str]:
+    """GPUs this process may use, as CUDA_VISIBLE_DEVICES names them.
+
+    Creates no CUDA context, so it is safe before workers start. CUDA ignores everything in CUDA_VISIBLE_DEVICES from the first invalid entry on, so an
     empty mask and "-1" hide all of them.
     """
     try:
         import pynvml
     except ImportError:
-        return 0
+        return []
     try:
         pynvml.nvmlInit()
         total = int(pynvml.nvmlDeviceGetCount())
     except pynvml.NVMLError:
-        return 0
+        return []
     mask = os.environ.get("CUDA_VISIBLE_DEVICES")
-    return total if mask is None else _masked(mask, total)
+    return [str(n) for n in range(total)] if mask is None else _masked(mask, total)
 
 
 def own_array_module() -> str:
@@ -80,14 +87,14 @@ def own_array_module() -> str:
     return "cupy" if has_cupy and visible_gpu_count() else "numpy"
 
 
-def _masked(mask: str, total: int) -> int:
-    count = 0
+def _masked(mask: str, total: int) -> list[str]:
+    found = list[str]()
     for item in (part.strip() for part in mask.split(",")):
         by_id = item.startswith(("GPU-", "MIG-"))
         if not (by_id or (item.isdigit() and int(item) < total)):
             break
-        count += 1
-    return count
+        found.append(item)
+    return found
 
 
 def _quota_cores(cgroup: Path) -> float | None:

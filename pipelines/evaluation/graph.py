@@ -2,11 +2,11 @@
 
 Why: a recurrent network or an embedding has no forward pass of ours in NumPy.
 Promise: rows go through in chunks of one size, so a row's score does not depend on how many there
-    are; TensorFlow is imported only where this is used.
+    are, nor on the machine's GPUs, which are left to training; TensorFlow is imported only where
+    this is used.
 Not here: dense networks (``scoring.py``).
 """
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from pipelines.compute.tensorflow import tensorflow_on_cpu
 
 CHUNK_ROWS = 8192
 RAW, ARRAYS = "serving_default", "arrays"
@@ -45,9 +47,7 @@ class GraphModel:
 
 def open_graph(model: Path) -> GraphModel:
     """Load a published model's SavedModel."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    import tensorflow as tf
-
+    tf = tensorflow_on_cpu()
     loaded = tf.saved_model.load(str(model / "saved_model"))
     given = loaded.signatures[RAW].structured_input_signature[1]
     return GraphModel(loaded, {n: KINDS[spec.dtype.name] for n, spec in given.items()})

@@ -4,35 +4,29 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipelines.declared import declared
-from pipelines.operators.moments import (
-    chunk_moments,
-    deviation,
-    joined_moments,
-    whole_moments,
-)
-from pipelines.operators.operator import MOMENTS, Fit, Operator, State
+from pipelines.operators.moments import deviation, merged_moments, moments_of
+from pipelines.operators.operator import Fit, Operator, State
 
 
 @declared
 class Standardise(Operator):
     """``(v - mean) / deviation`` over the known values of the training days."""
 
-    def statistic(self) -> str:
+    def is_fitted(self) -> bool:
         """Mean and deviation."""
-        return MOMENTS
+        return True
 
     def partial(self, xp: Any, values: Any) -> State:
         """Count, mean and squared deviations of the known values."""
-        return chunk_moments(xp, values)
+        return moments_of(xp, values)
 
     def merge(self, parts: Sequence[State]) -> State:
-        """One after another."""
-        return joined_moments(parts)
+        """Pairwise, from left to right."""
+        return merged_moments(parts)
 
     def finalise(self, state: State) -> Fit:
         """``mean`` and ``deviation``, the latter 1 for a constant."""
-        whole = whole_moments(state)
-        return {"mean": whole["mean"], "deviation": deviation(whole)}
+        return {"mean": state["mean"], "deviation": deviation(state)}
 
     def transform(self, xp: Any, values: Any, fit: Fit) -> tuple[Any, ...]:
         """Unknown stays unknown, which the training set writes as 0: the mean."""

@@ -48,7 +48,6 @@ def write_program(folder: Path, fitted: FittedProgram) -> None:
         )
     blocks = [asdict(block) for block in fitted.program.blocks]
     told = {"kinds": dict(fitted.program.kinds), "lines": lines, "blocks": blocks}
-    told["x_type"] = fitted.program.x_type
     (folder / PROGRAM).write_text(json.dumps(told, indent=1) + "\n")
 
 
@@ -68,8 +67,7 @@ def read_program(folder: Path) -> FittedProgram:
     blocks = tuple(
         Block(raw["name"], raw["steps"], tuple(raw["features"])) for raw in told["blocks"]
     )
-    program = Program(lines, told["kinds"], blocks, told.get("x_type", "float32"))
-    return FittedProgram(program, fits)
+    return FittedProgram(Program(lines, told["kinds"], blocks), fits)
 
 
 def _packed(folder: Path, stem: str, state: State) -> dict[str, Any]:

@@ -2,14 +2,16 @@
 
 Why: the graph that is served holds its own preprocessing; if that differs from training's, every
     score in use is wrong without a word.
-Promise: the model is loaded in a clean process that has none of our code.
+Promise: the model is loaded in a clean process that has none of our code and sees no GPU.
 """
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
+from pipelines.compute.machine import NO_GPU
 from pipelines.errors import ArtifactError
 
 TOLERANCE = 1e-4
@@ -28,6 +30,7 @@ def check_golden(model: Path) -> str:
         text=True,
         check=False,
         cwd=model,
+        env={**os.environ, **NO_GPU},
     )
     if ran.returncode != 0:
         told = ran.stderr.strip().splitlines() or ["no message"]

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import ArtifactError, ConfigError
+from pipelines.store.durable import make_durable
 from pipelines.store.manifest import Manifest, Ref
 
 MANIFEST = "manifest.json"
@@ -144,7 +145,7 @@ class Store:
     def publish(self, aside: Path, manifest: Manifest) -> None:
         """Make a version appear whole, then point the artifact at it."""
         (aside / MANIFEST).write_text(manifest.to_json())
-        _sync(aside)
+        make_durable(aside)
         final = self.folder(manifest.ref) / manifest.version
         if final.exists():
             # Same digest, yet not found finished: bytes of an interrupted download or a damaged
@@ -166,9 +167,9 @@ class Store:
         folder = self.folder(manifest.ref)
         temporary = folder / f"{ASIDE}{MANIFEST}-{os.getpid()}"
         temporary.write_text(manifest.to_json())
-        _sync(temporary)
+        make_durable(temporary)
         temporary.replace(folder / MANIFEST)
-        _sync(folder)
+        make_durable(folder)
 
     def _read(self, path: str) -> str | None:
         if self.is_local:
@@ -215,14 +216,3 @@ class Store:
             fs.get_file(path, str(target))
         shutil.rmtree(folder, ignore_errors=True)
         aside.rename(folder)
-
-
-def _sync(path: Path) -> None:
-    """Make a file, or every file below a folder, survive a loss of power."""
-    files = [p for p in path.rglob("*") if p.is_file()] if path.is_dir() else []
-    for each in [*files, path]:
-        fd = os.open(each, os.O_RDONLY)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)

@@ -2,7 +2,7 @@
 
 Why: an object checkpoint of model and optimiser silently leaves out the dropout seeds, so the
     variables are listed one by one.
-Promise: a checkpoint is whole or absent (written aside, then renamed) and has checksums; the
+Promise: a checkpoint is whole or absent (written aside, made durable, then renamed) and has checksums; the
     cursor lies in the folder of the variables it belongs to; training waits for a copy in memory,
     never for the disk; a damaged one is passed over for the one before.
 Not here: when to write one (``loop.py``).
@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.errors import TrainingError
+from pipelines.store.durable import make_durable, make_names_durable
 from pipelines.training.cursor import Cursor
 
 STATE = "state.json"
@@ -219,7 +220,7 @@ def _assign(variables: Sequence[Any], values: Values) -> None:
 
 
 def _publish(folder: Path, name: str, state: dict[str, Any], values: Values) -> None:
-    """Write a folder aside, make it durable and rename it; one that is there stays."""
+    """Write a folder aside, make it and its name durable; one that is there stays."""
     final, aside = folder / name, folder / f"aside-{name}-{os.getpid()}"
     if final.exists():
         return
@@ -228,10 +229,11 @@ def _publish(folder: Path, name: str, state: dict[str, Any], values: Values) -> 
     with (aside / VALUES).open("wb") as file:
         for value in values:
             np.save(file, value, allow_pickle=False)
-        file.flush()
-        os.fsync(file.fileno())
     (aside / STATE).write_text(json.dumps(state | {"crc32": sums}))
+    # Before the rename, or a power failure leaves the name without what it names.
+    make_durable(aside)
     aside.rename(final)
+    make_names_durable(folder)
 
 
 def _read(folder: Path) -> tuple[dict[str, Any], Values]:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from optuna.trial import TrialState
 
+from pipelines.compute.gpus import own_gpus
 from pipelines.compute.machine import visible_gpu_count
 from pipelines.errors import TrainingError
 from pipelines.evaluation.rows import open_test_rows, read_inputs
@@ -74,7 +75,12 @@ def _to_its_end(work: Work, study: Any, trial: Any, scratch: Path) -> None:
     scratch.mkdir(exist_ok=True)
     plan = training_plan(there)
     try:
-        with tracking(there, plan, scratch, scratch.name) as tracker:
+        with (
+            own_gpus(max(there.pipeline.training.replicas, 1)) as gpus,
+            tracking(there, plan, scratch, scratch.name) as tracker,
+        ):
+            if gpus:
+                work.report.log(f"on GPU {', '.join(gpus)}, which no other trial has")
             tapped = replace(there, report=tracker.tap(there.report))
             value = _trained(tapped, plan, trial, scratch)
     except TrainingError as error:

@@ -51,3 +51,15 @@ def test_a_model_that_does_not_load_says_so(tmp_path):
     golden(tmp_path, [0.5, 0.5])
     with pytest.raises(ArtifactError, match="does not load in a clean process"):
         check_golden(tmp_path)
+
+
+def test_the_check_leaves_the_gpus_to_training(tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    script = tmp_path / "says_what_it_sees.py"
+    script.write_text(
+        "import json, os\n"
+        "hidden = os.environ['CUDA_VISIBLE_DEVICES'] == '-1'\n"
+        "print(json.dumps({'rows': 1, 'difference': 0.0 if hidden else 9.0, 'missing': []}))\n"
+    )
+    monkeypatch.setattr("pipelines.promotion.golden.CHECK", script)
+    assert check_golden(tmp_path) == "1 golden rows agree to 0"

@@ -1,6 +1,8 @@
 """Checkpoints as files, with variables of our own: no TensorFlow."""
 
 import json
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -136,3 +138,22 @@ def test_a_state_is_plain_json(tmp_path):
     state = json.loads((max(tmp_path.glob("step-*")) / "state.json").read_text())
     assert state["variables"] == ["kernel", "seed"]
     assert state["cursor"]["step"] == 10
+
+
+def test_all_of_a_checkpoint_is_on_the_disk_before_its_name_and_then_the_name(
+    tmp_path, monkeypatch
+):
+    synced, final = [], tmp_path / "step-000000000001-000000"
+
+    def fsync(held, really=os.fsync):
+        path = Path(f"/proc/self/fd/{held}").readlink()
+        synced.append((path.name.partition("-")[0], final.exists()))
+        really(held)
+
+    checkpoints = Checkpoints(tmp_path, variables(), [], Keeping(digest="d", devices="1 CPU"))
+    monkeypatch.setattr(os, "fsync", fsync)
+    checkpoints.save(Cursor(epoch=0, step=1))
+    checkpoints.wait()
+    before, after = synced[:-1], synced[-1]
+    assert sorted(before) == [("aside", False), ("state.json", False), ("values.npy", False)]
+    assert after == (tmp_path.name.partition("-")[0], True)

@@ -1,0 +1,47 @@
+"""Scoring beside GPUs: in processes of their own, as TensorFlow chooses its devices once."""
+
+import subprocess
+import sys
+
+import pytest
+
+HIDDEN = """
+from types import SimpleNamespace
+from pipelines.compute.tensorflow import hide_gpus, tensorflow_on_cpu
+asked = []
+config = SimpleNamespace(set_visible_devices=lambda devices, kind: asked.append((devices, kind)))
+hide_gpus(SimpleNamespace(config=config))
+assert asked == [([], "GPU")], asked
+tf = tensorflow_on_cpu()
+assert tf.config.get_visible_devices("GPU") == []
+assert (tf.constant([1.0]) + 1.0).device.endswith("CPU:0")
+tensorflow_on_cpu()
+"""
+RUNNING = """
+import pynvml
+pynvml.nvmlInit()
+from pipelines.compute.tensorflow import tensorflow_on_cpu
+tf = tensorflow_on_cpu()
+total = tf.reduce_sum(tf.random.normal((1000, 1000)))
+assert total.device.endswith("CPU:0"), total.device
+import os
+for n in range(pynvml.nvmlDeviceGetCount()):
+    held = pynvml.nvmlDeviceGetComputeRunningProcesses(pynvml.nvmlDeviceGetHandleByIndex(n))
+    assert os.getpid() not in [process.pid for process in held]
+"""
+
+
+def run(code):
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=300
+    )
+    assert ran.returncode == 0, ran.stderr
+
+
+def test_scoring_hides_the_gpus_and_works_where_tensorflow_already_runs():
+    run(HIDDEN)
+
+
+@pytest.mark.gpu
+def test_scoring_holds_no_gpu():
+    run(RUNNING)
