@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
+from pipelines.compute.oom_kills import OomKills, oom_kills
 from pipelines.errors import (
     ConfigError,
     OutOfMemoryError,
@@ -112,18 +113,20 @@ class StageProcess:
         self._child: Child | None = None
         self._kill_at: float | None = None
         self._told_to_stop = False
+        self._kills = OomKills("", 0)
 
     def run(self) -> Ended:
         """Run the stage to its end, in a thread that lives as long.
 
         Raises:
             PipelineError: What the stage raised, as it raised it, the child's traceback noted.
-            OutOfMemoryError: It was killed (SIGKILL).
+            OutOfMemoryError: It was killed (SIGKILL), and the kernel counted kills for want of
+                memory meanwhile, or keeps no count that we can read.
             StageStoppedError: It was stopped.
-            WorkerLostError: Another signal ended it, or its fork server went away.
+            WorkerLostError: A signal ended it for another reason, or its fork server went away.
             TransientError: It ended with a code and no reason.
         """
-        started = time.monotonic()
+        started, self._kills = time.monotonic(), oom_kills()
         child, channels = self._start()
         pump = Pump(child, channels, self._on_event, self._on_line)
         try:
@@ -219,11 +222,7 @@ class StageProcess:
                 f"stage with it. The next try starts another."
             )
         if code == -signal.SIGKILL:
-            return OutOfMemoryError(
-                f"{self._name}: killed (SIGKILL) after {seconds:.1f} s, most likely for want "
-                f"of memory; the peak seen was {_mib(peak_bytes)}. Run it again with "
-                f" smaller partitions or batches, or on a machine with more memory."
-            )
+            return self._killed(seconds, peak_bytes)
         last = " | ".join(list(pump.lines.tail)[-TOLD_LINES:]) or "nothing"
         told = f"{self._name}: ended with {_described(code)} after {seconds:.1f} s and told "
         if code < 0:
@@ -234,6 +233,23 @@ class StageProcess:
             )
         cls = _BY_EXIT_CODE.get(code, TransientError)
         return cls(f"{told}no error. It printed last: {last}")
+
+    def _killed(self, seconds: float, peak_bytes: int) -> PipelineError:
+        """Say whether it was the kernel for want of memory, as far as that can be known."""
+        # A fork of the server is in the server's control group, whose count is not ours.
+        now = oom_kills() if isinstance(self._child, Spawned) else OomKills("", 0)
+        told = f"{self._name}: killed (SIGKILL) after {seconds:.1f} s, "
+        peak = f"the peak seen was {_mib(peak_bytes)}"
+        if now.place and not now.since(self._kills):
+            return WorkerLostError(
+                f"{told}and the kernel counted no out-of-memory kill meanwhile; {peak}. Somebody or "
+                f"something else ended it. Run it again; it goes on from what it published."
+            )
+        why = "by the kernel's out-of-memory killer" if now.place else "most likely for memory"
+        return OutOfMemoryError(
+            f"{told}{why}; {peak}. Run it again with smaller partitions or batches, or on a "
+            f"machine with more memory."
+        )
 
 
 def _mib(n_bytes: int) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 from pipelines.errors import OutOfMemoryError
 from pipelines.spec import head_settings, model_settings
 from pipelines.stages import Outcome, Plan, Work, code_digests
+from pipelines.training.pieces import Pieces
 
 # Settings that change when state is kept, not what comes out.
 KEEPING = ("checkpoint_every_s", "checkpoint_every_steps", "keep_checkpoints")
@@ -60,12 +61,8 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
     held_out = open_shards(training_set, days.validation) if days.validation else None
     scratch = work.scratch(plan, work.model_ref("models"))
     with tracking(work, plan, scratch, work.model_ref("models").key) as tracker:
-        pieces = Pieces(scratch, training.micro_batches)
         devices = choose_devices(training.replicas, visible_gpu_count())
         strategy = open_strategy(devices, training.seed)
-
-        import tensorflow as tf
-
         setup = Setup(
             replace(work, report=tracker.tap(work.report)),
             plan,
@@ -75,53 +72,14 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
             held_out,
             strategy,
             str(devices),
-            pieces.count,
+            Pieces(scratch, training.micro_batches),
         )
-        try:
-            done = trained(setup)
-        except (tf.errors.ResourceExhaustedError, MemoryError) as error:
-            raise out_of_memory(setup, pieces, error) from error
+        done = trained(setup)
         outcome = _published(setup, out, done, began)
         for name in ("history.json", "timing.json", "millrace.json"):
             tracker.file(out / name)
     keep_unsent(scratch, out)
     return outcome
-
-
-class Pieces:
-    """In how many pieces a replica's rows of a step are worked through: more after each failure."""
-
-    def __init__(self, scratch: Path, declared: int) -> None:
-        """Read what an earlier try came to."""
-        self._file = scratch / "micro_batches"
-        found = int(self._file.read_text()) if self._file.exists() else 0
-        self.count = max(found, declared)
-
-    def double(self) -> int:
-        """Remember twice as many for the next try."""
-        aside = self._file.with_name(f"aside-{self._file.name}")
-        aside.write_text(str(self.count * 2))
-        aside.replace(self._file)
-        return self.count * 2
-
-
-def out_of_memory(setup: "Setup", pieces: Pieces, error: Exception) -> OutOfMemoryError:
-    """The error of a try whose step did not fit; the next try works through smaller pieces."""
-    said = str(getattr(error, "message", error)).split("}} ")[-1][:120]
-    batch = setup.work.pipeline.training.global_batch_rows
-    text = (
-        f"{setup.work.report.work}: {setup.devices} ran out of memory with "
-        f"training.global_batch_rows={batch} in {pieces.count} "
-        f"{'piece' if pieces.count == 1 else 'pieces'} a replica ({said})."
-    )
-    if pieces.count >= batch // setup.strategy.num_replicas_in_sync:
-        return OutOfMemoryError(
-            f"{text} A piece is a single row: the network itself is too large."
-        )
-    return OutOfMemoryError(
-        f"{text} The next try works through {pieces.double()} pieces, one after another, the batch "
-        f"staying the same."
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +95,7 @@ class Setup:
         held_out: Rows of the validation days; None where none are declared.
         strategy: Over the devices.
         devices: The devices, as text.
-        micro_batches: Pieces that a replica's rows of a step are worked through in.
+        pieces: In how many of them a replica's rows of a step are worked through.
         on_epoch: Told each epoch's number, training loss and judgement; None for nobody.
     """
 
@@ -149,7 +107,7 @@ class Setup:
     held_out: Any
     strategy: Any
     devices: str
-    micro_batches: int
+    pieces: Pieces
     on_epoch: Callable[[int, float, dict[str, float]], None] | None = None
 
     def inputs(self) -> Any:
@@ -162,7 +120,30 @@ class Setup:
 
 
 def trained(setup: Setup) -> dict[str, Any]:
-    """Train from where an earlier try was, and tell what came of it."""
+    """Train from where an earlier try was, and tell what came of it.
+
+    Raises:
+        OutOfMemoryError: A step found no memory; the next try works through smaller pieces.
+    """
+    import tensorflow as tf
+
+    batch = setup.work.pipeline.training.global_batch_rows
+    most = batch // setup.strategy.num_replicas_in_sync
+    if learnt := setup.pieces.learn(most):
+        setup.work.report.log(learnt)
+    try:
+        with setup.pieces.trying():
+            return _trained(setup)
+    except (tf.errors.ResourceExhaustedError, MemoryError) as error:
+        said = str(getattr(error, "message", error)).split("}} ")[-1][:120]
+        raise OutOfMemoryError(
+            f"{setup.work.report.work}: {setup.devices} ran out of memory with "
+            f"training.global_batch_rows={batch} in {setup.pieces} a replica ({said}). "
+            f"{setup.pieces.next_try(most)}"
+        ) from error
+
+
+def _trained(setup: Setup) -> dict[str, Any]:
     from pipelines.training.cursor import Cursor
     from pipelines.training.stopping import stop_on_sigterm
 
@@ -211,7 +192,7 @@ def _assembled(setup: Setup, stopping: Any) -> Any:
         training.seed,
         training.global_batch_rows,
         replicas,
-        setup.micro_batches,
+        setup.pieces.count,
         pool_bytes,
         training.class_weights,
     )
@@ -226,7 +207,7 @@ def _assembled(setup: Setup, stopping: Any) -> Any:
         network=network,
         recipe=Recipe(
             clip_norm=training.clip_norm,
-            micro_batches=setup.micro_batches,
+            micro_batches=setup.pieces.count,
             jit=training.jit,
         ),
         feed=feed,
@@ -319,7 +300,7 @@ def _published(setup: Setup, out: Path, done: dict[str, Any], began: float) -> O
     (out / "history.json").write_text(json.dumps(history, indent=1) + "\n")
     timing = {
         "devices": setup.devices,
-        "micro_batches": setup.micro_batches,
+        "micro_batches": setup.pieces.count,
         "seconds": time.monotonic() - began,
         **{name: value for name, value in done.items() if name not in {"model", "cursor"}},
     }

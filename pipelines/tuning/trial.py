@@ -22,9 +22,10 @@ from pipelines.spec import Binary, with_settings
 from pipelines.stages import Plan, Result, Work
 from pipelines.tracking.tracker import tracking
 from pipelines.training.devices import choose_devices, open_strategy
+from pipelines.training.pieces import Pieces
 from pipelines.training.preflight import look_over
 from pipelines.training.shards import LABEL, Shards, open_shards
-from pipelines.training.stage import Pieces, Setup, out_of_memory, trained
+from pipelines.training.stage import Setup, trained
 from pipelines.training.stage import plan as training_plan
 from pipelines.tuning.space import draw
 from pipelines.tuning.stage import folder_of, trials_work
@@ -128,12 +129,8 @@ def _trained(work: Work, plan: Plan, trial: Any, scratch: Path) -> float | None:
     shards = open_shards(training_set, set(days.train) - set(days.validation))
     for warning in look_over(work.report.work, shards, training, pipeline.head):
         work.report.log(warning)
-    pieces = Pieces(scratch, training.micro_batches)
     devices = choose_devices(training.replicas, visible_gpu_count())
     strategy = open_strategy(devices, training.seed)
-
-    import tensorflow as tf
-
     setup = Setup(
         work,
         plan,
@@ -143,15 +140,13 @@ def _trained(work: Work, plan: Plan, trial: Any, scratch: Path) -> float | None:
         judged_rows(work, training_set),
         strategy,
         str(devices),
-        pieces.count,
+        Pieces(scratch, training.micro_batches),
         Told(trial, watched(pipeline), training.epochs),
     )
     try:
         done = trained(setup)
     except StoppedEarly:
         return None
-    except (tf.errors.ResourceExhaustedError, MemoryError) as error:
-        raise out_of_memory(setup, pieces, error) from error
     return float(done["cursor"].judged[-1][watched(pipeline)])
 
 

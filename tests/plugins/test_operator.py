@@ -105,8 +105,8 @@ def test_an_error_of_the_stage_is_raised_as_its_own_class(name):
         toy(options=[f"raise={name}", "message=three rows of four"]).execute({})
 
 
-def test_a_child_killed_by_the_kernel_is_out_of_memory():
-    with pytest.raises(errors.OutOfMemoryError, match=r"killed \(SIGKILL\)"):
+def test_a_child_killed_by_anybody_is_a_lost_worker():
+    with pytest.raises(errors.WorkerLostError, match=r"killed \(SIGKILL\)"):
         toy(options=["do=die"]).execute({})
 
 

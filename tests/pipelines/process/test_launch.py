@@ -1,9 +1,12 @@
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from pipelines.compute.oom_kills import OomKills
 from pipelines.errors import (
     ColumnMismatchError,
     ConfigError,
@@ -14,8 +17,10 @@ from pipelines.errors import (
     TransientError,
     WorkerLostError,
 )
+from pipelines.process import launch
 from pipelines.process.child import run_child
 from pipelines.process.launch import StageProcess
+from tests.pipelines.memory_group import memory_group
 from tests.pipelines.process.following import (
     TOY,
     Toy,
@@ -102,11 +107,28 @@ def test_an_exit_0_without_a_result_is_not_taken_for_success():
         Toy().run("mute", "0", server=False)
 
 
-def test_a_child_killed_by_the_kernel_ran_out_of_memory():
-    with pytest.raises(
-        OutOfMemoryError, match=r"kill 9: killed \(SIGKILL\).*the peak seen was"
-    ):
+def test_a_child_killed_by_anybody_is_a_lost_worker():
+    with pytest.raises(WorkerLostError, match=r"no out-of-memory kill.*the peak seen was"):
         Toy().run("kill", "9", server=False)
+
+
+def test_a_child_killed_where_no_count_can_be_read_most_likely_ran_out_of_memory(monkeypatch):
+    monkeypatch.setattr(launch, "oom_kills", lambda: OomKills("", 0))
+    with pytest.raises(OutOfMemoryError, match=r"kill 9: killed \(SIGKILL\).*most likely"):
+        Toy().run("kill", "9", server=False)
+
+
+def test_a_child_that_the_kernel_kills_for_memory_is_told_as_out_of_memory():
+    with memory_group(300 << 20) as members:
+        parent = subprocess.Popen(
+            [sys.executable, "-m", "tests.pipelines.process.toy_parent", "new", "fill", "900"],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        members.write_text(str(parent.pid))
+        told = parent.communicate(timeout=120)[1]
+    assert "OutOfMemoryError: fill 900: killed (SIGKILL)" in told
+    assert "by the kernel's out-of-memory killer" in told
 
 
 def test_a_child_that_crashes_is_a_lost_worker():

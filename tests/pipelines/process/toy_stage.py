@@ -55,6 +55,10 @@ def kill(_tell: Reporter, signum: str) -> None:
     os.kill(os.getpid(), int(signum))
 
 
+def fill(_tell: Reporter, mib: str) -> None:
+    print(len([bytearray(1 << 20) for _ in range(int(mib))]))
+
+
 def wait(tell: Reporter, mark: str = "") -> None:
     """Wait for long; leave a mark if stopped in good order."""
     grandchild = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"])

@@ -11,6 +11,7 @@ import resource
 import sys
 from pathlib import Path
 
+import mlflow.pyfunc  # noqa: F401  what it maps at import is no part of a limit either
 import tensorflow as tf
 
 from pipelines.errors import PipelineError

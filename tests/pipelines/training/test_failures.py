@@ -1,6 +1,7 @@
 """What training tells when it cannot go on as declared: memory, time, no better epoch, XLA."""
 
 import json
+import signal
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ import pytest
 from pipelines.spec import with_settings
 from pipelines.store import Store
 from tests.pipelines.made_models import FRAUD, publish_training_set, weights_of, work_on
+from tests.pipelines.memory_group import memory_group
 from tests.pipelines.training import children
 
 
@@ -131,3 +133,29 @@ def test_out_of_memory_halves_the_pieces_until_a_try_passes_with_the_same_batch(
     both = (weights_of(tmp_path / name) for name in ("small", "large"))
     for small, large in zip(*both, strict=True):
         np.testing.assert_allclose(small, large, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_a_kill_by_the_kernel_for_memory_halves_the_pieces_and_another_kill_does_not(tmp_path):
+    settings = (
+        "training.epochs=2",
+        "training.global_batch_rows=32768",
+        "model.hidden=[6000]",
+        "model.dropout=0",
+    )
+    publish_training_set(tmp_path, rows=5000)
+    log, codes = tmp_path / "log", []
+    children.interrupt(tmp_path, 1, signal.SIGKILL, *settings, log=log)
+    # 480 MiB are TensorFlow's own, and 900 a step's in one piece.
+    with memory_group(1100 << 20) as members:
+        while len(codes) < 5 and 0 not in codes:
+            child = children.start(tmp_path, *settings, log=log)
+            members.write_text(str(child.pid))
+            codes.append(children.finish(child)[0])
+    assert codes[:-1] == [-signal.SIGKILL] * (len(codes) - 1), log.read_text()
+    assert len(codes) >= 2
+    assert codes[-1] == 0, log.read_text()
+    told = [line for line in log.read_text().splitlines() if "ended without a word" in line]
+    assert len(told) == len(codes) - 1
+    assert "1 out-of-memory kill meanwhile: working through 2 pieces" in told[0]
+    assert file_of(tmp_path, "timing.json", *settings)["micro_batches"] == 2 ** len(told)
