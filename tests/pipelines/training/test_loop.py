@@ -39,7 +39,7 @@ OPTIONS = {
 }
 
 
-def cases(*asked, timeout=500):
+def cases(*asked, timeout=1500):
     """What each case told, all of them in one call."""
     ran = subprocess.run(
         [sys.executable, "-m", "tests.pipelines.training.strategy_case", json.dumps(asked)],
@@ -125,6 +125,7 @@ def test_declared_networks_on_two_replicas_equal_one_device():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("replicas", [1, 2])
 def test_every_option_with_every_optimizer_equals_the_plain_loop(optimizer, replicas):
@@ -142,6 +143,7 @@ def test_every_option_with_every_optimizer_equals_the_plain_loop(optimizer, repl
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_low_precision_equals_the_plain_loop_to_its_own_rounding():
     choices = itertools.product(("bfloat16", "float16"), (1, 2), ("sgd", "adam"))
     asked = [
@@ -149,7 +151,8 @@ def test_low_precision_equals_the_plain_loop_to_its_own_rounding():
             replicas=replicas,
             kind="embedding",
             rows=TAIL,
-            training={"precision": precision, "optimizer": optimizer},
+            training={"precision": precision, "optimizer": optimizer}
+            | RATES.get(optimizer, {}),
         )
         for precision, replicas, optimizer in choices
     ]
