@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.events import Reporter
+from pipelines.operators.bfloat16 import BFLOAT16, narrowed
 from pipelines.operators.program import FittedProgram
 from pipelines.operators.state import write_program
 from pipelines.spec import load, model_days
@@ -101,7 +102,8 @@ def publish_training_set(
         inputs[f"features/ds={day}"] = table.content
 
     def write(out):
-        index, first = {"features": names}, 0
+        index, first = {"features": names, "types": {"x": pipeline.x_type}}, 0
+        half = pipeline.x_type == BFLOAT16
         for part in ("train", "gap", "test"):
             (out / part).mkdir()
             index[part] = []
@@ -128,7 +130,7 @@ def publish_training_set(
                 pq.write_table(pa.table(keys), out / files["keys"])
                 if part != "gap":
                     files["x"] = f"{part}/{day}-x.npy"
-                    np.save(out / files["x"], x)
+                    np.save(out / files["x"], narrowed(np, x) if half else x)
                 index[part].append({"day": day, "rows": rows, **files})
         (out / "index.json").write_text(json.dumps(index))
         state = {"features": names, "mean": mean.tolist(), "deviation": deviation.tolist()}

@@ -1,6 +1,7 @@
 """What ``train`` depends on and refuses, before TensorFlow is imported."""
 
 import dataclasses
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -109,3 +110,24 @@ def test_the_auc_of_a_single_feature_is_that_of_all_pairs(values, seed):
     y[0], y[1] = True, False
     wins = np.sign(x[y][:, None] - x[~y][None, :])
     assert single_auc(x, y) == pytest.approx((wins.mean() + 1) / 2)
+
+
+def test_a_model_trains_on_bfloat16_inputs_and_is_judged_and_served_alike(tmp_path):
+    training = dataclasses.replace(FRAUD.training, epochs=3, learning_rate=0.01)
+    pipeline = dataclasses.replace(FRAUD, x_type="bfloat16", training=training)
+    publish_training_set(tmp_path, rows=400, pipeline=pipeline)
+    child = (
+        "import dataclasses, sys\n"
+        "from tests.pipelines.made_models import FRAUD, done\n"
+        "training = dataclasses.replace(FRAUD.training, epochs=3, learning_rate=0.01)\n"
+        "half = dataclasses.replace(FRAUD, x_type='bfloat16', training=training)\n"
+        "done('train', sys.argv[1], pipeline=half)\n"
+    )
+    subprocess.run([sys.executable, "-c", child, str(tmp_path)], cwd=ROOT, check=True)
+    judged = done("evaluate", tmp_path, pipeline=pipeline)
+    assert judged["metrics"]["auc"] > 0.7
+    golden = json.loads(next(tmp_path.rglob("golden.json")).read_text())
+    assert golden
+    shards = open_shards(next(tmp_path.rglob("training_set/*/*/index.json")).parent)
+    assert shards.days[0]["x"].dtype == np.uint16
+    assert shards.empty(1)["x"].dtype == np.float32
