@@ -112,6 +112,7 @@ def test_the_auc_of_a_single_feature_is_that_of_all_pairs(values, seed):
     assert single_auc(x, y) == pytest.approx((wins.mean() + 1) / 2)
 
 
+@pytest.mark.slow
 def test_a_model_trains_on_bfloat16_inputs_and_is_judged_and_served_alike(tmp_path):
     training = dataclasses.replace(FRAUD.training, epochs=3, learning_rate=0.01)
     pipeline = dataclasses.replace(FRAUD, x_type="bfloat16", training=training)
