@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from pipelines.days import parse_day
 from pipelines.errors import TrainingError
+from pipelines.operators.bfloat16 import widened
 
 NEVER = np.iinfo(np.int64).max
 
@@ -87,7 +88,9 @@ def read_inputs(
     """The arrays of some days that a model reads, by name, one day after another."""
     names = [n for n in entries[0] if n in {"x", "ids"} or n.startswith(("seq_", "len_"))]
     return {
-        name: np.concatenate([np.load(training_set / e[name], mmap_mode="r") for e in entries])
+        name: np.concatenate(
+            [widened(np, np.load(training_set / e[name], mmap_mode="r")) for e in entries]
+        )
         for name in names
     }
 

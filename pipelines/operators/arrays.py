@@ -5,7 +5,7 @@ Why: half a million rows of ten float64 columns and all that becomes of them do 
 Promise: a row's result depends on that row alone, so blocks change no bit.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pipelines.operators.blocks import Block, closed, opened
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     Fitted = Sequence[tuple[Line, tuple[Fit, ...]]]
 
 # 131 k rows took 0.6 times the CPU of 524 k at once (2 cores, 10 columns to 10).
-BLOCK_ROWS = 1 << 17
+BLOCK_ROWS = 1 << 16
 # Rows of a matrix that are written column by column while they are in the cache.
 CACHED_ROWS = 1 << 14
 
@@ -48,10 +48,9 @@ def transformed(
         shape = (n_rows, block.steps, len(block.features))
         found |= {events: xp.empty(shape, xp.float32), length: xp.empty(n_rows, xp.int32)}
     with overflow_allowed():
-        for first in range(0, n_rows, BLOCK_ROWS):
-            rows = slice(first, first + BLOCK_ROWS)
+        for rows in in_blocks(n_rows):
             into = {name: matrix[rows] for name, matrix in found.items()}
-            some = opened(xp, blocks, _some(columns, rows))
+            some = opened(xp, blocks, some_rows(columns, rows))
             _fill(xp, [each for each in fitted if each[0].kind != SEQUENCE], some, into)
             for block in blocks:
                 _fill_block(xp, fitted, block, some, into)
@@ -100,7 +99,13 @@ def _side_by_side(columns: list[Any], matrix: Any) -> None:
             matrix[rows, nth] = values[rows]
 
 
-def _some(columns: Mapping[str, Any], rows: slice) -> dict[str, Any]:
+def in_blocks(n_rows: int) -> Iterator[slice]:
+    """Where each block of so many rows lies."""
+    return (slice(first, first + BLOCK_ROWS) for first in range(0, n_rows, BLOCK_ROWS))
+
+
+def some_rows(columns: Mapping[str, Any], rows: slice) -> dict[str, Any]:
+    """Neighbouring rows of columns, not copied."""
     return {
         name: Words(values.words, values.code[rows])
         if isinstance(values, Words)

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pipelines.declared import declared, nearest
-from pipelines.operators.moments import merged_moments, moments_of
-from pipelines.operators.operator import Fit, Operator, State
+from pipelines.operators.moments import chunk_moments, joined_moments, whole_moments
+from pipelines.operators.operator import MOMENTS, SKETCH, Fit, Operator, State
 from pipelines.operators.sketch import merged_sketches, quantiles, sketch_of
 
 LEARNT = ("mean", "median")
@@ -33,9 +33,11 @@ class Fill(Operator):
         """The flag's name."""
         return (f"{before}_missing",) if self.flag else ()
 
-    def is_fitted(self) -> bool:
-        """Unless a number is given."""
-        return isinstance(self.value, str)
+    def statistic(self) -> str:
+        """Nothing where a number is given."""
+        if not isinstance(self.value, str):
+            return ""
+        return MOMENTS if self.value == "mean" else SKETCH
 
     def passes_on(self, xp: Any, values: Any) -> Any:
         """Known values alone: filled ones say nothing about the column."""
@@ -43,16 +45,16 @@ class Fill(Operator):
 
     def partial(self, xp: Any, values: Any) -> State:
         """Moments, or a sketch for the median."""
-        return moments_of(xp, values) if self.value == "mean" else sketch_of(xp, values)
+        return chunk_moments(xp, values) if self.value == "mean" else sketch_of(xp, values)
 
     def merge(self, parts: Sequence[State]) -> State:
         """Of moments or of sketches."""
-        return merged_moments(parts) if self.value == "mean" else merged_sketches(parts)
+        return joined_moments(parts) if self.value == "mean" else merged_sketches(parts)
 
     def finalise(self, state: State) -> Fit:
         """The ``value`` to fill in; a median is its grid cell's lowest number."""
         if self.value == "mean":
-            return {"value": state["mean"]}
+            return {"value": whole_moments(state)["mean"]}
         return {"value": next(iter(quantiles(state, [0.5])), 0.0)}
 
     def transform(self, xp: Any, values: Any, fit: Fit) -> tuple[Any, ...]:

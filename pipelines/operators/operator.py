@@ -19,6 +19,7 @@ from typing import Any, ClassVar
 from pipelines.declared import declared
 
 NUMERIC, CATEGORICAL, IDS, SEQUENCE = "numeric", "categorical", "ids", "sequence"
+MOMENTS, SKETCH, COUNTS = "moments", "sketch", "counts"
 UNKNOWN_ID, RARE_ID, FIRST_ID = 0, 1, 2
 
 State = dict[str, Any]
@@ -48,9 +49,16 @@ class Operator:
         del before
         return ()
 
+    def statistic(self) -> str:
+        """Name of what it learns from training rows, empty for nothing.
+
+        Steps with one name learn the same of the same values.
+        """
+        return ""
+
     def is_fitted(self) -> bool:
         """Whether it learns from training rows."""
-        return False
+        return bool(self.statistic())
 
     def passes_on(self, xp: Any, values: Any) -> Any:
         """What a later step learns from, while nothing is fitted yet."""

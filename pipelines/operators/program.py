@@ -8,14 +8,17 @@ Not here: single operators (their own files), reading and writing (``state.py``)
 """
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from pipelines import operators
 from pipelines.operators.arrays import overflow_allowed, transformed
+from pipelines.operators.bfloat16 import BFLOAT16, narrowed, widened
 from pipelines.operators.blocks import Block, opened
+from pipelines.operators.moments import chunks
 from pipelines.operators.operator import (
     IDS,
+    MOMENTS,
     NUMERIC,
     SEQUENCE,
     Chain,
@@ -28,6 +31,7 @@ from pipelines.operators.operator import (
 
 BASE = (
     "arrays",
+    "bfloat16",
     "blocks",
     "hashing",
     "moments",
@@ -83,13 +87,29 @@ class Line:
 
     def partials(self, xp: Any, columns: Mapping[str, Any]) -> list[State]:
         """What its learning steps find in one partition, one after another."""
-        values, found = self._taken(columns), []
-        learning = list(self.learning())
-        for nth in range(max(learning, default=-1) + 1):
-            if nth in learning:
-                found.append(self.steps[nth].partial(xp, values))
-            if nth < learning[-1]:
-                values = self.steps[nth].passes_on(xp, values)
+        values, learning = self._taken(columns), [self.steps[n] for n in self.learning()]
+        if any(step.statistic() != MOMENTS for step in learning):
+            return self._partials(xp, values)
+        # Moments are kept by chunks, so taking chunks through the steps gives the same bits.
+        several = values if isinstance(values, tuple) else (values,)
+        found = []
+        for chunk in chunks(len(several[0])):
+            some = tuple(each[chunk] for each in several)
+            found.append(self._partials(xp, some if len(some) > 1 else some[0]))
+        return [
+            step.merge([parts[nth] for parts in found]) for nth, step in enumerate(learning)
+        ]
+
+    def _partials(self, xp: Any, values: Any) -> list[State]:
+        found, same = list[State](), dict[str, State]()
+        last = max(self.learning(), default=-1)
+        for nth, step in enumerate(self.steps[: last + 1]):
+            if step.is_fitted():
+                if step.statistic() not in same:
+                    same[step.statistic()] = step.partial(xp, values)
+                found.append(same[step.statistic()])
+            if nth < last and (passed := step.passes_on(xp, values)) is not values:
+                values, same = passed, {}
         return found
 
     def transform(self, xp: Any, columns: Mapping[str, Any], fits: Sequence[Fit]) -> list[Any]:
@@ -124,11 +144,13 @@ class Program:
         kinds: Type of each feature column it reads: ``number``, ``integer``, ``text``, or
             ``block`` and ``length`` of a sequence.
         blocks: Sequences.
+        x_type: What ``x`` is rounded to: ``float32`` or ``bfloat16``.
     """
 
     lines: tuple[Line, ...]
     kinds: Mapping[str, str]
     blocks: tuple[Block, ...] = ()
+    x_type: str = "float32"
 
     def numeric(self) -> tuple[str, ...]:
         """Columns of ``x``."""
@@ -164,7 +186,8 @@ class Program:
         read = {name for line in lines for name in line.inputs}
         blocks = tuple(block for block in self.blocks if read & set(block.columns()))
         read |= {name for block in blocks for name in block.reads()}
-        return Program(tuple(lines), {n: k for n, k in self.kinds.items() if n in read}, blocks)
+        kinds = {n: k for n, k in self.kinds.items() if n in read}
+        return replace(self, lines=tuple(lines), kinds=kinds, blocks=blocks)
 
     def fitted(self, states: Mapping[str, State]) -> "FittedProgram":
         """The program with what was learnt from all partitions together."""
@@ -213,21 +236,28 @@ class FittedProgram:
         Values are rounded to float32 once, at the end. A numeric output that is unknown, or beyond
         float32, is 0.0: the mean, where the line ends standardised. A sequence is
         ``seq_NAME`` float32 ``(n_rows, steps, features)`` and ``len_NAME`` int32; what lies behind
-        its last event is 0.0 too.
+        its last event is 0.0 too. Where the program's ``x_type`` is ``bfloat16``, ``x`` is rounded
+        to that as well, and stays float32.
         """
-        return transformed(xp, list(self.each()), self.program.blocks, columns)
+        found = transformed(xp, list(self.each()), self.program.blocks, columns)
+        if self.program.x_type == BFLOAT16 and "x" in found:
+            found["x"] = widened(xp, narrowed(xp, found["x"]))
+        return found
 
     def each(self) -> Iterator[tuple[Line, tuple[Fit, ...]]]:
         """Each line with what its steps know."""
         return zip(self.program.lines, self.fits, strict=True)
 
 
-def program_of(features: Iterable[Feature], kinds: Mapping[str, str]) -> Program:
+def program_of(
+    features: Iterable[Feature], kinds: Mapping[str, str], x_type: str = "float32"
+) -> Program:
     """The program of declared features.
 
     Args:
         features: Sources, with or without steps.
         kinds: Declared type of the example's columns; a feature that is no column is a number.
+        x_type: What ``x`` is rounded to: ``float32`` or ``bfloat16``.
     """
     features = tuple(features)
     lines, blocks = lines_of(features), blocks_of(features)
@@ -235,7 +265,7 @@ def program_of(features: Iterable[Feature], kinds: Mapping[str, str]) -> Program
     every = {name: _kind(name, kind, kinds) for name, kind in read.items()}
     for block in blocks:
         every |= zip(block.reads(), ("block", "length"), strict=True)
-    return Program(lines, every, blocks)
+    return Program(lines, every, blocks, x_type)
 
 
 def lines_of(features: Iterable[Feature]) -> tuple[Line, ...]:

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from pipelines.declared import declared
 from pipelines.operators.bucketize import bucket_ids, bucket_ids_graph
-from pipelines.operators.operator import FIRST_ID, IDS, Fit, Operator, State
+from pipelines.operators.operator import FIRST_ID, IDS, SKETCH, Fit, Operator, State
 from pipelines.operators.sketch import merged_sketches, quantiles, sketch_of
 
 
@@ -32,9 +32,9 @@ class QuantileBuckets(Operator):
         """``amount_bucket``."""
         return f"{before}_bucket"
 
-    def is_fitted(self) -> bool:
-        """The edges."""
-        return True
+    def statistic(self) -> str:
+        """How the values lie."""
+        return SKETCH
 
     def partial(self, xp: Any, values: Any) -> State:
         """A sketch of the known values."""

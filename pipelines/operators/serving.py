@@ -13,6 +13,7 @@ unknown whole number ``NULL_WHOLE`` (the lowest int64), an unknown word empty.
 from collections.abc import Mapping
 from typing import Any
 
+from pipelines.operators.bfloat16 import BFLOAT16, rounded_graph
 from pipelines.operators.blocks import closed_graph, opened_graph
 from pipelines.operators.operator import IDS, SEQUENCE
 from pipelines.operators.program import FittedProgram
@@ -81,7 +82,8 @@ def _inputs(
     found = {}
     if numeric:
         x = tf.cast(tf.stack(numeric, axis=1), tf.float32)
-        found["x"] = tf.where(tf.math.is_finite(x), x, tf.zeros_like(x))
+        x = tf.where(tf.math.is_finite(x), x, tf.zeros_like(x))
+        found["x"] = rounded_graph(tf, x) if fitted.program.x_type == BFLOAT16 else x
     if ids:
         found["ids"] = tf.stack([tf.cast(each, tf.int32) for each in ids], axis=1)
     for block in blocks:

@@ -4,29 +4,35 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipelines.declared import declared
-from pipelines.operators.moments import deviation, merged_moments, moments_of
-from pipelines.operators.operator import Fit, Operator, State
+from pipelines.operators.moments import (
+    chunk_moments,
+    deviation,
+    joined_moments,
+    whole_moments,
+)
+from pipelines.operators.operator import MOMENTS, Fit, Operator, State
 
 
 @declared
 class Standardise(Operator):
     """``(v - mean) / deviation`` over the known values of the training days."""
 
-    def is_fitted(self) -> bool:
+    def statistic(self) -> str:
         """Mean and deviation."""
-        return True
+        return MOMENTS
 
     def partial(self, xp: Any, values: Any) -> State:
         """Count, mean and squared deviations of the known values."""
-        return moments_of(xp, values)
+        return chunk_moments(xp, values)
 
     def merge(self, parts: Sequence[State]) -> State:
-        """Pairwise, from left to right."""
-        return merged_moments(parts)
+        """One after another."""
+        return joined_moments(parts)
 
     def finalise(self, state: State) -> Fit:
         """``mean`` and ``deviation``, the latter 1 for a constant."""
-        return {"mean": state["mean"], "deviation": deviation(state)}
+        whole = whole_moments(state)
+        return {"mean": whole["mean"], "deviation": deviation(whole)}
 
     def transform(self, xp: Any, values: Any, fit: Fit) -> tuple[Any, ...]:
         """Unknown stays unknown, which the training set writes as 0: the mean."""

@@ -48,6 +48,7 @@ def write_program(folder: Path, fitted: FittedProgram) -> None:
         )
     blocks = [asdict(block) for block in fitted.program.blocks]
     told = {"kinds": dict(fitted.program.kinds), "lines": lines, "blocks": blocks}
+    told["x_type"] = fitted.program.x_type
     (folder / PROGRAM).write_text(json.dumps(told, indent=1) + "\n")
 
 
@@ -67,7 +68,8 @@ def read_program(folder: Path) -> FittedProgram:
     blocks = tuple(
         Block(raw["name"], raw["steps"], tuple(raw["features"])) for raw in told["blocks"]
     )
-    return FittedProgram(Program(lines, told["kinds"], blocks), fits)
+    program = Program(lines, told["kinds"], blocks, told.get("x_type", "float32"))
+    return FittedProgram(program, fits)
 
 
 def _packed(folder: Path, stem: str, state: State) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pipelines.declared import declared
 from pipelines.errors import TrainingError
 from pipelines.operators.operator import (
     CATEGORICAL,
+    COUNTS,
     FIRST_ID,
     IDS,
     RARE_ID,
@@ -51,9 +52,9 @@ class Vocabulary(Operator):
             if (value := getattr(self, name)) is not None and not value >= 1:
                 yield f"{name} must be 1 or more; got {value!r}."
 
-    def is_fitted(self) -> bool:
-        """The vocabulary."""
-        return True
+    def statistic(self) -> str:
+        """How many rows have each value."""
+        return COUNTS
 
     def size(self, fit: Fit) -> int:
         """The values kept and the reserved ids."""

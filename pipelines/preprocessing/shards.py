@@ -8,8 +8,8 @@ Not here: which days (``stage.py``), what is done with a value (``pipelines/oper
 """
 
 import importlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,21 +19,27 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from pipelines.compute.splitting import Splittable
+from pipelines.operators import arrays
+from pipelines.operators.bfloat16 import BFLOAT16, narrowed
 from pipelines.operators.program import FittedProgram
 from pipelines.operators.state import read_program
 from pipelines.operators.values import on_host
 from pipelines.preprocessing.pieces import Piece
-from pipelines.tables.schema import parquet_options
-from pipelines.tables.values import read_values
+from pipelines.tables.schema import GROUP_ROWS, parquet_options
+from pipelines.tables.values import read_rows, table_rows
+
+# Whatever the pieces, the keys' file has the row groups of any other table.
+KEY_ROWS = GROUP_ROWS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShardTask:
-    """What the task of one piece is told.
+class ShardTask(Splittable):
+    """What the task of one piece is told; where memory is short, two write half of it each.
 
     Attributes:
         piece: Which rows.
-        pieces: All pieces of the day.
+        day_rows: Rows of the whole day.
         out: Folder of the part (``train``, ``gap`` or ``test``) it belongs to.
         program: Folder of the fitted program; empty to leave the inputs out (gap days).
         keys: Columns that name a row, written beside the arrays.
@@ -42,12 +48,21 @@ class ShardTask:
     """
 
     piece: Piece
-    pieces: tuple[Piece, ...]
+    day_rows: int
     out: str
     program: str
     keys: tuple[str, ...]
     label: str
     array_module: str
+
+    def split(self) -> "list[ShardTask]":
+        """Tasks of half the rows each."""
+        return [replace(self, piece=half) for half in self.piece.halves()]
+
+    def join(self, results: "Sequence[Shard]") -> "Shard":
+        """Their shares as one."""
+        positives = sum(result.positives for result in results)
+        return Shard(self.piece.day, Path(self.out).name, self.piece.rows, positives)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,21 +90,29 @@ def make_files(out: Path, day: str, shapes: Mapping[str, tuple[tuple[int, ...], 
 def write_piece(task: ShardTask) -> Shard:
     """Write one piece's rows into the day's arrays; the first one writes the keys as well."""
     piece, out = task.piece, Path(task.out)
-    arrays = _inputs(task) if task.program else {}
-    arrays["y"] = label = _label(piece, task.label)
-    for name, values in arrays.items():
-        _place(_path(out, piece.day, name), piece.first, values)
+    label = _label(piece, task.label)
+    _place(_path(out, piece.day, "y"), piece.first, label)
+    for first, inputs in _inputs(task) if task.program else ():
+        for name, values in inputs.items():
+            _place(_path(out, piece.day, name), first, values)
     if piece.first == 0:
         _write_keys(task, out / f"{piece.day}-keys.parquet")
     return Shard(piece.day, out.name, piece.rows, int(np.count_nonzero(label == 1)))
 
 
-def _inputs(task: ShardTask) -> dict[str, NDArray[Any]]:
+def _inputs(task: ShardTask) -> Iterator[tuple[int, dict[str, NDArray[Any]]]]:
+    """Blocks of the piece's arrays, each with the place of its first row in the day.
+
+    Written one by one, they are made in memory that is still in the cache.
+    """
     xp: Any = importlib.import_module(task.array_module)
-    fitted = _program(task.program)
-    path, group = Path(task.piece.path), task.piece.row_group
-    columns = read_values(xp, path, group, fitted.program.kinds)
-    return {name: on_host(values) for name, values in fitted.transform(xp, columns).items()}
+    piece, fitted = task.piece, _program(task.program)
+    columns = read_rows(xp, Path(piece.path), piece.first, piece.rows, fitted.program.kinds)
+    for rows in arrays.in_blocks(piece.rows):
+        found = fitted.transform(xp, arrays.some_rows(columns, rows))
+        if fitted.program.x_type == BFLOAT16 and "x" in found:
+            found["x"] = narrowed(xp, found["x"])
+        yield piece.first + rows.start, {name: on_host(each) for name, each in found.items()}
 
 
 @lru_cache(maxsize=1)
@@ -100,7 +123,7 @@ def _program(folder: str) -> FittedProgram:
 
 def _label(piece: Piece, column: str) -> NDArray[np.float32]:
     with pq.ParquetFile(piece.path) as file:
-        table = file.read_row_group(piece.row_group, columns=[column], use_threads=False)
+        table = table_rows(file, piece.first, piece.rows, [column])
     values: NDArray[np.float64] = table[column].cast(pa.float64()).to_numpy()
     return values.astype(np.float32)
 
@@ -122,11 +145,10 @@ def _write_keys(task: ShardTask, path: Path) -> None:
     with pq.ParquetFile(task.piece.path) as file:
         schema = pa.schema([file.schema_arrow.field(name) for name in task.keys])
         with pq.ParquetWriter(path, schema, **parquet_options(schema)) as writer:
-            for piece in task.pieces:
-                group = file.read_row_group(
-                    piece.row_group, columns=list(task.keys), use_threads=False
-                )
-                writer.write_table(group.select(task.keys).replace_schema_metadata(None))
+            for first in range(0, task.day_rows, KEY_ROWS):
+                count = min(KEY_ROWS, task.day_rows - first)
+                rows = table_rows(file, first, count, list(task.keys))
+                writer.write_table(rows.select(task.keys).replace_schema_metadata(None))
 
 
 def _path(out: Path, day: str, name: str) -> Path:

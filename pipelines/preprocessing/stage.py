@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.compute.settings import ComputeSettings
 from pipelines.errors import ColumnMismatchError, ConfigError, TrainingError, TransientError
+from pipelines.operators.bfloat16 import BFLOAT16
 from pipelines.operators.program import modules_of
 from pipelines.spec import Binary, Label, Pipeline
 from pipelines.stages import Outcome, Plan, Work, code_digests
@@ -48,6 +49,7 @@ def plan(work: Work) -> Plan:
             "features": list(work.pipeline.feature_names()),
             "keys": list(_keys(work.pipeline)),
             "label": _label(work.pipeline),
+            "x_type": program.x_type,
         },
         code=code_digests(*CODE, *sorted(modules_of(steps))),
     )
@@ -169,9 +171,10 @@ def _pieces(window: Window) -> Pieces:
 
 
 def _shapes(fitted: "FittedProgram") -> dict[str, tuple[tuple[int, ...], str]]:
-    """Shape of one row and type of each array, by name."""
+    """Shape of one row and type of each array, by name; NumPy keeps bfloat16 as its bits."""
+    x_type = "uint16" if fitted.program.x_type == BFLOAT16 else fitted.program.x_type
     found: dict[str, tuple[tuple[int, ...], str]] = {
-        "x": ((len(fitted.program.numeric()),), "float32"),
+        "x": ((len(fitted.program.numeric()),), x_type),
         "ids": ((len(fitted.program.categorical()),), "int32"),
     }
     for block in fitted.program.blocks:
@@ -204,7 +207,7 @@ def _tasks(
             tasks += [
                 ShardTask(
                     piece=piece,
-                    pieces=tuple(pieces[day]),
+                    day_rows=rows,
                     out=str(out / part),
                     program="" if part == "gap" else str(out),
                     keys=_keys(work.pipeline),
@@ -236,6 +239,8 @@ def _write_index(
                 for b in program.blocks
             ],
         },
+        "types": {n: kind for n, (_, kind) in shapes.items()}
+        | ({"x": program.x_type} if "x" in shapes else {}),
         "label": {"column": _label(work.pipeline)},
     }
     for part in PARTS:

@@ -18,7 +18,7 @@ from pipelines.compute.graph import FAN_IN
 from pipelines.operators.operator import State
 from pipelines.operators.program import Program, modules_of
 from pipelines.operators.state import read_states, write_states
-from pipelines.preprocessing.pieces import Learnt, LearnTask, Piece, learn, pieces_of
+from pipelines.preprocessing.pieces import Learnt, LearnTask, Piece, learn, merged, pieces_of
 from pipelines.stages import Outcome, Plan, Work, code_digests, publish_work
 from pipelines.store import Manifest, Ref
 from pipelines.tables.window import Window
@@ -53,12 +53,8 @@ class Day:
     def states(self, program: Program) -> States:
         """All that is asked of the day, pieces merged in their order."""
         asked = program.asked()
-        mine = [self.found[piece.first] for piece in self.pieces]
-        new = {
-            said: steps[-1].merge([states[said] for states in mine])
-            for said, steps in asked.items()
-            if said not in self.carried
-        }
+        missing = {said: steps for said, steps in asked.items() if said not in self.carried}
+        new = merged([self.found[piece.first] for piece in self.pieces], missing)
         return {said: (self.carried | new)[said] for said in asked}
 
 
@@ -101,21 +97,14 @@ def learn_days(
 
 
 def merge_days(folders: Sequence[Path], program: Program) -> States:
-    """What the days say together, by a tree that depends on their number alone.
+    """What the days say together; how they are grouped changes nothing.
 
     No more than ``FAN_IN`` days, and one for each group of so many, are in memory at a time.
     """
     asked = program.asked()
-
-    def merged(group: Sequence[States]) -> States:
-        return {
-            said: steps[-1].merge([states[said] for states in group])
-            for said, steps in asked.items()
-        }
-
-    level = [merged([_read(f) for f in group]) for group in _grouped(folders)]
+    level = [merged([_read(f) for f in group], asked) for group in _grouped(folders)]
     while len(level) > 1:
-        level = [merged(group) for group in _grouped(level)]
+        level = [merged(group, asked) for group in _grouped(level)]
     return level[0]
 
 

@@ -14,6 +14,7 @@ from pipelines.days import parse_day
 from pipelines.declared import mistakes_in, nearest
 from pipelines.errors import ConfigError, DeclarationError
 from pipelines.operators import Categorical, Chain, Ratio, Sequence, Trailing
+from pipelines.operators.bfloat16 import BFLOAT16
 from pipelines.operators.operator import FeatureSource
 from pipelines.operators.program import lines_of
 from pipelines.operators.trailing import AGGREGATES, WITHOUT_COLUMN
@@ -26,6 +27,7 @@ from pipelines.spec.tables import COLUMN_TYPES, SOURCE_FORMATS, Table
 from pipelines.spec.training_checks import training_problems
 
 CATEGORICAL_TYPES = ("text", "integer", "flag")
+X_TYPES = ("float32", BFLOAT16)
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 DELIMITER = re.compile(r"[^A-Za-z0-9\"\r\n]")
 
@@ -261,6 +263,11 @@ def _learning(pipeline: Pipeline) -> Iterator[str]:
         )
 
 
+def _x_type(pipeline: Pipeline) -> Iterator[str]:
+    if pipeline.x_type not in X_TYPES:
+        yield f"x_type {pipeline.x_type!r} is not known. {nearest(pipeline.x_type, X_TYPES)}"
+
+
 def _rules(pipeline: Pipeline) -> Iterator[str]:
     yield from gate_mistakes(pipeline.validation)
 
@@ -290,6 +297,7 @@ CHECKS: tuple[Callable[[Pipeline], Iterator[Any]], ...] = (
     model_problems,
     head_problems,
     search_problems,
+    _x_type,
     training_problems,
     _rules,
     _schedule,

@@ -62,6 +62,8 @@ class Pipeline:
         validation: What stops a day at the door.
         buckets: Hash buckets per entity: one bucket over the look-back is the unit of window
             work, about a million rows.
+        x_type: What the training set keeps numeric inputs as: ``float32``, or ``bfloat16`` for half
+            the bytes. The served model rounds alike.
         meaning: A paragraph for the docs page.
     """
 
@@ -82,6 +84,7 @@ class Pipeline:
     gates: Gates = Gates()
     validation: Validation = Validation()
     buckets: int = 4
+    x_type: str = "float32"
     meaning: str = ""
 
     @property
@@ -121,7 +124,8 @@ class Pipeline:
 
     def program(self) -> Program:
         """From the feature table to the model's inputs."""
-        return program_of(self.features, {c.name: c.type for c in self.table.columns})
+        kinds = {column.name: column.type for column in self.table.columns}
+        return program_of(self.features, kinds, self.x_type)
 
     def look_back_days(self) -> int:
         """Days before a partition whose rows its features may read; 0 without windows."""

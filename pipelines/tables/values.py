@@ -17,6 +17,8 @@ import pyarrow.parquet as pq
 
 from pipelines.operators.values import NULL_WHOLE, Words
 
+BATCH_ROWS = 1 << 16
+
 
 def read_values(
     xp: Any, path: Path, row_group: int, kinds: Mapping[str, str]
@@ -33,6 +35,33 @@ def read_values(
     with pq.ParquetFile(path, read_dictionary=words, page_checksum_verification=True) as file:
         table = file.read_row_group(row_group, columns=list(kinds), use_threads=False)
     return {name: column_values(xp, table[name], kind) for name, kind in kinds.items()}
+
+
+def read_rows(
+    xp: Any, path: Path, first: int, rows: int, kinds: Mapping[str, str]
+) -> dict[str, Any]:
+    """``read_values`` of some neighbouring rows, whatever row groups they lie in."""
+    words = [name for name, kind in kinds.items() if kind == "text"]
+    with pq.ParquetFile(path, read_dictionary=words, page_checksum_verification=True) as file:
+        table = table_rows(file, first, rows, list(kinds))
+    return {name: column_values(xp, table[name], kind) for name, kind in kinds.items()}
+
+
+def table_rows(file: pq.ParquetFile, first: int, rows: int, columns: list[str]) -> pa.Table:
+    """Some neighbouring rows of a Parquet file; of a part of a row group no more is kept."""
+    groups = [file.metadata.row_group(n).num_rows for n in range(file.num_row_groups)]
+    starts = np.cumsum([0, *groups])
+    group = int(np.searchsorted(starts, first, side="right")) - 1
+    if first == starts[group] and rows == groups[group]:
+        return file.read_row_group(group, columns=columns, use_threads=False)
+    reached = range(group, int(np.searchsorted(starts, first + rows)))
+    place, found = int(starts[group]), []
+    batches = file.iter_batches(BATCH_ROWS, reached, columns=columns, use_threads=False)
+    for batch in batches:
+        begin, end = max(first - place, 0), min(first + rows - place, len(batch))
+        found += [batch.slice(begin, end - begin)] if begin < end else []
+        place += len(batch)
+    return pa.Table.from_batches(found)
 
 
 def read_served(path: Path, row_group: int, kinds: Mapping[str, str]) -> dict[str, Any]:

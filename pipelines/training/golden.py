@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from pipelines.operators.bfloat16 import widened
 from pipelines.operators.program import FittedProgram
 from pipelines.operators.state import read_program
 from pipelines.tables.known import part_as_of
@@ -28,7 +29,9 @@ def export_of(setup: Any, model: Any) -> Export:
     state = json.loads((folder / "state.json").read_text())
     fitted = read_program(folder)
     shards = setup.shards
-    arrays = {n: np.asarray(shards.days[0][n][:GOLDEN_ROWS]) for n in shards.inputs}
+    arrays = {
+        n: widened(np, np.asarray(shards.days[0][n][:GOLDEN_ROWS])) for n in shards.inputs
+    }
     return Export(
         model=model,
         head=work.pipeline.head,

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.errors import LeakageError, TrainingError, listed
+from pipelines.operators.bfloat16 import widened
 from pipelines.spec import Binary, Head, MultiClass, Ordinal, Survival, Training
 from pipelines.training.shards import LABEL, Shards
 
@@ -94,7 +95,7 @@ def _require_no_leak(work: str, shards: Shards, limit: float) -> None:
 def sample(shards: Shards) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Rows evenly spread over the days, at most ``SAMPLE_ROWS``: ``x`` and whether label 1."""
     every = -(-shards.rows // SAMPLE_ROWS)
-    x = np.concatenate([day["x"][::every] for day in shards.days])
+    x = np.concatenate([widened(np, day["x"][::every]) for day in shards.days])
     return x, np.concatenate([day[LABEL][::every] for day in shards.days]) == 1
 
 

@@ -17,11 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.errors import ArtifactError
+from pipelines.operators.bfloat16 import BFLOAT16, widened
 
 Rows = dict[str, NDArray[Any]]
 
 LABEL = "y"
-KINDS = {"x": np.float32, "ids": np.int32, LABEL: np.float32}
+KINDS: dict[str, Any] = {"x": np.float32, "ids": np.int32, LABEL: np.float32}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Shards:
 
     Attributes:
         days: One mapping a day from input (``x``, ``ids``, ``seq_NAME``, ``len_NAME``, ``y``) to an
-            array whose first axis is the day's rows.
+            array whose first axis is the day's rows; bfloat16 ones as their bits, uint16.
         starts: First row of each day, then the number of rows, ``(n_days + 1,)``.
         features: Names of the columns of ``x``.
         maps: The memory maps behind the arrays.
@@ -53,8 +54,8 @@ class Shards:
 
     @property
     def row_bytes(self) -> int:
-        """Bytes of one row, its label included."""
-        return sum(array[:1].nbytes for array in self.days[0].values())
+        """Bytes of one row in memory, its label included."""
+        return sum(array.nbytes for array in self.empty(1).values())
 
     def positives(self) -> int:
         """Rows with label 1."""
@@ -63,7 +64,7 @@ class Shards:
     def empty(self, rows: int) -> Rows:
         """Arrays for so many rows, all zero."""
         return {
-            name: np.zeros((rows, *array.shape[1:]), array.dtype)
+            name: np.zeros((rows, *array.shape[1:]), widened(np, array[:0]).dtype)
             for name, array in self.days[0].items()
         }
 
@@ -72,7 +73,7 @@ class Shards:
         day = int(np.searchsorted(self.starts, first, side="right")) - 1
         inside = first - int(self.starts[day])
         for name, array in self.days[day].items():
-            out[name][at : at + rows] = array[inside : inside + rows]
+            out[name][at : at + rows] = widened(np, array[inside : inside + rows])
 
     def let_go(self) -> None:
         """Drop mapped pages from the resident set; the next read maps them again."""
@@ -100,18 +101,22 @@ def open_shards(training_set: Path, days: Collection[str] | None = None) -> Shar
     counts = [day["rows"] for day in chosen]
     starts = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int64)
     features = tuple(index.get("inputs", {}).get("numeric", index["features"]))
-    arrays = [_mapped(training_set, day, len(features)) for day in chosen]
+    bits = index.get("types", {}).get("x") == BFLOAT16
+    kinds = KINDS | ({"x": np.uint16} if bits else {})
+    arrays = [_mapped(training_set, day, len(features), kinds) for day in chosen]
     # A memory map's own class costs more than the copy when small pieces are taken.
     plain = tuple({name: np.asarray(array) for name, array in day.items()} for day in arrays)
     maps: list[Any] = [array.base for day in arrays for array in day.values()]
     return Shards(plain, starts, features, tuple(m for m in maps if isinstance(m, mmap.mmap)))
 
 
-def _mapped(folder: Path, day: Mapping[str, Any], n_features: int) -> Rows:
-    names = [n for n in day if n in KINDS or n.startswith(("seq_", "len_"))]
+def _mapped(
+    folder: Path, day: Mapping[str, Any], n_features: int, kinds: Mapping[str, Any]
+) -> Rows:
+    names = [n for n in day if n in kinds or n.startswith(("seq_", "len_"))]
     arrays = {name: np.load(folder / day[name], mmap_mode="r") for name in names}
     for name, array in arrays.items():
-        kind = KINDS.get(name, np.int32 if name.startswith("len_") else np.float32)
+        kind = kinds.get(name, np.int32 if name.startswith("len_") else np.float32)
         shape = (day["rows"], n_features) if name == "x" else (day["rows"], *array.shape[1:])
         if array.shape != shape or array.dtype != kind:
             raise ArtifactError(

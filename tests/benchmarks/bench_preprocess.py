@@ -87,6 +87,11 @@ def program():
     return program_of(features, dict.fromkeys(WORDS, "text") | ids)
 
 
+def learning(whole):
+    """The lines that learn: the stage reads their columns alone for the fit."""
+    return whole.only(whole.asked())
+
+
 def floor(data, out):
     """Read every piece's columns twice, and write labels, keys and matrices once, as ours does."""
     from concurrent.futures import ThreadPoolExecutor
@@ -95,23 +100,24 @@ def floor(data, out):
 
     from pipelines.preprocessing.pieces import pieces_of
     from pipelines.tables.schema import write_table
-    from pipelines.tables.values import read_values
+    from pipelines.tables.values import read_rows, table_rows
 
     kinds = program().kinds
-    learnt = {n: k for n, k in kinds.items() if n not in ("customer", "hour", "weekday")}
+    learnt = learning(program()).kinds
 
     def one(piece):
-        read_values(np, Path(piece.path), piece.row_group, learnt)
-        read_values(np, Path(piece.path), piece.row_group, kinds)
+        rows = piece.first, piece.rows
+        read_rows(np, Path(piece.path), *rows, learnt)
+        read_rows(np, Path(piece.path), *rows, kinds)
         with pq.ParquetFile(piece.path) as file:
-            beside = file.read_row_group(piece.row_group, columns=["event", "label"])
-        name = f"{piece.day}-{piece.row_group}"
+            beside = table_rows(file, *rows, ["event", "label"])
+        name = f"{piece.day}-{piece.first}"
         write_table(beside.select(["event"]), out / f"{name}-keys.parquet")
         beside["label"].to_numpy().astype(np.float32).tofile(out / f"{name}.y")
         np.zeros((piece.rows, 7), np.int32).tofile(out / f"{name}.ids")
         np.zeros((piece.rows, 3), np.float32).tofile(out / f"{name}.x")
 
-    pieces = [p for part in parts(data) for p in pieces_of(part.parent.name, part.parent)]
+    pieces = [p for part in parts(data) for p in pieces_of(part.parent.name, part)]
     with ThreadPoolExecutor(THREADS) as pool:
         list(pool.map(one, pieces))
 
@@ -119,22 +125,19 @@ def floor(data, out):
 def ours(data, out, *, processes=False, write=None):
     from pipelines.compute import ComputeSettings, Machine, open_compute
     from pipelines.operators.state import write_program
-    from pipelines.preprocessing.pieces import LearnTask, learn, pieces_of
+    from pipelines.preprocessing.pieces import LearnTask, learn, merged, pieces_of
     from pipelines.preprocessing.shards import ShardTask, make_files, write_piece
 
-    learning = program()
+    whole = program()
     machine = Machine(cores=THREADS, memory_bytes=THREADS << 30, gpus=0)
     settings = ComputeSettings(in_process_below_rows=0 if processes else 1 << 60)
-    days = {p.parent.name: pieces_of(p.parent.name, p.parent) for p in parts(data)}
+    days = {p.parent.name: pieces_of(p.parent.name, p) for p in parts(data)}
     pieces = [piece for day in days.values() for piece in day]
     (out / "train").mkdir()
     with open_compute(1, settings, machine) as compute:
-        found = compute.map(learn, [LearnTask(p, learning, "numpy") for p in pieces])
-        states = {
-            said: steps[-1].merge([f.states[said] for f in found])
-            for said, steps in learning.asked().items()
-        }
-        write_program(out, learning.fitted(states))
+        found = compute.map(learn, [LearnTask(p, learning(whole), "numpy") for p in pieces])
+        states = merged([each.states for each in found], whole.asked())
+        write_program(out, whole.fitted(states))
         shapes = {"x": ((3,), "float32"), "ids": ((7,), "int32"), "y": ((), "float32")}
         for day, own in days.items():
             rows = sum(p.rows for p in own)
@@ -144,7 +147,7 @@ def ours(data, out, *, processes=False, write=None):
         tasks = [
             ShardTask(
                 piece=p,
-                pieces=tuple(days[p.day]),
+                day_rows=sum(each.rows for each in days[p.day]),
                 out=str(out / "train"),
                 program=str(out),
                 keys=("event",),
@@ -166,15 +169,18 @@ def write_parquet(task):
     import pyarrow.parquet as pq
 
     from pipelines.preprocessing import shards
+    from pipelines.tables.values import read_rows, table_rows
 
-    found = shards._inputs(task)
+    piece, fitted = task.piece, shards._program(task.program)
+    rows = Path(piece.path), piece.first, piece.rows
+    found = fitted.transform(np, read_rows(np, *rows, fitted.program.kinds))
     columns = {n: found["x"][:, i] for i, n in enumerate(FLOATS)}
     names = (*WORDS, "terminal", "customer_hash", "hour_bucket", "weekday_bucket")
     columns |= {n: found["ids"][:, i] for i, n in enumerate(names)}
     columns["label"] = shards._label(task.piece, "label")
     with pq.ParquetFile(task.piece.path) as file:
-        columns["event"] = file.read_row_group(task.piece.row_group, columns=["event"])["event"]
-    name = f"{task.piece.day}-{task.piece.row_group}.parquet"
+        columns["event"] = table_rows(file, *rows[1:], ["event"])["event"]
+    name = f"{piece.day}-{piece.first}.parquet"
     pq.write_table(pa.table(columns), Path(task.out) / name, compression="snappy")
 
 

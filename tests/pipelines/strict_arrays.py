@@ -28,7 +28,7 @@ KNOWN = {
     "isin",
     "isnan",
     "lexsort",
-    "log1p",
+    "log",
     "maximum",
     "mean",
     "minimum",
@@ -44,7 +44,18 @@ KNOWN = {
     "zeros",
     "zeros_like",
 }
-TYPES = ("bool_", "float32", "float64", "int8", "int32", "int64", "uint64", "nan")
+TYPES = (
+    "bool_",
+    "float32",
+    "float64",
+    "int8",
+    "int32",
+    "int64",
+    "uint16",
+    "uint32",
+    "uint64",
+    "nan",
+)
 
 
 class Array:

@@ -139,7 +139,7 @@ def preprocessed(folder, pieces, array_module):
     for piece in pieces:
         task = ShardTask(
             piece=piece,
-            pieces=tuple(pieces),
+            day_rows=rows,
             out=str(out),
             program=str(program),
             keys=("label",),
@@ -151,7 +151,10 @@ def preprocessed(folder, pieces, array_module):
     return {said: plain(state) for said, state in merged.items()}, found
 
 
-def test_the_tasks_of_preprocess_on_cupys_manners_write_the_bytes_of_numpy(tmp_path):
+def test_the_tasks_of_preprocess_on_cupys_manners_write_the_bytes_of_numpy(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr("pipelines.preprocessing.pieces.PIECE_ROWS", 100)
     pieces = written(tmp_path, drawn(300, seed=9))
     assert len(pieces) == 3
     states, files = preprocessed(tmp_path / "numpy", pieces, "numpy")

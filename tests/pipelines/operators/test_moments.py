@@ -4,7 +4,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.preprocessing import StandardScaler
 
-from pipelines.operators.moments import deviation, merged_moments, moments_of
+from pipelines.operators import moments as module
+from pipelines.operators.moments import (
+    chunk_moments,
+    deviation,
+    joined_moments,
+    merged_moments,
+    moments_of,
+    whole_moments,
+)
 
 VALUES = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=60)
 
@@ -53,3 +61,23 @@ def test_a_column_without_a_value_has_mean_zero_and_deviation_one():
     assert (nothing["count"], nothing["mean"], deviation(nothing)) == (0, 0.0, 1.0)
     for parts in ([nothing, moments([3.5])], [moments([3.5]), nothing]):
         assert merged_moments(parts) == {"count": 1, "mean": 3.5, "m2": 0.0}
+
+
+def test_chunks_give_the_same_bits_however_they_are_grouped(monkeypatch):
+    monkeypatch.setattr(module, "CHUNK_ROWS", 7)
+    values = np.random.default_rng(3).normal(1e6, 3.0, 100)
+    values[::9] = np.nan
+    whole = whole_moments(chunk_moments(np, values))
+    for cuts in ([49], [7, 14, 70], [98]):
+        parts = [chunk_moments(np, part) for part in np.split(values, cuts)]
+        assert whole_moments(joined_moments(parts)) == whole
+        nested = joined_moments([parts[0], joined_moments(parts[1:])])
+        assert whole_moments(nested) == whole
+    known = values[~np.isnan(values)]
+    assert whole["count"] == len(known)
+    np.testing.assert_allclose(whole["mean"], known.mean(), rtol=1e-14)
+    np.testing.assert_allclose(whole["m2"], known.var() * len(known), rtol=1e-9)
+
+
+def test_a_column_without_chunks_has_mean_zero():
+    assert whole_moments(chunk_moments(np, np.zeros(0))) == {"count": 0, "mean": 0.0, "m2": 0.0}

@@ -3,11 +3,14 @@
 import math
 from collections import Counter
 
+import ml_dtypes
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipelines.operators.bfloat16 import narrowed, widened
+from pipelines.operators.log import log_of_more
 from pipelines.operators.program import program_of
 from pipelines.operators.sketch import cells_of, lowest_of
 from pipelines.spec import (
@@ -261,3 +264,23 @@ def test_arrays_are_row_major_and_narrow():
     assert found["x"].flags.c_contiguous
     assert found["ids"].flags.c_contiguous
     assert np.isfinite(found["x"]).all()
+
+
+def test_rounding_to_bfloat16_is_that_of_ml_dtypes():
+    numbers = np.random.default_rng(5).integers(0, 1 << 32, 200_000, np.uint32).view(np.float32)
+    ties = (np.arange(1 << 12, dtype=np.uint32) << 16 | 0x8000).view(np.float32)
+    values = np.concatenate([numbers, ties, np.float32([0.0, -0.0, 1e-45, 3.3895e38])])
+    values = values[np.isfinite(values)]
+    wanted = values.astype(ml_dtypes.bfloat16).astype(np.float32)
+    found = widened(np, narrowed(np, values))
+    inside = np.isfinite(wanted)
+    np.testing.assert_array_equal(found[inside].view(np.uint32), wanted[inside].view(np.uint32))
+    assert (found[~inside] == 0).all()
+
+
+def test_the_logarithm_is_that_of_the_library_to_the_last_digits():
+    size = np.abs(np.random.default_rng(6).normal(size=100_000)) * 10.0 ** np.arange(
+        -20, 80
+    ).repeat(1000)
+    size = np.append(size, [0.0, 5e-324, 1.7976931348623157e308])
+    np.testing.assert_allclose(log_of_more(np, size), np.log1p(size), rtol=5e-16)

@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipelines.operators.bfloat16 import narrowed, rounded_graph, widened
 from pipelines.operators.serving import serving_signature, serving_transform
 from pipelines.operators.values import NULL_WHOLE
 from tests.pipelines.operators.rows import EVENTS, LENGTH, PROGRAM, columns_of, drawn, fitted_on
@@ -100,3 +101,14 @@ def test_the_signature_names_the_columns_of_the_feature_table():
     assert signature[EVENTS].shape.as_list() == [None, 6]
     assert {signature[n].dtype for n in ("amount", "hour")} == {tf.float64}
     assert (signature["place"].dtype, signature["merchant"].dtype) == (tf.int64, tf.string)
+
+
+def test_a_graph_rounds_to_bfloat16_as_the_training_set_does():
+    import tensorflow as tf
+
+    values = np.random.default_rng(5).integers(0, 1 << 32, 100_000, np.uint32).view(np.float32)
+    values = np.append(values, np.float32([0.0, -0.0, 3.4e38]))
+    # TensorFlow takes subnormal numbers for 0.
+    values = values[np.isfinite(values) & ((values == 0) | (np.abs(values) > 1e-37))]
+    found = rounded_graph(tf, tf.constant(values)).numpy()
+    np.testing.assert_array_equal(found, widened(np, narrowed(np, values)))

@@ -6,15 +6,18 @@ from collections import Counter
 from dataclasses import replace
 from unittest.mock import patch
 
+import ml_dtypes
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from pipelines.days import days_between, shift
-from pipelines.errors import ColumnMismatchError
+from pipelines.errors import ColumnMismatchError, OutOfMemoryError
+from pipelines.evaluation.rows import read_inputs
+from pipelines.operators import moments
 from pipelines.operators.state import read_program
-from pipelines.preprocessing import pieces
+from pipelines.preprocessing import pieces, shards
 from pipelines.spec import (
     Categorical,
     Column,
@@ -34,7 +37,8 @@ from pipelines.spec import (
 from pipelines.stages import perform, stage_named
 from pipelines.store.why import explain
 from pipelines.tables import schema
-from pipelines.tables.values import read_values
+from pipelines.tables.values import read_rows, read_values
+from pipelines.training.shards import open_shards
 from tests.pipelines.features.validated import (
     FIRST,
     publish_validated,
@@ -128,11 +132,11 @@ def columns_read():
     """Which columns pieces are learnt from, while they are read as ever."""
     seen = []
 
-    def spy(xp, path, row_group, kinds):
+    def spy(xp, path, first, rows, kinds):
         seen.append(frozenset(kinds))
-        return read_values(xp, path, row_group, kinds)
+        return read_rows(xp, path, first, rows, kinds)
 
-    return seen, patch.object(pieces, "read_values", spy)
+    return seen, patch.object(pieces, "read_rows", spy)
 
 
 def test_text_columns_and_ids_become_categories_counted_over_the_training_days(store):
@@ -231,24 +235,122 @@ def test_what_is_carried_over_is_what_would_be_learnt(store, tmp_path):
     assert len(contents) == 1
 
 
-def test_pieces_of_a_day_make_the_same_arrays_as_the_day_in_one(store, tmp_path, monkeypatch):
+EVERY = replace(
+    PIPELINE,
+    features=(*PIPELINE.features, Sequence("customer", ("tx_amount",), steps=3, within_days=2)),
+)
+
+
+@pytest.fixture
+def every(tmp_path, monkeypatch):
+    """A store with features of every kind, where statistics are kept by chunks of 8 rows."""
+    monkeypatch.setattr(moments, "CHUNK_ROWS", 8)
+    return featurized(tmp_path / "every", EVERY, days_between(FIRST, shift(FIRST, 8)))
+
+
+def content_of(root, name, pipeline=EVERY):
+    """What preprocess makes in a copy of a store, and the digest of the training days' statistics."""
+    shutil.copytree(root, root.parent / name)
+    made = asked(root.parent / name, pipeline)
+    found = perform(PREPROCESS, made)["content"]
+    return found, [statistics_on(made, day).content for day in TRAIN]
+
+
+def test_row_groups_of_the_features_change_no_bit_of_statistics_and_arrays(
+    every, tmp_path, monkeypatch
+):
+    wanted = content_of(every, "whole")
     monkeypatch.setattr(schema, "GROUP_ROWS", 17)
-    cut = featurized(tmp_path / "cut", PIPELINE, days_between(FIRST, shift(FIRST, 8)))
-    works = asked(store), asked(cut)
+    days = days_between(FIRST, shift(FIRST, 8))
+    cut = featurized(tmp_path / "cut", EVERY, days)
+    part = _part(asked(cut, EVERY), TRAIN[0])
+    assert pq.read_metadata(part).num_row_groups == 4
+    whole_part = _part(asked(every, EVERY), TRAIN[0])
+    # As text: NaN is equal to itself.
+    assert str(pq.read_table(part).to_pylist()) == str(pq.read_table(whole_part).to_pylist())
+    work = asked(cut, EVERY)
+    perform(PREPROCESS, work)
+    whole, pieced = (folder_of(each) for each in (asked(tmp_path / "whole", EVERY), work))
+    assert [statistics_on(work, day).content for day in TRAIN] == wanted[1]
+    made = sorted(p.relative_to(whole) for p in whole.rglob("*") if p.is_file())
+    assert {p.suffix for p in made} == {".json", ".npy", ".parquet"}
+    for path in made:
+        if path.name != "manifest.json":
+            assert (pieced / path).read_bytes() == (whole / path).read_bytes(), path
+
+
+def test_the_number_of_buckets_changes_no_window(every, tmp_path):
+    days = days_between(FIRST, shift(FIRST, 3))
+    for buckets in (1, 7):
+        other = replace(EVERY, buckets=buckets)
+        root = featurized(tmp_path / f"{buckets}", other, days)
+        ours, theirs = (
+            _part(asked(store, pipeline), days[-1])
+            for store, pipeline in ((every, EVERY), (root, other))
+        )
+        assert ours.read_bytes() == theirs.read_bytes()
+
+
+@pytest.mark.parametrize("piece_rows", [8, 24, 64])
+def test_the_size_of_pieces_changes_no_bit(every, monkeypatch, piece_rows):
+    wanted = content_of(every, "whole")
+    monkeypatch.setattr(pieces, "PIECE_ROWS", piece_rows)
+    found = content_of(every, "cut")
+    assert found[1] == wanted[1]
+    assert found[0] == wanted[0]
+
+
+@pytest.mark.parametrize("starving", [pieces, shards])
+def test_a_task_without_memory_is_halved_twice_and_gives_the_same_bytes(
+    every, monkeypatch, starving
+):
+    wanted, taken = content_of(every, "whole"), []
+
+    def short(xp, path, first, rows, kinds):
+        if rows > 16:
+            raise MemoryError(f"Unable to allocate {rows} rows")
+        taken.append(rows)
+        return read_rows(xp, path, first, rows, kinds)
+
+    monkeypatch.setattr(starving, "read_rows", short)
+    assert content_of(every, "short") == wanted
+    assert set(taken) == {16, 12}, (
+        "60 rows are halved between chunks, 32 and 28, and then again"
+    )
+
+
+def test_a_task_that_finds_no_memory_after_two_halvings_says_so(every, monkeypatch):
+    def short(xp, path, first, rows, kinds):
+        raise MemoryError(f"Unable to allocate {rows} rows")
+
+    monkeypatch.setattr(pieces, "read_rows", short)
+    with pytest.raises(OutOfMemoryError, match=r"split 2 times \(Unable to allocate 16 rows\)"):
+        content_of(every, "short")
+
+
+def test_bfloat16_arrays_are_the_rounded_ones_at_half_the_bytes(store, tmp_path):
+    half = replace(PIPELINE, x_type="bfloat16")
+    works = asked(store), asked(store, half)
+    folders = []
     for work in works:
         perform(PREPROCESS, work)
-    one, many = (folder_of(work) for work in works)
-    assert pq.read_metadata(_part(works[1], TRAIN[0])).num_row_groups == 4
-    for part in ("train", "test"):
-        for path in sorted((one / part).glob("*.npy")):
-            whole, pieced = np.load(path), np.load(many / part / path.name)
-            if path.name.endswith("-x.npy"):
-                # Moments of pieces are merged: equal to rounding.
-                np.testing.assert_allclose(pieced, whole, rtol=1e-5, atol=1e-6)
-            else:
-                np.testing.assert_array_equal(pieced, whole)
-        for path in sorted((one / part).glob("*-keys.parquet")):
-            assert pq.read_table(path).equals(pq.read_table(many / part / path.name))
+        folders.append(folder_of(work))
+    index = json.loads((folders[1] / "index.json").read_text())
+    assert index["types"] == {"x": "bfloat16", "ids": "int32", "y": "float32"}
+    for entry in (*index["train"], *index["test"]):
+        full, bits = (np.load(folder / entry["x"]) for folder in folders)
+        assert (bits.dtype, bits.nbytes * 2) == (np.uint16, full.nbytes)
+        np.testing.assert_array_equal(bits.view(ml_dtypes.bfloat16), full.astype("bfloat16"))
+        for name in ("ids", "y"):
+            ours, theirs = (folder / entry[name] for folder in folders)
+            assert ours.read_bytes() == theirs.read_bytes()
+    rows = read_inputs(folders[1], index["test"])["x"]
+    assert rows.dtype == np.float32
+    mapped, held = open_shards(folders[1]), {}
+    held = mapped.empty(60)
+    mapped.copy(0, 60, held, 0)
+    first = np.load(folders[0] / index["train"][0]["x"]).astype("bfloat16").astype("float32")
+    np.testing.assert_array_equal(held["x"], first)
 
 
 def _part(work, day):
