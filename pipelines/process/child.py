@@ -27,8 +27,9 @@ from typing import NoReturn
 
 from pipelines.errors import OutOfMemoryError, PermanentError, StageStoppedError, TransientError
 from pipelines.events import Reporter, Sink, describe_error, to_log, to_pipe
+from pipelines.memory import peak_memory_bytes
 from pipelines.process.deadline import TIME_LIMIT_S, set_limit
-from pipelines.process.wire import ALIVE_FD, EVENTS_FD, PARENT, peak_memory_bytes
+from pipelines.process.wire import ALIVE_FD, EVENTS_FD, PARENT
 
 PR_SET_PDEATHSIG = 1
 ORPHAN_GRACE_S = 3.0

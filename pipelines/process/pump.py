@@ -15,9 +15,9 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Protocol, TypeVar
 
+from pipelines.memory import peak_memory_bytes
 from pipelines.process.lines import LineCutter
 from pipelines.process.spawn import Channels, Exit
-from pipelines.process.wire import peak_memory_bytes
 
 TICK_S = 0.2
 DRAIN_S = 1.0

@@ -24,6 +24,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
+from pipelines.memory import peak_memory_bytes
 from pipelines.process import place, wire
 from pipelines.process.forker import GRACE_S, Server
 
@@ -96,7 +97,7 @@ def run_server(path: Path, idle_s: float, ready_fd: int) -> NoReturn:
     with suppress(BrokenPipeError):
         os.write(ready_fd, READY)
     os.close(ready_fd)
-    log.info("serving on %s, %d MiB", path, wire.peak_memory_bytes() >> 20)
+    log.info("serving on %s, %d MiB", path, peak_memory_bytes() >> 20)
     server.serve()
     log.info("ended")
     os._exit(0)  # taking the libraries down costs a second, which whoever said --stop waits for

@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from pipelines.process.wire import ALIVE_FD, EVENTS_FD, PARENT, PER_RUN, peak_memory_bytes
+from pipelines.memory import peak_memory_bytes
+from pipelines.process.wire import ALIVE_FD, EVENTS_FD, PARENT, PER_RUN
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -77,15 +77,3 @@ def thread_names(pid: int | str = "self") -> list[str]:
     """Names of every thread of a process, those of C libraries included."""
     tasks = Path(f"/proc/{pid}/task")
     return sorted((task / "comm").read_text().strip() for task in tasks.iterdir())
-
-
-def peak_memory_bytes(pid: int | str = "self") -> int:
-    """VmHWM of a process: the most memory it has held; 0 when it cannot be read any more."""
-    try:
-        status = Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return 0
-    for line in status.splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) * 1024
-    return 0

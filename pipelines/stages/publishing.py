@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from pipelines.memory import peak_memory_bytes
 from pipelines.stages.work import Outcome, Plan, Work
 from pipelines.store import Manifest, Ref, describe_files, digest_of
 
@@ -57,7 +58,7 @@ def _made(started: float, cpu: float, rows: int) -> dict[str, float]:
         "seconds": round(seconds, 3),
         "cpu_seconds": round(_cpu_seconds() - cpu, 3),
         "rows_per_s": round(rows / max(seconds, 1e-9), 1),
-        "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "peak_memory_bytes": peak_memory_bytes(),
     }
 
 

@@ -9,6 +9,7 @@ Promise: only manifests are read; a day that ingest or validation refused is lef
 from dataclasses import dataclass, field
 
 from pipelines.errors import InputMissingError, listed
+from pipelines.spec import Pipeline
 from pipelines.stages import REFUSED, VALIDATED, Work, judged_day
 from pipelines.store import Manifest
 from pipelines.tables.known import (
@@ -52,10 +53,7 @@ class Window:
 
     def digest(self, day: str) -> str:
         """What a model depends on of a day's features: rows that came later are no part of it."""
-        manifest = self.days[day]
-        if self.work.pipeline.table.known_time is None:
-            return manifest.content
-        return str(manifest.files[self.part(day)]["sha256"])
+        return features_digest(self.work.pipeline, self.days[day], self.work.model_day)
 
     def was_refused(self, day: str) -> bool:
         """Whether ingest or validation refused the day."""
@@ -84,6 +82,13 @@ class Window:
         if manifest.outcome["verdict"] == REFUSED:
             return REFUSED
         return manifest.content if cuts is None else content_as_known(manifest, cuts)
+
+
+def features_digest(pipeline: Pipeline, manifest: Manifest, as_of: str) -> str:
+    """Digest of a day's features as known when the as-of day began; later rows leave it alone."""
+    if pipeline.table.known_time is None:
+        return manifest.content
+    return str(manifest.files[part_as_of(manifest, as_of)]["sha256"])
 
 
 def window_of(work: Work) -> Window:

@@ -20,7 +20,7 @@ from pipelines.spec import model_days
 from pipelines.stages import ACCEPTED, REFUSED, Outcome, Plan, Work, code_digests
 from pipelines.store import Manifest, Ref
 from pipelines.tables.known import statistics_as_of
-from pipelines.tables.window import FEATURES, Window, window_of
+from pipelines.tables.window import FEATURES, Window, features_digest, window_of
 from pipelines.validation.stage import page_digests, run_of
 
 if TYPE_CHECKING:
@@ -45,9 +45,8 @@ def plan(work: Work) -> Plan:
     """
     champion = _champion(work)
     theirs = {} if champion is None else _champion_days(work, champion)
-    inputs = {f"{CHAMPION} {FEATURES}/ds={day}": m.content for day, m in theirs.items()}
     return Plan(
-        inputs=window_of(work).inputs() | inputs,
+        inputs=window_of(work).inputs() | _inputs(work, champion, theirs),
         config={
             "days": asdict(work.days()),
             "window": asdict(work.pipeline.validation.window),
@@ -70,11 +69,13 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
 
     window, champion = window_of(work), _champion(work)
     theirs = {} if champion is None else _champion_days(work, champion)
-    _require_planned(work, plan, window, theirs)
+    _require_planned(work, plan, window, champion, theirs)
     train = work.days().train
     own = {day: manifest for day, manifest in window.days.items() if day in train}
     training = days_of(_statistics(work, own, work.model_day))
-    later = {d: int(m.outcome["rows"]) for d, m in window.days.items() if d not in train}
+    after = {day: manifest for day, manifest in window.days.items() if day not in train}
+    known = days_of(_statistics(work, after, work.model_day)).rows
+    later = dict.fromkeys(after, 0) | dict(known)
     before = None
     if champion is not None and theirs:
         before = days_of(_statistics(work, theirs, champion.as_of))
@@ -113,11 +114,25 @@ def _champion_days(work: Work, champion: Version) -> dict[str, Manifest]:
     return {day: manifest for day, manifest in found.items() if manifest is not None}
 
 
+def _inputs(
+    work: Work, champion: Version | None, theirs: Mapping[str, Manifest]
+) -> dict[str, str]:
+    """Digest of each of the champion's days, as known when that model was made."""
+    as_of = "" if champion is None else champion.as_of
+    return {
+        f"{CHAMPION} {FEATURES}/ds={day}": features_digest(work.pipeline, manifest, as_of)
+        for day, manifest in theirs.items()
+    }
+
+
 def _require_planned(
-    work: Work, plan: Plan, window: Window, theirs: Mapping[str, Manifest]
+    work: Work,
+    plan: Plan,
+    window: Window,
+    champion: Version | None,
+    theirs: Mapping[str, Manifest],
 ) -> None:
-    inputs = {f"{CHAMPION} {FEATURES}/ds={day}": m.content for day, m in theirs.items()}
-    if window.inputs() | inputs != dict(plan.inputs):
+    if window.inputs() | _inputs(work, champion, theirs) != dict(plan.inputs):
         raise TransientError(
             f"{work.report.work}: features were published again, or a champion was promoted, "
             "while this work waited. Try again: the next try reads the new version."

@@ -7,7 +7,6 @@ tasks one after another. Prints one JSON line a size: rows read by CPU-second, p
 """
 
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ import numpy as np
 
 from pipelines.features.bucket import BucketTask, HistoryFile, run_bucket
 from pipelines.features.program import programs_of
+from pipelines.memory import peak_memory_bytes
 from pipelines.spec import Trailing
 from pipelines.tables.history import history_name
 from tests.pipelines.features.validated import DAY_S, day_table, small_pipeline
@@ -67,10 +67,9 @@ def worker(root, rows):
         for bucket in range(pipeline.buckets):
             task = BucketTask(program, bucket, tuple(earlier), str(paths[-1]), "numpy")
             read += run_bucket(task).rows_read
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     told = {"rows": rows, "buckets": pipeline.buckets, "rows_read": read}
     told["rows_read_per_cpu_s"] = round(read / (time.process_time() - started))
-    print(json.dumps(told | {"peak_memory_mib": round(peak / 2**20)}), flush=True)
+    print(json.dumps(told | {"peak_memory_mib": peak_memory_bytes() >> 20}), flush=True)
 
 
 def main(sizes):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pipelines.errors import InputMissingError, PartitionRefusedError
-from pipelines.spec import Limit, WindowGate, load, model_days
+from pipelines.spec import Column, Limit, WindowGate, load, model_days
 from pipelines.tables.profile import profile_of
 from tests.pipelines.made_models import done, publish, work_on
 
@@ -18,7 +18,7 @@ FRAUD = load("fraud_detection")
 NAMES = FRAUD.feature_names()
 
 
-def publish_day(root, day, *, rows=200, positives=2, shift=0.0, nulls=0):
+def publish_day(root, day, *, rows=200, positives=2, shift=0.0, nulls=0, late=()):
     """Features of a day: normal values around ``shift``, of which so many are no number."""
     values = np.random.default_rng(int(day.replace("-", ""))).normal(shift, 1, rows)
     values[:nulls] = np.nan
@@ -27,9 +27,15 @@ def publish_day(root, day, *, rows=200, positives=2, shift=0.0, nulls=0):
     def write(out):
         told = {"rows": rows, "positives": positives, "profile": profile_of(columns)}
         (out / "statistics.json").write_text(json.dumps(told))
+        (out / "part-0.parquet").write_text("as known by the end of the day")
+        for known in late:
+            more = json.dumps(told | {"rows": 9 * rows})
+            (out / f"statistics-known={known}.json").write_text(more)
+            (out / f"part-known={known}.parquet").write_text(f"as known by {known}")
 
     stage, work = work_on("featurize", root)
-    publish(root, stage.name, work.on(day), write, outcome={"rows": rows}, config={"of": shift})
+    outcome, config = {"rows": 9 * rows if late else rows}, {"of": shift, "late": late}
+    publish(root, stage.name, work.on(day), write, outcome=outcome, config=config)
 
 
 def publish_window(root, as_of=AS_OF, **each):
@@ -138,3 +144,20 @@ def test_a_day_without_features_is_named_before_anything_is_judged(tmp_path):
         publish_day(tmp_path, day)
     with pytest.raises(InputMissingError, match=r"of its 21 days, 1 have no features"):
         done("validate_window", tmp_path)
+
+
+def test_rows_known_later_are_no_part_of_a_window_or_of_its_champions(tmp_path):
+    known = Column("known_at", "timestamp", nullable=True)
+    table = replace(FRAUD.table, columns=(*FRAUD.table.columns, known), known_time="known_at")
+    pipeline, own = replace(FRAUD, tables=(table,)), model_days(FRAUD, AS_OF)
+    theirs = model_days(FRAUD, EARLIER).train
+    for day in {*own.all(), *theirs}:
+        publish_day(tmp_path, day)
+    crown(tmp_path, EARLIER)
+    first = done("validate_window", tmp_path, pipeline=pipeline)
+    for day in {*own.gap, *own.test, *theirs}:
+        publish_day(tmp_path, day, late=(AS_OF, "2026-03-09"))
+    assert done("validate_window", tmp_path, pipeline=pipeline)["cached"] is True
+    limit = replace(pipeline, validation=with_gate(rows_ratio=Limit(refuse=1)).validation)
+    again = done("validate_window", tmp_path, pipeline=limit)
+    assert (first["rows"], again["rows"], again["verdict"]) == (4200, 4200, "accepted")
