@@ -24,6 +24,16 @@ def nested(values):
     return list(values)
 
 
+def page_faults(repeats):
+    """How many pages the kernel hands out while arrays of 4 MiB (1,024 pages) come and go."""
+    for _ in range(3):
+        np.ones(1 << 19)
+    before = resource.getrusage(resource.RUSAGE_THREAD).ru_minflt
+    for _ in range(repeats):
+        np.ones(1 << 19)
+    return resource.getrusage(resource.RUSAGE_THREAD).ru_minflt - before
+
+
 def own_pid(_):
     return os.getpid()
 

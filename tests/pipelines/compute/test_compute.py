@@ -45,6 +45,11 @@ def test_a_tree_merges_neighbours_in_order_eight_at_a_time(compute, parts):
     assert parts == 1 or len(found) <= 8
 
 
+def test_memory_of_an_array_is_used_again_for_the_next_one(compute):
+    (pages,) = compute.map(tasks.page_faults, [40])
+    assert pages < 40 * 1024 / 4
+
+
 def test_a_tree_needs_a_part(compute):
     with pytest.raises(ValueError, match="no parts to merge"):
         compute.tree(tasks.add, [])
