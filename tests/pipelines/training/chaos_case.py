@@ -20,7 +20,7 @@ from pipelines.spec import with_settings
 from pipelines.store import Store
 from tests.pipelines.made_models import FRAUD, done, weights_of, work_on
 
-WAIT_S = 240
+WAIT_S = 900
 
 
 def scratch_of(root):

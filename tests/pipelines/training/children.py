@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.pipelines.made_models import AS_OF
 
 ROOT = Path(__file__).resolve().parents[3]
-WAIT_S = 120
+WAIT_S = 400
 
 
 def start(root, *settings, log):
