@@ -1,8 +1,8 @@
 """The model card: one page with the verdict, the numbers behind it and the plots.
 
 Why: who decides over a model, or asks later why it was promoted, reads this page alone.
-Promise: self-contained (no script, font or file from elsewhere) and the same bytes for the same
-    model, so it is part of the artifact's content.
+Promise: self-contained (no script, font or file from elsewhere); the same bytes for the same model
+    but for what serving cost, which was measured.
 """
 
 from collections.abc import Mapping, Sequence
@@ -74,6 +74,11 @@ PAGE = """<!doctype html>
 {% if tile.champion %}<p class="soft num">champion {{ tile.champion }}, difference {{ tile.difference }}</p>{% endif %}
 <p class="soft">{{ tile.meaning }}</p></div>
 {% endfor %}</section>
+{% if serving %}<h2>Serving</h2>
+<section class="wide"><table>
+{% for name, value in serving %}<tr><th>{{ name }}</th><td class="num" style="text-align:left">{{ value }}</td></tr>
+{% endfor %}</table><p class="soft">Raw rows through the exported graph, preprocessing inside, on the machine that
+trained.</p></section>{% endif %}
 <h2>Plots</h2>
 <section class="plots">
 {% for plot in plots %}<figure><h3>{{ plot.title }}</h3>{{ plot.svg }}{{ plot.legend }}</figure>
@@ -98,13 +103,19 @@ TILES = {
 }
 
 
-def card_page(judged: Mapping[str, Any], title: str, plots: Sequence[Plot]) -> str:
+def card_page(
+    judged: Mapping[str, Any],
+    title: str,
+    plots: Sequence[Plot],
+    serving: Sequence[tuple[str, str]] = (),
+) -> str:
     """The page as HTML.
 
     Args:
         judged: What ``metrics.json`` holds.
         title: The pipeline's title.
         plots: Plots in order.
+        serving: Name and value of what serving costs.
     """
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     return environment.from_string(PAGE).render(
@@ -122,6 +133,7 @@ def card_page(judged: Mapping[str, Any], title: str, plots: Sequence[Plot]) -> s
             for p in plots
         ],
         calibration=judged["calibration"],
+        serving=serving,
         facts=_facts(judged),
     )
 

@@ -16,10 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.compute.tensorflow import tensorflow_on_cpu
+from pipelines.operators.serving import TENSORS
 
 CHUNK_ROWS = 8192
 RAW, ARRAYS = "serving_default", "arrays"
-KINDS = {"float64": "number", "int64": "integer", "string": "text"}
+
+KINDS = {tensor: kind for kind, tensor in TENSORS.items()}
 
 Columns = Mapping[str, NDArray[Any]]
 

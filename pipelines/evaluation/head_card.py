@@ -1,7 +1,7 @@
 """The model card of a head other than ``Binary``: verdict, numbers with intervals, training curve.
 
 Why: whoever decides over such a model reads this page, as for events.
-Promise: self-contained, and the same bytes for the same model.
+Promise: self-contained; the same bytes for the same model but for what serving cost.
 Not here: an event's card (``card.py``), which has curves of its own.
 """
 
@@ -43,6 +43,11 @@ PAGE = """<!doctype html>
 difference {{ "%+.3f to %+.3f"|format(*judged.champion.difference_intervals[name]) }}</p>{% endif %}
 <p class="soft">{{ meanings[name] }}</p></div>
 {% endfor %}</section>
+{% if serving %}<h2>Serving</h2>
+<section class="wide"><table>
+{% for name, value in serving %}<tr><th>{{ name }}</th><td class="num" style="text-align:left">{{ value }}</td></tr>
+{% endfor %}</table><p class="soft">Raw rows through the exported graph, preprocessing inside, on the machine that
+trained.</p></section>{% endif %}
 <h2>Training</h2>
 <section class="plots"><figure><h3>{{ plot.title }}</h3>{{ svg }}</figure></section>
 <h2>How it was judged and made</h2>
@@ -58,13 +63,19 @@ difference {{ "%+.3f to %+.3f"|format(*judged.champion.difference_intervals[name
 """
 
 
-def head_card(judged: Mapping[str, Any], title: str, losses: Sequence[float]) -> str:
+def head_card(
+    judged: Mapping[str, Any],
+    title: str,
+    losses: Sequence[float],
+    serving: Sequence[tuple[str, str]] = (),
+) -> str:
     """The page as HTML.
 
     Args:
         judged: What ``metrics.json`` holds.
         title: The pipeline's title.
         losses: Training loss of each epoch.
+        serving: Name and value of what serving costs.
     """
     plot = loss_plot(losses)
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
@@ -75,4 +86,5 @@ def head_card(judged: Mapping[str, Any], title: str, losses: Sequence[float]) ->
         svg=Markup(plot.svg()),  # noqa: S704  made of numbers
         plot=plot,
         meanings=MEANINGS,
+        serving=serving,
     )

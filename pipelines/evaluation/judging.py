@@ -29,6 +29,7 @@ from pipelines.evaluation.figures import (
 from pipelines.evaluation.metrics import calibration, entity_days, ranking
 from pipelines.evaluation.rows import TestRows, open_test_rows
 from pipelines.evaluation.scoring import Scorer, is_plain, open_scorer, restandardised
+from pipelines.evaluation.serving_facts import serving_facts
 from pipelines.evaluation.verdict import judge
 from pipelines.stages import Work
 from pipelines.store import Manifest
@@ -218,7 +219,9 @@ def _write(
         calibration_plot(judged["calibration"]),
         loss_plot(history["loss"]),
     ]
-    (out / "model_card.html").write_text(card_page(judged, work.pipeline.title, plots))
+    serving = serving_facts(work.store.open(model))
+    page = card_page(judged, work.pipeline.title, plots, serving)
+    (out / "model_card.html").write_text(page)
 
 
 def _write_scores(work: Work, path: Path, rows: TestRows, scores: NDArray[np.float32]) -> None:

@@ -23,6 +23,7 @@ from pipelines.evaluation.head_card import head_card
 from pipelines.evaluation.head_metrics import HeadJudgeable, judgeable
 from pipelines.evaluation.raw import raw_columns
 from pipelines.evaluation.rows import read_inputs
+from pipelines.evaluation.serving_facts import serving_facts
 from pipelines.evaluation.verdict import judge
 from pipelines.stages import Work
 from pipelines.store import Manifest
@@ -61,7 +62,12 @@ def judge_head(
     _write_scores(out / "scores.parquet", keys, y, told)
     history = json.loads((work.store.open(model) / "history.json").read_text())
     (out / "model_card.html").write_text(
-        head_card(judged, work.pipeline.title, history["loss"])
+        head_card(
+            judged,
+            work.pipeline.title,
+            history["loss"],
+            serving_facts(work.store.open(model)),
+        )
     )
     return judged
 

@@ -58,6 +58,8 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
         metrics=metrics,
         verdict=judged["verdict"],
         reason=" ".join(judged["reasons"]),
+        # It tells what a machine took to serve.
+        volatile=("model_card.html",),
     )
 
 

@@ -16,7 +16,13 @@ from typing import Any
 from pipelines.training.serving import RAW
 
 REQUIREMENTS = ("mlflow", "tensorflow", "keras", "numpy", "pandas")
-COLUMN_TYPES = {"float64": "double", "float32": "float", "int64": "long", "string": "string"}
+COLUMN_TYPES = {
+    "float64": "double",
+    "float32": "float",
+    "string": "string",
+    "int32": "integer",
+    "int64": "long",
+}
 
 
 def write_mlflow_model(
