@@ -7,6 +7,8 @@ from collections import Counter
 
 import pytest
 
+from pipelines.compute.machine import visible_gpu_count
+
 # Marker -> why a plain run leaves those tests out, and what runs them.
 LEFT_OUT = {
     "gpu": "they need an NVIDIA GPU (make test-gpu)",
@@ -14,6 +16,15 @@ LEFT_OUT = {
     "slow": "they take more than 30 s each (make test-slow)",
 }
 _deselected: Counter[str] = Counter()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs a GPU where none can be used, and say so."""
+    marked = [item for item in items if item.get_closest_marker("gpu")]
+    if marked and not visible_gpu_count():
+        skip = pytest.mark.skip(reason="no GPU that this process may use (NVML)")
+        for item in marked:
+            item.add_marker(skip)
 
 
 def pytest_deselected(items: list[pytest.Item]) -> None:

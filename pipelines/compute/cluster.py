@@ -165,13 +165,16 @@ def processes_of(settings: ComputeSettings, machine: Machine) -> dict[str, Any]:
 def gpus_of(settings: ComputeSettings, machine: Machine) -> dict[str, Any]:
     """Arguments of a cluster on this machine's GPUs: one worker each.
 
-    The pool leaves room for what allocates outside of RMM; cuDF spills to the host beyond it.
+    The pool, which cuDF and CuPy share, leaves room for what allocates outside of RMM; cuDF spills
+    to the host beyond it.
     """
     workers = min(settings.workers or machine.gpus, machine.gpus)
     return {
         "n_workers": workers,
         "threads_per_worker": 1,
         "rmm_pool_size": RMM_POOL_SHARE,
+        # CuPy would have a pool of its own in what this one leaves, and the kernels are CuPy's.
+        "rmm_allocator_external_lib_list": ["cupy"],
         "enable_cudf_spill": True,
         "memory_limit": machine.memory_bytes // workers,
     }

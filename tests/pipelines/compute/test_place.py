@@ -42,6 +42,7 @@ def test_a_gpu_cluster_has_one_worker_a_gpu_a_pool_and_spilling():
     assert asked["n_workers"] == 2
     assert asked["enable_cudf_spill"] is True
     assert 0 < asked["rmm_pool_size"] < 1
+    assert asked["rmm_allocator_external_lib_list"] == ["cupy"]
     assert gpus_of(ComputeSettings(workers=9), WITH_GPUS)["n_workers"] == 2
 
 
