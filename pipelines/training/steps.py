@@ -149,7 +149,7 @@ class Stepper:
         self._strategy, self._optimizer = network.strategy, network.optimizer
         self._variables = network.model.trainable_variables
         self._clip_norm, self._loss_scale = recipe.clip_norm, loss_scale
-        # Merging is a sixth of such a step, and only a norm or an optimiser needs it.
+        # Merging hashes every id, and only a norm or an optimiser needs it.
         self._as_found = [
             not recipe.clip_norm and takes_repeats(self._optimizer, v) for v in self._variables
         ]
