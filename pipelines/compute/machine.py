@@ -61,8 +61,8 @@ def visible_gpu_count() -> int:
 def visible_gpus() -> list[str]:
     """GPUs this process may use, as CUDA_VISIBLE_DEVICES names them.
 
-    Creates no CUDA context, so it is safe before workers start. CUDA ignores everything in CUDA_VISIBLE_DEVICES from the first invalid entry on, so an
-    empty mask and "-1" hide all of them.
+    Creates no CUDA context, so it is safe before workers start. CUDA ignores everything in
+    CUDA_VISIBLE_DEVICES from the first invalid entry on, so an empty mask and "-1" hide all of them.
     """
     try:
         import pynvml

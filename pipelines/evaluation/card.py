@@ -12,6 +12,7 @@ import jinja2
 from markupsafe import Markup
 
 from pipelines.evaluation.plots import Plot, legend
+from pipelines.evaluation.serving_facts import SERVING_SECTION
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1c2430; --soft: #5b6675; --paper: #f5f6f8; --card: #fff;
@@ -56,7 +57,8 @@ i.event { background: var(--event); }
 i.guide { height: 0; border-top: 2px dotted var(--soft); margin-bottom: 4px; }
 """
 
-PAGE = """<!doctype html>
+PAGE = (
+    """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -74,12 +76,9 @@ PAGE = """<!doctype html>
 {% if tile.champion %}<p class="soft num">champion {{ tile.champion }}, difference {{ tile.difference }}</p>{% endif %}
 <p class="soft">{{ tile.meaning }}</p></div>
 {% endfor %}</section>
-{% if serving %}<h2>Serving</h2>
-<section class="wide"><table>
-{% for name, value in serving %}<tr><th>{{ name }}</th><td class="num" style="text-align:left">{{ value }}</td></tr>
-{% endfor %}</table><p class="soft">Raw rows through the exported graph, preprocessing inside, on the machine that
-trained.</p></section>{% endif %}
-<h2>Plots</h2>
+"""
+    + SERVING_SECTION
+    + """<h2>Plots</h2>
 <section class="plots">
 {% for plot in plots %}<figure><h3>{{ plot.title }}</h3>{{ plot.svg }}{{ plot.legend }}</figure>
 {% endfor %}<figure class="wide"><h3>Calibration, in numbers</h3><table><tr><th>score</th><th class="num">rows</th><th class="num">mean score</th>
@@ -95,6 +94,7 @@ trained.</p></section>{% endif %}
 </main>
 </html>
 """
+)
 
 TILES = {
     "auc": ("ROC AUC", "Chance that an event scores above a row without one."),

@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from pipelines.evaluation.card import STYLE
 from pipelines.evaluation.figures import loss_plot
+from pipelines.evaluation.serving_facts import SERVING_SECTION
 
 MEANINGS = {
     "log_loss": "Mean negative log of the chance given to the true class; less is better.",
@@ -23,7 +24,8 @@ MEANINGS = {
     "concordance": "Chance that of two rows the one with the earlier event has the higher risk.",
     "brier": "Squared error of the survival curve, mean over its cuts; less is better.",
 }
-PAGE = """<!doctype html>
+PAGE = (
+    """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -43,12 +45,9 @@ PAGE = """<!doctype html>
 difference {{ "%+.3f to %+.3f"|format(*judged.champion.difference_intervals[name]) }}</p>{% endif %}
 <p class="soft">{{ meanings[name] }}</p></div>
 {% endfor %}</section>
-{% if serving %}<h2>Serving</h2>
-<section class="wide"><table>
-{% for name, value in serving %}<tr><th>{{ name }}</th><td class="num" style="text-align:left">{{ value }}</td></tr>
-{% endfor %}</table><p class="soft">Raw rows through the exported graph, preprocessing inside, on the machine that
-trained.</p></section>{% endif %}
-<h2>Training</h2>
+"""
+    + SERVING_SECTION
+    + """<h2>Training</h2>
 <section class="plots"><figure><h3>{{ plot.title }}</h3>{{ svg }}</figure></section>
 <h2>How it was judged and made</h2>
 <section class="wide"><table>
@@ -61,6 +60,7 @@ trained.</p></section>{% endif %}
 </main>
 </html>
 """
+)
 
 
 def head_card(

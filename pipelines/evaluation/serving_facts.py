@@ -7,6 +7,14 @@ Promise: told as measured at export; nothing is measured here.
 import json
 from pathlib import Path
 
+SERVING_SECTION = """{% if serving %}<h2>Serving</h2>
+<section class="wide"><table>
+{% for name, value in serving %}<tr><th>{{ name }}</th><td class="num" style="text-align:left">{{ value }}</td></tr>
+{% endfor %}</table><p class="soft">Raw rows through the exported graph, preprocessing inside, on the machine that
+trained.</p></section>{% endif %}
+"""
+"""The facts on a card, for either kind of page."""
+
 
 def serving_facts(model: Path) -> list[tuple[str, str]]:
     """Name and value of each figure of ``serving.json``; none where the model has no such file."""

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import ArtifactError, ConfigError
-from pipelines.store.durable import make_durable
+from pipelines.store.durable import make_durable, make_names_durable
 from pipelines.store.manifest import Manifest, Ref
 
 MANIFEST = "manifest.json"
@@ -169,7 +169,7 @@ class Store:
         temporary.write_text(manifest.to_json())
         make_durable(temporary)
         temporary.replace(folder / MANIFEST)
-        make_durable(folder)
+        make_names_durable(folder)  # each version's files were synced as it was published
 
     def _read(self, path: str) -> str | None:
         if self.is_local:
