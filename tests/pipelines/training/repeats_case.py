@@ -46,7 +46,10 @@ def main():
     expected = before.copy()
     np.subtract.at(expected, ids[0, :, 0], (y[0] * np.float32(RATE))[:, None])
     same = np.array_equal(table.embeddings.numpy(), expected)
-    print(json.dumps({"same_bits": same, "moved": float(abs(expected - before).max())}))
+    print(
+        json.dumps({"same_bits": same, "moved": float(abs(expected - before).max())}),
+        flush=True,
+    )
     os._exit(0)
 
 
