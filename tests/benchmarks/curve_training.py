@@ -21,6 +21,7 @@ matplotlib.use("svg")
 import numpy as np
 import pyarrow.parquet as pq
 from matplotlib import pyplot
+from matplotlib.ticker import MaxNLocator
 
 from pipelines.spec import model_days, with_settings
 from pipelines.store import Store
@@ -119,7 +120,8 @@ def draw(history, path):
         )
     right.set(xlabel="epoch", ylabel="on the validation days", ylim=(0, 1))
     for axes in (left, right):
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_xlim(1, max(len(epochs), 2))
         best = history["best_epoch"]
         axes.axvline(best, color="grey", linestyle=":", label=f"kept: epoch {best}")
         axes.legend(frameon=False)
