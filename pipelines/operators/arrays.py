@@ -5,7 +5,7 @@ Why: half a million rows of ten float64 columns and all that becomes of them do 
 Promise: a row's result depends on that row alone, so blocks change no bit.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pipelines.operators.blocks import Block, closed, opened
@@ -17,10 +17,9 @@ if TYPE_CHECKING:
 
     Fitted = Sequence[tuple[Line, tuple[Fit, ...]]]
 
-# 131 k rows took 0.6 times the CPU of 524 k at once (2 cores, 10 columns to 10).
-BLOCK_ROWS = 1 << 16
-# Rows of a matrix that are written column by column while they are in the cache.
-CACHED_ROWS = 1 << 14
+# In blocks of 131 k rows the process asked the system for fresh memory again and again, in blocks of
+# 8 k the calls cost more than the arithmetic: 1.4 and 2.0 times the CPU of this.
+BLOCK_ROWS = 1 << 15
 
 
 def overflow_allowed() -> Any:
@@ -30,78 +29,106 @@ def overflow_allowed() -> Any:
     return np.errstate(over="ignore", invalid="ignore", divide="ignore")
 
 
-def transformed(
-    xp: Any, fitted: "Fitted", blocks: Sequence[Block], columns: Mapping[str, Any]
-) -> dict[str, Any]:
-    """See ``FittedProgram.transform``."""
-    n_rows = _length(next(iter(columns.values())))
-    rows_alone = [line for line, _ in fitted if line.kind != SEQUENCE]
-    numeric = sum(len(line.numeric(line.outputs())) for line in rows_alone)
-    ids = sum(line.gives() == IDS for line, _ in fitted)
-    found = {}
-    if numeric:
-        found["x"] = xp.empty((n_rows, numeric), xp.float32)
-    if ids:
-        found["ids"] = xp.empty((n_rows, ids), xp.int32)
-    for block in blocks:
+class Transform:
+    """A fitted program at work on some columns; what their blocks share is made once."""
+
+    def __init__(
+        self, xp: Any, fitted: "Fitted", blocks: Sequence[Block], columns: Mapping[str, Any]
+    ) -> None:
+        self.xp, self.blocks, self.columns = xp, blocks, columns
+        self.n_rows = _length(next(iter(columns.values())))
+        with overflow_allowed():
+            self.lines = [(line, _outputs(xp, line, fits, columns)) for line, fits in fitted]
+
+    def whole(self) -> dict[str, Any]:
+        """All rows' matrices; see ``FittedProgram.transform``."""
+        found = self._matrices(self.n_rows)
+        for rows in in_blocks(self.n_rows):
+            self._fill(rows, {name: matrix[rows] for name, matrix in found.items()})
+        return found
+
+    def in_turn(self) -> Iterator[tuple[slice, dict[str, Any]]]:
+        """Where each block of rows lies, and its matrices, which are good until the next."""
+        into = self._matrices(min(self.n_rows, BLOCK_ROWS))
+        for rows in in_blocks(self.n_rows):
+            found = {name: matrix[: rows.stop - rows.start] for name, matrix in into.items()}
+            self._fill(rows, found)
+            yield rows, found
+
+    def _matrices(self, n_rows: int) -> dict[str, Any]:
+        xp, found = self.xp, dict[str, Any]()
+        rows_alone = [line for line, _ in self.lines if line.kind != SEQUENCE]
+        if numeric := sum(len(line.numeric(line.outputs())) for line in rows_alone):
+            found["x"] = xp.empty((n_rows, numeric), xp.float32)
+        if ids := sum(line.gives() == IDS for line in rows_alone):
+            found["ids"] = xp.empty((n_rows, ids), xp.int32)
+        for block in self.blocks:
+            events, length = block.reads()
+            shape = (n_rows, block.steps, len(block.features))
+            found |= {events: xp.empty(shape, xp.float32), length: xp.empty(n_rows, xp.int32)}
+        return found
+
+    def _fill(self, rows: slice, into: Mapping[str, Any]) -> None:
+        with overflow_allowed():
+            some = opened(self.xp, self.blocks, some_rows(self.columns, rows))
+            self._fill_rows(some, into)
+            for block in self.blocks:
+                self._fill_block(block, some, into)
+
+    def _fill_rows(self, columns: Mapping[str, Any], into: Mapping[str, Any]) -> None:
+        # Each column is written as soon as it is made: the next one is made in the same memory.
+        numeric = ids = 0
+        for line, outputs_of in self.lines:
+            if line.kind == SEQUENCE:
+                continue
+            outputs = outputs_of(columns)
+            if line.gives() == IDS:
+                into["ids"][:, ids] = outputs[0]
+                ids += 1
+            for values in line.numeric(outputs):
+                into["x"][:, numeric] = values
+                numeric += 1
+        if numeric:
+            # After the rounding: what float32 does not hold is as unknown as what float64 does not.
+            finite = self.xp.isfinite(into["x"])
+            if not bool(finite.all()):
+                into["x"][~finite] = 0.0
+
+    def _fill_block(
+        self, block: Block, columns: Mapping[str, Any], into: Mapping[str, Any]
+    ) -> None:
+        outputs = [
+            outputs_of(columns)[0]
+            for line, outputs_of in self.lines
+            if line.inputs[0] in block.columns()
+        ]
         events, length = block.reads()
-        shape = (n_rows, block.steps, len(block.features))
-        found |= {events: xp.empty(shape, xp.float32), length: xp.empty(n_rows, xp.int32)}
-    with overflow_allowed():
-        for rows in in_blocks(n_rows):
-            into = {name: matrix[rows] for name, matrix in found.items()}
-            some = opened(xp, blocks, some_rows(columns, rows))
-            _fill(xp, [each for each in fitted if each[0].kind != SEQUENCE], some, into)
-            for block in blocks:
-                _fill_block(xp, fitted, block, some, into)
-    return found
+        closed(self.xp, block, columns[length], outputs, into[events])
+        into[length][:] = columns[length]
 
 
-def _fill_block(
-    xp: Any,
-    fitted: "Fitted",
-    block: Block,
-    columns: Mapping[str, Any],
-    into: Mapping[str, Any],
-) -> None:
-    outputs = [
-        line.transform(xp, columns, fits)[0]
-        for line, fits in fitted
-        if line.inputs[0] in block.columns()
-    ]
-    events, length = block.reads()
-    closed(xp, block, columns[length], outputs, into[events])
-    into[length][:] = columns[length]
+def _outputs(
+    xp: Any, line: "Line", fits: Sequence[Fit], columns: Mapping[str, Any]
+) -> Callable[[Mapping[str, Any]], list[Any]]:
+    """What gives a line's outputs for a block of the columns' rows.
 
-
-def _fill(
-    xp: Any, fitted: "Fitted", columns: Mapping[str, Any], into: Mapping[str, Any]
-) -> None:
-    numeric, ids = list[Any](), list[Any]()
-    for line, fits in fitted:
-        outputs = line.transform(xp, columns, fits)
-        numeric += line.numeric(outputs)
-        ids += outputs[:1] if line.gives() == IDS else []
-    if numeric:
-        _side_by_side(numeric, into["x"])
-        # After the rounding: what float32 does not hold is as unknown as what float64 does not.
-        finite = xp.isfinite(into["x"])
-        if not bool(finite.all()):
-            into["x"][~finite] = 0.0
-    if ids:
-        _side_by_side(ids, into["ids"])
-
-
-def _side_by_side(columns: list[Any], matrix: Any) -> None:
-    for first in range(0, len(matrix), CACHED_ROWS):
-        rows = slice(first, first + CACHED_ROWS)
-        for nth, values in enumerate(columns):
-            matrix[rows, nth] = values[rows]
+    A line over words is worked out once a word, and once for an unknown one.
+    """
+    ready = [step.ready(xp, fit) for step, fit in zip(line.steps, fits, strict=True)]
+    values = columns.get(line.inputs[0])
+    if not isinstance(values, Words):
+        return lambda some: line.transform(xp, some, ready)
+    name, words = line.inputs[0], values.words
+    code = xp.arange(len(words) + 1)
+    code[-1] = -1
+    each = line.transform(xp, {name: Words(words, code)}, ready)
+    return lambda some: [xp.take(one, some[name].code) for one in each]
 
 
 def in_blocks(n_rows: int) -> Iterator[slice]:
     """Where each block of so many rows lies."""
-    return (slice(first, first + BLOCK_ROWS) for first in range(0, n_rows, BLOCK_ROWS))
+    starts = range(0, n_rows, BLOCK_ROWS)
+    return (slice(first, min(first + BLOCK_ROWS, n_rows)) for first in starts)
 
 
 def some_rows(columns: Mapping[str, Any], rows: slice) -> dict[str, Any]:

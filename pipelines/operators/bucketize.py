@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from pipelines.declared import declared
 from pipelines.operators.operator import FIRST_ID, IDS, UNKNOWN_ID, Fit, Operator
+from pipelines.operators.values import with_unknown
 
 # So many comparisons of whole arrays are faster than a search a row.
 FEW_EDGES = 32
@@ -54,8 +55,9 @@ def bucket_ids(xp: Any, values: Any, edges: Many[float]) -> Any:
             passed += values >= edge
     else:
         passed = xp.searchsorted(xp.asarray(list(edges), xp.float64), values, side="right")
-    ids = passed.astype(xp.int32) + xp.int32(FIRST_ID)
-    return xp.where(xp.isnan(values), xp.int32(UNKNOWN_ID), ids)
+    ids = passed.astype(xp.int32)
+    ids += xp.int32(FIRST_ID)
+    return with_unknown(xp, ids, xp.isnan(values), UNKNOWN_ID)
 
 
 def bucket_ids_graph(tf: Any, values: Any, edges: Many[float]) -> Any:

@@ -11,7 +11,7 @@ from pipelines.operators.hashing import (
     hash_words_graph,
 )
 from pipelines.operators.operator import CATEGORICAL, FIRST_ID, IDS, UNKNOWN_ID, Fit, Operator
-from pipelines.operators.values import NULL_WHOLE, Categories, Words, gathered
+from pipelines.operators.values import NULL_WHOLE, Categories, Words, gathered, with_unknown
 
 MOST_BUCKETS = 1 << 30
 
@@ -49,7 +49,7 @@ class Hash(Operator):
             ids = self._ids(np, hash_words(values.words))
             return (gathered(xp, np.append(ids, np.int32(UNKNOWN_ID)), values.code),)
         ids = self._ids(xp, hash_wholes(xp, values))
-        return (xp.where(values == NULL_WHOLE, xp.int32(UNKNOWN_ID), ids),)
+        return (with_unknown(xp, ids, values == NULL_WHOLE, UNKNOWN_ID),)
 
     def graph(self, tf: Any, values: Any, fit: Fit, tables: Any) -> tuple[Any, ...]:
         """Equal to ``transform``."""

@@ -81,8 +81,13 @@ class Operator:
         """How many ids there are, the two reserved ones included."""
         raise NotImplementedError(f"{type(self).__name__} gives no ids")
 
+    def ready(self, xp: Any, fit: Fit) -> Fit:
+        """What ``transform`` is given: lookups that many blocks of rows share are made here."""
+        del xp
+        return fit
+
     def transform(self, xp: Any, values: Any, fit: Fit) -> tuple[Any, ...]:
-        """Its output, and then those beside it."""
+        """Its output, and then those beside it, from what ``ready`` made of the fit."""
         raise NotImplementedError
 
     def tables(self, tf: Any, fit: Fit) -> Any:

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from pipelines import operators
-from pipelines.operators.arrays import overflow_allowed, transformed
+from pipelines.operators.arrays import Transform, overflow_allowed
 from pipelines.operators.bfloat16 import BFLOAT16, narrowed, widened
 from pipelines.operators.blocks import Block, opened
 from pipelines.operators.moments import chunks
@@ -112,10 +112,10 @@ class Line:
                 values, same = passed, {}
         return found
 
-    def transform(self, xp: Any, columns: Mapping[str, Any], fits: Sequence[Fit]) -> list[Any]:
-        """Its outputs, in the order of their names."""
+    def transform(self, xp: Any, columns: Mapping[str, Any], ready: Sequence[Fit]) -> list[Any]:
+        """Its outputs, in the order of their names, from steps' fits made ready."""
         values, beside = self._taken(columns), []
-        for step, fit in zip(self.steps, fits, strict=True):
+        for step, fit in zip(self.steps, ready, strict=True):
             values, *more = step.transform(xp, values, fit)
             beside += more
         return [values, *beside]
@@ -239,10 +239,14 @@ class FittedProgram:
         its last event is 0.0 too. Where the program's ``x_type`` is ``bfloat16``, ``x`` is rounded
         to that as well, and stays float32.
         """
-        found = transformed(xp, list(self.each()), self.program.blocks, columns)
+        found = self.over(xp, columns).whole()
         if self.program.x_type == BFLOAT16 and "x" in found:
             found["x"] = widened(xp, narrowed(xp, found["x"]))
         return found
+
+    def over(self, xp: Any, columns: Mapping[str, Any]) -> Transform:
+        """The program at work on these columns, for who takes them in blocks."""
+        return Transform(xp, list(self.each()), self.program.blocks, columns)
 
     def each(self) -> Iterator[tuple[Line, tuple[Fit, ...]]]:
         """Each line with what its steps know."""

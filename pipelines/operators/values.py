@@ -37,3 +37,8 @@ def on_host(array: Any) -> Any:
 def gathered(xp: Any, per_word: Any, code: Any) -> Any:
     """``per_word`` of each row's word; its last entry is that of unknown ones."""
     return xp.take(xp.asarray(per_word), code)
+
+
+def with_unknown(xp: Any, ids: Any, unknown: Any, unknown_id: int) -> Any:
+    """``ids`` with that id where a value is unknown; no copy where none is."""
+    return xp.where(unknown, xp.int32(unknown_id), ids) if bool(unknown.any()) else ids

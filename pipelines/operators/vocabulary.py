@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from pipelines.declared import declared
 from pipelines.errors import TrainingError
+from pipelines.operators.moments import chunks
 from pipelines.operators.operator import (
     CATEGORICAL,
     COUNTS,
@@ -22,10 +23,13 @@ from pipelines.operators.values import (
     Words,
     gathered,
     on_host,
+    with_unknown,
 )
 
 # Whole numbers within a range this many times as long as the rows are counted in place.
 DENSE = 4
+# A table of so many ids fits the cache, however few of its places are values.
+FEW_VALUES = 1 << 16
 MOST_DISTINCT = 10_000_000
 
 
@@ -73,20 +77,15 @@ class Vocabulary(Operator):
         Raises:
             TrainingError: More distinct values than memory is set aside for.
         """
-        import numpy as np
-
         tables = [part["table"] for part in parts if len(part["table"]["value"])]
         if not tables:
             return parts[0]
-        counts = np.concatenate([table["count"] for table in tables])
-        held, place = _distinct([table["value"] for table in tables])
+        held, total = _added_up(tables)
         if len(held) > MOST_DISTINCT:
             raise TrainingError(
                 f"{len(held):,} distinct values; a Vocabulary learns from {MOST_DISTINCT:,} at most. "
                 "Use Hash(buckets) for this column, or Numeric if it is an amount."
             )
-        total = np.zeros(len(held), np.int64)
-        np.add.at(total, place, counts)
         return _state(held, total)
 
     def finalise(self, state: State) -> Fit:
@@ -99,12 +98,29 @@ class Vocabulary(Operator):
         order = order[counts[order] >= self.min_count][: self.max_size]
         return {"table": {"value": held.take(order)}}
 
+    def ready(self, xp: Any, fit: Fit) -> Fit:
+        """Of whole numbers a table of ids, or the values in ascending order."""
+        vocabulary = fit["table"]["value"]
+        if not hasattr(vocabulary, "dtype"):
+            return fit
+        vocabulary = xp.asarray(vocabulary)
+        first, last = (
+            (int(vocabulary.min()), int(vocabulary.max())) if len(vocabulary) else (0, -1)
+        )
+        if 0 <= last - first < DENSE * max(len(vocabulary), FEW_VALUES):
+            return {"first": first, "ids": _table(xp, vocabulary, first, last)}
+        order = xp.argsort(vocabulary)
+        ids = order.astype(xp.int32) + xp.int32(FIRST_ID)
+        return {"ascending": vocabulary[order], "ids": ids}
+
     def transform(self, xp: Any, values: Categories, fit: Fit) -> tuple[Any, ...]:
         """Ids, int32."""
-        vocabulary = fit["table"]["value"]
         if isinstance(values, Words):
-            return (gathered(xp, _ids_of_words(values.words, vocabulary), values.code),)
-        return (_ids_of_wholes(xp, values, xp.asarray(vocabulary)),)
+            return (
+                gathered(xp, _ids_of_words(values.words, fit["table"]["value"]), values.code),
+            )
+        find = _searched if "ascending" in fit else _looked_up
+        return (with_unknown(xp, find(xp, values, fit), values == NULL_WHOLE, UNKNOWN_ID),)
 
     def tables(self, tf: Any, fit: Fit) -> Any:
         """From each value to its id."""
@@ -130,7 +146,11 @@ def _counted_words(xp: Any, values: Words) -> State:
     import pyarrow.compute as pc
 
     # One place further, so that the unknown are counted too, and left out.
-    counts = on_host(xp.bincount(values.code + 1, minlength=len(values.words) + 1))[1:]
+    found = sum(
+        xp.bincount(values.code[chunk] + 1, minlength=len(values.words) + 1)
+        for chunk in chunks(len(values.code))
+    )
+    counts = on_host(found)[1:]
     order = pc.sort_indices(values.words).to_numpy()
     order = order[counts[order] > 0]
     return _state(values.words.take(order), counts[order].astype(np.int64))
@@ -149,17 +169,42 @@ def _counted_wholes(xp: Any, known: Any) -> tuple[Any, Any]:
     return tuple(xp.unique(known, return_counts=True))
 
 
-def _distinct(values: list[Any]) -> tuple[Any, Any]:
-    """Distinct values, ascending, and the place of each given one among them."""
+def _added_up(tables: Sequence[Any]) -> tuple[Any, Any]:
+    """Distinct values, ascending, and their counts in all tables together."""
     import numpy as np
 
+    values, counts = ([table[name] for table in tables] for name in ("value", "count"))
     if hasattr(values[0], "dtype"):
+        first, last = min(each[0] for each in values), max(each[-1] for each in values)
+        if int(last) - int(first) < DENSE * sum(map(len, values)):
+            return _added_in_place(values, counts, int(first), int(last))
         held, place = np.unique(np.concatenate(values), return_inverse=True)
-        return held, place
+    else:
+        held, place = _distinct_words(values)
+    total = np.zeros(len(held), np.int64)
+    np.add.at(total, place, np.concatenate(counts))
+    return held, total
+
+
+def _added_in_place(
+    values: Sequence[Any], counts: Sequence[Any], first: int, last: int
+) -> tuple[Any, Any]:
+    import numpy as np
+
+    total = np.zeros(last - first + 1, np.int64)
+    for held, count in zip(values, counts, strict=True):
+        total[held - first] += count  # a table has each value once
+    held = np.flatnonzero(total)
+    return held + first, total[held]
+
+
+def _distinct_words(words: list[Any]) -> tuple[Any, Any]:
+    """Distinct words, ascending, and the place of each given one among them."""
+    import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    encoded = pa.concat_arrays(values).dictionary_encode()
+    encoded = pa.concat_arrays(words).dictionary_encode()
     order = pc.sort_indices(encoded.dictionary).to_numpy()
     place_of = np.empty(len(order), np.int64)
     place_of[order] = np.arange(len(order))
@@ -176,34 +221,28 @@ def _ids_of_words(words: Any, vocabulary: Any) -> Any:
     return np.append(ids, np.int32(UNKNOWN_ID))
 
 
-def _ids_of_wholes(xp: Any, values: Any, vocabulary: Any) -> Any:
-    first, last = (int(vocabulary.min()), int(vocabulary.max())) if len(vocabulary) else (0, -1)
-    dense = 0 <= last - first < DENSE * max(len(vocabulary), len(values))
-    found = _looked_up if dense else _searched
-    ids = found(xp, values, vocabulary)
-    return xp.where(values == NULL_WHOLE, xp.int32(UNKNOWN_ID), ids)
-
-
-def _looked_up(xp: Any, values: Any, vocabulary: Any) -> Any:
-    """Ids from a table of every whole number between the first and the last; a gather a row."""
-    first, last = int(vocabulary.min()), int(vocabulary.max())
-    # One more on either side, for all that lies beyond.
+def _table(xp: Any, vocabulary: Any, first: int, last: int) -> Any:
+    """Ids of every whole number from the first to the last, and one for all beyond on either side."""
     table = xp.full(last - first + 3, RARE_ID, xp.int32)
     table[vocabulary - first + 1] = xp.arange(len(vocabulary), dtype=xp.int32) + FIRST_ID
-    low, high = max(first - 1, -(2**63)), min(last + 1, 2**63 - 1)
+    return table
+
+
+def _looked_up(xp: Any, values: Any, ready: Fit) -> Any:
+    """A gather a row."""
+    first, ids = ready["first"], ready["ids"]
+    low, high = max(first - 1, -(2**63)), min(first + len(ids) - 2, 2**63 - 1)
     place = xp.clip(values, low, high)
     place -= first - 1
-    return xp.take(table, place)
+    return xp.take(ids, place)
 
 
-def _searched(xp: Any, values: Any, vocabulary: Any) -> Any:
-    if not len(vocabulary):
+def _searched(xp: Any, values: Any, ready: Fit) -> Any:
+    ascending, ids = ready["ascending"], ready["ids"]
+    if not len(ascending):
         return xp.full(len(values), RARE_ID, xp.int32)
-    order = xp.argsort(vocabulary)
-    ascending = vocabulary[order]
-    place = xp.minimum(xp.searchsorted(ascending, values), len(vocabulary) - 1)
-    ids = order[place].astype(xp.int32) + xp.int32(FIRST_ID)
-    return xp.where(ascending[place] == values, ids, xp.int32(RARE_ID))
+    place = xp.minimum(xp.searchsorted(ascending, values), len(ascending) - 1)
+    return xp.where(ascending[place] == values, ids[place], xp.int32(RARE_ID))
 
 
 def _state(values: Any, counts: Any) -> State:

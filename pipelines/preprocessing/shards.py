@@ -20,7 +20,6 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipelines.compute.splitting import Splittable
-from pipelines.operators import arrays
 from pipelines.operators.bfloat16 import BFLOAT16, narrowed
 from pipelines.operators.program import FittedProgram
 from pipelines.operators.state import read_program
@@ -89,43 +88,38 @@ def make_files(out: Path, day: str, shapes: Mapping[str, tuple[tuple[int, ...], 
 
 def write_piece(task: ShardTask) -> Shard:
     """Write one piece's rows into the day's arrays; the first one writes the keys as well."""
+    xp: Any = importlib.import_module(task.array_module)
     piece, out = task.piece, Path(task.out)
-    label = _label(piece, task.label)
+    fitted = _program(task.program) if task.program else None
+    kinds = {**(fitted.program.kinds if fitted else {}), task.label: "number"}
+    columns = read_rows(xp, Path(piece.path), piece.first, piece.rows, kinds)
+    label = on_host(columns.pop(task.label)).astype(np.float32)
     _place(_path(out, piece.day, "y"), piece.first, label)
-    for first, inputs in _inputs(task) if task.program else ():
+    for rows, inputs in _inputs(xp, fitted, columns) if fitted else ():
         for name, values in inputs.items():
-            _place(_path(out, piece.day, name), first, values)
+            _place(_path(out, piece.day, name), piece.first + rows.start, on_host(values))
     if piece.first == 0:
         _write_keys(task, out / f"{piece.day}-keys.parquet")
     return Shard(piece.day, out.name, piece.rows, int(np.count_nonzero(label == 1)))
 
 
-def _inputs(task: ShardTask) -> Iterator[tuple[int, dict[str, NDArray[Any]]]]:
-    """Blocks of the piece's arrays, each with the place of its first row in the day.
+def _inputs(
+    xp: Any, fitted: FittedProgram, columns: Mapping[str, Any]
+) -> Iterator[tuple[slice, dict[str, Any]]]:
+    """Where each block of rows lies in the piece, and its arrays.
 
     Written one by one, they are made in memory that is still in the cache.
     """
-    xp: Any = importlib.import_module(task.array_module)
-    piece, fitted = task.piece, _program(task.program)
-    columns = read_rows(xp, Path(piece.path), piece.first, piece.rows, fitted.program.kinds)
-    for rows in arrays.in_blocks(piece.rows):
-        found = fitted.transform(xp, arrays.some_rows(columns, rows))
+    for rows, found in fitted.over(xp, columns).in_turn():
         if fitted.program.x_type == BFLOAT16 and "x" in found:
             found["x"] = narrowed(xp, found["x"])
-        yield piece.first + rows.start, {name: on_host(each) for name, each in found.items()}
+        yield rows, found
 
 
 @lru_cache(maxsize=1)
 def _program(folder: str) -> FittedProgram:
     """The fitted program, read once a process: a vocabulary is too large to send with a task."""
     return read_program(Path(folder))
-
-
-def _label(piece: Piece, column: str) -> NDArray[np.float32]:
-    with pq.ParquetFile(piece.path) as file:
-        table = table_rows(file, piece.first, piece.rows, [column])
-    values: NDArray[np.float64] = table[column].cast(pa.float64()).to_numpy()
-    return values.astype(np.float32)
 
 
 def _place(path: Path, first: int, values: NDArray[Any]) -> None:

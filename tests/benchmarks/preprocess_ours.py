@@ -96,7 +96,7 @@ def write_parquet(task):
     found = fitted.transform(np, read_rows(np, *rows, fitted.program.kinds))
     columns = {n: found["x"][:, i] for i, n in enumerate(FLOATS)}
     columns |= {n: found["ids"][:, i] for i, n in enumerate(IDS)}
-    columns["label"] = shards._label(task.piece, "label")
+    columns["label"] = read_rows(np, *rows, {"label": "number"})["label"].astype(np.float32)
     with pq.ParquetFile(task.piece.path) as file:
         columns["event"] = table_rows(file, *rows[1:], ["event"])["event"]
     name = f"{piece.day}-{piece.first}.parquet"

@@ -94,7 +94,7 @@ class Array:
     def __getattr__(self, name):
         if name in ("dtype", "shape", "ndim"):
             return getattr(self._values, name)
-        if name in ("all", "astype", "max", "min", "reshape", "sort", "sum", "view"):
+        if name in ("all", "any", "astype", "max", "min", "reshape", "sort", "sum", "view"):
             return _wrapped(getattr(self._values, name))
         raise AttributeError(f"no {name} in this check of what CuPy has")
 

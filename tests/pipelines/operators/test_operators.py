@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipelines.operators import arrays
 from pipelines.operators.bfloat16 import narrowed, widened
 from pipelines.operators.log import log_of_more
 from pipelines.operators.program import program_of
@@ -264,6 +265,31 @@ def test_arrays_are_row_major_and_narrow():
     assert found["x"].flags.c_contiguous
     assert found["ids"].flags.c_contiguous
     assert np.isfinite(found["x"]).all()
+
+
+@pytest.mark.parametrize("block_rows", [1, 7, 1000])
+def test_a_rows_inputs_do_not_depend_on_the_block_they_are_made_in(block_rows, monkeypatch):
+    fitted, columns = fitted_on([drawn(100)]), columns_of(drawn(150, seed=1))
+    whole = fitted.transform(np, columns)
+    monkeypatch.setattr(arrays, "BLOCK_ROWS", block_rows)
+    parts = [
+        {name: part.copy() for name, part in found.items()}
+        for _, found in fitted.over(np, columns).in_turn()
+    ]
+    again = fitted.transform(np, columns)
+    for name, values in whole.items():
+        np.testing.assert_array_equal(values, np.concatenate([part[name] for part in parts]))
+        np.testing.assert_array_equal(values, again[name])
+
+
+def test_ids_far_apart_are_found_as_those_close_together_are():
+    close = [{"id": value} for value in [5, 5, 5, 9, 9, 7, None, 11]]
+    apart = [{"id": None if row["id"] is None else row["id"] * 10**12} for row in close]
+    feature = Categorical("id") >> Vocabulary()
+    close_ids, apart_ids = (
+        inputs_of(feature, rows)["ids"][:, 0].tolist() for rows in (close, apart)
+    )
+    assert close_ids == apart_ids == [2, 2, 2, 3, 3, 4, 0, 5]
 
 
 def test_rounding_to_bfloat16_is_that_of_ml_dtypes():
