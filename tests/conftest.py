@@ -4,6 +4,7 @@ Why: a suite that is green because half of it did not run must say so.
 """
 
 from collections import Counter
+from importlib.util import find_spec
 
 import pytest
 
@@ -19,12 +20,19 @@ _deselected: Counter[str] = Counter()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what needs a GPU where none can be used, and say so."""
-    marked = [item for item in items if item.get_closest_marker("gpu")]
-    if marked and not visible_gpu_count():
-        skip = pytest.mark.skip(reason="no GPU that this process may use (NVML)")
-        for item in marked:
-            item.add_marker(skip)
+    """Skip what needs a GPU, or a package that goes with one, where it is not there; say which."""
+    marked = [(item, mark) for item in items if (mark := item.get_closest_marker("gpu"))]
+    gpus = visible_gpu_count() if marked else 0
+    for item, mark in marked:
+        missing = [name for name in mark.args if find_spec(name) is None]
+        if gpus and not missing:
+            continue
+        reason = (
+            f"a GPU is here, but not {', '.join(missing)} (make setup GPU=1)"
+            if gpus
+            else "no GPU that this process may use (NVML)"
+        )
+        item.add_marker(pytest.mark.skip(reason=reason))
 
 
 def pytest_deselected(items: list[pytest.Item]) -> None:

@@ -6,9 +6,10 @@ import pytest
 
 from pipelines.compute import ComputeSettings, open_compute
 from pipelines.compute.machine import visible_gpu_count
+from pipelines.compute.place import CUDA_PACKAGES
 from pipelines.compute.splitting import Splittable
 
-pytestmark = pytest.mark.gpu
+pytestmark = pytest.mark.gpu(*CUDA_PACKAGES)
 ON_GPUS = ComputeSettings(in_process_below_rows=0)
 
 

@@ -101,7 +101,7 @@ def test_the_check_refuses_what_cupy_refuses():
         _ = strict_arrays.nanmax
 
 
-@pytest.mark.gpu
+@pytest.mark.gpu("cupy")
 def test_cupy_gives_equal_integers_and_floats_to_a_tolerance():
     cupy = importlib.import_module("cupy")
     for columns in (made(50_000), without_versions(made(50_000, 2**59))):
@@ -111,7 +111,7 @@ def test_cupy_gives_equal_integers_and_floats_to_a_tolerance():
             np.testing.assert_allclose(one, other, rtol=1e-12)
 
 
-@pytest.mark.gpu
+@pytest.mark.gpu("cupy")
 def test_both_readers_give_the_same_arrays(tmp_path):
     pipeline = small_pipeline(
         features=(Trailing("customer", ("sum",), (1,), column="tx_amount"),), buckets=2

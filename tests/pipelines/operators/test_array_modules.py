@@ -172,7 +172,7 @@ def test_words_stay_on_the_host_and_their_codes_do_not():
     assert isinstance(values.code, strict_arrays.Array)
 
 
-@pytest.mark.gpu
+@pytest.mark.gpu("cupy")
 def test_cupy_learns_equal_counts_and_moments_to_a_tolerance():
     cupy = importlib.import_module("cupy")
     rows = drawn(20_000, seed=5)
@@ -186,7 +186,7 @@ def test_cupy_learns_equal_counts_and_moments_to_a_tolerance():
                 assert theirs[said][name] == wanted, said
 
 
-@pytest.mark.gpu
+@pytest.mark.gpu("cupy")
 def test_cupy_gives_equal_ids_and_numbers_to_a_unit_in_the_last_place():
     cupy = importlib.import_module("cupy")
     for program in (PROGRAM, MORE):
@@ -199,7 +199,7 @@ def test_cupy_gives_equal_ids_and_numbers_to_a_unit_in_the_last_place():
                 np.testing.assert_allclose(theirs[name], values, rtol=2**-22, atol=1e-12)
 
 
-@pytest.mark.gpu
+@pytest.mark.gpu("cupy")
 def test_the_tasks_of_preprocess_on_cupy_write_equal_integers_and_close_numbers(tmp_path):
     pieces = written(tmp_path, drawn(3_000, seed=9))
     _, files = preprocessed(tmp_path / "numpy", pieces, "numpy")
