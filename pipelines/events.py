@@ -9,6 +9,7 @@ Not here: what the reader does with an event (``pipelines/process/``, ``plugins/
 
 import json
 import logging
+import math
 import os
 import re
 import time
@@ -22,6 +23,9 @@ from pipelines.errors import PermanentError, PipelineError, TransientError
 
 PROGRESS_INTERVAL_S = 2.0
 _PROGRESS = re.compile(r": [\d,]+( of [\d,]+)? (\w+), [\d,]+ \2/s")
+
+# Values that are told in percent; values from which on decimals tell nobody anything.
+SHARES, WHOLE_FROM = frozenset({"input_stall"}), 1000
 
 Sink = Callable[[Mapping[str, object]], None]
 
@@ -77,11 +81,36 @@ def describe_progress(event: Mapping[str, object]) -> str:
     done, total, unit = event["done"], event["total"], event["unit"]
     of = f" of {total:,}" if total else ""
     left = f", {event['eta_s']:.0f} s left" if event.get("eta_s") is not None else ""
-    note = f" ({event['note']})" if event.get("note") else ""
+    values = event.get("values")
+    told = worded(values) if isinstance(values, Mapping) else []
+    notes = [str(event["note"])] if event.get("note") else []
+    notes += [f"{name} {text}" for name, text in told]
+    note = f" ({', '.join(notes)})" if notes else ""
     bytes_per_s = event.get("bytes_per_s")
     of_bytes = f", {bytes_per_s / 1e6:,.1f} MB/s" if isinstance(bytes_per_s, float) else ""
     speed = f"{event['per_s']:,.0f} {unit}/s{of_bytes}"
     return f"{event['work']}: {done:,}{of} {unit}, {speed}{left}{note}"
+
+
+def worded(values: Mapping[str, float]) -> list[tuple[str, str]]:
+    """Names and numbers as a person reads them: ``epoch`` beside ``epochs`` is "3 of 20"."""
+    totals = {f"{name}s" for name in values} & set(values)
+    return [
+        (name.replace("_", " "), _number(name, values[name]) + _of(values, f"{name}s"))
+        for name in values
+        if name not in totals
+    ]
+
+
+def _of(values: Mapping[str, float], total: str) -> str:
+    return f" of {_number(total, values[total])}" if total in values else ""
+
+
+def _number(name: str, value: float) -> str:
+    if name in SHARES:
+        return f"{value:.1%}"
+    whole = isinstance(value, int) or abs(value) >= WHOLE_FROM
+    return f"{value:,.0f}" if whole else f"{value:.4g}"
 
 
 def is_progress(line: str) -> bool:
@@ -114,6 +143,7 @@ class Reporter:
         unit: str = "rows",
         note: str = "",
         of_bytes: tuple[int, int] | None = None,
+        values: Mapping[str, float] | None = None,
     ) -> None:
         """Tell how far the work is, every two seconds, and its end if it took that long.
 
@@ -124,6 +154,8 @@ class Reporter:
             note: What the work is at.
             of_bytes: Bytes read so far, and all there are; they give the time left where the
                 total is not known.
+            values: What the work has come to, by name (epoch, loss, ...); what is not finite
+                is left out, as JSON has no word for it.
         """
         now = time.monotonic()
         is_end = done == total and self._told is not None
@@ -141,6 +173,7 @@ class Reporter:
             {"event": "progress", "work": self.work, "done": done, "total": total}
             | {"unit": unit, "per_s": per_s, "eta_s": eta_s, "note": note}
             | ({} if bytes_per_s is None else {"bytes_per_s": bytes_per_s})
+            | {"values": {n: v for n, v in (values or {}).items() if math.isfinite(v)}}
         )
 
     def metrics(self, step: int, values: Mapping[str, float]) -> None:

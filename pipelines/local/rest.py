@@ -169,7 +169,11 @@ class Api:
         """Lines of a task's newest try; none where its log cannot be read yet."""
         path = f"/dags/{dag_id}/dagRuns/{quoted(run_id)}/taskInstances/{task['task_id']}/logs"
         try:
-            told = self.get(f"{path}/{task['try_number']}", full_content="true")
+            told = self.get(
+                f"{path}/{task['try_number']}",
+                map_index=task["map_index"],
+                full_content="true",
+            )
         except RestError:
             return []
         return [str(line["event"]) for line in told["content"] if isinstance(line, dict)]

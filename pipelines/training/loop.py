@@ -29,6 +29,7 @@ from pipelines.training.validating import Validation, is_better
 CALL_S = 0.5
 # Epochs after the first in which the training loss must fall, and by which share of it.
 LEARNS_WITHIN, LEAST_FALL = 2, 1e-3
+ERROR = "_error"  # what a metric from histograms may be off by
 OVER, NO_BETTER, TIME_IS_UP = "every epoch", "no better epoch", "time limit"
 
 
@@ -240,16 +241,22 @@ class Run:
         rows, epochs = self.feed.shards.rows, self.course.epochs
         done = (cursor.epoch - start.epoch) * rows + cursor.position - start.position
         total = (epochs - start.epoch) * rows - start.position
-        epoch = min(cursor.epoch + 1, epochs)
-        note = f"epoch {epoch} of {epochs}, step {cursor.step:,}, loss {loss:.4f}"
+        self.report.progress(done, total, "rows", values=self._values(cursor, loss))
+
+    def _values(self, cursor: Cursor, loss: float) -> dict[str, float]:
+        """What a person follows a training by."""
+        watch, epochs = self.course.watch, self.course.epochs
+        values: dict[str, float] = {"epoch": min(cursor.epoch + 1, epochs), "epochs": epochs}
+        values |= {"step": cursor.step, "loss": loss}
+        found = cursor.judged[-1] if cursor.judged else {}
+        values |= {f"validation_{n}": v for n, v in found.items() if not n.endswith(ERROR)}
         if cursor.best_epoch:
-            note += f", best {self.course.watch} {cursor.best:.4f} of epoch {cursor.best_epoch}"
-        note += f", {self.stall():.1%} of the time waiting for input"
-        self.report.progress(done, total, "rows", note)
+            values |= {f"best_{watch}": cursor.best, "best_epoch": cursor.best_epoch}
+        return values | {"input_stall": self.stall()}
 
 
 def _judgement(cursor: Cursor, found: dict[str, float]) -> str:
-    values = ", ".join(f"{n} {v:.4f}" for n, v in found.items() if not n.endswith("_error"))
+    values = ", ".join(f"{n} {v:.4f}" for n, v in found.items() if not n.endswith(ERROR))
     return f"epoch {cursor.epoch}: training loss {cursor.last_loss():.4f}; validation {values}"
 
 

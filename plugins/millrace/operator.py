@@ -2,9 +2,10 @@
 
 Why: a stage needs a ``__main__`` that is not Airflow's, memory that is given back, and an
     error that says whether a retry can help.
-Promise: when a task ends, however it ends, its process is gone; the only XCom is the short
-    JSON of the result; nothing heavy is imported here.
-Not here: the process (``pipelines/process/``), when to retry (``policies.py``).
+Promise: when a task ends, however it ends, its process is gone; its XComs are the short JSON of
+    the result and what is shown while it works; nothing heavy is imported here.
+Not here: the process (``pipelines/process/``), when to retry (``policies.py``), what is shown
+    meanwhile (``showing.py``).
 """
 
 import logging
@@ -16,7 +17,8 @@ from typing import Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
-from millrace.links import DashboardLink, links_of
+from millrace.links import links_of
+from millrace.showing import Showing
 from pipelines.errors import ConfigError, HistoryNotReadyError, SourceNotReadyError
 from pipelines.events import Reporter, describe_progress
 from pipelines.process.launch import Ended, StageProcess
@@ -51,7 +53,7 @@ class CommandOperator(BaseOperator):
         super().__init__(**kwargs)
         self.argv, self.new_interpreter, self.module = list(argv), new_interpreter, module
         self._process: StageProcess | None = None
-        self._ti: Any = None
+        self._showing = Showing(None)
         self.dashboard = ""
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
@@ -60,7 +62,7 @@ class CommandOperator(BaseOperator):
         Raises:
             PipelineError: What the command raised; its class decides on the retry.
         """
-        self._ti = context.get("ti")
+        self._showing = Showing(context.get("ti"))
         return dict(self.run_child(self.argv).result)
 
     def run_child(self, argv: Sequence[str]) -> Ended:
@@ -91,6 +93,7 @@ class CommandOperator(BaseOperator):
         kind = event["event"]
         if kind == "progress":
             self.log.info("%s", describe_progress(event))
+            self._showing.progress(event)
         elif kind == "log":
             self.log.info("%s", event["message"])
         elif kind == "dashboard":
@@ -104,13 +107,7 @@ class CommandOperator(BaseOperator):
         """Put the address behind the task's button, while the work is still going on."""
         self.dashboard = url
         self.log.info("Dask's dashboard: %s", url)
-        if self._ti is None:
-            return
-        try:
-            self._ti.xcom_push(key=DashboardLink().xcom_key, value=url)
-        # A cleared task's calls all fail, and a button is not worth the work.
-        except Exception as error:
-            self.log.warning("The dashboard's button could not be set: %s", error)
+        self._showing.dashboard(url)
 
 
 class StageOperator(CommandOperator):
@@ -167,7 +164,7 @@ class StageOperator(CommandOperator):
             AirflowSkipException: Earlier days have no verdict yet; their runs will do this one.
             PipelineError: What the stage raised; its class decides on the retry.
         """
-        self._ti = context.get("ti")
+        self._showing = Showing(context.get("ti"))
         try:
             result = dict(self.run_child(self.command(datetime.now(UTC))).result)
         except HistoryNotReadyError as waiting:

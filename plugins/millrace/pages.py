@@ -1,11 +1,11 @@
-"""The pages that stages publish, shown inside Airflow's own web interface.
+"""The pages that stages publish, and the page of a run at work, inside Airflow's own web interface.
 
 Why: a validation report and a model card are read by people who have Airflow open, not the
     store's file system.
 Promise: only who may read the DAG sees its pages; only a declared page of a published
     artifact is served, whatever the address says; a page can load nothing from elsewhere and
     run no script.
-Not here: making the pages (``pipelines/validation/``, ``pipelines/evaluation/``).
+Not here: making the pages (``pipelines/validation/``, ``pipelines/evaluation/``, ``live_page.py``).
 
 Every component loads the plugin, the api-server alone answers requests: the application and
 its imports are made at the first request.
@@ -13,10 +13,13 @@ its imports are made at the first request.
 
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from millrace.links import PREFIX, REPORT_PAGES, REPORTS, ReportLink
+from millrace.links import REPORT_PAGES, REPORTS
+from millrace.live import run_now
+from millrace.live_page import live_page
 from pipelines.errors import ArtifactError
 from pipelines.spec import declared_names
 from pipelines.store import Ref, Store
@@ -25,15 +28,18 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 KEY = re.compile(r"(ds|as_of)=\d{4}-\d\d-\d\d(/seed=\d+)?")
+POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+)
 HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox"
-    ),
+    "Content-Security-Policy": f"{POLICY}; sandbox",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "private, no-cache",
 }
+# A sandboxed page may not load itself again.
+LIVE_HEADERS = HEADERS | {"Content-Security-Policy": POLICY}
 
 Message = MutableMapping[str, Any]
 
@@ -132,25 +138,15 @@ def make_app() -> "FastAPI":
         return HTMLResponse(page.read_text(encoding="utf-8"), headers=HEADERS)
 
     @app.get("/runs/{dag_id}/{run_id}", dependencies=[Depends(requires_access_dag("GET"))])
-    def report_of_run(request: Request, dag_id: str, run_id: str) -> Response:
-        address = _address_of_run(dag_id, run_id)
-        if address is None:
+    def page_of_run(request: Request, dag_id: str, run_id: str) -> Response:
+        run, mount = run_now(dag_id, run_id), request.scope["root_path"]
+        if run.goes_on():
+            return HTMLResponse(live_page(run, datetime.now(UTC), mount), headers=LIVE_HEADERS)
+        if not run.reported():
             return HTMLResponse("<p>This run has published no page.</p>", headers=HEADERS)
-        return RedirectResponse(f"{request.scope['root_path']}/{REPORT_PAGES}/{address}")
+        return RedirectResponse(f"{mount}/{REPORT_PAGES}/{run.reported()[-1].report}")
 
     return app
-
-
-def _address_of_run(dag_id: str, run_id: str) -> str | None:
-    """What follows ``/reports/`` in the first link that a task of the run left, if one did."""
-    from airflow.models.xcom import XComModel
-    from airflow.utils.session import create_session
-
-    with create_session() as session:
-        found = XComModel.get_many(key=ReportLink().xcom_key, dag_ids=dag_id, run_id=run_id)
-        row = session.execute(found.with_only_columns(XComModel.value)).first()
-    link = "" if row is None else str(row.value)
-    return link.partition(f"{PREFIX}/{REPORT_PAGES}/")[2] or None
 
 
 def _variable(name: str) -> str | None:

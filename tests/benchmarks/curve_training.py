@@ -25,20 +25,28 @@ from matplotlib.ticker import MaxNLocator
 
 from pipelines.spec import model_days, with_settings
 from pipelines.store import Store
-from tests.pipelines.made_models import FRAUD, done, publish, work_on
+from tests.pipelines.made_models import (
+    FRAUD,
+    done,
+    publish,
+    publish_features,
+    work_on,
+    write_fitted,
+)
 
 AS_OF = "2018-08-22"
 KILL_AFTER_STEPS = 1500
 SETTINGS = ("split.validation_days=2", "training.watch=average_precision")
-COLUMNS = (
-    ["TX_AMOUNT", "TX_DURING_WEEKEND", "TX_DURING_NIGHT"]
-    + [
-        f"CUSTOMER_ID_{what}_{n}DAY_WINDOW"
-        for what in ("NB_TX", "AVG_AMOUNT")
-        for n in (1, 7, 30)
-    ]
-    + [f"TERMINAL_ID_{what}_{n}DAY_WINDOW" for what in ("NB_TX", "RISK") for n in (1, 7, 30)]
-)
+# In the declaration's order of features.
+COLUMNS = ["TX_AMOUNT", "TX_DURING_WEEKEND", "TX_DURING_NIGHT"] + [
+    f"{entity}_ID_{what}_{n}DAY_WINDOW"
+    for entity, kinds in (
+        ("CUSTOMER", ("NB_TX", "AVG_AMOUNT")),
+        ("TERMINAL", ("NB_TX", "RISK")),
+    )
+    for n in (1, 7, 30)
+    for what in kinds
+]
 
 
 def publish_rows(root, features, pipeline):
@@ -62,13 +70,16 @@ def publish_rows(root, features, pipeline):
             np.save(out / files["x"], ((values - mean) / deviation).astype(np.float32))
             np.save(out / files["y"], y)
             entries.append({"day": day, "rows": len(y), **files})
-        index = {"features": names, "train": entries, "gap": [], "test": []}
+        index = {"features": names, "types": {"x": pipeline.x_type}}
+        index |= {"train": entries, "gap": [], "test": []}
         (out / "index.json").write_text(json.dumps(index))
-        state = {"features": names, "mean": mean.tolist(), "deviation": deviation.tolist()}
-        (out / "state.json").write_text(json.dumps(state))
+        write_fitted(out, pipeline, mean, deviation)
 
     _, work = work_on("preprocess", root, pipeline=pipeline, as_of=AS_OF)
-    publish(root, "preprocess", work, write, inputs={"features": "handbook"})
+    # Golden rows are raw rows of the first training day.
+    first = publish_features(root, work.on(days[0]), raw[days[0]], names)
+    inputs = {"features": "handbook", f"features/ds={days[0]}": first.content}
+    publish(root, "preprocess", work, write, inputs=inputs)
 
 
 def trained(root, pipeline, kill_after=None):
@@ -121,7 +132,7 @@ def draw(history, path):
     right.set(xlabel="epoch", ylabel="on the validation days", ylim=(0, 1))
     for axes in (left, right):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.set_xlim(1, max(len(epochs), 2))
+        axes.set_xlim(0.5, len(epochs) + 0.5)  # a line at the last epoch shows
         best = history["best_epoch"]
         axes.axvline(best, color="grey", linestyle=":", label=f"kept: epoch {best}")
         axes.legend(frameon=False)

@@ -67,8 +67,9 @@ def toy_airflow(tmp_path_factory):
     dags.mkdir()
     pids.mkdir()
     shutil.copy(ROOT / "tests/dags/bundle/toy.py", dags)
-    shutil.copy(ROOT / "tests/end_to_end/bundle/ends.py", dags)
+    for name in ("ends.py", "live.py"):
+        shutil.copy(ROOT / "tests/end_to_end/bundle" / name, dags)
     with airflow(root, dags, toy_pids=str(pids)) as stack:
-        for dag_id in ("toy_ends", "toy_data", "toy_model"):
+        for dag_id in ("toy_ends", "toy_data", "toy_model", "toy_live"):
             stack.api.wait_for_dag(dag_id, 60)
         yield stack

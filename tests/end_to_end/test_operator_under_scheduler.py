@@ -3,11 +3,13 @@
 import contextlib
 import json
 import os
+import re
 import urllib.parse
 from pathlib import Path
 
 import pytest
 
+from millrace.showing import PROGRESS_KEY
 from pipelines.local.rest import FINISHED, RestError
 from pipelines.store import Manifest, Ref, Store, describe_files
 from tests.end_to_end.conftest import browser, eventually
@@ -200,7 +202,11 @@ def test_a_failed_validation_links_to_its_report(ends, page):
     api, run_id, _, _ = ends
     path = f"/dags/toy_ends/dagRuns/{QUOTED(run_id)}/taskInstances/refused/links"
     links = api.get(path, map_index=-1)["extra_links"]
-    assert links == {"Report": REPORT}
+    assert links == {
+        "Report": REPORT,
+        "Data Docs": REPORT.replace("/reports/", "/data_docs/"),
+        "Dask dashboard": None,
+    }
 
 
 def test_a_run_has_a_tab_that_shows_its_report_to_who_may_see_it(ends, page):
@@ -210,3 +216,52 @@ def test_a_run_has_a_tab_that_shows_its_report_to_who_may_see_it(ends, page):
     assert page(tab, login=False)[0] == 401
     status, body, _ = page("/millrace/runs/toy_ends/no-such-run")
     assert (status, body) == (200, "<p>This run has published no page.</p>")
+
+
+@pytest.fixture(scope="module")
+def going_on(toy_airflow, page):
+    """A run whose tasks tell their progress until a file is there."""
+    api, until = toy_airflow.api, toy_airflow.home.root / "pids" / "trained"
+    api.unpause("toy_live")
+    run_id = api.trigger("toy_live")
+    tab = f"/millrace/runs/toy_live/{QUOTED(run_id)}"
+    eventually(lambda: page(tab)[1].count("<progress") == 2, 120, "both tasks told progress")
+    yield run_id, tab, until
+    until.touch()
+
+
+def test_the_page_of_a_run_shows_its_tasks_at_work_and_then_what_they_published(going_on, page):
+    _, tab, until = going_on
+    status, body, headers = page(tab, cookie=True)
+    assert status == 200
+    for text in (">alone<", ">day 2026-01-05<", "rows/s", "input stall", "2 of 3", "0.4%"):
+        assert text in body
+    assert headers["Content-Security-Policy"].startswith("default-src 'none'")
+    assert page(tab, login=False)[0] == 401
+    steps = re.search(r"([\d,]+) of 10,000 rows", body)[1]
+    eventually(lambda: f"{steps} of 10,000" not in page(tab)[1], 30, "the page goes on")
+    until.touch()
+    eventually(
+        lambda: page(tab)[1] == "<h1>Validated 2026-01-05</h1>", 60, "the report is shown"
+    )
+
+
+def test_a_task_that_is_tried_again_shows_nothing_of_the_try_before(going_on, toy_airflow):
+    api, (run_id, _, until) = toy_airflow.api, going_on
+    until.touch()
+    path = f"/dags/toy_live/dagRuns/{QUOTED(run_id)}"
+    eventually(lambda: api.get(path)["state"] == "success", 90, "the run has ended")
+    told = xcom(api, "toy_live", run_id, "alone", PROGRESS_KEY)
+    assert told["values"]["epochs"] == 3
+    body = {"dry_run": False, "dag_run_id": run_id, "task_ids": ["alone"]}
+    api.post("/dags/toy_live/clearTaskInstances", body | {"only_failed": False})
+    eventually(
+        lambda: (
+            task(api, "toy_live", run_id, "alone")["try_number"] == 2
+            and api.get(path)["state"] == "success"
+        ),
+        90,
+        "the task was tried again",
+    )
+    entries = api.get(f"{path}/taskInstances/alone/xcomEntries")["xcom_entries"]
+    assert PROGRESS_KEY not in {entry["key"] for entry in entries}

@@ -98,7 +98,7 @@ def publish_training_set(
     }
     inputs = {"seed": str([seed, shift])}
     for day in (*days.train[:1], *days.test):
-        table = _publish_features(root, work.on(day), drawn[day] * deviation + mean, names)
+        table = publish_features(root, work.on(day), drawn[day] * deviation + mean, names)
         inputs[f"features/ds={day}"] = table.content
 
     def write(out):
@@ -133,20 +133,24 @@ def publish_training_set(
                     np.save(out / files["x"], narrowed(np, x) if half else x)
                 index[part].append({"day": day, "rows": rows, **files})
         (out / "index.json").write_text(json.dumps(index))
-        state = {"features": names, "mean": mean.tolist(), "deviation": deviation.tolist()}
-        state |= {
-            "rows": rows * len(days.train),
-            "positives": int(rows * share) * len(days.train),
-        }
-        (out / "state.json").write_text(json.dumps(state))
-        fits = zip(mean.tolist(), deviation.tolist(), strict=True)
-        fitted = tuple(({"mean": m, "deviation": d},) for m, d in fits)
-        write_program(out, FittedProgram(pipeline.program(), fitted))
+        count = len(days.train)
+        counts = {"rows": rows * count, "positives": int(rows * share) * count}
+        write_fitted(out, pipeline, mean, deviation, **counts)
 
     return publish(root, "preprocess", work, write, inputs=inputs)
 
 
-def _publish_features(root, work, values, names):
+def write_fitted(out, pipeline, mean, deviation, **counts):
+    """What preprocessing learnt: mean and deviation of each feature, ``(n_features,)``."""
+    state = {"features": pipeline.feature_names()} | counts
+    state |= {"mean": mean.tolist(), "deviation": deviation.tolist()}
+    (out / "state.json").write_text(json.dumps(state))
+    fits = zip(mean.tolist(), deviation.tolist(), strict=True)
+    fitted = tuple(({"mean": m, "deviation": d},) for m, d in fits)
+    write_program(out, FittedProgram(pipeline.program(), fitted))
+
+
+def publish_features(root, work, values, names):
     """A day's feature table with these values, ``(n_rows, n_features)``."""
 
     def write(out):

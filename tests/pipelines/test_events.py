@@ -1,4 +1,5 @@
 import json
+import math
 import os
 import time
 
@@ -112,6 +113,26 @@ def test_bytes_give_a_rate_and_the_time_left_where_the_rows_to_come_are_not_know
     assert event["bytes_per_s"] == pytest.approx(10_000_000, rel=0.05)
     assert event["eta_s"] == pytest.approx(30, rel=0.05)
     assert "rows/s, 10.0 MB/s, 30 s left (a.csv)" in describe_progress(event)
+
+
+def test_values_are_told_as_numbers_and_as_words_and_what_is_not_finite_is_left_out():
+    events = []
+    report = Reporter("train as_of=2026-02-01", events.append)
+    report._started = time.monotonic() - 10
+    values = {"epoch": 3, "epochs": 20, "step": 1500, "loss": 0.02134, "best_auc": math.nan}
+    report.progress(500, 1000, values=values | {"rmse": 12_345.6, "input_stall": 0.0041})
+    (event,) = json.loads(json.dumps(events, allow_nan=False))
+    assert event["values"] == {
+        "epoch": 3,
+        "epochs": 20,
+        "step": 1500,
+        "loss": 0.02134,
+        "rmse": 12_345.6,
+        "input_stall": 0.0041,
+    }
+    assert describe_progress(event).endswith(
+        "(epoch 3 of 20, step 1,500, loss 0.02134, rmse 12,346, input stall 0.4%)"
+    )
 
 
 def test_a_dashboard_is_told_by_the_stage_at_work_and_by_nobody_else():

@@ -11,6 +11,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowSkipException, AirflowTaskTimeout
 
 from millrace.operator import StageOperator
+from millrace.showing import PROGRESS_KEY, Showing
 from millrace_plugin import MillracePlugin
 from pipelines import errors
 from pipelines.stages import CATALOG
@@ -95,6 +96,38 @@ def test_the_dashboard_is_a_button_while_the_work_goes_on(capsys, url, at_the_en
 def test_a_button_that_cannot_be_set_does_not_end_the_work():
     operator = toy("featurize", options=["dashboard=http://127.0.0.1:1/status"])
     assert operator.execute({"ti": Task(fails=True)})["rows"] == 7
+
+
+PROGRESS = {
+    "event": "progress",
+    "work": "train as_of=2026-02-01",
+    "unit": "rows",
+    "per_s": 25.0,
+    "total": 100,
+    "eta_s": 2.0,
+    "note": "",
+    "values": {"epoch": 2, "loss": 0.5},
+}
+
+
+def test_progress_is_shown_now_and_then_and_its_end_in_any_case():
+    task = Task()
+    showing = Showing(task)
+    shown = []
+    for done in (10, 20, 30, 100):
+        showing.progress(PROGRESS | {"done": done})
+        shown.append(task.pushed[PROGRESS_KEY]["done"])
+    assert shown == [10, 10, 10, 100]
+    assert task.pushed[PROGRESS_KEY]["values"] == {"epoch": 2, "loss": 0.5}
+
+
+def test_progress_that_cannot_be_shown_is_not_tried_again_at_once(caplog):
+    showing = Showing(Task(fails=True))
+    for done in (10, 20, 30):
+        showing.progress(PROGRESS | {"done": done})
+    assert caplog.messages == [
+        f"The web interface was not told of {PROGRESS_KEY}: 404: the task was cleared"
+    ]
 
 
 @pytest.mark.parametrize(

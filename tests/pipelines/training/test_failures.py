@@ -64,6 +64,19 @@ def test_the_best_epoch_is_published_and_a_time_limit_ends_a_run_cleanly(tmp_pat
     stall = [each["input_stall"] for each in values if "input_stall" in each][-1]
     assert stall == file_of(tmp_path, "timing.json", *endless)["stall"]
     assert 0 <= stall < 1
+    assert_progress_agrees(told, history)
+
+
+def assert_progress_agrees(told, history):
+    """What was told while training went on is what the history holds of it."""
+    *_, values = (e["values"] for e in told["said"] if e["event"] == "progress")
+    assert {"epoch", "step", "loss", "input_stall"} <= set(values)
+    assert values["epochs"] == 100_000
+    losses = [judged["loss"] for judged in history["validation"]][: values["epoch"] - 1]
+    if losses:
+        assert values["validation_loss"] == losses[-1]
+        assert values["best_loss"] == min(losses) == losses[values["best_epoch"] - 1]
+        assert "validation_auc_error" not in values
 
 
 @pytest.mark.slow
