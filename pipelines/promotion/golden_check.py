@@ -25,11 +25,10 @@ def compared(folder: Path) -> dict[str, Any]:
     golden = json.loads((folder / "golden.json").read_text())
     signature = tf.saved_model.load(str(folder / "saved_model")).signatures["serving_default"]
     given = signature.structured_input_signature[1]
-    unknown = {tf.float64: float("nan"), tf.int64: NULL_WHOLE, tf.string: ""}
+    nan = float("nan")
+    unknown = {tf.float64: nan, tf.float32: nan, tf.int64: NULL_WHOLE, tf.string: ""}
     columns = {
-        name: tf.constant(
-            [unknown[spec.dtype] if v is None else v for v in golden["rows"][name]], spec.dtype
-        )
+        name: tf.constant(_known(golden["rows"][name], unknown.get(spec.dtype)), spec.dtype)
         for name, spec in given.items()
     }
     told = signature(**columns)
@@ -40,6 +39,14 @@ def compared(folder: Path) -> dict[str, Any]:
     missing = sorted(set(golden["predictions"]) ^ set(told))
     rows = len(next(iter(golden["predictions"].values())))
     return {"rows": rows, "difference": max(differences), "missing": missing}
+
+
+def _known(values: list[Any], unknown: Any) -> list[Any]:
+    """Values with nulls, those of a sequence's events too, as the graph takes the unknown."""
+    return [
+        _known(v, unknown) if isinstance(v, list) else unknown if v is None else v
+        for v in values
+    ]
 
 
 if __name__ == "__main__":

@@ -81,7 +81,7 @@ def export_model(out: Path, export: Export) -> dict[str, float]:
     write_mlflow_model(
         out / "mlflow_model",
         out / "saved_model",
-        export.prepared.columns,
+        export.prepared.specs,
         outputs,
         export.about,
     )

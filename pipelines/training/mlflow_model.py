@@ -37,7 +37,7 @@ def write_mlflow_model(
     Args:
         folder: Where.
         saved_model: The SavedModel.
-        columns: TensorFlow type of each input column.
+        columns: ``TensorSpec`` of each input column; a sequence's block is a column of lists.
         outputs: Names of the outputs, each one number a row.
         about: Short facts for its metadata.
     """
@@ -50,7 +50,7 @@ def write_mlflow_model(
     folder.mkdir()
     shutil.copytree(saved_model, folder / "saved_model")
     signature = ModelSignature(
-        inputs=Schema([ColSpec(COLUMN_TYPES[t.name], name) for name, t in columns.items()]),
+        inputs=Schema([ColSpec(_column_type(spec), name) for name, spec in columns.items()]),
         outputs=Schema([ColSpec("float", name) for name in outputs]),
     )
     described = Model(signature=signature, metadata=dict(about))
@@ -69,6 +69,14 @@ def write_mlflow_model(
     )
     described.save(str(folder / "MLmodel"))
     _write_environment(folder)
+
+
+def _column_type(spec: Any) -> Any:
+    from mlflow.types import DataType
+    from mlflow.types.schema import Array
+
+    of_one = DataType[COLUMN_TYPES[spec.dtype.name]]
+    return of_one if spec.shape.rank == 1 else Array(of_one)
 
 
 def _write_environment(folder: Path) -> None:

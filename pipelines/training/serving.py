@@ -100,15 +100,17 @@ def write_golden(path: Path, rows: Columns, arrays: Columns, signatures: Columns
         signatures[ARRAYS](**{name: tf.constant(values) for name, values in arrays.items()})
     )
     golden = {
-        "rows": {name: _plain(values) for name, values in rows.items()},
+        "rows": {name: _plain(values.tolist()) for name, values in rows.items()},
         "predictions": {name: values.numpy().tolist() for name, values in told.items()},
     }
-    path.write_text(json.dumps(golden) + "\n")
+    path.write_text(json.dumps(golden, allow_nan=False) + "\n")
 
 
-def _plain(values: Any) -> list[Any]:
-    """JSON has no NaN: an unknown number is null."""
-    return [None if isinstance(v, float) and not np.isfinite(v) else v for v in values.tolist()]
+def _plain(value: Any) -> Any:
+    """JSON has no NaN: an unknown number is null, that of an event too."""
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def measured(signature: Any, rows: Columns) -> dict[str, float]:

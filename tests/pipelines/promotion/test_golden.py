@@ -3,48 +3,57 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from pipelines.errors import ArtifactError
 from pipelines.promotion.golden import check_golden
 
-MAKE = """
-import sys, json, tensorflow as tf
-class Served(tf.Module):
-    @tf.function(input_signature=[tf.TensorSpec((None,), tf.float64, name="amount"),
-                                  tf.TensorSpec((None,), tf.string, name="word")])
-    def score(self, amount, word):
-        known = tf.where(tf.math.is_nan(amount), tf.zeros_like(amount), amount)
-        return {"score": tf.sigmoid(tf.cast(known, tf.float32)) + tf.cast(word == "", tf.float32)}
-served = Served()
-tf.saved_model.save(served, sys.argv[1], signatures={"serving_default": served.score})
-"""
+CASE = "tests.pipelines.promotion.golden_case"
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory):
+def exported(tmp_path_factory):
+    """Folder of an exported graph, and what MLflow says of it."""
     folder = tmp_path_factory.mktemp("model")
-    argv = [sys.executable, "-c", MAKE, str(folder / "saved_model")]
-    subprocess.run(argv, check=True, capture_output=True, timeout=300)
-    return folder
+    argv = [sys.executable, "-m", CASE, str(folder)]
+    done = subprocess.run(
+        argv, check=True, capture_output=True, text=True, cwd=ROOT, timeout=300
+    )
+    return folder, json.loads(done.stdout.splitlines()[-1])
 
 
 def golden(model, scores):
-    rows = {"amount": [0.0, None], "word": ["a", None]}
-    (model / "golden.json").write_text(
-        json.dumps({"rows": rows, "predictions": {"score": scores}})
-    )
+    """The exported rows beside other predictions."""
+    path = model / "golden.json"
+    rows = json.loads(path.read_text())["rows"] if path.exists() else {}
+    path.write_text(json.dumps({"rows": rows, "predictions": {"score": scores}}))
 
 
-def test_golden_rows_that_agree_are_told_and_others_refused(model):
-    golden(model, [0.5, 1.5])
-    assert check_golden(model) == "2 golden rows agree to 0"
-    golden(model, [0.5, 0.5])
+def test_golden_rows_are_json_whose_nulls_are_unknown_in_a_sequence_too(exported):
+    folder, _ = exported
+    written = json.loads((folder / "golden.json").read_text(), parse_constant=pytest.fail)
+    assert written["rows"]["amount"] == [0.0, None]
+    assert written["rows"]["events"] == [[0.25, None], [0.5, 1.0]]
+    assert check_golden(folder) == "2 golden rows agree to 0"
+
+
+def test_mlflow_takes_a_sequence_as_a_column_of_lists(exported):
+    _, told = exported
+    wanted = {"amount": "DataType.double", "word": "DataType.string", "events": "Array(float)"}
+    assert told["inputs"] == wanted
+    assert told["scores"] == [0.25, 11.5]
+
+
+def test_golden_rows_that_a_graph_scores_otherwise_are_refused(exported):
+    folder, _ = exported
+    golden(folder, [0.25, 10.5])
     with pytest.raises(
         ArtifactError, match=r"2 golden rows .* largest difference 1, 0.0001 is"
     ):
-        check_golden(model)
+        check_golden(folder)
 
 
 def test_a_model_that_does_not_load_says_so(tmp_path):
