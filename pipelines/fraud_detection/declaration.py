@@ -1,9 +1,9 @@
 """Card fraud: which of today's card transactions are fraudulent.
 
-The table, the 14 features and the protocol are those of Le Borgne, Siblini, Lebichot and
+The table, the feature table and the protocol are those of Le Borgne, Siblini, Lebichot and
 Bontempi, "Reproducible Machine Learning for Credit Card Fraud Detection - Practical
-Handbook", 2022, chapters 3.2 to 3.4. A fraud becomes known a week after it happened, so what
-a terminal's risk is made from lies a week back.
+Handbook", 2022, chapters 3.2 to 3.4; three ratios of its columns are ours. A fraud becomes known
+a week after it happened, so what a terminal's risk is made from lies a week back.
 """
 
 from pipelines.spec import (
@@ -13,15 +13,18 @@ from pipelines.spec import (
     Evaluation,
     Gates,
     Label,
+    Log,
     Model,
     Night,
     Numeric,
     Pipeline,
     Range,
+    Ratio,
     Schedule,
     Search,
     Source,
     Split,
+    Standardise,
     Table,
     Trailing,
     Training,
@@ -74,6 +77,11 @@ PIPELINE = Pipeline(
             column="tx_fraud",
             delay_days=LABEL_DELAY_DAYS,
         ),
+        # How the amount compares with what its card usually pays: three inputs that the Handbook
+        # has not (docs/decisions/0025-ratios-in-the-fraud-model.md).
+        Ratio("tx_amount", "customer_mean_tx_amount_1d") >> Log() >> Standardise(),
+        Ratio("tx_amount", "customer_mean_tx_amount_7d") >> Log() >> Standardise(),
+        Ratio("tx_amount", "customer_mean_tx_amount_30d") >> Log() >> Standardise(),
     ),
     split=Split(train_days=7, gap_days=LABEL_DELAY_DAYS, test_days=7),
     # One hidden layer, as the Handbook's network of chapter 7.2. Batch, rate and epochs were chosen
