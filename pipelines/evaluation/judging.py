@@ -28,9 +28,10 @@ from pipelines.evaluation.figures import (
 )
 from pipelines.evaluation.metrics import calibration, entity_days, ranking
 from pipelines.evaluation.rows import TestRows, open_test_rows
-from pipelines.evaluation.scoring import Scorer, is_plain, open_scorer, restandardised
+from pipelines.evaluation.scoring import is_plain, open_scorer
 from pipelines.evaluation.serving_facts import serving_facts
 from pipelines.evaluation.verdict import judge
+from pipelines.operators.state import PROGRAM, read_program
 from pipelines.stages import Work
 from pipelines.store import Manifest
 
@@ -62,23 +63,23 @@ def judge_model(
     column = work.pipeline.entity(evaluation.alert_entity).column
     rows = open_test_rows(folder, column, work.pipeline.label.known_after_days)
     _require_two_classes(work, rows)
-    scorer, scores = _scored(work.store.open(model), rows)
+    scores = _scored(work.store.open(model), rows)
     own = _judgeable(rows, scores, evaluation.alerts_per_day)
-    rival = None if champion is None else _rival(work, training_set, champion, rows, scorer)
+    rival = None if champion is None else _rival(work, training_set, champion, rows)
     judged = _facts(work, folder, model, rows, scores)
     judged |= _numbers(work, own, rival, rows)
     _write(work, out, judged, own, rival, rows, scores, model)
     return judged
 
 
-def _scored(model: Path, rows: TestRows) -> tuple[Scorer | None, NDArray[np.float32]]:
-    """Scores of the test rows; the scorer too, where plain NumPy can be it."""
+def _scored(model: Path, rows: TestRows) -> NDArray[np.float32]:
+    """Scores of the test rows, in plain NumPy where that can be."""
     if is_plain(model):
-        scorer = open_scorer(model)
-        return scorer, scorer.score(rows.inputs["x"])
+        return open_scorer(model).score(rows.inputs["x"])
     from pipelines.evaluation.graph import open_graph
 
-    return None, open_graph(model).of_arrays(rows.inputs)["score"]
+    scores: NDArray[np.float32] = open_graph(model).of_arrays(rows.inputs)["score"]
+    return scores
 
 
 def _require_two_classes(work: Work, rows: TestRows) -> None:
@@ -99,9 +100,7 @@ def _judgeable(rows: TestRows, scores: NDArray[np.float32], k: int) -> Judgeable
     )
 
 
-def _rival(
-    work: Work, training_set: Manifest, champion: Champion, rows: TestRows, own: Scorer | None
-) -> _Rival:
+def _rival(work: Work, training_set: Manifest, champion: Champion, rows: TestRows) -> _Rival:
     facts, manifest = champion
     named = f"The champion (as of {facts['as_of']}, seed {facts['seed']})"
     if manifest is None:
@@ -110,7 +109,7 @@ def _rival(
         )
         return _Rival(facts, None, reason)
     try:
-        scores = _rival_scores(work, training_set, work.store.open(manifest), rows, own)
+        scores = _rival_scores(work, training_set, work.store.open(manifest), rows)
     except KeyError as missing:
         reason = (
             f"{named} reads features that these rows lack ({missing.args[0]}), so it cannot "
@@ -121,22 +120,22 @@ def _rival(
 
 
 def _rival_scores(
-    work: Work, training_set: Manifest, champion: Path, rows: TestRows, own: Scorer | None
+    work: Work, training_set: Manifest, champion: Path, rows: TestRows
 ) -> NDArray[np.float32]:
-    """The champion's scores of the same rows, prepared as it was trained to have them."""
-    theirs = open_scorer(champion) if is_plain(champion) else None
-    if own is not None and theirs is not None and len(own.mean) and len(theirs.mean):
-        missing = sorted(set(theirs.features) - set(own.features))
-        if missing:
-            raise KeyError(", ".join(missing[:5]))
-        return theirs.score(restandardised(rows.inputs["x"], own, theirs))
-    from pipelines.evaluation.graph import open_graph
+    """The champion's scores of the same rows, prepared by its own fitted program."""
     from pipelines.evaluation.raw import raw_columns
 
+    days = list(rows.days)
+    if is_plain(champion) and (champion / PROGRAM).exists():
+        fitted = read_program(champion)
+        columns = raw_columns(work, training_set, days, fitted.program.kinds)
+        return open_scorer(champion).score(fitted.transform(np, columns)["x"])
+    from pipelines.evaluation.graph import open_graph
+
     graph = open_graph(champion)
-    return graph.of_rows(raw_columns(work, training_set, list(rows.days), graph.columns))[
-        "score"
-    ]
+    columns = raw_columns(work, training_set, days, graph.columns)
+    scores: NDArray[np.float32] = graph.of_rows(columns)["score"]
+    return scores
 
 
 def _numbers(

@@ -57,23 +57,16 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Scorer:
-    """A published model that scores feature rows.
+    """A published model that scores rows as preprocessing made them.
 
     Attributes:
-        features: Names of its inputs, in order.
-        mean: Mean of each on its training days, ``(n_features,)``; empty where they were not
-            standardised only.
-        deviation: Deviation of each on its training days, ``(n_features,)``; empty likewise.
         layers: Dense layers, first to last.
     """
 
-    features: tuple[str, ...]
-    mean: Array
-    deviation: Array
     layers: tuple[Layer, ...]
 
     def score(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Probability of the event of standardised rows ``(n_rows, n_features)``."""
+        """Probability of the event of rows ``(n_rows, n_inputs)``."""
         parts = [
             self._chunk(x[start : start + CHUNK_ROWS]) for start in range(0, len(x), CHUNK_ROWS)
         ]
@@ -95,22 +88,18 @@ def is_plain(model: Path) -> bool:
 
 
 def open_scorer(model: Path) -> Scorer:
-    """Read a published model's weights, activations and scaler.
+    """Read a published model's weights and activations.
 
     Raises:
         ConfigError: A layer's activation is not one of ``ACTIVATIONS``.
     """
-    scaler = json.loads((model / "scaler.json").read_text())
     values = {
         entry["name"]: np.load(model / "weights" / entry["file"]).astype(np.float64)
         for entry in json.loads((model / "weights" / "index.json").read_text())
     }
     config = json.loads((model / "model.json").read_text())["config"]["layers"]
     return Scorer(
-        features=tuple(scaler["features"]),
-        mean=np.array(scaler.get("mean", ()), np.float64),
-        deviation=np.array(scaler.get("deviation", ()), np.float64),
-        layers=tuple(_layer(c["config"], values) for c in config if c["class_name"] == "Dense"),
+        tuple(_layer(c["config"], values) for c in config if c["class_name"] == "Dense")
     )
 
 
@@ -126,17 +115,3 @@ def _layer(config: dict[str, Any], values: dict[str, Array]) -> Layer:
         for part in ("kernel", "bias")
     )
     return Layer(kernel, bias, activation)
-
-
-def restandardised(
-    x: NDArray[np.float32], made_for: Scorer, wanted_by: Scorer
-) -> NDArray[np.float32]:
-    """Rows standardised for one model, standardised for another with other training days.
-
-    Raises:
-        KeyError: The other model reads a feature that these rows do not have.
-    """
-    place = {name: n for n, name in enumerate(made_for.features)}
-    columns = [place[name] for name in wanted_by.features]
-    raw = x[:, columns] * made_for.deviation[columns] + made_for.mean[columns]
-    return ((raw - wanted_by.mean) / wanted_by.deviation).astype(np.float32)

@@ -2,7 +2,7 @@
 
 Why: judging a dense network needs its numbers alone; serving needs a graph that takes rows as the
     feature table has them; others want a file that Keras opens.
-Promise: ``weights/``, ``model.json``, ``scaler.json`` and ``millrace.json`` are the same bytes for the
+Promise: ``weights/``, ``model.json``, ``program.json`` and ``millrace.json`` are the same bytes for the
     same weights; the other forms hold fingerprints and times, and are volatile.
 Not here: the serving graph (``serving.py``), MLflow's wrapping (``mlflow_model.py``).
 """
@@ -16,6 +16,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from pipelines.operators.state import write_program
 from pipelines.spec import Head, head_settings
 from pipelines.training.mlflow_model import write_mlflow_model
 from pipelines.training.networks import ModelInputs
@@ -42,8 +43,6 @@ class Export:
         head: What it predicts.
         inputs: What it reads.
         prepared: Preprocessing in the graph.
-        scaler: ``features`` of the training set; ``mean`` and ``deviation`` too, where it only
-            standardises.
         rows: Some raw rows of the training set, columns ``(n_rows,)``.
         arrays: What preprocessing made of the same rows.
         about: Short facts: pipeline, as-of day, seed.
@@ -53,7 +52,6 @@ class Export:
     head: Head
     inputs: ModelInputs
     prepared: Prepared
-    scaler: dict[str, Any]
     rows: dict[str, Any]
     arrays: dict[str, Any]
     about: dict[str, Any]
@@ -68,7 +66,7 @@ def export_model(out: Path, export: Export) -> dict[str, float]:
     model = export.model
     _write_weights(out / "weights", model)
     (out / "model.json").write_text(json.dumps(json.loads(model.to_json()), indent=1) + "\n")
-    (out / "scaler.json").write_text(json.dumps(export.scaler, indent=1) + "\n")
+    write_program(out, export.prepared.fitted)
     # A mirrored variable cannot be served: the copy lives outside the strategy.
     plain = keras.models.model_from_json(model.to_json())
     plain.set_weights(model.get_weights())

@@ -20,13 +20,11 @@ from pipelines.training.export import Export
 from pipelines.training.serving import GOLDEN_ROWS, Columns, Prepared
 
 FEATURES = "features"
-SCALER = ("features", "mean", "deviation")
 
 
 def export_of(setup: Any, model: Any) -> Export:
     """Everything that is written of a trained model."""
     work, folder = setup.work, setup.training_set
-    state = json.loads((folder / "state.json").read_text())
     fitted = read_program(folder)
     shards = setup.shards
     arrays = {
@@ -37,7 +35,6 @@ def export_of(setup: Any, model: Any) -> Export:
         head=work.pipeline.head,
         inputs=setup.inputs(),
         prepared=Prepared(fitted),
-        scaler={name: state[name] for name in SCALER if name in state},
         rows=golden_rows(work, folder, fitted),
         arrays=arrays,
         about={

@@ -32,12 +32,14 @@ class Prepared:
     """The fitted preprocessing of a training set, in the graph.
 
     Attributes:
+        fitted: The same, to be written.
         specs: ``TensorSpec`` of each column of the feature table that it reads.
         columns: Type of each.
         transform: From columns to model inputs.
     """
 
     def __init__(self, fitted: FittedProgram) -> None:
+        self.fitted = fitted
         self.specs = serving_signature(tf, fitted)
         self.columns = {name: spec.dtype for name, spec in self.specs.items()}
         self.transform = serving_transform(tf, fitted)

@@ -15,13 +15,17 @@ import pyarrow.parquet as pq
 from pipelines.events import Reporter
 from pipelines.operators.bfloat16 import BFLOAT16, narrowed
 from pipelines.operators.program import FittedProgram
-from pipelines.operators.state import write_program
-from pipelines.spec import load, model_days
+from pipelines.operators.state import read_program, write_program
+from pipelines.spec import Chain, load, model_days
 from pipelines.stages import STAGES, Work, perform, ref_of
 from pipelines.store import Manifest, Store, describe_files, digest_of
 
 AS_OF = "2026-03-01"
-FRAUD = load("fraud_detection")
+SHIPPED = load("fraud_detection")
+# Standardised columns alone, so that x can be drawn and the feature table follows from it.
+FRAUD = dataclasses.replace(
+    SHIPPED, features=tuple(f for f in SHIPPED.features if not isinstance(f, Chain))
+)
 
 
 def work_on(
@@ -167,7 +171,7 @@ def publish_model(root, *, pipeline=FRAUD, as_of=AS_OF, quality=1.0, features=No
     pipeline = seeded(seed, pipeline)
     _, work = work_on("train", root, pipeline=pipeline, as_of=as_of)
     training_set = Store(str(root)).find(work.window_ref("training_set"))
-    state = json.loads((Store(str(root)).open(training_set) / "state.json").read_text())
+    fitted = _reading(read_program(Store(str(root)).open(training_set)), names)
 
     def write(out):
         rule = np.random.Generator(np.random.Philox(key=[1, 1])).normal(size=len(names))
@@ -183,7 +187,7 @@ def publish_model(root, *, pipeline=FRAUD, as_of=AS_OF, quality=1.0, features=No
         (out / "weights/index.json").write_text(json.dumps(index))
         layer = {"class_name": "Dense", "config": {"name": "logit", "activation": "linear"}}
         (out / "model.json").write_text(json.dumps({"config": {"layers": [layer]}}))
-        (out / "scaler.json").write_text(json.dumps(state | {"features": list(names)}))
+        write_program(out, fitted)
         (out / "history.json").write_text(json.dumps({"loss": [0.5, 0.4], "steps": 20}))
         (out / "mlflow_model").mkdir()
         (out / "mlflow_model/MLmodel").write_text("flavors: {}\n")
@@ -192,6 +196,16 @@ def publish_model(root, *, pipeline=FRAUD, as_of=AS_OF, quality=1.0, features=No
     return publish(
         root, "train", work, write, inputs=about, config={"training": {"seed": seed}}
     )
+
+
+def _reading(fitted, names):
+    """The program with other names for the columns that its lines read."""
+    pairs = zip(fitted.program.lines, names, strict=True)
+    lines = tuple(dataclasses.replace(line, start=n, inputs=(n,)) for line, n in pairs)
+    program = dataclasses.replace(
+        fitted.program, lines=lines, kinds=dict.fromkeys(names, "number")
+    )
+    return dataclasses.replace(fitted, program=program)
 
 
 def weights_of(root, pipeline=FRAUD, as_of=AS_OF):

@@ -20,11 +20,6 @@ def main():
 
     x = np.random.Generator(np.random.Philox(key=[1, 1])).normal(size=(500, 15)) * 3
     x, told = x.astype(np.float32), {}
-    scaler = {
-        "features": [str(n) for n in range(15)],
-        "mean": [0.0] * 15,
-        "deviation": [1.0] * 15,
-    }
     for name in ACTIVATIONS:
         model = build_model(
             Model(hidden=(40, 20), dropout=0.2, activation=name), ModelInputs(15), seed=2
@@ -33,7 +28,6 @@ def main():
         out.mkdir()
         _write_weights(out / "weights", model)
         (out / "model.json").write_text(model.to_json())
-        (out / "scaler.json").write_text(json.dumps(scaler))
         theirs = tf.sigmoid(model({"x": x}, training=False)[:, 0]).numpy()
         told[name] = float(np.abs(open_scorer(out).score(x) - theirs).max())
     print(json.dumps(told))

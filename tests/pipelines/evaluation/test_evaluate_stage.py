@@ -1,5 +1,6 @@
 """The stage on published artifacts: numbers, champion, files."""
 
+import json
 import re
 
 import numpy as np
@@ -8,10 +9,10 @@ import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from pipelines.errors import TrainingError
-from pipelines.evaluation.scoring import open_scorer, restandardised
 from pipelines.promotion.registry import open_registry
 from pipelines.store import Store
 from tests.pipelines.made_models import (
+    AS_OF,
     FRAUD,
     done,
     publish_model,
@@ -95,21 +96,32 @@ def test_a_later_champion_is_no_opponent_for_a_backfilled_model(judged):
     assert "no champion of an earlier day" in told["reason"]
 
 
-def test_a_champion_of_other_training_days_scores_by_its_own_scaler(tmp_path):
-    for as_of, seed, shift in (("2026-02-01", 8, 5.0), ("2026-03-01", 3, 0.0)):
+def test_a_champion_of_other_training_days_is_judged_by_its_own_scaling(tmp_path):
+    for as_of, seed, shift in (("2026-02-01", 8, 2.0), (AS_OF, 3, 0.0)):
         publish_training_set(tmp_path, as_of=as_of, seed=seed, shift=shift)
         publish_model(tmp_path, as_of=as_of)
-    store = Store(str(tmp_path))
-    older, newer = (
-        open_scorer(
-            store.open(store.find(work_on("train", tmp_path, as_of=day)[1].model_ref("models")))
-        )
-        for day in ("2026-02-01", "2026-03-01")
+        done("evaluate", tmp_path, as_of=as_of)
+        done("promote", tmp_path, as_of=as_of)
+    _, work = work_on("train", tmp_path, as_of="2026-02-01")
+    model = work.store.open(work.find(work.model_ref("models")))
+    kernel, bias = (np.load(model / f"weights/0{n}.npy") for n in (0, 1))
+    scaling = json.loads(
+        (work.store.open(work.find(work.window_ref("training_set"))) / "state.json").read_text()
     )
-    raw = np.linspace(-3, 9, 45).reshape(3, 15)
-    theirs = older.score(((raw - older.mean) / older.deviation).astype(np.float32))
-    x = ((raw - newer.mean) / newer.deviation).astype(np.float32)
-    np.testing.assert_allclose(older.score(restandardised(x, newer, older)), theirs, rtol=1e-4)
+    scores = pq.read_table(published(tmp_path) / "scores.parquet").to_pandas()
+    days = dict.fromkeys(map(str, scores.day))
+    raw = np.concatenate([features_of(tmp_path, day) for day in days])
+    x = (raw - scaling["mean"]) / scaling["deviation"]
+    logits, here = (x @ kernel + bias)[:, 0], scores.counted
+    champion = json.loads((published(tmp_path) / "metrics.json").read_text())["champion"]
+    theirs = roc_auc_score(scores.label[here], logits[here])
+    assert champion["metrics"]["auc"] == pytest.approx(theirs, abs=1e-6)
+
+
+def features_of(root, day):
+    _, work = work_on("featurize", root)
+    folder = work.store.open(work.find(work.partition_ref("features", day)))
+    return pq.read_table(folder / "part-0.parquet").to_pandas().to_numpy()
 
 
 def test_a_champion_that_cannot_be_scored_holds_the_challenger(judged):

@@ -20,8 +20,7 @@ def network(n_features=15, units=500):
     layers = [
         Layer(draw.normal(size=(a, b)), draw.normal(size=b), name) for a, b, name in sizes
     ]
-    names = tuple(str(n) for n in range(n_features))
-    return Scorer(names, np.zeros(n_features), np.ones(n_features), tuple(layers))
+    return Scorer(tuple(layers))
 
 
 def test_scores_are_those_of_keras_for_every_activation(tmp_path):
@@ -72,7 +71,6 @@ def test_scores_are_the_same_bits_with_one_thread():
 def test_an_activation_that_cannot_be_computed_is_refused_with_those_that_can(tmp_path):
     (tmp_path / "weights").mkdir()
     (tmp_path / "weights/index.json").write_text("[]")
-    (tmp_path / "scaler.json").write_text('{"features": [], "mean": [], "deviation": []}')
     layer = {"class_name": "Dense", "config": {"name": "hidden_0", "activation": "selu"}}
     (tmp_path / "model.json").write_text(json.dumps({"config": {"layers": [layer]}}))
     with pytest.raises(

@@ -54,12 +54,16 @@ def test_every_declared_pipeline_is_valid():
         assert load(name).name == name
 
 
-def test_the_fraud_pipeline_has_the_handbooks_fifteen_inputs():
+def test_the_fraud_pipeline_has_the_handbooks_fifteen_columns_and_three_ratios_of_them():
     names = FRAUD.feature_names()
     assert len(names) == 15
     assert names[:4] == ("tx_amount", "during_weekend", "during_night", "customer_count_1d")
     assert names[-1] == "terminal_rate_tx_fraud_30d"
     assert FRAUD.look_back_days() == 37
+    inputs = FRAUD.program().numeric()
+    assert inputs[:15] == names
+    ratio = "tx_amount_per_customer_mean_tx_amount_{}d_log"
+    assert inputs[15:] == tuple(ratio.format(days) for days in (1, 7, 30))
 
 
 def test_an_unknown_pipeline_is_refused_with_the_nearest_name():

@@ -224,6 +224,9 @@ def plain(asked, training, shards, start):
     import keras
     import tensorflow as tf
 
+    if asked.get("reference"):
+        use_floats(keras, asked["reference"])
+    kind = keras.config.floatx()
     model = build(keras, asked["kind"])
     model.set_weights(start)
     optimizer = _Plain(keras, training, model.trainable_variables)
@@ -233,12 +236,12 @@ def plain(asked, training, shards, start):
         order = np.random.Generator(np.random.Philox(key=[4, epoch])).permutation(shards.rows)
         for begin in range(0, shards.rows, batch_rows):
             taken = whole(shards, order[begin : begin + batch_rows])
-            y = taken.pop("y")
-            weight = np.ones(len(y), np.float32)
+            y = taken.pop("y").astype(kind)
+            weight = np.ones(len(y), kind)
             if training.class_weights:
                 weight = np.where(y == 1, training.class_weights[1], training.class_weights[0])
             with tf.GradientTape() as tape:
-                logits = tf.cast(model(taken, training=True), tf.float32)[:, 0]
+                logits = tf.cast(model(taken, training=True), kind)[:, 0]
                 each = tf.nn.sigmoid_cross_entropy_with_logits(y, logits)
                 if training.focal_gamma:
                     p = tf.sigmoid(logits)
@@ -251,6 +254,11 @@ def plain(asked, training, shards, start):
             optimizer.apply(found, rate_of(training, step, steps_per_epoch))
             step += 1
     return model
+
+
+def use_floats(keras, kind):
+    keras.config.set_floatx(kind)
+    keras.config.set_dtype_policy(kind)
 
 
 def copies_agree(model, replicas):
@@ -287,6 +295,8 @@ def told_of(asked):
 
     if training.precision != "float32":
         keras.config.set_dtype_policy(f"mixed_{training.precision}")
+    if asked.get("floats"):
+        use_floats(keras, asked["floats"])
     shards = rows_of(asked["rows"], asked["kind"])
     start = build(keras, asked["kind"]).get_weights()
     model, cursor, scale = ours(strategy, asked, training, shards, start)
