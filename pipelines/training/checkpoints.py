@@ -127,11 +127,13 @@ class Checkpoints:
         _, values = _read(self._folder / f"best-{epoch:06d}")
         _assign(self._weights, values)
 
-    def last(self) -> str:
-        """The newest checkpoint's name, or words for none."""
+    def last_finite(self) -> str:
+        """Where the newest checkpoint lies that holds numbers only, or words for none.
+
+        Weights can be spoilt by a step whose own loss was a number, and be saved before the next one.
+        """
         self.wait()
-        found = self._steps()
-        return found[-1].name if found else "none yet"
+        return next((str(f) for f in reversed(self._steps()) if _is_finite(f)), "none yet")
 
     def restore(self) -> Saved | None:
         """Put the newest whole checkpoint into the variables; None if there is none.
@@ -234,6 +236,14 @@ def _publish(folder: Path, name: str, state: dict[str, Any], values: Values) -> 
     make_durable(aside)
     aside.rename(final)
     make_names_durable(folder)
+
+
+def _is_finite(folder: Path) -> bool:
+    try:
+        _, values = _read(folder)
+    except (OSError, EOFError, ValueError, KeyError):
+        return False
+    return all(bool(np.isfinite(value).all()) for value in values)
 
 
 def _read(folder: Path) -> tuple[dict[str, Any], Values]:

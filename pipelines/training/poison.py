@@ -2,7 +2,7 @@
 
 Why: "loss is NaN" sends a person looking through days of rows; the step knows which ones.
 Promise: names the step, its rows' digest, the features with values that are no numbers, else the
-    largest ones, and the last checkpoint, which is finite because the loss is looked at first.
+    largest ones, and the newest checkpoint that holds numbers only.
 """
 
 import hashlib
@@ -31,7 +31,7 @@ def require_finite(run: "Run", cursor: Cursor, loss: float, block: Block, step: 
     raise TrainingError(
         f"The loss of step {cursor.step + 1} is {loss} (epoch {cursor.epoch + 1}, rows' digest "
         f"{digest_of_rows(rows)}). {suspects(rows, run.feed.shards.features)} Last finite checkpoint: "
-        f"{run.checkpoints.last()}. Lower training.learning_rate, or mend those features."
+        f"{run.checkpoints.last_finite()}. Lower training.learning_rate, or mend those features."
     )
 
 

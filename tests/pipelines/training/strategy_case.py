@@ -90,7 +90,7 @@ class _NoCheckpoints:
     def wait(self):
         pass
 
-    def last(self):
+    def last_finite(self):
         return "none yet"
 
 
@@ -305,6 +305,8 @@ def told_of(asked):
     without = asked.get("without") or "nothing"
     pairs = [weights for v, *weights in every if not v.path.endswith(without)]
     differences = [(np.abs(a - b).max(), np.abs(a - s).max()) for a, b, s in pairs]
+    if asked.get("keep"):
+        np.savez(asked["keep"], *(ours for ours, _, _ in pairs))
     told = {
         "difference": float(max(d for d, _ in differences)),
         "moved": float(max(m for _, m in differences)),

@@ -72,6 +72,20 @@ def test_the_newest_ones_are_kept(tmp_path, newest):
     assert steps == [10, 20, 30, 40][-newest:]
 
 
+def test_the_last_finite_one_is_the_newest_without_a_value_that_is_no_number(tmp_path):
+    held = variables()
+    checkpoints = opened(tmp_path, held)
+    assert checkpoints.last_finite() == "none yet"
+    for step, value in ((10, 1.0), (20, np.nan)):
+        held[0].assign(np.full((3, 2), value, np.float32))
+        checkpoints.save(Cursor(step=step))
+    older, newer = sorted(tmp_path.glob("step-*"))
+    assert "000020" in newer.name
+    assert checkpoints.last_finite() == str(older)
+    (older / "values.npy").write_bytes(b"cut")
+    assert checkpoints.last_finite() == "none yet"
+
+
 @pytest.mark.parametrize("damage", ["cut short", "one bit", "no state"])
 def test_a_damaged_one_is_passed_over_for_the_one_before(tmp_path, damage):
     saved(tmp_path, 10, 20)

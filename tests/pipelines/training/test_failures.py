@@ -1,9 +1,11 @@
 """What training tells when it cannot go on as declared: memory, time, no better epoch, XLA."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -77,6 +79,24 @@ def assert_progress_agrees(told, history):
         assert values["validation_loss"] == losses[-1]
         assert values["best_loss"] == min(losses) == losses[values["best_epoch"] - 1]
         assert "validation_auc_error" not in values
+
+
+def test_a_loss_that_is_no_number_names_step_rows_feature_and_the_last_finite_checkpoint(
+    tmp_path,
+):
+    def spoil(day, x, _y):
+        if day == "2026-02-04":
+            x[7, 2] = np.nan
+
+    publish_training_set(tmp_path, spoil=spoil)
+    settings = ("training.global_batch_rows=64", "training.checkpoint_every_steps=1")
+    told = tries(tmp_path, *settings, "training.epochs=1")[-1]["error"]
+    assert told.startswith("TrainingError: ")
+    step = int(re.search(r"The loss of step (\d+) is nan \(epoch 1, rows' digest ", told)[1])
+    assert f"by feature: {FRAUD.feature_names()[2]} (1)." in told
+    named = Path(re.search(r"Last finite checkpoint: (\S+)\. Lower", told)[1])
+    assert 0 < int(named.name.split("-")[1]) < step
+    assert json.loads((named / "state.json").read_text())["cursor"]["step"] < step
 
 
 @pytest.mark.slow

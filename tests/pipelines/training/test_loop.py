@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -114,7 +115,7 @@ def test_replicas_equal_one_device_whatever_the_tail(replicas, kind):
 @pytest.mark.slow
 def test_declared_networks_on_two_replicas_equal_one_device():
     # A softmax does not change with the bias of its keys: the gradient of that is rounding alone, of
-    # which Adam and Lion make a step. Adam's division makes 2e-6 of the rounding of other weights too.
+    # which Adam and Lion make a step. Adam has a test of its own, below.
     plain, lion = {"optimizer": "sgd", "learning_rate": 0.5}, {"optimizer": "lion"}
     asked = [
         case(replicas=2, kind="deep_cross", rows=TAIL),
@@ -124,6 +125,32 @@ def test_declared_networks_on_two_replicas_equal_one_device():
     ]
     for one, told in zip(asked, cases(*asked), strict=True):
         assert_equal_to_the_plain_loop(one, told)
+
+
+@pytest.mark.slow
+def test_what_adam_makes_of_a_transformer_on_two_replicas_is_rounding_and_nothing_else(
+    tmp_path,
+):
+    def asked(replicas, **more):
+        keep = str(tmp_path / f"{more.get('floats', 'float32')}-{replicas}.npz")
+        same = {"kind": "transformer", "rows": TAIL, "without": "key/bias", "keep": keep}
+        return case(replicas=replicas, **same, **more)
+
+    def apart(kind):
+        one, two = (np.load(tmp_path / f"{kind}-{n}.npz") for n in (1, 2))
+        return max(float(np.abs(one[name] - two[name]).max()) for name in one.files)
+
+    # In float32 one replica lies as far from a plain loop in float64 as two do.
+    single = [asked(replicas, reference="float64") for replicas in (1, 2)]
+    double = [asked(replicas, floats="float64") for replicas in (1, 2)]
+    told = cases(*single, *double)
+    for one, found in zip([*single, *double], told, strict=True):
+        assert_equal_to_the_plain_loop(one, found, limit=1e-5)
+    assert told[0]["difference"] > 1e-7
+    assert 1 / 4 < told[1]["difference"] / told[0]["difference"] < 4
+    assert apart("float32") > 1e-7
+    # The same epoch in float64: as far apart as that rounds.
+    assert apart("float64") < 1e-12
 
 
 @pytest.mark.slow
