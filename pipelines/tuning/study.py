@@ -6,12 +6,13 @@ Promise: a study is one file of appended lines; a trial has one entry however of
 Source: L. Li et al., "A System for Massively Parallel Hyperparameter Tuning", MLSys 2020 (asynchronous
     successive halving, as optuna's ``SuccessiveHalvingPruner`` has it), and optuna's TPE sampler.
 
-Draws of a trial follow from the search's seed, the trial's number and the trials told before it:
+Draws of a trial follow from the search's seed, the trial's number, the setting and the trials told before it:
 one after another, a search repeats exactly; side by side, they depend on which ends first.
 """
 
 import fcntl
 import os
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -89,8 +90,28 @@ def watched(pipeline: Pipeline) -> str:
     return metric if metric == "average_precision" else "loss"
 
 
+class _OneByOne(optuna.samplers.TPESampler):
+    """TPE whose draw of a setting does not depend on which settings this process drew before.
+
+    A trial killed between two draws has stored the first: the process that goes on draws the second
+    alone, and must come to the same.
+    """
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed=seed)
+        self._seed = seed
+
+    def sample_independent(
+        self, study: Any, trial: Any, param_name: str, param_distribution: Any
+    ) -> Any:
+        """Draw with a generator of this setting's own."""
+        seed = zlib.crc32(f"{self._seed} {param_name}".encode())
+        own = optuna.samplers.TPESampler(seed=seed)
+        return own.sample_independent(study, trial, param_name, param_distribution)
+
+
 def _sampler(search: Search, number: int) -> Any:
-    return optuna.samplers.TPESampler(seed=(search.seed * 1_000_003 + number) % 2**31)
+    return _OneByOne(search.seed * 1_000_003 + number)
 
 
 def _pruner(search: Search) -> Any:

@@ -89,7 +89,7 @@ def test_a_search_of_two_at_once_loses_nothing_to_a_killed_trial_and_a_killed_se
     )
     parent = psutil.Process(begun.pid)
     wait_until(lambda: len(trials_of(parent)) == 2, "two trials run side by side")
-    wait_until(lambda: "intermediate_value" in journal(root), "a trial told an epoch")
+    wait_until(lambda: '"intermediate_value":' in journal(root), "a trial told an epoch")
     victim = next(iter(trials_of(parent).values()))
     victim.kill()
     wait_until(lambda: set(trials_of(parent)) - {0, 1}, "the others go on beside a killed one")

@@ -62,6 +62,38 @@ def test_a_trial_that_was_begun_goes_on_with_the_settings_it_drew(tmp_path):
     assert [each["number"] for each in facts(open_study(tmp_path, PIPELINE))] == [3, 4]
 
 
+class Killed:
+    """A trial whose process ends after so many draws."""
+
+    def __init__(self, trial, draws):
+        self.trial, self.left = trial, draws
+
+    def __getattr__(self, name):
+        if not self.left:
+            raise KeyboardInterrupt
+        self.left -= 1
+        return getattr(self.trial, name)
+
+
+@pytest.mark.parametrize("before", [0, 12])  # random at first, then guided by earlier trials
+@pytest.mark.parametrize("draws", [1, 2, 3])
+def test_a_trial_killed_between_two_draws_goes_on_with_what_it_would_have_drawn(
+    tmp_path, before, draws
+):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        for number in range(before):
+            drawn(tmp_path / name, number, value=1 / (number + 1))
+    study = open_study(tmp_path / "two", PIPELINE, before)
+    with (
+        claimed(study, tmp_path / "two", before) as trial,
+        pytest.raises(KeyboardInterrupt),
+    ):
+        draw(Killed(trial, draws), PIPELINE)
+    assert len(trial_of(study, before).params) == draws
+    assert drawn(tmp_path / "two", before) == drawn(tmp_path / "one", before)
+
+
 def test_a_trial_that_has_ended_is_not_run_again(tmp_path):
     drawn(tmp_path, 0, value=0.5)
     study = open_study(tmp_path, PIPELINE)

@@ -49,7 +49,7 @@ def test_a_trial_killed_after_an_epoch_ends_as_the_unbroken_one_and_its_winner_i
         if name == "killed":
             child = subprocess.Popen(command(root, *trial), cwd=ROOT, stderr=subprocess.DEVNULL)
             deadline = time.monotonic() + 300
-            while "intermediate_value" not in journal(root):
+            while '"intermediate_value":' not in journal(root):
                 assert child.poll() is None, "the trial ended before it was to be killed"
                 assert time.monotonic() < deadline
                 time.sleep(0.01)
