@@ -79,6 +79,7 @@ def test_the_last_finite_one_is_the_newest_without_a_value_that_is_no_number(tmp
     for step, value in ((10, 1.0), (20, np.nan)):
         held[0].assign(np.full((3, 2), value, np.float32))
         checkpoints.save(Cursor(step=step))
+    checkpoints.wait()
     older, newer = sorted(tmp_path.glob("step-*"))
     assert "000020" in newer.name
     assert checkpoints.last_finite() == str(older)
