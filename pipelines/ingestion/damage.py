@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pipelines.errors import PermanentError, SourceNotReadyError, SourceUnreadableError
-from pipelines.ingestion.locate import SourceFile
+from pipelines.ingestion.locate import DENIED, SourceFile
 
 SETTLE_S = 60.0
 # Copying may keep the time of the original, so an old file is looked at twice.
@@ -35,14 +35,19 @@ def second_look(file: SourceFile, planned: str) -> Iterator[None]:
 
     Raises:
         SourceNotReadyError: The file is still being written.
-        SourceUnreadableError: It cannot be read and will not change by itself.
+        SourceUnreadableError: It cannot be read and will not change by itself, or it may not be read.
         SchemaError: It is not the declared table.
     """
     try:
+        if planned == DENIED:
+            raise SourceUnreadableError(
+                f"Source file {file.name} may not be read by the user that this work runs as. "
+                f"Expected permission to read it. Grant it and run ingest again."
+            )
         yield
     except FileNotFoundError as error:
         raise _changed(file) from error
-    except PermanentError as error:
+    except (PermanentError, PermissionError) as error:
         if file.digest() != planned:
             raise _changed(file) from error
         if isinstance(error, CutShortError):

@@ -16,11 +16,14 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, cast
 
 from pipelines.days import parse_day
-from pipelines.errors import ConfigError, SourceNotReadyError, SourceUnreadableError
+from pipelines.errors import ConfigError, SourceNotReadyError
 from pipelines.spec import Table
 from pipelines.stages import Work
 
 CHUNK_BYTES = 1 << 20
+DENIED = "no permission to read"
+"""What stands for the digest of a file that this user may not read: the work is planned all the same,
+so that reading it can refuse the day on the record, and is another work once it is allowed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +41,10 @@ class SourceFile:
     remote: Any = None
 
     def digest(self) -> str:
-        """Sha256 of the file's bytes.
+        """Sha256 of the file's bytes; ``DENIED`` for one that this user may not read.
 
         Raises:
             SourceNotReadyError: It has gone since it was listed.
-            SourceUnreadableError: This user may not read it.
         """
         sha = hashlib.sha256()
         try:
@@ -54,11 +56,8 @@ class SourceFile:
                 f"Source file {self.name} has gone since it was listed. Expected it to stay "
                 f"until it is read. Try again once the delivery is over."
             ) from error
-        except PermissionError as error:
-            raise SourceUnreadableError(
-                f"Source file {self.name} may not be read by this user ({error}). Expected "
-                f"read permission. Grant it and run again."
-            ) from error
+        except PermissionError:
+            return DENIED
         return sha.hexdigest()
 
     def size_bytes(self) -> int:

@@ -22,7 +22,7 @@ from pipelines.errors import (
     SourceUnreadableError,
     listed,
 )
-from pipelines.ingestion.locate import SourceFile, source_files
+from pipelines.ingestion.locate import DENIED, SourceFile, source_files
 from pipelines.ingestion.rows import Read
 from pipelines.spec import Table
 from pipelines.stages import REFUSED, Outcome, Plan, Work, code_digests
@@ -143,7 +143,7 @@ class _Day:
 
         (out / PART).unlink()
         self._write_rejects(out)
-        digests = {read.name: read.planned for read in self.reads}
+        digests = {r.name: None if r.planned == DENIED else r.planned for r in self.reads}
         told = [
             {
                 "file": name,
