@@ -47,13 +47,13 @@ class Transform:
             self._fill(rows, {name: matrix[rows] for name, matrix in found.items()})
         return found
 
-    def in_turn(self) -> Iterator[tuple[slice, dict[str, Any]]]:
-        """Where each block of rows lies, and its matrices, which are good until the next."""
+    def in_turn(self) -> Iterator[dict[str, Any]]:
+        """The matrices of each block of rows, which are good until the next."""
         into = self._matrices(min(self.n_rows, BLOCK_ROWS))
         for rows in in_blocks(self.n_rows):
             found = {name: matrix[: rows.stop - rows.start] for name, matrix in into.items()}
             self._fill(rows, found)
-            yield rows, found
+            yield found
 
     def _matrices(self, n_rows: int) -> dict[str, Any]:
         xp, found = self.xp, dict[str, Any]()

@@ -9,8 +9,10 @@ from pipelines.declared import declared
 from pipelines.operators.operator import FIRST_ID, IDS, UNKNOWN_ID, Fit, Operator
 from pipelines.operators.values import with_unknown
 
-# So many comparisons of whole arrays are faster than a search a row.
-FEW_EDGES = 32
+# So many comparisons of whole arrays are faster than a search a row, or a gather.
+FEW_EDGES = 4
+# Whole edges within so wide a range are found in a table of its ids.
+TABLE_IDS = 1 << 12
 
 
 @declared
@@ -38,26 +40,56 @@ class Bucketize(Operator):
         """One more than edges, and the reserved ids."""
         return len(self.edges) + 1 + FIRST_ID
 
+    def ready(self, xp: Any, fit: Fit) -> Fit:
+        """Edges, or their table."""
+        return ready_edges(xp, self.edges)
+
     def transform(self, xp: Any, values: Any, fit: Fit) -> tuple[Any, ...]:
         """Ids, int32."""
-        return (bucket_ids(xp, values, self.edges),)
+        return (bucket_ids(xp, values, fit),)
 
     def graph(self, tf: Any, values: Any, fit: Fit, tables: Any) -> tuple[Any, ...]:
         """Equal to ``transform``."""
         return (bucket_ids_graph(tf, values, self.edges),)
 
 
-def bucket_ids(xp: Any, values: Any, edges: Many[float]) -> Any:
-    """Ids of ranges, int32; 0 where a value is unknown."""
+def ready_edges(xp: Any, edges: Many[float]) -> Fit:
+    """What ``bucket_ids`` needs of edges: their table, themselves as an array, or as a list."""
     if len(edges) <= FEW_EDGES:
+        return {"few": list(edges)}
+    array = xp.asarray(list(edges), xp.float64)
+    if edges[-1] - edges[0] >= TABLE_IDS or any(edge % 1 for edge in edges):
+        return {"edges": array}
+    below = int(edges[0]) - 1
+    wholes = xp.arange(below, int(edges[-1]) + 1).astype(xp.float64)
+    passed = xp.searchsorted(array, wholes, side="right")
+    return {"below": below, "ids": passed.astype(xp.int32) + xp.int32(FIRST_ID)}
+
+
+def bucket_ids(xp: Any, values: Any, ready: Fit) -> Any:
+    """Ids of ranges, int32; 0 where a value is unknown."""
+    unknown = xp.isnan(values)
+    if "ids" in ready:
+        return with_unknown(xp, _looked_up(xp, values, unknown, ready), unknown, UNKNOWN_ID)
+    if "few" in ready:
         passed = xp.zeros(len(values), xp.int8)
-        for edge in edges:
+        for edge in ready["few"]:
             passed += values >= edge
     else:
-        passed = xp.searchsorted(xp.asarray(list(edges), xp.float64), values, side="right")
+        passed = xp.searchsorted(ready["edges"], values, side="right")
     ids = passed.astype(xp.int32)
     ids += xp.int32(FIRST_ID)
-    return with_unknown(xp, ids, xp.isnan(values), UNKNOWN_ID)
+    return with_unknown(xp, ids, unknown, UNKNOWN_ID)
+
+
+def _looked_up(xp: Any, values: Any, unknown: Any, ready: Fit) -> Any:
+    """Between whole edges a value has the id of the whole number below it."""
+    below, ids = ready["below"], ready["ids"]
+    if bool(unknown.any()):
+        values = xp.where(unknown, float(below), values)
+    place = xp.floor(xp.clip(values, below, below + len(ids) - 1))
+    place -= below
+    return xp.take(ids, place.astype(xp.int64))
 
 
 def bucket_ids_graph(tf: Any, values: Any, edges: Many[float]) -> Any:

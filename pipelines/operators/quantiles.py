@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 from pipelines.declared import declared
-from pipelines.operators.bucketize import bucket_ids, bucket_ids_graph
+from pipelines.operators.bucketize import bucket_ids, bucket_ids_graph, ready_edges
 from pipelines.operators.operator import FIRST_ID, IDS, SKETCH, Fit, Operator, State
 from pipelines.operators.sketch import merged_sketches, quantiles, sketch_of
 
@@ -53,9 +53,13 @@ class QuantileBuckets(Operator):
         """One more than edges, and the reserved ids."""
         return len(fit["edges"]) + 1 + FIRST_ID
 
+    def ready(self, xp: Any, fit: Fit) -> Fit:
+        """Edges, or their table."""
+        return ready_edges(xp, fit["edges"])
+
     def transform(self, xp: Any, values: Any, fit: Fit) -> tuple[Any, ...]:
         """Ids, int32; 0 for unknown, else 2 + the number of edges at or below."""
-        return (bucket_ids(xp, values, fit["edges"]),)
+        return (bucket_ids(xp, values, fit),)
 
     def graph(self, tf: Any, values: Any, fit: Fit, tables: Any) -> tuple[Any, ...]:
         """Equal to ``transform``."""

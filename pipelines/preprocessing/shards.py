@@ -9,10 +9,11 @@ Not here: which days (``stage.py``), what is done with a value (``pipelines/oper
 
 import importlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -94,10 +95,11 @@ def write_piece(task: ShardTask) -> Shard:
     kinds = {**(fitted.program.kinds if fitted else {}), task.label: "number"}
     columns = read_rows(xp, Path(piece.path), piece.first, piece.rows, kinds)
     label = on_host(columns.pop(task.label)).astype(np.float32)
-    _place(_path(out, piece.day, "y"), piece.first, label)
-    for rows, inputs in _inputs(xp, fitted, columns) if fitted else ():
-        for name, values in inputs.items():
-            _place(_path(out, piece.day, name), piece.first + rows.start, on_host(values))
+    with _Places(out, piece) as places:
+        places.write("y", label)
+        for inputs in _inputs(xp, fitted, columns) if fitted else ():
+            for name, values in inputs.items():
+                places.write(name, on_host(values))
     if piece.first == 0:
         _write_keys(task, out / f"{piece.day}-keys.parquet")
     return Shard(piece.day, out.name, piece.rows, int(np.count_nonzero(label == 1)))
@@ -105,15 +107,15 @@ def write_piece(task: ShardTask) -> Shard:
 
 def _inputs(
     xp: Any, fitted: FittedProgram, columns: Mapping[str, Any]
-) -> Iterator[tuple[slice, dict[str, Any]]]:
-    """Where each block of rows lies in the piece, and its arrays.
+) -> Iterator[dict[str, Any]]:
+    """The arrays of each block of the piece's rows.
 
     Written one by one, they are made in memory that is still in the cache.
     """
-    for rows, found in fitted.over(xp, columns).in_turn():
+    for found in fitted.over(xp, columns).in_turn():
         if fitted.program.x_type == BFLOAT16 and "x" in found:
             found["x"] = narrowed(xp, found["x"])
-        yield rows, found
+        yield found
 
 
 @lru_cache(maxsize=1)
@@ -122,17 +124,31 @@ def _program(folder: str) -> FittedProgram:
     return read_program(Path(folder))
 
 
-def _place(path: Path, first: int, values: NDArray[Any]) -> None:
-    """Write rows at their place in an array file.
+class _Places(ExitStack):
+    """A piece's places in the day's array files, filled from its first row on.
 
     Not through a memory map: its dirty pages would count as this process's memory.
     """
-    with path.open("r+b") as file:
+
+    def __init__(self, out: Path, piece: Piece) -> None:
+        super().__init__()
+        self.out, self.piece = out, piece
+        self.files = dict[str, tuple[BinaryIO, np.dtype[Any]]]()
+
+    def write(self, name: str, values: NDArray[Any]) -> None:
+        """The next rows of an array."""
+        if name not in self.files:
+            self.files[name] = self._opened(_path(self.out, self.piece.day, name))
+        file, dtype = self.files[name]
+        file.write(np.ascontiguousarray(values, dtype).data)
+
+    def _opened(self, path: Path) -> tuple[BinaryIO, np.dtype[Any]]:
+        file = self.enter_context(path.open("r+b"))
         np.lib.format.read_magic(file)
         shape, _, dtype = np.lib.format.read_array_header_1_0(file)
         row_bytes = dtype.itemsize * int(np.prod(shape[1:], dtype=np.int64))
-        file.seek(file.tell() + first * row_bytes)
-        file.write(np.ascontiguousarray(values, dtype).data)
+        file.seek(file.tell() + self.piece.first * row_bytes)
+        return file, dtype
 
 
 def _write_keys(task: ShardTask, path: Path) -> None:

@@ -22,6 +22,7 @@ KNOWN = {
     "empty",
     "empty_like",
     "flatnonzero",
+    "floor",
     "frexp",
     "full",
     "isfinite",

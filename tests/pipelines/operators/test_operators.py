@@ -1,5 +1,6 @@
 """Each operator against its formula in plain Python, and what is learnt however rows are cut."""
 
+import bisect
 import math
 from collections import Counter
 
@@ -267,6 +268,19 @@ def test_arrays_are_row_major_and_narrow():
     assert np.isfinite(found["x"]).all()
 
 
+@pytest.mark.parametrize(
+    "edges",
+    [(-1000, -3, 0, 5, 9, 10), (0.5, 1, 2, 3, 4), tuple(range(0, 50_000, 5_000)), (1, 2)],
+    ids=["whole", "not whole", "far apart", "few"],
+)
+def test_a_value_at_an_edge_or_a_hair_beside_it_is_in_the_right_bucket(edges):
+    beside = [math.nextafter(edge, to) for edge in edges for to in (-math.inf, math.inf)]
+    values = [*edges, *beside, -1e300, 1e300, 0.0, -0.0]
+    found = inputs_of(Numeric("v") >> Bucketize(edges), [{"v": v} for v in [*values, None]])
+    wanted = [2 + bisect.bisect_right(edges, value) for value in values]
+    assert found["ids"][:, 0].tolist() == [*wanted, 0]
+
+
 @pytest.mark.parametrize("block_rows", [1, 7, 1000])
 def test_a_rows_inputs_do_not_depend_on_the_block_they_are_made_in(block_rows, monkeypatch):
     fitted, columns = fitted_on([drawn(100)]), columns_of(drawn(150, seed=1))
@@ -274,7 +288,7 @@ def test_a_rows_inputs_do_not_depend_on_the_block_they_are_made_in(block_rows, m
     monkeypatch.setattr(arrays, "BLOCK_ROWS", block_rows)
     parts = [
         {name: part.copy() for name, part in found.items()}
-        for _, found in fitted.over(np, columns).in_turn()
+        for found in fitted.over(np, columns).in_turn()
     ]
     again = fitted.transform(np, columns)
     for name, values in whole.items():
