@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from pipelines.declared import declared
 from pipelines.errors import TrainingError
-from pipelines.operators.moments import chunks
+from pipelines.operators.moments import CHUNK_ROWS
 from pipelines.operators.operator import (
     CATEGORICAL,
     COUNTS,
@@ -146,27 +146,35 @@ def _counted_words(xp: Any, values: Words) -> State:
     import pyarrow.compute as pc
 
     # One place further, so that the unknown are counted too, and left out.
-    found = sum(
-        xp.bincount(values.code[chunk] + 1, minlength=len(values.words) + 1)
-        for chunk in chunks(len(values.code))
-    )
-    counts = on_host(found)[1:]
+    counts = on_host(_counted(xp, values.code, -1, len(values.words) + 1))[1:]
     order = pc.sort_indices(values.words).to_numpy()
     order = order[counts[order] > 0]
     return _state(values.words.take(order), counts[order].astype(np.int64))
 
 
 def _counted_wholes(xp: Any, known: Any) -> tuple[Any, Any]:
-    if len(known) and int(known.min()) == NULL_WHOLE:
+    first = int(known.min()) if len(known) else 0
+    if first == NULL_WHOLE:
         known = known[known != NULL_WHOLE]
+        first = int(known.min()) if len(known) else 0
     if not len(known):
         return xp.zeros(0, xp.int64), xp.zeros(0, xp.int64)
-    first, last = int(known.min()), int(known.max())
-    if last - first < DENSE * len(known):
-        counts = xp.bincount(known - first)
+    size = int(known.max()) - first + 1
+    if size <= DENSE * len(known):
+        counts = _counted(xp, known, first, size)
         held = xp.flatnonzero(counts)
         return held + first, counts[held]
     return tuple(xp.unique(known, return_counts=True))
+
+
+def _counted(xp: Any, values: Any, first: int, size: int) -> Any:
+    """How many of the values are ``first``, ``first + 1`` and so on: ``(size,)``."""
+    total = xp.zeros(size, xp.int64)
+    # Small tables are added up chunk by chunk, in the cache; larger ones once.
+    step = CHUNK_ROWS if size <= CHUNK_ROWS else max(len(values), 1)
+    for begin in range(0, len(values), step):
+        total += xp.bincount(values[begin : begin + step] - first, minlength=size)
+    return total
 
 
 def _added_up(tables: Sequence[Any]) -> tuple[Any, Any]:
