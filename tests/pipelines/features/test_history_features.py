@@ -27,16 +27,17 @@ FEATURIZE = stage_named("featurize")
 WORDS = np.array(["food", "fuel", "café", "", None], object)
 
 
-def with_text(**given):
+def with_text(more=(), **given):
     pipeline = small_pipeline()
     shop = Column("shop", "text", nullable=True)
-    table = replace(pipeline.table, columns=(*pipeline.table.columns, shop))
+    table = replace(pipeline.table, columns=(*pipeline.table.columns, shop, *more))
     return require_valid(replace(pipeline, tables=(table,), **given))
 
 
-def shops(pipeline, day):
+def shops(pipeline, day, **more):
     rng = np.random.default_rng(int(day[-2:]))
-    return rows_of(pipeline, day, shop=pa.array(WORDS[rng.integers(0, 5, 60)], pa.string()))
+    shop = pa.array(WORDS[rng.integers(0, 5, 60)], pa.string())
+    return rows_of(pipeline, day, shop=shop, **more)
 
 
 def featurized(work):
@@ -96,6 +97,38 @@ def test_ties_are_in_order_of_row_id_whatever_the_order_of_the_file(tmp_path):
         publish_validated(work, FIRST, table)
         found.append(featurized(work)[1].sort_by("transaction_id"))
     assert found[0].equals(found[1])
+
+
+def test_no_aggregate_or_sequence_changes_a_bit_with_the_number_of_buckets(tmp_path):
+    every = {
+        ("sum", "mean", "min", "max", "last", "distinct"): "weight",
+        ("count", "distinct"): "shop",
+        ("count", "days_since_last"): None,
+    }
+    pipeline = with_text(
+        more=(Column("weight", "number", nullable=True),),
+        features=(
+            *(
+                Trailing(entity, aggregates, (1, 2), column=column)
+                for aggregates, column in every.items()
+                for entity in ("customer", "terminal")
+            ),
+            Trailing("terminal", ("rate",), (1,), column="tx_fraud", delay_days=1),
+            Sequence("terminal", ("weight",), steps=3, within_days=2),
+        ),
+    )
+    found = []
+    for buckets in (1, 2, 64):
+        cut = replace(pipeline, buckets=buckets)
+        for number, day in enumerate((FIRST, "2026-01-02")):
+            work = work_on(cut, tmp_path / str(buckets), partition=day)
+            # Sums of such numbers depend on their order where anything is rounded on the way.
+            rng = np.random.default_rng(number)
+            weight = rng.normal(size=60) * 10.0 ** rng.integers(-9, 10, 60)
+            table = shops(pipeline, day, weight=pa.array(weight, mask=weight > 1e8))
+            publish_validated(work, day, table)
+        found.append(featurized(work)[0].files)
+    assert found[0] == found[1] == found[2]
 
 
 def test_of_each_day_only_the_columns_that_a_window_reaches_are_read(tmp_path, monkeypatch):
