@@ -102,7 +102,7 @@ def test_ties_are_in_order_of_row_id_whatever_the_order_of_the_file(tmp_path):
 def test_no_aggregate_or_sequence_changes_a_bit_with_the_number_of_buckets(tmp_path):
     every = {
         ("sum", "mean", "min", "max", "last", "distinct"): "weight",
-        ("count", "distinct"): "shop",
+        ("distinct",): "shop",
         ("count", "days_since_last"): None,
     }
     pipeline = with_text(
