@@ -31,9 +31,8 @@ from pipelines.spec import (
     Vocabulary,
     Weekday,
 )
-from tests.pipelines.operators.rows import columns_of, drawn, fitted_on
+from tests.pipelines.operators.rows import TYPES, columns_of, drawn, fitted_on
 
-TYPES = {"v": "number", "w": "number", "word": "text", "id": "integer"}
 WORDS = st.none() | st.sampled_from(["", "a", "b", "ß", "日", "c" * 20])
 IDS = st.none() | st.integers(-3, 3) | st.sampled_from([2**62, -(2**63) + 1])
 NUMBERS = st.none() | st.floats(-1e6, 1e6, allow_subnormal=False) | st.just(math.nan)
@@ -48,7 +47,9 @@ def inputs_of(feature, *parts, rows=None):
 
 
 def numbers(feature, values, **more):
-    rows = [{"v": value} | {k: v[n] for k, v in more.items()} for n, value in enumerate(values)]
+    rows = [
+        {"amount": value} | {k: v[n] for k, v in more.items()} for n, value in enumerate(values)
+    ]
     return inputs_of(feature, rows)["x"].T.tolist()
 
 
@@ -58,32 +59,32 @@ def cut(rows, size, order):
 
 
 def test_log_keeps_the_sign_and_takes_any_number():
-    (found,) = numbers(Numeric("v") >> Log(), [0.0, 1.0, -1.0, 1e6, None])
+    (found,) = numbers(Numeric("amount") >> Log(), [0.0, 1.0, -1.0, 1e6, None])
     wanted = [0.0, math.log(2), -math.log(2), math.log(1e6 + 1), 0.0]
     assert found == pytest.approx(wanted, rel=1e-6)
 
 
 def test_clip_holds_values_between_its_bounds_and_leaves_the_unknown():
-    (found,) = numbers(Numeric("v") >> Clip(-1, 2) >> Fill(9.0), [-5.0, 0.5, 7.0, None])
+    (found,) = numbers(Numeric("amount") >> Clip(-1, 2) >> Fill(9.0), [-5.0, 0.5, 7.0, None])
     assert found == [-1.0, 0.5, 2.0, 9.0]
-    (found,) = numbers(Numeric("v") >> Clip(high=2), [-5.0, 7.0])
+    (found,) = numbers(Numeric("amount") >> Clip(high=2), [-5.0, 7.0])
     assert found == [-5.0, 2.0]
 
 
 def test_fill_puts_the_known_values_mean_or_median_and_a_flag():
     values = [1.0, 2.0, 9.0, None, math.nan, math.inf]
-    filled, missing = numbers(Numeric("v") >> Fill("mean", flag=True), values)
+    filled, missing = numbers(Numeric("amount") >> Fill("mean", flag=True), values)
     assert filled == [1.0, 2.0, 9.0, 4.0, 4.0, 4.0]
     assert missing == [0.0, 0.0, 0.0, 1.0, 1.0, 1.0]
-    (filled,) = numbers(Numeric("v") >> Fill("median"), values)
+    (filled,) = numbers(Numeric("amount") >> Fill("median"), values)
     assert filled == [1.0, 2.0, 9.0, 2.0, 2.0, 2.0]
-    assert numbers(Numeric("v") >> Fill("median"), [None, None]) == [[0.0, 0.0]]
+    assert numbers(Numeric("amount") >> Fill("median"), [None, None]) == [[0.0, 0.0]]
 
 
 def test_filled_values_have_no_part_in_what_a_later_step_learns():
     values = [1.0, 3.0, None, None, None]
-    alone = numbers(Numeric("v") >> Standardise(), values[:2])[0]
-    filled = numbers(Numeric("v") >> Fill(100.0) >> Standardise(), values)[0]
+    alone = numbers(Numeric("amount") >> Standardise(), values[:2])[0]
+    filled = numbers(Numeric("amount") >> Fill(100.0) >> Standardise(), values)[0]
     assert filled[:2] == alone == [-1.0, 1.0]
     assert filled[2] == 98.0
 
@@ -97,14 +98,16 @@ def test_cyclic_puts_midnight_beside_eleven_and_noon_across():
 
 def test_a_ratio_is_unknown_where_there_is_nothing_to_divide_by():
     (found,) = numbers(
-        Ratio("v", "w") >> Fill(-1.0), [6.0, 1.0, None, 5.0], w=[3.0, 0.0, 1.0, None]
+        Ratio("amount", "balance") >> Fill(-1.0),
+        [6.0, 1.0, None, 5.0],
+        balance=[3.0, 0.0, 1.0, None],
     )
     assert found == [2.0, -1.0, -1.0, -1.0]
 
 
 def test_an_edge_belongs_to_the_range_that_begins_there():
-    rows = [{"v": v} for v in (-1.0, 0.0, 9.9, 10.0, None)]
-    ids = inputs_of(Numeric("v") >> Bucketize((0.0, 10.0)), rows)["ids"][:, 0]
+    rows = [{"amount": v} for v in (-1.0, 0.0, 9.9, 10.0, None)]
+    ids = inputs_of(Numeric("amount") >> Bucketize((0.0, 10.0)), rows)["ids"][:, 0]
     assert ids.tolist() == [2, 3, 3, 4, 0]
     assert ids.dtype == np.int32
 
@@ -114,8 +117,8 @@ def test_an_edge_belongs_to_the_range_that_begins_there():
 )
 @settings(max_examples=60, deadline=None)
 def test_edges_between_quantile_buckets_are_exact_for_small_whole_numbers(values, n):
-    rows = [{"v": float(v)} for v in values]
-    fitted = fitted_on([rows], program_of([Numeric("v") >> QuantileBuckets(n)], TYPES))
+    rows = [{"amount": float(v)} for v in values]
+    fitted = fitted_on([rows], program_of([Numeric("amount") >> QuantileBuckets(n)], TYPES))
     ascending = sorted(values)
     ranks = [math.ceil(nth / n * len(values)) for nth in range(1, n)]
     assert fitted.fits[0][0]["edges"] == sorted({float(ascending[r - 1]) for r in ranks})
@@ -135,7 +138,8 @@ def test_a_cell_begins_at_or_below_its_values_by_less_than_a_thousandth(value):
 @settings(max_examples=60, deadline=None)
 def test_a_median_fill_is_within_a_cell_of_the_exact_median(values):
     fitted = fitted_on(
-        [[{"v": v} for v in values]], program_of([Numeric("v") >> Fill("median")], TYPES)
+        [[{"amount": v} for v in values]],
+        program_of([Numeric("amount") >> Fill("median")], TYPES),
     )
     found, exact = fitted.fits[0][0]["value"], sorted(values)[(len(values) - 1) // 2]
     assert found <= exact
@@ -153,7 +157,7 @@ def vocabulary_by_hand(values, min_count, max_size):
     return sorted(kept, key=rank)[:max_size]
 
 
-@pytest.mark.parametrize(("column", "values"), [("word", WORDS), ("id", IDS)])
+@pytest.mark.parametrize(("column", "values"), [("merchant", WORDS), ("place", IDS)])
 def test_a_vocabulary_is_that_of_a_counter_with_ties_by_value(column, values):
     @given(
         values=st.lists(values, min_size=1, max_size=60),
@@ -185,8 +189,9 @@ def test_a_vocabulary_is_that_of_a_counter_with_ties_by_value(column, values):
 )
 @settings(max_examples=60, deadline=None)
 def test_sketches_are_the_same_bits_however_rows_are_cut_and_merged(values, size, order):
-    step, program = QuantileBuckets(7), program_of([Numeric("v") >> QuantileBuckets(7)], TYPES)
-    rows = [{"v": value} for value in values]
+    step = QuantileBuckets(7)
+    program = program_of([Numeric("amount") >> step], TYPES)
+    rows = [{"amount": value} for value in values]
 
     def learnt(part):
         return program.partials(np, columns_of(part, program)).popitem()[1]
@@ -226,38 +231,38 @@ def test_words_hash_to_the_published_fnv_vectors_before_they_are_mixed(word, fnv
 @given(values=st.lists(st.none() | st.text(max_size=9), min_size=1), buckets=st.integers(1, 99))
 @settings(max_examples=60, deadline=None)
 def test_a_hashed_word_has_the_same_id_everywhere(values, buckets):
-    rows = [{"word": value} for value in values]
-    ids = inputs_of(Categorical("word") >> Hash(buckets), rows)["ids"][:, 0].tolist()
+    rows = [{"merchant": value} for value in values]
+    ids = inputs_of(Categorical("merchant") >> Hash(buckets), rows)["ids"][:, 0].tolist()
     assert ids == [2 + hashed_by_hand(v) % buckets if v else 0 for v in values]
 
 
 @given(values=st.lists(IDS, min_size=1), buckets=st.integers(1, 1 << 30))
 @settings(max_examples=60, deadline=None)
 def test_a_hashed_whole_number_has_the_same_id_everywhere(values, buckets):
-    rows = [{"id": value} for value in values]
-    ids = inputs_of(Categorical("id") >> Hash(buckets), rows)["ids"][:, 0].tolist()
+    rows = [{"place": value} for value in values]
+    ids = inputs_of(Categorical("place") >> Hash(buckets), rows)["ids"][:, 0].tolist()
     assert ids == [0 if v is None else 2 + hashed_by_hand(v) % buckets for v in values]
 
 
 def test_a_source_without_steps_gets_the_usual_ones():
-    program = program_of([Numeric("v"), Weekday("when"), Categorical("word")], TYPES)
+    program = program_of([Numeric("amount"), Weekday("when"), Categorical("merchant")], TYPES)
     assert [line.said() for line in program.lines] == [
-        "v >> Standardise()",
+        "amount >> Standardise()",
         "weekday >> Standardise()",
-        f"word >> {Vocabulary()!r}",
+        f"merchant >> {Vocabulary()!r}",
     ]
 
 
 def test_model_inputs_keep_the_order_of_the_declaration():
     features = [
-        Numeric("v") >> Fill(flag=True) >> Log(),
-        Categorical("word") >> Hash(5),
+        Numeric("amount") >> Fill(flag=True) >> Log(),
+        Categorical("merchant") >> Hash(5),
         Hour("when") >> Cyclic(24),
-        Categorical("id"),
+        Categorical("place"),
     ]
     program = program_of(features, TYPES)
-    assert program.numeric() == ("v_log", "v_missing", "hour_sin", "hour_cos")
-    assert program.categorical() == ("word_hash", "id")
+    assert program.numeric() == ("amount_log", "amount_missing", "hour_sin", "hour_cos")
+    assert program.categorical() == ("merchant_hash", "place")
 
 
 def test_arrays_are_row_major_and_narrow():
@@ -276,7 +281,9 @@ def test_arrays_are_row_major_and_narrow():
 def test_a_value_at_an_edge_or_a_hair_beside_it_is_in_the_right_bucket(edges):
     beside = [math.nextafter(edge, to) for edge in edges for to in (-math.inf, math.inf)]
     values = [*edges, *beside, -1e300, 1e300, 0.0, -0.0]
-    found = inputs_of(Numeric("v") >> Bucketize(edges), [{"v": v} for v in [*values, None]])
+    found = inputs_of(
+        Numeric("amount") >> Bucketize(edges), [{"amount": v} for v in [*values, None]]
+    )
     wanted = [2 + bisect.bisect_right(edges, value) for value in values]
     assert found["ids"][:, 0].tolist() == [*wanted, 0]
 
@@ -297,9 +304,11 @@ def test_a_rows_inputs_do_not_depend_on_the_block_they_are_made_in(block_rows, m
 
 
 def test_ids_far_apart_are_found_as_those_close_together_are():
-    close = [{"id": value} for value in [5, 5, 5, 9, 9, 7, None, 11]]
-    apart = [{"id": None if row["id"] is None else row["id"] * 10**12} for row in close]
-    feature = Categorical("id") >> Vocabulary()
+    close = [{"place": value} for value in [5, 5, 5, 9, 9, 7, None, 11]]
+    apart = [
+        {"place": None if row["place"] is None else row["place"] * 10**12} for row in close
+    ]
+    feature = Categorical("place") >> Vocabulary()
     close_ids, apart_ids = (
         inputs_of(feature, rows)["ids"][:, 0].tolist() for rows in (close, apart)
     )
