@@ -90,7 +90,8 @@ def _told(task: Task, now: datetime) -> dict[str, Any]:
     """What the page says of a task at work."""
     begun = f"at work for {span((now - task.since).total_seconds())}" if task.since else ""
     if task.told is None or task.told_at is None:
-        return {"name": task.name, "told": False, "when": begun or task.state}
+        waits = "waiting" if task.state == "deferred" else "has not told how far it is"
+        return {"name": task.name, "told": False, "when": f"{begun}, {waits}"}
     told, age_s = task.told, max((now - task.told_at).total_seconds(), 0.0)
     share = min(told["done"] / told["total"], 1.0) if told["total"] else None
     return {
