@@ -104,7 +104,7 @@ def loss_plot(losses: Sequence[float]) -> Plot:
     dots = [Series(points=points, style="own", kind="dots", title=titles)] if few else []
     return Plot(
         title="Training loss",
-        x=Axis(label="epoch", low=1, high=max(len(points), 2)),
+        x=Axis(label="epoch", low=1, high=max(len(points), 2), whole=True),
         y=Axis(label="mean loss", high=1.05 * max(losses)),
         series=[Series(points=points, style="own"), *dots],
     )

@@ -45,12 +45,14 @@ class Axis:
         low: Value at its start; above 0 where ``log``.
         high: Value at its end.
         log: Whether equal steps are equal ratios.
+        whole: Whether there is nothing between whole numbers, such as epochs.
     """
 
     label: str
     low: float = 0.0
     high: float = 1.0
     log: bool = False
+    whole: bool = False
 
     def place(self, value: float) -> float:
         """0 at the start, 1 at the end, held between."""
@@ -73,6 +75,7 @@ class Axis:
         span = max(self.high - self.low, 1e-12)
         step = 10.0 ** math.floor(math.log10(span / 4))
         step *= next(m for m in (1, 2, 5, 10) if span / (step * m) <= 5.001)  # noqa: PLR2004
+        step = max(step, 1.0) if self.whole else step
         first = math.ceil(self.low / step - 1e-9)
         last = math.floor(self.high / step + 1e-9)
         return [n * step for n in range(first, last + 1)]

@@ -10,7 +10,7 @@ from pathlib import Path
 SERVING_SECTION = """{% if serving %}<h2>Serving</h2>
 <section class="wide"><table>
 {% for name, value in serving %}<tr><th>{{ name }}</th><td class="num" style="text-align:left">{{ value }}</td></tr>
-{% endfor %}</table><p class="soft">Raw rows through the exported graph, preprocessing inside, on the machine that
+{% endfor %}</table><p class="soft" style="margin-top: 10px">Raw rows through the exported graph, preprocessing inside, on the machine that
 trained.</p></section>{% endif %}
 """
 """The facts on a card, for either kind of page."""

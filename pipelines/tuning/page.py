@@ -76,7 +76,7 @@ def tuning_plot(trials: Sequence[Mapping[str, Any]], winner: Mapping[str, Any]) 
             series.append(Series(points=points[-1:], style=style, kind="dots", title=[told]))
     return Plot(
         title=f"{winner['metric']} of the validation days",
-        x=Axis(label="epoch", low=0.0, high=float(longest)),
+        x=Axis(label="epoch", low=0.0, high=float(longest), whole=True),
         y=Axis(
             label=winner["metric"], low=min(values, default=0.0), high=max(values, default=1.0)
         ),
