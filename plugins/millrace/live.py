@@ -5,6 +5,7 @@ Promise: reads Airflow's database alone, and changes nothing there.
 Not here: who tells (``showing.py``), the page (``live_page.py``).
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -68,9 +69,8 @@ class RunNow:
 
     def reported(self) -> list[Task]:
         """Its tasks that published a page, the latest last."""
-        return sorted(
-            (task for task in self.tasks if task.report), key=lambda task: str(task.reported_at)
-        )
+        found = [task for task in self.tasks if task.report]
+        return sorted(found, key=lambda task: _moment(task.reported_at))
 
 
 def run_now(dag_id: str, run_id: str) -> RunNow:
@@ -93,15 +93,21 @@ def run_now(dag_id: str, run_id: str) -> RunNow:
                 TaskInstance.start_date,
             ).where(TaskInstance.dag_id == dag_id, TaskInstance.run_id == run_id)
         ).all()
-        told = {key: _told(session, dag_id, run_id, key) for key in _keys()}
-        tasks = [_task(each, *(of.get(_place(each)) for of in told.values())) for each in found]
-    # A task without a beginning comes last.
-    tasks.sort(key=lambda task: (task.since is None, str(task.since), task.name))
+        progress, links = (
+            _told(session, dag_id, run_id, key) for key in (PROGRESS_KEY, ReportLink().xcom_key)
+        )
+    places = [(each.task_id, each.map_index) for each in found]
+    tasks = [
+        _task(each, progress.get(place), links.get(place))
+        for each, place in zip(found, places, strict=True)
+    ]
+    tasks.sort(key=lambda task: (_moment(task.since), task.name))
     return RunNow(dag_id=dag_id, run_id=run_id, state=str(state or ""), tasks=tuple(tasks))
 
 
-def _keys() -> tuple[str, str]:
-    return PROGRESS_KEY, ReportLink().xcom_key
+def _moment(time: datetime | None) -> float:
+    """What times are sorted by; what is yet to come is last."""
+    return math.inf if time is None else time.timestamp()
 
 
 def _told(session: Any, dag_id: str, run_id: str, key: str) -> dict[tuple[str, int], Any]:
@@ -116,10 +122,6 @@ def _told(session: Any, dag_id: str, run_id: str, key: str) -> dict[tuple[str, i
         )
     )
     return {(task_id, index): (value, at) for task_id, index, value, at in rows}
-
-
-def _place(found: Any) -> tuple[str, int]:
-    return found.task_id, found.map_index
 
 
 def _task(found: Any, progress: Any, report: Any) -> Task:

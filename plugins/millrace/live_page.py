@@ -32,7 +32,7 @@ PAGE = """<!doctype html>
 .ahead b { font-size: 19px; } .ahead span { margin-left: 16px; }
 dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); gap: 10px;
   margin: 10px 0 0; } dt { color: var(--soft); font-size: 12.5px; } dd { margin: 0; font-size: 19px; }
-.bad { color: var(--bad); }
+.task > .soft:last-child { margin-top: 12px; } .bad { color: var(--bad); }
 </style>
 <main>
 <h1>At work</h1>
@@ -90,7 +90,7 @@ def _told(task: Task, now: datetime) -> dict[str, Any]:
     """What the page says of a task at work."""
     begun = f"at work for {span((now - task.since).total_seconds())}" if task.since else ""
     if task.told is None or task.told_at is None:
-        waits = "waiting" if task.state == "deferred" else "has not told how far it is"
+        waits = "waiting" if task.state == "deferred" else "nothing told yet"
         return {"name": task.name, "told": False, "when": f"{begun}, {waits}"}
     told, age_s = task.told, max((now - task.told_at).total_seconds(), 0.0)
     share = min(told["done"] / told["total"], 1.0) if told["total"] else None
