@@ -132,7 +132,7 @@ def test_a_trials_label_tells_how_it_ended_and_the_study_says_the_same(searched)
         t["number"]: f"trial {t['number']}: {t['state']} at {t['by_epoch'][-1]:.4f}"
         for t in told
     }
-    assert len(told[0]["by_epoch"]) == EPOCHS
+    assert EPOCHS in {len(t["by_epoch"]) for t in told if t["state"] == "complete"}
 
 
 def test_while_a_trial_trains_the_page_of_the_run_shows_how_far_it_is(searched):
