@@ -136,6 +136,10 @@ class Reporter:
         """Tell that the work begins, with what names it."""
         self.sink({"event": "started", "work": self.work, "pid": os.getpid(), **fields})
 
+    def begin(self) -> None:
+        """Count rates and the time left from now: what came before was preparation."""
+        self._started = time.monotonic()
+
     def progress(
         self,
         done: int,

@@ -98,6 +98,7 @@ class Run:
         """
         stepper = Stepper(self.network, self.recipe, self.loss_scale)
         began, self._saved_step = time.monotonic(), start.step
+        self.report.begin()
         cursor = self._epoch_ended(start, 0.0)
         if cursor.ended:
             return cursor

@@ -84,6 +84,19 @@ def test_progress_is_told_every_two_seconds_and_short_work_tells_none():
     )
 
 
+def test_rates_count_from_where_the_work_begins_after_its_preparation():
+    events = []
+    report = Reporter("work", events.append)
+    report._started = time.monotonic() - 1000
+    report.begin()
+    report.progress(100, 1000)
+    assert events == []
+    report._started -= 10
+    report.progress(500, 1000)
+    assert events[0]["per_s"] == pytest.approx(50, rel=0.05)
+    assert events[0]["eta_s"] == pytest.approx(10, rel=0.05)
+
+
 def test_a_pipe_whose_reader_went_away_does_not_stop_the_stage():
     reader, writer = os.pipe()
     os.close(reader)
