@@ -1,23 +1,22 @@
-"""Judging one model: scores, numbers with intervals, the champion on the same rows, the page.
+"""Judging a model of an event: scores, ranking, calibration, the champion's scores, the page.
 
 Why: the verdict, the table and every plot must come from the same scores.
-Promise: resamples are shared with the champion, so their difference has an interval of its own.
+Promise: rows of entities that were known already are scored and not counted.
+Not here: what every head's judgement shares (``judgement.py``).
 """
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipelines.days import parse_day
 from pipelines.errors import TrainingError
-from pipelines.evaluation.bootstrap import Judgeable, intervals, resamples
+from pipelines.evaluation.bootstrap import Judgeable
 from pipelines.evaluation.card import card_page
 from pipelines.evaluation.figures import (
     calibration_plot,
@@ -26,25 +25,22 @@ from pipelines.evaluation.figures import (
     roc_plot,
     score_plot,
 )
+from pipelines.evaluation.judgement import (
+    Champion,
+    Rival,
+    facts_of,
+    losses_of,
+    numbers_of,
+    rival_of,
+    write_judgement,
+)
 from pipelines.evaluation.metrics import calibration, entity_days, ranking
 from pipelines.evaluation.rows import TestRows, open_test_rows
 from pipelines.evaluation.scoring import is_plain, open_scorer
 from pipelines.evaluation.serving_facts import serving_facts
-from pipelines.evaluation.verdict import judge
 from pipelines.operators.state import PROGRAM, read_program
 from pipelines.stages import Work
 from pipelines.store import Manifest
-
-Champion = tuple[dict[str, Any], Manifest | None]
-
-
-@dataclass(frozen=True, slots=True)
-class _Rival:
-    """The champion's scores on the counted rows, or why there are none."""
-
-    facts: dict[str, Any]
-    judgeable: Judgeable | None
-    reason: str = ""
 
 
 def judge_model(
@@ -65,10 +61,17 @@ def judge_model(
     _require_two_classes(work, rows)
     scores = _scored(work.store.open(model), rows)
     own = _judgeable(rows, scores, evaluation.alerts_per_day)
-    rival = None if champion is None else _rival(work, training_set, champion, rows)
-    judged = _facts(work, folder, model, rows, scores)
-    judged |= _numbers(work, own, rival, rows)
-    _write(work, out, judged, own, rival, rows, scores, model)
+
+    def measured(theirs: Path) -> Judgeable:
+        told = _rival_scores(work, training_set, theirs, rows)
+        return _judgeable(rows, told, evaluation.alerts_per_day)
+
+    rival = rival_of(champion, measured, work)
+    judged = facts_of(work, model, int(rows.counted.sum())) | _facts(work, folder, rows, scores)
+    judged |= numbers_of(work, own, rival)
+    card = _card(work, judged, own, rival, rows, scores, model)
+    keys = rows.keys.drop_columns([work.pipeline.table.event_time])
+    write_judgement(out, judged, keys, _columns(work, rows, scores), card)
     return judged
 
 
@@ -100,25 +103,6 @@ def _judgeable(rows: TestRows, scores: NDArray[np.float32], k: int) -> Judgeable
     )
 
 
-def _rival(work: Work, training_set: Manifest, champion: Champion, rows: TestRows) -> _Rival:
-    facts, manifest = champion
-    named = f"The champion (as of {facts['as_of']}, seed {facts['seed']})"
-    if manifest is None:
-        reason = (
-            f"{named} is no longer in the store, so it cannot be compared. Promote by hand."
-        )
-        return _Rival(facts, None, reason)
-    try:
-        scores = _rival_scores(work, training_set, work.store.open(manifest), rows)
-    except KeyError as missing:
-        reason = (
-            f"{named} reads features that these rows lack ({missing.args[0]}), so it cannot "
-            f"be compared. Promote by hand."
-        )
-        return _Rival(facts, None, reason)
-    return _Rival(facts, _judgeable(rows, scores, work.pipeline.evaluation.alerts_per_day))
-
-
 def _rival_scores(
     work: Work, training_set: Manifest, champion: Path, rows: TestRows
 ) -> NDArray[np.float32]:
@@ -138,103 +122,48 @@ def _rival_scores(
     return scores
 
 
-def _numbers(
-    work: Work, own: Judgeable, rival: _Rival | None, rows: TestRows
-) -> dict[str, Any]:
-    """Metrics, intervals and verdict, the champion's beside them."""
-    evaluation = work.pipeline.evaluation
-    copies = resamples(
-        own.days.n_entities, evaluation.bootstrap_samples, work.pipeline.training.seed
-    )
-    metrics, sampled = own.metrics(), [own.metrics(c) for c in copies]
-    theirs = champion = None
-    if rival is not None and rival.judgeable is not None:
-        theirs = rival.judgeable.metrics()
-        differences = [
-            {name: mine[name] - other[name] for name in mine}
-            for mine, other in zip(
-                sampled, (rival.judgeable.metrics(c) for c in copies), strict=True
-            )
-        ]
-        between = {"metrics": theirs, "difference_intervals": intervals(differences)}
-        champion = rival.facts | between
-    verdict = judge(work.pipeline.gates, metrics, theirs, rival.reason if rival else "")
-    return {
-        "metrics": metrics,
-        "intervals": intervals(sampled),
-        "champion": champion,
-        "verdict": verdict.name,
-        "reasons": list(verdict.reasons),
-    }
-
-
 def _facts(
-    work: Work, folder: Path, model: Manifest, rows: TestRows, scores: NDArray[np.float32]
+    work: Work, folder: Path, rows: TestRows, scores: NDArray[np.float32]
 ) -> dict[str, Any]:
-    state, days = json.loads((folder / "state.json").read_text()), work.days()
-    here, evaluation = rows.counted, work.pipeline.evaluation
+    state, here = json.loads((folder / "state.json").read_text()), rows.counted
     return {
-        "pipeline": work.pipeline.name,
-        "as_of": work.model_day,
-        "seed": work.pipeline.training.seed,
-        "train_days": list(days.train),
-        "test_days": list(days.test),
         "features": state["features"],
         "training_rows": state["rows"],
         "training_positives": state["positives"],
-        "rows": int(here.sum()),
         "positives": int(rows.y[here].sum()),
         "removed": int((~here).sum()),
-        "alert_entity": evaluation.alert_entity,
-        "alerts_per_day": evaluation.alerts_per_day,
-        "bootstrap_samples": evaluation.bootstrap_samples,
+        "alerts_per_day": work.pipeline.evaluation.alerts_per_day,
         "calibration": calibration(rows.y[here], scores[here]),
-        "settings": dict(model.config),
-        "model_digest": model.digest,
     }
 
 
-def _write(
+def _card(
     work: Work,
-    out: Path,
     judged: Mapping[str, Any],
     own: Judgeable,
-    rival: _Rival | None,
+    rival: Rival[Judgeable] | None,
     rows: TestRows,
     scores: NDArray[np.float32],
     model: Manifest,
-) -> None:
-    (out / "metrics.json").write_text(json.dumps(judged, indent=1) + "\n")
-    _write_scores(work, out / "scores.parquet", rows, scores)
-    history = json.loads((work.store.open(model) / "history.json").read_text())
-    theirs = (
-        rival.judgeable.ranked if rival is not None and rival.judgeable is not None else None
-    )
-    here = rows.counted
+) -> str:
+    folder, here = work.store.open(model), rows.counted
+    theirs = rival.measured.ranked if rival is not None and rival.measured is not None else None
     plots = [
         roc_plot(own.ranked, theirs),
         precision_recall_plot(own.ranked, theirs, judged["positives"] / judged["rows"]),
         score_plot(rows.y[here], scores[here]),
         calibration_plot(judged["calibration"]),
-        loss_plot(history["loss"]),
+        loss_plot(losses_of(folder)),
     ]
-    serving = serving_facts(work.store.open(model))
-    page = card_page(judged, work.pipeline.title, plots, serving)
-    (out / "model_card.html").write_text(page)
+    return card_page(judged, work.pipeline.title, plots, serving_facts(folder))
 
 
-def _write_scores(work: Work, path: Path, rows: TestRows, scores: NDArray[np.float32]) -> None:
-    """Every test row's score; ``counted`` tells those that the metrics are made from."""
-    table = rows.keys.drop_columns([work.pipeline.table.event_time]).replace_schema_metadata(
-        None
-    )
-    names = {int(n): d for d, n in ((d, parse_day(d).toordinal()) for d in work.days().test)}
-    added = {
+def _columns(work: Work, rows: TestRows, scores: NDArray[np.float32]) -> dict[str, pa.Array]:
+    """Of every test row; ``counted`` tells those that the metrics are made from."""
+    names = {parse_day(day).toordinal(): day for day in work.days().test}
+    return {
         "day": pa.array([names[int(n)] for n in rows.day], pa.string()),
         "label": pa.array(rows.y.astype(np.int64)),
         "score": pa.array(scores),
         "counted": pa.array(rows.counted),
     }
-    for name, values in added.items():
-        table = table.append_column(name, values)
-    pq.write_table(table, path, compression="zstd", compression_level=1)

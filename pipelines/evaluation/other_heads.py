@@ -1,9 +1,9 @@
 """Judging a model whose head is not ``Binary``: amounts, classes, grades and times.
 
 Why: the verdict needs the head's own metrics, with intervals, and the champion on the same rows.
-Promise: every test row counts (only an event can make an entity known); resamples are of entities
-    and shared with the champion, as for events.
-Not here: events (``judging.py``), the metrics (``head_metrics.py``).
+Promise: every test row counts (only an event can make an entity known).
+Not here: events (``judging.py``), the metrics (``head_metrics.py``), what every head's judgement
+    shares (``judgement.py``).
 """
 
 import json
@@ -17,18 +17,22 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipelines.errors import TrainingError
-from pipelines.evaluation.bootstrap import intervals, resamples
 from pipelines.evaluation.graph import open_graph
 from pipelines.evaluation.head_card import head_card
 from pipelines.evaluation.head_metrics import HeadJudgeable, judgeable
+from pipelines.evaluation.judgement import (
+    Champion,
+    facts_of,
+    losses_of,
+    numbers_of,
+    rival_of,
+    write_judgement,
+)
 from pipelines.evaluation.raw import raw_columns
 from pipelines.evaluation.rows import read_inputs
 from pipelines.evaluation.serving_facts import serving_facts
-from pipelines.evaluation.verdict import judge
 from pipelines.stages import Work
 from pipelines.store import Manifest
-
-Champion = tuple[dict[str, Any], Manifest | None]
 
 
 def judge_head(
@@ -56,44 +60,17 @@ def judge_head(
     entity = keys[work.pipeline.entity(work.pipeline.evaluation.alert_entity).column].to_numpy()
     told = open_graph(work.store.open(model)).of_arrays(read_inputs(folder, entries))
     own = judgeable(work.pipeline.head, y, told, entity)
-    rival, reason = _rival(work, training_set, champion, entries, y, entity)
-    judged = _facts(work, model, len(y)) | _numbers(work, own, rival, champion, reason)
-    (out / "metrics.json").write_text(json.dumps(judged, indent=1) + "\n")
-    _write_scores(out / "scores.parquet", keys, y, told)
-    history = json.loads((work.store.open(model) / "history.json").read_text())
-    (out / "model_card.html").write_text(
-        head_card(
-            judged,
-            work.pipeline.title,
-            history["loss"],
-            serving_facts(work.store.open(model)),
-        )
-    )
-    return judged
 
-
-def _rival(
-    work: Work,
-    training_set: Manifest,
-    champion: Champion | None,
-    entries: list[dict[str, Any]],
-    y: NDArray[np.float64],
-    entity: NDArray[Any],
-) -> tuple[HeadJudgeable | None, str]:
-    """The champion, judged as it serves; or why it cannot be."""
-    if champion is None:
-        return None, ""
-    facts, manifest = champion
-    named = f"The champion (as of {facts['as_of']}, seed {facts['seed']})"
-    if manifest is None:
-        return None, f"{named} is no longer in the store. Promote by hand."
-    graph = open_graph(work.store.open(manifest))
-    try:
+    def measured(theirs: Path) -> HeadJudgeable:
+        graph = open_graph(theirs)
         columns = raw_columns(work, training_set, [e["day"] for e in entries], graph.columns)
-        told = _matrices(graph.of_rows(columns))
-        return judgeable(work.pipeline.head, y, told, entity), ""
-    except (KeyError, IndexError) as missing:
-        return None, f"{named} cannot be compared: it lacks {missing}. Promote by hand."
+        served = _matrices(graph.of_rows(columns))
+        return judgeable(work.pipeline.head, y, served, entity)
+
+    judged = facts_of(work, model, len(y))
+    judged |= numbers_of(work, own, rival_of(champion, measured, work))
+    write_judgement(out, judged, keys, _columns(y, told), _card(work, judged, model))
+    return judged
 
 
 def _matrices(columns: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
@@ -105,56 +82,13 @@ def _matrices(columns: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     return found
 
 
-def _numbers(
-    work: Work,
-    own: HeadJudgeable,
-    rival: HeadJudgeable | None,
-    champion: Champion | None,
-    reason: str,
-) -> dict[str, Any]:
-    samples, seed = work.pipeline.evaluation.bootstrap_samples, work.pipeline.training.seed
-    copies = resamples(int(own.place.max()) + 1, samples, seed)
-    metrics, sampled = own.metrics(), [own.metrics(c) for c in copies]
-    theirs, told = None, None
-    if rival is not None and champion is not None:
-        theirs = rival.metrics()
-        other = [rival.metrics(c) for c in copies]
-        differences = [{n: a[n] - b[n] for n in a} for a, b in zip(sampled, other, strict=True)]
-        told = champion[0] | {
-            "metrics": theirs,
-            "difference_intervals": intervals(differences),
-        }
-    verdict = judge(work.pipeline.gates, metrics, theirs, reason, work.pipeline.head)
-    return {
-        "metrics": metrics,
-        "intervals": intervals(sampled),
-        "champion": told,
-        "verdict": verdict.name,
-        "reasons": list(verdict.reasons),
-    }
+def _card(work: Work, judged: Mapping[str, Any], model: Manifest) -> str:
+    folder = work.store.open(model)
+    return head_card(judged, work.pipeline.title, losses_of(folder), serving_facts(folder))
 
 
-def _facts(work: Work, model: Manifest, rows: int) -> dict[str, Any]:
-    days, evaluation = work.days(), work.pipeline.evaluation
-    return {
-        "pipeline": work.pipeline.name,
-        "as_of": work.model_day,
-        "seed": work.pipeline.training.seed,
-        "train_days": list(days.train),
-        "test_days": list(days.test),
-        "rows": rows,
-        "alert_entity": evaluation.alert_entity,
-        "bootstrap_samples": evaluation.bootstrap_samples,
-        "settings": dict(model.config),
-        "model_digest": model.digest,
-    }
-
-
-def _write_scores(
-    path: Path, keys: pa.Table, y: NDArray[np.float64], told: Mapping[str, NDArray[Any]]
-) -> None:
-    table = keys.replace_schema_metadata(None).append_column("label", pa.array(y))
+def _columns(y: NDArray[np.float64], told: Mapping[str, NDArray[Any]]) -> dict[str, pa.Array]:
+    found = {"label": pa.array(y)}
     for name, values in sorted(told.items()):
-        flat = pa.array(values) if values.ndim == 1 else pa.array(list(values))
-        table = table.append_column(name, flat)
-    pq.write_table(table, path, compression="zstd", compression_level=1)
+        found[name] = pa.array(values) if values.ndim == 1 else pa.array(list(values))
+    return found
