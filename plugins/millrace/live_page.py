@@ -29,7 +29,8 @@ PAGE = """<!doctype html>
 <title>{{ run.dag_id }}: at work</title>
 <style>{{ style }}
 .task { margin: 14px 0; } progress { width: 100%; height: 14px; accent-color: var(--own); }
-.ahead b { font-size: 19px; } .ahead span { margin-left: 16px; }
+.ahead { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 16px; }
+.ahead b { font-size: 19px; } .ahead span { white-space: nowrap; } a { color: var(--own); }
 dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); gap: 10px;
   margin: 10px 0 0; } dt { color: var(--soft); font-size: 12.5px; } dd { margin: 0; font-size: 19px; }
 .task > .soft:last-child { margin-top: 12px; } .bad { color: var(--bad); }
@@ -88,10 +89,11 @@ def _counts(run: RunNow) -> str:
 
 def _told(task: Task, now: datetime) -> dict[str, Any]:
     """What the page says of a task at work."""
-    begun = f"at work for {span((now - task.since).total_seconds())}" if task.since else ""
+    word = WORDS[task.state]
+    begun = f"{word} for {span((now - task.since).total_seconds())}" if task.since else word
     if task.told is None or task.told_at is None:
-        waits = "waiting" if task.state == "deferred" else "nothing told yet"
-        return {"name": task.name, "told": False, "when": f"{begun}, {waits}"}
+        nothing = ", nothing told yet" if task.state == "running" else ""
+        return {"name": task.name, "told": False, "when": f"{begun}{nothing}"}
     told, age_s = task.told, max((now - task.told_at).total_seconds(), 0.0)
     share = min(told["done"] / told["total"], 1.0) if told["total"] else None
     return {

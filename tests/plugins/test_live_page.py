@@ -66,6 +66,13 @@ def test_without_a_total_the_bar_has_no_share_and_a_task_that_told_nothing_has_n
     assert "a.csv" in text_of(page)
 
 
+def test_a_task_that_waits_is_not_said_to_be_at_work():
+    waits = Task(name="await_partitions", state="deferred", since=ago(20))
+    page = text_of(live_page(run(waits, training(told=None)), NOW, "/millrace"))
+    assert "await_partitions waiting for 20 s" in page
+    assert "train at work for 1 min 05 s, nothing told yet" in page
+
+
 def test_text_of_a_stage_or_a_run_is_never_markup():
     sly = "<script>alert(1)</script>"
     task = training(name=sly, told=TOLD | {"work": sly, "unit": sly, "note": sly})
