@@ -118,6 +118,11 @@ def is_progress(line: str) -> bool:
     return _PROGRESS.search(line) is not None
 
 
+def evenly(done: int, total: int, stored_bytes: int) -> tuple[int, int]:
+    """``of_bytes`` of work through files of that size, a row taken to be as wide as another."""
+    return stored_bytes * done // max(total, 1), stored_bytes
+
+
 @dataclass(slots=True)
 class Reporter:
     """What a stage reports through; one per piece of work.
@@ -156,8 +161,8 @@ class Reporter:
             total: All there is to do; None where nobody knows.
             unit: Rows, steps, days, ...
             note: What the work is at.
-            of_bytes: Bytes read so far, and all there are; they give the time left where the
-                total is not known.
+            of_bytes: Bytes read so far, and all there are (``evenly``, where only rows are
+                counted); they give the time left where the total is not known.
             values: What the work has come to, by name (epoch, loss, ...); what is not finite
                 is left out, as JSON has no word for it.
         """

@@ -41,11 +41,13 @@ class DayFiles:
         back: How many days before the day that is made; 0 for that day itself.
         folder: Where its files are.
         rows: Its rows.
+        stored_bytes: Size of its history, all entities together.
     """
 
     back: int
     folder: Path
     rows: int
+    stored_bytes: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.compute.settings import ComputeSettings
 from pipelines.days import days_between, shift
 from pipelines.errors import TransientError
+from pipelines.events import evenly
 from pipelines.features.lookback import LookBack
 from pipelines.features.program import key_columns, programs_of
 from pipelines.operators import Sequence, Trailing
@@ -84,8 +85,11 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
     *earlier, own = _files_as_planned(work, plan)
     carried = _carried(work, plan)
 
+    stored = sum(day.stored_bytes for day in (*earlier, own))
+
     def tell(read: int, to_read: int) -> None:
-        work.report.progress(read, to_read, note=f"{len(earlier)} days back")
+        of_bytes = evenly(read, to_read, stored)
+        work.report.progress(read, to_read, note=f"{len(earlier)} days back", of_bytes=of_bytes)
 
     day = DayInput(
         pipeline=work.pipeline, name=work.day, own=own, earlier=tuple(earlier), carried=carried
@@ -112,8 +116,9 @@ def _content(manifest: Manifest | None, cuts: tuple[str, ...] | None) -> str:
 def _files_as_planned(work: Work, plan: Plan) -> "list[DayFiles]":
     """Files of the accepted days, oldest first, the day itself last."""
     from pipelines.features.history import DayFiles
+    from pipelines.tables.history import history_name
 
-    days = LookBack(work)
+    days, names = LookBack(work), [history_name(each.name) for each in work.pipeline.entities]
     now = _inputs(days)
     changed = [name for name, content in plan.inputs.items() if now.get(name) != content]
     if changed:
@@ -125,9 +130,11 @@ def _files_as_planned(work: Work, plan: Plan) -> "list[DayFiles]":
     for back, day in enumerate(reversed([*days.days(work.day), work.day])):
         manifest = days.manifest(day)
         if manifest is not None and manifest.outcome["verdict"] == ACCEPTED:
-            found.append(
-                DayFiles(back, work.store.open(manifest), int(manifest.outcome["rows"]))
+            rows = int(manifest.outcome["rows"])
+            size = sum(
+                manifest.files[name]["bytes"] for name in names if name in manifest.files
             )
+            found.append(DayFiles(back, work.store.open(manifest), rows, size))
     return found[::-1]
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.compute.settings import ComputeSettings
 from pipelines.errors import ColumnMismatchError, ConfigError, TrainingError, TransientError
+from pipelines.events import evenly
 from pipelines.operators.bfloat16 import BFLOAT16
 from pipelines.operators.program import modules_of
 from pipelines.spec import Binary, Label, Pipeline
@@ -76,7 +77,7 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
     facts = _facts(window, train)
     rows = sum(int(manifest.outcome["rows"]) for manifest in window.days.values())
     with open_compute(rows, ComputeSettings.from_options(work.options)) as compute:
-        tell = _telling(work, rows + facts["rows"])
+        tell = _telling(window, rows + facts["rows"])
         fitted = _fit(window, list(train), compute, tell, out)
         _write_state(fitted, facts, out)
         pieces = _pieces(window)
@@ -87,14 +88,15 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
     return _outcome(facts, shards)
 
 
-def _telling(work: Work, to_do: int) -> Callable[[int], None]:
+def _telling(window: Window, to_do: int) -> Callable[[int], None]:
     """Rows read for the fit and rows written, as they are done."""
-    done = 0
+    files = [file for day in window.days.values() for file in day.files.values()]
+    stored, done = sum(file["bytes"] for file in files), 0
 
     def tell(rows: int) -> None:
         nonlocal done
         done += rows
-        work.report.progress(done, to_do)
+        window.work.report.progress(done, to_do, of_bytes=evenly(done, to_do, stored))
 
     return tell
 

@@ -5,12 +5,14 @@ Promise: only manifests are read; the differences named are the ones that change
 """
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipelines.errors import ConfigError
 from pipelines.store.manifest import Manifest, Ref
 from pipelines.store.store import MANIFEST, Store
+
+LONG = 200  # characters of a feature or a step
 
 
 def explain(store: Store, artifact: str) -> dict[str, Any]:
@@ -60,15 +62,11 @@ def stale_inputs(store: Store, manifest: Manifest) -> list[str]:
 
 def differences(old: Manifest, new: Manifest) -> list[str]:
     """What makes two versions' digests differ, one sentence a thing."""
-    found = []
-    for what in ("inputs", "config", "code"):
-        before, after = _flat(getattr(old, what)), _flat(getattr(new, what))
-        for name in sorted(before.keys() | after.keys()):
-            if before.get(name) != after.get(name):
-                found.append(
-                    f"{what} {name}: {_short(before.get(name))} -> {_short(after.get(name))}"
-                )
-    return found
+    return [
+        f"{what} {text}"
+        for what in ("inputs", "config", "code")
+        for text in _differ(getattr(old, what), getattr(new, what))
+    ]
 
 
 def told(explained: Mapping[str, Any]) -> str:
@@ -93,6 +91,37 @@ def told(explained: Mapping[str, Any]) -> str:
         lines.append(f"  differs from version {old['digest'][:16]} by:")
         lines += [f"    {text}" for text in old["differs"]]
     return "\n".join(lines)
+
+
+def _differ(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    before, after = _flat(old), _flat(new)
+    for name in sorted(before.keys() | after.keys()):
+        was, now = before.get(name), after.get(name)
+        if was == now:
+            continue
+        if isinstance(was, list) and isinstance(now, list):
+            yield from _lists_differ(name, was, now)
+        else:
+            yield f"{name}: {_short(was)} -> {_short(now)}"
+
+
+def _lists_differ(name: str, was: list[Any], now: list[Any]) -> Iterator[str]:
+    """What is in one alone; of things of one kind, declared one for the other, what differs."""
+    gone, new = ([x for x in a if x not in b] for a, b in ((was, now), (now, was)))
+    if not gone and not new:
+        yield f"{name}: in another order, {_short(was)} -> {_short(now)}"
+    elif not any(isinstance(each, Mapping) for each in (*gone, *new)):
+        yield f"{name}: {_short(was)} -> {_short(now)}"
+    elif [_kind(each) for each in gone] == [_kind(each) for each in new]:
+        for before, after in zip(gone, new, strict=True):
+            yield from (f"{name} {_kind(after)} {text}" for text in _differ(before, after))
+    else:
+        yield from (f"{name}: no more {_short(each, LONG)}" for each in gone)
+        yield from (f"{name}: new {_short(each, LONG)}" for each in new)
+
+
+def _kind(value: Any) -> str:
+    return str(value.get("kind", "")) if isinstance(value, Mapping) else ""
 
 
 def _ref(store: Store, artifact: str) -> Ref:

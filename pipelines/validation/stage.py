@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.compute.settings import ComputeSettings
 from pipelines.errors import ArtifactError
+from pipelines.events import evenly
 from pipelines.spec import Column, Pipeline
 from pipelines.stages import Outcome, Plan, Work, code_digests
 from pipelines.store import digest_of, file_digest
@@ -58,7 +59,7 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
 
     pipeline, day, run_id = work.pipeline, work.day, run_of(plan)
     file, rows = _ingested(work)
-    work.report.progress(0, rows, "rows")
+    work.report.progress(0, rows)
     scratch = _empty(work.scratch(plan, work.partition_ref("validated")))
     with open_compute(rows, ComputeSettings.from_options(work.options)) as compute:
         evaluated = evaluate(rules_of(pipeline, day), [file], scratch / "places", compute)
@@ -70,7 +71,8 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
 
         def tell(part_rows: int) -> None:
             done[0] += part_rows
-            work.report.progress(done[0], rows, "rows")
+            of_bytes = evenly(done[0], rows, file.stat().st_size)
+            work.report.progress(done[0], rows, of_bytes=of_bytes)
 
         first = split_rows(
             evaluated,

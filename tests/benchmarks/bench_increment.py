@@ -12,13 +12,12 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from pipelines.preprocessing.window import window_of
-
 from pipelines.compute import open_compute
 from pipelines.days import days_between, shift
 from pipelines.preprocessing.statistics import learn_days, merge_days
 from pipelines.spec import Clip, Numeric, Split, Standardise, Trailing
 from pipelines.stages import perform, stage_named
+from pipelines.tables.window import window_of
 from tests.pipelines.features.validated import FIRST, publish_validated, rows_of, small_pipeline
 from tests.pipelines.features.validated import work_on as any_work_on
 

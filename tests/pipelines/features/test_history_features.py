@@ -177,7 +177,8 @@ def test_a_changed_window_leaves_the_others_as_they_are(tmp_path, monkeypatch):
     )
     new, _ = featurized(work_on(after, tmp_path / "a", partition=last))
     assert set(ran) == {"terminal"}
-    assert [text for text in differences(old, new) if text.startswith("config")]
+    told = [text for text in differences(old, new) if text.startswith("config")]
+    assert told == ["config features Trailing spans_days: [1] -> [2]"]
     fresh, _ = featurized(work_on(after, tmp_path / "b", partition=last))
     assert fresh.content == new.content
 

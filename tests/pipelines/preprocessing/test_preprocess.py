@@ -268,3 +268,16 @@ def test_planning_imports_nothing_heavy():
         [sys.executable, "-c", probe], capture_output=True, text=True, check=True
     )
     assert out.stdout.strip() == "[]"
+
+
+def test_stages_that_read_a_history_tell_their_rows_and_bytes_a_second(store, monkeypatch):
+    monkeypatch.setattr("pipelines.events.PROGRESS_INTERVAL_S", 0.0)
+    (store / PIPELINE.name / "features" / f"ds={DAYS[0]}").rename(store / "elsewhere")
+    for stage, key in ((FEATURIZE, {"partition": DAYS[0]}), (PREPROCESS, {"as_of": AS_OF})):
+        work, told = work_on(PIPELINE, store, **key), []
+        work.report.sink = told.append
+        perform(stage, work)
+        *_, last = (event for event in told if event["event"] == "progress")
+        assert last["done"] == last["total"] > 0
+        assert last["per_s"] > 0
+        assert last["bytes_per_s"] > 0

@@ -93,6 +93,34 @@ def test_why_names_what_made_the_digest_differ(tmp_path):
     assert "config training.epochs: 3 -> 5" in told(explained)
 
 
+COUNT = {"aggregates": ["count"], "entity": "card", "kind": "Trailing", "spans": [1, 7]}
+HOUR = {"column": "time", "kind": "Hour"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "wanted"),
+    [
+        (
+            [HOUR, COUNT],
+            [HOUR, COUNT | {"spans": [1, 30]}],
+            ["features Trailing spans: [1, 7] -> [1, 30]"],
+        ),
+        ([HOUR, COUNT], [HOUR], [f"features: no more {COUNT}"]),
+        ([COUNT], [COUNT, HOUR], [f"features: new {HOUR}"]),
+        ([COUNT], [HOUR], [f"features: no more {COUNT}", f"features: new {HOUR}"]),
+        ([1, 2], [2, 1], ["features: in another order, [1, 2] -> [2, 1]"]),
+        ([1, 2], [1, 3], ["features: [1, 2] -> [1, 3]"]),
+    ],
+    ids=["changed", "gone", "new", "replaced", "order", "plain"],
+)
+def test_why_names_the_feature_that_differs_and_how(before, after, wanted, tmp_path):
+    store = Store(str(tmp_path))
+    publish(store, config={"features": before})
+    publish(store, config={"features": after})
+    (old,) = explain(store, "p/data/ds=2026-01-01")["earlier"]
+    assert old["differs"] == [f"config {text}" for text in wanted]
+
+
 def test_why_takes_the_uri_that_a_result_shows(tmp_path):
     store = Store(str(tmp_path))
     manifest = publish(store)
