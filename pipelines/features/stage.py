@@ -84,7 +84,6 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
 
     *earlier, own = _files_as_planned(work, plan)
     carried = _carried(work, plan)
-
     stored = sum(day.stored_bytes for day in (*earlier, own))
 
     def tell(read: int, to_read: int) -> None:

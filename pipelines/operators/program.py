@@ -223,13 +223,6 @@ class FittedProgram:
             if line.gives() == IDS
         }
 
-    def scaling(self) -> dict[str, list[float]]:
-        """``mean`` and ``deviation`` of each column of ``x``, if all of it is standardised only."""
-        each = [(line, fits) for line, fits in self.each() if line.kind == NUMERIC]
-        each = [(line, fits) for line, fits in each if line.gives() == NUMERIC]
-        plain = all(len(line.steps) == 1 and "deviation" in fits[0] for line, fits in each)
-        return {n: [f[0][n] for _, f in each] for n in ("mean", "deviation")} if plain else {}
-
     def transform(self, xp: Any, columns: Mapping[str, Any]) -> dict[str, Any]:
         """``x`` float32 and ``ids`` int32, row-major, of rows given as columns.
 

@@ -184,7 +184,8 @@ def _added_up(tables: Sequence[Any]) -> tuple[Any, Any]:
     values, counts = ([table[name] for table in tables] for name in ("value", "count"))
     if hasattr(values[0], "dtype"):
         first, last = min(each[0] for each in values), max(each[-1] for each in values)
-        if int(last) - int(first) < DENSE * sum(map(len, values)):
+        # No more memory than their concatenation would take.
+        if int(last) - int(first) < sum(map(len, values)):
             return _added_in_place(values, counts, int(first), int(last))
         held, place = np.unique(np.concatenate(values), return_inverse=True)
     else:

@@ -162,7 +162,7 @@ def _fit(
 def _write_state(fitted: "FittedProgram", facts: dict[str, int], out: Path) -> None:
     """What was fitted, for a reader that knows no operators."""
     state = {"features": list(fitted.program.numeric()), **facts}
-    (out / "state.json").write_text(json.dumps(state | fitted.scaling(), indent=1) + "\n")
+    (out / "state.json").write_text(json.dumps(state, indent=1) + "\n")
 
 
 def _pieces(window: Window) -> Pieces:

@@ -59,6 +59,7 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
 
     pipeline, day, run_id = work.pipeline, work.day, run_of(plan)
     file, rows = _ingested(work)
+    stored = file.stat().st_size
     work.report.progress(0, rows)
     scratch = _empty(work.scratch(plan, work.partition_ref("validated")))
     with open_compute(rows, ComputeSettings.from_options(work.options)) as compute:
@@ -71,8 +72,7 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
 
         def tell(part_rows: int) -> None:
             done[0] += part_rows
-            of_bytes = evenly(done[0], rows, file.stat().st_size)
-            work.report.progress(done[0], rows, of_bytes=of_bytes)
+            work.report.progress(done[0], rows, of_bytes=evenly(done[0], rows, stored))
 
         first = split_rows(
             evaluated,

@@ -147,11 +147,16 @@ def publish_training_set(
 def write_fitted(out, pipeline, mean, deviation, **counts):
     """What preprocessing learnt: mean and deviation of each feature, ``(n_features,)``."""
     state = {"features": pipeline.feature_names()} | counts
-    state |= {"mean": mean.tolist(), "deviation": deviation.tolist()}
     (out / "state.json").write_text(json.dumps(state))
     fits = zip(mean.tolist(), deviation.tolist(), strict=True)
     fitted = tuple(({"mean": m, "deviation": d},) for m, d in fits)
     write_program(out, FittedProgram(pipeline.program(), fitted))
+
+
+def scaling_of(folder):
+    """Mean and deviation of each feature, of a program that standardises each: ``(n_features,)``."""
+    fits = [steps[-1] for steps in read_program(folder).fits]
+    return tuple(np.array([fit[name] for fit in fits]) for name in ("mean", "deviation"))
 
 
 def publish_features(root, work, values, names):

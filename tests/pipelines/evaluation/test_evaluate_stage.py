@@ -17,6 +17,7 @@ from tests.pipelines.made_models import (
     done,
     publish_model,
     publish_training_set,
+    scaling_of,
     seeded,
     work_on,
 )
@@ -105,13 +106,12 @@ def test_a_champion_of_other_training_days_is_judged_by_its_own_scaling(tmp_path
     _, work = work_on("train", tmp_path, as_of="2026-02-01")
     model = work.store.open(work.find(work.model_ref("models")))
     kernel, bias = (np.load(model / f"weights/0{n}.npy") for n in (0, 1))
-    scaling = json.loads(
-        (work.store.open(work.find(work.window_ref("training_set"))) / "state.json").read_text()
-    )
+    training_set = work.store.open(work.find(work.window_ref("training_set")))
+    mean, deviation = scaling_of(training_set)
     scores = pq.read_table(published(tmp_path) / "scores.parquet").to_pandas()
     days = dict.fromkeys(map(str, scores.day))
     raw = np.concatenate([features_of(tmp_path, day) for day in days])
-    x = (raw - scaling["mean"]) / scaling["deviation"]
+    x = (raw - mean) / deviation
     logits, here = (x @ kernel + bias)[:, 0], scores.counted
     champion = json.loads((published(tmp_path) / "metrics.json").read_text())["champion"]
     theirs = roc_auc_score(scores.label[here], logits[here])

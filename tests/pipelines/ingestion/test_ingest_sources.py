@@ -1,8 +1,6 @@
 """Every way a source can be wrong, and what a person is told about it."""
 
-import errno
 import gzip
-import json
 import os
 import time
 from dataclasses import replace
@@ -12,7 +10,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from fsspec.implementations.memory import MemoryFileSystem
 
 from pipelines.errors import (
     ConfigError,
@@ -21,13 +18,12 @@ from pipelines.errors import (
     SourceUnreadableError,
 )
 from pipelines.ingestion.locate import SourceFile, pattern_of
-from pipelines.ingestion.stage import plan, run
+from pipelines.ingestion.stage import plan
 from pipelines.spec import Column, Source, load
 from tests.pipelines.tables.made import (
     DAY,
     csv_pipeline,
     done,
-    published,
     transactions,
     with_column,
     work_on,
@@ -344,65 +340,6 @@ def test_a_source_behind_a_uri_gives_what_the_folder_gives(tmp_path, source):
     here = done("ingest", tmp_path / "here", source)
     there = done("ingest", tmp_path / "there", "memory://delivered")
     assert (here["digest"], here["content"]) == (there["digest"], there["content"])
-
-
-@pytest.fixture
-def permission(source, monkeypatch):
-    """Files in memory, and a switch for the permission to read them."""
-    write_source(source, transactions())
-    fsspec.filesystem("memory").put(str(source), "/guarded", recursive=True)
-    opened = MemoryFileSystem._open
-
-    def denied(files, path, mode="rb", **given):
-        if "r" in mode:
-            raise PermissionError(errno.EACCES, "Permission denied", path)
-        return opened(files, path, mode, **given)
-
-    def switch(*, granted):
-        monkeypatch.setattr(MemoryFileSystem, "_open", opened if granted else denied)
-
-    return switch
-
-
-def refused_until_granted(store, source, guard, grant):
-    guard()
-    message = "refused. Source file .*part-0.parquet may not be read .* Grant it"
-    for _ in range(2):
-        with pytest.raises(SourceUnreadableError, match=message):
-            done("ingest", store, source)
-    told = json.loads((published(store, "ingested") / "refusal.json").read_text())
-    assert told["files"][0]["sha256"] is None
-    grant()
-    assert done("ingest", store, source)["rows"] == 200
-
-
-def test_a_file_that_may_not_be_read_refuses_the_day_until_it_may(tmp_path, permission):
-    refused_until_granted(
-        tmp_path / "store",
-        "memory://guarded",
-        lambda: permission(granted=False),
-        lambda: permission(granted=True),
-    )
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every local file")
-def test_a_local_file_that_may_not_be_read_refuses_the_day_until_it_may(tmp_path, source):
-    path = write_source(source, transactions())
-    refused_until_granted(
-        tmp_path / "store", source, lambda: path.chmod(0), lambda: path.chmod(0o644)
-    )
-
-
-def test_permission_that_is_taken_or_granted_while_it_is_read_is_another_try(
-    tmp_path, permission
-):
-    work = work_on("ingest", tmp_path, "memory://guarded")
-    for granted in (True, False):
-        permission(granted=granted)
-        planned = plan(work)
-        permission(granted=not granted)
-        with pytest.raises(SourceNotReadyError, match="changed while it was read"):
-            run(work, planned, tmp_path)
 
 
 def test_a_uri_that_nothing_opens_is_a_mistake_of_the_call(tmp_path):

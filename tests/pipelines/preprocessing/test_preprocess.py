@@ -29,6 +29,7 @@ from tests.pipelines.features.validated import (
     small_pipeline,
     work_on,
 )
+from tests.pipelines.made_models import scaling_of
 
 PREPROCESS, FEATURIZE = stage_named("preprocess"), stage_named("featurize")
 PIPELINE = small_pipeline()
@@ -107,9 +108,10 @@ def test_the_fitted_state_is_that_of_the_training_days_alone(store):
     names = list(PIPELINE.feature_names())
     assert state["features"] == names
     assert (state["rows"], state["positives"]) == (len(frame), int(frame.tx_fraud.sum()))
-    np.testing.assert_allclose(state["mean"], frame[names].mean(), rtol=1e-12)
-    deviation = frame[names].std(ddof=0).replace(0.0, 1.0)
-    np.testing.assert_allclose(state["deviation"], deviation, rtol=1e-9)
+    mean, deviation = scaling_of(folder_of(work))
+    np.testing.assert_allclose(mean, frame[names].mean(), rtol=1e-12)
+    wanted = frame[names].std(ddof=0).replace(0.0, 1.0)
+    np.testing.assert_allclose(deviation, wanted, rtol=1e-9)
 
 
 def test_the_index_lists_every_day_with_files_that_are_there(store):
@@ -268,16 +270,3 @@ def test_planning_imports_nothing_heavy():
         [sys.executable, "-c", probe], capture_output=True, text=True, check=True
     )
     assert out.stdout.strip() == "[]"
-
-
-def test_stages_that_read_a_history_tell_their_rows_and_bytes_a_second(store, monkeypatch):
-    monkeypatch.setattr("pipelines.events.PROGRESS_INTERVAL_S", 0.0)
-    (store / PIPELINE.name / "features" / f"ds={DAYS[0]}").rename(store / "elsewhere")
-    for stage, key in ((FEATURIZE, {"partition": DAYS[0]}), (PREPROCESS, {"as_of": AS_OF})):
-        work, told = work_on(PIPELINE, store, **key), []
-        work.report.sink = told.append
-        perform(stage, work)
-        *_, last = (event for event in told if event["event"] == "progress")
-        assert last["done"] == last["total"] > 0
-        assert last["per_s"] > 0
-        assert last["bytes_per_s"] > 0

@@ -12,7 +12,14 @@ import pyarrow.parquet as pq
 from pipelines.promotion.registry import open_registry
 from pipelines.registry.client import open_client
 from pipelines.store import Store
-from tests.pipelines.made_models import AS_OF, FRAUD, done, publish_training_set, work_on
+from tests.pipelines.made_models import (
+    AS_OF,
+    FRAUD,
+    done,
+    publish_training_set,
+    scaling_of,
+    work_on,
+)
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -37,7 +44,8 @@ def features_of_test_days(root):
     state = json.loads((folder / "state.json").read_text())
     index = json.loads((folder / "index.json").read_text())
     x = np.concatenate([np.load(folder / entry["x"]) for entry in index["test"]])
-    raw = x.astype(np.float64) * state["deviation"] + state["mean"]
+    mean, deviation = scaling_of(folder)
+    raw = x.astype(np.float64) * deviation + mean
     return pd.DataFrame(raw, columns=state["features"])
 
 

@@ -21,7 +21,6 @@ from hypothesis import strategies as st
 
 from pipelines.errors import ArtifactError, InputMissingError, PartitionRefusedError
 from pipelines.spec import Rule, load
-from pipelines.stages import perform, stage_named
 from pipelines.tables.reading import read_bucket
 from pipelines.validation.stage import plan
 from tests.pipelines.tables.made import (
@@ -398,15 +397,3 @@ def test_the_environment_is_left_as_it_was(tmp_path):
     before = dict(os.environ)
     judged(tmp_path, transactions(5))
     assert dict(os.environ) == before
-
-
-def test_the_rows_and_bytes_a_second_of_judging_are_told(tmp_path, monkeypatch):
-    monkeypatch.setattr("pipelines.events.PROGRESS_INTERVAL_S", 0.0)
-    write_source(tmp_path / "source", transactions(200))
-    done("ingest", tmp_path / "store", tmp_path / "source")
-    work, told = work_on("validate", tmp_path / "store", None), []
-    work.report.sink = told.append
-    perform(stage_named("validate"), work)
-    *_, last = (event for event in told if event["event"] == "progress")
-    assert (last["done"], last["total"]) == (200, 200)
-    assert last["bytes_per_s"] > 0
