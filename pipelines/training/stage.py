@@ -56,11 +56,11 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
     training_set = work.store.open(work.need(work.window_ref("training_set"), "preprocess"))
     training, days = work.pipeline.training, work.days()
     shards = open_shards(training_set, set(days.train) - set(days.validation))
-    for warning in look_over(work.report.work, shards, training, work.pipeline.head):
-        work.report.log(warning)
     held_out = open_shards(training_set, days.validation) if days.validation else None
     scratch = work.scratch(plan, work.model_ref("models"))
     with tracking(work, plan, scratch, work.model_ref("models").key) as tracker:
+        for warning in look_over(work.report.work, shards, training, work.pipeline.head):
+            work.report.log(warning)
         devices = choose_devices(training.replicas, visible_gpu_count())
         strategy = open_strategy(devices, training.seed)
         setup = Setup(
