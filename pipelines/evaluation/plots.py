@@ -90,29 +90,33 @@ class Plot:
         x: Horizontal axis.
         y: Vertical axis.
         series: Drawn in order, the last on top.
+        width: Pixels, axes and their labels included, where it is not scaled.
+        height: The same, downwards.
     """
 
     title: str
     x: Axis
     y: Axis
     series: Sequence[Series] = field(default_factory=tuple)
+    width: int = WIDTH
+    height: int = HEIGHT
 
     def svg(self) -> str:
         """The plot as one SVG element."""
         parts = [*self._grid(), *(self._drawn(s) for s in self.series)]
         return (
-            f'<svg class="plot" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
+            f'<svg class="plot" viewBox="0 0 {self.width} {self.height}" role="img" '
             f'aria-label="{escape(self.title)}">{"".join(parts)}</svg>'
         )
 
     def _at(self, x: float, y: float) -> tuple[float, float]:
         return (
-            LEFT + self.x.place(x) * (WIDTH - LEFT - RIGHT),
-            HEIGHT - BOTTOM - self.y.place(y) * (HEIGHT - TOP - BOTTOM),
+            LEFT + self.x.place(x) * (self.width - LEFT - RIGHT),
+            self.height - BOTTOM - self.y.place(y) * (self.height - TOP - BOTTOM),
         )
 
     def _grid(self) -> list[str]:
-        parts, base, end = [], HEIGHT - BOTTOM, WIDTH - RIGHT
+        parts, base, end = [], self.height - BOTTOM, self.width - RIGHT
         for value in self.y.ticks():
             at = _px(self._at(self.x.low, value)[1])
             parts.append(f'<line class="grid" x1="{LEFT}" x2="{end}" y1="{at}" y2="{at}"/>')
@@ -124,7 +128,7 @@ class Plot:
         middle = (TOP + base) / 2
         parts.append(f'<line class="axis" x1="{LEFT}" x2="{end}" y1="{base}" y2="{base}"/>')
         parts.append(
-            _text((LEFT + end) / 2, HEIGHT - 8, self.x.label, "middle", 'class="label"')
+            _text((LEFT + end) / 2, self.height - 8, self.x.label, "middle", 'class="label"')
         )
         turn = f'class="label" transform="rotate(-90 13 {_px(middle)})"'
         parts.append(_text(13, middle, self.y.label, "middle", turn))
@@ -146,7 +150,7 @@ class Plot:
     def _bar(self, series: Series, n: int, title: str) -> str:
         """A bar from this point's x to the next one's; nothing where it has no height."""
         (left, top), (right, _) = (self._at(*series.points[m]) for m in (n, n + 1))
-        base = HEIGHT - BOTTOM
+        base = self.height - BOTTOM
         if base - top < 0.05:  # noqa: PLR2004  below a tenth of a pixel
             return ""
         return (
