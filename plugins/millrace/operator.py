@@ -62,11 +62,11 @@ class CommandOperator(BaseOperator):
         Raises:
             PipelineError: What the command raised; its class decides on the retry.
         """
-        self._showing = Showing(context.get("ti"))
-        return dict(self.run_child(self.argv).result)
+        return dict(self.run_child(self.argv, context).result)
 
-    def run_child(self, argv: Sequence[str]) -> Ended:
-        """Run one child, its events and lines becoming lines of this task's log."""
+    def run_child(self, argv: Sequence[str], context: Mapping[str, Any]) -> Ended:
+        """Run one child, its events and lines becoming lines of this task's log and what it shows."""
+        self._showing = Showing(context.get("ti"))
         self.log.info("python -m %s %s", self.module, " ".join(argv))
         self._process = StageProcess(
             argv,
@@ -164,9 +164,8 @@ class StageOperator(CommandOperator):
             AirflowSkipException: Earlier days have no verdict yet; their runs will do this one.
             PipelineError: What the stage raised; its class decides on the retry.
         """
-        self._showing = Showing(context.get("ti"))
         try:
-            result = dict(self.run_child(self.command(datetime.now(UTC))).result)
+            result = dict(self.run_child(self.command(datetime.now(UTC)), context).result)
         except HistoryNotReadyError as waiting:
             raise AirflowSkipException(
                 f"{waiting} The run that judges the last of them will {self.stage} this day too."

@@ -11,7 +11,6 @@ from typing import Any
 from airflow.sdk import BaseOperator
 
 from millrace.operator import CommandOperator, lines
-from millrace.showing import Showing
 
 
 class NumbersOperator(BaseOperator):
@@ -74,8 +73,7 @@ class TrialOperator(CommandOperator):
         # An option whose Variable is not set renders to ``name=``: it was not asked for.
         asked = [line for line in lines(self.options) if not line.endswith("=")]
         argv += [word for line in asked for word in ("--option", line)]
-        self._showing = Showing(context.get("ti"))
-        result = dict(self.run_child(argv).result)
+        result = dict(self.run_child(argv, context).result)
         self.came_to = f": {result['state']}{_last(result)}"
         return result
 
