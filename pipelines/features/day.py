@@ -16,7 +16,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipelines.compute import ComputeSettings
-from pipelines.features.history import Columns, DayInput, OnRows, features_of_history
+from pipelines.features.carried import Columns
+from pipelines.features.history import DayInput, OnRows, features_of_history
 from pipelines.features.program import key_columns, label_column
 from pipelines.features.rows import category_columns, row_features
 from pipelines.features.statistics import describe
@@ -25,7 +26,7 @@ from pipelines.spec import Pipeline
 from pipelines.tables.known import part_name, statistics_name
 from pipelines.tables.profile import profile_of
 from pipelines.tables.schema import write_table
-from pipelines.tables.versions import parts_of, version_columns, versions_of
+from pipelines.tables.versions import Versions, parts_of, version_columns, versions_of
 
 PART = "part-0.parquet"
 
@@ -46,10 +47,13 @@ def make_day(
     """
     columns = _read_columns(day.pipeline)
     table = pq.read_table(day.own.folder / PART, columns=columns, use_threads=False)
+    versions = versions_of(table, day.pipeline.table)
     found = row_features(table, day.pipeline)
     found |= features_of_history(day, table.num_rows, settings, on_rows)
+    if day.carried is not None:
+        found |= day.carried.of(day.name, versions)
     features, statistics = _joined(table, day.pipeline, found), dict[str, Any]()
-    for known, rows in _as_known(day, table, features):
+    for known, rows in _as_known(day, versions, features):
         write_table(rows, out / part_name(day.name, known))
         statistics = _statistics(day.pipeline, rows)
         text = json.dumps(statistics) + "\n"
@@ -58,10 +62,9 @@ def make_day(
 
 
 def _as_known(
-    day: DayInput, table: pa.Table, features: pa.Table
+    day: DayInput, versions: Versions | None, features: pa.Table
 ) -> Iterator[tuple[str, pa.Table]]:
     """The day's features as known by the end of it, and of each later day that added rows."""
-    versions = versions_of(table, day.pipeline.table)
     if versions is None:
         yield day.name, features
     else:

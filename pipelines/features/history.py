@@ -1,19 +1,16 @@
 """Windows and sequences of a day's rows: what is read for them, and where the results go.
 
 Why: a task knows an entity and a bucket; a day wants every column in the order of its rows.
-Promise: what an earlier version computed of the same rows by the same declaration and code is
-    taken over, so a changed window costs that window and leaves the others alone.
-Not here: one task (``bucket.py``), where tasks run (``pipelines/compute/``).
+Promise: what is carried over from an earlier version is read and computed for no row.
+Not here: one task (``bucket.py``), what is carried (``carried.py``), where tasks run
+    (``pipelines/compute/``).
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from pipelines.compute import ComputeSettings, open_compute
 from pipelines.features.bucket import (
@@ -23,11 +20,11 @@ from pipelines.features.bucket import (
     require_buckets,
     run_bucket,
 )
+from pipelines.features.carried import Carried, Columns
 from pipelines.features.program import EntityProgram, programs_of
 from pipelines.spec import Pipeline
 from pipelines.tables.history import history_name
 
-Columns = dict[str, NDArray[Any]]
 OnRows = Callable[[int, int], None]
 # Over nothing these are 0; the others are unknown.
 ZERO_OVER_NOTHING = ("count", "sum", "mean", "rate", "distinct")
@@ -48,19 +45,6 @@ class DayFiles:
     folder: Path
     rows: int
     stored_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Carried:
-    """Columns of an earlier version that are still right.
-
-    Attributes:
-        part: Its table.
-        names: Which columns.
-    """
-
-    part: Path
-    names: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +79,7 @@ class DayInput:
 def features_of_history(
     day: DayInput, rows: int, settings: ComputeSettings, on_rows: OnRows
 ) -> Columns:
-    """Every window and sequence of a day, by name, in the order of its rows.
+    """Every window and sequence of a day but the carried ones, by name, in the order of its rows.
 
     A row without an entity has no history: its windows are empty.
     """
@@ -117,7 +101,7 @@ def features_of_history(
     if programs:
         with open_compute(to_read, settings) as compute:
             compute.map(run_bucket, _tasks(day, programs, compute.array_module), place)
-    return found | _taken_over(day)
+    return found
 
 
 def _without(program: EntityProgram, done: frozenset[str]) -> EntityProgram:
@@ -142,21 +126,6 @@ def _nothing_seen(programs: tuple[EntityProgram, ...], rows: int) -> Columns:
             found[block] = np.zeros((rows, width), np.float32)
             found[length] = np.zeros(rows, np.int32)
     return found
-
-
-def _taken_over(day: DayInput) -> Columns:
-    if day.carried is None:
-        return {}
-    table = pq.read_table(
-        day.carried.part, columns=sorted(day.carried.names), use_threads=False
-    )
-    return {name: _values(table[name].combine_chunks()) for name in table.column_names}
-
-
-def _values(column: Any) -> NDArray[Any]:
-    if hasattr(column.type, "list_size"):
-        return column.flatten().to_numpy().reshape(-1, column.type.list_size)
-    return column.to_numpy(zero_copy_only=False)
 
 
 def _require_buckets(day: DayInput, programs: tuple[EntityProgram, ...]) -> None:

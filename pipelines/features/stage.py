@@ -25,7 +25,8 @@ from pipelines.store import Manifest, digest_of
 from pipelines.tables.known import content_as_known, known_days
 
 if TYPE_CHECKING:
-    from pipelines.features.history import Carried, DayFiles
+    from pipelines.features.carried import Carried
+    from pipelines.features.history import DayFiles
 
 CODE = (
     "pipelines.features",
@@ -38,8 +39,7 @@ CODE = (
         for m in ("hashing", "history", "known", "profile", "reading", "schema", "versions")
     ),
 )
-PART = "part-0.parquet"
-READ_BY_ALL = ("keys", "entities", "columns")
+READ_BY_ALL = ("keys", "entities", "columns", "known_time")
 
 
 def due(work: Work) -> tuple[bool, list[str]]:
@@ -139,14 +139,10 @@ def _files_as_planned(work: Work, plan: Plan) -> "list[DayFiles]":
 
 def _carried(work: Work, plan: Plan) -> "Carried | None":
     """Windows and sequences that the published version has of the same rows and declaration."""
-    from pipelines.features.history import Carried
+    from pipelines.features.carried import Carried
 
     old = work.find(work.partition_ref("features"))
-    if (
-        work.pipeline.table.known_time
-        or old is None
-        or any(old.config.get(name) != plan.config[name] for name in READ_BY_ALL)
-    ):
+    if old is None or any(old.config.get(n) != plan.config[n] for n in READ_BY_ALL):
         return None
     before = [digest_of(feature) for feature in old.config["features"]]
     names = frozenset(
@@ -157,12 +153,17 @@ def _carried(work: Work, plan: Plan) -> "Carried | None":
         and _same_rows_and_code(work, plan, old, source)
         for name in source.names()
     )
-    return Carried(work.store.open(old) / PART, names) if names else None
+    return Carried(work.store.open(old), names) if names else None
 
 
 def _same_rows_and_code(
     work: Work, plan: Plan, old: Manifest, source: Trailing | Sequence
 ) -> bool:
+    """Whether the day's rows, and of the days it reaches back to what they can see, are the same.
+
+    With known times the plan's inputs are just that: the day's own, every version and when it
+    was known, and the other days' as known by the ends of the days on which its rows were.
+    """
     days = days_between(shift(work.day, -source.look_back_days()), work.day)
     inputs = [f"{VALIDATED}/ds={day}" for day in days]
     code = [*code_digests(*CODE), type(source).__module__]

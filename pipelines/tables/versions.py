@@ -50,6 +50,15 @@ class Versions:
         """Rows that are known at the end of a day, each by its newest version."""
         return (self.known <= day) & (self.until > day)
 
+    def parts(self, day: str) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+        """Which rows are in each table of a day's features, by the day they were known by.
+
+        There is one of the day itself, and one of each later day that added some.
+        """
+        own = (parse_day(day) - parse_day(EPOCH)).days
+        for known in sorted({own, *self.days()}):
+            yield name_of(known), self.visible(known)
+
 
 def versions_of(rows: pa.Table, table: Table) -> Versions | None:
     """Tell the versions of a day's rows apart by ``Table.known_time``; None without one."""
@@ -111,9 +120,8 @@ def _add(columns: dict[str, Any], rows: pa.Table) -> None:
 
 def parts_of(rows: pa.Table, versions: Versions, day: str) -> Iterator[tuple[str, pa.Table]]:
     """The rows known by the end of the day itself, and of each later day that added some."""
-    own = (parse_day(day) - parse_day(EPOCH)).days
-    for known in sorted({own, *versions.days()}):
-        yield name_of(known), rows.filter(pa.array(versions.visible(known)))
+    for known, visible in versions.parts(day):
+        yield known, rows.filter(pa.array(visible))
 
 
 def name_of(day: int) -> str:

@@ -1,0 +1,106 @@
+"""What of a day's features is taken over where rows come late and are corrected."""
+
+import shutil
+
+import pyarrow as pa
+import pytest
+
+from pipelines.days import days_between, shift
+from pipelines.spec import Numeric, Sequence, Trailing
+from pipelines.stages import perform, stage_named
+from pipelines.store.why import differences
+from tests.pipelines.features.late_rows import (
+    came_later,
+    corrected_pipeline,
+    on_time,
+    with_late_rows,
+)
+from tests.pipelines.features.validated import FIRST, publish_validated, work_on
+
+DAYS = days_between(FIRST, shift(FIRST, 5))
+*_, EARLIER, THE_DAY, KNOWN, LATER = DAYS
+SEEN = DAYS[: DAYS.index(THE_DAY) + 1]
+KEPT = (
+    Numeric("tx_amount"),
+    Trailing("customer", ("count", "sum", "last"), (2,), column="tx_amount"),
+    Trailing("terminal", ("rate",), (2,), column="tx_fraud", delay_days=1),
+    Sequence("terminal", ("tx_amount",), steps=2, within_days=1),
+)
+BEFORE = corrected_pipeline((*KEPT, Trailing("customer", ("mean",), (1,), column="tx_amount")))
+AFTER = corrected_pipeline((*KEPT, Trailing("customer", ("max",), (1,), column="tx_amount")))
+# The day itself has rows of three days, and one that was replaced on the day it became known.
+USUAL = {
+    EARLIER: with_late_rows(EARLIER, THE_DAY, LATER),
+    THE_DAY: pa.concat_tables(
+        [with_late_rows(THE_DAY, KNOWN, LATER), came_later(THE_DAY, LATER, 2)]
+    ),
+}
+# Corrections of days that the day looks back on, and whether some row of it could see them.
+CORRECTIONS = {
+    "known by its end": (with_late_rows(EARLIER, THE_DAY, THE_DAY, LATER), True),
+    "known with its first late rows": (with_late_rows(EARLIER, THE_DAY, KNOWN, LATER), True),
+    "known with its last late rows": (with_late_rows(EARLIER, THE_DAY, LATER, LATER), True),
+    "known after all of it": (with_late_rows(EARLIER, THE_DAY, LATER, shift(LATER, 9)), False),
+}
+
+
+def publish(root, tables):
+    for day in SEEN:
+        work = work_on(BEFORE, root, partition=day)
+        publish_validated(work, day, tables.get(day, on_time(day)))
+
+
+def make_unreadable(path):
+    path.write_bytes(bytes(path.stat().st_size))
+
+
+def made(root, pipeline):
+    work = work_on(pipeline, root, partition=THE_DAY)
+    perform(stage_named("featurize"), work, reach=False)
+    return work.find(work.partition_ref("features"))
+
+
+@pytest.fixture(scope="module")
+def usual(tmp_path_factory):
+    """A store with the day as it was declared before, and the day's files as declared now."""
+    root = tmp_path_factory.mktemp("usual")
+    publish(root / "store", USUAL)
+    shutil.copytree(root / "store", root / "fresh")
+    made(root / "store", BEFORE)
+    return root / "store", made(root / "fresh", AFTER).files
+
+
+def test_each_row_version_is_carried_and_no_other_window_reads_a_history(tmp_path, usual):
+    store, fresh = usual
+    shutil.copytree(store, tmp_path / "store")
+    work = work_on(BEFORE, tmp_path / "store", partition=THE_DAY)
+    old = work.find(work.partition_ref("features"))
+    for day in SEEN:
+        # Whoever computes a window of a terminal, or of two days of a customer, reads these.
+        folder = work.store.open(work.find(work.partition_ref("validated", day)))
+        make_unreadable(folder / "history-terminal.parquet")
+        if day < EARLIER:
+            make_unreadable(folder / "history-customer.parquet")
+    new = made(tmp_path / "store", AFTER)
+    assert [name for name in new.files if name.startswith("part-")] == [
+        "part-0.parquet",
+        f"part-known={KNOWN}.parquet",
+        f"part-known={LATER}.parquet",
+    ]
+    assert new.files == fresh != old.files
+    told = [text for text in differences(old, new) if not text.startswith("inputs")]
+    assert told == ["config features Trailing aggregates: ['mean'] -> ['max']"]
+
+
+@pytest.mark.parametrize(("corrected", "is_seen"), CORRECTIONS.values(), ids=CORRECTIONS)
+def test_what_became_known_of_an_earlier_day_makes_its_windows_again(
+    tmp_path, usual, corrected, is_seen
+):
+    store, uncorrected = usual
+    publish(tmp_path / "fresh", USUAL | {EARLIER: corrected})
+    shutil.copytree(store, tmp_path / "store")
+    work = work_on(BEFORE, tmp_path / "store", partition=EARLIER)
+    publish_validated(work, EARLIER, corrected)
+    found, fresh = (made(tmp_path / name, AFTER).files for name in ("store", "fresh"))
+    assert found == fresh
+    assert (fresh != uncorrected) == is_seen
