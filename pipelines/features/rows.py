@@ -34,9 +34,14 @@ def category_columns(pipeline: Pipeline) -> tuple[str, ...]:
 
 
 def _floats(column: pa.ChunkedArray) -> NDArray[np.float64]:
-    return column.cast(pa.float64()).to_numpy()
+    # Whole numbers above 2**53 go to the nearest float; a checked cast would stop at them.
+    return column.cast(pa.float64(), safe=False).to_numpy()
 
 
 def _seconds(column: pa.ChunkedArray) -> NDArray[np.float64]:
-    """Seconds since the epoch; NaN where the time is null. Floats hold them exactly."""
-    return np.floor(_floats(pc.cast(column, pa.int64())) / MICROSECONDS)
+    """Seconds since the epoch; NaN where the time is null. Floats hold them exactly.
+
+    Microseconds are not all floats: those beyond 1684 and 2255 would move into the next hour.
+    """
+    whole = pc.fill_null(pc.cast(column, pa.int64()), 0).to_numpy() // MICROSECONDS
+    return np.where(pc.is_valid(column).to_numpy(), whole.astype(np.float64), np.nan)

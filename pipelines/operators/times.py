@@ -1,5 +1,6 @@
 """The calendar of a timestamp: ``Hour``, ``Weekday``, ``Weekend``, ``Night``, all in UTC."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from pipelines.declared import declared
@@ -72,7 +73,11 @@ class Weekend(TimeSource):
 
 @declared
 class Night(TimeSource):
-    """1.0 where a timestamp's hour is ``last_hour`` or earlier, UTC (06:59 is night at 6)."""
+    """1.0 where a timestamp's hour is ``last_hour`` or earlier, UTC (06:59 is night at 6).
+
+    Attributes:
+        last_hour: Last hour of the night, 0 to 23; a night begins at midnight.
+    """
 
     column: str
     last_hour: int = 6
@@ -80,6 +85,11 @@ class Night(TimeSource):
     def names(self) -> tuple[str, ...]:
         """One flag."""
         return ("during_night",)
+
+    def problems(self) -> Iterator[str]:
+        """A last hour that no clock shows."""
+        if self.last_hour not in range(24):
+            yield f"Night: last_hour must be an hour, 0 to 23; got {self.last_hour!r}."
 
     def of(self, xp: Any, time_s: Any) -> Any:
         """A flag."""

@@ -23,6 +23,7 @@ from pipelines.errors import (
     TransientError,
 )
 from pipelines.features import stage as featurize
+from pipelines.features.rows import row_features
 from pipelines.features.statistics import describe
 from pipelines.spec import Numeric, Trailing
 from pipelines.stages import perform, stage_named
@@ -313,6 +314,13 @@ def test_null_amounts_are_no_values_and_nan_in_the_table(tmp_path):
     assert frame.tx_amount.isna().tolist() == [True] + [False] * (len(frame) - 1)
     windows = [n for f in PIPELINE.features if isinstance(f, Trailing) for n in f.names()]
     assert frame[windows].notna().all().all()
+
+
+def test_a_whole_number_that_no_float_holds_becomes_the_nearest():
+    pipeline = small_pipeline(features=(Numeric("transaction_id"),))
+    rows = pa.table({"transaction_id": pa.array([2**53 + 1, -(2**63), None, 7], pa.int64())})
+    found = row_features(rows, pipeline)["transaction_id"]
+    np.testing.assert_array_equal(found, [float(2**53), -float(2**63), np.nan, 7.0])
 
 
 def test_history_with_other_buckets_than_declared_is_refused(tmp_path):
