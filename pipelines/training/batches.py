@@ -7,7 +7,8 @@ Not here: the order (``order.py``), what a step computes (``steps.py``).
 
 Several steps travel to the devices as one block of fixed shape, so that one compiled function
 serves the whole run. Where a batch is not full, the rest is rows of weight 0: they add exactly
-nothing to a sum of gradients.
+nothing to a sum of gradients. They repeat the step's first row, because zeros would be rows that no
+table has: a network may divide by them, and ``row_adam`` would touch the embedding of id 0.
 """
 
 from collections.abc import Generator, Iterator
@@ -130,6 +131,8 @@ class Feed:
                 rows = min(max(sizes[-1] - replica * piece, 0), piece)
                 at = (replica * steps + step) * piece
                 pools.fill(order, place + replica * piece, rows, flat, at)
+                for array in flat.values():
+                    array[at + rows : at + piece] = array[step * piece]
                 weight[replica, step, :rows] = 1.0
         shaped = {
             name: array.reshape(self.replicas, steps, piece, *array.shape[1:])

@@ -41,14 +41,17 @@ def build_model(
 
     Raises:
         ConfigError: It is made for sequences and there are none, or a builder does not return a
-            tensor ``(n_rows, width)``.
+            tensor ``(n_rows, width)`` whose every row follows from its own inputs alone.
     """
     arrays, seeds = inputs.layers(), Seeds(seed)
     body = _own(declared, arrays, seed) if isinstance(declared, Builder) else None
     if body is None:
         body = _declared(declared, arrays, inputs, seeds)
     outputs = head_layer(head or Binary(), body, seeds)
-    return keras.Model(arrays, outputs, name="network")
+    model = keras.Model(arrays, outputs, name="network")
+    if isinstance(declared, Builder):
+        _require_rows_by_themselves(declared, model)
+    return model
 
 
 def _declared(
@@ -102,3 +105,22 @@ def _own(declared: Builder, arrays: Mapping[str, Any], seed: int) -> Any:
             f"expected a Keras tensor (n_rows, width) made from the inputs {listed(list(arrays))}."
         )
     return body
+
+
+def _require_rows_by_themselves(declared: Builder, model: Any) -> None:
+    """The loop sums the head's losses of rows, and rows of weight 0 fill the last batch."""
+    layers = model._flatten_layers(include_self=False)
+    batch = [n.name for n in layers if isinstance(n, keras.layers.BatchNormalization)]
+    if batch:
+        raise ConfigError(
+            f"model.function {declared.function} has layers that mean over the batch "
+            f"({listed(batch)}); their statistics would change with the replicas and with what "
+            f"fills the last batch. Use keras.layers.LayerNormalization or GroupNormalization."
+        )
+    if model.losses:
+        raise ConfigError(
+            f"model.function {declared.function} has {len(model.losses)} losses of its layers' "
+            f"own (regularizers, add_loss), which training would leave out: it sums the head's "
+            f"loss of rows. Leave them out, and use training.optimizer=adamw with "
+            f"training.weight_decay."
+        )

@@ -1,5 +1,15 @@
-"""A few labels for each head: every case of its loss occurs."""
+"""Every head, and a few labels for each: every case of its loss occurs."""
 
+from pipelines.spec import Binary, MultiClass, Ordinal, Regression, Survival
+
+HEADS = {
+    "binary": Binary(),
+    "multi_class": MultiClass(3),
+    "squared": Regression(center=2.0, scale=3.0),
+    "huber": Regression(loss="huber", center=2.0, scale=0.5),
+    "ordinal": Ordinal(4),
+    "survival": Survival((1.0, 2.0, 5.0)),
+}
 LABELS = {
     "binary": [0, 1, 1, 0, 1, 0, 0, 0],
     "multi_class": [0, 1, 2, 2, 1, 0, 2, 1],

@@ -10,21 +10,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pipelines.spec import (
-    Binary,
-    Builder,
-    DeepCross,
-    Model,
-    MultiClass,
-    Ordinal,
-    Recurrent,
-    Regression,
-    Survival,
-    Transformer,
-)
+from pipelines.errors import ConfigError
+from pipelines.spec import Builder, DeepCross, Model, Recurrent, Transformer
 from pipelines.training.heads import predictions, row_loss
 from pipelines.training.networks import ModelInputs, Sequence, build_model
-from tests.pipelines.training.labels import LABELS
+from tests.pipelines.training.labels import HEADS, LABELS
 
 ROWS, STEPS = 24, 6
 INPUTS = ModelInputs(5, (10, 7), (Sequence("visits", STEPS, 3),))
@@ -34,21 +24,8 @@ MODELS = {
     "low_rank": DeepCross(hidden=(8,), cross_rank=2),
     "recurrent": Recurrent(units=4, hidden=(8,)),
     "transformer": Transformer(width=8, hidden=(8,)),
-    "builder": Builder("tests.pipelines.training.network_case.own", (("units", 4),)),
+    "builder": Builder("tests.pipelines.training.own_network.build", (("units", 4),)),
 }
-HEADS = {
-    "binary": Binary(),
-    "multi_class": MultiClass(3),
-    "squared": Regression(center=2.0, scale=3.0),
-    "huber": Regression(loss="huber", center=2.0, scale=0.5),
-    "ordinal": Ordinal(4),
-    "survival": Survival((1.0, 2.0, 5.0)),
-}
-
-
-def own(inputs, seed, units):
-    start = keras.initializers.GlorotUniform(seed=seed)
-    return keras.layers.Dense(units, kernel_initializer=start, name="mine")(inputs["x"])
 
 
 def rows():
@@ -126,12 +103,23 @@ def cross_layer():
     return apart(inner({"x": x}), by_hand)
 
 
+def refused(function):
+    """What is said of a user's network that cannot be trained exactly."""
+    declared = Builder(f"tests.pipelines.training.own_network.{function}")
+    try:
+        build_model(declared, INPUTS, 3)
+    except ConfigError as error:
+        return str(error)
+    return "nothing"
+
+
 def main():
     logging.disable(logging.WARNING)
     told = {
         "networks": {name: network(name, sys.argv[1]) for name in MODELS},
         "heads": {name: head(name) for name in HEADS},
         "cross_layer": cross_layer(),
+        "refused": {name: refused(name) for name in ("with_batch_norm", "with_penalty")},
     }
     print(json.dumps(told))
 

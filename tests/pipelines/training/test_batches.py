@@ -56,6 +56,9 @@ def read(blocks):
             assert (weight[:size] == 1).all()
             assert not weight[size:].any()
             assert block.total[step] == size
+            # What fills a batch must be rows that a table can have, and touch no other embedding.
+            every = block.inputs["ids"][:, step].reshape(-1, 3)
+            assert (every[size:] == every[0]).all()
             found.append(n.tolist())
         assert not block.weight[:, len(block.rows) :].any()
     return found

@@ -4,20 +4,22 @@ import itertools
 import json
 import subprocess
 import sys
-from pathlib import Path
 
-import numpy as np
 import pytest
 
-ROOT = Path(__file__).resolve().parents[3]
-LIMIT = 1e-6
+from tests.pipelines.training.loop_cases import (
+    RATES,
+    ROOT,
+    TAIL,
+    apart,
+    assert_equal_to_the_plain_loop,
+    case,
+    cases,
+)
+
 # One step of low precision differs by the rounding of its products; 7 steps by a few of them.
 LOW_LIMIT = 2e-2
-TAIL = 64 * 5 + 37
-
 OPTIMIZERS = ("sgd", "momentum", "adam", "adamw", "lion", "adagrad")
-# Clipped gradients alone move weights by less than a check of having moved asks for.
-RATES = {"sgd": {"learning_rate": 0.1}}
 OPTIONS = {
     "clip nothing": {"clip_norm": 0.0},
     "four pieces": {"micro_batches": 4},
@@ -40,42 +42,18 @@ OPTIONS = {
 }
 
 
-def cases(*asked, timeout=1500):
-    """What each case told, all of them in one call."""
-    ran = subprocess.run(
-        [sys.executable, "-m", "tests.pipelines.training.strategy_case", json.dumps(asked)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stderr[-3000:]
-    told = [json.loads(line) for line in ran.stdout.splitlines() if line.startswith("{")]
-    for case, result in zip(asked, told, strict=True):
-        assert "error" not in result, (case, result["error"], ran.stderr[-2000:])
-    return told
-
-
-def case(**asked):
-    return asked
-
-
-def assert_equal_to_the_plain_loop(asked, told, limit=LIMIT):
-    assert told["difference"] < limit, (asked, told)
-    assert told["moved"] > 1e-3, (asked, told)
-    assert told["copies_agree"], asked
-
-
 def test_two_replicas_equal_one_device_with_a_tail_and_a_nan_is_traced_to_its_feature():
-    # Each option that changes what a step computes, several to a case; all of them alone below.
+    # Each option that changes what a step computes and several heads, some to a case; all of them
+    # alone below and in test_loop_heads.py.
     mixed = {"class_weights": [0.5, 3.0], "schedule": "cosine", "warmup_epochs": 0.5}
     table = {"embedding_optimizer": "row_adam", "micro_batches": 4, "jit": True}
+    grades = {"kind": "declared", "head": "ordinal", "rare": True}
     asked = [
         case(replicas=2, kind="dense", rows=TAIL, training=mixed, nan=True),
-        case(replicas=2, kind="embedding", rows=TAIL, training=table),
+        case(replicas=2, rows=TAIL, **grades, training=table | {"class_weights": [1, 2, 3, 4]}),
         case(replicas=1, kind="embedding", rows=TAIL, training={"optimizer": "adamw"}),
-        case(replicas=2, kind="deep_cross", rows=TAIL),
+        case(replicas=2, kind="deep_cross", head="multi_class", rows=TAIL),
+        case(replicas=2, kind="builder", head="survival", rows=TAIL),
     ]
     every = cases(*asked)
     for one, told in zip(asked, every, strict=True):
@@ -136,10 +114,6 @@ def test_what_adam_makes_of_a_transformer_on_two_replicas_is_rounding_and_nothin
         same = {"kind": "transformer", "rows": TAIL, "without": "key/bias", "keep": keep}
         return case(replicas=replicas, **same, **more)
 
-    def apart(kind):
-        one, two = (np.load(tmp_path / f"{kind}-{n}.npz") for n in (1, 2))
-        return max(float(np.abs(one[name] - two[name]).max()) for name in one.files)
-
     # In float32 one replica lies as far from a plain loop in float64 as two do.
     single = [asked(replicas, reference="float64") for replicas in (1, 2)]
     double = [asked(replicas, floats="float64") for replicas in (1, 2)]
@@ -148,9 +122,9 @@ def test_what_adam_makes_of_a_transformer_on_two_replicas_is_rounding_and_nothin
         assert_equal_to_the_plain_loop(one, found, limit=1e-5)
     assert told[0]["difference"] > 1e-7
     assert 1 / 4 < told[1]["difference"] / told[0]["difference"] < 4
-    assert apart("float32") > 1e-7
+    assert apart(tmp_path, "float32-1", "float32-2") > 1e-7
     # The same epoch in float64: as far apart as that rounds.
-    assert apart("float64") < 1e-12
+    assert apart(tmp_path, "float64-1", "float64-2") < 1e-12
 
 
 @pytest.mark.slow

@@ -51,6 +51,14 @@ def test_every_categorical_feature_lies_in_one_table(told, kind):
     assert told["networks"][kind]["tables"] == (0 if kind == "builder" else 1)
 
 
+def test_a_builder_whose_rows_depend_on_others_or_that_adds_losses_is_refused(told):
+    norm, penalty = (told["refused"][name] for name in ("with_batch_norm", "with_penalty"))
+    assert "own_network.with_batch_norm has layers that mean over the batch (norm)" in norm
+    assert "Use keras.layers.LayerNormalization" in norm
+    assert "own_network.with_penalty has 1 losses of its layers' own" in penalty
+    assert "training.weight_decay" in penalty
+
+
 @pytest.mark.parametrize("kind", SEQUENCE)
 def test_steps_beyond_a_rows_length_change_nothing_and_earlier_ones_do(told, kind):
     found = told["networks"][kind]

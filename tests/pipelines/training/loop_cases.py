@@ -1,0 +1,48 @@
+"""Asking for cases of the loop, and what every one of them must have told."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[3]
+LIMIT = 1e-6
+TAIL = 64 * 5 + 37
+# Clipped gradients alone move weights by less than a check of having moved asks for.
+RATES = {"sgd": {"learning_rate": 0.1}}
+
+
+def cases(*asked, timeout=1700):
+    """What each case told, all of them in one call."""
+    ran = subprocess.run(
+        [sys.executable, "-m", "tests.pipelines.training.strategy_case", json.dumps(asked)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr[-3000:]
+    told = [json.loads(line) for line in ran.stdout.splitlines() if line.startswith("{")]
+    for case, result in zip(asked, told, strict=True):
+        assert "error" not in result, (case, result["error"], ran.stderr[-2000:])
+    return told
+
+
+def case(**asked):
+    return asked
+
+
+def assert_equal_to_the_plain_loop(asked, told, limit=LIMIT):
+    assert told["difference"] < limit, (asked, told)
+    assert told["moved"] > 1e-3, (asked, told)
+    assert told["copies_agree"], asked
+
+
+def apart(folder, one, other):
+    """The largest difference between the weights that two cases kept."""
+    both = (np.load(folder / f"{name}.npz") for name in (one, other))
+    first, second = ([kept[name] for name in kept.files] for kept in both)
+    return max(float(np.abs(a - b).max()) for a, b in zip(first, second, strict=True))
