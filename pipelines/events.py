@@ -135,15 +135,20 @@ class Reporter:
     work: str
     sink: Sink = to_log
     _started: float = field(default_factory=time.monotonic)
+    _before: int = 0
     _told: float | None = None
 
     def started(self, **fields: object) -> None:
         """Tell that the work begins, with what names it."""
         self.sink({"event": "started", "work": self.work, "pid": os.getpid(), **fields})
 
-    def begin(self) -> None:
-        """Count rates and the time left from now: what came before was preparation."""
-        self._started = time.monotonic()
+    def begin(self, done: int = 0) -> None:
+        """Count rates and the time left from now: what came before was preparation.
+
+        Args:
+            done: What was done by the way, in the unit of ``progress``; bytes are not counted so.
+        """
+        self._started, self._before = time.monotonic(), done
 
     def progress(
         self,
@@ -171,7 +176,7 @@ class Reporter:
         if now - (self._told or self._started) < PROGRESS_INTERVAL_S and not is_end:
             return
         self._told = now
-        per_s = done / max(now - self._started, 1e-9)
+        per_s = (done - self._before) / max(now - self._started, 1e-9)
         eta_s = (total - done) / per_s if total and per_s > 0 else None
         bytes_per_s = None
         if of_bytes is not None:

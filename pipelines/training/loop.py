@@ -88,6 +88,7 @@ class Run:
     _saved_at: float = field(default_factory=time.monotonic)
     _saved_step: int = 0
     _per_call: int = 1
+    _begun: bool = False
 
     def train(self, start: Cursor) -> Cursor:
         """Train from the cursor to the end of the run.
@@ -98,7 +99,6 @@ class Run:
         """
         stepper = Stepper(self.network, self.recipe, self.loss_scale)
         began, self._saved_step = time.monotonic(), start.step
-        self.report.begin()
         cursor = self._epoch_ended(start, 0.0)
         if cursor.ended:
             return cursor
@@ -242,6 +242,10 @@ class Run:
         rows, epochs = self.feed.shards.rows, self.course.epochs
         done = (cursor.epoch - start.epoch) * rows + cursor.position - start.position
         total = (epochs - start.epoch) * rows - start.position
+        if not self._begun:
+            # The first call traced and compiled as well: its rate says nothing of those to come.
+            self.report.begin(done)
+            self._begun = True
         self.report.progress(done, total, "rows", values=self._values(cursor, loss))
 
     def _values(self, cursor: Cursor, loss: float) -> dict[str, float]:

@@ -97,6 +97,18 @@ def test_rates_count_from_where_the_work_begins_after_its_preparation():
     assert events[0]["eta_s"] == pytest.approx(10, rel=0.05)
 
 
+def test_what_was_done_in_preparing_is_no_part_of_the_rate_and_is_not_left_to_do():
+    events = []
+    report = Reporter("work", events.append)
+    report._started = time.monotonic() - 1000
+    report.begin(done=100)
+    report._started -= 10
+    report.progress(600, 1000)
+    assert events[0]["done"] == 600
+    assert events[0]["per_s"] == pytest.approx(50, rel=0.05)
+    assert events[0]["eta_s"] == pytest.approx(8, rel=0.05)
+
+
 def test_a_pipe_whose_reader_went_away_does_not_stop_the_stage():
     reader, writer = os.pipe()
     os.close(reader)

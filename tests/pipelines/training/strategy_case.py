@@ -9,10 +9,12 @@ import json
 import logging
 import os
 import sys
+import time
 import traceback
 
 import numpy as np
 
+from pipelines import events
 from pipelines.errors import TrainingError
 from pipelines.events import Reporter
 from pipelines.spec import Training
@@ -78,12 +80,20 @@ def ours(strategy, asked, training, shards, start):
         feed,
         Course(epochs=training.epochs, checkpoint_every_s=1e9),
         _NoCheckpoints(),
-        Reporter("train case", lambda _event: None),
+        Reporter("train case", lambda event: noted(asked, event)),
         lambda: False,
         loss_scale=scale,
     )
+    asked["began"] = time.monotonic()
     cursor = run.train(Cursor())
     return model, cursor, float(scale.scale.numpy()) if scale else None
+
+
+def noted(asked, event):
+    """Keep what a case that asks for its progress is told of it, and when."""
+    if event["event"] == "progress" and "progress" in asked:
+        since = time.monotonic() - asked["began"]
+        asked["progress"].append([since, event["done"], event["per_s"]])
 
 
 def copies_agree(model, replicas):
@@ -118,6 +128,8 @@ def told_of(asked):
         }
     )
     logging.disable(logging.WARNING)
+    if "progress" in asked:
+        events.PROGRESS_INTERVAL_S = 0.0
     strategy = open_strategy(Devices("cpu", asked["replicas"]), seed=1)
     import keras
 
@@ -144,6 +156,7 @@ def told_of(asked):
         "copies_agree": copies_agree(model, asked["replicas"]),
         "steps": cursor.step,
         "scale": scale,
+        "progress": asked.get("progress"),
     }
     if asked.get("nan"):
         told["nan"] = not_a_number(strategy, asked, training)

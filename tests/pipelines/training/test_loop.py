@@ -42,28 +42,44 @@ OPTIONS = {
 }
 
 
-def test_two_replicas_equal_one_device_with_a_tail_and_a_nan_is_traced_to_its_feature():
-    # Each option that changes what a step computes and several heads, some to a case; all of them
-    # alone below and in test_loop_heads.py.
+@pytest.fixture(scope="module")
+def told_in_ci():
+    """Each option that changes what a step computes and several heads, some to a case.
+
+    All of them alone are below and in test_loop_heads.py.
+    """
     mixed = {"class_weights": [0.5, 3.0], "schedule": "cosine", "warmup_epochs": 0.5}
     table = {"embedding_optimizer": "row_adam", "micro_batches": 4, "jit": True}
     grades = {"kind": "declared", "head": "ordinal", "rare": True}
+    adamw = {"optimizer": "adamw"}
     asked = [
         case(replicas=2, kind="dense", rows=TAIL, training=mixed, nan=True),
         case(replicas=2, rows=TAIL, **grades, training=table | {"class_weights": [1, 2, 3, 4]}),
-        case(replicas=1, kind="embedding", rows=TAIL, training={"optimizer": "adamw"}),
+        case(replicas=1, kind="embedding", rows=TAIL, training=adamw, progress=[]),
         case(replicas=2, kind="deep_cross", head="multi_class", rows=TAIL),
         case(replicas=2, kind="builder", head="survival", rows=TAIL),
     ]
-    every = cases(*asked)
-    for one, told in zip(asked, every, strict=True):
+    return list(zip(asked, cases(*asked), strict=True))
+
+
+def test_two_replicas_equal_one_device_with_a_tail_and_a_nan_is_traced_to_its_feature(
+    told_in_ci,
+):
+    for one, told in told_in_ci:
         assert told["steps"] == 6
         assert_equal_to_the_plain_loop(one, told)
-    nan = every[0]["nan"]
+    nan = told_in_ci[0][1]["nan"]
     assert "The loss of step " in nan
     assert "is nan (epoch 1, rows' digest " in nan
     assert "Values that are no numbers, by feature: c (1)." in nan
     assert "Last finite checkpoint: none yet. Lower training.learning_rate" in nan
+
+
+def test_the_rate_that_is_told_leaves_out_the_first_call_which_traces_and_compiles(told_in_ci):
+    since, done, per_s = told_in_ci[2][1]["progress"][-1]
+    assert done == TAIL
+    # Tracing takes seconds, and all the steps after it far less than one.
+    assert per_s > 3 * done / since
 
 
 def test_ids_that_repeat_add_up_in_the_order_of_the_rows_where_sgd_takes_them_unmerged():
