@@ -113,16 +113,22 @@ def no_memory_on_a_gpu(slab):
     return sum(range(slab.start, slab.stop))
 
 
-POOL = 8_000_000
+PART = 2_000_000
 
 
-def half_a_pool(number):
-    return np.full(POOL, number, np.float64)
+def part(number):
+    """16 MB of one number."""
+    return np.full(PART, number, np.float64)
 
 
-def summed(arrays):
-    """One array at a time, as those that were spilled are read again."""
-    whole = np.zeros(POOL)
-    for array in arrays:
-        whole += array
+def summed(_, parts):
+    """One part at a time, as those that were spilled are read again."""
+    whole = np.zeros(PART)
+    for each in parts:
+        whole += each
     return whole
+
+
+def spilled_bytes(dask_worker):
+    """What this worker has written to disk for want of memory."""
+    return dask_worker.data.cumulative_metrics["disk-write", "bytes"]

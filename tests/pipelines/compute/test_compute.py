@@ -161,7 +161,6 @@ def _first(log, pattern, deadline_s=30):
     raise AssertionError(f"{log} never said {pattern}: {log.read_text()}")
 
 
-@pytest.mark.slow
 def test_a_scheduler_elsewhere_runs_the_same_graph_and_its_loss_is_worth_a_retry(tmp_path):
     flag = tmp_path / "running"
 

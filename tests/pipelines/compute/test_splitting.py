@@ -8,6 +8,7 @@ import logging
 import resource
 from pathlib import Path
 
+import dask
 import numpy as np
 import pytest
 
@@ -109,15 +110,29 @@ def test_a_task_whose_smallest_pieces_kill_their_workers_is_worth_a_retry():
         compute.map(tasks.die_of_more_than, [Slab(0, 100, room_bytes=1)])
 
 
-@pytest.mark.slow
-def test_results_larger_than_a_workers_memory_are_spilled_and_come_out_right():
-    small = Machine(cores=1, memory_bytes=1 << 30, gpus=0)
-    each_bytes = 8 * tasks.POOL
-    with open_compute(1, ComputeSettings(in_process_below_rows=0), small) as compute:
-        assert 40 * each_bytes > 2 * small.memory_bytes
-        # A merge of neighbours needs all the parts of a level, so the parts have to be held.
-        whole = compute.tree(tasks.summed, calls(tasks.half_a_pool, range(40)))
-    assert np.array_equal(np.unique(whole), [sum(range(40))])
+GIB = 1 << 30
+
+
+@pytest.mark.parametrize(
+    ("share", "n_parts"),
+    [(0.1, 16), pytest.param(0.6, 72, marks=pytest.mark.slow)],
+    ids=["of a tenth of its memory", "of Dask's own share of it"],
+)
+def test_results_larger_than_a_worker_may_hold_are_spilled_and_come_out_right(share, n_parts):
+    one, numbers = Machine(cores=1, memory_bytes=GIB, gpus=0), range(n_parts)
+    assert n_parts * tasks.part(0).nbytes > min(2 * share, 1) * GIB
+    with (
+        dask.config.set({"distributed.worker.memory.target": share}),
+        open_compute(1, ComputeSettings(in_process_below_rows=0), one) as compute,
+    ):
+        parts = calls(tasks.part, numbers)
+        # No sum begins before every part is there, so all of them have to be held at once.
+        all_there = dask.delayed(tasks.add)([dask.delayed(len)(each) for each in parts])
+        sums = [dask.delayed(tasks.summed)(all_there, parts[n::8]) for n in range(8)]
+        found = compute.run(sums)
+        (spilled,) = compute._client.run(tasks.spilled_bytes).values()
+    assert [np.unique(s).tolist() for s in found] == [[sum(numbers[n::8])] for n in range(8)]
+    assert spilled > 0
 
 
 def test_the_limit_of_this_process_is_as_before():
