@@ -61,7 +61,7 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
 
     Raises:
         TransientError: A day was published again while this work waited for its turn.
-        TrainingError: The training days have no rows, or rows of one class only.
+        TrainingError: The training days have no rows, or for ``Binary`` rows of one class only.
         ColumnMismatchError: A day has other features than the pipeline declares.
     """
     from pipelines.compute import open_compute
@@ -114,7 +114,7 @@ def _train_days(window: Window) -> dict[str, dict[str, Any]]:
 
 
 def _facts(window: Window, train: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
-    """Rows and positives of the training days, which must hold what a model needs."""
+    """Rows and positives of the training days: some rows, and of an event both classes."""
     for day in train:
         _require_features(window.work.pipeline, window.work.store.open(window.days[day]))
     rows, positives = (sum(s[name] for s in train.values()) for name in ("rows", "positives"))
@@ -122,10 +122,18 @@ def _facts(window: Window, train: Mapping[str, Mapping[str, Any]]) -> dict[str, 
     if rows and (0 < positives < rows or not binary):
         return {"rows": rows, "positives": positives}
     days = window.work.days().train
+    which = (
+        f"{window.work.report.work}: the {len(days)} training days from {days[0]} to {days[-1]}"
+    )
+    if not rows:
+        raise TrainingError(
+            f"{which} hold 0 rows. Train on more days (split.train_days), or look at what validate "
+            f"refused."
+        )
+    # In the words of training, which looks again without the validation days, and at every head.
     raise TrainingError(
-        f"{window.work.report.work}: the {len(days)} training days from {days[0]} to {days[-1]} "
-        f"hold {rows} rows, {positives} of them positive; a model needs both classes. "
-        "Train on more days (split.train_days), or look at what validate refused."
+        f"{which}: {positives} of {rows} training rows have label 1. Both classes are needed: widen "
+        f"split.train_days, or check the label column."
     )
 
 

@@ -99,7 +99,8 @@ class Training:
         time_limit_s: Seconds of training, over all tries, after which it ends with the best
             weights; 0 for no limit.
         min_rows: Training rows below which training is refused.
-        leakage_auc: AUC of a single feature above which training is refused; 1 never does.
+        leakage_auc: AUC of a single input (concordance of an amount or a time) above which training
+            is refused; 1 never does.
         seed: Seed of the weights, the dropout and the row order.
         replicas: Replicas to train on; 0 means every visible GPU, else one CPU.
         checkpoint_every_s: Seconds between checkpoints.

@@ -35,12 +35,14 @@ class Shards:
         starts: First row of each day, then the number of rows, ``(n_days + 1,)``.
         features: Names of the columns of ``x``.
         maps: The memory maps behind the arrays.
+        categorical: Names of the columns of ``ids``.
     """
 
     days: tuple[Mapping[str, NDArray[Any]], ...]
     starts: NDArray[np.int64]
     features: tuple[str, ...] = ()
     maps: tuple[mmap.mmap, ...] = ()
+    categorical: tuple[str, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -100,14 +102,17 @@ def open_shards(training_set: Path, days: Collection[str] | None = None) -> Shar
         )
     counts = [day["rows"] for day in chosen]
     starts = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int64)
-    features = tuple(index.get("inputs", {}).get("numeric", index["features"]))
+    inputs = index.get("inputs", {})
+    features = tuple(inputs.get("numeric", index["features"]))
+    categorical = tuple(each["name"] for each in inputs.get("categorical", ()))
     bits = index.get("types", {}).get("x") == BFLOAT16
     kinds = KINDS | ({"x": np.uint16} if bits else {})
     arrays = [_mapped(training_set, day, len(features), kinds) for day in chosen]
     # A memory map's own class costs more than the copy when small pieces are taken.
     plain = tuple({name: np.asarray(array) for name, array in day.items()} for day in arrays)
     maps: list[Any] = [array.base for day in arrays for array in day.values()]
-    return Shards(plain, starts, features, tuple(m for m in maps if isinstance(m, mmap.mmap)))
+    mapped = tuple(m for m in maps if isinstance(m, mmap.mmap))
+    return Shards(plain, starts, features, mapped, categorical)
 
 
 def _mapped(

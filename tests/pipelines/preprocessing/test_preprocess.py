@@ -211,7 +211,9 @@ def test_an_empty_day_is_left_out(store):
 def test_training_days_of_one_class_are_refused_with_their_counts(tmp_path, fraud, positives):
     labels = np.full(60, fraud)
     featurize(tmp_path, publish_days(PIPELINE, tmp_path, 8, tx_fraud=labels))
-    with pytest.raises(TrainingError, match=rf"hold 180 rows, {positives} of them positive"):
+    with pytest.raises(
+        TrainingError, match=rf"{positives} of 180 training rows have label 1. Both"
+    ):
         perform(PREPROCESS, asked(tmp_path))
 
 

@@ -8,11 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from pipelines.errors import InputMissingError, LeakageError, TrainingError
-from pipelines.training.preflight import look_over, single_auc
+from pipelines.training.preflight import look_over
 from pipelines.training.shards import open_shards
 from pipelines.training.stage import plan
 from tests.pipelines.made_models import FRAUD, done, publish_training_set, seeded, work_on
@@ -98,18 +96,6 @@ def test_few_rows_of_a_class_or_less_than_a_step_are_warned_of(tmp_path):
     told = list(look_over("train", shards, FRAUD.training))
     assert "all 140 training rows fit one step of training.global_batch_rows=256" in told[0]
     assert f"only {shards.positives()} training rows are of the rarer class" in told[1]
-
-
-@given(
-    values=st.lists(st.integers(-5, 5), min_size=4, max_size=40),
-    seed=st.integers(0, 99),
-)
-def test_the_auc_of_a_single_feature_is_that_of_all_pairs(values, seed):
-    x = np.array(values, np.float32)
-    y = np.random.Generator(np.random.Philox(key=[seed, 0])).random(len(x)) < 0.5
-    y[0], y[1] = True, False
-    wins = np.sign(x[y][:, None] - x[~y][None, :])
-    assert single_auc(x, y) == pytest.approx((wins.mean() + 1) / 2)
 
 
 @pytest.mark.slow
