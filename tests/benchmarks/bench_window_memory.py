@@ -3,8 +3,9 @@
 Run: ``python tests/benchmarks/bench_window_memory.py [rows ...]``; 20 and 100 million by default.
 The rows are thirty days of two entities; buckets are chosen so that one holds a million rows over
 the look-back, as docs/features.md says. The stage makes the last day in a process of its own, which
-starts a worker process a core. Prints one JSON line a size: peaks are the kernel's high-water
-marks of the largest worker and of the stage's own process, CPU-seconds those of them all.
+starts a worker process a core, or one a GPU where there are any. Prints one JSON line a size: peaks
+are the kernel's high-water marks of the largest worker and of the stage's own process, CPU-seconds
+those of them all.
 """
 
 import json
@@ -73,7 +74,8 @@ def main(sizes):
             publish(folder, rows)
             used = measured([sys.executable, __file__, "featurize", folder, str(rows)])
         told = {"rows": rows, "buckets": pipeline_of(rows).buckets}
-        told |= {"cpu_s": round(used.cpu_s, 1), "worker_peak_mib": used.started_bytes >> 20}
+        told |= {"cpu_s": round(used.cpu_s, 1), "wall_s": round(used.wall_s, 1)}
+        told |= {"worker_peak_mib": used.started_bytes >> 20}
         print(json.dumps(told | {"stage_peak_mib": used.own_bytes >> 20}), flush=True)
 
 

@@ -1,10 +1,13 @@
 """Rows, feature program and cores of the benchmarks of preprocessing."""
 
+import os
 from pathlib import Path
 
 import numpy as np
 
-THREADS = 2
+# What a run may use, told to the process of each engine.
+CORES, GPUS = "BENCH_CORES", "BENCH_GPUS"
+THREADS = int(os.environ.get(CORES, "2"))
 DAYS = 30
 WORDS = {"channel": 4, "category": 20, "country": 40}
 FLOATS = ("amount_log", "score", "distance")

@@ -1,10 +1,38 @@
 """What the stage does to learn and to write, and the cost of its bytes alone."""
 
+import importlib
+import importlib.util
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
-from tests.benchmarks.preprocess_data import FLOATS, IDS, THREADS, parts, program
+from tests.benchmarks.preprocess_data import FLOATS, GPUS, IDS, THREADS, parts, program
+
+KIND_BYTES = {"number": 8, "integer": 8, "text": 4}
+# An engine's seconds from when its workers are up, where it tells them.
+WORK_S = "work_s"
+COPIED_AT_ONCE = 1 << 27
+
+
+def missing_for(gpus):
+    """Why so many GPUs cannot be used here, and what to do; empty where they can."""
+    from pipelines.compute.machine import visible_gpu_count
+    from pipelines.compute.place import CUDA_PACKAGES
+
+    there = visible_gpu_count()
+    if there < gpus:
+        return (
+            f"NVML counts {there} GPUs that this process may use, and --gpus {gpus} asks for "
+            f"{gpus}. Run it where nvidia-smi lists them and CUDA_VISIBLE_DEVICES does not hide "
+            "them, or leave --gpus away: then the cores are measured."
+        )
+    absent = [name for name in CUDA_PACKAGES if importlib.util.find_spec(name) is None]
+    if gpus and absent:
+        return f"{', '.join(absent)} not installed. Run: make setup GPU=1"
+    return ""
 
 
 def learning(whole):
@@ -14,8 +42,6 @@ def learning(whole):
 
 def floor(data, out):
     """Read every piece's columns twice, and write labels, keys and matrices once, as ours does."""
-    from concurrent.futures import ThreadPoolExecutor
-
     import pyarrow.parquet as pq
 
     from pipelines.preprocessing.pieces import pieces_of
@@ -42,20 +68,54 @@ def floor(data, out):
         list(pool.map(one, pieces))
 
 
-def ours(data, out, *, processes=False, write=None):
+def memory_floor(data, out):
+    """Move the bytes of every value that is read and written, and do nothing else.
+
+    In the memory of the GPU that ``--gpus`` asks for, else in that of the cores; a copy moves
+    each byte twice, in and out.
+    """
+    import pyarrow.parquet as pq
+
+    kinds = [*program().kinds.values(), *learning(program()).kinds.values()]
+    a_row = sum(KIND_BYTES[kind] for kind in kinds) + 4 * (len(FLOATS) + len(IDS) + 1)
+    rows = sum(pq.read_metadata(part).num_rows for part in parts(data))
+    on_gpu = int(os.environ.get(GPUS, "0")) > 0
+    xp = importlib.import_module("cupy") if on_gpu else np
+    hands = 1 if on_gpu else THREADS
+    wanted, at_once = rows * a_row, 2 * COPIED_AT_ONCE * hands
+    times = -(-wanted // at_once)
+
+    def copy(pair):
+        for _ in range(times):
+            xp.copyto(*pair)
+
+    pairs = [[xp.ones(COPIED_AT_ONCE, xp.uint8) for _ in range(2)] for _ in range(hands)]
+    started = time.perf_counter()
+    with ThreadPoolExecutor(hands) as pool:
+        list(pool.map(copy, pairs))
+    if on_gpu:
+        xp.cuda.Device().synchronize()
+    seconds = time.perf_counter() - started
+    (out / WORK_S).write_text(str(seconds * wanted / (times * at_once)))
+
+
+def ours(data, out, *, processes=False, gpus=0, write=None):
     from pipelines.compute import ComputeSettings, Machine, open_compute
     from pipelines.operators.state import write_program
     from pipelines.preprocessing.pieces import LearnTask, learn, merged, pieces_of
     from pipelines.preprocessing.shards import ShardTask, make_files, write_piece
 
     whole = program()
-    machine = Machine(cores=THREADS, memory_bytes=THREADS << 30, gpus=0)
+    machine = Machine(cores=THREADS, memory_bytes=THREADS << 30, gpus=gpus)
     settings = ComputeSettings(in_process_below_rows=0 if processes else 1 << 60)
     days = {p.parent.name: pieces_of(p.parent.name, p) for p in parts(data)}
     pieces = [piece for day in days.values() for piece in day]
     (out / "train").mkdir()
     with open_compute(1, settings, machine) as compute:
-        found = compute.map(learn, [LearnTask(p, learning(whole), "numpy") for p in pieces])
+        started, module = time.perf_counter(), compute.array_module
+        if gpus and module != "cupy":
+            raise SystemExit(f"{compute.describe()} compute with {module}, not with cupy.")
+        found = compute.map(learn, [LearnTask(p, learning(whole), module) for p in pieces])
         states = merged([each.states for each in found], whole.asked())
         write_program(out, whole.fitted(states))
         shapes = {"x": ((3,), "float32"), "ids": ((7,), "int32"), "y": ((), "float32")}
@@ -72,15 +132,20 @@ def ours(data, out, *, processes=False, write=None):
                 program=str(out),
                 keys=("event",),
                 label="label",
-                array_module="numpy",
+                array_module=module,
             )
             for p in pieces
         ]
         compute.map(write or write_piece, tasks)
+        (out / WORK_S).write_text(str(time.perf_counter() - started))
 
 
 def ours_processes(data, out):
     ours(data, out, processes=True)
+
+
+def ours_gpus(data, out):
+    ours(data, out, processes=True, gpus=int(os.environ[GPUS]))
 
 
 def write_parquet(task):

@@ -1,5 +1,6 @@
 """Every benchmark can be started: they are run by hand, and would break unseen."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,3 +15,16 @@ def test_every_script_loads():
         [sys.executable, "-c", code], cwd=HERE.parents[1], capture_output=True, text=True
     )
     assert ran.returncode == 0, ran.stderr
+
+
+def test_a_benchmark_asked_for_gpus_that_are_not_there_says_so_at_once():
+    script = HERE / "bench_preprocess.py"
+    ran = subprocess.run(
+        [sys.executable, str(script), "--gpus", "99"],
+        env=os.environ | {"PYTHONPATH": str(HERE.parents[1])},
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 2
+    assert "and --gpus 99 asks for 99" in ran.stderr
+    assert ran.stdout == ""
