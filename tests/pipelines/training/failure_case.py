@@ -11,9 +11,6 @@ import resource
 import sys
 from pathlib import Path
 
-import mlflow.pyfunc  # noqa: F401  what it maps at import is no part of a limit either
-import tensorflow as tf
-
 from pipelines.errors import PipelineError
 from pipelines.spec import with_settings
 from tests.pipelines.made_models import FRAUD, done
@@ -22,6 +19,8 @@ TRIES = 6
 
 
 def limit_memory(spare_mb):
+    import tensorflow as tf
+
     tf.constant(1) + 1  # what TensorFlow itself maps comes first
     with Path("/proc/self/statm").open() as file:
         mapped = int(file.read().split()[0]) * resource.getpagesize()
@@ -40,6 +39,9 @@ def one_try(asked):
 
 
 def main():
+    import mlflow.pyfunc  # noqa: F401  what it maps at import is no part of a limit either
+    import tensorflow  # noqa: F401
+
     asked = json.loads(sys.argv[1])
     logging.disable(logging.WARNING)
     for _ in range(TRIES):
@@ -57,4 +59,5 @@ def main():
             break
 
 
-main()
+if __name__ == "__main__":
+    main()

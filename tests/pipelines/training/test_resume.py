@@ -1,6 +1,7 @@
 """Runs that are stopped or killed end as the unbroken run does, bit by bit."""
 
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -65,16 +66,32 @@ def assert_same_model(root, other):
     assert manifest_of(root).digest == manifest_of(other).digest
 
 
-def test_sigterm_leaves_a_checkpoint_within_4_s_and_the_next_try_ends_the_same(store, unbroken):
-    log = store / "log"
-    code, seconds = children.interrupt(store, 600, signal.SIGTERM, *SETTINGS, log=log)
+def resumptions(log):
+    """Steps gone on from and steps lost, of each try that found a checkpoint."""
+    said = r"resumed after step ([\d,]+) .*; ([\d,]+) steps of the try before were lost"
+    return [
+        tuple(int(number.replace(",", "")) for number in pair)
+        for pair in re.findall(said, log.read_text())
+    ]
+
+
+def test_sigterm_leaves_a_checkpoint_within_4_s_and_killed_later_a_run_ends_the_same(
+    store, unbroken
+):
+    log, settings = store / "log", (*SETTINGS, "training.checkpoint_every_steps=200")
+    code, seconds = children.interrupt(store, 600, signal.SIGTERM, *settings, log=log)
     assert code == 4
     assert seconds < 4
     assert "a checkpoint is kept and the next try goes on from there" in log.read_text()
     stopped_at = children.reached(store)
-    assert children.finish(children.start(store, *SETTINGS, log=log))[0] == 0, log.read_text()
-    assert f"resumed after step {stopped_at:,} " in log.read_text()
-    assert "; 0 steps of the try before were lost" in log.read_text()
+    code, _ = children.interrupt(store, stopped_at + 500, signal.SIGKILL, *settings, log=log)
+    assert code == -signal.SIGKILL
+    killed_at = children.reached(store)
+    assert children.finish(children.start(store, *settings, log=log))[0] == 0, log.read_text()
+    (gone_on_from, lost), (after_kill, lost_by_kill) = resumptions(log)
+    assert (gone_on_from, lost) == (stopped_at, 0)
+    assert after_kill > stopped_at
+    assert after_kill + lost_by_kill == killed_at
     assert_same_model(store, unbroken)
     assert not list(Path(store).glob("fraud_detection/models/*/*/.scratch-*"))
 
