@@ -1,7 +1,8 @@
-"""The one run of a training, found by its digest or made.
+"""The one run of a training: found by its digest or made, opened for each try, closed with its end.
 
 Why: a retry, a second sending and the promotion of the model must all find the same run.
-Promise: looked for first; whatever is written again has the same value.
+Promise: looked for first; whatever is written again has the same value; a run is open while its
+    training is at work, and then says how that ended.
 """
 
 from collections.abc import Mapping
@@ -11,7 +12,19 @@ from mlflow.entities import Dataset, DatasetInput, Param, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode
 
+from pipelines.tracking.spool import COMPLETE, FAILED, KILLED, PRUNED, STOPPED
+
 ALREADY_EXISTS = ErrorCode.Name(RESOURCE_ALREADY_EXISTS)
+RUNNING = "RUNNING"
+STATUS = {
+    COMPLETE: "FINISHED",
+    FAILED: "FAILED",
+    PRUNED: "KILLED",
+    STOPPED: "KILLED",
+    KILLED: "KILLED",
+}
+"""MLflow's word for each end."""
+ENDED, ERROR = "ended", "error"
 
 
 def find_or_make_run(
@@ -56,8 +69,8 @@ def unless_there(create: Any, *args: object, **more: object) -> None:
             raise
 
 
-def run_of(client: Any, about: Mapping[str, Any]) -> str:
-    """Id of the run that a spool's ``start`` line describes, its settings and datasets told."""
+def open_run(client: Any, about: Mapping[str, Any]) -> str:
+    """Id of the run that a spool's ``start`` line describes, open, its settings and datasets told."""
     run = find_or_make_run(
         client,
         about["experiment"],
@@ -67,6 +80,7 @@ def run_of(client: Any, about: Mapping[str, Any]) -> str:
         start_ms=about["time_ms"],
     )
     run_id = str(run.info.run_id)
+    _reopen(client, run)
     client.log_batch(
         run_id,
         params=[Param(name, value) for name, value in about["params"].items()],
@@ -80,3 +94,26 @@ def run_of(client: Any, about: Mapping[str, Any]) -> str:
         ]
         client.log_inputs(run_id, datasets)
     return run_id
+
+
+def close_run(client: Any, run: Any, how: str, end_ms: int, error: str = "") -> None:
+    """Say how a training ended.
+
+    Args:
+        client: ``MlflowClient``.
+        run: Id of its run.
+        how: One of ``STATUS``; the tag ``ended`` says it.
+        end_ms: Unix time of the end.
+        error: What it failed with, for the tag ``error``.
+    """
+    tags = [RunTag(ENDED, how), *([RunTag(ERROR, error)] if error else [])]
+    client.log_batch(run, tags=tags)
+    client.set_terminated(run, STATUS[how], end_time=end_ms)
+
+
+def _reopen(client: Any, run: Any) -> None:
+    """Take back what an earlier try's end said: this one goes on."""
+    for tag in {ENDED, ERROR} & set(run.data.tags):
+        client.delete_tag(run.info.run_id, tag)
+    if run.info.status != RUNNING:
+        client.update_run(run.info.run_id, status=RUNNING)

@@ -1,128 +1,156 @@
 """The sender: a process that follows a spool, sends it to MLflow, and looks at the machine.
 
-Why: MLflow's import, its round trips and its threads belong in no process that trains.
-Promise: one run for a digest; sending a spool again adds nothing; it ends with the training, also
-    when that is killed. Run it by hand to send what could not be sent:
-    ``python -m pipelines.tracking.sender URI SPOOL``.
+Why: MLflow's import, its round trips and its threads belong in no process that trains; and only
+    another process can tell that a training was killed.
+Promise: one run for a digest, one point for a metric and step; sending a spool again adds nothing. The
+    run is closed with the training's end, or as killed when the training is gone without a word;
+    then this process ends, within ``WAIT_S`` in any case. Run it by hand to send what could not be
+    sent: ``python -m pipelines.tracking.sender URI SPOOL``.
 """
 
+import fcntl
 import json
 import os
 import sys
+import threading
 import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from mlflow.entities import Metric
+
 from pipelines.registry.client import open_client
-from pipelines.tracking.runs import run_of
-from pipelines.tracking.spool import END, FILE, METRICS, START, read_lines
+from pipelines.tracking.load import Load
+from pipelines.tracking.runs import close_run, open_run
+from pipelines.tracking.spool import END, FILE, KILLED, METRICS, START, WAIT_S, read_lines
 
-POLL_S, SYSTEM_S, NICE = 0.5, 10.0, 5
+POLL_S, AGAIN_S, LOOK_S, NICE = 0.5, 2.0, 10.0, 5
 BATCH = 500
+Line = dict[str, Any]
 
 
-def send(uri: str, spool: Path, parent: int | None) -> None:
-    """Send a spool to its end.
+def send(uri: str, spool: Path, alive: Callable[[], bool], load: Load | None = None) -> None:
+    """Send a spool to its end; MLflow being away is waited out while the training is at work.
 
     Args:
         uri: MLflow URI.
         spool: What a training tells.
-        parent: The training's process: while it lives more lines may come; None for no more.
+        alive: Whether the training lives, so that more lines may come.
+        load: Its load, to be sent as well.
     """
-    client, sender, offset = open_client(uri), _Sender(), 0
-    while True:
-        alive = parent is not None and os.getppid() == parent
-        lines, offset = read_lines(spool, offset)
-        ended = sender.send(client, lines)
-        spool.with_suffix(".sent").write_text(json.dumps({"offset": offset}))
-        if not lines and (ended or not alive):
-            return
-        if alive and not ended:
-            sender.look(client, parent)
+    sender, offset = _Sender(uri, spool, load), 0
+    with spool.open("rb") as file:
+        # The sender of the try before may still be telling how that ended.
+        fcntl.flock(file, fcntl.LOCK_EX)
+        while True:
+            lives = alive()
+            lines, after = read_lines(spool, offset)
+            ended = any(line["kind"] == END for line in lines[-1:])
+            try:
+                sender.send(lines, gone=not lives)
+            except Exception:
+                if ended or not lives:
+                    raise
+                time.sleep(AGAIN_S)
+                continue
+            offset = after
+            if load is not None:
+                spool.with_suffix(".sent").write_text(json.dumps({"offset": offset}))
+            if ended or not lives:
+                return
             time.sleep(POLL_S)
 
 
 class _Sender:
-    """The run that lines are sent to."""
+    """The run that lines are sent to; lines whose sending failed may be sent again."""
 
-    def __init__(self) -> None:
+    def __init__(self, uri: str, spool: Path, load: Load | None) -> None:
+        self._uri, self._beside, self._load = uri, spool.parent, load
+        self._client: Any = None
         self._run: str | None = None
-        self._ended = False
+        self._told = set[tuple[str, int]]()
+        self._last: Line = {}
         self._looked, self._step = 0.0, 0
 
-    def send(self, client: Any, lines: list[dict[str, Any]]) -> bool:
-        """Send some lines, and tell whether the last one was among them or before."""
-        from mlflow.entities import Metric
-
-        points = []
-        for line in lines:
-            if line["kind"] == START:
-                self._run = run_of(client, line)
-                self._ended = False  # a later try goes on
-            elif line["kind"] == METRICS:
-                self._step = line["step"]
-                points += [
-                    Metric(name, value, line["time_ms"], line["step"])
-                    for name, value in line["values"].items()
-                ]
-            elif line["kind"] == FILE and Path(line["path"]).exists():
-                client.log_artifact(self._run, line["path"])
-            elif line["kind"] == END:
-                self._ended = True
-        for first in range(0, len(points), BATCH):
-            client.log_batch(self._run, metrics=points[first : first + BATCH])
-        if self._ended and self._run is not None:
-            client.set_terminated(self._run, end_time=lines[-1]["time_ms"] if lines else None)
-        return self._ended
-
-    def look(self, client: Any, process: int | None) -> None:
-        """Send how busy the training's process and the GPUs are, every ten seconds."""
-        now = time.monotonic()
-        if self._run is None or process is None or now - self._looked < SYSTEM_S:
+    def send(self, lines: list[Line], *, gone: bool) -> None:
+        """Send some lines, and close the run if they end it or nobody is left to do so."""
+        self._client = self._client or open_client(self._uri)
+        starts = [line for line in lines if line["kind"] == START]
+        if starts:
+            self._run = open_run(self._client, starts[-1])
+        if self._run is None:
             return
-        from mlflow.entities import Metric
+        self._send_points(lines)
+        for line in lines:
+            if line["kind"] == FILE:
+                self._send_file(Path(line["path"]))
+        self._last = lines[-1] if lines else self._last
+        if self._last["kind"] == END:
+            self._close(self._last["how"], self._last["error"])
+        elif gone:
+            self._close(KILLED)
+        else:
+            self._look()
 
+    def _send_points(self, lines: Iterable[Line]) -> None:
+        """What a try told before it was killed is told again by the next: the first counts."""
+        points = dict[tuple[str, int], Metric]()
+        for line in lines:
+            if line["kind"] == METRICS:
+                self._step = line["step"]
+                for name, value in line["values"].items():
+                    point = Metric(name, value, line["time_ms"], line["step"])
+                    points.setdefault((name, line["step"]), point)
+        new = [point for key, point in points.items() if key not in self._told]
+        for first in range(0, len(new), BATCH):
+            self._client.log_batch(self._run, metrics=new[first : first + BATCH])
+        self._told |= points.keys()
+
+    def _send_file(self, path: Path) -> None:
+        """A file where it was written, or beside the spool that was kept with it."""
+        for found in (path, self._beside / path.name):
+            if found.exists():
+                self._client.log_artifact(self._run, str(found))
+                return
+
+    def _close(self, how: str, error: str = "") -> None:
+        close_run(self._client, self._run, how, self._last["time_ms"], error)
+
+    def _look(self) -> None:
+        now = time.monotonic()
+        if self._load is None or now - self._looked < LOOK_S:
+            return
         self._looked, stamp = now, int(time.time() * 1000)
         points = [
-            Metric(f"system/{n}", v, stamp, self._step) for n, v in _system(process).items()
+            Metric(f"system/{name}", value, stamp, self._step)
+            for name, value in self._load.now().items()
         ]
-        client.log_batch(self._run, metrics=points)
+        self._client.log_batch(self._run, metrics=points)
 
 
-def _system(process: int) -> dict[str, float]:
-    import psutil
-
-    try:
-        training = psutil.Process(process)
-        memory, cpu = training.memory_info().rss, training.cpu_percent(interval=0.1)
-    except psutil.Error:
-        return {}
-    return {"cpu_percent": cpu, "memory_bytes": float(memory), **_gpus()}
-
-
-def _gpus() -> dict[str, float]:
-    try:
-        import pynvml
-    except ImportError:
-        return {}
-    try:
-        pynvml.nvmlInit()
-        handles = [
-            pynvml.nvmlDeviceGetHandleByIndex(n) for n in range(pynvml.nvmlDeviceGetCount())
-        ]
-        return {
-            f"gpu_{n}_percent": float(pynvml.nvmlDeviceGetUtilizationRates(handle).gpu)
-            for n, handle in enumerate(handles)
-        }
-    except pynvml.NVMLError:
-        return {}
+def _end_after(alive: Callable[[], bool]) -> None:
+    """End this process when its training is gone and MLflow does not take the end."""
+    while alive():
+        time.sleep(POLL_S)
+    time.sleep(WAIT_S)
+    os._exit(1)
 
 
 def main() -> None:
     """Send the spool of the command line, following it if a training started this process."""
     os.nice(NICE)
     uri, spool, *following = sys.argv[1:]
-    send(uri, Path(spool), int(following[0]) if following else None)
+    if not following:
+        send(uri, Path(spool), lambda: False)
+        return
+    parent = int(following[0])
+
+    def alive() -> bool:
+        return os.getppid() == parent
+
+    threading.Thread(target=_end_after, args=(alive,), daemon=True).start()
+    send(uri, Path(spool), alive, Load(parent))
 
 
 if __name__ == "__main__":

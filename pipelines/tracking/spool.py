@@ -12,6 +12,10 @@ from pathlib import Path
 from typing import Any
 
 START, METRICS, FILE, END = "start", "metrics", "file", "end"
+COMPLETE, FAILED, PRUNED, STOPPED, KILLED = "complete", "failed", "pruned", "stopped", "killed"
+"""How a training ends; nobody but the sender can tell the last."""
+WAIT_S = 180.0
+"""What a training waits for its sender, and a sender lives on after its training."""
 
 
 class Spool:
@@ -37,9 +41,9 @@ class Spool:
         """A file to keep with the run."""
         self._tell(FILE, {"path": str(path)})
 
-    def end(self) -> None:
-        """Nothing more comes."""
-        self._tell(END, {})
+    def end(self, how: str, error: str = "") -> None:
+        """Nothing more comes of this try: how it ended, and by which error."""
+        self._tell(END, {"how": how, "error": error})
         self._file.close()
 
     def _tell(self, kind: str, values: dict[str, Any]) -> None:

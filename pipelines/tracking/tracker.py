@@ -1,7 +1,8 @@
 """The training's side: tell, start the sender, and at the end wait for it a little.
 
 Why: a run's curves should be in MLflow while it trains, and must not hold it up.
-Promise: never raises for MLflow's sake; what was not sent is told, and stays in the spool.
+Promise: never raises for MLflow's sake; what was not sent is told, and stays in the spool. However the
+    training ends, its run says so.
 Not here: sending (``sender.py``).
 """
 
@@ -11,20 +12,37 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import replace
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from pipelines.errors import ConfigError
+from pipelines.errors import ConfigError, StageStoppedError
 from pipelines.events import Reporter, Sink
 from pipelines.registry import registry_uri
 from pipelines.stages import Plan, Work
 from pipelines.tracking.params import flat_params
-from pipelines.tracking.spool import Spool
+from pipelines.tracking.spool import COMPLETE, FAILED, PRUNED, STOPPED, WAIT_S, Spool
 
-WAIT_S = 180.0
-SPOOL, SENT = "tracking.jsonl", "tracking.sent"
+SPOOL, SENT, SAID = "tracking.jsonl", "tracking.sent", "tracking.log"
+MAX_ERROR_CHARS = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What names a run, beside its work and plan.
+
+    Attributes:
+        name: The run's name.
+        tags: More tags; a ``digest`` among them finds the run instead of the plan's.
+        params: More parameters.
+        kept: What its artifact calls the spool, published where it could not be sent.
+    """
+
+    name: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, str] = field(default_factory=dict)
+    kept: str = SPOOL
 
 
 class Tracker:
@@ -33,6 +51,7 @@ class Tracker:
     def __init__(self, spool: Spool | None) -> None:
         """Tell nobody where ``spool`` is None."""
         self._spool, self._step = spool, 0
+        self.how = COMPLETE
 
     def metrics(self, step: int, values: Mapping[str, float]) -> None:
         """Numbers after a step."""
@@ -45,6 +64,10 @@ class Tracker:
         if self._spool is not None:
             self._spool.file(path)
 
+    def pruned(self) -> None:
+        """Training ends before its last epoch because others did better."""
+        self.how = PRUNED
+
     def tap(self, report: Reporter) -> Reporter:
         """The same reporter, whose metrics and progress are tracked as well."""
         return replace(report, sink=self._tapped(report.sink))
@@ -54,21 +77,24 @@ class Tracker:
             if event["event"] == "metric":
                 self.metrics(event["step"], event["values"])
             elif event["event"] == "progress":
-                self.metrics(self._step, {"rows_per_s": event["per_s"]})
+                step = int(event["values"].get("step", self._step))
+                self.metrics(step, {"rows_per_s": event["per_s"]})
             sink(event)
 
         return both
 
 
 @contextmanager
-def tracking(work: Work, plan: Plan, folder: Path, name: str) -> Iterator[Tracker]:
+def tracking(work: Work, plan: Plan, folder: Path, about: About) -> Iterator[Tracker]:
     """Track what happens in the block as one MLflow run.
+
+    An error ends the run too: the sender lives on for as long as it takes to tell it.
 
     Args:
         work: The training's work; ``--option track=false`` tracks nothing.
         plan: Its plan: the digest names the run, settings and inputs describe it.
         folder: Where the spool lies, over kills.
-        name: The run's name.
+        about: The run's name, and what else it is known by.
     """
     try:
         uri = registry_uri(work.store, work.options.get("mlflow_uri"))
@@ -78,75 +104,86 @@ def tracking(work: Work, plan: Plan, folder: Path, name: str) -> Iterator[Tracke
         yield Tracker(None)
         return
     spool = Spool(folder / SPOOL)
-    spool.start(_about(work, plan, name, uri))
-    sender = _sender(uri, spool.path)
+    spool.start(_start_of(work, plan, about, uri))
+    sender, tracker = _sender(uri, folder), Tracker(spool)
     try:
-        yield Tracker(spool)
-    except BaseException:
-        sender.terminate()  # the next try sends it all
+        yield tracker
+    except BaseException as error:
+        with suppress(OSError):  # the error counts, not that it could not be written down
+            spool.end(*_end_of(error))
         raise
-    spool.end()
-    problem = _problem(sender)
+    spool.end(tracker.how)
+    problem = _problem(sender, folder)
     if problem:
         work.report.log(
-            f"MLflow at {uri} was not told of this training ({problem}). What it tells is kept with "
-            f"the model: python -m pipelines.tracking.sender {uri} {SPOOL} sends it"
+            f"MLflow at {uri} was not told of this training ({problem}). What it tells is published as "
+            f"{about.kept}: python -m pipelines.tracking.sender {uri} {about.kept} sends it"
         )
 
 
-def _about(work: Work, plan: Plan, name: str, uri: str) -> dict[str, Any]:
+def _end_of(error: BaseException) -> tuple[str, str]:
+    """How a training ended that this error ended, and the line that tells why."""
+    if isinstance(error, StageStoppedError | KeyboardInterrupt):
+        return STOPPED, ""
+    first = next(iter(str(error).splitlines()), "")
+    return FAILED, f"{type(error).__name__}: {first}"[:MAX_ERROR_CHARS]
+
+
+def _start_of(work: Work, plan: Plan, about: About, uri: str) -> dict[str, Any]:
     root = work.store.uri.rstrip("/")
     return {
         "experiment": work.pipeline.name,
         # Without a place of its own MLflow would make one in the current folder.
         "artifacts": None if uri.startswith("http") else f"{root}/mlflow-artifacts",
-        "name": name,
+        "name": about.name,
         "tags": {
             "digest": plan.digest(),
             "as_of": work.model_day,
             "seed": str(work.pipeline.training.seed),
+            **about.tags,
         },
-        "params": flat_params(plan.config),
+        "params": {**flat_params(plan.config), **about.params},
         "datasets": dict(plan.inputs),
         "source": f"{root}/{work.pipeline.name}",
     }
 
 
-def _sender(uri: str, spool: Path) -> "subprocess.Popen[bytes]":
-    argv = [
-        sys.executable,
-        "-m",
-        "pipelines.tracking.sender",
-        uri,
-        str(spool),
-        str(os.getpid()),
-    ]
+def _sender(uri: str, folder: Path) -> "subprocess.Popen[bytes]":
+    spool, parent = str(folder / SPOOL), str(os.getpid())
     # MLflow's own patience, seven tries with growing pauses, is longer than ours.
     env = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
-    return subprocess.Popen(
-        argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=env | os.environ
-    )
+    with (folder / SAID).open("wb") as said:
+        return subprocess.Popen(
+            [sys.executable, "-m", "pipelines.tracking.sender", uri, spool, parent],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+            env=env | os.environ,
+            # Whoever kills the training's group must leave it the time to tell of that.
+            start_new_session=True,
+        )
 
 
-def _problem(sender: "subprocess.Popen[bytes]") -> str:
+def _problem(sender: "subprocess.Popen[bytes]", folder: Path) -> str:
     """Wait for the sender; why it did not send everything, or empty."""
     try:
-        _, said = sender.communicate(timeout=WAIT_S)
+        code = sender.wait(WAIT_S)
     except subprocess.TimeoutExpired:
         sender.kill()
-        sender.communicate()
+        sender.wait()
         return f"no answer in {WAIT_S:.0f} s"
-    lines = said.decode(errors="replace").strip().splitlines()
-    return (
-        "" if sender.returncode == 0 else (lines[-1] if lines else f"exit {sender.returncode}")
-    )
+    lines = (folder / SAID).read_text(errors="replace").strip().splitlines()
+    return "" if code == 0 else (lines[-1] if lines else f"exit {code}")
 
 
-def keep_unsent(folder: Path, out: Path) -> None:
-    """Copy the spool beside the model if it was not sent to its end."""
+def keep_unsent(folder: Path, out: Path, name: str = SPOOL) -> bool:
+    """Copy the spool beside what is published if it was not sent to its end; whether it was kept."""
     path, sent = folder / SPOOL, folder / SENT
     if not path.exists():
-        return
+        return False
     done = json.loads(sent.read_text())["offset"] if sent.exists() else 0
-    if done < path.stat().st_size:
-        shutil.copyfile(path, out / SPOOL)
+    kept = bool(done < path.stat().st_size)
+    if kept:
+        (out / name).parent.mkdir(exist_ok=True)
+        shutil.copyfile(path, out / name)
+    return kept

@@ -173,6 +173,8 @@ class Run:
         if len(cursor.judged) < cursor.epoch:
             cursor = self._judged(cursor)
             self._tell_epoch(cursor)
+            if self.on_epoch is not None:  # last: it may end the run, whose curve is told
+                self.on_epoch(cursor.epoch, cursor.last_loss(), dict(cursor.judged[-1]))
         limit = self.course.time_limit_s
         if cursor.epoch >= self.course.epochs:
             return replace(cursor, ended=OVER)
@@ -186,8 +188,6 @@ class Run:
         if self.validation is not None:
             found = self.validation.judge(self._placed, lambda: self._stop_if_asked(cursor))
             self.report.log(_judgement(cursor, found))
-        if self.on_epoch is not None:
-            self.on_epoch(cursor.epoch, cursor.last_loss(), found)
         if not found:
             return replace(cursor, judged=(*cursor.judged, {}))
         value, judged = found[self.course.watch], (*cursor.judged, found)

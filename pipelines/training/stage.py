@@ -47,7 +47,7 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
         OutOfMemoryError: Memory is too small for a step; the next try halves its pieces.
     """
     from pipelines.compute.machine import visible_gpu_count
-    from pipelines.tracking.tracker import keep_unsent, tracking
+    from pipelines.tracking.tracker import About, keep_unsent, tracking
     from pipelines.training.devices import choose_devices, open_strategy
     from pipelines.training.preflight import look_over
     from pipelines.training.shards import open_shards
@@ -58,7 +58,8 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
     shards = open_shards(training_set, set(days.train) - set(days.validation))
     held_out = open_shards(training_set, days.validation) if days.validation else None
     scratch = work.scratch(plan, work.model_ref("models"))
-    with tracking(work, plan, scratch, work.model_ref("models").key) as tracker:
+    about = About(name=work.model_ref("models").key)
+    with tracking(work, plan, scratch, about) as tracker:
         for warning in look_over(work.report.work, shards, training, work.pipeline.head):
             work.report.log(warning)
         devices = choose_devices(training.replicas, visible_gpu_count())

@@ -16,6 +16,8 @@ from pipelines.stages import Outcome, Plan, Work, code_digests
 from pipelines.tuning.winner import DATASET, WINNER
 
 TRIALS = "trials.json"
+# Folder of a trial in the search's, and where lines that MLflow was not told are published.
+TRIAL, UNSENT = "trial-", "tracking/"
 ENDED = ("complete", "pruned", "fail")
 
 
@@ -94,6 +96,7 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
     (out / WINNER).write_text(json.dumps(winner, indent=1) + "\n")
     (out / TRIALS).write_text(json.dumps(told, indent=1) + "\n")
     _write_page(out, work, told, winner)
+    _keep_unsent(out, work, folder_of(work, plan))
     return _outcome(work, told, winner)
 
 
@@ -110,6 +113,18 @@ def _write_page(
     (out / "tuning.html").write_text(tuning_page(work, told, winner))
 
 
+def _keep_unsent(out: Path, work: Work, folder: Path) -> None:
+    from pipelines.tracking.tracker import keep_unsent
+
+    trials = sorted(folder.glob(f"{TRIAL}*/"), key=lambda each: int(each.name[len(TRIAL) :]))
+    kept = [t.name for t in trials if keep_unsent(t, out, f"{UNSENT}{t.name}.jsonl")]
+    if kept:
+        work.report.log(
+            f"MLflow was not told all of {len(kept)} trials ({listed(kept)}); their lines are kept in "
+            f"{UNSENT}: python -m pipelines.tracking.sender URI FILE sends one"
+        )
+
+
 def _outcome(work: Work, told: list[dict[str, Any]], winner: dict[str, Any]) -> Outcome:
     states = [trial["state"] for trial in told]
     counts = {state: float(states.count(state)) for state in ENDED}
@@ -124,4 +139,5 @@ def _outcome(work: Work, told: list[dict[str, Any]], winner: dict[str, Any]) -> 
         rows=0,
         metrics={winner["metric"]: winner["value"], "epochs": epochs, **counts},
         reason=reason,
+        volatile=(UNSENT,),
     )

@@ -20,7 +20,7 @@ from pipelines.errors import TrainingError
 from pipelines.evaluation.rows import open_test_rows, read_inputs
 from pipelines.spec import Binary, with_settings
 from pipelines.stages import Plan, Result, Work
-from pipelines.tracking.tracker import tracking
+from pipelines.tracking.tracker import About, tracking
 from pipelines.training.devices import choose_devices, open_strategy
 from pipelines.training.pieces import Pieces
 from pipelines.training.preflight import look_over
@@ -28,7 +28,7 @@ from pipelines.training.shards import LABEL, Shards, open_shards
 from pipelines.training.stage import Setup, trained
 from pipelines.training.stage import plan as training_plan
 from pipelines.tuning.space import draw
-from pipelines.tuning.stage import folder_of, trials_work
+from pipelines.tuning.stage import TRIAL, UNSENT, folder_of, trials_work
 from pipelines.tuning.stage import plan as search_plan
 from pipelines.tuning.study import (
     ERROR,
@@ -61,29 +61,44 @@ def run_trial(work: Work, number: int) -> Result:
     study = open_study(folder, work.pipeline, number)
     with claimed(study, folder, number) as trial:
         if trial is not None:
-            _to_its_end(work, study, trial, folder / f"trial-{number}")
+            scratch = folder / f"{TRIAL}{number}"
+            _to_its_end(work, study, trial, scratch, _about(work, plan, number))
     told = next(each for each in facts(study) if each["number"] == number)
     work.report.log(_summary(told))
     return {"trial": number, "cached": trial is None, **told}
 
 
-def _to_its_end(work: Work, study: Any, trial: Any, scratch: Path) -> None:
+def _about(work: Work, search: Plan, number: int) -> About:
+    """The trial's MLflow run: its own, though others may draw the same settings."""
+    digest = search.digest()
+    return About(
+        name=f"{work.window_ref(DATASET).key}/{TRIAL}{number}",
+        tags={"digest": f"{digest}/{number}", "search": digest, "trial": str(number)},
+        kept=f"{UNSENT}{TRIAL}{number}.jsonl",
+    )
+
+
+def _to_its_end(work: Work, study: Any, trial: Any, scratch: Path, about: About) -> None:
     settings = draw(trial, work.pipeline)
+    drawn = dict(setting.split("=", 1) for setting in settings)
     trial.set_user_attr(SETTINGS, list(settings))
     work.report.log(f"settings: {' '.join(settings)}")
     there = trials_work(work)
     there = replace(there, pipeline=with_settings(work.pipeline, settings))
     scratch.mkdir(exist_ok=True)
     plan = training_plan(there)
+    about = replace(about, params={f"drawn.{n}": value for n, value in drawn.items()})
     try:
         with (
             own_gpus(max(there.pipeline.training.replicas, 1)) as gpus,
-            tracking(there, plan, scratch, scratch.name) as tracker,
+            tracking(there, plan, scratch, about) as tracker,
         ):
             if gpus:
                 work.report.log(f"on GPU {', '.join(gpus)}, which no other trial has")
             tapped = replace(there, report=tracker.tap(there.report))
             value = _trained(tapped, plan, trial, scratch)
+            if value is None:
+                tracker.pruned()
     except TrainingError as error:
         trial.set_user_attr(ERROR, str(error))
         tell(study, trial, TrialState.FAIL)

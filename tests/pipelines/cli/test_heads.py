@@ -1,4 +1,4 @@
-"""Every head, and networks over sequences, from raw files to a registered model by one command."""
+"""Every head, networks over sequences and the user's own, from raw files to a registered model by one command."""
 
 import json
 import shutil
@@ -66,7 +66,19 @@ NETWORKS = {
     "cross": "DeepCross(hidden=(16,), dropout=0.0)",
     "gru": "Recurrent(units=8, hidden=(16,), dropout=0.0)",
     "attention": "Transformer(width=8, heads=2, blocks=1, hidden=(16,), dropout=0.0)",
+    "own": 'Builder("pipelines.made.network.build", (("units", 16),))',
 }
+OWN = '''"""A network of the user's own."""
+
+import keras
+
+
+def build(inputs, seed, units):
+    """One layer over the features, its width a setting."""
+    start = keras.initializers.GlorotUniform(seed=seed)
+    layer = keras.layers.Dense(units, "tanh", kernel_initializer=start, name="own")
+    return layer(inputs["x"])
+'''
 
 
 def truth(kind, z, draw):
@@ -116,6 +128,7 @@ def blind(kind, labels):
     ("kind", "network"),
     [
         ("times", "attention"),
+        pytest.param("times", "own", marks=SLOW),
         pytest.param("classes", "dense", marks=SLOW),
         pytest.param("amount", "gru", marks=SLOW),
         pytest.param("grades", "cross", marks=SLOW),
@@ -129,6 +142,7 @@ def test_a_head_and_a_network_go_from_raw_files_to_a_registered_model(kind, netw
     package = tmp_path / "pipelines" / "made"
     package.mkdir()
     (package / "__init__.py").write_text("")
+    (package / "network.py").write_text(OWN)
     sequence = SEQUENCE if network in {"gru", "attention"} else ""
     (package / "declaration.py").write_text(
         DECLARATION.format(head=head, kind=column, model=NETWORKS[network], sequence=sequence)
@@ -150,5 +164,7 @@ def test_a_head_and_a_network_go_from_raw_files_to_a_registered_model(kind, netw
     least, more = blind(kind, labels)
     reached = summary["metrics"][metric]
     assert reached > least * 1.2 if more else reached < least * 0.8
+    model = next((tmp_path / "store/made/models").glob("as_of=*/seed=0/*/"))
+    assert ('"own' in (model / "model.json").read_text()) == (network == "own")
     card = (evaluation / "model_card.html").read_text()
     assert "rows a second" in card

@@ -14,13 +14,14 @@ ROOT = Path(__file__).resolve().parents[3]
 WAIT_S = 400
 
 
-def start(root, *settings, log):
+def start(root, *settings, log, options=("track=false",)):
     """Begin ``train`` on a store; its output goes to a file."""
     sets = [word for s in settings for word in ("--set", s)]
+    sets += [word for option in options for word in ("--option", option)]
     argv = [sys.executable, "-m", "pipelines", "stage", "train", "fraud_detection"]
     with Path(log).open("ab") as file:
         return subprocess.Popen(
-            [*argv, "--as-of", AS_OF, "--store", str(root), "--option", "track=false", *sets],
+            [*argv, "--as-of", AS_OF, "--store", str(root), *sets],
             cwd=ROOT,
             stdout=file,
             stderr=file,

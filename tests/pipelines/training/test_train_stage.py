@@ -31,7 +31,7 @@ def test_one_class_is_refused_with_its_counts(tmp_path, label):
     with pytest.raises(
         TrainingError, match=rf"{350 * label} of 350 training rows have label 1"
     ):
-        done("train", tmp_path)
+        done("train", tmp_path, options={"track": False})
 
 
 def test_without_a_training_set_the_error_says_what_to_run(tmp_path):
@@ -79,7 +79,7 @@ def test_a_feature_that_gives_the_answer_away_is_refused_by_name(tmp_path):
     with pytest.raises(
         LeakageError, match=rf"read off single features.*{name} \(AUC 0.0000\).*leakage_auc=1"
     ):
-        done("train", tmp_path)
+        done("train", tmp_path, options={"track": False})
 
 
 def test_too_few_rows_are_refused_with_what_to_do(tmp_path):
@@ -87,7 +87,7 @@ def test_too_few_rows_are_refused_with_what_to_do(tmp_path):
     with pytest.raises(
         TrainingError, match=r"91 training rows, and training.min_rows=100.*Widen"
     ):
-        done("train", tmp_path)
+        done("train", tmp_path, options={"track": False})
 
 
 def test_few_rows_of_a_class_or_less_than_a_step_are_warned_of(tmp_path):

@@ -9,18 +9,21 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.registry.client import open_client
 from pipelines.spec import load, search_day
 from tests.pipelines.made_models import AS_OF, publish_training_set
+from tests.pipelines.tracking.made_runs import runs_of, uri_of
 
 ROOT = Path(__file__).resolve().parents[3]
 SETTINGS = ("training.epochs=4", "training.global_batch_rows=64", "search.first_epochs=4")
 
 
-def command(root, *words):
-    sets = [w for s in (*SETTINGS, "search.trials=1") for w in ("--set", s)]
+def command(root, *words, settings=SETTINGS, trials=1, options=("track=false",)):
+    sets = [w for s in (*settings, f"search.trials={trials}") for w in ("--set", s)]
     return [
         *(sys.executable, "-m", "pipelines", *words, "--as-of", AS_OF, "--store", str(root)),
-        *("--option", "track=false", *sets),
+        *(word for option in options for word in ("--option", option)),
+        *sets,
     ]
 
 
@@ -77,3 +80,50 @@ def test_a_trial_killed_after_an_epoch_ends_as_the_unbroken_one_and_its_winner_i
     assert manifest["config"]["training"]["learning_rate"] == float(
         drawn["training.learning_rate"]
     )
+
+
+# Every trial but those that did best so far ends after its first epoch.
+HALVING = ("training.epochs=2", "training.global_batch_rows=64", "search.first_epochs=1")
+AWAY = "mlflow_uri=sqlite:////proc/nowhere/mlflow.db"
+
+
+@pytest.mark.slow
+def test_each_trial_is_a_run_with_what_it_drew_its_curve_and_its_end(tmp_path):
+    root, trials = tmp_path / "store", 4
+    publish_training_set(root, as_of=search_day(load("fraud_detection"), AS_OF))
+
+    def on_store(*words, **more):
+        argv = command(root, *words, "--json", settings=HALVING, trials=trials, **more)
+        return finished(argv)
+
+    told = []
+    for number in range(trials):
+        options = (AWAY,) if number == trials - 1 else ()
+        trial = ("trial", "fraud_detection", "--number", str(number))
+        told.append(on_store(*trial, options=options))
+    assert {each["state"] for each in told} == {"complete", "pruned"}
+    winner = on_store("stage", "tune", "fraud_detection", options=())
+    assert_runs(root, told[:-1])
+    # The last trial could not be sent: what it told is beside the winner, and can be sent still.
+    folder = Path(winner["uri"].removeprefix("file://"))
+    (kept,) = folder.glob("**/tracking/*.jsonl")
+    assert kept.name == f"trial-{trials - 1}.jsonl"
+    sender = [sys.executable, "-m", "pipelines.tracking.sender", uri_of(root), str(kept)]
+    subprocess.run(sender, cwd=ROOT, check=True, capture_output=True, timeout=120)
+    assert_runs(root, told)
+
+
+def assert_runs(root, told):
+    client = open_client(uri_of(root))
+    runs = {int(run.data.tags["trial"]): run for run in runs_of(root, client)}
+    assert sorted(runs) == [each["number"] for each in told]
+    assert len({run.data.tags["search"] for run in runs.values()}) == 1
+    for each in told:
+        run = runs[each["number"]]
+        status = "FINISHED" if each["state"] == "complete" else "KILLED"
+        assert (run.info.status, run.data.tags["ended"]) == (status, each["state"])
+        drawn = {n: v for n, v in run.data.params.items() if n.startswith("drawn.")}
+        words = {f"{n.removeprefix('drawn.')}={v}" for n, v in drawn.items()}
+        assert words == set(each["settings"])
+        curve = client.get_metric_history(run.info.run_id, "validation_average_precision")
+        assert [m.value for m in sorted(curve, key=lambda m: m.step)] == each["by_epoch"]
