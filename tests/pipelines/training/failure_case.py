@@ -1,9 +1,11 @@
 """Runs that end otherwise than by their last epoch, each in a process of its own.
 
-Called with JSON: ``root`` (a store with a training set), ``settings``, and ``spare_mb``, memory that
-the process may take beyond what TensorFlow itself maps; prints what each try ended with.
+Called with JSON: ``root`` (a store with a training set), ``settings``, ``head`` (of ``HEADS``), and
+``spare_mb``, memory that the process may take beyond what TensorFlow itself maps; prints what each try
+ended with.
 """
 
+import dataclasses
 import json
 import logging
 import os
@@ -12,8 +14,9 @@ import sys
 from pathlib import Path
 
 from pipelines.errors import PipelineError
-from pipelines.spec import with_settings
+from pipelines.spec import Gates, with_settings
 from tests.pipelines.made_models import FRAUD, done
+from tests.pipelines.training.labels import HEADS
 
 TRIES = 6
 
@@ -28,7 +31,10 @@ def limit_memory(spare_mb):
 
 
 def one_try(asked):
-    pipeline, said = with_settings(FRAUD, asked["settings"]), []
+    headed = FRAUD
+    if asked["head"] != "binary":
+        headed = dataclasses.replace(FRAUD, head=HEADS[asked["head"]], gates=Gates())
+    pipeline, said = with_settings(headed, asked["settings"]), []
     if asked.get("spare_mb"):
         limit_memory(asked["spare_mb"])
     try:

@@ -15,11 +15,12 @@ from pipelines.store import Store
 from tests.pipelines.made_models import FRAUD, publish_training_set, weights_of, work_on
 from tests.pipelines.memory_group import memory_group
 from tests.pipelines.training import children
+from tests.pipelines.training.labels import LABELS
 
 
-def tries(root, *settings, spare_mb=0):
+def tries(root, *settings, spare_mb=0, head="binary"):
     """What each try told, until one was not out of memory."""
-    asked = {"root": str(root), "settings": settings, "spare_mb": spare_mb}
+    asked = {"root": str(root), "settings": settings, "spare_mb": spare_mb, "head": head}
     ran = subprocess.run(
         [sys.executable, "-m", "tests.pipelines.training.failure_case", json.dumps(asked)],
         cwd=children.ROOT,
@@ -129,6 +130,24 @@ def test_a_step_that_xla_compiles_in_part_alone_is_told(tmp_path, replicas, line
     assert not told["error"]
     found = [line for line in logged(told) if "on 2 CPUs XLA compiles each replica's" in line]
     assert len(found) == lines
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("head", sorted({*LABELS} - {"binary"}))
+def test_a_loss_that_does_not_fall_is_told_below_every_other_head_too(tmp_path, head):
+    def spoil(_day, _x, y):
+        y[:] = np.resize(LABELS[head], len(y))
+
+    publish_training_set(tmp_path, spoil=spoil)
+    hopeless = (
+        "training.epochs=4",
+        "training.learning_rate=1e-9",
+        "model.dropout=0",
+    )
+    told = tries(tmp_path, *hopeless, head=head)[-1]
+    found = [line for line in logged(told) if "no improvement: the training loss was" in line]
+    assert len(found) == 1, told["error"]
+    assert re.search(r"was (\S+) after one epoch and is \1 after 3\. Look at", found[0])
 
 
 @pytest.mark.slow
