@@ -19,7 +19,7 @@ class MillracePlugin(AirflowPlugin):
     fastapi_apps = [{"app": LazyApp(make_app), "url_prefix": PREFIX, "name": "Millrace"}]  # noqa: RUF012
     external_views = [  # noqa: RUF012
         {
-            "name": "Report",
+            "name": "Progress and report",
             "href": f"{PREFIX}/runs/{{DAG_ID}}/{{RUN_ID}}",
             "destination": "dag_run",
             "url_route": "millrace_report",
