@@ -2,7 +2,9 @@
 
 import bisect
 import math
+import re
 from collections import Counter
+from pathlib import Path
 
 import ml_dtypes
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipelines import operators
 from pipelines.operators import arrays
 from pipelines.operators.bfloat16 import narrowed, widened
 from pipelines.operators.log import log_of_more
@@ -333,3 +336,17 @@ def test_the_logarithm_is_that_of_the_library_to_the_last_digits():
     ).repeat(1000)
     size = np.append(size, [0.0, 5e-324, 1.7976931348623157e308])
     np.testing.assert_allclose(log_of_more(np, size), np.log1p(size), rtol=5e-16)
+
+
+def test_the_docs_tell_every_operators_formula_nulls_and_cost():
+    """``Divide`` is how a ``Ratio`` begins, and is not declared by itself."""
+    said = (Path(__file__).parents[3] / "docs" / "features.md").read_text()
+    table = [line.strip("| ").split(" | ") for line in said.splitlines() if line[:3] == "| `"]
+    rows = {name: cells for cells in table for name in re.findall(r"`(\w+)`", cells[0])}
+    kinds = (operators.Operator, operators.FeatureSource)
+    every = {n for n in operators.__all__ if issubclass(getattr(operators, n), kinds)}
+    missing = every - {"Operator", "FeatureSource", "Divide"} - rows.keys()
+    assert missing == set()
+    for name in every & rows.keys():
+        assert len(rows[name]) == 6, name
+        assert re.search(r"\d", rows[name][5]), f"{name} has no cost"
