@@ -2,8 +2,8 @@
 
 Called with JSON: ``root`` (a store with a training set) and ``runs``, each with ``settings``, in which
 ``{best}`` stands for the best epoch of the run before, ``spare_mb`` (memory it may take beyond what
-TensorFlow itself maps; 0 for any) and ``keep`` (a file for its weights); prints a line for each try,
-a run that was out of memory being tried again.
+TensorFlow itself maps; 0 for any), ``keep`` (a file for its weights) and perhaps ``pruned_at`` (an epoch
+whose end is the run's); prints a line for each try, a run that was out of memory being tried again.
 TensorFlow is imported once; each try is forked before it does anything.
 """
 
@@ -11,11 +11,12 @@ import json
 import logging
 import os
 import sys
+from dataclasses import replace
 
 import numpy as np
 import tensorflow  # noqa: F401  imported once, forked with every try
 
-from pipelines.errors import PipelineError
+from pipelines.errors import PipelineError, TrainingError
 from pipelines.spec import with_settings
 from pipelines.training import stage
 from pipelines.training.devices import Devices, open_strategy
@@ -51,7 +52,7 @@ def one_try(root, asked):
     said = []
     pipeline = with_settings(FRAUD, asked["settings"])
     _, work = work_on("train", root, pipeline=pipeline, sink=said.append)
-    setup = setup_of(work)
+    setup = replace(setup_of(work), on_epoch=pruning(asked.get("pruned_at")))
     if asked.get("spare_mb"):
         limit_memory(asked["spare_mb"])
     told = {"pieces": setup.pieces.count}
@@ -64,7 +65,18 @@ def one_try(root, asked):
         cursor = done["cursor"]
         told |= {"error": "", "ended": cursor.ended, "best_epoch": cursor.best_epoch}
         told |= {"epochs": cursor.epoch, "judged": cursor.judged}
+    told["curve"] = [e["values"] for e in said if e["event"] == "metric"]
     return told | {"logged": [e["message"] for e in said if e["event"] == "log"]}
+
+
+def pruning(at):
+    """Ends a run as a search does, with its judgement in the error."""
+
+    def prune(epoch, _loss, found):
+        if epoch == at:
+            raise TrainingError(json.dumps(found))
+
+    return prune
 
 
 def in_a_child(root, asked):

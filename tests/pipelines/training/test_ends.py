@@ -58,6 +58,7 @@ def told(root):
     """All that runs in CI, in one call: most of the time goes to importing TensorFlow."""
     runs = {"patient": PATIENT, "short": SHORT, "hopeless": HOPELESS}
     asked = {name: {"settings": settings} for name, settings in runs.items()}
+    asked["pruned"] = {"settings": (*FAST, "training.epochs=4"), "pruned_at": 2}
     return ends(root, large={"settings": LARGE, "spare_mb": 400}, **asked)
 
 
@@ -85,6 +86,15 @@ def test_patience_ends_a_run_with_the_weights_of_its_best_epoch(told, root):
 def test_a_loss_that_stands_still_is_told(told):
     found = told["hopeless"][-1]["logged"]
     assert any("no improvement: the training loss was" in line for line in found)
+
+
+def test_a_run_that_an_epoch_ends_has_told_that_epoch_as_well(told):
+    pruned = told["pruned"][-1]
+    judged = json.loads(pruned["error"].removeprefix("TrainingError: "))
+    assert judged["loss"] > 0
+    assert len(pruned["curve"]) == 2
+    last = pruned["curve"][-1]
+    assert {name: last[f"validation_{name}"] for name in judged} == judged
 
 
 @pytest.mark.slow

@@ -67,7 +67,9 @@ def test_the_best_epoch_is_published_and_a_time_limit_ends_a_run_cleanly(tmp_pat
     stall = [each["input_stall"] for each in values if "input_stall" in each][-1]
     assert stall == file_of(tmp_path, "timing.json", *endless)["stall"]
     assert 0 <= stall < 1
-    assert_progress_agrees(told, history)
+    # Telling begins after the first call, which may take all the time on a busy machine.
+    if history["steps"] > 1:
+        assert_progress_agrees(told, history)
 
 
 def assert_progress_agrees(told, history):
