@@ -12,7 +12,7 @@ from typing import Any
 
 from mlflow.entities import Metric, Param, RunTag
 
-from pipelines.tracking.runs import close_run, find_or_make_run, unless_there
+from pipelines.tracking.runs import close_run, find_or_make_run, reopen, unless_there
 from pipelines.tracking.spool import COMPLETE
 
 FINISHED = "FINISHED"
@@ -104,7 +104,8 @@ def _tell_run(client: Any, run: Any, judged: Judged) -> None:
     params = [Param(name, value) for name, value in judged.params.items()]
     tags = [RunTag(name, value) for name, value in judged.tags.items()]
     client.log_batch(run.info.run_id, metrics=metrics, params=params, tags=tags)
-    if run.info.status != FINISHED:  # a model that is judged was trained to its end
+    if run.info.status != FINISHED:  # MLflow was away when this model's training ended
+        reopen(client, run)
         close_run(client, run.info.run_id, COMPLETE, stamp)
 
 

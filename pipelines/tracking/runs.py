@@ -80,7 +80,7 @@ def open_run(client: Any, about: Mapping[str, Any]) -> str:
         start_ms=about["time_ms"],
     )
     run_id = str(run.info.run_id)
-    _reopen(client, run)
+    reopen(client, run)
     client.log_batch(
         run_id,
         params=[Param(name, value) for name, value in about["params"].items()],
@@ -111,7 +111,7 @@ def close_run(client: Any, run: Any, how: str, end_ms: int, error: str = "") -> 
     client.set_terminated(run, STATUS[how], end_time=end_ms)
 
 
-def _reopen(client: Any, run: Any) -> None:
+def reopen(client: Any, run: Any) -> None:
     """Take back what an earlier try's end said: this one goes on."""
     for tag in {ENDED, ERROR} & set(run.data.tags):
         client.delete_tag(run.info.run_id, tag)

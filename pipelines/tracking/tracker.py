@@ -51,7 +51,7 @@ class Tracker:
     def __init__(self, spool: Spool | None) -> None:
         """Tell nobody where ``spool`` is None."""
         self._spool, self._step = spool, 0
-        self.how = COMPLETE
+        self.end = (COMPLETE, "")
 
     def metrics(self, step: int, values: Mapping[str, float]) -> None:
         """Numbers after a step."""
@@ -65,8 +65,12 @@ class Tracker:
             self._spool.file(path)
 
     def pruned(self) -> None:
-        """Training ends before its last epoch because others did better."""
-        self.how = PRUNED
+        """Training ended before its last epoch because others did better."""
+        self.end = (PRUNED, "")
+
+    def failed(self, error: Exception) -> None:
+        """Training failed, and the block ends all the same."""
+        self.end = _end_of(error)
 
     def tap(self, report: Reporter) -> Reporter:
         """The same reporter, whose metrics and progress are tracked as well."""
@@ -112,7 +116,7 @@ def tracking(work: Work, plan: Plan, folder: Path, about: About) -> Iterator[Tra
         with suppress(OSError):  # the error counts, not that it could not be written down
             spool.end(*_end_of(error))
         raise
-    spool.end(tracker.how)
+    spool.end(*tracker.end)
     problem = _problem(sender, folder)
     if problem:
         work.report.log(

@@ -20,7 +20,7 @@ from pipelines.errors import TrainingError
 from pipelines.evaluation.rows import open_test_rows, read_inputs
 from pipelines.spec import Binary, with_settings
 from pipelines.stages import Plan, Result, Work
-from pipelines.tracking.tracker import About, tracking
+from pipelines.tracking.tracker import About, Tracker, tracking
 from pipelines.training.devices import choose_devices, open_strategy
 from pipelines.training.pieces import Pieces
 from pipelines.training.preflight import look_over
@@ -88,25 +88,31 @@ def _to_its_end(work: Work, study: Any, trial: Any, scratch: Path, about: About)
     scratch.mkdir(exist_ok=True)
     plan = training_plan(there)
     about = replace(about, params={f"drawn.{n}": value for n, value in drawn.items()})
+    with (
+        own_gpus(max(there.pipeline.training.replicas, 1)) as gpus,
+        tracking(there, plan, scratch, about) as tracker,
+    ):
+        if gpus:
+            work.report.log(f"on GPU {', '.join(gpus)}, which no other trial has")
+        tapped = replace(there, report=tracker.tap(there.report))
+        ended = _ended(tapped, plan, trial, scratch, tracker)
+    tell(study, trial, *ended)
+
+
+def _ended(
+    work: Work, plan: Plan, trial: Any, scratch: Path, tracker: Tracker
+) -> tuple[TrialState, float | None]:
+    """How a trial ends for the search, and what it came to."""
     try:
-        with (
-            own_gpus(max(there.pipeline.training.replicas, 1)) as gpus,
-            tracking(there, plan, scratch, about) as tracker,
-        ):
-            if gpus:
-                work.report.log(f"on GPU {', '.join(gpus)}, which no other trial has")
-            tapped = replace(there, report=tracker.tap(there.report))
-            value = _trained(tapped, plan, trial, scratch)
-            if value is None:
-                tracker.pruned()
+        value = _trained(work, plan, trial, scratch)
     except TrainingError as error:
         trial.set_user_attr(ERROR, str(error))
-        tell(study, trial, TrialState.FAIL)
-        return
+        tracker.failed(error)
+        return TrialState.FAIL, None
     if value is None:
-        tell(study, trial, TrialState.PRUNED)
-    else:
-        tell(study, trial, TrialState.COMPLETE, value)
+        tracker.pruned()
+        return TrialState.PRUNED, None
+    return TrialState.COMPLETE, value
 
 
 @dataclass(frozen=True, slots=True)

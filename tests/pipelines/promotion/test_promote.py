@@ -8,12 +8,15 @@ from pipelines.errors import ConfigError, InputMissingError
 from pipelines.promotion.registry import open_registry
 from pipelines.registry.client import open_client
 from pipelines.spec import Gates
+from pipelines.store import Store
+from pipelines.tracking.runs import close_run, find_or_make_run
 from tests.pipelines.made_models import (
     FRAUD,
     done,
     publish_model,
     publish_training_set,
     seeded,
+    work_on,
 )
 
 EARLIER, LATER = "2026-02-01", "2026-03-01"
@@ -77,6 +80,22 @@ def test_an_older_model_never_replaces_a_newer_champion_unless_asked(store):
     assert facts(store) == [(2, False, "PROMOTE"), (1, True, "PROMOTE")]
     done("promote", store, as_of=EARLIER, options={"promote_older": True})
     assert facts(store) == [(2, True, "PROMOTE"), (1, False, "PROMOTE")]
+
+
+def test_a_run_that_was_not_told_of_its_trainings_end_is_closed_by_the_promotion(store):
+    judged(store)
+    client = open_client(registry_of(store).uri)
+    model = Store(str(store)).find(work_on("train", store)[1].model_ref("models"))
+    tags, folder = {"digest": model.digest}, str(store / "files")
+    run = find_or_make_run(
+        client, FRAUD.name, artifacts=folder, name="a", tags=tags, start_ms=0
+    )
+    close_run(client, run.info.run_id, "failed", 1, "WorkerLostError: of an earlier try")
+    done("promote", store)
+    run = client.get_run(run.info.run_id)
+    assert client.get_model_version(FRAUD.name, "1").run_id == run.info.run_id
+    assert (run.info.status, run.data.tags["ended"]) == ("FINISHED", "complete")
+    assert "error" not in run.data.tags
 
 
 def test_a_newer_model_replaces_the_champion_and_rollback_goes_back(store):

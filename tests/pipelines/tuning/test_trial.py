@@ -11,7 +11,9 @@ import pytest
 
 from pipelines.registry.client import open_client
 from pipelines.spec import load, search_day
-from tests.pipelines.made_models import AS_OF, publish_training_set
+from pipelines.tuning.stage import plan
+from pipelines.tuning.trial import run_trial
+from tests.pipelines.made_models import AS_OF, publish_training_set, work_on
 from tests.pipelines.tracking.made_runs import runs_of, uri_of
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -113,6 +115,28 @@ def test_each_trial_is_a_run_with_what_it_drew_its_curve_and_its_end(tmp_path):
     assert_runs(root, told)
 
 
+def test_a_trial_that_its_rows_refuse_is_a_failed_run_of_the_search(tmp_path):
+    def spoil(_day, _x, y):
+        y[:] = 0
+
+    day = search_day(load("fraud_detection"), AS_OF)
+    publish_training_set(tmp_path, as_of=day, rows=50, spoil=spoil)
+    _, work = work_on("tune", tmp_path, pipeline=load("fraud_detection"))
+    told = run_trial(work, 0)
+    assert told["state"] == "fail"
+    assert_runs(tmp_path, [told])
+    (run,) = runs_of(tmp_path)
+    assert run.data.tags["search"] == plan(work).digest()
+    assert run.data.tags["error"] == f"TrainingError: {told['error']}"
+
+
+STATUS = {
+    "complete": ("FINISHED", "complete"),
+    "pruned": ("KILLED", "pruned"),
+    "fail": ("FAILED", "failed"),
+}
+
+
 def assert_runs(root, told):
     client = open_client(uri_of(root))
     runs = {int(run.data.tags["trial"]): run for run in runs_of(root, client)}
@@ -120,8 +144,7 @@ def assert_runs(root, told):
     assert len({run.data.tags["search"] for run in runs.values()}) == 1
     for each in told:
         run = runs[each["number"]]
-        status = "FINISHED" if each["state"] == "complete" else "KILLED"
-        assert (run.info.status, run.data.tags["ended"]) == (status, each["state"])
+        assert (run.info.status, run.data.tags["ended"]) == STATUS[each["state"]]
         drawn = {n: v for n, v in run.data.params.items() if n.startswith("drawn.")}
         words = {f"{n.removeprefix('drawn.')}={v}" for n, v in drawn.items()}
         assert words == set(each["settings"])
