@@ -141,10 +141,11 @@ def _require_no_leak(work: str, shards: Shards, limit: float, head: Head) -> Ite
         return
     seen = sample(shards)
     found = list(told_by_each(seen, head))
-    if not found:
+    judged = {told.name for told in found}
+    if unjudged := [n for n in (*seen.numbers[0], *seen.ids[0]) if n not in judged]:
         yield (
-            f"{work}: leaks were not looked for, because fewer than {LEAST_ROWS} of the "
-            f"{len(seen.y):,} rows looked at differ from the rest in their label"
+            f"{work}: leaks were not looked for in {listed(unjudged)}: of the {len(seen.y):,} rows "
+            f"looked at, fewer than {LEAST_ROWS} to judge by differ from the rest in their label"
         )
     leaks = [f"{told.name} ({told.about})" for told in found if told.nearness > limit]
     if leaks:

@@ -270,8 +270,13 @@ def test_rare_classes_few_events_and_what_could_not_be_judged_are_warned_of():
     few, unjudged = told("times", shards_of(np.where(x["a"] < 5, 1, -5), x=x))
     assert few == "train: only 5 training rows have an event before the last of head.cuts_days"
     assert unjudged.startswith(
-        "train: leaks were not looked for, because fewer than 10 of the 150"
+        "train: leaks were not looked for in a: of the 150 rows looked at,"
     )
+    # Of 12 events enough are looked at for a number, and too few in one half for ids.
+    y, noise = np.arange(150) < 12, {"a": x["a"] % 7}
+    rarer, unjudged = told("event", shards_of(y, x=noise, ids={"b": x["a"] % 3}))
+    assert rarer == "train: only 12 training rows are of the rarer class"
+    assert unjudged.startswith("train: leaks were not looked for in b: ")
 
 
 def test_rows_looked_at_are_spread_over_the_days_and_bounded(monkeypatch):
