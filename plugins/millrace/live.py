@@ -1,7 +1,7 @@
 """What of a run is at work, and how far each of its tasks told to be.
 
 Why: who opens a run that goes on wants to see it go on, not the report of a task that is over.
-Promise: reads Airflow's database alone, and changes nothing there.
+Promise: reads Airflow's database alone, whichever it is, by Airflow's own models; changes nothing there.
 Not here: who tells (``showing.py``), the page (``live_page.py``).
 """
 
@@ -126,6 +126,8 @@ def _told(session: Any, dag_id: str, run_id: str, key: str) -> dict[tuple[str, i
 
 def _task(found: Any, progress: Any, report: Any) -> Task:
     told, told_at = progress or (None, None)
+    # An XCom backend that keeps values elsewhere leaves an address here.
+    told = told if isinstance(told, Mapping) else None
     link, reported_at = report or ("", None)
     return Task(
         name=found.task_id if found.map_index < 0 else _mapped(found),

@@ -2,10 +2,11 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 
-from millrace.live import RunNow, Task
+from millrace.live import RunNow, Task, _task
 from millrace.live_page import live_page, span
 from millrace.pages import HEADERS, LIVE_HEADERS
 
@@ -56,6 +57,12 @@ def test_each_trial_at_work_is_shown_and_what_has_ended_is_counted():
     page = live_page(run(ended, *trials, Task(name="tune")), NOW, "/millrace")
     assert page.count("<progress") == 2
     assert "tasks: 1 ended, 2 at work, 1 to come" in text_of(page)
+
+
+def test_progress_that_an_xcom_backend_keeps_elsewhere_is_not_shown():
+    found = SimpleNamespace(task_id="train", map_index=-1, state="running", start_date=ago(65))
+    for shown, told in ((TOLD, TOLD), ("s3://xcom/1.json", None)):
+        assert _task(found, (shown, ago(5)), None).told == told
 
 
 def test_without_a_total_the_bar_has_no_share_and_a_task_that_told_nothing_has_none():
