@@ -19,7 +19,7 @@ from dask.delayed import Delayed
 from distributed import Client, KilledWorker, LocalCluster
 from distributed.comm import CommClosedError
 
-from pipelines.compute.compute import Compute, OnDone
+from pipelines.compute.compute import Compute, OnDone, Take, telling
 from pipelines.compute.ending import children, end
 from pipelines.compute.gathering import finished
 from pipelines.compute.machine import NO_GPU, Machine, own_array_module
@@ -66,7 +66,7 @@ class ClusterCompute(Compute):
     def run(self, tasks: Sequence[Delayed], on_done: OnDone | None = None) -> list[Any]:
         """Run tasks on the workers; see ``Compute.run``."""
         try:
-            found = self.attempts(tasks, on_done)
+            found = self.attempts(tasks, telling(on_done))
         except MemoryError as error:
             raise OutOfMemoryError(
                 f"A task found no memory on {self.describe()} ({error}). "
@@ -80,10 +80,10 @@ class ClusterCompute(Compute):
             )
         return found
 
-    def attempts(self, tasks: Sequence[Delayed], on_done: OnDone | None = None) -> list[Any]:
+    def attempts(self, tasks: Sequence[Delayed], take: Take) -> list[Any]:
         """Run tasks on the workers; see ``Compute.attempts``."""
         try:
-            return self._gathered(tasks, on_done)
+            return self._gathered(tasks, take)
         except (CancelledError, CommClosedError) as error:
             raise TransientError(
                 f"The Dask scheduler went away while {len(tasks)} tasks ran ({error}). "
@@ -98,7 +98,7 @@ class ClusterCompute(Compute):
         """Start workers beside those that did not come back; ``end`` sees to them."""
         self._cluster.scale(len(self._cluster.worker_spec) + workers)
 
-    def _gathered(self, tasks: Sequence[Delayed], on_done: OnDone | None) -> list[Any]:
+    def _gathered(self, tasks: Sequence[Delayed], take: Take) -> list[Any]:
         futures = self._client.compute(list(tasks))
         found = {}
         own = None if self._cluster is None else self._more
@@ -107,9 +107,9 @@ class ClusterCompute(Compute):
                 result = future.result()
             except KilledWorker as error:
                 result = Starved(f"Workers died while they ran {error.task}", killed=True)
-            found[future.key] = result
-            if on_done is not None and not isinstance(result, Starved):
-                on_done(result)
+            found[future.key] = take(result)
+            # What was fetched need not be held by its worker, nor be made again should that die.
+            future.release()
         return [found[future.key] for future in futures]
 
 

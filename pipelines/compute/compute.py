@@ -1,7 +1,7 @@
 """What a stage is handed to run its tasks on.
 
-Why: ``map`` and ``tree`` are all that most stages need; ``run`` takes any graph.
-Promise: results come in the order of the items, whatever finished first.
+Why: ``map``, ``each`` and ``tree`` are all that most stages need; ``run`` takes any graph.
+Promise: results come in the order of the items, whatever finished first; ``each`` keeps none.
 Not here: making graphs (``graph.py``), where they run (``threads.py``, ``cluster.py``), what is
     done for want of memory (``splitting.py``).
 """
@@ -18,6 +18,8 @@ from pipelines.compute.graph import calls, merged
 from pipelines.compute.splitting import Starved, attempt, fed
 
 OnDone = Callable[[Any], None]
+Take = Callable[[Any], Any]
+"""Called with a task's result; what it hands back is kept in the result's place."""
 
 
 class Compute(ABC):
@@ -49,8 +51,11 @@ class Compute(ABC):
         """
 
     @abstractmethod
-    def attempts(self, tasks: Sequence[Delayed], on_done: OnDone | None = None) -> list[Any]:
-        """As ``run``, but a task whose workers died has ``Starved`` for a result."""
+    def attempts(self, tasks: Sequence[Delayed], take: Take) -> list[Any]:
+        """What ``take`` hands back for each result; where its workers died, for ``Starved``.
+
+        Of a result itself nothing is held once it was taken, here or on a worker.
+        """
 
     @abstractmethod
     def describe(self) -> str:
@@ -62,34 +67,52 @@ class Compute(ABC):
         items: Iterable[Any],
         on_done: OnDone | None = None,
     ) -> list[Any]:
-        """Call a function on each item.
+        """Call a function on each item; hand back the results, and tell of each as it comes.
 
         An item that is ``Splittable`` is split when it finds no memory, or when its workers die
         again and again, which is most often the same.
         """
-        items = list(items)
-        run = partial(self._attempted, function)
-        found = self._attempted(function, items, on_done)
-        for place, result in enumerate(found):
-            if isinstance(result, Starved):
-                found[place] = fed(items[place], result, run, self.describe())
-                if on_done is not None:
-                    on_done(found[place])
-        return found
+        return self._taken(function, list(items), telling(on_done))
+
+    def each(
+        self, function: Callable[[Any], Any], items: Iterable[Any], on_done: OnDone
+    ) -> None:
+        """As ``map``, but a result is handed over as it comes, and kept nowhere after that.
+
+        So of many large results no more are in memory than the workers make at a time.
+        """
+        self._taken(function, list(items), telling(on_done, keep=False))
 
     def tree(self, merge: Callable[[list[Any]], Any], parts: Sequence[Any]) -> Any:
         """Merge parts, values or tasks, in their order; ``graph.merged`` says how."""
         whole = merged(merge, parts)
         return self.run([whole])[0] if isinstance(whole, Delayed) else whole
 
-    def _attempted(
-        self,
-        function: Callable[[Any], Any],
-        items: Sequence[Any],
-        on_done: OnDone | None = None,
+    def _taken(
+        self, function: Callable[[Any], Any], items: Sequence[Any], take: Take
     ) -> list[Any]:
-        def tell(result: Any) -> None:
-            if on_done is not None and not isinstance(result, Starved):
-                on_done(result)
+        run = partial(self._attempted, function, take=telling(None))
+        found = self._attempted(function, items, take)
+        for place, result in enumerate(found):
+            if isinstance(result, Starved):
+                found[place] = take(fed(items[place], result, run, self.describe()))
+        return found
 
-        return self.attempts(calls(partial(attempt, function), items, funcname(function)), tell)
+    def _attempted(
+        self, function: Callable[[Any], Any], items: Sequence[Any], take: Take
+    ) -> list[Any]:
+        tasks = calls(partial(attempt, function), items, funcname(function))
+        return self.attempts(tasks, take)
+
+
+def telling(on_done: OnDone | None, *, keep: bool = True) -> Take:
+    """Tells of each result that is one, and keeps it or not."""
+
+    def take(result: Any) -> Any:
+        if isinstance(result, Starved):
+            return result
+        if on_done is not None:
+            on_done(result)
+        return result if keep else None
+
+    return take

@@ -12,7 +12,7 @@ from dask import threaded
 from dask.callbacks import Callback
 from dask.delayed import Delayed
 
-from pipelines.compute.compute import Compute, OnDone
+from pipelines.compute.compute import Compute, OnDone, Take, telling
 from pipelines.compute.machine import Machine
 from pipelines.errors import OutOfMemoryError
 
@@ -28,25 +28,25 @@ class ThreadCompute(Compute):
     def run(self, tasks: Sequence[Delayed], on_done: OnDone | None = None) -> list[Any]:
         """Run tasks on threads; see ``Compute.run``."""
         try:
-            return self.attempts(tasks, on_done)
+            return self.attempts(tasks, telling(on_done))
         except MemoryError as error:
             raise OutOfMemoryError(
                 f"A task found no memory on {self.describe()} ({error}). "
                 "Raise the pipeline's buckets, so that one holds fewer rows."
             ) from error
 
-    def attempts(self, tasks: Sequence[Delayed], on_done: OnDone | None = None) -> list[Any]:
+    def attempts(self, tasks: Sequence[Delayed], take: Take) -> list[Any]:
         """Run tasks on threads; there are no workers that could die."""
         keys = [task.key for task in tasks]
         wanted = set(keys)
         # dask.compute would import distributed, half a second, to look for a client.
         graph = {key: step for task in tasks for key, step in task.__dask_graph__().items()}
 
-        def tell(key: Any, result: Any, _graph: Any, _state: Any, _worker: Any) -> None:
-            if on_done is not None and key in wanted:
-                on_done(result)
+        def taken(key: Any, result: Any, _graph: Any, state: Any, _worker: Any) -> None:
+            if key in wanted:
+                state["cache"][key] = take(result)
 
-        with Callback(posttask=tell):
+        with Callback(posttask=taken):
             return list(threaded.get(graph, keys, num_workers=self.workers))
 
     def describe(self) -> str:

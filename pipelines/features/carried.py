@@ -7,6 +7,7 @@ Promise: every row that ends up in a table has the values it had. With known tim
 Not here: which of them are still right (``stage.py``).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from pipelines.features.bucket import BucketResult
 from pipelines.tables.known import part_name
 from pipelines.tables.versions import Versions
 
 Columns = dict[str, NDArray[Any]]
+BATCH_ROWS = 1 << 16
+NOBODY = ""
+"""In place of an entity: what is carried over is of several, each column by its own name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,26 +39,30 @@ class Carried:
     folder: Path
     names: frozenset[str]
 
-    def of(self, day: str, versions: Versions | None) -> Columns:
-        """Its columns, in the order of the day's rows.
+    def results(self, day: str, versions: Versions | None) -> Iterator[BucketResult]:
+        """Its columns as the result of a task has them, some rows at a time.
 
         Args:
             day: Name of the day, ``YYYY-MM-DD``.
             versions: When each of its rows was known; None without known times.
         """
         if versions is None:
-            return self._read(part_name(day, day))
-        found: Columns = {}
+            yield from self._read(part_name(day, day), None)
+            return
         for known, rows in versions.parts(day):
-            for name, values in self._read(part_name(day, known)).items():
-                empty = np.zeros((len(rows), *values.shape[1:]), values.dtype)
-                found.setdefault(name, empty)[rows] = values
-        return found
+            yield from self._read(part_name(day, known), np.flatnonzero(rows))
 
-    def _read(self, part: str) -> Columns:
-        names = sorted(self.names)
-        table = pq.read_table(self.folder / part, columns=names, use_threads=False)
-        return {name: _values(table[name].combine_chunks()) for name in table.column_names}
+    def _read(self, part: str, places: NDArray[np.int64] | None) -> Iterator[BucketResult]:
+        """Rows of a table, which are those at ``places`` of the day; None for all of them."""
+        names, start = sorted(self.names), 0
+        with pq.ParquetFile(self.folder / part, page_checksum_verification=True) as file:
+            for batch in file.iter_batches(BATCH_ROWS, columns=names, use_threads=False):
+                end = start + len(batch)
+                at = np.arange(start, end) if places is None else places[start:end]
+                columns = {name: _values(batch[name]) for name in names}
+                none = np.empty((len(batch), 0))
+                yield BucketResult(NOBODY, at.astype(np.int32), none, 0, columns)
+                start = end
 
 
 def _values(column: pa.Array) -> NDArray[Any]:

@@ -1,12 +1,13 @@
 """Windows and sequences of a day's rows: what is read for them, and where the results go.
 
 Why: a task knows an entity and a bucket; a day wants every column in the order of its rows.
-Promise: what is carried over from an earlier version is read and computed for no row.
+Promise: what is carried over from an earlier version is read and computed for no row. No more
+    than a few results, or one group of rows, are in memory at a time.
 Not here: one task (``bucket.py``), what is carried (``carried.py``), where tasks run
-    (``pipelines/compute/``).
+    (``pipelines/compute/``), results that wait (``spill.py``).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from pipelines.features.bucket import (
 )
 from pipelines.features.carried import Carried, Columns
 from pipelines.features.program import EntityProgram, programs_of
+from pipelines.features.spill import Spill
 from pipelines.spec import Pipeline
 from pipelines.tables.history import history_name
 
@@ -76,31 +78,38 @@ class DayInput:
         return tuple(program for program in left if program.every_name())
 
 
-def features_of_history(
-    day: DayInput, rows: int, settings: ComputeSettings, on_rows: OnRows
-) -> Columns:
-    """Every window and sequence of a day but the carried ones, by name, in the order of its rows.
-
-    A row without an entity has no history: its windows are empty.
-    """
+def spill_history(
+    day: DayInput, spill: Spill, settings: ComputeSettings, on_rows: OnRows
+) -> None:
+    """Compute every window and sequence of a day that is not carried over."""
     programs = day.programs()
     _require_buckets(day, programs)
     to_read = sum(d.rows for p in programs for d in (*day.read_by(p), day.own))
-    found = _nothing_seen(programs, rows)
-    outputs, read = {program.entity: program.names() for program in programs}, 0
+    read = 0
 
-    def place(result: BucketResult) -> None:
+    def take(result: BucketResult) -> None:
         nonlocal read
-        for nth, name in enumerate(outputs[result.entity]):
-            found[name][result.position] = result.values[:, nth]
-        for name, block in result.blocks.items():
-            found[name][result.position] = block
+        spill.add(result)
         read += result.rows_read
         on_rows(read, to_read)
 
     if programs:
         with open_compute(to_read, settings) as compute:
-            compute.map(run_bucket, _tasks(day, programs, compute.array_module), place)
+            compute.each(run_bucket, _tasks(day, programs, compute.array_module), take)
+
+
+def placed(day: DayInput, results: Iterable[BucketResult], rows: int) -> Columns:
+    """Every window and sequence of a group of rows, by name, in their order.
+
+    A row without an entity has no history: its windows are empty.
+    """
+    found = _nothing_seen(programs_of(day.pipeline), rows)
+    outputs = {program.entity: program.names() for program in day.programs()}
+    for result in results:
+        for nth, name in enumerate(outputs.get(result.entity, ())):
+            found[name][result.position] = result.values[:, nth]
+        for name, block in result.blocks.items():
+            found[name][result.position] = block
     return found
 
 

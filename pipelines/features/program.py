@@ -16,6 +16,7 @@ from pipelines.operators.hashing import hash_word
 from pipelines.spec import Column, Label, Pipeline
 
 DAY_S = 86_400
+VALUE_BYTES, EVENT_BYTES = 8, 4
 T = TypeVar("T", Trailing, Sequence)
 
 
@@ -178,6 +179,14 @@ def key_columns(pipeline: Pipeline) -> tuple[str, ...]:
     table = pipeline.table
     named = (table.row_id, table.event_time, *entities, label_column(pipeline))
     return tuple(dict.fromkeys(named))
+
+
+def row_bytes(pipeline: Pipeline) -> int:
+    """About what a row of the feature table takes in memory; a text counts as a number."""
+    values = len(key_columns(pipeline)) + len(pipeline.feature_names())
+    events = (s for s in pipeline.sources() if isinstance(s, Sequence))
+    steps = sum(each.steps * (len(each.columns) + 1) for each in events)
+    return VALUE_BYTES * values + EVENT_BYTES * steps
 
 
 def _reads(part: Window | Events, days_back: int) -> bool:

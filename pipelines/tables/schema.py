@@ -4,6 +4,8 @@ Why: a column that is int64 one day and float64 the next breaks hashes, sums and
 Promise: the schema follows from the declaration alone, never from a day's values.
 """
 
+from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ TYPES = {
 # A row group is the unit of later tasks: a task of half a million rows works ten times as long as
 # Dask takes to hand it out, and fits a worker of a GiB many times over.
 GROUP_ROWS = 1 << 19
+GROUP_BYTES = 256 << 20
 
 
 def canonical_type(column: Column) -> pa.DataType:
@@ -44,6 +47,28 @@ def write_table(table: pa.Table, path: Path) -> None:
     pq.write_table(
         table.replace_schema_metadata(None), path, row_group_size=GROUP_ROWS, **options
     )
+
+
+def group_rows(row_bytes: int) -> int:
+    """Rows of a row group: ``GROUP_ROWS``, or of wide rows a half of it, a quarter and so on."""
+    rows = GROUP_ROWS
+    while rows > 1 and rows * row_bytes > GROUP_BYTES:
+        rows //= 2
+    return rows
+
+
+def write_groups(groups: Iterable[pa.Table], path: Path) -> None:
+    """Write Parquet as the store keeps it, a row group from each table; at least one is needed."""
+    with ExitStack() as stack:
+        writer = None
+        for group in groups:
+            rows = group.replace_schema_metadata(None)
+            if writer is None:
+                options = parquet_options(rows.schema)
+                writer = stack.enter_context(pq.ParquetWriter(path, rows.schema, **options))
+            writer.write_table(rows, max(rows.num_rows, 1))
+            # Else the next group would be made beside this one.
+            del group, rows
 
 
 def parquet_options(schema: pa.Schema, few: tuple[str, ...] = ()) -> dict[str, Any]:

@@ -118,12 +118,6 @@ def _add(columns: dict[str, Any], rows: pa.Table) -> None:
             columns.setdefault(part, hashlib.sha256()).update(array.tobytes())
 
 
-def parts_of(rows: pa.Table, versions: Versions, day: str) -> Iterator[tuple[str, pa.Table]]:
-    """The rows known by the end of the day itself, and of each later day that added some."""
-    for known, visible in versions.parts(day):
-        yield known, rows.filter(pa.array(visible))
-
-
 def name_of(day: int) -> str:
     """A day since 1970 as ``YYYY-MM-DD``."""
     return shift(EPOCH, day)

@@ -24,6 +24,10 @@ def nested(values):
     return list(values)
 
 
+def small_array(number):
+    return np.full(1000, number)
+
+
 def page_faults(repeats):
     """How many pages the kernel hands out while arrays of 4 MiB (1,024 pages) come and go."""
     for _ in range(3):
@@ -101,6 +105,12 @@ def die_of_more_than(slab):
     """What the kernel does to a worker that takes too much."""
     if slab.stop - slab.start > slab.room_bytes:
         os.kill(os.getpid(), signal.SIGKILL)
+    return sum(range(slab.start, slab.stop))
+
+
+def no_memory_for_more_than_room(slab):
+    if slab.stop - slab.start > slab.room_bytes:
+        raise MemoryError("for a test")
     return sum(range(slab.start, slab.stop))
 
 

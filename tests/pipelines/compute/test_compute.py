@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,41 @@ def test_results_come_in_the_order_of_the_items_and_each_is_told_of(compute):
     assert compute.map(tasks.square, range(30), seen.append) == [n * n for n in range(30)]
     assert sorted(seen) == [n * n for n in range(30)]
     assert compute.map(tasks.square, []) == []
+
+
+def held_by_workers(compute, at_most, patience_s=20):
+    """Results that worker processes hold, once there are few of them or patience ends."""
+    client, end = getattr(compute, "_client", None), time.monotonic() + patience_s
+    while client is not None:
+        held = sum(map(len, client.has_what().values()))
+        if held <= at_most or time.monotonic() > end:
+            return held
+        time.sleep(0.05)
+    return 0
+
+
+def test_results_that_are_handed_over_one_by_one_are_kept_nowhere(compute):
+    alive, most = [], 0
+
+    def take(array):
+        nonlocal most
+        alive.append(weakref.ref(array))
+        most = max(most, sum(ref() is not None for ref in alive))
+        if len(alive) == 30:
+            assert held_by_workers(compute, at_most=1) <= 1, "those taken before are let go"
+
+    assert compute.each(tasks.small_array, range(30), take) is None
+    assert len(alive) == 30
+    # This one, the one before it, and in threads those that the next ones just made.
+    assert most <= 2 + compute.workers
+
+
+def test_a_task_without_memory_is_told_of_once_as_the_whole_of_its_pieces(compute):
+    seen = []
+    compute.each(
+        tasks.no_memory_for_more_than_room, [tasks.Slab(0, 8, room_bytes=2)], seen.append
+    )
+    assert seen == [sum(range(8))]
 
 
 @pytest.mark.parametrize("parts", [1, 7, 8, 9, 64, 65, 200])

@@ -3,12 +3,15 @@
 import shutil
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pipelines.days import days_between, shift
+from pipelines.features import carried
 from pipelines.spec import Numeric, Sequence, Trailing
 from pipelines.stages import perform, stage_named
 from pipelines.store.why import differences
+from pipelines.tables import schema
 from tests.pipelines.features.late_rows import (
     came_later,
     corrected_pipeline,
@@ -104,3 +107,27 @@ def test_what_became_known_of_an_earlier_day_makes_its_windows_again(
     found, fresh = (made(tmp_path / name, AFTER).files for name in ("store", "fresh"))
     assert found == fresh
     assert (fresh != uncorrected) == is_seen
+
+
+def test_a_day_in_groups_is_the_day_as_a_whole_late_rows_and_carried_windows_among_it(
+    tmp_path, monkeypatch
+):
+    def tables(root):
+        """Made under one declaration and then under another, which carries most windows over."""
+        publish(root, USUAL)
+        found = []
+        for pipeline in (BEFORE, AFTER):
+            manifest = made(root, pipeline)
+            folder = work_on(pipeline, root, partition=THE_DAY).store.open(manifest)
+            paths = sorted(folder.glob("part-*.parquet"))
+            # As text: NaN is equal to itself.
+            found += [(path.name, str(pq.read_table(path).to_pylist())) for path in paths]
+        return found, [pq.read_metadata(path).num_row_groups for path in paths]
+
+    whole, groups = tables(tmp_path / "whole")
+    assert groups == [1, 1, 1]
+    monkeypatch.setattr(schema, "GROUP_ROWS", 16)
+    monkeypatch.setattr(carried, "BATCH_ROWS", 7)
+    found, groups = tables(tmp_path / "groups")
+    assert found == whole
+    assert groups == [3, 3, 4]
