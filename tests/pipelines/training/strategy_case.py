@@ -198,4 +198,5 @@ def main():
         ended(child)
 
 
-main()
+if __name__ == "__main__":
+    main()

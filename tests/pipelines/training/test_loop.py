@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from tests.pipelines.training.loop_cases import (
+    LOW_LIMIT,
     RATES,
     ROOT,
     TAIL,
@@ -17,8 +18,6 @@ from tests.pipelines.training.loop_cases import (
     cases,
 )
 
-# One step of low precision differs by the rounding of its products; 7 steps by a few of them.
-LOW_LIMIT = 2e-2
 OPTIMIZERS = ("sgd", "momentum", "adam", "adamw", "lion", "adagrad")
 OPTIONS = {
     "clip nothing": {"clip_norm": 0.0},
