@@ -6,6 +6,7 @@ published must be the same to the byte.
 """
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ from distributed import Client
 
 from pipelines.local.rest import FINISHED, Api, quoted
 from pipelines.store import Ref, Store
+from tests.end_to_end.conftest import browser, eventually
 from tests.services import postgres
 from tests.services.topology import ROOT, Topology, clean_environment
 
@@ -194,3 +196,36 @@ def test_the_report_of_a_day_opens_in_the_ui_only_for_who_is_logged_in(
     page = f"{topology.ui}/millrace/reports/{PIPELINE}/validated/ds={DAYS[0]}"
     with pytest.raises(urllib.error.HTTPError, match="401"):
         urllib.request.urlopen(page, timeout=30)
+
+
+def test_the_page_of_a_run_reads_progress_from_postgresql_too(topology: Topology, made: Made):
+    api, dag, epochs = topology.api(), f"{PIPELINE}_model", 100_000
+    form = {"as_of": AS_OF, **FORM, "epochs": epochs, "settings": list(SETTINGS)}
+    run_id = quoted(api.trigger(dag, form))
+    ask, tab = browser(api), f"/millrace/runs/{dag}/{run_id}"
+    try:
+        eventually(lambda: f" of {epochs:,}</dd>" in ask(tab)[1], 240, "training told an epoch")
+        status, page, _ = ask(tab)
+        assert status == 200
+        for told in (
+            ">train<",
+            "rows/s",
+            "<dt>loss</dt>",
+            "<dt>input stall</dt>",
+            "left</span>",
+        ):
+            assert told in page
+        done = re.search(r"([\d,]+) of [\d,]+ rows", page)
+        assert done is not None
+        eventually(lambda: f"{done[1]} of" not in ask(tab)[1], 60, "the page goes on")
+    finally:
+        api.patch(f"/dags/{dag}/dagRuns/{run_id}", {"state": "failed"})
+    eventually(lambda: "<progress" not in ask(tab)[1], 60, "a run that has ended shows no work")
+
+
+def test_the_page_of_a_run_that_has_ended_is_the_model_card(topology: Topology, made: Made):
+    api, dag = topology.api(), f"{PIPELINE}_model"
+    ended = [run for run in api.runs(dag) if run["state"] == "success"]
+    status, page, _ = browser(api)(f"/millrace/runs/{dag}/{quoted(ended[0]['dag_run_id'])}")
+    assert status == 200
+    assert f"Model as of {AS_OF}, seed 0" in page
