@@ -7,8 +7,13 @@ from collections import Counter
 from importlib.util import find_spec
 
 import pytest
+from hypothesis import settings
 
 from pipelines.compute.machine import visible_gpu_count
+
+# A shared machine may take any time for an example; pytest's own limits end what hangs.
+settings.register_profile("any-machine", deadline=None)
+settings.load_profile("any-machine")
 
 # Marker -> why a plain run leaves those tests out, and what runs them.
 LEFT_OUT = {

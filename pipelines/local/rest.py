@@ -1,7 +1,8 @@
 """Airflow's REST interface, as far as a local run needs it.
 
 Why: what the demonstration does, a person can do with ``curl``: nothing is private.
-Promise: an answer that says no becomes an error with the status and the server's own words.
+Promise: an answer that says no becomes an error with the status and the server's own words. What may be
+    asked twice is asked again where the server failed.
 """
 
 import http.client
@@ -19,7 +20,9 @@ from pipelines.errors import PermanentError, TransientError
 # A SQLite that another request holds locked answers after its busy timeout of 60 s.
 TIMEOUT_S = 90.0
 PAGE = 100
-NOT_FOUND, UNAUTHORIZED = 404, 401
+NOT_FOUND, UNAUTHORIZED, SERVER_FAILED = 404, 401, 500
+# On a busy machine Airflow answers 500 for a SQLite that stayed locked for too long.
+AGAIN_AFTER_S = (1.0, 4.0, 10.0)
 FINISHED = ("success", "failed")
 
 
@@ -197,16 +200,26 @@ class Api:
         query: Mapping[str, object] | None = None,
     ) -> Any:
         asked = f"?{urllib.parse.urlencode(query, doseq=True)}" if query else ""
+        for pause_s in () if method == "POST" else AGAIN_AFTER_S:
+            try:
+                return self._answered(method, f"/api/v2{path}{asked}", body)
+            except RestError as error:
+                if error.status < SERVER_FAILED:
+                    raise
+                time.sleep(pause_s)
+        return self._answered(method, f"/api/v2{path}{asked}", body)
+
+    def _answered(self, method: str, path: str, body: Mapping[str, Any] | None) -> Any:
         if self._token is None:
             self._token = self._login()
         try:
-            return self._send(method, f"/api/v2{path}{asked}", body, self._token)
+            return self._send(method, path, body, self._token)
         except RestError as error:
             if error.status != UNAUTHORIZED:
                 raise
             # A token lasts a day; this stack may run for longer.
             self._token = self._login()
-            return self._send(method, f"/api/v2{path}{asked}", body, self._token)
+            return self._send(method, path, body, self._token)
 
     def _login(self) -> str:
         login = {"username": self.user, "password": self.password}

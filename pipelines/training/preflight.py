@@ -48,6 +48,26 @@ def look_over(
     yield from _require_no_leak(work, shards, training.leakage_auc, head)
 
 
+def require_judgeable(work: str, shards: Shards, watch: str, advice: str) -> None:
+    """Refuse rows by which no epoch can be told from another.
+
+    Args:
+        work: Whose rows.
+        shards: Rows that judge an epoch.
+        watch: Metric that they are judged by; a loss exists of any row.
+        advice: How to have others, as a sentence.
+
+    Raises:
+        TrainingError: No rows, or a ranking metric and rows of one class.
+    """
+    events, rows = shards.positives(), shards.rows
+    if not rows or (watch != "loss" and events in {0, rows}):
+        raise TrainingError(
+            f"{work}: {events} of the {rows} rows that judge an epoch have label 1, and {watch} "
+            f"cannot be told of them. {advice}"
+        )
+
+
 def _require_labels(work: str, shards: Shards, head: Head) -> None:
     """Refuse labels that are none of the head's."""
     count, found = 0, np.empty(0)

@@ -49,7 +49,7 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
     from pipelines.compute.machine import visible_gpu_count
     from pipelines.tracking.tracker import About, keep_unsent, tracking
     from pipelines.training.devices import choose_devices, open_strategy
-    from pipelines.training.preflight import look_over
+    from pipelines.training.preflight import look_over, require_judgeable
     from pipelines.training.shards import open_shards
 
     began = time.monotonic()
@@ -62,6 +62,9 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
     with tracking(work, plan, scratch, about) as tracker:
         for warning in look_over(work.report.work, shards, training, work.pipeline.head):
             work.report.log(warning)
+        if held_out is not None:
+            advice = "Raise split.validation_days, or set training.watch=loss."
+            require_judgeable(work.report.work, held_out, training.watch, advice)
         devices = choose_devices(training.replicas, visible_gpu_count())
         strategy = open_strategy(devices, training.seed)
         setup = Setup(

@@ -23,7 +23,7 @@ from pipelines.stages import Plan, Result, Work
 from pipelines.tracking.tracker import About, Tracker, tracking
 from pipelines.training.devices import choose_devices, open_strategy
 from pipelines.training.pieces import Pieces
-from pipelines.training.preflight import look_over
+from pipelines.training.preflight import look_over, require_judgeable
 from pipelines.training.shards import LABEL, Shards, open_shards
 from pipelines.training.stage import Setup, trained
 from pipelines.training.stage import plan as training_plan
@@ -150,6 +150,9 @@ def _trained(work: Work, plan: Plan, trial: Any, scratch: Path) -> float | None:
     shards = open_shards(training_set, set(days.train) - set(days.validation))
     for warning in look_over(work.report.work, shards, training, pipeline.head):
         work.report.log(warning)
+    judged = judged_rows(work, training_set)
+    advice = "Raise split.test_days, or search as of another day."
+    require_judgeable(work.report.work, judged, watched(pipeline), advice)
     devices = choose_devices(training.replicas, visible_gpu_count())
     strategy = open_strategy(devices, training.seed)
     setup = Setup(
@@ -158,7 +161,7 @@ def _trained(work: Work, plan: Plan, trial: Any, scratch: Path) -> float | None:
         scratch,
         training_set,
         shards,
-        judged_rows(work, training_set),
+        judged,
         strategy,
         str(devices),
         Pieces(scratch, training.micro_batches),

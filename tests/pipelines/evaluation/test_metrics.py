@@ -42,7 +42,7 @@ def by_the_book(day, entity, y, scores, k):
     return np.mean(shares)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     scores=st.lists(st.integers(0, 6), min_size=4, max_size=60),
     seed=st.integers(0, 1000),

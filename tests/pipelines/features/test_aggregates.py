@@ -57,7 +57,7 @@ def by_definition(rows, at, span, delay, only_flag, scale):
     ids=["few", "wide", "floats"],
 )
 @given(data=st.data())
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_the_least_greatest_last_and_distinct_equal_their_definition(value, dtype, scale, data):
     rows = data.draw(rows_of(value))
     spans = data.draw(st.lists(st.integers(1, 50), min_size=1, max_size=3).map(tuple))
@@ -84,7 +84,7 @@ def only_on(flag):
     delay=st.sampled_from([0, 0, 1, 9]),
     own=st.booleans(),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_sequence_holds_the_last_events_oldest_first(rows, steps, within, delay, own):
     events = Events(("seq", "len"), steps, delay, within, own, (Source("value", 100),))
     entity, time_s, value = zip(*rows, strict=True) if rows else ((), (), ())
@@ -112,7 +112,7 @@ def test_a_sequence_holds_the_last_events_oldest_first(rows, steps, within, dela
 
 
 @given(rows=rows_of(FEW), future=rows_of(FEW), now=st.integers(0, 40), delay=st.integers(0, 10))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_rows_still_to_come_move_no_aggregate_and_no_sequence(rows, future, now, delay):
     past = [row for row in rows if row[1] <= now]
     later = [(e, now + 1 + t, v, f) for e, t, v, f in future]

@@ -119,7 +119,7 @@ def exact(value):
 
 @given(rows)
 @example(EVERY)
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 def test_values_keep_their_kind_and_their_bits_from_parquet_and_from_csv(
     tmp_path_factory, given_rows
 ):

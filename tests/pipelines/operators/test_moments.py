@@ -31,7 +31,7 @@ def test_a_merge_equals_the_whole_table_wherever_it_is_cut(values, cut, offset):
 
 
 @given(days=st.lists(VALUES | st.just([]), min_size=1, max_size=70), size=st.integers(1, 9))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_any_grouping_of_days_equals_the_whole_to_rounding(days, size):
     parts = [moments(day) for day in days]
     groups = [merged_moments(parts[n : n + size]) for n in range(0, len(parts), size)]

@@ -118,7 +118,7 @@ def test_an_edge_belongs_to_the_range_that_begins_there():
 @given(
     values=st.lists(st.integers(-2000, 2000), min_size=1, max_size=200), n=st.integers(2, 12)
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_edges_between_quantile_buckets_are_exact_for_small_whole_numbers(values, n):
     rows = [{"amount": float(v)} for v in values]
     fitted = fitted_on([rows], program_of([Numeric("amount") >> QuantileBuckets(n)], TYPES))
@@ -138,7 +138,7 @@ def test_a_cell_begins_at_or_below_its_values_by_less_than_a_thousandth(value):
 
 
 @given(values=st.lists(st.floats(-1e9, 1e9, allow_subnormal=False), min_size=1, max_size=300))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_median_fill_is_within_a_cell_of_the_exact_median(values):
     fitted = fitted_on(
         [[{"amount": v} for v in values]],
@@ -169,7 +169,7 @@ def test_a_vocabulary_is_that_of_a_counter_with_ties_by_value(column, values):
         size=st.integers(1, 60),
         order=st.integers(0, 5),
     )
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     def holds(values, min_count, max_size, size, order):
         feature = Categorical(column) >> Vocabulary(min_count, max_size)
         rows = [{column: value} for value in values]
@@ -190,7 +190,7 @@ def test_a_vocabulary_is_that_of_a_counter_with_ties_by_value(column, values):
     size=st.integers(1, 80),
     order=st.integers(0, 5),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_sketches_are_the_same_bits_however_rows_are_cut_and_merged(values, size, order):
     step = QuantileBuckets(7)
     program = program_of([Numeric("amount") >> step], TYPES)
@@ -232,7 +232,7 @@ def test_words_hash_to_the_published_fnv_vectors_before_they_are_mixed(word, fnv
 
 
 @given(values=st.lists(st.none() | st.text(max_size=9), min_size=1), buckets=st.integers(1, 99))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_hashed_word_has_the_same_id_everywhere(values, buckets):
     rows = [{"merchant": value} for value in values]
     ids = inputs_of(Categorical("merchant") >> Hash(buckets), rows)["ids"][:, 0].tolist()
@@ -240,7 +240,7 @@ def test_a_hashed_word_has_the_same_id_everywhere(values, buckets):
 
 
 @given(values=st.lists(IDS, min_size=1), buckets=st.integers(1, 1 << 30))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_hashed_whole_number_has_the_same_id_everywhere(values, buckets):
     rows = [{"place": value} for value in values]
     ids = inputs_of(Categorical("place") >> Hash(buckets), rows)["ids"][:, 0].tolist()

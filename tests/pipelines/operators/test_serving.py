@@ -78,7 +78,7 @@ def test_the_saved_graph_gives_the_inputs_that_training_saw(served):
 
 
 @given(rows=st.lists(ROW, min_size=1, max_size=20))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_saved_graph_equals_the_transform_on_any_rows(served, rows):
     assert_same(served, rows)
 

@@ -73,7 +73,7 @@ def served():
 @example([datetime(1900, 2, 28, 23, tzinfo=UTC), datetime(1900, 3, 1, tzinfo=UTC)])
 @example([datetime(2000, 2, 29, 4, 59, 59, tzinfo=UTC), datetime(2000, 3, 1, 5, tzinfo=UTC)])
 @example([datetime(9997, 12, 31, 23, 59, 59, 999_999, UTC)])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_calendar_is_pythons_in_features_and_in_the_served_graph(served, moments):
     wanted = np.array([calendar_of(moment) for moment in moments])
     found = features_of(moments)

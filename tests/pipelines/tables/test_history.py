@@ -21,7 +21,7 @@ def pipeline_of(buckets):
     return replace(load("fraud_detection"), buckets=buckets)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(rows=st.integers(0, 60), buckets=st.integers(1, 9), seed=st.integers(0, 5))
 def test_buckets_hold_every_row_once_in_the_order_of_the_day(
     tmp_path_factory, rows, buckets, seed

@@ -88,7 +88,7 @@ def test_each_epoch_visits_every_row_once_in_full_batches_but_the_last(
         assert [len(s) for s in visited[:-1]] == [batch_rows] * (len(visited) - 1)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     step=st.integers(0, 12),
     replicas=st.integers(1, 3),

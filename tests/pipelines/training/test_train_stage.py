@@ -10,10 +10,18 @@ import numpy as np
 import pytest
 
 from pipelines.errors import InputMissingError, LeakageError, TrainingError
+from pipelines.spec import model_days
 from pipelines.training.preflight import look_over
 from pipelines.training.shards import open_shards
 from pipelines.training.stage import plan
-from tests.pipelines.made_models import FRAUD, done, publish_training_set, seeded, work_on
+from tests.pipelines.made_models import (
+    AS_OF,
+    FRAUD,
+    done,
+    publish_training_set,
+    seeded,
+    work_on,
+)
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -32,6 +40,21 @@ def test_one_class_is_refused_with_its_counts(tmp_path, label):
         TrainingError, match=rf"{350 * label} of 350 training rows have label 1"
     ):
         done("train", tmp_path, options={"track": False})
+
+
+def test_validation_days_without_an_event_are_refused_where_they_rank_epochs(tmp_path):
+    split = dataclasses.replace(FRAUD.split, validation_days=2)
+    pipeline = dataclasses.replace(changed(watch="auc"), split=split)
+    last = model_days(pipeline, AS_OF).validation
+
+    def spoil(day, _x, y):
+        y[:] = 0 if day in last else y
+
+    publish_training_set(tmp_path, rows=50, pipeline=pipeline, spoil=spoil)
+    with pytest.raises(
+        TrainingError, match=r"0 of the 100 rows that judge .*auc cannot.*Raise"
+    ):
+        done("train", tmp_path, pipeline=pipeline, options={"track": False})
 
 
 def test_without_a_training_set_the_error_says_what_to_run(tmp_path):

@@ -1,6 +1,7 @@
 """Trials as the processes they are: killed, resumed, found ended, and their winner used."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.registry.client import open_client
-from pipelines.spec import load, search_day
+from pipelines.spec import load, model_days, search_day
 from pipelines.tuning.stage import plan
 from pipelines.tuning.trial import run_trial
 from tests.pipelines.made_models import AS_OF, publish_training_set, work_on
@@ -128,6 +129,20 @@ def test_a_trial_that_its_rows_refuse_is_a_failed_run_of_the_search(tmp_path):
     (run,) = runs_of(tmp_path)
     assert run.data.tags["search"] == plan(work).digest()
     assert run.data.tags["error"] == f"TrainingError: {told['error']}"
+
+
+def test_a_trial_whose_days_have_no_event_fails_before_it_trains(tmp_path):
+    pipeline = load("fraud_detection")
+    as_of = search_day(pipeline, AS_OF)
+
+    def spoil(day, _x, y):
+        y[:] = y if day < model_days(pipeline, as_of).test[0] else 0
+
+    publish_training_set(tmp_path, as_of=as_of, rows=50, spoil=spoil)
+    _, work = work_on("tune", tmp_path, pipeline=pipeline, options={"track": False})
+    told = run_trial(work, 0)
+    assert told["state"] == "fail"
+    assert re.search("0 of the .* rows that judge an epoch .* average_precision", told["error"])
 
 
 STATUS = {

@@ -117,7 +117,7 @@ DIRTY_ROW = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
 @given(rows=st.lists(DIRTY_ROW, max_size=25))
 def test_good_and_quarantined_rows_are_the_ingested_ones_by_an_independent_oracle(
     tmp_path_factory, rows

@@ -88,7 +88,7 @@ def test_rows_whose_hashes_collide_are_compared_by_their_values(
     compare(pa.concat_tables([table, table.slice(0, 3)]), tmp_path, about_text)
 
 
-@settings(max_examples=50, deadline=None, derandomize=True)
+@settings(max_examples=50, derandomize=True)
 @given(
     parts=st.lists(st.lists(st.integers(-50, 50), max_size=80), min_size=1, max_size=5).filter(
         any

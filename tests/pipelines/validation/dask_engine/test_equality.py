@@ -139,7 +139,7 @@ def test_every_variant_gives_the_stock_result_in_every_format(
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(table=st.deferred(tables.made), files=st.integers(1, 4))
 def test_made_tables_give_the_stock_results_in_every_variant(
     tmp_path_factory: pytest.TempPathFactory, table: Any, files: int
