@@ -79,7 +79,8 @@ class Compute(ABC):
     ) -> None:
         """As ``map``, but a result is handed over as it comes, and kept nowhere after that.
 
-        So of many large results no more are in memory than the workers make at a time.
+        So of many large results this process holds one at a time. On a cluster the others wait on
+        their workers, which spill them to disk where they are too many.
         """
         self._taken(function, list(items), telling(on_done, keep=False))
 

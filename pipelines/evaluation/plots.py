@@ -23,7 +23,7 @@ class Series:
 
     Attributes:
         points: ``(x, y)`` in data units.
-        style: CSS class that colours it: ``own``, ``champion``, ``event`` or ``guide``.
+        style: Class of the page's CSS that colours it, such as ``own`` or ``guide``.
         label: Its name in the legend; empty for none.
         kind: ``line``, ``dots`` or ``bars``.
         title: Text shown on hovering each point, in their order; empty for none.

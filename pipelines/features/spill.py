@@ -31,9 +31,10 @@ class _Array:
 
 @dataclass(frozen=True, slots=True)
 class _Stored:
-    """A result: whose, where the rows of each group end, and its arrays."""
+    """A result: whose, its first group, where the rows of that and each later one end, its arrays."""
 
     entity: str
+    first: int
     ends: NDArray[np.int64]
     arrays: tuple[_Array, ...]
 
@@ -48,8 +49,8 @@ class Spill:
     """
 
     def __init__(self, folder: Path, rows: int, group_rows: int) -> None:
-        self._groups, self._group_rows = max(1, -(-rows // group_rows)), group_rows
-        self._results: list[_Stored] = []
+        self._group_rows = group_rows
+        self._of = [list[_Stored]() for _ in range(max(1, -(-rows // group_rows)))]
         self._end = 0
         self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  closed by __exit__
 
@@ -64,18 +65,21 @@ class Spill:
         if not len(result.position):
             return
         group = result.position // self._group_rows
-        order = np.argsort(group, kind="stable")
-        ends = np.cumsum(np.bincount(group, minlength=self._groups))
+        order, first = np.argsort(group, kind="stable"), int(group.min())
+        ends = np.cumsum(np.bincount(group - first))
         named: dict[str, NDArray[Any]] = {"position": result.position, "values": result.values}
         named |= result.blocks
         arrays = tuple(self._write(name, array[order]) for name, array in named.items())
-        self._results.append(_Stored(result.entity, ends, arrays))
+        stored = _Stored(result.entity, first, ends, arrays)
+        for results in self._of[first : first + len(ends)]:
+            results.append(stored)
 
     def of(self, group: int) -> Iterator[BucketResult]:
         """The rows of a group, result by result; positions count from its first row."""
-        for stored in self._results:
-            start = int(stored.ends[group - 1]) if group else 0
-            rows = int(stored.ends[group]) - start
+        for stored in self._of[group]:
+            nth = group - stored.first
+            start = int(stored.ends[nth - 1]) if nth else 0
+            rows = int(stored.ends[nth]) - start
             if rows:
                 yield self._read(stored, start, rows, group * self._group_rows)
 

@@ -116,8 +116,8 @@ class Builder:
 
     The function ``(inputs, seed, **settings) -> tensor`` gets the model's Keras inputs by name
     (``x``, ``ids``, ``seq_NAME``, ``len_NAME``) and returns ``(n_rows, width)``; the head is put
-    on top. It must draw its initial weights from ``seed`` and name its layers; layers that mean over
-    the batch, and losses beside the head's, are refused.
+    on top. It must draw its initial weights from ``seed`` and name its layers. Each row must follow
+    from its own inputs: ``BatchNormalization``, and losses beside the head's, are refused.
 
     Attributes:
         function: Dotted name, ``package.module.function``; its module's source is part of what

@@ -80,12 +80,12 @@ def open_run(client: Any, about: Mapping[str, Any]) -> str:
         start_ms=about["time_ms"],
     )
     run_id = str(run.info.run_id)
-    reopen(client, run)
     client.log_batch(
         run_id,
         params=[Param(name, value) for name, value in about["params"].items()],
         tags=[RunTag(name, value) for name, value in about["tags"].items()],
     )
+    reopen(client, run)
     if not run.inputs.dataset_inputs:
         datasets = [
             # MLflow's own digests have at most 36 characters.

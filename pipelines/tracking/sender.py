@@ -2,14 +2,13 @@
 
 Why: MLflow's import, its round trips and its threads belong in no process that trains; and only
     another process can tell that a training was killed.
-Promise: one run for a digest, one point for a metric and step; sending a spool again adds nothing. The
-    run is closed with the training's end, or as killed when the training is gone without a word;
-    then this process ends, within ``WAIT_S`` in any case. Run it by hand to send what could not be
+Promise: one run for a digest, one point for a metric and step that the training tells; sending a spool
+    again adds nothing. The run is closed with the training's end, or as killed when the training is
+    gone without a word, for which MLflow is asked for ``LAST_S``; then this process ends. Run it by hand to send what could not be
     sent: ``python -m pipelines.tracking.sender URI SPOOL``.
 """
 
 import fcntl
-import json
 import os
 import sys
 import threading
@@ -23,9 +22,18 @@ from mlflow.entities import Metric
 from pipelines.registry.client import open_client
 from pipelines.tracking.load import Load
 from pipelines.tracking.runs import close_run, open_run
-from pipelines.tracking.spool import END, FILE, KILLED, METRICS, START, WAIT_S, read_lines
+from pipelines.tracking.spool import (
+    END,
+    FILE,
+    KILLED,
+    METRICS,
+    START,
+    WAIT_S,
+    keep_offset,
+    read_lines,
+)
 
-POLL_S, AGAIN_S, LOOK_S, NICE = 0.5, 2.0, 10.0, 5
+POLL_S, AGAIN_S, LAST_S, LOOK_S, NICE = 0.5, 2.0, 10.0, 10.0, 5
 BATCH = 500
 Line = dict[str, Any]
 
@@ -37,10 +45,10 @@ def send(uri: str, spool: Path, alive: Callable[[], bool], load: Load | None = N
         uri: MLflow URI.
         spool: What a training tells.
         alive: Whether the training lives, so that more lines may come.
-        load: Its load, to be sent as well.
+        load: Its load, to be sent as well; None where no training started this process.
     """
-    sender, offset = _Sender(uri, spool, load), 0
-    with spool.open("rb") as file:
+    sender, offset, patience_s = _Sender(uri, spool, load), 0, LAST_S if load else 0.0
+    with spool.open("r+b") as file:
         # The sender of the try before may still be telling how that ended.
         fcntl.flock(file, fcntl.LOCK_EX)
         while True:
@@ -50,13 +58,14 @@ def send(uri: str, spool: Path, alive: Callable[[], bool], load: Load | None = N
             try:
                 sender.send(lines, gone=not lives)
             except Exception:
-                if ended or not lives:
+                if patience_s <= 0 and (ended or not lives):
                     raise
+                patience_s -= AGAIN_S if ended or not lives else 0.0
                 time.sleep(AGAIN_S)
                 continue
             offset = after
             if load is not None:
-                spool.with_suffix(".sent").write_text(json.dumps({"offset": offset}))
+                keep_offset(spool, offset)
             if ended or not lives:
                 return
             time.sleep(POLL_S)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+SENT = ".sent"
 START, METRICS, FILE, END = "start", "metrics", "file", "end"
 COMPLETE, FAILED, PRUNED, STOPPED, KILLED = "complete", "failed", "pruned", "stopped", "killed"
 """How a training ends; nobody but the sender can tell the last."""
@@ -58,6 +59,20 @@ def read_lines(path: Path, offset: int) -> tuple[list[dict[str, Any]], int]:
         content = file.read()
     whole = content[: content.rfind(b"\n") + 1]
     return list(_parsed(whole)), offset + len(whole)
+
+
+def keep_offset(path: Path, offset: int) -> None:
+    """Write down, whole or not at all, up to where a spool was sent."""
+    sent = path.with_suffix(SENT)
+    aside = path.with_suffix(f"{SENT}.aside")
+    aside.write_text(json.dumps({"offset": offset}))
+    aside.replace(sent)
+
+
+def kept_offset(path: Path) -> int:
+    """Up to where a spool was sent; 0 where nobody wrote it down."""
+    sent = path.with_suffix(SENT)
+    return int(json.loads(sent.read_text())["offset"]) if sent.exists() else 0
 
 
 def _parsed(content: bytes) -> Iterator[dict[str, Any]]:

@@ -6,7 +6,6 @@ Promise: never raises for MLflow's sake; what was not sent is told, and stays in
 Not here: sending (``sender.py``).
 """
 
-import json
 import os
 import shutil
 import subprocess
@@ -22,9 +21,17 @@ from pipelines.events import Reporter, Sink
 from pipelines.registry import registry_uri
 from pipelines.stages import Plan, Work
 from pipelines.tracking.params import flat_params
-from pipelines.tracking.spool import COMPLETE, FAILED, PRUNED, STOPPED, WAIT_S, Spool
+from pipelines.tracking.spool import (
+    COMPLETE,
+    FAILED,
+    PRUNED,
+    STOPPED,
+    WAIT_S,
+    Spool,
+    kept_offset,
+)
 
-SPOOL, SENT, SAID = "tracking.jsonl", "tracking.sent", "tracking.log"
+SPOOL, SAID = "tracking.jsonl", "tracking.log"
 MAX_ERROR_CHARS = 500
 
 
@@ -116,7 +123,8 @@ def tracking(work: Work, plan: Plan, folder: Path, about: About) -> Iterator[Tra
         with suppress(OSError):  # the error counts, not that it could not be written down
             spool.end(*_end_of(error))
         raise
-    spool.end(*tracker.end)
+    with suppress(OSError):
+        spool.end(*tracker.end)
     problem = _problem(sender, folder)
     if problem:
         work.report.log(
@@ -156,7 +164,8 @@ def _sender(uri: str, folder: Path) -> "subprocess.Popen[bytes]":
     spool, parent = str(folder / SPOOL), str(os.getpid())
     # MLflow's own patience, seven tries with growing pauses, is longer than ours.
     env = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
-    with (folder / SAID).open("wb") as said:
+    # Appended: the sender of the try before may still be writing.
+    with (folder / SAID).open("ab") as said:
         return subprocess.Popen(
             [sys.executable, "-m", "pipelines.tracking.sender", uri, spool, parent],
             stdin=subprocess.DEVNULL,
@@ -182,11 +191,8 @@ def _problem(sender: "subprocess.Popen[bytes]", folder: Path) -> str:
 
 def keep_unsent(folder: Path, out: Path, name: str = SPOOL) -> bool:
     """Copy the spool beside what is published if it was not sent to its end; whether it was kept."""
-    path, sent = folder / SPOOL, folder / SENT
-    if not path.exists():
-        return False
-    done = json.loads(sent.read_text())["offset"] if sent.exists() else 0
-    kept = bool(done < path.stat().st_size)
+    path = folder / SPOOL
+    kept = path.exists() and kept_offset(path) < path.stat().st_size
     if kept:
         (out / name).parent.mkdir(exist_ok=True)
         shutil.copyfile(path, out / name)

@@ -47,7 +47,7 @@ PAGE = """<!doctype html>
 before the test days of that model begin</p>
 <section class="verdict PROMOTE"><b>Trial {{ winner.trial }}</b>
 <p>{{ metric }} {{ "%.4f"|format(winner.value) }}, the best of {{ trials|length }}: {{ counts }}</p>
-<dl>{% for name, value in trials[0].settings.items() %}<div><dt>{{ name }}</dt>
+<dl>{% for name, value in won.items() %}<div><dt>{{ name }}</dt>
 <dd class="num" title="{{ value }}">{{ value|short }}</dd></div>{% endfor %}</dl>
 <p class="soft">A model run uses these settings, with all their digits, where it is asked to:
 <code>--option tuned={{ as_of }}</code></p></section>
@@ -101,6 +101,7 @@ def tuning_page(
         ends=ENDS,
         trials=told,
         winner=winner,
+        won=_by_name(winner["settings"]),
     )
 
 
@@ -108,9 +109,10 @@ def best_first(trials: Sequence[Mapping[str, Any]], *, rises: bool) -> list[Mapp
     """Those that came to their end by what they came to; then the others, who got furthest first."""
 
     def place(trial: Mapping[str, Any]) -> tuple[int, int, float, int]:
-        epochs, last = len(trial["by_epoch"]), (trial["by_epoch"] or [math.nan])[-1]
+        state, last = trial["state"], (trial["by_epoch"] or [math.nan])[-1]
+        epochs = 0 if state == "complete" else len(trial["by_epoch"])
         loss = (-last if rises else last) if math.isfinite(last) else math.inf
-        return list(ENDS).index(trial["state"]), -epochs, loss, trial["number"]
+        return list(ENDS).index(state), -epochs, loss, trial["number"]
 
     return sorted(trials, key=place)
 

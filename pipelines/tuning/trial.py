@@ -16,10 +16,11 @@ from optuna.trial import TrialState
 
 from pipelines.compute.gpus import own_gpus
 from pipelines.compute.machine import visible_gpu_count
-from pipelines.errors import TrainingError
+from pipelines.errors import ConfigError, TrainingError
 from pipelines.evaluation.rows import open_test_rows, read_inputs
 from pipelines.spec import Binary, with_settings
 from pipelines.stages import Plan, Result, Work
+from pipelines.store import digest_of
 from pipelines.tracking.tracker import About, Tracker, tracking
 from pipelines.training.devices import choose_devices, open_strategy
 from pipelines.training.pieces import Pieces
@@ -50,10 +51,16 @@ def run_trial(work: Work, number: int) -> Result:
     """Run a trial to its end, or find it ended.
 
     Raises:
+        ConfigError: The search has no such trial.
         StageStoppedError: SIGTERM; a checkpoint was written first.
         OutOfMemoryError: Memory is too small; the next try works through smaller pieces.
     """
-    plan = search_plan(work)
+    plan, trials = search_plan(work), work.pipeline.search.trials
+    if number >= trials:
+        raise ConfigError(
+            f"{work.report.work}: the search has trials 0 to {trials - 1}, and {number} is asked for. "
+            f"Raise search.trials for more."
+        )
     published = work.find(work.window_ref(DATASET))
     if published is not None and published.digest == plan.digest():
         return {"trial": number, "state": "published", "cached": True}
@@ -70,10 +77,9 @@ def run_trial(work: Work, number: int) -> Result:
 
 def _about(work: Work, search: Plan, number: int) -> About:
     """The trial's MLflow run: its own, though others may draw the same settings."""
-    digest = search.digest()
     return About(
         name=f"{work.window_ref(DATASET).key}/{TRIAL}{number}",
-        tags={"digest": f"{digest}/{number}", "search": digest, "trial": str(number)},
+        tags={"search": search.digest(), "trial": str(number)},
         kept=f"{UNSENT}{TRIAL}{number}.jsonl",
     )
 
@@ -87,7 +93,13 @@ def _to_its_end(work: Work, study: Any, trial: Any, scratch: Path, about: About)
     there = replace(there, pipeline=with_settings(work.pipeline, settings))
     scratch.mkdir(exist_ok=True)
     plan = training_plan(there)
-    about = replace(about, params={f"drawn.{n}": value for n, value in drawn.items()})
+    # Side by side, a search that is made again may draw otherwise: that is another run.
+    own = "/".join((*about.tags.values(), digest_of(settings)[:12]))
+    about = replace(
+        about,
+        tags={**about.tags, "digest": own},
+        params={f"drawn.{name}": value for name, value in drawn.items()},
+    )
     with (
         own_gpus(max(there.pipeline.training.replicas, 1)) as gpus,
         tracking(there, plan, scratch, about) as tracker,

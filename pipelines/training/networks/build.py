@@ -41,7 +41,7 @@ def build_model(
 
     Raises:
         ConfigError: It is made for sequences and there are none, or a builder does not return a
-            tensor ``(n_rows, width)`` whose every row follows from its own inputs alone.
+            tensor ``(n_rows, width)``, normalises by batches, or has losses of its own.
     """
     arrays, seeds = inputs.layers(), Seeds(seed)
     body = _own(declared, arrays, seed) if isinstance(declared, Builder) else None

@@ -14,6 +14,7 @@ import pytest
 
 from pipelines.errors import StageStoppedError, TrainingError
 from pipelines.registry.client import open_client
+from pipelines.tracking.load import Load
 from pipelines.tracking.sender import send
 from pipelines.tracking.spool import COMPLETE, FAILED, PRUNED, STOPPED, Spool
 from pipelines.tracking.tracker import MAX_ERROR_CHARS, SPOOL, _end_of, tracking
@@ -136,6 +137,24 @@ def test_mlflow_being_away_for_a_while_is_waited_out_while_the_training_lives(
 
     send(uri_of(later), spool.path, alive)
     assert [run.info.status for run in runs_of(later)] == ["FINISHED"]
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_the_end_is_told_again_where_mlflow_was_away_at_that_moment(training, tmp_path, ended):
+    begun, _ = training
+    spool, later, asked = begun(1), tmp_path / "later" / "store", []
+    later.parent.write_text("")
+    if ended:
+        spool.end(COMPLETE)
+
+    def alive():
+        asked.append(None)
+        if len(asked) == 2:
+            later.parent.unlink()
+        return ended
+
+    send(uri_of(later), spool.path, alive, Load(os.getpid()))
+    assert [run.info.status for run in runs_of(later)] == ["FINISHED" if ended else "KILLED"]
 
 
 def tracked(root, folder):

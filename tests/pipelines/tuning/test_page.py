@@ -47,6 +47,11 @@ def page(tmp_path):
     return tuning_page(work, TRIALS, WINNER)
 
 
+def test_a_trial_that_ended_itself_early_is_placed_by_what_it_came_to():
+    told = [trial(0, "complete", [0.2, 0.3, 0.3]), trial(1, "complete", [0.5, 0.7])]
+    assert [each["number"] for each in best_first(told, rises=True)] == [1, 0]
+
+
 def rows_of(page):
     table = page.partition("<table>")[2]
     return [

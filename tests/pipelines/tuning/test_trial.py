@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.errors import ConfigError
 from pipelines.registry.client import open_client
 from pipelines.spec import load, model_days, search_day
 from pipelines.tuning.stage import plan
@@ -143,6 +144,14 @@ def test_a_trial_whose_days_have_no_event_fails_before_it_trains(tmp_path):
     told = run_trial(work, 0)
     assert told["state"] == "fail"
     assert re.search("0 of the .* rows that judge an epoch .* average_precision", told["error"])
+
+
+def test_a_trial_that_the_search_has_not_is_refused(tmp_path):
+    pipeline = load("fraud_detection")
+    publish_training_set(tmp_path, as_of=search_day(pipeline, AS_OF), rows=50)
+    _, work = work_on("tune", tmp_path, pipeline=pipeline)
+    with pytest.raises(ConfigError, match="has trials 0 to 11, and 12 is asked for"):
+        run_trial(work, 12)
 
 
 STATUS = {
