@@ -40,9 +40,8 @@ class _RowAdam:
     def __init__(self, table):
         self.table, self.m, self.v, self.t = table, 0 * table.numpy(), 0 * table.numpy(), 0
 
-    def apply(self, gradient, rate):
+    def apply(self, gradient, touched, rate):
         gradient, self.t = gradient.numpy(), self.t + 1
-        touched = np.unique(np.nonzero(gradient)[0])
         g = gradient[touched]
         self.m[touched] += 0.1 * (g - self.m[touched])
         self.v[touched] += 0.001 * (g * g - self.v[touched])
@@ -80,7 +79,7 @@ class _Plain:
             self.table_optimizer = choices[own]()
             self.table_optimizer.build([variables[n] for n in self.tables])
 
-    def apply(self, found, rate):
+    def apply(self, found, touched, rate):
         self.optimizer.learning_rate = rate
         variables = self.variables
         self.optimizer.apply([found[n] for n in self.rest], [variables[n] for n in self.rest])
@@ -90,7 +89,7 @@ class _Plain:
         rate *= own / self.training.learning_rate
         if self.by_rows:
             for table, n in zip(self.by_rows, self.tables, strict=True):
-                table.apply(found[n], rate)
+                table.apply(found[n], touched[n], rate)
             return
         self.table_optimizer.learning_rate = rate
         self.table_optimizer.apply(
@@ -178,9 +177,13 @@ def plain(asked, training, shards, start):
                 each = losses(tf, name, outputs, y, training.focal_gamma)
                 loss = tf.reduce_sum(each * weight) / weight.sum()
             found = tape.gradient(loss, [v.value for v in model.trainable_variables])
+            # Rows of the batch, those included whose gradients add up to nothing.
+            touched = {
+                n: np.unique(g.indices) for n, g in enumerate(found) if hasattr(g, "indices")
+            }
             found = [tf.convert_to_tensor(g) for g in found]
             if training.clip_norm:
                 found, _ = tf.clip_by_global_norm(found, training.clip_norm)
-            optimizer.apply(found, rate_of(training, step, steps_per_epoch))
+            optimizer.apply(found, touched, rate_of(training, step, steps_per_epoch))
             step += 1
     return model
