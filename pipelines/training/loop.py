@@ -241,7 +241,8 @@ class Run:
     def _tell(self, cursor: Cursor, loss: float, start: Cursor) -> None:
         rows, epochs = self.feed.shards.rows, self.course.epochs
         done = (cursor.epoch - start.epoch) * rows + cursor.position - start.position
-        total = (epochs - start.epoch) * rows - start.position
+        # A run that ends before its last epoch has nothing left to do, and tells how far it came.
+        total = done if cursor.ended else (epochs - start.epoch) * rows - start.position
         if not self._begun:
             # The first call traced and compiled as well: its rate says nothing of those to come.
             self.report.begin(done)

@@ -1,5 +1,6 @@
 """The ``train`` stage as the child process it is, to be stopped and killed."""
 
+import json
 import os
 import signal
 import struct
@@ -26,6 +27,20 @@ def start(root, *settings, log, options=("track=false",)):
             stdout=file,
             stderr=file,
         )
+
+
+def told_by(case, asked, timeout=500):
+    """The JSON lines that a case of this package told, in a process of its own."""
+    ran = subprocess.run(
+        [sys.executable, "-m", f"tests.pipelines.training.{case}", json.dumps(asked)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr[-3000:]
+    return [json.loads(line) for line in ran.stdout.splitlines() if line.startswith("{")]
 
 
 def reached(root):

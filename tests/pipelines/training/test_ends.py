@@ -1,8 +1,6 @@
 """How runs end otherwise than by their last epoch, without what publishes them; see test_failures.py."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 
@@ -28,16 +26,7 @@ def ends(root, **runs):
     """What the tries of each run told, by name."""
     asked = [{"spare_mb": 0, "keep": str(root / name), **run} for name, run in runs.items()]
     given = {"root": str(root), "runs": asked}
-    ran = subprocess.run(
-        [sys.executable, "-m", "tests.pipelines.training.ends_case", json.dumps(given)],
-        cwd=children.ROOT,
-        capture_output=True,
-        text=True,
-        timeout=500,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stderr[-3000:]
-    told = [json.loads(line) for line in ran.stdout.splitlines() if line.startswith("{")]
+    told = children.told_by("ends_case", given)
     found = {}
     for name in runs:
         found[name] = [told.pop(0)]

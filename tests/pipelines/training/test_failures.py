@@ -3,8 +3,6 @@
 import json
 import re
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -21,16 +19,7 @@ from tests.pipelines.training.labels import LABELS
 def tries(root, *settings, spare_mb=0, head="binary"):
     """What each try told, until one was not out of memory."""
     asked = {"root": str(root), "settings": settings, "spare_mb": spare_mb, "head": head}
-    ran = subprocess.run(
-        [sys.executable, "-m", "tests.pipelines.training.failure_case", json.dumps(asked)],
-        cwd=children.ROOT,
-        capture_output=True,
-        text=True,
-        timeout=500,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stderr[-3000:]
-    return [json.loads(line) for line in ran.stdout.splitlines() if line.startswith("{")]
+    return children.told_by("failure_case", asked)
 
 
 def file_of(root, name, *settings):
