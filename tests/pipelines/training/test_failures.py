@@ -39,7 +39,7 @@ def test_the_best_epoch_is_published_and_a_time_limit_ends_a_run_cleanly(tmp_pat
         "training.global_batch_rows=64",
         "training.learning_rate=0.05",  # learns by heart, so that an early epoch is the best
         "split.validation_days=2",
-        "training.time_limit_s=3",
+        "training.time_limit_s=8",
         "model.dropout=0",
     )
     publish_training_set(tmp_path)
