@@ -114,9 +114,17 @@ def tracking(work: Work, plan: Plan, folder: Path, about: About) -> Iterator[Tra
     if not uri or work.options.get("track") is False:
         yield Tracker(None)
         return
-    spool = Spool(folder / SPOOL)
-    spool.start(_start_of(work, plan, about, uri))
-    sender, tracker = _sender(uri, folder), Tracker(spool)
+    try:
+        spool = Spool(folder / SPOOL)
+        spool.start(_start_of(work, plan, about, uri))
+        sender = _sender(uri, folder)
+    except OSError as error:
+        work.report.log(f"MLflow at {uri} is not told of this training: {error}")
+        spool = None
+    if spool is None:
+        yield Tracker(None)
+        return
+    tracker = Tracker(spool)
     try:
         yield tracker
     except BaseException as error:

@@ -10,7 +10,7 @@ from pathlib import Path
 from pipelines.registry.client import open_client
 from pipelines.tracking.params import flat_params
 from pipelines.tracking.spool import Spool, read_lines
-from pipelines.tracking.tracker import SPOOL, keep_unsent, tracking
+from pipelines.tracking.tracker import SAID, SPOOL, keep_unsent, tracking
 from tests.pipelines.made_models import work_on
 from tests.pipelines.tracking.made_runs import ABOUT, PLAN, runs_of, uri_of
 
@@ -104,3 +104,10 @@ def test_a_line_that_a_kill_tore_is_left_out_and_the_next_try_goes_on(tmp_path):
     lines, offset = read_lines(path, 0)
     assert [line["step"] for line in lines] == [1, 2]
     assert read_lines(path, offset) == ([], offset)
+
+
+def test_a_training_whose_sender_cannot_be_started_goes_on_and_says_so(tmp_path):
+    folder = tmp_path / "scratch"
+    (folder / SAID).mkdir(parents=True)
+    messages, _ = told_of(tmp_path, folder)
+    assert any("is not told of this training: " in message for message in messages)

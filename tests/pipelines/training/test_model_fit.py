@@ -4,10 +4,6 @@ A line that fails here after an upgrade has been mended by Keras or TensorFlow: 
 table. That our loop gets the same case right is tested in ``test_loop.py`` and ``test_resume.py``.
 """
 
-import json
-import subprocess
-import sys
-
 import pytest
 
 from tests.pipelines.training import children
@@ -16,16 +12,7 @@ pytestmark = pytest.mark.slow
 
 
 def told(name):
-    ran = subprocess.run(
-        [sys.executable, "-m", "tests.pipelines.training.fit_case", json.dumps([name])],
-        cwd=children.ROOT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stderr[-3000:]
-    return json.loads(ran.stdout.splitlines()[-1])
+    return children.told_by("fit_case", [name])[-1]
 
 
 def test_even_batches_are_right_so_that_the_other_cases_mean_something():

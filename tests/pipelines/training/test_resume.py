@@ -1,11 +1,8 @@
 """Runs that are stopped or killed end as the unbroken run does, bit by bit."""
 
-import json
 import re
 import shutil
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -102,16 +99,7 @@ def chaos(prepared, tmp_path, *settings, kills, replicas, seed=1):
     shutil.copytree(prepared, root)
     asked = {"root": str(root), "settings": [*SHORT, *settings], "seed": seed}
     asked |= {"kills": kills, "replicas": replicas}
-    ran = subprocess.run(
-        [sys.executable, "-m", "tests.pipelines.training.chaos_case", json.dumps(asked)],
-        cwd=children.ROOT,
-        capture_output=True,
-        text=True,
-        timeout=3000,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stderr[-3000:]
-    return json.loads(ran.stdout.splitlines()[-1])
+    return children.told_by("chaos_case", asked, timeout=3000)[-1]
 
 
 @pytest.mark.parametrize("replicas", [pytest.param(1, marks=pytest.mark.slow), 2])
