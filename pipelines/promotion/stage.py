@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.days import parse_day
-from pipelines.registry import Registered, opponent_of, registry_uri
+from pipelines.registry import Registered, opponent_of, registry_uri, telling
 from pipelines.stages import Outcome, Plan, Work, code_digests
 from pipelines.store import Manifest, Ref
 from pipelines.tracking.params import flat_params
@@ -53,7 +53,8 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
     copy_files = work.store.is_local and uri.startswith("http")
     with work.store.lock(_registry_lock(work)):
         registry.read()  # a server that cannot be reached is told before anything is written
-        number = register(open_client(uri), judged, copy_files=copy_files)
+        with telling(uri):
+            number = register(open_client(uri), judged, copy_files=copy_files)
         refusal = _refusal(registry.read(), number, evaluation, plan)
         if not refusal:
             registry.promote(number)

@@ -7,6 +7,7 @@ Not here: writing to it (``pipelines/promotion/``).
 """
 
 from pipelines.registry.champions import champion_before, opponent_of
+from pipelines.registry.failures import telling
 from pipelines.registry.reading import read_registry
 from pipelines.registry.state import CHAMPION, HISTORY, Registered, Version
 from pipelines.registry.where import registry_uri
@@ -20,4 +21,5 @@ __all__ = [
     "opponent_of",
     "read_registry",
     "registry_uri",
+    "telling",
 ]

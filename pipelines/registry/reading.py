@@ -1,18 +1,27 @@
 """Reading a registry: SQLite by itself, anything else through MLflow's client.
 
 Why: an evaluation takes about a second of CPU; importing MLflow to look up one alias would double it.
-Promise: nothing is written or created; no registry yet reads as an empty one.
+Promise: no registry is made, and none yet reads as an empty one. What a killed writer left is rolled
+    back or taken in, as SQLite would do for whoever opens it next; where this user may not write, in a
+    private copy.
 """
 
 import os
+import shutil
 import sqlite3
+import tempfile
+from contextlib import closing, suppress
 from pathlib import Path
 
 from pipelines.errors import TransientError
+from pipelines.registry.failures import CLOSED, DamagedError, code_of, telling
 from pipelines.registry.state import CHAMPION, HISTORY, Registered, Version, champions_from
+from pipelines.registry.where import sqlite_path
 
 WAIT_S = 30.0
-SQLITE = "sqlite:///"
+COPY_TRIES = 5
+# The database, and what says how its last transaction ended.
+PARTS = ("", "-journal", "-wal")
 
 
 def read_registry(uri: str, model: str) -> Registered:
@@ -23,17 +32,33 @@ def read_registry(uri: str, model: str) -> Registered:
         model: Name of the registered model, which is the pipeline's.
 
     Raises:
-        TransientError: The server cannot be reached.
+        TransientError: It is locked, or its server cannot be reached.
+        ArtifactError: It is damaged.
+        PermanentError: This user may not read it.
     """
-    if uri.startswith(SQLITE):
-        return _from_sqlite(Path(uri.removeprefix(SQLITE)), model)
-    return _from_client(uri, model)
+    path = sqlite_path(uri)
+    with telling(uri):
+        return _from_client(uri, model) if path is None else _from_sqlite(path, model)
 
 
 def _from_sqlite(path: Path, model: str) -> Registered:
     if not path.exists():
         return Registered()
-    with sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=WAIT_S) as connection:
+    try:
+        return _from_file(path, model)
+    except sqlite3.OperationalError as error:
+        # What a killed writer left can only be seen to by who may write beside the database.
+        whole = getattr(error, "sqlite_errorcode", 0)
+        if code_of(error) not in CLOSED and whole != sqlite3.SQLITE_IOERR_DELETE:
+            raise
+    with tempfile.TemporaryDirectory(prefix="millrace-registry-") as folder:
+        return _from_file(_copied(path, Path(folder)), model)
+
+
+def _from_file(path: Path, model: str) -> Registered:
+    # Never mode=ro: a journal left by a killed writer could not be rolled back.
+    uri = f"{path.absolute().as_uri()}?mode=rw"
+    with closing(sqlite3.connect(uri, uri=True, timeout=WAIT_S)) as connection:
         try:
             return _from_tables(connection, model)
         except sqlite3.OperationalError as error:
@@ -41,8 +66,41 @@ def _from_sqlite(path: Path, model: str) -> Registered:
             if "no such table" in str(error):
                 return Registered()
             raise
-        finally:
-            connection.commit()
+        except ValueError as error:  # a version that is no number
+            raise DamagedError(str(error)) from error
+
+
+def _copied(path: Path, folder: Path) -> Path:
+    """A copy of a database as one moment left it.
+
+    Raises:
+        TransientError: Somebody kept on writing.
+    """
+    for _ in range(COPY_TRIES):
+        before = _facts(path)
+        for part in PARTS:
+            target = folder / f"{path.name}{part}"
+            target.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                shutil.copyfile(f"{path}{part}", target)
+        if _facts(path) == before:
+            return folder / path.name
+    raise TransientError(
+        f"The registry {path} was written to each of {COPY_TRIES} times that a copy was made of it, "
+        f"as this user may not open it for writing. It is tried again."
+    )
+
+
+def _facts(path: Path) -> list[tuple[int, int] | None]:
+    found = [Path(f"{path}{part}") for part in PARTS]
+    return [(s.st_mtime_ns, s.st_size) if (s := _stat(p)) else None for p in found]
+
+
+def _stat(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return None
 
 
 def _from_tables(connection: sqlite3.Connection, model: str) -> Registered:
@@ -81,11 +139,6 @@ def _from_client(uri: str, model: str) -> Registered:
     except MlflowException as error:
         if error.error_code == "RESOURCE_DOES_NOT_EXIST":
             return Registered()
-        # What the client makes of a server that cannot be reached.
-        if error.error_code in {"INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE"}:
-            raise TransientError(
-                f"The MLflow server {uri} did not answer: {error}. It is asked again."
-            ) from error
         raise
     found = sorted(
         client.search_model_versions(f"name='{model}'"), key=lambda v: int(v.version)

@@ -66,7 +66,7 @@ def champions_from(tag: str | None, champion: int | None) -> tuple[int, ...]:
     """
     if champion is None:
         return ()
-    numbers = [int(n) for n in (tag or "").split(",") if n]
+    numbers = [int(n) for n in (tag or "").split(",") if n.strip().isdecimal()]
     while numbers and numbers[-1] != champion:
         numbers.pop()
     return tuple(numbers) or (champion,)
