@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipelines.errors import ConfigError, listed
+from pipelines.promotion.decision import ROLLED_BACK
 from pipelines.registry import (
     CHAMPION,
     HISTORY,
@@ -20,8 +21,6 @@ from pipelines.registry import (
 )
 from pipelines.registry.client import open_client
 from pipelines.store import Store
-
-ROLLED_BACK = "rolled_back"
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,11 @@ CLOSED = (
     sqlite3.SQLITE_PERM,
     sqlite3.SQLITE_AUTH,
 )
+PASSING = {
+    sqlite3.SQLITE_FULL: TransientError,
+    sqlite3.SQLITE_IOERR: TransientError,
+    sqlite3.SQLITE_NOMEM: OutOfMemoryError,
+}
 AWAY = ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE")
 
 
@@ -88,21 +93,20 @@ def _told(uri: str, error: Exception, waited_s: float) -> PipelineError | None:
 
 def _of_sqlite(path: Path, error: sqlite3.Error, waited_s: float) -> PipelineError:
     code = code_of(error)
+    if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_READONLY_DBMOVED:
+        return TransientError(
+            f"The registry {path} was moved or deleted while this process had it open. It is tried "
+            f"again with the one that is there then."
+        )
     if code in LOCKED:
         return TransientError(
             f"The registry {path} was still locked by another process after {waited_s:.0f} s "
             f"({error}). It is tried again; if that goes on, fuser {path} tells which process."
         )
-    if code == sqlite3.SQLITE_FULL:
-        return TransientError(
-            f"The disk of the registry {path} is full. Make room there (housekeeping removes "
-            f"replaced versions); it is tried again."
-        )
-    if code == sqlite3.SQLITE_NOMEM:
-        return OutOfMemoryError(f"The registry {path} could not be opened: {error}.")
-    if code == sqlite3.SQLITE_IOERR:
-        return TransientError(
-            f"The disk of the registry {path} failed: {error}. It is tried again."
+    if code in PASSING:
+        return PASSING[code](
+            f"The registry {path} could not be read or written: {error}. Make room for it on its disk "
+            f"or in memory, or look at the disk; it is tried again."
         )
     if code in DAMAGED:
         return ArtifactError(_damaged(path, error))

@@ -1,27 +1,24 @@
 """Reading a registry: SQLite by itself, anything else through MLflow's client.
 
 Why: an evaluation takes about a second of CPU; importing MLflow to look up one alias would double it.
-Promise: no registry is made, and none yet reads as an empty one. What a killed writer left is rolled
-    back or taken in, as SQLite would do for whoever opens it next; where this user may not write, in a
-    private copy.
+Promise: nothing is made; no registry yet reads as an empty one.
+Not here: what a killed writer left of a SQLite file (``sqlite.py``).
 """
 
 import os
-import shutil
 import sqlite3
-import tempfile
-from contextlib import closing, suppress
-from pathlib import Path
+from typing import Any
 
-from pipelines.errors import TransientError
-from pipelines.registry.failures import CLOSED, DamagedError, code_of, telling
+from pipelines.registry.failures import telling
+from pipelines.registry.sqlite import asked
 from pipelines.registry.state import CHAMPION, HISTORY, Registered, Version, champions_from
 from pipelines.registry.where import sqlite_path
 
-WAIT_S = 30.0
-COPY_TRIES = 5
-# The database, and what says how its last transaction ended.
-PARTS = ("", "-journal", "-wal")
+RUN = """
+SELECT 1 FROM tags JOIN runs USING (run_uuid) JOIN experiments USING (experiment_id)
+WHERE experiments.name=:name AND tags.key='digest' AND tags.value=:digest
+AND runs.lifecycle_stage='active' AND experiments.lifecycle_stage='active' LIMIT 1
+"""
 
 
 def read_registry(uri: str, model: str) -> Registered:
@@ -38,69 +35,23 @@ def read_registry(uri: str, model: str) -> Registered:
     """
     path = sqlite_path(uri)
     with telling(uri):
-        return _from_client(uri, model) if path is None else _from_sqlite(path, model)
+        if path is None:
+            return _from_client(uri, model)
+        return asked(path, lambda connection: _from_tables(connection, model), Registered())
 
 
-def _from_sqlite(path: Path, model: str) -> Registered:
-    if not path.exists():
-        return Registered()
-    try:
-        return _from_file(path, model)
-    except sqlite3.OperationalError as error:
-        # What a killed writer left can only be seen to by who may write beside the database.
-        whole = getattr(error, "sqlite_errorcode", 0)
-        if code_of(error) not in CLOSED and whole != sqlite3.SQLITE_IOERR_DELETE:
-            raise
-    with tempfile.TemporaryDirectory(prefix="millrace-registry-") as folder:
-        return _from_file(_copied(path, Path(folder)), model)
-
-
-def _from_file(path: Path, model: str) -> Registered:
-    # Never mode=ro: a journal left by a killed writer could not be rolled back.
-    uri = f"{path.absolute().as_uri()}?mode=rw"
-    with closing(sqlite3.connect(uri, uri=True, timeout=WAIT_S)) as connection:
-        try:
-            return _from_tables(connection, model)
-        except sqlite3.OperationalError as error:
-            # Made this moment by somebody else: there is no version in it yet.
-            if "no such table" in str(error):
-                return Registered()
-            raise
-        except ValueError as error:  # a version that is no number
-            raise DamagedError(str(error)) from error
-
-
-def _copied(path: Path, folder: Path) -> Path:
-    """A copy of a database as one moment left it.
+def has_run(uri: str, experiment: str, digest: str) -> bool:
+    """Whether a run of an experiment carries that digest.
 
     Raises:
-        TransientError: Somebody kept on writing.
+        As ``read_registry``.
     """
-    for _ in range(COPY_TRIES):
-        before = _facts(path)
-        for part in PARTS:
-            target = folder / f"{path.name}{part}"
-            target.unlink(missing_ok=True)
-            with suppress(FileNotFoundError):
-                shutil.copyfile(f"{path}{part}", target)
-        if _facts(path) == before:
-            return folder / path.name
-    raise TransientError(
-        f"The registry {path} was written to each of {COPY_TRIES} times that a copy was made of it, "
-        f"as this user may not open it for writing. It is tried again."
-    )
-
-
-def _facts(path: Path) -> list[tuple[int, int] | None]:
-    found = [Path(f"{path}{part}") for part in PARTS]
-    return [(s.st_mtime_ns, s.st_size) if (s := _stat(p)) else None for p in found]
-
-
-def _stat(path: Path) -> os.stat_result | None:
-    try:
-        return path.stat()
-    except FileNotFoundError:
-        return None
+    path = sqlite_path(uri)
+    with telling(uri):
+        if path is None:
+            return _has_run(_client(uri), experiment, digest)
+        about = {"name": experiment, "digest": digest}
+        return asked(path, lambda c: c.execute(RUN, about).fetchone() is not None, False)
 
 
 def _from_tables(connection: sqlite3.Connection, model: str) -> Registered:
@@ -109,7 +60,6 @@ def _from_tables(connection: sqlite3.Connection, model: str) -> Registered:
             query, {"name": model, "alias": CHAMPION, "key": HISTORY}
         ).fetchall()
 
-    connection.execute("BEGIN")  # one snapshot for the four queries
     alias = rows(
         "SELECT version FROM registered_model_aliases WHERE name=:name AND alias=:alias"
     )
@@ -119,7 +69,11 @@ def _from_tables(connection: sqlite3.Connection, model: str) -> Registered:
         "SELECT version, key, value FROM model_version_tags WHERE name=:name"
     ):
         tags.setdefault(int(str(number)), {})[str(key)] = str(value)
-    found = rows("SELECT version, source FROM model_versions WHERE name=:name ORDER BY version")
+    found = rows(
+        "SELECT version, source FROM model_versions WHERE name=:name "
+        # What MLflow leaves of a version that was deleted.
+        "AND coalesce(current_stage, '') != 'Deleted_Internal' ORDER BY version"
+    )
     versions = (
         Version(int(str(n)), str(source), tags.get(int(str(n)), {})) for n, source in found
     )
@@ -129,11 +83,9 @@ def _from_tables(connection: sqlite3.Connection, model: str) -> Registered:
 
 
 def _from_client(uri: str, model: str) -> Registered:
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    from mlflow import MlflowClient
+    client = _client(uri)
     from mlflow.exceptions import MlflowException
 
-    client = MlflowClient(tracking_uri=uri, registry_uri=uri)
     try:
         held = client.get_registered_model(model)
     except MlflowException as error:
@@ -147,3 +99,18 @@ def _from_client(uri: str, model: str) -> Registered:
     champion = int(held.aliases[CHAMPION]) if CHAMPION in held.aliases else None
     history = champions_from(held.tags.get(HISTORY), champion)
     return Registered(tuple(versions), champion, history)
+
+
+def _has_run(client: Any, experiment: str, digest: str) -> bool:
+    found = client.get_experiment_by_name(experiment)
+    if found is None or found.lifecycle_stage != "active":
+        return False
+    query = f"tags.digest = '{digest}'"
+    return bool(client.search_runs([found.experiment_id], query, max_results=1))
+
+
+def _client(uri: str) -> Any:
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    from mlflow import MlflowClient
+
+    return MlflowClient(tracking_uri=uri, registry_uri=uri)

@@ -17,7 +17,7 @@ import pytest
 
 from pipelines.errors import ArtifactError, PermanentError, PipelineError, TransientError
 from pipelines.promotion.registry import Registry
-from pipelines.registry import Registered, read_registry, reading
+from pipelines.registry import Registered, read_registry, sqlite
 from pipelines.registry.client import open_client
 
 WRITER = Path(__file__).with_name("killed_writer.py")
@@ -184,7 +184,7 @@ def test_a_lock_that_stays_is_transient_for_a_writer_too(registry, monkeypatch):
 def test_a_lock_that_stays_is_transient_and_says_how_long_it_was_waited_for(
     registry, monkeypatch
 ):
-    monkeypatch.setattr(reading, "WAIT_S", 0.2)
+    monkeypatch.setattr(sqlite, "WAIT_S", 0.2)
     with closing(sqlite3.connect(registry, isolation_level=None)) as writer:
         writer.execute("BEGIN EXCLUSIVE")
         told = r"mlflow.db was still locked by another process after \d+ s .* fuser /"
