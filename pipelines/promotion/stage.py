@@ -14,7 +14,8 @@ from typing import Any
 
 from pipelines.days import parse_day
 from pipelines.registry import Registered, opponent_of, registry_uri
-from pipelines.stages import Outcome, Plan, Work, code_digests
+from pipelines.stages import Outcome, Plan, Work, code_digests, input_of, require_pair
+from pipelines.stages.settings import evaluation_settings, trained_settings
 from pipelines.store import Manifest, Ref
 from pipelines.tracking.params import flat_params
 
@@ -32,6 +33,7 @@ def plan(work: Work) -> Plan:
             "registry": str(asked) if asked else "the store's own",
         },
         code=code_digests("pipelines.promotion", "pipelines.registry", "pipelines.tracking"),
+        made_from={"model": model, "evaluation": evaluation},
     )
 
 
@@ -42,7 +44,7 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
     from pipelines.promotion.registry import Registry
     from pipelines.registry.client import open_client
 
-    model, evaluation = _inputs(work)
+    model, evaluation = plan.made_from["model"], plan.made_from["evaluation"]
     verdict = str(evaluation.outcome["verdict"])
     uri = registry_uri(work.store, work.options.get("mlflow_uri"))
     registry = Registry(uri, work.pipeline.name)
@@ -72,8 +74,11 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
 
 
 def _inputs(work: Work) -> tuple[Manifest, Manifest]:
-    model = work.need(work.model_ref("models"), "train")
-    return model, work.need(work.model_ref("evaluations"), "evaluate")
+    """The model and its own evaluation."""
+    model = input_of(work, "model", trained_settings(work))
+    evaluation = input_of(work, "evaluation", evaluation_settings(work))
+    require_pair(work, "evaluation", evaluation, "model", model)
+    return model, evaluation
 
 
 def _registry_lock(work: Work) -> Ref:

@@ -16,7 +16,7 @@ from pipelines.errors import PartitionRefusedError, PermanentError, rebuild
 from pipelines.events import reporting
 from pipelines.stages.catalog import Stage
 from pipelines.stages.publishing import publish_work
-from pipelines.stages.work import REFUSED, Plan, StageModule, Work
+from pipelines.stages.work import REFUSED, Plan, StageModule, Work, ref_of
 from pipelines.store import Manifest, Ref
 
 Result = dict[str, Any]
@@ -61,17 +61,6 @@ def refusal(stage: Stage, work: Work) -> Result | None:
     if manifest is None or manifest.outcome.get("verdict") != REFUSED:
         return None
     return _result(work, manifest, cached=True)
-
-
-def ref_of(stage: Stage, work: Work) -> Ref:
-    """The artifact that this work publishes."""
-    if stage.scope == "partition":
-        return work.partition_ref(stage.dataset)
-    return (
-        work.window_ref(stage.dataset)
-        if stage.scope == "window"
-        else work.model_ref(stage.dataset)
-    )
 
 
 def _named(stage: Stage, work: Work) -> Work:
