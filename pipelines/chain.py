@@ -14,10 +14,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipelines.events import describe_progress
+from pipelines.days import days_between
+from pipelines.events import Reporter, describe_progress
+from pipelines.preconditions import (
+    MODEL_BYTES,
+    bytes_of_days,
+    require_disk,
+    require_registry,
+    require_store,
+)
 from pipelines.process.launch import run_stage
 from pipelines.spec import Pipeline
-from pipelines.stages import REFUSED, STAGES, Result
+from pipelines.stages import REFUSED, STAGES, Result, Work, option_values
 from pipelines.store import Ref, Store
 
 Summary = dict[str, Any]
@@ -88,6 +96,7 @@ def run_chain(request: ChainRequest) -> Summary:
     Raises:
         PipelineError: A stage failed; what was published before stays.
     """
+    _require_preconditions(request)
     totals: dict[str, StageTotals] = defaultdict(StageTotals)
     days = ["--from", request.first, "--to", request.last, "--history-from", request.first]
     for name in ("ingest", "validate", "featurize"):
@@ -103,6 +112,22 @@ def run_chain(request: ChainRequest) -> Summary:
             _model_child(totals[name], name, request, own, seed)
     _model_child(totals["promote"], "promote", request, by_seed[first_seed], first_seed)
     return _summary(request, totals)
+
+
+def _require_preconditions(request: ChainRequest) -> None:
+    """Ask first for what the last stages will need."""
+    work = Work(
+        pipeline=request.pipeline,
+        store=Store(request.store),
+        report=Reporter("run"),
+        as_of=request.as_of,
+        source=request.source,
+        history_from=request.first,
+    )
+    require_store(work.store)
+    require_registry(work.pipeline, work.store, option_values(request.options))
+    needed = bytes_of_days(work, days_between(request.first, request.last)) + MODEL_BYTES
+    require_disk(work.store, needed, f"the days {request.first} to {request.last}")
 
 
 def replay_partition(

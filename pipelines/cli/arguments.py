@@ -6,7 +6,7 @@ Promise: every value is checked here, before a process is started for it.
 
 import re
 from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -15,7 +15,7 @@ from pipelines.errors import ConfigError
 from pipelines.events import Reporter, Sink, to_log
 from pipelines.process.deadline import TIME_LIMIT_S
 from pipelines.spec import Pipeline, load, with_settings
-from pipelines.stages import Stage, Work, ref_of
+from pipelines.stages import Stage, Work, option_values, ref_of
 from pipelines.store import Store
 
 _DIGEST = re.compile("[0-9a-f]{16,64}")
@@ -77,21 +77,6 @@ def tuned(
     parse_day(str(day), "--option tuned")
     found = tuned_settings(Store(store), pipeline.name, str(day), as_of)
     return declared(pipeline.name, [*found, *(settings or ())])
-
-
-def option_values(options: Iterable[str] | None) -> dict[str, Any]:
-    """``key=value`` options as a mapping; ``true`` and ``false`` become booleans.
-
-    Raises:
-        ConfigError: An option is not of the form ``key=value``.
-    """
-    values: dict[str, Any] = {}
-    for option in options or ():
-        key, found, value = option.partition("=")
-        if not found:
-            raise ConfigError(f"--option {option!r} needs the form key=value.")
-        values[key] = {"true": True, "false": False}.get(value.lower(), value)
-    return values
 
 
 def input_digests(stage: Stage, inputs: Iterable[str] | None) -> dict[str, str]:

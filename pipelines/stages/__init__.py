@@ -7,6 +7,7 @@ Promise: importing this package imports no stage.
 from pipelines.stages.catalog import CATALOG, GIVERS, STAGES, Stage, stage_named
 from pipelines.stages.code import code_digests
 from pipelines.stages.inputs import input_of, require_pair
+from pipelines.stages.options import option_values
 from pipelines.stages.protocol import Result, perform, refusal
 from pipelines.stages.publishing import publish_work
 from pipelines.stages.verdicts import VALIDATED, judged_day
@@ -27,6 +28,7 @@ __all__ = [
     "code_digests",
     "input_of",
     "judged_day",
+    "option_values",
     "perform",
     "publish_work",
     "ref_of",

@@ -126,7 +126,7 @@ def tune_dag(pipeline: Pipeline, doc: str | None) -> DAG:
         },
     ) as made:
         chain(
-            await_partitions(pipeline, **earlier),
+            await_partitions(pipeline, promotes=False, **earlier),
             stage(pipeline, "preprocess", **earlier),
             trials(pipeline),
             stage(pipeline, "tune", settings=_search_settings()),
@@ -180,6 +180,7 @@ def await_partitions(pipeline: Pipeline, **more: Any) -> AwaitPartitionsOperator
     return AwaitPartitionsOperator(
         **{"task_id": "await_partitions", "pool": "default_pool", "pipeline": pipeline.name}
         | {"as_of": AS_OF, "settings": _form_settings(), **_places(pipeline)}
+        | {"options": _options(pipeline, "promote")}
         | more
     )
 

@@ -243,10 +243,14 @@ def _needed(value: str | None, name: str, task_id: str) -> str:
 def flags(name: str, texts: Sequence[str]) -> list[str]:
     """An option of the command line for each line that has a value.
 
-    What renders to ``key=`` was not asked for: its Variable is not set, or its task made nothing.
+    A line that renders to ``key=`` was not asked for: its Variable is not set, or its task made nothing.
     """
-    given = [line for line in lines(texts) if not line.endswith("=")]
-    return [word for line in given for word in (name, line)]
+    return [word for line in given(texts) for word in (name, line)]
+
+
+def given(texts: Sequence[str]) -> list[str]:
+    """The lines ``key=value`` that have a value."""
+    return [line for line in lines(texts) if not line.endswith("=")]
 
 
 def lines(texts: Sequence[str]) -> list[str]:
