@@ -6,14 +6,18 @@ Promise: the champion a model meets is part of what its evaluation is made from,
 Not here: acting on the verdict (``pipelines/promotion/``).
 """
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from pipelines.errors import TransientError
 from pipelines.registry import Version, opponent_of, read_registry, registry_uri
-from pipelines.spec import Binary, head_settings
-from pipelines.stages import Outcome, Plan, Work, code_digests
+from pipelines.spec import Binary
+from pipelines.stages import Outcome, Plan, Work, code_digests, input_of, require_pair
+from pipelines.stages.settings import (
+    evaluation_settings,
+    trained_settings,
+    training_set_settings,
+)
 from pipelines.store import Manifest, Ref
 
 
@@ -24,14 +28,9 @@ def plan(work: Work) -> Plan:
     champion = {} if opponent is None else {"champion": opponent.name}
     return Plan(
         inputs={"training_set": training_set.content, "model": model.content} | champion,
-        config={
-            "evaluation": asdict(work.pipeline.evaluation),
-            "gates": asdict(work.pipeline.gates),
-            "head": head_settings(work.pipeline.head),
-            "known_after_days": work.pipeline.label.known_after_days,
-            "seed": work.pipeline.training.seed,
-        },
+        config=evaluation_settings(work),
         code=code_digests("pipelines.evaluation", "pipelines.registry"),
+        made_from={"training_set": training_set, "model": model},
     )
 
 
@@ -41,7 +40,7 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
     Raises:
         TrainingError: The test days hold no rows, or of an event one class only.
     """
-    training_set, model = _inputs(work)
+    training_set, model = plan.made_from["training_set"], plan.made_from["model"]
     champion = _champion(work, plan)
     if isinstance(work.pipeline.head, Binary):
         from pipelines.evaluation.judging import judge_model
@@ -65,8 +64,11 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
 
 
 def _inputs(work: Work) -> tuple[Manifest, Manifest]:
-    training_set = work.need(work.window_ref("training_set"), "preprocess")
-    return training_set, work.need(work.model_ref("models"), "train")
+    """The training set and the model that was trained on it."""
+    model = input_of(work, "model", trained_settings(work))
+    training_set = input_of(work, "training_set", training_set_settings(work))
+    require_pair(work, "model", model, "training_set", training_set)
+    return training_set, model
 
 
 def _opponent(work: Work, model: Manifest) -> Version | None:

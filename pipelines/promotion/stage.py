@@ -16,7 +16,8 @@ from typing import Any
 from pipelines.days import parse_day
 from pipelines.promotion.decision import PROMOTE, Candidate, own_version, unmet, why_not
 from pipelines.registry import Registered, has_run, read_registry, registry_uri, telling
-from pipelines.stages import Outcome, Plan, Work, code_digests
+from pipelines.stages import Outcome, Plan, Work, code_digests, input_of, require_pair
+from pipelines.stages.settings import evaluation_settings, trained_settings
 from pipelines.store import Manifest, Ref
 from pipelines.tracking.params import flat_params
 
@@ -34,6 +35,7 @@ def plan(work: Work) -> Plan:
             "registry": str(asked) if asked else "the store's own",
         },
         code=code_digests("pipelines.promotion", "pipelines.registry", "pipelines.tracking"),
+        made_from={"model": model, "evaluation": evaluation},
     )
 
 
@@ -44,7 +46,7 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
     from pipelines.promotion.registry import Registry
     from pipelines.registry.client import open_client
 
-    model, evaluation = _inputs(work)
+    model, evaluation = plan.made_from["model"], plan.made_from["evaluation"]
     uri = _uri(work)
     registry, candidate = Registry(uri, work.pipeline.name), _candidate(work, model, evaluation)
     folder = work.store.open(model)
@@ -78,9 +80,9 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
     )
 
 
-def effects_stand(work: Work, manifest: Manifest) -> bool:
+def effects_stand(work: Work, plan: Plan, manifest: Manifest) -> bool:
     """Whether the registry still has what that promotion wrote, and it would end the same now."""
-    model, evaluation = _inputs(work)
+    model, evaluation = plan.made_from["model"], plan.made_from["evaluation"]
     uri, candidate = _uri(work), _candidate(work, model, evaluation)
     held, told = read_registry(uri, work.pipeline.name), manifest.outcome
     own = own_version(held, model.digest)
@@ -114,8 +116,11 @@ def foreseen(work: Work) -> dict[str, Any]:
 
 
 def _inputs(work: Work) -> tuple[Manifest, Manifest]:
-    model = work.need(work.model_ref("models"), "train")
-    return model, work.need(work.model_ref("evaluations"), "evaluate")
+    """The model and its own evaluation."""
+    model = input_of(work, "model", trained_settings(work))
+    evaluation = input_of(work, "evaluation", evaluation_settings(work))
+    require_pair(work, "evaluation", evaluation, "model", model)
+    return model, evaluation
 
 
 def _uri(work: Work) -> str:

@@ -3,8 +3,8 @@
 Why: the scheduler, a retry, a backfill and the command line must get the same artifact, and
     a kill at any point must leave nothing half.
 Promise: work whose digest is published is not done again, unless what it did outside the store (a
-    registry's version) is gone; two processes never do the same
-    work at once on one machine; a refused partition is recorded before it is raised.
+    registry's version) is gone; two processes never do the same work at once on one machine; a refused
+    partition is recorded before it is raised.
 Not here: processes (``pipelines/process/``), what a stage does (its package).
 """
 
@@ -17,7 +17,7 @@ from pipelines.errors import PartitionRefusedError, PermanentError, rebuild
 from pipelines.events import reporting
 from pipelines.stages.catalog import Stage
 from pipelines.stages.publishing import publish_work
-from pipelines.stages.work import REFUSED, Plan, StageModule, Work
+from pipelines.stages.work import REFUSED, Plan, StageModule, Work, ref_of
 from pipelines.store import Manifest, Ref
 
 Result = dict[str, Any]
@@ -64,17 +64,6 @@ def refusal(stage: Stage, work: Work) -> Result | None:
     return _result(work, manifest, cached=True)
 
 
-def ref_of(stage: Stage, work: Work) -> Ref:
-    """The artifact that this work publishes."""
-    if stage.scope == "partition":
-        return work.partition_ref(stage.dataset)
-    return (
-        work.window_ref(stage.dataset)
-        if stage.scope == "window"
-        else work.model_ref(stage.dataset)
-    )
-
-
 def _named(stage: Stage, work: Work) -> Work:
     report = replace(work.report, work=f"{stage.name} {ref_of(stage, work).key}")
     return replace(work, report=report)
@@ -84,7 +73,7 @@ def _perform_one(stage: Stage, module: StageModule, work: Work) -> tuple[Manifes
     plan = module.plan(work)
     ref = ref_of(stage, work)
     found = _published(work, ref, plan)
-    if found is not None and _stands(module, work, found):
+    if found is not None and _stands(module, work, plan, found):
         return found, _result(work, found, cached=True)
     with work.store.lock(ref):
         # While this one waited, another process may have published this, or what it reads.
@@ -92,7 +81,7 @@ def _perform_one(stage: Stage, module: StageModule, work: Work) -> tuple[Manifes
         found = _published(work, ref, plan)
         if found is None:
             found = _finished_before(work, ref, plan)
-        if found is not None and _stands(module, work, found):
+        if found is not None and _stands(module, work, plan, found):
             return found, _result(work, found, cached=True)
         manifest = _do(stage, module, work, plan, ref)
     return manifest, _result(work, manifest, cached=False)
@@ -103,10 +92,10 @@ def _published(work: Work, ref: Ref, plan: Plan) -> Manifest | None:
     return manifest if manifest is not None and manifest.digest == plan.digest() else None
 
 
-def _stands(module: StageModule, work: Work, manifest: Manifest) -> bool:
+def _stands(module: StageModule, work: Work, plan: Plan, manifest: Manifest) -> bool:
     """Whether what the work did outside the store, if anything, is still there."""
     check = getattr(module, "effects_stand", None)
-    if check is None or check(work, manifest):
+    if check is None or check(work, plan, manifest):
         return True
     log.info(
         "%s: published, and not found as it left things outside the store", work.report.work

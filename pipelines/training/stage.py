@@ -9,32 +9,24 @@ Not here: the arithmetic (``loop.py``), the devices (``devices.py``).
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pipelines.errors import OutOfMemoryError
-from pipelines.spec import head_settings, model_settings
-from pipelines.stages import Outcome, Plan, Work, code_digests
+from pipelines.stages import Outcome, Plan, Work, code_digests, input_of
+from pipelines.stages.settings import trained_settings, training_set_settings
 from pipelines.training.pieces import Pieces
-
-# Settings that change when state is kept, not what comes out.
-KEEPING = ("checkpoint_every_s", "checkpoint_every_steps", "keep_checkpoints")
 
 
 def plan(work: Work) -> Plan:
     """The training set's content, the network, and how it is trained."""
-    manifest = work.need(work.window_ref("training_set"), "preprocess")
-    training = {k: v for k, v in asdict(work.pipeline.training).items() if k not in KEEPING}
+    manifest = input_of(work, "training_set", training_set_settings(work))
     return Plan(
         inputs={"training_set": manifest.content},
-        config={
-            "model": model_settings(work.pipeline.model),
-            "head": head_settings(work.pipeline.head),
-            "training": training,
-            "validation": {"days": list(work.days().validation)},
-        },
+        config=trained_settings(work),
         code=code_digests("pipelines.training"),
+        made_from={"training_set": manifest},
     )
 
 
@@ -53,7 +45,7 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
     from pipelines.training.shards import open_shards
 
     began = time.monotonic()
-    training_set = work.store.open(work.need(work.window_ref("training_set"), "preprocess"))
+    training_set = work.store.open(plan.made_from["training_set"])
     training, days = work.pipeline.training, work.days()
     shards = open_shards(training_set, set(days.train) - set(days.validation))
     held_out = open_shards(training_set, days.validation) if days.validation else None

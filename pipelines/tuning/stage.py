@@ -12,7 +12,8 @@ from typing import Any
 
 from pipelines.errors import ConfigError, InputMissingError, TrainingError, listed
 from pipelines.spec import head_settings, model_settings, search_day
-from pipelines.stages import Outcome, Plan, Work, code_digests
+from pipelines.stages import Outcome, Plan, Work, code_digests, input_of
+from pipelines.stages.settings import training_set_settings
 from pipelines.tuning.winner import DATASET, WINNER
 
 TRIALS = "trials.json"
@@ -34,7 +35,7 @@ def plan(work: Work) -> Plan:
             f"declaration."
         )
     there = trials_work(work)
-    manifest = there.need(there.window_ref("training_set"), f"preprocess --as-of {there.as_of}")
+    manifest = input_of(there, "training_set", training_set_settings(there))
     return Plan(
         inputs={"training_set": manifest.content},
         config={
@@ -45,6 +46,7 @@ def plan(work: Work) -> Plan:
             "judged_as_of": there.model_day,
         },
         code=code_digests("pipelines.training", "pipelines.tuning"),
+        made_from={"training_set": manifest},
     )
 
 

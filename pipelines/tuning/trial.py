@@ -42,6 +42,8 @@ from pipelines.tuning.study import (
 )
 from pipelines.tuning.winner import DATASET
 
+TRAINING_SET = "training_set"
+
 
 class StoppedEarly(Exception):  # noqa: N818  an end, not an error
     """Others did better by this epoch."""
@@ -69,7 +71,8 @@ def run_trial(work: Work, number: int) -> Result:
     with claimed(study, folder, number) as trial:
         if trial is not None:
             scratch = folder / f"{TRIAL}{number}"
-            _to_its_end(work, study, trial, scratch, _about(work, plan, number))
+            own = replace(work, inputs={TRAINING_SET: plan.made_from[TRAINING_SET].digest})
+            _to_its_end(own, study, trial, scratch, _about(work, plan, number))
     told = next(each for each in facts(study) if each["number"] == number)
     work.report.log(_summary(told))
     return {"trial": number, "cached": trial is None, **told}
@@ -157,7 +160,7 @@ class Told:
 def _trained(work: Work, plan: Plan, trial: Any, scratch: Path) -> float | None:
     """Train to the last epoch; what its judgement was, or None if others did better before."""
     pipeline, training = work.pipeline, work.pipeline.training
-    training_set = work.store.open(work.need(work.window_ref("training_set"), "preprocess"))
+    training_set = work.store.open(plan.made_from[TRAINING_SET])
     days = work.days()
     shards = open_shards(training_set, set(days.train) - set(days.validation))
     for warning in look_over(work.report.work, shards, training, pipeline.head):

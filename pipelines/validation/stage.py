@@ -18,7 +18,7 @@ from pipelines.errors import ArtifactError
 from pipelines.events import evenly
 from pipelines.spec import Column, Pipeline
 from pipelines.stages import Outcome, Plan, Work, code_digests
-from pipelines.store import digest_of, file_digest
+from pipelines.store import Manifest, digest_of, file_digest
 from pipelines.validation.rules import rules_of, suite_path
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def plan(work: Work) -> Plan:
         inputs={f"ingested {ingested.key}": ingested.content},
         config=_config(work.pipeline, work.day),
         code=code_digests(*CODE) | page_digests(),
+        made_from={"ingested": ingested},
     )
 
 
@@ -58,7 +59,7 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
     from pipelines.validation.verdict import judge, keeps_rows_out
 
     pipeline, day, run_id = work.pipeline, work.day, run_of(plan)
-    file, rows = _ingested(work)
+    file, rows = _ingested(work, plan.made_from["ingested"])
     stored = file.stat().st_size
     work.report.progress(0, rows)
     scratch = _empty(work.scratch(plan, work.partition_ref("validated")))
@@ -115,13 +116,12 @@ def _empty(folder: Path) -> Path:
     return folder
 
 
-def _ingested(work: Work) -> tuple[Path, int]:
+def _ingested(work: Work, manifest: Manifest) -> tuple[Path, int]:
     """The ingested file, its columns checked, and how many rows it has."""
     import pyarrow.parquet as pq
 
     from pipelines.tables.schema import table_schema
 
-    manifest = work.need(work.partition_ref("ingested"), "ingest")
     path = work.store.open(manifest) / PART
     with pq.ParquetFile(path) as file:
         schema, rows = file.schema_arrow, file.metadata.num_rows

@@ -103,5 +103,16 @@ def test_the_form_reaches_every_stage_of_the_model_as_settings(runs):
             *("split.train_days=7", "training.epochs=2", "training.seed=0"),
             *("model.hidden=8,4", "buckets=2"),
         ]
-    promote = runs["model"]["results"]["promote"]["argv"]
-    assert promote[-2:] == ["--option", "promote_older=false"]
+    assert "promote_older=false" in runs["model"]["results"]["promote"]["argv"]
+
+
+def test_each_stage_of_a_model_is_given_the_digests_of_what_its_own_run_made(runs):
+    def given(stage):
+        argv = runs["model"]["results"][stage]["argv"]
+        return [after for word, after in pairwise(argv) if word == "--input"]
+
+    assert given("validate_window") == []
+    assert given("preprocess") == ["window_validation=of-validate_window"]
+    assert given("train") == ["training_set=of-preprocess"]
+    assert given("evaluate") == ["training_set=of-preprocess", "model=of-train"]
+    assert given("promote") == ["model=of-train", "evaluation=of-evaluate"]

@@ -193,11 +193,13 @@ def test_the_child_gets_the_same_arguments_as_by_hand():
     operator = toy("train", partition=None, as_of="2026-02-01", history_from="2026-01-01")
     operator.settings = ["training.epochs=3", "split.train_days=2\n\nmodel.hidden=8,4\n", ""]
     operator.options = ["promote_older=false"]
+    operator.inputs = ["training_set=0123456789abcdef", "model="]  # the last one made nothing
     assert operator.command(NOW) == [
         *("stage", "train", "fraud_detection", "--store", "/tmp/unused"),
         *("--history-from", "2026-01-01", "--as-of", "2026-02-01"),
         *("--set", "training.epochs=3", "--set", "split.train_days=2"),
         *("--set", "model.hidden=8,4", "--option", "promote_older=false"),
+        *("--input", "training_set=0123456789abcdef"),
     ]
 
 

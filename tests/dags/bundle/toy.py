@@ -27,7 +27,11 @@ def toy_data():
 
 @dag(schedule=as_of_tick(PIPELINE), **model_dag(PIPELINE, __doc__) | {"dag_id": "toy_model"})
 def toy_model():
-    chain(stage("preprocess"), stage("evaluate"), approve(PIPELINE), promote())
+    made = [
+        stage(name, options=[f"digest=of-{name}"])
+        for name in ("validate_window", "preprocess", "train", "evaluate")
+    ]
+    chain(*made, approve(PIPELINE), promote())
 
 
 toy_data()
