@@ -186,8 +186,14 @@ def await_partitions(pipeline: Pipeline, **more: Any) -> AwaitPartitionsOperator
 
 
 def approve(pipeline: Pipeline, **more: Any) -> AskOperator:
-    """The task that asks a person before the promotion, if the form says so."""
+    """The task that asks a person before the promotion, if the form says so and it matters."""
     defaults: dict[str, Any] = {
+        "pipeline": pipeline.name,
+        "store": _places(pipeline)["store"],
+        "as_of": AS_OF,
+        "stage_settings": _form_settings(),
+        "stage_options": _promotion_options(pipeline),
+        "stage_inputs": _inputs("promote"),
         "task_id": "approve",
         "pool": "default_pool",
         "wanted": "{{ params.approve }}",
@@ -202,13 +208,15 @@ def promote(pipeline: Pipeline, **more: Any) -> StageOperator:
     """The task that registers the model; a skipped approval does not skip it."""
     defaults = {
         "trigger_rule": TriggerRule.NONE_FAILED,
-        "options": [
-            "promote_older={{ params.promote_older | lower }}",
-            *_options(pipeline, "promote"),
-        ],
+        "options": _promotion_options(pipeline),
         "outlets": [model_asset(pipeline)],
     }
     return stage(pipeline, "promote", **(defaults | more))
+
+
+def _promotion_options(pipeline: Pipeline) -> list[str]:
+    older = "promote_older={{ params.promote_older | lower }}"
+    return [older, *_options(pipeline, "promote")]
 
 
 def housekeeping(pipeline: Pipeline, **more: Any) -> CommandOperator:
@@ -224,7 +232,7 @@ def features_asset(pipeline: Pipeline) -> Asset:
 
 
 def model_asset(pipeline: Pipeline) -> Asset:
-    """The judged models of a pipeline."""
+    """The champion of a pipeline: an event for each model that is promoted."""
     return Asset(f"{pipeline.name}_model", uri=f"millrace://{pipeline.name}/models")
 
 

@@ -26,6 +26,7 @@ from pipelines.spec import load, with_settings
 from pipelines.stages import Work, ref_of, stage_named
 from pipelines.store import Ref, Store
 
+ANNOUNCED = ("uri", "digest", "rows", "verdict", "recommended", "promoted")
 _BLANK_LINES = re.compile(r"[\r\n]+")
 
 
@@ -223,12 +224,16 @@ class StageOperator(CommandOperator):
             )
 
     def _announce(self, context: Mapping[str, Any], result: Mapping[str, Any]) -> None:
-        """Publish the asset for this day, and for later days that this run did as well."""
+        """Publish the asset for this day, and for later days that this run did as well.
+
+        A model that was not promoted changes nothing for who waits for the asset.
+        """
+        if result.get("promoted") is False:
+            # Airflow publishes an event for each outlet that a task has when it ends well.
+            self.outlets: list[Any] = []
         for outlet in self.outlets:
             event = context["outlet_events"][outlet]
-            event.extra = {
-                k: result[k] for k in ("uri", "digest", "rows", "verdict") if k in result
-            }
+            event.extra = {k: result[k] for k in ANNOUNCED if result.get(k) not in (None, "")}
             if stage_named(self.stage).scope == "partition":
                 event.add_partitions([str(self.partition), *result.get("also", ())])
 

@@ -251,3 +251,18 @@ def test_the_asset_event_carries_the_day_and_what_was_published():
     toy("featurize", outlets=[asset]).execute({"outlet_events": events})
     assert events[asset].partition_keys == {"2026-01-05"}
     assert events[asset].extra == {"uri": "file:///x", "digest": "d", "rows": 7}
+
+
+@pytest.mark.parametrize("promoted", [True, False])
+def test_the_models_asset_has_an_event_where_the_model_was_promoted_and_no_other(promoted):
+    from airflow.sdk import Asset
+
+    asset, events = Asset("model", uri="millrace://x/models"), OutletEvents()
+    declared = [asset]
+    task = toy("promote", partition=None, as_of="2026-02-01", outlets=declared)
+    task.options = [f"promoted={promoted}".lower()]
+    running = task.prepare_for_execution()
+    assert running.execute({"outlet_events": events})["promoted"] is promoted
+    assert running.outlets == ([asset] if promoted else [])
+    assert [e.extra["promoted"] for e in events.values()] == ([True] if promoted else [])
+    assert task.outlets == declared

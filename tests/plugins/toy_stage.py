@@ -31,10 +31,12 @@ def work(sink):
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             time.sleep(0.05)
+    more = {"promoted": asked["promoted"] == "true"} if asked.get("promoted") else {}
     if asked.get("do") == "train":
         train(report, Path(asked["until"]))
     digest = asked.get("digest", "d")
-    report.result({"uri": "file:///x", "digest": digest, "rows": 7, "argv": sys.argv[1:]})
+    told = {"uri": "file:///x", "digest": digest, "rows": 7, "argv": sys.argv[1:]}
+    report.result(told | more)
     return 0
 
 

@@ -31,7 +31,9 @@ def toy_model():
         stage(name, options=[f"digest=of-{name}"])
         for name in ("validate_window", "preprocess", "train", "evaluate")
     ]
-    chain(*made, approve(PIPELINE), promote())
+    options = ["promote_older={{ params.promote_older | lower }}"]
+    options += ["promoted={{ var.value.get('toy_promoted', '') }}"]
+    chain(*made, approve(PIPELINE), promote(options=options))
 
 
 toy_data()
