@@ -154,7 +154,8 @@ def sorted_by_cause(error: BaseException, work: str) -> PipelineError | None:
         found = _known(each)
         if found is not None:
             cls, remedy = found
-            ours = cls(f"{work}: {_said(each)}. {remedy}")
+            said = _said(error) if each is error else f"{_said(error)} ({_said(each)})"
+            ours = cls(f"{work}: {said}. {remedy}")
             ours.__cause__ = error
             return ours
     return None
