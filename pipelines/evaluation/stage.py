@@ -9,6 +9,7 @@ Not here: acting on the verdict (``pipelines/promotion/``).
 from pathlib import Path
 from typing import Any
 
+from pipelines.errors import TransientError
 from pipelines.registry import Version, opponent_of, read_registry, registry_uri
 from pipelines.spec import Binary
 from pipelines.stages import Outcome, Plan, Work, code_digests, input_of, require_pair
@@ -24,7 +25,7 @@ def plan(work: Work) -> Plan:
     """The rows, the model, the champion it meets, and what it is asked to reach."""
     training_set, model = _inputs(work)
     opponent = _opponent(work, model)
-    champion = {} if opponent is None else {"champion": opponent.digest}
+    champion = {} if opponent is None else {"champion": opponent.name}
     return Plan(
         inputs={"training_set": training_set.content, "model": model.content} | champion,
         config=evaluation_settings(work),
@@ -81,15 +82,24 @@ def _opponent(work: Work, model: Manifest) -> Version | None:
 def _champion(work: Work, plan: Plan) -> tuple[dict[str, Any], Manifest | None] | None:
     """Facts of the planned champion and its artifact, None if the store has it no more.
 
-    Looked up by the digest in the plan: another model may have become champion since.
+    Looked up by its name in the plan: another model may have become champion since.
+
+    Raises:
+        TransientError: It was removed from the registry meanwhile.
     """
-    digest = plan.inputs.get("champion")
-    if digest is None:
+    name = plan.inputs.get("champion")
+    if name is None:
         return None
     uri = registry_uri(work.store, work.options.get("mlflow_uri"))
     versions = read_registry(uri, work.pipeline.name).versions
-    version = next(v for v in versions if v.digest == digest)
-    seed = version.tags["seed"]
-    ref = Ref(work.pipeline.name, "models", f"as_of={version.as_of}/seed={seed}")
-    facts = {"as_of": version.as_of, "seed": seed, "digest": digest}
-    return facts, work.store.find_version(ref, digest)
+    version = next((v for v in versions if v.name == name), None)
+    if version is None:
+        raise TransientError(
+            f"{work.report.work}: the champion ({name}) was removed from the registry {uri} while this "
+            f"work waited. Try again: the next try meets the champion of then."
+        )
+    facts = {"as_of": version.as_of, "seed": version.tags.get("seed", ""), "digest": name}
+    if not version.digest:
+        return facts, None
+    ref = Ref(work.pipeline.name, "models", f"as_of={version.as_of}/seed={facts['seed']}")
+    return facts, work.store.find_version(ref, name)

@@ -2,8 +2,9 @@
 
 Why: the scheduler, a retry, a backfill and the command line must get the same artifact, and
     a kill at any point must leave nothing half.
-Promise: work whose digest is published is not done again; two processes never do the same
-    work at once on one machine; a refused partition is recorded before it is raised.
+Promise: work whose digest is published is not done again, unless what it did outside the store (a
+    registry's version) is gone; two processes never do the same work at once on one machine; a refused
+    partition is recorded before it is raised.
 Not here: processes (``pipelines/process/``), what a stage does (its package).
 """
 
@@ -72,7 +73,7 @@ def _perform_one(stage: Stage, module: StageModule, work: Work) -> tuple[Manifes
     plan = module.plan(work)
     ref = ref_of(stage, work)
     found = _published(work, ref, plan)
-    if found is not None:
+    if found is not None and _stands(module, work, plan, found):
         return found, _result(work, found, cached=True)
     with work.store.lock(ref):
         # While this one waited, another process may have published this, or what it reads.
@@ -80,7 +81,7 @@ def _perform_one(stage: Stage, module: StageModule, work: Work) -> tuple[Manifes
         found = _published(work, ref, plan)
         if found is None:
             found = _finished_before(work, ref, plan)
-        if found is not None:
+        if found is not None and _stands(module, work, plan, found):
             return found, _result(work, found, cached=True)
         manifest = _do(stage, module, work, plan, ref)
     return manifest, _result(work, manifest, cached=False)
@@ -89,6 +90,17 @@ def _perform_one(stage: Stage, module: StageModule, work: Work) -> tuple[Manifes
 def _published(work: Work, ref: Ref, plan: Plan) -> Manifest | None:
     manifest = work.store.find(ref)
     return manifest if manifest is not None and manifest.digest == plan.digest() else None
+
+
+def _stands(module: StageModule, work: Work, plan: Plan, manifest: Manifest) -> bool:
+    """Whether what the work did outside the store, if anything, is still there."""
+    check = getattr(module, "effects_stand", None)
+    if check is None or check(work, plan, manifest):
+        return True
+    log.info(
+        "%s: published, and not found as it left things outside the store", work.report.work
+    )
+    return False
 
 
 def _finished_before(work: Work, ref: Ref, plan: Plan) -> Manifest | None:

@@ -165,6 +165,7 @@ class Outcome:
         quarantined: Quarantined rows, by rule.
         refused_as: Class of the error that a refusal is raised as, where it is not
             ``PartitionRefusedError`` itself.
+        details: More short facts, told beside these (``promoted``).
         volatile: Published files (or folders ending in ``/``) that differ from run to run
             and are no part of the content digest.
     """
@@ -176,11 +177,12 @@ class Outcome:
     quarantined: Mapping[str, int] = field(default_factory=dict)
     volatile: tuple[str, ...] = ()
     refused_as: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
 
     def facts(self) -> dict[str, Any]:
         """The part that is recorded in the manifest and in its content digest."""
         told = {"refused_as": self.refused_as} if self.refused_as else {}
-        return told | {
+        return {**told, **self.details} | {
             "rows": self.rows,
             "metrics": dict(self.metrics),
             "verdict": self.verdict,
@@ -190,7 +192,12 @@ class Outcome:
 
 
 class StageModule(Protocol):
-    """What a stage package's ``stage`` module offers."""
+    """What a stage package's ``stage`` module offers.
+
+    One whose work changes something outside the store also offers ``effects_stand(work, plan,
+    manifest)``: whether that is still there, for a manifest found published. It may mend what is
+    not; where it says no, the work is done again.
+    """
 
     def plan(self, work: Work) -> Plan:
         """Say what the work depends on; imports nothing heavy."""
