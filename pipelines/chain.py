@@ -90,8 +90,8 @@ def run_chain(request: ChainRequest) -> Summary:
 
     Returns:
         Per stage seconds, CPU-seconds, rows, rows/s, peak memory and cached work; quarantined
-        rows per rule; refused days; per seed the model's metrics; the verdict and the model's
-        URI and digests.
+        rows per rule; refused days; per seed the model's metrics; the verdict, which recommends, and
+        what came of it (``registered``); the model's URI and digests.
 
     Raises:
         PipelineError: A stage failed; what was published before stays.
@@ -263,8 +263,14 @@ def _model(totals: Mapping[str, StageTotals]) -> Summary:
         "verdict": first["verdict"],
         "reason": first["reason"],
         "model": {key: trained[key] for key in ("uri", "digest", "content")},
-        "registered": promoted[0]["metrics"] if promoted else {},
+        "registered": _registered(promoted[0]) if promoted else {},
     }
+
+
+def _registered(promotion: Result) -> dict[str, Any]:
+    """What came of the recommendation."""
+    told = ("recommended", "promoted", "champion", "reason")
+    return {**promotion["metrics"], **{name: promotion.get(name) for name in told}}
 
 
 def _over_seeds(evaluations: Sequence[Result]) -> dict[str, dict[str, float]]:

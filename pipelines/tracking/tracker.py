@@ -33,6 +33,8 @@ from pipelines.tracking.spool import (
 
 SPOOL, SAID = "tracking.jsonl", "tracking.log"
 MAX_ERROR_CHARS = 500
+# MLflow's own patience with a server, seven tries with growing pauses, is longer than ours.
+PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,11 +109,8 @@ def tracking(work: Work, plan: Plan, folder: Path, about: About) -> Iterator[Tra
         folder: Where the spool lies, over kills.
         about: The run's name, and what else it is known by.
     """
-    try:
-        uri = registry_uri(work.store, work.options.get("mlflow_uri"))
-    except ConfigError:
-        uri = ""  # a remote store without a server: promote will ask for one
-    if not uri or work.options.get("track") is False:
+    uri = uri_told(work)
+    if not uri:
         yield Tracker(None)
         return
     try:
@@ -139,6 +138,16 @@ def tracking(work: Work, plan: Plan, folder: Path, about: About) -> Iterator[Tra
             f"MLflow at {uri} was not told of this training ({problem}). What it tells is published as "
             f"{about.kept}: python -m pipelines.tracking.sender {uri} {about.kept} sends it"
         )
+
+
+def uri_told(work: Work) -> str:
+    """The MLflow that is told of a training; empty where none is."""
+    if work.options.get("track") is False:
+        return ""
+    try:
+        return registry_uri(work.store, work.options.get("mlflow_uri"))
+    except ConfigError:
+        return ""  # a remote store without a server: promote will ask for one
 
 
 def _end_of(error: BaseException) -> tuple[str, str]:
@@ -170,8 +179,6 @@ def _start_of(work: Work, plan: Plan, about: About, uri: str) -> dict[str, Any]:
 
 def _sender(uri: str, folder: Path) -> "subprocess.Popen[bytes]":
     spool, parent = str(folder / SPOOL), str(os.getpid())
-    # MLflow's own patience, seven tries with growing pauses, is longer than ours.
-    env = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
     # Appended: the sender of the try before may still be writing.
     with (folder / SAID).open("ab") as said:
         return subprocess.Popen(
@@ -179,7 +186,7 @@ def _sender(uri: str, folder: Path) -> "subprocess.Popen[bytes]":
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=said,
-            env=env | os.environ,
+            env=PATIENCE | os.environ,
             # Whoever kills the training's group must leave it the time to tell of that.
             start_new_session=True,
         )
@@ -197,11 +204,14 @@ def _problem(sender: "subprocess.Popen[bytes]", folder: Path) -> str:
     return "" if code == 0 else (lines[-1] if lines else f"exit {code}")
 
 
-def keep_unsent(folder: Path, out: Path, name: str = SPOOL) -> bool:
-    """Copy the spool beside what is published if it was not sent to its end; whether it was kept."""
+def keep_told(folder: Path, out: Path, name: str = SPOOL) -> bool:
+    """Copy the spool beside what is published; whether it was not sent to its end.
+
+    MLflow may lose what it was told: then it is told again (``retell.py``).
+    """
     path = folder / SPOOL
-    kept = path.exists() and kept_offset(path) < path.stat().st_size
-    if kept:
-        (out / name).parent.mkdir(exist_ok=True)
-        shutil.copyfile(path, out / name)
-    return kept
+    if not path.exists():
+        return False
+    (out / name).parent.mkdir(exist_ok=True)
+    shutil.copyfile(path, out / name)
+    return kept_offset(path) < path.stat().st_size

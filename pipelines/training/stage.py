@@ -16,6 +16,7 @@ from typing import Any
 from pipelines.errors import OutOfMemoryError
 from pipelines.stages import Outcome, Plan, Work, code_digests, input_of
 from pipelines.stages.settings import trained_settings, training_set_settings
+from pipelines.store import Manifest
 from pipelines.training.pieces import Pieces
 
 
@@ -39,7 +40,7 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
         OutOfMemoryError: Memory is too small for a step; the next try halves its pieces.
     """
     from pipelines.compute.machine import visible_gpu_count
-    from pipelines.tracking.tracker import About, keep_unsent, tracking
+    from pipelines.tracking.tracker import About, keep_told, tracking
     from pipelines.training.devices import choose_devices, open_strategy
     from pipelines.training.preflight import look_over, require_judgeable
     from pipelines.training.shards import open_shards
@@ -74,8 +75,17 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
         outcome = _published(setup, out, done, began)
         for name in ("history.json", "timing.json", "millrace.json"):
             tracker.file(out / name)
-    keep_unsent(scratch, out)
+    keep_told(scratch, out)
     return outcome
+
+
+def effects_stand(work: Work, plan: Plan, manifest: Manifest) -> bool:
+    """Have MLflow told of a training that it does not know; that is no reason to train again."""
+    from pipelines.tracking.retell import tell_missing
+    from pipelines.tracking.tracker import SPOOL
+
+    tell_missing(work, manifest, SPOOL)
+    return True
 
 
 @dataclass(frozen=True, slots=True)

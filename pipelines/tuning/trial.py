@@ -29,7 +29,7 @@ from pipelines.training.shards import LABEL, Shards, open_shards
 from pipelines.training.stage import Setup, trained
 from pipelines.training.stage import plan as training_plan
 from pipelines.tuning.space import draw
-from pipelines.tuning.stage import TRIAL, UNSENT, folder_of, trials_work
+from pipelines.tuning.stage import TOLD, TRIAL, folder_of, trials_work
 from pipelines.tuning.stage import plan as search_plan
 from pipelines.tuning.study import (
     ERROR,
@@ -83,7 +83,7 @@ def _about(work: Work, search: Plan, number: int) -> About:
     return About(
         name=f"{work.window_ref(DATASET).key}/{TRIAL}{number}",
         tags={"search": search.digest(), "trial": str(number)},
-        kept=f"{UNSENT}{TRIAL}{number}.jsonl",
+        kept=f"{TOLD}{TRIAL}{number}.jsonl",
     )
 
 
