@@ -18,10 +18,10 @@ import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
 from pipelines.errors import SourceUnreadableError
-from pipelines.ingestion.cast import Place
 from pipelines.ingestion.columns import match_columns, undeclared
 from pipelines.ingestion.damage import CutShortError
 from pipelines.ingestion.lines import Lines, Watched, opened
+from pipelines.ingestion.misfit import Place
 from pipelines.ingestion.rows import Read, Reject
 
 # A value may hold line breaks; a row longer than a block could not be read.

@@ -16,6 +16,8 @@ from pipelines.spec import Table
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from pipelines.ingestion.times import Offsets
+
 
 @dataclass(frozen=True, slots=True)
 class Reject:
@@ -45,6 +47,7 @@ class Read:
         extra: Columns of the file that are not declared.
         rejected: Lines that were kept apart.
         read_share: How much of the file has been read, from 0 to 1.
+        offsets: By timestamp column, where its first times with and without an offset are.
     """
 
     file: SourceFile
@@ -53,6 +56,7 @@ class Read:
     extra: tuple[str, ...] = ()
     rejected: list[Reject] = field(default_factory=list)
     read_share: float = 0.0
+    offsets: dict[str, "Offsets"] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -73,14 +77,20 @@ class Read:
         from pipelines.ingestion.damage import second_look
         from pipelines.ingestion.delimited import read_delimited
         from pipelines.ingestion.parquet import read_parquet
+        from pipelines.ingestion.times import Clock, Offsets
 
         is_text = self.table.source.format == "csv"
         cast, reader = (from_text, read_delimited) if is_text else (from_typed, read_parquet)
+        clock = Clock.of_source(self.table.source)
+        times = [c.name for c in self.table.columns if c.type == "timestamp"]
+        self.offsets = {name: Offsets() for name in times}
         with second_look(self.file, self.planned), self.file.local() as path:
             for rows, place in reader(path, self):
+                for name in times:
+                    self.offsets[name].look(rows[name], place)
                 yield pa.table(
                     {
-                        c.name: cast(rows[c.name], c, self.name, place)
+                        c.name: cast(rows[c.name], c, self.name, place, clock)
                         for c in self.table.columns
                     }
                 )

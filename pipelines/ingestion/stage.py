@@ -18,6 +18,7 @@ from pipelines.compute.settings import ComputeSettings
 from pipelines.errors import (
     ConfigError,
     PartitionRefusedError,
+    SchemaError,
     SourceNotReadyError,
     SourceUnreadableError,
     listed,
@@ -62,6 +63,7 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
     _require_planned(work, files, plan)
     day = _Day(work, [Read(file, table, plan.inputs[file.name]) for file in files])
     day.take_in(out)
+    day.require_one_clock(table)
     day.require_few_rejects(table)
     return day.refused_outcome(out) if day.refused else day.outcome(out)
 
@@ -111,6 +113,25 @@ class _Day:
     def rejected(self) -> int:
         """Lines that were kept apart."""
         return sum(len(read.rejected) for read in self.reads)
+
+    def require_one_clock(self, table: Table) -> None:
+        """Refuse the day if some of a column's times say their offset from UTC and others do not."""
+        if self.refused or table.source.time_zone is not None:
+            return
+        for name in self.reads[0].offsets:
+            places = [
+                [(read, at) for read in self.reads if (at := getattr(read.offsets[name], kind))]
+                for kind in ("naive", "zoned")
+            ]
+            if all(places):
+                (naive, without), (zoned, offset) = (each[0] for each in places)
+                self.refused[max(naive.name, zoned.name)] = SchemaError(
+                    f"Source file {zoned.name}: column {name!r} has a time with an offset from UTC "
+                    f"in {offset}, and {naive.name} has one without in {without}. Expected times "
+                    f"of one kind within a day. Have the source write one kind, or declare "
+                    f"source.time_zone, the zone of those without an offset, such as 'UTC'."
+                )
+                return
 
     def require_few_rejects(self, table: Table) -> None:
         """Refuse the day if more lines were kept apart than the declaration allows."""
