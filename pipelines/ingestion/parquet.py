@@ -24,6 +24,7 @@ from pipelines.ingestion.columns import match_columns, undeclared
 from pipelines.ingestion.damage import PASSING, CutShortError
 from pipelines.ingestion.misfit import MisfitError, Place
 from pipelines.ingestion.rows import Read
+from pipelines.ingestion.stream import is_gzipped
 from pipelines.ingestion.times import BEYOND, first_beyond
 
 MAGIC = b"PAR1"
@@ -119,14 +120,14 @@ def _opened(source: Path | io.BufferedIOBase, path: Path, name: str) -> pq.Parqu
     except PASSING:
         raise
     except (pa.ArrowException, OSError, ValueError) as error:
-        cut = path.suffix != ".gz" and _is_cut(path)
+        cut = not is_gzipped(path) and _is_cut(path)
         raise _no_parquet(path, name, error, cut=cut) from error
 
 
 @contextmanager
 def _seekable(path: Path, name: str) -> Iterator[Path | io.BufferedIOBase]:
     """The file itself, or its decompressed content in a temporary one: Parquet needs its end."""
-    if path.suffix != ".gz":
+    if not is_gzipped(path):
         yield path
         return
     with tempfile.TemporaryFile(prefix="millrace-source-") as plain:

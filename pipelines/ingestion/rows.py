@@ -6,10 +6,11 @@ Promise: the blocks' rows are the file's, in its order, whatever the blocks' siz
 Not here: the formats (``parquet.py``, ``delimited.py``), casting a value (``cast.py``).
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pipelines.errors import SchemaError
 from pipelines.ingestion.locate import SourceFile
 from pipelines.spec import Table
 
@@ -21,19 +22,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A line that has another number of fields than the first.
+    """Lines of a CSV file that are no row.
 
     Attributes:
-        line: Its line in the file, from 1.
-        fields: Fields it has.
+        line: The line they begin on, from 1.
+        fields: Fields they have, read as one row.
         expected: Fields the first line has.
-        text: The line.
+        text: The lines.
+        lines: How many they are.
+        why: What is wrong with their quotation marks; empty where the number of fields is wrong.
     """
 
     line: int
     fields: int
     expected: int
     text: str
+    lines: int = 1
+    why: str = ""
 
 
 @dataclass(slots=True)
@@ -94,3 +99,18 @@ class Read:
                         for c in self.table.columns
                     }
                 )
+
+
+def mixed_offsets(column: str, reads: Sequence[Read]) -> tuple[str, SchemaError] | None:
+    """The file and error of a column that has times with an offset from UTC and without one."""
+    naive = [(read.name, at) for read in reads if (at := read.offsets[column].naive)]
+    zoned = [(read.name, at) for read in reads if (at := read.offsets[column].zoned)]
+    if not (naive and zoned):
+        return None
+    (without, there), (offset, here) = naive[0], zoned[0]
+    return max(without, offset), SchemaError(
+        f"Source file {offset}: column {column!r} has a time with an offset from UTC in {here}, "
+        f"and {without} has one without in {there}. Expected times of one kind within a day. "
+        f"Have the source write one kind, or declare source.time_zone, the zone of those without "
+        f"an offset, such as 'UTC'."
+    )

@@ -18,13 +18,13 @@ from pipelines.compute.settings import ComputeSettings
 from pipelines.errors import (
     ConfigError,
     PartitionRefusedError,
-    SchemaError,
     SourceNotReadyError,
     SourceUnreadableError,
     listed,
 )
 from pipelines.ingestion.locate import DENIED, SourceFile, source_files
-from pipelines.ingestion.rows import Read
+from pipelines.ingestion.rejects import told
+from pipelines.ingestion.rows import Read, mixed_offsets
 from pipelines.spec import Table
 from pipelines.stages import REFUSED, Outcome, Plan, Work, code_digests
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from pipelines.ingestion.day import DayWriter
 
 REFUSAL = "refusal.json"
-REJECTED = "source.fields"
+RAGGED, MISQUOTED = "source.fields", "source.quotes"
 """What rejected lines are counted as, beside validation's rules."""
 
 
@@ -112,25 +112,25 @@ class _Day:
     @property
     def rejected(self) -> int:
         """Lines that were kept apart."""
-        return sum(len(read.rejected) for read in self.reads)
+        return sum(self.quarantined().values())
+
+    def quarantined(self) -> dict[str, int]:
+        """The same by what is wrong with them."""
+        found = [reject for read in self.reads for reject in read.rejected]
+        by_rule = {
+            RAGGED: sum(reject.lines for reject in found if not reject.why),
+            MISQUOTED: sum(reject.lines for reject in found if reject.why),
+        }
+        return {rule: lines for rule, lines in by_rule.items() if lines}
 
     def require_one_clock(self, table: Table) -> None:
         """Refuse the day if some of a column's times say their offset from UTC and others do not."""
         if self.refused or table.source.time_zone is not None:
             return
         for name in self.reads[0].offsets:
-            places = [
-                [(read, at) for read in self.reads if (at := getattr(read.offsets[name], kind))]
-                for kind in ("naive", "zoned")
-            ]
-            if all(places):
-                (naive, without), (zoned, offset) = (each[0] for each in places)
-                self.refused[max(naive.name, zoned.name)] = SchemaError(
-                    f"Source file {zoned.name}: column {name!r} has a time with an offset from UTC "
-                    f"in {offset}, and {naive.name} has one without in {without}. Expected times "
-                    f"of one kind within a day. Have the source write one kind, or declare "
-                    f"source.time_zone, the zone of those without an offset, such as 'UTC'."
-                )
+            found = mixed_offsets(name, self.reads)
+            if found is not None:
+                self.refused[found[0]] = found[1]
                 return
 
     def require_few_rejects(self, table: Table) -> None:
@@ -138,10 +138,8 @@ class _Day:
         lines, most = self.rows + self.rejected, table.source.max_rejected_share
         if self.rejected > most * lines:
             first = next(read for read in self.reads if read.rejected)
-            shown = listed(f"line {r.line} ({r.fields})" for r in first.rejected)
             self.refused[first.name] = SourceUnreadableError(
-                f"Source file {first.name}: {shown} have another number of fields. Expected "
-                f"{first.rejected[0].expected}, as in the first line; {self.rejected:,} of the "
+                f"Source file {first.name}: {told(first.rejected)}; {self.rejected:,} of the "
                 f"day's {lines:,} lines are so, more than source.max_rejected_share = {most:.2%} "
                 f"allows. Correct those lines, quote values that hold a delimiter, or have the "
                 f"file written again."
@@ -155,7 +153,7 @@ class _Day:
             rows=self.rows,
             metrics={"files": float(len(self.reads)), "lines_rejected": float(self.rejected)},
             reason=self._noticed(),
-            quarantined={REJECTED: self.rejected} if self.rejected else {},
+            quarantined=self.quarantined(),
         )
 
     def refused_outcome(self, out: Path) -> Outcome:
@@ -182,7 +180,7 @@ class _Day:
             metrics={"files": float(len(self.reads)), "lines_rejected": float(self.rejected)},
             verdict=REFUSED,
             reason=f"{first}{more}",
-            quarantined={REJECTED: self.rejected} if self.rejected else {},
+            quarantined=self.quarantined(),
             refused_as=type(first).__name__,
         )
 
@@ -196,9 +194,10 @@ class _Day:
         if not self.rejected:
             return ""
         files = [read.name for read in self.reads if read.rejected]
+        every = [reject for read in self.reads for reject in read.rejected]
         return (
-            f"{self.rejected:,} lines of {listed(files)} have another number of fields than the "
-            f"first; rejected-lines.parquet holds them."
+            f"{self.rejected:,} lines of {listed(files)} are no rows: {told(every)}; "
+            f"rejected-lines.parquet holds them."
         )
 
     def _tell_undeclared(self) -> None:
