@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from pipelines.errors import SourceUnreadableError
 from pipelines.ingestion.damage import CutShortError
@@ -161,9 +162,7 @@ class Lines:
             return bool(list(self.reader(row.text.splitlines(keepends=True), strict=True)))
         return False
 
-    def reader(
-        self, lines: Iterator[str] | list[str], *, strict: bool = False
-    ) -> "csv._reader":
+    def reader(self, lines: Iterator[str] | list[str], *, strict: bool = False) -> Any:
         """The slow parser, which reads as the fast one does."""
         return csv.reader(
             lines,

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from pipelines.ingestion.day import DayWriter
 
 REFUSAL = "refusal.json"
+CODE = ("pipelines.ingestion", "pipelines.tables.schema", "pipelines.tables.ids")
 RAGGED, MISQUOTED = "source.fields", "source.quotes"
 """What rejected lines are counted as, beside validation's rules."""
 
@@ -47,8 +48,9 @@ def plan(work: Work) -> Plan:
             "table": table.name,
             "source": asdict(table.source),
             "columns": [[c.name, c.type, c.decimals] for c in table.columns],
+            "ids": _ids(work, table),
         },
-        code=code_digests("pipelines.ingestion", "pipelines.tables.schema"),
+        code=code_digests(*CODE),
     )
 
 
@@ -84,7 +86,7 @@ class _Day:
         from pipelines.ingestion.day import DayWriter
 
         threads = ComputeSettings.from_options(self.work.options).workers or usable_cores()
-        writer = DayWriter(self.reads[0].table, out)
+        writer = DayWriter(self.reads[0].table, self.work.day, out)
         with read_ahead([read.blocks for read in self.reads], threads) as files:
             for done, (read, blocks) in enumerate(zip(self.reads, files, strict=True)):
                 self._take_file(read, blocks, writer)
@@ -158,9 +160,9 @@ class _Day:
 
     def refused_outcome(self, out: Path) -> Outcome:
         """Leave no rows, and say for each refused file why."""
-        from pipelines.ingestion.day import PART
+        from pipelines.ingestion.day import remove_rows
 
-        (out / PART).unlink()
+        remove_rows(out)
         self._write_rejects(out)
         digests = {r.name: None if r.planned == DENIED else r.planned for r in self.reads}
         told = [
@@ -208,6 +210,11 @@ class _Day:
                 f"{listed(extra)} (first in {next(iter(extra.values()))}). Declare those that "
                 f"are wanted."
             )
+
+
+def _ids(work: Work, table: Table) -> list[str]:
+    """What the file of ids depends on beside the rows; nothing where there is none."""
+    return [] if table.unique_days == 1 else [table.row_id, table.event_time, work.day]
 
 
 def _only_table(work: Work) -> Table:

@@ -83,11 +83,6 @@ def _tables(pipeline: Pipeline) -> Iterator[str]:
         for name in sorted({n for n in names if names.count(n) > 1}):
             yield f"table {table.name}: column {name!r} is declared twice."
         yield from _unknown(f"table {table.name}: row_id", table.row_id, names)
-        if table.row_id in names and table.column(table.row_id).type == "number":
-            yield (
-                f"table {table.name}: row_id {table.row_id!r} is a number, of which a float keeps "
-                f"16 digits. Declare it as integer or text."
-            )
         yield from _unknown(f"table {table.name}: event_time", table.event_time, names)
         if table.event_time in names and table.column(table.event_time).type != "timestamp":
             yield f"table {table.name}: event_time {table.event_time!r} must be a timestamp."
@@ -100,8 +95,23 @@ def _tables(pipeline: Pipeline) -> Iterator[str]:
                 f"table {table.name}: source format {table.source.format!r} is not known. "
                 f"{nearest(table.source.format, SOURCE_FORMATS)}"
             )
+        yield from _ids(table)
         yield from source_problems(table)
         yield from _columns(table)
+
+
+def _ids(table: Table) -> Iterator[str]:
+    if any(c.name == table.row_id and c.type == "number" for c in table.columns):
+        yield (
+            f"table {table.name}: row_id {table.row_id!r} is a number, of which a float keeps "
+            f"16 digits. Declare it as integer or text."
+        )
+    days = table.unique_days
+    if days is not None and not (type(days) is int and days >= 1):
+        yield (
+            f"table {table.name}: unique_days must be a whole number from 1, or None for "
+            f"ever; got {days!r}."
+        )
 
 
 def _columns(table: Table) -> Iterator[str]:

@@ -87,12 +87,15 @@ class Table:
     Attributes:
         name: Name of the table, also of its dataset in the store.
         columns: Declared columns; undeclared source columns are ignored.
-        row_id: Column that names a row, unique within a day.
+        row_id: Column that names a row.
         event_time: Timestamp column; its UTC day is the partition.
         source: Where a day lies.
         known_time: Timestamp column that says when a row, or a correction of it, became known;
             None where every row is known on its day. A day may then hold several versions of
             a row id, and what is made as of a day sees the newest that was known by then.
+        unique_days: Days among which an id names one row: 1 for each day by itself, N for a day
+            and the N - 1 before it, None for ever. The rows of a later day that repeat an id of an
+            earlier one are quarantined, whichever of them came first.
     """
 
     name: str
@@ -101,6 +104,7 @@ class Table:
     event_time: str
     source: Source = Source()
     known_time: str | None = None
+    unique_days: int | None = 1
 
     def column(self, name: str) -> Column:
         """The declared column of that name; KeyError if there is none."""
