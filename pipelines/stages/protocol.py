@@ -28,8 +28,9 @@ log = logging.getLogger("millrace")
 def perform(stage: Stage, work: Work, *, reach: bool = True) -> Result:
     """Do a stage's work, or find it done.
 
-    A stage whose result reaches on (``featurize``: a day's rows are in later days' windows)
-    also does the later days that this one makes due.
+    A stage whose result reaches on (``featurize``: a day's rows are in later days' windows;
+    ``validate``: a day's ids may be repeated by later days) also does the later days that this
+    one makes due.
 
     Args:
         stage: What to do.
@@ -46,12 +47,12 @@ def perform(stage: Stage, work: Work, *, reach: bool = True) -> Result:
     """
     module = cast("Any", importlib.import_module(stage.module))
     if not (reach and hasattr(module, "due")):
-        return _told(_perform_one(stage, module, work))
+        return _told(_settled(stage, module, work))
     own, later = module.due(work)
-    also = {day: _perform_one(stage, module, _named(stage, work.on(day))) for day in later}
+    also = {day: _settled(stage, module, _named(stage, work.on(day))) for day in later}
     if not own:
         module.require_ready(work)
-    manifest, result = _perform_one(stage, module, work)
+    manifest, result = _settled(stage, module, work)
     fresh = [day for day, (_, told) in also.items() if not told["cached"]]
     return _told((manifest, result | {"also": fresh} if fresh else result))
 
@@ -67,6 +68,18 @@ def refusal(stage: Stage, work: Work) -> Result | None:
 def _named(stage: Stage, work: Work) -> Work:
     report = replace(work.report, work=f"{stage.name} {ref_of(stage, work).key}")
     return replace(work, report=report)
+
+
+def _settled(stage: Stage, module: StageModule, work: Work) -> tuple[Manifest, Result]:
+    """Do work again that a publication made due while it was done.
+
+    Who published it looked for days that it makes due before this one could be seen.
+    """
+    manifest, result = _perform_one(stage, module, work)
+    settles = getattr(module, "SETTLES", False)
+    while settles and module.plan(work).digest() != manifest.digest:
+        manifest, result = _perform_one(stage, module, work)
+    return manifest, result
 
 
 def _perform_one(stage: Stage, module: StageModule, work: Work) -> tuple[Manifest, Result]:
