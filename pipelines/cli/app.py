@@ -10,7 +10,17 @@ from typing import NoReturn
 
 import typer
 
-from pipelines.cli import artifacts, authoring, local, models, quarantine, run, stage, tune
+from pipelines.cli import (
+    artifacts,
+    authoring,
+    local,
+    models,
+    pages,
+    quarantine,
+    run,
+    stage,
+    tune,
+)
 from pipelines.errors import PipelineError
 
 app = typer.Typer(
@@ -21,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (authoring, local, run, stage, tune, quarantine, models, artifacts):
+for module in (authoring, local, run, stage, tune, quarantine, pages, models, artifacts):
     module.register(app)
 
 

@@ -22,6 +22,7 @@ from pipelines.evaluation.verdict import judge
 from pipelines.stages import Work
 from pipelines.store import Manifest
 
+METRICS, SCORES, CHAMPION_SCORE = "metrics.json", "scores.parquet", "champion_score"
 Champion = tuple[dict[str, Any], Manifest | None]
 
 
@@ -129,12 +130,10 @@ def write_judgement(
     judged: Mapping[str, Any],
     keys: pa.Table,
     columns: Mapping[str, pa.Array],
-    card: str,
 ) -> None:
-    """Write ``metrics.json``, ``model_card.html``, and of every test row its keys and columns."""
-    (out / "metrics.json").write_text(json.dumps(judged, indent=1) + "\n")
-    (out / "model_card.html").write_text(card)
+    """Write ``metrics.json``, and of every test row its keys and columns."""
+    (out / METRICS).write_text(json.dumps(judged, indent=1) + "\n")
     table = keys.replace_schema_metadata(None)
     for name, values in columns.items():
         table = table.append_column(name, values)
-    pq.write_table(table, out / "scores.parquet", compression="zstd", compression_level=1)
+    pq.write_table(table, out / SCORES, compression="zstd", compression_level=1)

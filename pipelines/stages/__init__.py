@@ -6,6 +6,7 @@ Promise: importing this package imports no stage.
 
 from pipelines.stages.catalog import CATALOG, STAGES, Stage, stage_named
 from pipelines.stages.code import code_digests
+from pipelines.stages.pages import Maker
 from pipelines.stages.protocol import Result, perform, ref_of, refusal
 from pipelines.stages.publishing import publish_work
 from pipelines.stages.verdicts import VALIDATED, judged_day
@@ -17,6 +18,7 @@ __all__ = [
     "REFUSED",
     "STAGES",
     "VALIDATED",
+    "Maker",
     "Outcome",
     "Plan",
     "Result",

@@ -140,6 +140,7 @@ class Outcome:
             ``PartitionRefusedError`` itself.
         volatile: Published files (or folders ending in ``/``) that differ from run to run
             and are no part of the content digest.
+        pages_missing: Why a page could not be made, by its name; no part of the content either.
     """
 
     rows: int
@@ -149,6 +150,7 @@ class Outcome:
     quarantined: Mapping[str, int] = field(default_factory=dict)
     volatile: tuple[str, ...] = ()
     refused_as: str = ""
+    pages_missing: Mapping[str, str] = field(default_factory=dict)
 
     def facts(self) -> dict[str, Any]:
         """The part that is recorded in the manifest and in its content digest."""

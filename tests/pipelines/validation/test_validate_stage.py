@@ -207,6 +207,7 @@ def test_more_bad_rows_than_the_budget_refuse_the_day_which_is_published_without
     assert "max_quarantined_share = 1.00% allows (tx_amount.range 2)" in result["refused"]
     assert sorted(p.name for p in folder.iterdir()) == [
         "data_docs.html",
+        "data_docs.json",
         "manifest.json",
         "quarantine.parquet",
         "report.html",
