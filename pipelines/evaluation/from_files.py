@@ -65,8 +65,13 @@ def _model(work: Work, judged: Mapping[str, Any]) -> Path:
 
 def _plots(judged: Mapping[str, Any], folder: Path, model: Path) -> list[Plot]:
     table = pq.read_table(folder / SCORES, use_threads=False)
-    here = table["counted"].to_numpy()
-    y, scores = table["label"].to_numpy()[here] > 0, table["score"].to_numpy()[here]
+
+    def column(name: str) -> Any:
+        own = f"_{name}" if f"_{name}" in table.column_names else name
+        return table[own].to_numpy()
+
+    here = column("counted")
+    y, scores = column("label")[here] > 0, column("score")[here]
     own, theirs = ranking(y, scores), None
     if CHAMPION_SCORE in table.column_names:
         theirs = ranking(y, table[CHAMPION_SCORE].to_numpy()[here])

@@ -7,7 +7,7 @@ Not here: what an event's judgement holds beside (``judging.py``), other heads' 
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -125,6 +125,11 @@ def numbers_of(work: Work, own: Measurable, rival: Rival[Any] | None) -> dict[st
     }
 
 
+def own_name(name: str, keys: Collection[str]) -> str:
+    """What a column of the scores is called where the table may have one of that name."""
+    return f"_{name}" if name in keys else name
+
+
 def write_judgement(
     out: Path,
     judged: Mapping[str, Any],
@@ -135,5 +140,5 @@ def write_judgement(
     (out / METRICS).write_text(json.dumps(judged, indent=1) + "\n")
     table = keys.replace_schema_metadata(None)
     for name, values in columns.items():
-        table = table.append_column(name, values)
+        table = table.append_column(own_name(name, keys.column_names), values)
     pq.write_table(table, out / SCORES, compression="zstd", compression_level=1)
