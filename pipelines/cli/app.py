@@ -12,7 +12,17 @@ from typing import NoReturn
 import typer
 
 from pipelines.causes import sorted_by_cause, unexpected
-from pipelines.cli import artifacts, authoring, local, models, quarantine, run, stage, tune
+from pipelines.cli import (
+    artifacts,
+    authoring,
+    local,
+    models,
+    pages,
+    quarantine,
+    run,
+    stage,
+    tune,
+)
 from pipelines.errors import ConfigError, PipelineError
 
 app = typer.Typer(
@@ -23,7 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (authoring, local, run, stage, tune, quarantine, models, artifacts):
+for module in (authoring, local, run, stage, tune, quarantine, pages, models, artifacts):
     module.register(app)
 
 

@@ -82,6 +82,8 @@ def _print(summary: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from pipelines.validation.kept_out import EXPECTATION, RUN
+
     console = Console(width=None if sys.stdout.isatty() else 160)
     share = summary["rows_kept_out"] / max(summary["rows_in"], 1)
     console.print(
@@ -96,7 +98,7 @@ def _print(summary: dict[str, Any]) -> None:
         rules.add_row(name, f"{count:,}")
     console.print(rules)
     if summary["lines"]:
-        names = [name for name in summary["lines"][0] if name not in ("expectation", "run")]
+        names = [name for name in summary["lines"][0] if name not in (EXPECTATION, RUN)]
         lines = Table(*names)
         for line in summary["lines"]:
             lines.add_row(*("" if line[name] is None else str(line[name]) for name in names))

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pipelines.errors import listed
+
 MIB = 1 << 20
 
 
@@ -50,6 +52,12 @@ def _quarantine_lines(summary: Mapping[str, Any]) -> list[str]:
         lines.append(f"quarantined before: {before or 'none'}")
     if summary["refused"]:
         lines.append(f"refused days: {', '.join(summary['refused'])}")
+    if summary["pages_missing"]:
+        missing = summary["pages_missing"]
+        lines.append(
+            f"published without {len(missing)} pages ({listed(missing)}): python -m pipelines pages "
+            f"{summary['pipeline']} --store ... makes them"
+        )
     return lines
 
 

@@ -72,7 +72,7 @@ def _names(pipeline: Pipeline) -> Iterator[str]:
         if not (isinstance(thing.name, str) and NAME.fullmatch(thing.name)):
             yield (
                 f"{what} name {thing.name!r} must be lower-case letters, digits and _, "
-                f"starting with a letter."
+                f"starting with a letter (names that start with _ are Millrace's own)."
             )
 
 

@@ -16,6 +16,7 @@ from typing import Any, cast
 from pipelines.errors import PartitionRefusedError, PermanentError, rebuild
 from pipelines.events import reporting
 from pipelines.stages.catalog import Stage
+from pipelines.stages.pages import MISSING, still_missing, with_pages, without
 from pipelines.stages.publishing import publish_work
 from pipelines.stages.work import REFUSED, Plan, StageModule, Work, ref_of
 from pipelines.store import Manifest, Ref
@@ -47,14 +48,14 @@ def perform(stage: Stage, work: Work, *, reach: bool = True) -> Result:
     """
     module = cast("Any", importlib.import_module(stage.module))
     if not (reach and hasattr(module, "due")):
-        return _told(_settled(stage, module, work))
+        return _told(work, _settled(stage, module, work))
     own, later = module.due(work)
     also = {day: _settled(stage, module, _named(stage, work.on(day))) for day in later}
     if not own:
         module.require_ready(work)
     manifest, result = _settled(stage, module, work)
     fresh = [day for day, (_, told) in also.items() if not told["cached"]]
-    return _told((manifest, result | {"also": fresh} if fresh else result))
+    return _told(work, (manifest, result | {"also": fresh} if fresh else result))
 
 
 def refusal(stage: Stage, work: Work) -> Result | None:
@@ -127,13 +128,19 @@ def _finished_before(work: Work, ref: Ref, plan: Plan) -> Manifest | None:
 def _do(stage: Stage, module: StageModule, work: Work, plan: Plan, ref: Ref) -> Manifest:
     with reporting(work.report):
         manifest = publish_work(
-            work, stage.name, ref, plan, lambda out: module.run(work, plan, out)
+            work,
+            stage.name,
+            ref,
+            plan,
+            lambda out: with_pages(module, work, out, module.run(work, plan, out)),
         )
     work.store.drop_scratch(ref, plan.digest())
     return manifest
 
 
 def _result(work: Work, manifest: Manifest, *, cached: bool) -> Result:
+    missing = still_missing(work, manifest)
+    made = {name: value for name, value in manifest.made.items() if name != MISSING}
     return {
         "stage": manifest.stage,
         "pipeline": manifest.pipeline,
@@ -143,14 +150,17 @@ def _result(work: Work, manifest: Manifest, *, cached: bool) -> Result:
         "content": manifest.content,
         "cached": cached,
         **manifest.outcome,
-        **manifest.made,
+        **made,
+        **({MISSING: missing} if missing else {}),
     }
 
 
-def _told(done: tuple[Manifest, Result]) -> Result:
+def _told(work: Work, done: tuple[Manifest, Result]) -> Result:
     manifest, result = done
     how = "found published" if result["cached"] else f"published in {result['seconds']:.1f} s"
     log.info("%s %s: %d rows, %s", manifest.stage, manifest.key, result["rows"], how)
+    if MISSING in result:
+        work.report.log(f"WARNING: {without(manifest, work.store.uri, result[MISSING])}")
     if result["verdict"] == REFUSED:
         message = f"{manifest.key}: refused. {result['reason']}"
         cls = result.get("refused_as", PartitionRefusedError.__name__)

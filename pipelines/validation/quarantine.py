@@ -2,7 +2,8 @@
 
 Why: nobody repairs a source from a count; and a row that was kept out wrongly must come back.
 Promise: one line for each failing row and rule, none left out, ordered by row and then by
-    rule; the row's values are the ingested ones, unmasked.
+    rule; the row's values are the ingested ones, unmasked. What is added stands under names that
+    begin with ``_``, as no declared column may.
 Not here: finding quarantined rows over days (``kept_out.py``).
 """
 
@@ -15,16 +16,11 @@ from numpy.typing import NDArray
 
 from pipelines.spec import Table
 from pipelines.tables.schema import table_schema
+from pipelines.validation.kept_out import EXPECTATION, PARTITION, RULE, RUN, VALUE
 from pipelines.validation.rules import CheckedRule
 
 ADDED = pa.schema(
-    [
-        pa.field("rule", pa.string()),
-        pa.field("expectation", pa.string()),
-        pa.field("value", pa.string()),
-        pa.field("partition", pa.string()),
-        pa.field("run", pa.string()),
-    ]
+    [pa.field(name, pa.string()) for name in (RULE, EXPECTATION, VALUE, PARTITION, RUN)]
 )
 
 
@@ -60,11 +56,11 @@ def quarantine_lines(
     each = zip(rules, failing, strict=True)
     values = [failing_values(rule, places, ingested) for rule, places in each]
     added = {
-        "rule": _named([rule.name for rule in rules], which),
-        "expectation": _named([rule.expectation for rule in rules], which),
-        "value": pa.chunked_array(values),
-        "partition": pa.repeat(pa.scalar(day), len(rows)),
-        "run": pa.repeat(pa.scalar(run), len(rows)),
+        RULE: _named([rule.name for rule in rules], which),
+        EXPECTATION: _named([rule.expectation for rule in rules], which),
+        VALUE: pa.chunked_array(values),
+        PARTITION: pa.repeat(pa.scalar(day), len(rows)),
+        RUN: pa.repeat(pa.scalar(run), len(rows)),
     }
     lines = ingested.take(rows)
     for name, column in added.items():

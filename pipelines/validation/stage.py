@@ -8,7 +8,7 @@ Not here: the rules (``rules.py``), the engine (``engine.py``), the verdict (``v
 """
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from pipelines.compute.settings import ComputeSettings
 from pipelines.errors import ArtifactError
 from pipelines.events import evenly
 from pipelines.spec import Column, Pipeline
-from pipelines.stages import Outcome, Plan, Work, code_digests
+from pipelines.stages import Maker, Outcome, Plan, Work, code_digests
 from pipelines.store import Manifest, digest_of, file_digest
 from pipelines.validation.repeats import Repeats, inputs_of, shared_in
 from pipelines.validation.rules import rules_of, suite_path
@@ -110,9 +110,31 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
     return _outcome(verdict, rows)
 
 
+def pages(_work: Work) -> Mapping[str, Maker]:
+    """The pages of a verdict, each made from the published files alone."""
+    return {"report.html": _report_page, "data_docs.html": docs_page}
+
+
+def _report_page(folder: Path) -> str:
+    from pipelines.validation.report import report_page
+
+    return report_page(folder)
+
+
+def docs_page(folder: Path) -> str:
+    """Data Docs of a day or a window."""
+    from pipelines.validation.report import docs_page
+
+    return docs_page(folder)
+
+
 def run_of(plan: Plan) -> str:
-    """Names what is judged and by which rules: the same for a run that is repeated."""
-    return digest_of({"inputs": dict(plan.inputs), "config": dict(plan.config)})[:16]
+    """Names what is judged and by which rules: the same for a run that is repeated.
+
+    A bare digest may be read as a number or, by the renderer of Data Docs, as a date: 0015a39...
+    was, and lies beyond what a date can be.
+    """
+    return f"run-{digest_of({'inputs': dict(plan.inputs), 'config': dict(plan.config)})[:16]}"
 
 
 def page_digests() -> dict[str, str]:
