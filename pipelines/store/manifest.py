@@ -143,7 +143,9 @@ def _require_unchanged(raw: dict[str, Any]) -> None:
         return
     values = digest_of(raw)
     if checksum != values:
-        raise ValueError(f"its checksum is {str(checksum)[:16]!r}, its values give {values[:16]!r}")
+        raise ValueError(
+            f"its checksum is {str(checksum)[:16]!r}, its values give {values[:16]!r}"
+        )
 
 
 def digest_of(value: object) -> str:

@@ -66,6 +66,11 @@ class Store:
         base = self.uri if not self.is_local else f"file://{self.root}"
         return f"{base}/{manifest.ref.path()}/{manifest.version}"
 
+    def holds(self, uri: str) -> bool:
+        """Whether something of that URI lies in this store."""
+        base = self.uri.rstrip("/") if not self.is_local else f"file://{self.root}"
+        return uri.startswith((f"{base}/", f"{base.removeprefix('file://')}/"))
+
     def find(self, ref: Ref) -> Manifest | None:
         """The manifest of the published artifact, or None.
 
@@ -85,15 +90,24 @@ class Store:
             ConfigError: A later version of Millrace wrote it.
         """
         try:
-            own = self._manifest(f"{ref.path()}/{digest[:16]}/{MANIFEST}", ref)
+            own = self.own_manifest(ref, digest)
         except ArtifactError:
-            pointed = self._pointed_at(ref, digest)
+            pointed = self.pointed_at(ref, digest)
             if pointed is None:
                 raise
             return pointed
         if own is None and self.is_local and self._local(ref, digest).is_dir():
-            return self._pointed_at(ref, digest)
+            return self.pointed_at(ref, digest)
         return own
+
+    def own_manifest(self, ref: Ref, digest: str) -> Manifest | None:
+        """The manifest that lies with a version's files, or None.
+
+        Raises:
+            ArtifactError: It is damaged.
+            ConfigError: A later version of Millrace wrote it.
+        """
+        return self._manifest(f"{ref.path()}/{digest[:16]}/{MANIFEST}", ref)
 
     def versions(self, ref: Ref) -> list[Manifest]:
         """The manifest of every version that is kept and readable, newest first."""
@@ -107,30 +121,58 @@ class Store:
         found = (self._version_or_none(ref, name) for name in names)
         return [manifest for manifest in found if manifest is not None]
 
-    def find_whole(self, ref: Ref, digest: str) -> Manifest | None:
-        """The manifest of a version that needs no making: finished, and with all its files intact."""
-        return None if self.damage(ref, digest) else self.find_version(ref, digest)
+    def pointed_at(self, ref: Ref, digest: str) -> Manifest | None:
+        """The published manifest, if it is readable and names that version."""
+        try:
+            manifest = self.find(ref)
+        except ArtifactError:
+            return None
+        named = manifest is not None and manifest.version == digest[:16]
+        return manifest if named else None
 
-    def damage(self, ref: Ref, digest: str) -> str:
-        """Why a version that was finished must be made again; empty where it is whole or is none.
+    def find_whole(self, ref: Ref, digest: str) -> Manifest | None:
+        """The manifest of a version that needs no making: finished, and every file as it was written.
+
+        A version's own manifest is written again where it alone was lost.
+        """
+        manifest = self._version_or_none(ref, digest)
+        if manifest is None or self.damage(manifest):
+            return None
+        if self.is_local and not self._has_own(manifest):
+            self.write_own(manifest)
+        return manifest
+
+    def find_intact(self, ref: Ref) -> Manifest | None:
+        """The published artifact's manifest; None where it, or any of its files, is damaged."""
+        try:
+            manifest = self.find(ref)
+        except ArtifactError:
+            return None
+        return None if manifest is None or self.damage(manifest) else manifest
+
+    def damage(self, manifest: Manifest) -> dict[str, str]:
+        """What is wrong with a version's files, by their name; empty where it is whole.
 
         Files on another machine are looked at there, by size; whoever reads them checks their bytes,
         and takes away the manifest of a version that fails (``open``).
         """
+        if self.is_local:
+            return damage_of(self._local(manifest.ref, manifest.digest), manifest)
+        sizes = self.remote.sizes(f"{manifest.ref.path()}/{manifest.version}")
+        wrong = (n for n, f in manifest.recorded.items() if sizes.get(n) != f["bytes"])
+        return {name: f"has {sizes.get(name, 'no')} bytes in the store" for name in wrong}
+
+    def why_again(self, ref: Ref, digest: str) -> str:
+        """Why work that was finished before must be done again; empty where it never was."""
         try:
             manifest = self.find_version(ref, digest)
         except ArtifactError as error:
             return str(error)
-        pointed = self._pointed_at(ref, digest)
         if manifest is None:
-            return f"{ref.path()}: version {digest[:16]} is missing" if pointed else ""
-        if self.is_local:
-            found = damage_of(self._local(ref, digest), manifest)
-        else:
-            sizes = self.remote.sizes(f"{ref.path()}/{manifest.version}")
-            wrong = (n for n, f in manifest.recorded.items() if sizes.get(n) != f["bytes"])
-            found = {n: f"has {sizes.get(n, 'no')} bytes in the store" for n in wrong}
-        return f"{ref.path()}: {told(found)}" if found else ""
+            pointed = self.pointed_at(ref, digest)
+            return f"{ref.path()}: the files of {digest[:16]} are missing" if pointed else ""
+        damage = self.damage(manifest)
+        return f"{ref.path()}: {told(damage)}" if damage else ""
 
     def open(self, manifest: Manifest) -> Path:
         """Local folder with that version's files, each checked to be what its manifest says.
@@ -241,27 +283,24 @@ class Store:
     def _local(self, ref: Ref, digest: str) -> Path:
         return self.folder(ref) / digest[:16]
 
-    def _pointed_at(self, ref: Ref, digest: str) -> Manifest | None:
-        """The published manifest, if it is readable and names that version."""
-        try:
-            manifest = self.find(ref)
-        except ArtifactError:
-            return None
-        named = manifest is not None and manifest.version == digest[:16]
-        return manifest if named else None
-
     def _version_or_none(self, ref: Ref, digest: str) -> Manifest | None:
         try:
             return self.find_version(ref, digest)
         except ArtifactError:
             return None
 
+    def _has_own(self, manifest: Manifest) -> bool:
+        try:
+            return self.own_manifest(manifest.ref, manifest.digest) == manifest
+        except ArtifactError:
+            return False
+
     def _made_again(self, manifest: Manifest) -> Manifest:
         own = self._version_or_none(manifest.ref, manifest.digest)
         return own if own is not None and own.content == manifest.content else manifest
 
     def _remedy(self, manifest: Manifest) -> str:
-        if self._pointed_at(manifest.ref, manifest.digest) is not None:
+        if self.pointed_at(manifest.ref, manifest.digest) is not None:
             return f"Run {manifest.stage} for it again: it is made anew."
         return (
             f"Version {manifest.version} is not the published one: run {manifest.stage} for it with "

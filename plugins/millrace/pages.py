@@ -81,10 +81,10 @@ def find_page(
     files = {report.dataset: report.page(kind) for report in REPORTS.values()}
     if pipeline not in declared_names() or not files.get(dataset) or not KEY.fullmatch(key):
         return None
-    manifest = store.find(Ref(pipeline, dataset, key))
-    if manifest is None:
-        return None
     try:
+        manifest = store.find(Ref(pipeline, dataset, key))
+        if manifest is None:
+            return None
         folder = store.open(manifest).resolve()
     except ArtifactError:
         return None

@@ -72,7 +72,7 @@ def test_a_manifest_that_is_not_one_says_what_to_do(tmp_path):
     publish(store)
     (store.folder(REF) / "manifest.json").write_text("{")
     with pytest.raises(
-        ArtifactError, match=r"is not a manifest .* Delete it and run the stage"
+        ArtifactError, match=r"is not a manifest, or not as it was written .* Run toy for it"
     ):
         store.find(REF)
 
@@ -157,4 +157,4 @@ def test_housekeeping_leaves_young_leftovers(tmp_path):
     publish(store)
     store.scratch(REF, "e" * 16)
     removed = clean(store, "p", keep_versions=1, left_before_s=time.time() - 1e5)
-    assert removed == {"versions": 0, "leftovers": 0, "bytes": 0}
+    assert removed == {"versions": 0, "leftovers": 0, "bytes": 0, "kept": 0}
