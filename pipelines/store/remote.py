@@ -45,17 +45,15 @@ class Remote:
             return
 
     def sizes(self, prefix: str) -> dict[str, int]:
-        """Bytes of each object below a prefix, by its path below it."""
+        """Bytes of each object below a prefix (empty for the root), by its path below it."""
         fs, root = self.opened()
+        base = f"{root}/{prefix}".strip("/") + "/"
         try:
-            found = fs.find(f"{root}/{prefix}", detail=True)
+            found = fs.find(f"{root}/{prefix}".rstrip("/"), detail=True)
         except FileNotFoundError:
             return {}
-        return {
-            path.split(f"{prefix}/", 1)[1]: int(facts["size"])
-            for path, facts in found.items()
-            if f"{prefix}/" in path
-        }
+        sizes = ((path.strip("/"), int(facts["size"])) for path, facts in found.items())
+        return {path.removeprefix(base): size for path, size in sizes if path.startswith(base)}
 
     def upload(self, folder: Path, prefix: str) -> None:
         """Copy a folder's files, but for its manifest, below a prefix."""

@@ -4,34 +4,10 @@ import time
 import pytest
 
 from pipelines.errors import ArtifactError, ConfigError
-from pipelines.store import Manifest, Ref, Store, describe_files, digest_of, work_digest
+from pipelines.store import Ref, Store, digest_of
 from pipelines.store.housekeeping import clean
 from pipelines.store.why import explain, told
-
-REF = Ref("p", "data", "ds=2026-01-01")
-
-
-def publish(store, *, ref=REF, config=None, text="hello"):
-    digest = work_digest({"source": "abc"}, config or {}, {"code": "1"})
-    with store.lock(ref), store.aside(ref, digest) as out:
-        (out / "deep").mkdir()
-        (out / "deep" / "a.txt").write_text(text)
-        files = describe_files(out, ())
-        manifest = Manifest(
-            pipeline=ref.pipeline,
-            dataset=ref.dataset,
-            key=ref.key,
-            stage="toy",
-            digest=digest,
-            inputs={"source": "abc"},
-            config=config or {},
-            code={"code": "1"},
-            content=digest_of(files),
-            files=files,
-        )
-        store.publish(out, manifest)
-    return manifest
-
+from tests.pipelines.store.making import REF, publish
 
 @pytest.mark.parametrize("kind", ["local", "memory"])
 def test_what_is_published_is_found_and_opened(kind, tmp_path):
