@@ -18,7 +18,6 @@ from tests.pipelines.made_models import FRAUD, done, publish_training_set, work_
 from tests.pipelines.promotion.test_promote import LATER, facts, judged, registry_of
 
 
-
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory):
     """Two champions of one as-of day: the first one's version is no longer the published one."""
@@ -69,12 +68,16 @@ def test_a_version_without_whole_files_is_not_promoted_by_hand(remade_champion):
     raw[-1] ^= 1
     file.write_bytes(raw)
     before = facts(root)
-    with pytest.raises(ArtifactError, match=r"version 1 .* cannot become the champion: .*other bytes"):
+    with pytest.raises(
+        ArtifactError, match=r"version 1 .* cannot become the champion: .*other bytes"
+    ):
         models(FRAUD.name, str(root), promote=1)
     with pytest.raises(ArtifactError, match=r"version 1 .* weights/\S+ holds other bytes"):
         models(FRAUD.name, str(root), rollback=True)
     shutil.rmtree(folder)
-    with pytest.raises(ArtifactError, match=r"no longer at .* Run train as of 2026-03-01 with the"):
+    with pytest.raises(
+        ArtifactError, match=r"no longer at .* Run train as of 2026-03-01 with the"
+    ):
         models(FRAUD.name, str(root), promote=1)
     assert facts(root) == before
 

@@ -66,7 +66,9 @@ def read_as_a_stage(work):
 
 @settings(
     max_examples=50,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],  # each example has its own store
+    suppress_health_check=[
+        HealthCheck.function_scoped_fixture
+    ],  # each example has its own store
 )
 @given(
     name=st.sampled_from(FILES),
@@ -138,7 +140,7 @@ def test_a_reader_that_held_the_manifest_of_a_version_made_again_reads_on(toy_wo
     flip(folder / "volatile.txt", 0, 0)
     perform(TOY, work)
     (folder / "volatile.txt").write_text("other")  # damage again, of a volatile file
-    with pytest.raises(ArtifactError, match="volatile.txt"):
+    with pytest.raises(ArtifactError, match=r"volatile.txt has"):
         work.store.open(held)
     perform(TOY, work)
     assert (work.store.open(held) / "number.txt").read_text() == "8"
@@ -155,7 +157,9 @@ def test_damage_in_an_object_store_is_made_again_wherever_it_is_read(toy_work, t
     store.remote.write(place, b"9")
     assert (store.open(manifest) / "number.txt").read_bytes() == b"8"  # this host's own copy
     shutil.rmtree(store.root)
-    with pytest.raises(ArtifactError, match=r"number.txt holds other bytes .* Run toy for it again"):
+    with pytest.raises(
+        ArtifactError, match=r"number.txt holds other bytes .* Run toy for it again"
+    ):
         store.open(manifest)
     again = perform(TOY, work)
     assert (again["cached"], again["content"]) == (False, told["content"])
@@ -176,7 +180,9 @@ def test_what_an_object_store_lost_is_uploaded_again_from_a_whole_copy(toy_work,
     assert verify(work.store).damaged == []
 
 
-def test_a_damaged_version_without_its_inputs_is_left_for_a_copy(toy_work, toy_log, monkeypatch):
+def test_a_damaged_version_without_its_inputs_is_left_for_a_copy(
+    toy_work, toy_log, monkeypatch
+):
     """Where the work cannot be done again, what is left of it stays, and a copy put back heals."""
     work, told, folder = published(toy_work)
     copy = (folder / "number.txt").read_bytes()

@@ -124,7 +124,9 @@ def test_nothing_goes_while_a_manifest_cannot_be_read(store):
     publish(store, config={"n": 2})
     publish(store, ref=MODELS)
     (store.folder(MODELS) / "manifest.json").write_text("{")
-    with pytest.raises(ArtifactError, match=r"models/.* is not a manifest.* Run toy for it again"):
+    with pytest.raises(
+        ArtifactError, match=r"models/.* is not a manifest.* Run toy for it again"
+    ):
         cleaned(store)
     assert len(store.versions(REF)) == 2
 
@@ -150,5 +152,7 @@ def test_no_kept_version_ever_misses_what_it_was_made_from(
     cleaned(store, keep_versions=keep)
     for manifest in made:
         if is_there(store, manifest):
-            assert all(is_there(store, contents[c]) for c in manifest.inputs.values() if c in contents)
+            assert all(
+                is_there(store, contents[c]) for c in manifest.inputs.values() if c in contents
+            )
     assert all(store.open(store.find(ref)) for ref in {m.ref for m in made})

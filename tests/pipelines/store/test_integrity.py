@@ -33,7 +33,7 @@ def test_a_file_that_was_hashed_is_not_read_again(settled):
 
 
 def test_a_change_that_keeps_size_and_time_of_modification_is_seen(settled):
-    store, manifest, folder, _ = settled
+    _, manifest, folder, _ = settled
     path = folder / "deep" / "a.txt"
     before = path.stat()
     path.write_text("hallo")
@@ -50,7 +50,9 @@ def test_a_file_that_was_just_written_is_hashed_at_its_next_use(tmp_path):
         assert bool(damage_of(path.parents[1], manifest)) == (text != "hello")
 
 
-@pytest.mark.parametrize("told", ["", "[]", "{", '{"deep/a.txt": 3}', '{"deep/a.txt": [[1], "x"]}'])
+@pytest.mark.parametrize(
+    "told", ["", "[]", "{", '{"deep/a.txt": 3}', '{"deep/a.txt": [[1], "x"]}']
+)
 def test_a_damaged_record_only_costs_a_hash(told, settled):
     store, manifest, folder, record = settled
     record.write_text(told)

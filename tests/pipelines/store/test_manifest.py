@@ -78,7 +78,9 @@ def test_a_manifest_of_a_later_schema_says_to_upgrade_and_is_left_alone(tmp_path
     pointer = store.folder(REF) / "manifest.json"
     later = json.dumps({"schema": SCHEMA + 1, "anything": "else"})
     pointer.write_text(later)
-    with pytest.raises(ConfigError, match=rf"has schema {SCHEMA + 1}, .* reads up to {SCHEMA}. Up"):
+    with pytest.raises(
+        ConfigError, match=rf"has schema {SCHEMA + 1}, .* reads up to {SCHEMA}. Up"
+    ):
         store.find(REF)
     with pytest.raises(ConfigError, match="Upgrade Millrace here"):
         store.pointed_at(REF, "d" * 64)  # as a stage looks for its own work

@@ -9,6 +9,7 @@ from pipelines.store.housekeeping import clean
 from pipelines.store.why import explain, told
 from tests.pipelines.store.making import REF, publish
 
+
 @pytest.mark.parametrize("kind", ["local", "memory"])
 def test_what_is_published_is_found_and_opened(kind, tmp_path):
     store = Store(str(tmp_path) if kind == "local" else f"memory://{tmp_path.name}/store")
