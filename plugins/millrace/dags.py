@@ -222,6 +222,7 @@ def _promotion_options(pipeline: Pipeline) -> list[str]:
 def housekeeping(pipeline: Pipeline, **more: Any) -> CommandOperator:
     """The task that removes what a pipeline's part of the store no longer needs."""
     argv = ["housekeeping", pipeline.name, "--store", _places(pipeline)["store"]]
+    argv += ["--mlflow-uri", variable("mlflow_uri", pipeline)]
     defaults: dict[str, Any] = {"task_id": pipeline.name, "execution_timeout": TIMEOUT}
     return CommandOperator(argv=argv, **(defaults | more))
 
