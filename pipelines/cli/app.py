@@ -5,6 +5,7 @@ Promise: an error of ours prints its message alone; anything else keeps its trac
 """
 
 import logging
+import os
 import sys
 from typing import NoReturn
 
@@ -12,6 +13,7 @@ import typer
 
 from pipelines.cli import artifacts, authoring, local, models, quarantine, run, stage, tune
 from pipelines.errors import PipelineError
+from pipelines.rights import chosen_umask
 
 app = typer.Typer(
     name="millrace",
@@ -26,9 +28,10 @@ for module in (authoring, local, run, stage, tune, quarantine, models, artifacts
 
 
 def main(argv: list[str] | None = None) -> NoReturn:
-    """Run one command and end the process with its exit code."""
+    """Run one command and end the process with its exit code; what it writes is its user's alone."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
+        os.umask(chosen_umask())
         code = app(args=argv, prog_name="python -m pipelines", standalone_mode=False)
     except PipelineError as error:
         sys.stderr.write(f"error: {error}\n")

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import ArtifactError, ConfigError
+from pipelines.rights import private_folder
 from pipelines.store.durable import make_durable, make_names_durable
 from pipelines.store.manifest import Manifest, Ref
 
@@ -46,11 +47,17 @@ class Store:
 
     @property
     def root(self) -> Path:
-        """Folder of a local store, or this machine's cache of a remote one."""
+        """Folder of a local store, or this machine's cache of a remote one.
+
+        Raises:
+            ConfigError: The cache's folder is another user's, who might have filled it.
+        """
         if self.is_local:
             return Path(self.uri.removeprefix("file://")).absolute()
         name = self.uri.replace("://", "-").replace("/", "-")
-        return Path(tempfile.gettempdir()) / f"millrace-cache-{os.getuid()}" / name
+        return (
+            private_folder(Path(tempfile.gettempdir()) / f"millrace-cache-{os.getuid()}") / name
+        )
 
     def folder(self, ref: Ref) -> Path:
         """Local folder of every version of an artifact."""
