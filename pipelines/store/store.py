@@ -25,6 +25,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pipelines.errors import ArtifactError, ConfigError
+from pipelines.rights import private_folder
 from pipelines.store.durable import make_durable, remove, replace_durably
 from pipelines.store.integrity import LOST, damage_of, remember, told
 from pipelines.store.manifest import MANIFEST, Manifest, Ref, file_digest, files_below
@@ -51,11 +52,17 @@ class Store:
 
     @property
     def root(self) -> Path:
-        """Folder of a local store, or this machine's cache of a remote one."""
+        """Folder of a local store, or this machine's cache of a remote one.
+
+        Raises:
+            ConfigError: The cache's folder is another user's, who might have filled it.
+        """
         if self.is_local:
             return Path(self.uri.removeprefix("file://")).absolute()
         name = self.uri.replace("://", "-").replace("/", "-")
-        return Path(tempfile.gettempdir()) / f"millrace-cache-{os.getuid()}" / name
+        return (
+            private_folder(Path(tempfile.gettempdir()) / f"millrace-cache-{os.getuid()}") / name
+        )
 
     def folder(self, ref: Ref) -> Path:
         """Local folder of every version of an artifact."""

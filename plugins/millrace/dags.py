@@ -20,7 +20,7 @@ from millrace.partition import AS_OF, MACROS, PARTITION
 from millrace.policies import RESTART_WAIT, retry_by_cause
 from millrace.trials import NumbersOperator, TrialOperator
 from pipelines.days import shift
-from pipelines.process.spawn import ROOT
+from pipelines.process.environ import ROOT
 from pipelines.spec import Pipeline, search_day, with_settings
 from pipelines.stages import GIVERS, stage_named
 

@@ -116,9 +116,12 @@ def test_a_stage_has_a_day_unless_it_is_given_another_limit(options, seconds):
     assert time_limit_s(options) == seconds
 
 
-@pytest.mark.parametrize("given", ["soon", "-1", "nan"])
+@pytest.mark.parametrize("given", ["soon", "-1", "nan", "inf", "1e12", "true", ""])
 def test_a_limit_that_is_no_time_is_refused(given):
-    with pytest.raises(ConfigError, match=f"time_limit_s must be seconds.*{given}"):
+    with pytest.raises(
+        ConfigError,
+        match=f"time_limit_s must be seconds.*{given.title() if given == 'true' else given}",
+    ):
         time_limit_s([f"time_limit_s={given}"])
 
 
