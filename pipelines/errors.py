@@ -87,6 +87,10 @@ class InputMissingError(PermanentError):
     """An artifact that this work reads was never published; its own stage must run first."""
 
 
+class InputMismatchError(PermanentError):
+    """Inputs of one piece of work do not belong together, or to this run's settings."""
+
+
 class ArtifactError(PermanentError):
     """A published artifact is not what its manifest says."""
 

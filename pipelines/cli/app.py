@@ -1,15 +1,17 @@
 """Putting the commands together and turning errors into exit codes.
 
 Why: a script must tell bad data (3) from a passing fault (4) from a typo (2).
-Promise: an error of ours prints its message alone; anything else keeps its traceback.
+Promise: an error prints one sentence, with what to do; a fault of the program its traceback too.
 """
 
 import logging
 import sys
+import traceback
 from typing import NoReturn
 
 import typer
 
+from pipelines.causes import sorted_by_cause, unexpected
 from pipelines.cli import (
     artifacts,
     authoring,
@@ -21,7 +23,7 @@ from pipelines.cli import (
     stage,
     tune,
 )
-from pipelines.errors import PipelineError
+from pipelines.errors import ConfigError, PipelineError
 
 app = typer.Typer(
     name="millrace",
@@ -49,9 +51,18 @@ def main(argv: list[str] | None = None) -> NoReturn:
         sys.stderr.write("stopped.\n")
         code = 130
     except Exception as error:
-        # Usage errors carry how to print themselves; anything else is a bug worth a traceback.
-        if not hasattr(error, "show"):
-            raise
-        error.show()
-        code = 2
+        code = _foreign(error)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _foreign(error: Exception) -> int:
+    """Print an error that is not ours, and return its exit code."""
+    if hasattr(error, "show"):  # usage errors carry how to print themselves
+        error.show()
+        return ConfigError.exit_code
+    ours = sorted_by_cause(error, "millrace")
+    if ours is None:
+        traceback.print_exception(error)
+        ours = unexpected(error, "millrace")
+    sys.stderr.write(f"error: {ours}\n")
+    return ours.exit_code

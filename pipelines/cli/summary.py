@@ -69,11 +69,10 @@ def _model_lines(summary: Mapping[str, Any]) -> list[str]:
         spread = summary["over_seeds"][name]
         over = f" (mean of {len(summary['seeds'])} seeds {spread['mean']:.4f}, sd {spread['sd']:.4f})"
         lines.append(f"{name}: {value:.4f}{over if len(summary['seeds']) > 1 else ''}")
-    return [
-        *lines,
-        f"verdict: {summary['verdict']}. {summary['reason']}",
-        f"model: {summary['model']['uri']}",
-    ]
+    lines.append(f"recommended: {summary['verdict']}. {summary['reason']}")
+    if summary["registered"]:
+        lines.append(f"registry: {summary['registered']['reason']}")
+    return [*lines, f"model: {summary['model']['uri']}"]
 
 
 def print_versions(pipeline: str, versions: Sequence[Mapping[str, Any]]) -> None:

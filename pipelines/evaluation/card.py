@@ -67,8 +67,8 @@ PAGE = (
 <main>
 <h1>{{ title }}</h1>
 <p class="soft">Model as of {{ as_of }}, seed {{ seed }} &middot; judged on {{ first_day }} to {{ last_day }}</p>
-<section class="verdict {{ verdict }}"><b>{{ verdict }}</b>
-{% for reason in reasons %}<p>{{ reason }}</p>{% endfor %}</section>
+<section class="verdict {{ verdict }}"><b>Recommended: {{ verdict }}</b>
+{% for reason in reasons %}<p>{{ reason }}</p>{% endfor %}<p class="soft">{{ outcome }}</p></section>
 <section class="tiles">
 {% for tile in tiles %}<div class="tile"><h3>{{ tile.title }}</h3>
 <div class="value num">{{ tile.value }}</div>
@@ -94,6 +94,11 @@ PAGE = (
 </main>
 </html>
 """
+)
+
+OUTCOME = (
+    "This is what the numbers recommend. Whether the model became the champion is told by the task "
+    "promote: a champion of a later day, or a person, may keep its place."
 )
 
 TILES = {
@@ -127,6 +132,7 @@ def card_page(
         last_day=judged["test_days"][-1],
         verdict=judged["verdict"],
         reasons=judged["reasons"],
+        outcome=OUTCOME,
         tiles=[_tile(judged, name) for name in TILES],
         plots=[
             {"title": p.title, "svg": Markup(p.svg()), "legend": Markup(legend(p))}  # noqa: S704

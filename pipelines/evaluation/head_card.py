@@ -11,7 +11,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from pipelines.evaluation.card import STYLE
+from pipelines.evaluation.card import OUTCOME, STYLE
 from pipelines.evaluation.figures import loss_plot
 from pipelines.evaluation.serving_facts import SERVING_SECTION
 
@@ -35,8 +35,8 @@ PAGE = (
 <h1>{{ title }}</h1>
 <p class="soft">Model as of {{ judged.as_of }}, seed {{ judged.seed }} &middot; judged on
 {{ judged.test_days[0] }} to {{ judged.test_days[-1] }}</p>
-<section class="verdict {{ judged.verdict }}"><b>{{ judged.verdict }}</b>
-{% for reason in judged.reasons %}<p>{{ reason }}</p>{% endfor %}</section>
+<section class="verdict {{ judged.verdict }}"><b>Recommended: {{ judged.verdict }}</b>
+{% for reason in judged.reasons %}<p>{{ reason }}</p>{% endfor %}<p class="soft">{{ outcome }}</p></section>
 <section class="tiles">
 {% for name, value in judged.metrics.items() %}<div class="tile"><h3>{{ name.replace("_", " ") }}</h3>
 <div class="value num">{{ "%.3f"|format(value) }}</div>
@@ -86,5 +86,6 @@ def head_card(
         svg=Markup(plot.svg()),  # noqa: S704  made of numbers
         plot=plot,
         meanings=MEANINGS,
+        outcome=OUTCOME,
         serving=serving,
     )

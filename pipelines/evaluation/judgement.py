@@ -63,6 +63,12 @@ def rival_of(
     if champion is None:
         return None
     facts, manifest = champion
+    if not facts["as_of"]:
+        reason = (
+            f"The champion ({facts['digest']}) was registered by somebody else, so it cannot be "
+            f"compared. Promote by hand."
+        )
+        return Rival(facts, None, reason)
     named = f"The champion (as of {facts['as_of']}, seed {facts['seed']})"
     if manifest is None:
         reason = (

@@ -25,7 +25,8 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import NoReturn
 
-from pipelines.errors import OutOfMemoryError, PermanentError, StageStoppedError, TransientError
+from pipelines.causes import sorted_by_cause, unexpected
+from pipelines.errors import PermanentError, PipelineError, StageStoppedError, TransientError
 from pipelines.events import Reporter, Sink, describe_error, to_log, to_pipe
 from pipelines.memory import peak_memory_bytes
 from pipelines.process.deadline import TIME_LIMIT_S, set_limit
@@ -119,11 +120,10 @@ def leave(code: int) -> NoReturn:
 
 def _tell_error(error: BaseException, reporter: Reporter, *, by_hand: bool) -> int:
     """Tell an error to whoever follows, and return the exit code it stands for."""
-    if isinstance(error, MemoryError):
-        said = str(error) or "an allocation failed"
-        error = _caused(OutOfMemoryError(f"{reporter.work}: out of memory: {said}"), error)
-    elif isinstance(error, KeyboardInterrupt):
+    if isinstance(error, KeyboardInterrupt):
         error = _caused(StageStoppedError(f"{reporter.work}: stopped from the keyboard"), error)
+    elif isinstance(error, Exception) and not isinstance(error, PipelineError):
+        error = _ours(error, reporter.work)
     reporter.error(error)
     fields = describe_error(error)
     if by_hand:
@@ -131,6 +131,13 @@ def _tell_error(error: BaseException, reporter: Reporter, *, by_hand: bool) -> i
         log.debug("%s", fields["traceback"])
     kind = TransientError if fields["kind"] == TransientError.__name__ else PermanentError
     return int(getattr(error, "exit_code", kind.exit_code))
+
+
+def _ours(error: Exception, work: str) -> BaseException:
+    """Our error for a foreign one; a usage error of the command line stays what it is."""
+    if hasattr(error, "show"):
+        return error
+    return sorted_by_cause(error, work) or unexpected(error, work)
 
 
 def _caused(error: Exception, cause: BaseException) -> Exception:

@@ -2,8 +2,9 @@
 
 Why: the scheduler, a retry, a backfill and the command line must get the same artifact, and
     a kill at any point must leave nothing half.
-Promise: work whose digest is published is not done again; two processes never do the same
-    work at once on one machine; a refused partition is recorded before it is raised.
+Promise: work whose digest is published is not done again, unless what it did outside the store (a
+    registry's version) is gone; two processes never do the same work at once on one machine; a refused
+    partition is recorded before it is raised.
 Not here: processes (``pipelines/process/``), what a stage does (its package).
 """
 
@@ -17,7 +18,7 @@ from pipelines.events import reporting
 from pipelines.stages.catalog import Stage
 from pipelines.stages.pages import MISSING, still_missing, with_pages, without
 from pipelines.stages.publishing import publish_work
-from pipelines.stages.work import REFUSED, Plan, StageModule, Work
+from pipelines.stages.work import REFUSED, Plan, StageModule, Work, ref_of
 from pipelines.store import Manifest, Ref
 
 Result = dict[str, Any]
@@ -28,8 +29,9 @@ log = logging.getLogger("millrace")
 def perform(stage: Stage, work: Work, *, reach: bool = True) -> Result:
     """Do a stage's work, or find it done.
 
-    A stage whose result reaches on (``featurize``: a day's rows are in later days' windows)
-    also does the later days that this one makes due.
+    A stage whose result reaches on (``featurize``: a day's rows are in later days' windows;
+    ``validate``: a day's ids may be repeated by later days) also does the later days that this
+    one makes due.
 
     Args:
         stage: What to do.
@@ -46,12 +48,12 @@ def perform(stage: Stage, work: Work, *, reach: bool = True) -> Result:
     """
     module = cast("Any", importlib.import_module(stage.module))
     if not (reach and hasattr(module, "due")):
-        return _told(work, _perform_one(stage, module, work))
+        return _told(work, _settled(stage, module, work))
     own, later = module.due(work)
-    also = {day: _perform_one(stage, module, _named(stage, work.on(day))) for day in later}
+    also = {day: _settled(stage, module, _named(stage, work.on(day))) for day in later}
     if not own:
         module.require_ready(work)
-    manifest, result = _perform_one(stage, module, work)
+    manifest, result = _settled(stage, module, work)
     fresh = [day for day, (_, told) in also.items() if not told["cached"]]
     return _told(work, (manifest, result | {"also": fresh} if fresh else result))
 
@@ -64,27 +66,28 @@ def refusal(stage: Stage, work: Work) -> Result | None:
     return _result(work, manifest, cached=True)
 
 
-def ref_of(stage: Stage, work: Work) -> Ref:
-    """The artifact that this work publishes."""
-    if stage.scope == "partition":
-        return work.partition_ref(stage.dataset)
-    return (
-        work.window_ref(stage.dataset)
-        if stage.scope == "window"
-        else work.model_ref(stage.dataset)
-    )
-
-
 def _named(stage: Stage, work: Work) -> Work:
     report = replace(work.report, work=f"{stage.name} {ref_of(stage, work).key}")
     return replace(work, report=report)
+
+
+def _settled(stage: Stage, module: StageModule, work: Work) -> tuple[Manifest, Result]:
+    """Do work again that a publication made due while it was done.
+
+    Who published it looked for days that it makes due before this one could be seen.
+    """
+    manifest, result = _perform_one(stage, module, work)
+    settles = getattr(module, "SETTLES", False)
+    while settles and module.plan(work).digest() != manifest.digest:
+        manifest, result = _perform_one(stage, module, work)
+    return manifest, result
 
 
 def _perform_one(stage: Stage, module: StageModule, work: Work) -> tuple[Manifest, Result]:
     plan = module.plan(work)
     ref = ref_of(stage, work)
     found = _published(work, ref, plan)
-    if found is not None:
+    if found is not None and _stands(module, work, plan, found):
         return found, _result(work, found, cached=True)
     with work.store.lock(ref):
         # While this one waited, another process may have published this, or what it reads.
@@ -92,7 +95,7 @@ def _perform_one(stage: Stage, module: StageModule, work: Work) -> tuple[Manifes
         found = _published(work, ref, plan)
         if found is None:
             found = _finished_before(work, ref, plan)
-        if found is not None:
+        if found is not None and _stands(module, work, plan, found):
             return found, _result(work, found, cached=True)
         manifest = _do(stage, module, work, plan, ref)
     return manifest, _result(work, manifest, cached=False)
@@ -101,6 +104,17 @@ def _perform_one(stage: Stage, module: StageModule, work: Work) -> tuple[Manifes
 def _published(work: Work, ref: Ref, plan: Plan) -> Manifest | None:
     manifest = work.store.find(ref)
     return manifest if manifest is not None and manifest.digest == plan.digest() else None
+
+
+def _stands(module: StageModule, work: Work, plan: Plan, manifest: Manifest) -> bool:
+    """Whether what the work did outside the store, if anything, is still there."""
+    check = getattr(module, "effects_stand", None)
+    if check is None or check(work, plan, manifest):
+        return True
+    log.info(
+        "%s: published, and not found as it left things outside the store", work.report.work
+    )
+    return False
 
 
 def _finished_before(work: Work, ref: Ref, plan: Plan) -> Manifest | None:

@@ -72,6 +72,18 @@ class Store:
         text = self._read(path)
         return None if text is None else Manifest.from_json(text, path)
 
+    def versions(self, ref: Ref) -> list[Manifest]:
+        """The manifest of every version that is kept, newest first."""
+        if self.is_local:
+            paths = self.folder(ref).glob(f"[!.]*/{MANIFEST}")
+            newest = sorted(paths, key=lambda path: path.stat().st_mtime, reverse=True)
+            names = [path.parent.name for path in newest]
+        else:
+            fs, root = self._remote()
+            found = fs.glob(f"{root}/{ref.path()}/*/{MANIFEST}")
+            names = sorted(path.rsplit("/", 2)[1] for path in found)
+        return [manifest for name in names if (manifest := self.find_version(ref, name))]
+
     def open(self, manifest: Manifest) -> Path:
         """Local folder with that version's files.
 

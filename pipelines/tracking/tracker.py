@@ -34,6 +34,8 @@ from pipelines.tracking.spool import (
 
 SPOOL, SAID = "tracking.jsonl", "tracking.log"
 MAX_ERROR_CHARS = 500
+# MLflow's own patience with a server, seven tries with growing pauses, is longer than ours.
+PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
 
 log = logging.getLogger("millrace")
 
@@ -118,11 +120,8 @@ def tracking(work: Work, plan: Plan, folder: Path, about: About) -> Iterator[Tra
         folder: Where the spool lies, over kills.
         about: The run's name, and what else it is known by.
     """
-    try:
-        uri = registry_uri(work.store, work.options.get("mlflow_uri"))
-    except ConfigError:
-        uri = ""  # a remote store without a server: promote will ask for one
-    if not uri or work.options.get("track") is False:
+    uri = uri_told(work)
+    if not uri:
         yield Tracker(None)
         return
     try:
@@ -158,6 +157,16 @@ def tracking(work: Work, plan: Plan, folder: Path, about: About) -> Iterator[Tra
         )
 
 
+def uri_told(work: Work) -> str:
+    """The MLflow that is told of a training; empty where none is."""
+    if work.options.get("track") is False:
+        return ""
+    try:
+        return registry_uri(work.store, work.options.get("mlflow_uri"))
+    except ConfigError:
+        return ""  # a remote store without a server: promote will ask for one
+
+
 def _end_of(error: BaseException) -> tuple[str, str]:
     """How a training ended that this error ended, and the line that tells why."""
     if isinstance(error, StageStoppedError | KeyboardInterrupt):
@@ -187,8 +196,6 @@ def _start_of(work: Work, plan: Plan, about: About, uri: str) -> dict[str, Any]:
 
 def _sender(uri: str, folder: Path) -> "subprocess.Popen[bytes]":
     spool, parent = str(folder / SPOOL), str(os.getpid())
-    # MLflow's own patience, seven tries with growing pauses, is longer than ours.
-    env = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
     # Appended: the sender of the try before may still be writing.
     with (folder / SAID).open("ab") as said:
         return subprocess.Popen(
@@ -196,7 +203,7 @@ def _sender(uri: str, folder: Path) -> "subprocess.Popen[bytes]":
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=said,
-            env=env | os.environ,
+            env=PATIENCE | os.environ,
             # Whoever kills the training's group must leave it the time to tell of that.
             start_new_session=True,
         )
@@ -214,16 +221,19 @@ def _problem(sender: "subprocess.Popen[bytes]", folder: Path) -> str:
     return "" if code == 0 else (lines[-1] if lines else f"exit {code}")
 
 
-def keep_unsent(folder: Path, out: Path, name: str = SPOOL) -> bool:
-    """Copy the spool beside what is published if it was not sent to its end; whether it was kept."""
+def keep_told(folder: Path, out: Path, name: str = SPOOL) -> bool:
+    """Copy the spool beside what is published; whether it was not sent to its end.
+
+    MLflow may lose what it was told: then it is told again (``retell.py``).
+    """
     path = folder / SPOOL
+    if not path.exists():
+        return False
     try:
-        kept = path.exists() and kept_offset(path) < path.stat().st_size
-        if kept:
-            (out / name).parent.mkdir(exist_ok=True)
-            shutil.copyfile(path, out / name)
+        (out / name).parent.mkdir(exist_ok=True)
+        shutil.copyfile(path, out / name)
+        return kept_offset(path) < path.stat().st_size
     except (OSError, ValueError, KeyError, TypeError) as error:
         (out / name).unlink(missing_ok=True)
         log.warning("WARNING: %s is not kept beside the result: %r", path, error)
         return False
-    return kept

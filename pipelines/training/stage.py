@@ -9,32 +9,25 @@ Not here: the arithmetic (``loop.py``), the devices (``devices.py``).
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pipelines.errors import OutOfMemoryError
-from pipelines.spec import head_settings, model_settings
-from pipelines.stages import Outcome, Plan, Work, code_digests
+from pipelines.stages import Outcome, Plan, Work, code_digests, input_of
+from pipelines.stages.settings import trained_settings, training_set_settings
+from pipelines.store import Manifest
 from pipelines.training.pieces import Pieces
-
-# Settings that change when state is kept, not what comes out.
-KEEPING = ("checkpoint_every_s", "checkpoint_every_steps", "keep_checkpoints")
 
 
 def plan(work: Work) -> Plan:
     """The training set's content, the network, and how it is trained."""
-    manifest = work.need(work.window_ref("training_set"), "preprocess")
-    training = {k: v for k, v in asdict(work.pipeline.training).items() if k not in KEEPING}
+    manifest = input_of(work, "training_set", training_set_settings(work))
     return Plan(
         inputs={"training_set": manifest.content},
-        config={
-            "model": model_settings(work.pipeline.model),
-            "head": head_settings(work.pipeline.head),
-            "training": training,
-            "validation": {"days": list(work.days().validation)},
-        },
+        config=trained_settings(work),
         code=code_digests("pipelines.training"),
+        made_from={"training_set": manifest},
     )
 
 
@@ -47,13 +40,13 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
         OutOfMemoryError: Memory is too small for a step; the next try halves its pieces.
     """
     from pipelines.compute.machine import visible_gpu_count
-    from pipelines.tracking.tracker import About, keep_unsent, tracking
+    from pipelines.tracking.tracker import About, keep_told, tracking
     from pipelines.training.devices import choose_devices, open_strategy
     from pipelines.training.preflight import look_over, require_judgeable
     from pipelines.training.shards import open_shards
 
     began = time.monotonic()
-    training_set = work.store.open(work.need(work.window_ref("training_set"), "preprocess"))
+    training_set = work.store.open(plan.made_from["training_set"])
     training, days = work.pipeline.training, work.days()
     shards = open_shards(training_set, set(days.train) - set(days.validation))
     held_out = open_shards(training_set, days.validation) if days.validation else None
@@ -82,8 +75,17 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
         outcome = _published(setup, out, done, began)
         for name in ("history.json", "timing.json", "millrace.json"):
             tracker.file(out / name)
-    keep_unsent(scratch, out)
+    keep_told(scratch, out)
     return outcome
+
+
+def effects_stand(work: Work, plan: Plan, manifest: Manifest) -> bool:
+    """Have MLflow told of a training that it does not know; that is no reason to train again."""
+    from pipelines.tracking.retell import tell_missing
+    from pipelines.tracking.tracker import SPOOL
+
+    tell_missing(work, manifest, SPOOL)
+    return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,14 @@ from typing import Any
 
 from pipelines.errors import ConfigError, InputMissingError, TrainingError, listed
 from pipelines.spec import head_settings, model_settings, search_day
-from pipelines.stages import Maker, Outcome, Plan, Work, code_digests
+from pipelines.stages import Maker, Outcome, Plan, Work, code_digests, input_of
+from pipelines.stages.settings import training_set_settings
+from pipelines.store import Manifest
 from pipelines.tuning.winner import DATASET, WINNER
 
 TRIALS = "trials.json"
-# Folder of a trial in the search's, and where lines that MLflow was not told are published.
-TRIAL, UNSENT = "trial-", "tracking/"
+# Folder of a trial in the search's, and where what it told MLflow is published.
+TRIAL, TOLD = "trial-", "tracking/"
 ENDED = ("complete", "pruned", "fail")
 
 
@@ -35,7 +37,7 @@ def plan(work: Work) -> Plan:
             f"declaration."
         )
     there = trials_work(work)
-    manifest = there.need(there.window_ref("training_set"), f"preprocess --as-of {there.as_of}")
+    manifest = input_of(there, "training_set", training_set_settings(there))
     return Plan(
         inputs={"training_set": manifest.content},
         config={
@@ -46,6 +48,7 @@ def plan(work: Work) -> Plan:
             "judged_as_of": there.model_day,
         },
         code=code_digests("pipelines.training", "pipelines.tuning"),
+        made_from={"training_set": manifest},
     )
 
 
@@ -96,8 +99,16 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
     }
     (out / WINNER).write_text(json.dumps(winner, indent=1) + "\n")
     (out / TRIALS).write_text(json.dumps(told, indent=1) + "\n")
-    _keep_unsent(out, work, folder_of(work, plan))
+    _keep_told(out, work, folder_of(work, plan))
     return _outcome(work, told, winner)
+
+
+def effects_stand(work: Work, plan: Plan, manifest: Manifest) -> bool:
+    """Have MLflow told of trials that it does not know; that is no reason to search again."""
+    from pipelines.tracking.retell import tell_missing
+
+    tell_missing(work, manifest, f"{TOLD}*.jsonl")
+    return True
 
 
 def _not_ended(told: list[dict[str, Any]], trials: int) -> list[int]:
@@ -117,15 +128,15 @@ def pages(work: Work) -> Mapping[str, Maker]:
     return {"tuning.html": page}
 
 
-def _keep_unsent(out: Path, work: Work, folder: Path) -> None:
-    from pipelines.tracking.tracker import keep_unsent
+def _keep_told(out: Path, work: Work, folder: Path) -> None:
+    from pipelines.tracking.tracker import keep_told
 
     trials = sorted(folder.glob(f"{TRIAL}*/"), key=lambda each: int(each.name[len(TRIAL) :]))
-    kept = [t.name for t in trials if keep_unsent(t, out, f"{UNSENT}{t.name}.jsonl")]
+    kept = [t.name for t in trials if keep_told(t, out, f"{TOLD}{t.name}.jsonl")]
     if kept:
         work.report.log(
             f"MLflow was not told all of {len(kept)} trials ({listed(kept)}); their lines are kept in "
-            f"{UNSENT}: python -m pipelines.tracking.sender URI FILE sends one"
+            f"{TOLD}: python -m pipelines.tracking.sender URI FILE sends one"
         )
 
 
@@ -143,5 +154,5 @@ def _outcome(work: Work, told: list[dict[str, Any]], winner: dict[str, Any]) -> 
         rows=0,
         metrics={winner["metric"]: winner["value"], "epochs": epochs, **counts},
         reason=reason,
-        volatile=(UNSENT,),
+        volatile=(TOLD,),
     )

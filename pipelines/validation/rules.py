@@ -23,6 +23,7 @@ INFO, WARNING, CRITICAL = "info", "warning", "critical"
 FLAGS = (0, 1)
 MIN_ROWS = "table.min_rows"
 ROOT = Path(__file__).resolve().parents[2]
+NEW, NEW_IDS = "new", "expect_column_values_to_be_new"
 COLUMN_ARGUMENTS = ("column", "column_A", "column_B", "column_list")
 
 
@@ -116,6 +117,10 @@ def _column_rules(column: Column, table: Table, day: str) -> Iterator[CheckedRul
         yield CheckedRule(f"{column.name}.not_null", "expect_column_values_to_not_be_null", on)
     if column.name == table.row_id:
         yield _unique(column.name, table)
+        if table.unique_days != 1:
+            yield CheckedRule(
+                f"{column.name}.{NEW}", NEW_IDS, on | {"unique_days": table.unique_days}
+            )
     if column.name == table.event_time:
         yield _within_day(column.name, day)
     yield from _range(column)

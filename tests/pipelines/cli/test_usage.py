@@ -120,3 +120,21 @@ def test_a_stage_has_a_day_unless_it_is_given_another_limit(options, seconds):
 def test_a_limit_that_is_no_time_is_refused(given):
     with pytest.raises(ConfigError, match=f"time_limit_s must be seconds.*{given}"):
         time_limit_s([f"time_limit_s={given}"])
+
+
+@pytest.mark.parametrize(
+    ("stage", "given", "message"),
+    [
+        ("evaluate", "model=", "16 to 64 hexadecimal digits"),
+        ("evaluate", "model=latest", "16 to 64 hexadecimal digits"),
+        ("evaluate", "modle=0123456789abcdef", "takes training_set=DIGEST, model=DIGEST"),
+        ("ingest", "model=0123456789abcdef", "ingest takes none"),
+    ],
+)
+def test_an_input_that_a_stage_cannot_take_is_a_mistake_of_usage(stage, given, message):
+    ended = millrace(
+        *("stage", stage, "fraud_detection", "--as-of", "2026-03-01", "--store", "/tmp/none"),
+        *("--partition", "2026-03-01", "--input", given),
+    )
+    assert ended.returncode == 2
+    assert message in ended.stderr
