@@ -26,6 +26,9 @@ from pipelines.cli import (
 )
 from pipelines.errors import ConfigError, PipelineError
 from pipelines.rights import chosen_umask
+from pipelines.text import readable
+
+TRACEBACK_CHARS = 50_000
 
 app = typer.Typer(
     name="millrace",
@@ -39,9 +42,19 @@ for module in (authoring, local, run, stage, tune, quarantine, pages, models, ar
     module.register(app)
 
 
+class _Readable(logging.Formatter):
+    """A log's lines without what a value of the data could do to a terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The message, and the traceback if it has one."""
+        return readable(super().format(record), TRACEBACK_CHARS, lines=True)
+
+
 def main(argv: list[str] | None = None) -> NoReturn:
     """Run one command and end the process with its exit code; what it writes is its user's alone."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Readable())
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     try:
         os.umask(chosen_umask())
         code = app(args=argv, prog_name="python -m pipelines", standalone_mode=False)
@@ -65,7 +78,8 @@ def _foreign(error: Exception) -> int:
         return ConfigError.exit_code
     ours = sorted_by_cause(error, "millrace")
     if ours is None:
-        traceback.print_exception(error)
+        told = "".join(traceback.format_exception(error))
+        sys.stderr.write(readable(told, TRACEBACK_CHARS, lines=True))
         ours = unexpected(error, "millrace")
     sys.stderr.write(f"error: {ours}\n")
     return ours.exit_code

@@ -18,6 +18,7 @@ from pipelines.events import Reporter, Sink
 from pipelines.process.child import run_child
 from pipelines.spec import load
 from pipelines.store import Store
+from pipelines.text import lined
 
 
 def register(app: typer.Typer) -> None:
@@ -39,7 +40,7 @@ def why(
     from pipelines.store.why import explain, told
 
     explained = explain(Store(store), artifact)
-    print_json(explained) if json_ else sys.stdout.write(told(explained) + "\n")
+    print_json(explained) if json_ else sys.stdout.write(lined(told(explained)) + "\n")
 
 
 def verify(

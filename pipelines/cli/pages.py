@@ -19,6 +19,7 @@ from pipelines.spec import Pipeline, with_settings
 from pipelines.stages import CATALOG, Stage, Work
 from pipelines.stages.pages import Made, make_pages, module_of, pages_of
 from pipelines.store import Ref, Store
+from pipelines.text import message
 
 
 def register(app: typer.Typer) -> None:
@@ -135,4 +136,4 @@ def _told(ref: Ref, made: Made) -> dict[str, Any]:
 def _line(told: dict[str, Any]) -> str:
     parts = [f"made {', '.join(told['made'])}"] if told["made"] else []
     parts += [f"failed {name} ({why})" for name, why in told["failed"].items()]
-    return f"{told['artifact']}: {'; '.join(parts)}\n"
+    return message(f"{told['artifact']}: {'; '.join(parts)}") + "\n"

@@ -19,6 +19,7 @@ from pipelines.operators.bfloat16 import BFLOAT16
 from pipelines.operators.operator import FeatureSource
 from pipelines.operators.program import lines_of
 from pipelines.operators.trailing import AGGREGATES, WITHOUT_COLUMN
+from pipelines.spec.gate_checks import shape_mistakes
 from pipelines.spec.gates import gate_mistakes
 from pipelines.spec.learning import Label
 from pipelines.spec.model_checks import head_problems, model_problems
@@ -277,7 +278,8 @@ def _x_type(pipeline: Pipeline) -> Iterator[str]:
 
 
 def _rules(pipeline: Pipeline) -> Iterator[str]:
-    yield from gate_mistakes(pipeline.validation)
+    misshapen = list(shape_mistakes(pipeline.validation))
+    yield from misshapen or gate_mistakes(pipeline.validation)
 
 
 def _schedule(pipeline: Pipeline) -> Iterator[str]:

@@ -19,6 +19,7 @@ from pipelines.stages.catalog import Stage
 from pipelines.stages.work import Outcome, Work
 from pipelines.store import Manifest
 from pipelines.store.added import add_file, find_added
+from pipelines.text import readable
 
 MISSING = "pages_missing"
 MAX_REASON_CHARS = 300
@@ -148,4 +149,5 @@ def _written(path: Path, text: str) -> str:
 
 
 def _reason(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:MAX_REASON_CHARS]
+    said = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    return readable(said, MAX_REASON_CHARS)

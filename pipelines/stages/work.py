@@ -17,6 +17,7 @@ from pipelines.events import Reporter
 from pipelines.spec import ModelDays, Pipeline, model_days
 from pipelines.stages.catalog import Stage
 from pipelines.store import Manifest, Ref, Store, work_digest
+from pipelines.text import message
 
 ACCEPTED, REFUSED = "accepted", "refused"
 
@@ -188,7 +189,7 @@ class Outcome:
             "rows": self.rows,
             "metrics": dict(self.metrics),
             "verdict": self.verdict,
-            "reason": self.reason,
+            "reason": message(self.reason),
             "quarantined": dict(self.quarantined),
         }
 

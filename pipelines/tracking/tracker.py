@@ -21,6 +21,7 @@ from pipelines.errors import ConfigError, StageStoppedError
 from pipelines.events import Reporter, Sink
 from pipelines.registry import registry_uri
 from pipelines.stages import Plan, Work
+from pipelines.text import readable
 from pipelines.tracking.params import flat_params
 from pipelines.tracking.spool import (
     COMPLETE,
@@ -172,7 +173,7 @@ def _end_of(error: BaseException) -> tuple[str, str]:
     if isinstance(error, StageStoppedError | KeyboardInterrupt):
         return STOPPED, ""
     first = next(iter(str(error).splitlines()), "")
-    return FAILED, f"{type(error).__name__}: {first}"[:MAX_ERROR_CHARS]
+    return FAILED, readable(f"{type(error).__name__}: {first}", MAX_ERROR_CHARS)
 
 
 def _start_of(work: Work, plan: Plan, about: About, uri: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from pipelines.spec import Pipeline
 from pipelines.store import Manifest, Ref, Store
+from pipelines.text import plain
 from pipelines.validation.data_docs.masking import mask
 from pipelines.validation.rules import rules_of
 
@@ -111,4 +112,5 @@ def _masked(
     hide = {name for name in masked if line.get(name) is not None}
     if masked and (columns is None or set(columns) & set(masked)):
         hide.add(VALUE)
-    return line | {name: mask(None if line[name] is None else str(line[name])) for name in hide}
+    hidden = {name: mask(None if line[name] is None else str(line[name])) for name in hide}
+    return {name: plain(value) for name, value in (line | hidden).items()}

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from pipelines.spec import Table
 from pipelines.tables.schema import table_schema
+from pipelines.text import VALUE_CHARS, clipped
 from pipelines.validation.kept_out import EXPECTATION, PARTITION, RULE, RUN, VALUE
 from pipelines.validation.rules import CheckedRule
 
@@ -69,11 +70,14 @@ def quarantine_lines(
 
 
 def failing_values(rule: CheckedRule, rows: NDArray[np.int64], ingested: pa.Table) -> pa.Array:
-    """What a rule saw in each of the rows, as text; null where it saw none."""
+    """What a rule saw in each of the rows, as text, clipped; null where it saw none.
+
+    The row's own columns hold its values whole.
+    """
     seen = [name for name in rule.columns() if name in ingested.column_names]
     if not seen:
         return pa.nulls(len(rows), pa.string())
-    texts = [ingested[name].take(rows).cast(pa.string()).combine_chunks() for name in seen]
+    texts = [_clipped(ingested[name].take(rows).cast(pa.string())) for name in seen]
     if len(seen) == 1:
         return texts[0]
     known = [pc.fill_null(text, "null") for text in texts]
@@ -82,6 +86,22 @@ def failing_values(rule: CheckedRule, rows: NDArray[np.int64], ingested: pa.Tabl
         for name, text in zip(seen, known, strict=True)
     ]
     return pc.binary_join_element_wise(*pairs, ", ")
+
+
+def _clipped(texts: pa.ChunkedArray) -> pa.Array:
+    """Texts of at most ``VALUE_CHARS`` characters, as ``pipelines.text.clipped`` has them."""
+    chunks = [_clip(chunk) for chunk in texts.chunks]
+    return pa.chunked_array(chunks, pa.string()).combine_chunks()
+
+
+def _clip(texts: pa.Array) -> pa.Array:
+    long = pc.greater(pc.utf8_length(texts), VALUE_CHARS)
+    if not pc.any(long).as_py():
+        return texts
+    short = pa.array(
+        [None if t is None else clipped(t) for t in texts.filter(long).to_pylist()]
+    )
+    return pc.replace_with_mask(texts, pc.fill_null(long, False), short.cast(pa.string()))
 
 
 def _named(names: Sequence[str], which: NDArray[np.int64]) -> pa.Array:

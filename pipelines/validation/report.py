@@ -18,6 +18,7 @@ from typing import Any
 import jinja2
 
 from pipelines.spec import Pipeline
+from pipelines.text import every_text, for_page, plain
 from pipelines.validation.data_docs.heading import Heading
 from pipelines.validation.data_docs.masking import HIDDEN, mask, masked
 from pipelines.validation.engine import Finding
@@ -92,7 +93,8 @@ def docs_page(folder: Path) -> str:
     from pipelines.validation.data_docs.page import data_docs_page
 
     told = json.loads((folder / DATA_DOCS).read_text(encoding="utf-8"))
-    return data_docs_page(told["results"], told["suite"], Heading(**told["heading"]))
+    heading = Heading(**every_text(told["heading"]))
+    return data_docs_page(told["results"], told["suite"], heading)
 
 
 def report_of(judged: Judged) -> dict[str, Any]:
@@ -127,6 +129,7 @@ def environment() -> jinja2.Environment:
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
+        finalize=for_page,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -149,6 +152,11 @@ def _entry(
         "rows_checked": finding.checked,
         "rows_missing": finding.missing,
         "rows_failing": finding.failing,
-        "observed": HIDDEN if hide and finding.observed is not None else finding.observed,
-        "first": [{**row, "value": mask(row["value"])} if hide else dict(row) for row in first],
+        "observed": HIDDEN
+        if hide and finding.observed is not None
+        else plain(finding.observed),
+        "first": [
+            {**row, "value": plain(mask(row["value"]) if hide else row["value"])}
+            for row in first
+        ],
     }

@@ -26,6 +26,7 @@ from pipelines.spec import declared_names
 from pipelines.stages.pages import MISSING, without
 from pipelines.store import Manifest, Ref, Store
 from pipelines.store.added import find_added
+from pipelines.text import message
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -158,7 +159,9 @@ def make_app() -> "FastAPI":
         page = find_page(store, pipeline, dataset, key, kind)
         if page is None:
             why = missing_page(store, pipeline, dataset, key, kind)
-            return HTMLResponse(f"<p>{escape(why)}</p>", status_code=404, headers=HEADERS)
+            return HTMLResponse(
+                f"<p>{escape(message(why))}</p>", status_code=404, headers=HEADERS
+            )
         return HTMLResponse(page.read_text(encoding="utf-8"), headers=HEADERS)
 
     @app.get("/runs/{dag_id}/{run_id}", dependencies=[Depends(requires_access_dag("GET"))])

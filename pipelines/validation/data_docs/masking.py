@@ -11,6 +11,7 @@ import html
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+from pipelines.text import plain
 from pipelines.validation.rules import columns_of
 
 HIDDEN = "•••"
@@ -45,7 +46,7 @@ def masked(result: Mapping[str, Any], sensitive: Collection[str]) -> dict[str, A
 
     def change(value: Any, column: str | None) -> Any:
         # An index value of a sensitive column is masked wherever it stands.
-        return _hidden(value) if hide or column in sensitive else value
+        return _hidden(value) if hide or column in sensitive else plain(value)
 
     return _changed(result, change)
 
@@ -77,14 +78,14 @@ def _changed(result: Mapping[str, Any], change: Change) -> dict[str, Any]:
 def _each(value: Any, change: Change, column: str | None = None) -> Any:
     """The value with every plain value in it changed."""
     if isinstance(value, Mapping):
-        return {key: _each(inner, change, str(key)) for key, inner in value.items()}
+        return {plain(key): _each(inner, change, str(key)) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_each(inner, change, column) for inner in value]
     return change(value, column)
 
 
 def _hidden(value: Any) -> Any:
-    return None if value is None else mask(str(value))
+    return None if value is None else plain(mask(str(value)))
 
 
 def _escaped(value: Any) -> Any:

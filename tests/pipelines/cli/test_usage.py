@@ -99,8 +99,8 @@ def test_check_fails_with_code_2_where_a_check_fails(tmp_path):
         *("--store", tmp_path),
     )
     assert ended.returncode == 2
-    assert "1 of 4 checks failed" in ended.stderr
-    assert ended.stdout.count("ok  ") == 3
+    assert "1 of 5 checks failed" in ended.stderr
+    assert ended.stdout.count("ok  ") == 4
 
 
 def test_housekeeping_tells_what_it_removed(tmp_path):
