@@ -243,8 +243,19 @@ def _summary(request: ChainRequest, totals: Mapping[str, StageTotals]) -> Summar
             {r["key"].removeprefix("ds=") for r in judged if r["verdict"] == REFUSED}
         ),
         "quarantined": dict(sorted(quarantined.items())),
+        "pages_missing": _pages_missing(totals),
         **_model(totals),
     }
+
+
+def _pages_missing(totals: Mapping[str, StageTotals]) -> list[str]:
+    """Pages that artifacts are published without: ``validated/ds=.../report.html``."""
+    return sorted(
+        f"{STAGES[name].dataset}/{result['key']}/{page}"
+        for name in STAGES
+        for result in totals[name].results
+        for page in result.get("pages_missing", ())
+    )
 
 
 def _model(totals: Mapping[str, StageTotals]) -> Summary:

@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from pipelines.evaluation.plots import Plot, legend
 from pipelines.evaluation.serving_facts import SERVING_SECTION
+from pipelines.text import for_page
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1c2430; --soft: #5b6675; --paper: #f5f6f8; --card: #fff;
@@ -122,7 +123,9 @@ def card_page(
         plots: Plots in order.
         serving: Name and value of what serving costs.
     """
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, finalize=for_page
+    )
     return environment.from_string(PAGE).render(
         title=title,
         style=Markup(STYLE),  # noqa: S704  a constant

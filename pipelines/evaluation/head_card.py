@@ -14,6 +14,7 @@ from markupsafe import Markup
 from pipelines.evaluation.card import OUTCOME, STYLE
 from pipelines.evaluation.figures import loss_plot
 from pipelines.evaluation.serving_facts import SERVING_SECTION
+from pipelines.text import for_page
 
 MEANINGS = {
     "log_loss": "Mean negative log of the chance given to the true class; less is better.",
@@ -78,7 +79,9 @@ def head_card(
         serving: Name and value of what serving costs.
     """
     plot = loss_plot(losses)
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, finalize=for_page
+    )
     return environment.from_string(PAGE).render(
         judged=judged,
         title=title,

@@ -7,7 +7,7 @@ Not here: what an event's judgement holds beside (``judging.py``), other heads' 
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -22,6 +22,7 @@ from pipelines.evaluation.verdict import judge
 from pipelines.stages import Work
 from pipelines.store import Manifest
 
+METRICS, SCORES, CHAMPION_SCORE = "metrics.json", "scores.parquet", "champion_score"
 Champion = tuple[dict[str, Any], Manifest | None]
 
 
@@ -130,17 +131,20 @@ def numbers_of(work: Work, own: Measurable, rival: Rival[Any] | None) -> dict[st
     }
 
 
+def own_name(name: str, keys: Collection[str]) -> str:
+    """What a column of the scores is called where the table may have one of that name."""
+    return f"_{name}" if name in keys else name
+
+
 def write_judgement(
     out: Path,
     judged: Mapping[str, Any],
     keys: pa.Table,
     columns: Mapping[str, pa.Array],
-    card: str,
 ) -> None:
-    """Write ``metrics.json``, ``model_card.html``, and of every test row its keys and columns."""
-    (out / "metrics.json").write_text(json.dumps(judged, indent=1) + "\n")
-    (out / "model_card.html").write_text(card)
+    """Write ``metrics.json``, and of every test row its keys and columns."""
+    (out / METRICS).write_text(json.dumps(judged, indent=1) + "\n")
     table = keys.replace_schema_metadata(None)
     for name, values in columns.items():
-        table = table.append_column(name, values)
-    pq.write_table(table, out / "scores.parquet", compression="zstd", compression_level=1)
+        table = table.append_column(own_name(name, keys.column_names), values)
+    pq.write_table(table, out / SCORES, compression="zstd", compression_level=1)

@@ -6,13 +6,14 @@ Promise: the champion a model meets is part of what its evaluation is made from,
 Not here: acting on the verdict (``pipelines/promotion/``).
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pipelines.errors import TransientError
 from pipelines.registry import Version, opponent_of, read_registry, registry_uri
 from pipelines.spec import Binary
-from pipelines.stages import Outcome, Plan, Work, code_digests, input_of, require_pair
+from pipelines.stages import Maker, Outcome, Plan, Work, code_digests, input_of, require_pair
 from pipelines.stages.settings import (
     evaluation_settings,
     trained_settings,
@@ -35,7 +36,7 @@ def plan(work: Work) -> Plan:
 
 
 def run(work: Work, plan: Plan, out: Path) -> Outcome:
-    """Score the test days, judge, and write the numbers, the scores and the model card.
+    """Score the test days, judge, and write the numbers and the scores.
 
     Raises:
         TrainingError: The test days hold no rows, or of an event one class only.
@@ -58,9 +59,18 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
         metrics=metrics,
         verdict=judged["verdict"],
         reason=" ".join(judged["reasons"]),
-        # It tells what a machine took to serve.
-        volatile=("model_card.html",),
     )
+
+
+def pages(work: Work) -> Mapping[str, Maker]:
+    """The model card, from the published numbers and scores."""
+
+    def card(folder: Path) -> str:
+        from pipelines.evaluation.from_files import model_card
+
+        return model_card(work, folder)
+
+    return {"model_card.html": card}
 
 
 def _inputs(work: Work) -> tuple[Manifest, Manifest]:

@@ -82,6 +82,8 @@ class Validation:
         rules: Expectations of the pipeline's own.
         suites: Suites saved by Great Expectations as JSON, used as they are: paths below the
             repository's root, or absolute.
+        parameters: What ``{"$PARAMETER": name}`` in a rule's arguments stands for, as ``(name,
+            value)`` pairs.
         mask: Whether reports and Data Docs hide the values of sensitive columns.
         window: What a model's window must be.
     """
@@ -91,6 +93,7 @@ class Validation:
     min_rows: int = 1
     rules: tuple[Rule, ...] = ()
     suites: tuple[str, ...] = ()
+    parameters: tuple[tuple[str, object], ...] = ()
     mask: bool = True
     window: WindowGate = WindowGate()
 

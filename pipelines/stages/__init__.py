@@ -8,6 +8,7 @@ from pipelines.stages.catalog import CATALOG, GIVERS, STAGES, Stage, stage_named
 from pipelines.stages.code import code_digests
 from pipelines.stages.inputs import input_of, require_pair
 from pipelines.stages.options import option_values
+from pipelines.stages.pages import Maker
 from pipelines.stages.protocol import Result, perform, refusal
 from pipelines.stages.publishing import publish_work
 from pipelines.stages.verdicts import VALIDATED, judged_day
@@ -20,6 +21,7 @@ __all__ = [
     "REFUSED",
     "STAGES",
     "VALIDATED",
+    "Maker",
     "Outcome",
     "Plan",
     "Result",

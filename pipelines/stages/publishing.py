@@ -10,6 +10,7 @@ import resource
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from pipelines.memory import peak_memory_bytes
 from pipelines.stages.work import Outcome, Plan, Work
@@ -30,6 +31,7 @@ def publish_work(
     """
     started, cpu = time.monotonic(), _cpu_seconds()
     work.store.sweep(ref)
+    work.store.tell_reading(ref, plan.inputs)
     with work.store.aside(ref, plan.digest()) as out:
         outcome = make(out)
         files = describe_files(out, outcome.volatile)
@@ -46,19 +48,20 @@ def publish_work(
             files=files,
             volatile=outcome.volatile,
             outcome=outcome.facts(),
-            made=_made(started, cpu, outcome.rows),
+            made=_made(started, cpu, outcome),
         )
-        work.store.publish(out, manifest)
-    return manifest
+        return work.store.publish(out, manifest)
 
 
-def _made(started: float, cpu: float, rows: int) -> dict[str, float]:
+def _made(started: float, cpu: float, outcome: Outcome) -> dict[str, Any]:
     seconds = time.monotonic() - started
+    missing = dict(outcome.pages_missing)
     return {
         "seconds": round(seconds, 3),
         "cpu_seconds": round(_cpu_seconds() - cpu, 3),
-        "rows_per_s": round(rows / max(seconds, 1e-9), 1),
+        "rows_per_s": round(outcome.rows / max(seconds, 1e-9), 1),
         "peak_memory_bytes": peak_memory_bytes(),
+        **({"pages_missing": missing} if missing else {}),
     }
 
 

@@ -17,6 +17,7 @@ from pipelines.events import Reporter
 from pipelines.spec import ModelDays, Pipeline, model_days
 from pipelines.stages.catalog import Stage
 from pipelines.store import Manifest, Ref, Store, work_digest
+from pipelines.text import message
 
 ACCEPTED, REFUSED = "accepted", "refused"
 
@@ -168,6 +169,7 @@ class Outcome:
         details: More short facts, told beside these (``promoted``).
         volatile: Published files (or folders ending in ``/``) that differ from run to run
             and are no part of the content digest.
+        pages_missing: Why a page could not be made, by its name; no part of the content either.
     """
 
     rows: int
@@ -178,6 +180,7 @@ class Outcome:
     volatile: tuple[str, ...] = ()
     refused_as: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
+    pages_missing: Mapping[str, str] = field(default_factory=dict)
 
     def facts(self) -> dict[str, Any]:
         """The part that is recorded in the manifest and in its content digest."""
@@ -186,7 +189,7 @@ class Outcome:
             "rows": self.rows,
             "metrics": dict(self.metrics),
             "verdict": self.verdict,
-            "reason": self.reason,
+            "reason": message(self.reason),
             "quarantined": dict(self.quarantined),
         }
 

@@ -6,13 +6,14 @@ Not here: running a trial (``trial.py``), all of them from the command line (``s
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from pipelines.errors import ConfigError, InputMissingError, TrainingError, listed
 from pipelines.spec import head_settings, model_settings, search_day
-from pipelines.stages import Outcome, Plan, Work, code_digests, input_of
+from pipelines.stages import Maker, Outcome, Plan, Work, code_digests, input_of
 from pipelines.stages.settings import training_set_settings
 from pipelines.store import Manifest
 from pipelines.tuning.winner import DATASET, WINNER
@@ -98,7 +99,6 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
     }
     (out / WINNER).write_text(json.dumps(winner, indent=1) + "\n")
     (out / TRIALS).write_text(json.dumps(told, indent=1) + "\n")
-    _write_page(out, work, told, winner)
     _keep_told(out, work, folder_of(work, plan))
     return _outcome(work, told, winner)
 
@@ -116,12 +116,16 @@ def _not_ended(told: list[dict[str, Any]], trials: int) -> list[int]:
     return [number for number in range(trials) if number not in ended]
 
 
-def _write_page(
-    out: Path, work: Work, told: list[dict[str, Any]], winner: dict[str, Any]
-) -> None:
-    from pipelines.tuning.page import tuning_page
+def pages(work: Work) -> Mapping[str, Maker]:
+    """The page of the search, from the published trials."""
 
-    (out / "tuning.html").write_text(tuning_page(work, told, winner))
+    def page(folder: Path) -> str:
+        from pipelines.tuning.page import tuning_page
+
+        told, winner = (json.loads((folder / name).read_text()) for name in (TRIALS, WINNER))
+        return tuning_page(work, told, winner)
+
+    return {"tuning.html": page}
 
 
 def _keep_told(out: Path, work: Work, folder: Path) -> None:

@@ -3,23 +3,29 @@
 Why: a program reads ``report.json``, a person opens ``report.html`` or, who knows Great
     Expectations, ``data_docs.html``; all must say the same.
 Promise: all follow from the data alone (no times, no random ids); the pages load nothing from
-    anywhere; values of sensitive columns are masked in all of them.
-Not here: the Data Docs page (``data_docs/``).
+    anywhere; values of sensitive columns are masked in all of them. Each page is made from the
+    JSON beside it alone, so it can be made again at any time.
+Not here: rendering Data Docs (``data_docs/``), what follows where a page cannot be made
+    (``pipelines/stages/pages.py``).
 """
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import jinja2
 
 from pipelines.spec import Pipeline
-from pipelines.validation.data_docs.masking import HIDDEN, mask
+from pipelines.text import every_text, for_page, plain
+from pipelines.validation.data_docs.heading import Heading
+from pipelines.validation.data_docs.masking import HIDDEN, mask, masked
 from pipelines.validation.engine import Finding
 from pipelines.validation.splitting import First
 from pipelines.validation.verdict import Verdict, outcome_of
+
+REPORT, DATA_DOCS = "report.json", "data_docs.json"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,24 +54,47 @@ class Judged:
 
 
 def write_report(judged: Judged, folder: Path) -> None:
-    """Write ``report.json``, ``report.html`` and ``data_docs.html``."""
-    from pipelines.validation.data_docs.page import Heading, data_docs_page
-
+    """Write ``report.json`` and ``data_docs.json``, which the pages are made from."""
     report = report_of(judged)
-    text = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=True)
-    (folder / "report.json").write_text(text + "\n", encoding="utf-8")
-    (folder / "report.html").write_text(page(report), encoding="utf-8")
+    write_json(report, folder / REPORT)
     heading = Heading(
         title=f"{report['title']}: {judged.subject}",
         asset=judged.subject,
         verdict=judged.verdict.word,
         reason=judged.verdict.reason,
         run=judged.run,
-        masked=judged.pipeline.sensitive_columns(),
+        masked=tuple(sorted(judged.pipeline.sensitive_columns())),
     )
-    results = [finding.result for finding in judged.findings]
-    docs = data_docs_page(results, judged.suite, heading)
-    (folder / "data_docs.html").write_text(docs, encoding="utf-8")
+    write_results(judged.findings, judged.suite, heading, folder)
+
+
+def write_json(value: Mapping[str, Any], path: Path) -> None:
+    """Write JSON as a report has it: a value that JSON does not know as its text."""
+    text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=True, default=str)
+    path.write_bytes(f"{text}\n".encode("utf-8", "backslashreplace"))
+
+
+def write_results(
+    findings: Sequence[Finding], suite: str, heading: Heading, folder: Path
+) -> None:
+    """Write ``data_docs.json``: what each expectation found, sensitive values masked."""
+    results = [masked(finding.result, heading.masked) for finding in findings]
+    told = {"suite": suite, "heading": asdict(heading), "results": results}
+    write_json(told, folder / DATA_DOCS)
+
+
+def report_page(folder: Path) -> str:
+    """The report's page, from ``report.json``."""
+    return page(json.loads((folder / REPORT).read_text(encoding="utf-8")))
+
+
+def docs_page(folder: Path) -> str:
+    """The Data Docs page, from ``data_docs.json``."""
+    from pipelines.validation.data_docs.page import data_docs_page
+
+    told = json.loads((folder / DATA_DOCS).read_text(encoding="utf-8"))
+    heading = Heading(**every_text(told["heading"]))
+    return data_docs_page(told["results"], told["suite"], heading)
 
 
 def report_of(judged: Judged) -> dict[str, Any]:
@@ -100,6 +129,7 @@ def environment() -> jinja2.Environment:
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
+        finalize=for_page,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -122,6 +152,11 @@ def _entry(
         "rows_checked": finding.checked,
         "rows_missing": finding.missing,
         "rows_failing": finding.failing,
-        "observed": HIDDEN if hide and finding.observed is not None else finding.observed,
-        "first": [{**row, "value": mask(row["value"])} if hide else dict(row) for row in first],
+        "observed": HIDDEN
+        if hide and finding.observed is not None
+        else plain(finding.observed),
+        "first": [
+            {**row, "value": plain(mask(row["value"]) if hide else row["value"])}
+            for row in first
+        ],
     }

@@ -1,5 +1,6 @@
 """What a training tells reaches MLflow once, and MLflow being away stops nothing."""
 
+import errno
 import json
 import os
 import shutil
@@ -144,3 +145,22 @@ def test_a_training_whose_sender_cannot_be_started_goes_on_and_says_so(tmp_path)
     (folder / SAID).mkdir(parents=True)
     messages, _ = told_of(tmp_path, folder)
     assert any("is not told of this training: " in message for message in messages)
+
+
+def test_a_training_whose_telling_finds_no_room_goes_on_and_says_so(tmp_path, monkeypatch):
+    folder = tmp_path / "scratch"
+    folder.mkdir()
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    for name in ("metrics", "end"):
+        monkeypatch.setattr(Spool, name, full)
+    messages, _ = told_of(tmp_path, folder)
+    assert any("was not told of this training (OSError: [Errno 28]" in m for m in messages)
+
+
+def test_an_offset_that_cannot_be_read_keeps_no_result_from_being_published(tmp_path):
+    (tmp_path / SPOOL).write_text("{}\n")
+    (tmp_path / SPOOL).with_suffix(".sent").write_text("torn")
+    assert keep_told(tmp_path, tmp_path) is False
