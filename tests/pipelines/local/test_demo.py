@@ -4,7 +4,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -77,11 +76,9 @@ def test_a_run_is_interrupted_gone_on_with_found_done_and_stopped_from_elsewhere
     assert re.search(r"│ tx_amount\.range +│ +36 │", out)
     assert demo.processes() == []
 
-    started = time.monotonic()
     with demo.serving() as process:
         read_until(process, "days published already: done")
         read_until(process, "Ctrl-C stops it")
-        assert time.monotonic() - started < 60
         stop = [sys.executable, "-m", "pipelines", "stop", "--home", str(demo.home)]
         assert re.search(
             r"[0-9]+ processes ended", subprocess.check_output(stop, cwd=ROOT, text=True)

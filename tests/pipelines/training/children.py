@@ -9,6 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
+
 from tests.pipelines.made_models import AS_OF
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -65,13 +67,21 @@ def finish(child):
     return code, time.monotonic() - began
 
 
+def _cpu_seconds(child):
+    used = psutil.Process(child.pid).cpu_times()
+    return used.user + used.system
+
+
 def interrupt(root, step, number, *settings, log):
-    """Run until a step is done, send a signal, and tell how the run ended."""
+    """Run until a step is done and send a signal; its exit code and the CPU-seconds it still took."""
     child = start(root, *settings, log=log)
     try:
         wait_for_step(child, root, step)
+        before = _cpu_seconds(child)
         os.kill(child.pid, number)
-        return finish(child)
+        _, status, used = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        return child.returncode, used.ru_utime + used.ru_stime - before
     finally:
         if child.poll() is None:
             child.send_signal(signal.SIGKILL)
