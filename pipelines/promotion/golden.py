@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from pipelines.compute.machine import NO_GPU
+from pipelines.compute.tensorflow import PINNED
 from pipelines.errors import ArtifactError
 
 TOLERANCE = 1e-4
@@ -30,7 +31,7 @@ def check_golden(model: Path) -> str:
         text=True,
         check=False,
         cwd=model,
-        env={**os.environ, **NO_GPU},
+        env={**os.environ, **NO_GPU, **PINNED},
     )
     if ran.returncode != 0:
         told = ran.stderr.strip().splitlines() or ["no message"]

@@ -17,6 +17,8 @@ from pipelines.spec.checks import require_valid
 from pipelines.spec.models import kind_of, model_of_kind
 from pipelines.spec.pipeline import Pipeline
 
+FLAG = bool | None  # not set, or as somebody wants it
+
 
 def with_settings(pipeline: Pipeline, assignments: Iterable[str]) -> Pipeline:
     """The pipeline with ``section.name=value`` settings replaced.
@@ -38,7 +40,8 @@ def _replaced(part: Any, path: list[str], text: str, whole: str) -> Any:
     if isinstance(part, Pipeline) and path == ["model"]:
         declared = text == kind_of(part.model)
         return part if declared else dataclasses.replace(part, model=model_of_kind(text))
-    settable = [f.name for f in dataclasses.fields(part) if _is_settable(getattr(part, f.name))]
+    fields = dataclasses.fields(part)
+    settable = [f.name for f in fields if f.type == FLAG or _is_settable(getattr(part, f.name))]
     if name not in settable:
         raise ConfigError(
             f"--set {whole}: {name!r} is not a setting. {nearest(name, settable)}"
@@ -58,6 +61,8 @@ def _is_settable(value: object) -> bool:
 
 
 def _parsed(text: str, old: object, whole: str) -> object:
+    if old is None:  # a flag that is not set
+        return _parsed(text, True, whole)
     if isinstance(old, str):
         return text
     try:

@@ -14,7 +14,6 @@ Layout: ``<root>/<pipeline>/<dataset>/<key>/manifest.json`` points at
 import fcntl
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from typing import Any
 from pipelines.errors import ArtifactError, ConfigError
 from pipelines.store.durable import make_durable, make_names_durable
 from pipelines.store.manifest import Manifest, Ref
+from pipelines.temporary import host_folder
 
 MANIFEST = "manifest.json"
 ASIDE = ".aside-"
@@ -50,7 +50,7 @@ class Store:
         if self.is_local:
             return Path(self.uri.removeprefix("file://")).absolute()
         name = self.uri.replace("://", "-").replace("/", "-")
-        return Path(tempfile.gettempdir()) / f"millrace-cache-{os.getuid()}" / name
+        return host_folder() / f"millrace-cache-{os.getuid()}" / name
 
     def folder(self, ref: Ref) -> Path:
         """Local folder of every version of an artifact."""
