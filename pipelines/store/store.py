@@ -17,7 +17,6 @@ import json
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -30,6 +29,7 @@ from pipelines.store.durable import make_durable, remove, replace_durably
 from pipelines.store.integrity import LOST, damage_of, remember, told
 from pipelines.store.manifest import MANIFEST, Manifest, Ref, file_digest, files_below
 from pipelines.store.remote import Remote
+from pipelines.temporary import host_folder
 
 ASIDE, LOCK = ".aside-", ".lock"
 VERSION = re.compile("[0-9a-f]{16}")
@@ -60,9 +60,7 @@ class Store:
         if self.is_local:
             return Path(self.uri.removeprefix("file://")).absolute()
         name = self.uri.replace("://", "-").replace("/", "-")
-        return (
-            private_folder(Path(tempfile.gettempdir()) / f"millrace-cache-{os.getuid()}") / name
-        )
+        return private_folder(host_folder() / f"millrace-cache-{os.getuid()}") / name
 
     def folder(self, ref: Ref) -> Path:
         """Local folder of every version of an artifact."""

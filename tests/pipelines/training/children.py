@@ -11,10 +11,13 @@ from pathlib import Path
 
 import psutil
 
+from pipelines.compute.tensorflow import pinned_tensorflow
+from pipelines.spec import Training
 from tests.pipelines.made_models import AS_OF
 
 ROOT = Path(__file__).resolve().parents[3]
 WAIT_S = 400
+OTHER_KERNELS = "MILLRACE_TEST_ONEDNN"
 
 
 def start(root, *settings, log, options=("track=false",)):
@@ -31,11 +34,24 @@ def start(root, *settings, log, options=("track=false",)):
         )
 
 
-def told_by(case, asked, timeout=500):
-    """The JSON lines that a case of this package told, in a process of its own."""
+def import_tensorflow():
+    """TensorFlow as a stage has it, or with the kernels that ``OTHER_KERNELS`` asks for."""
+    if OTHER_KERNELS in os.environ:
+        os.environ["TF_ENABLE_ONEDNN_OPTS"] = os.environ[OTHER_KERNELS]
+        import tensorflow  # noqa: F401
+    pinned_tensorflow(Training().threads)
+
+
+def told_by(case, asked, timeout=500, onednn=None):
+    """The JSON lines that a case of this package told, in a process of its own.
+
+    ``onednn`` is ``"1"`` for TensorFlow's fused kernels; None for those that a stage pins.
+    """
+    env = os.environ | ({OTHER_KERNELS: onednn} if onednn else {})
     ran = subprocess.run(
         [sys.executable, "-m", f"tests.pipelines.training.{case}", json.dumps(asked)],
         cwd=ROOT,
+        env=env,
         capture_output=True,
         text=True,
         timeout=timeout,
