@@ -36,9 +36,10 @@ def pipeline():
         for f in spec.features
     )
     split = Split(train_days=2, gap_days=1, test_days=1)
-    return replace(
-        spec, features=near, label=Label("tx_fraud", known_after_days=1), split=split
-    )
+    # Each of these days numbers its rows from 0.
+    table = replace(spec.table, unique_days=1)
+    label = Label("tx_fraud", known_after_days=1)
+    return replace(spec, tables=(table,), features=near, label=label, split=split)
 
 
 @pytest.fixture
