@@ -115,7 +115,7 @@ def test_a_saved_suite_gets_its_parameters_from_the_declaration(tmp_path, named,
 @pytest.mark.parametrize(
     ("named", "told"),
     [
-        ("limt", r"suite parameter 'limt' is not set.*parameters=\(\('limt', 5000\),\)"),
+        ("limitx", r"suite parameter 'limitx' is not set.*parameters=\(\('limitx', 5000\),\)"),
         ("limit + other", "'other' is not set"),
         ("now()", "'now' is not set"),
         ("limit +", r"'limit \+' is not set"),
