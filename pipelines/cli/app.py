@@ -5,6 +5,7 @@ Promise: an error prints one sentence, with what to do; a fault of the program i
 """
 
 import logging
+import os
 import sys
 import traceback
 from typing import NoReturn
@@ -24,6 +25,7 @@ from pipelines.cli import (
     tune,
 )
 from pipelines.errors import ConfigError, PipelineError
+from pipelines.rights import chosen_umask
 from pipelines.text import readable
 
 TRACEBACK_CHARS = 50_000
@@ -49,11 +51,12 @@ class _Readable(logging.Formatter):
 
 
 def main(argv: list[str] | None = None) -> NoReturn:
-    """Run one command and end the process with its exit code."""
+    """Run one command and end the process with its exit code; what it writes is its user's alone."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Readable())
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     try:
+        os.umask(chosen_umask())
         code = app(args=argv, prog_name="python -m pipelines", standalone_mode=False)
     except PipelineError as error:
         sys.stderr.write(f"error: {error}\n")

@@ -46,6 +46,7 @@ Inputs = Annotated[
         "[what is published]",
     ),
 ]
+LONGEST_S = 366 * 24 * 3600
 Json = Annotated[bool, typer.Option("--json", help="End with one line of JSON on stdout.")]
 
 
@@ -104,15 +105,18 @@ def time_limit_s(options: Iterable[str] | None) -> float:
     """Seconds that a stage may take: ``--option time_limit_s=N``, by default a day, 0 for no end.
 
     Raises:
-        ConfigError: It is no number, or below 0.
+        ConfigError: It is no number, below 0, or longer than a year.
     """
     given = option_values(options).get("time_limit_s", TIME_LIMIT_S)
     try:
-        seconds = float(given)
+        seconds = -1.0 if isinstance(given, bool) else float(given)
     except ValueError:
         seconds = -1.0
-    if not seconds >= 0:
-        raise ConfigError(f"option time_limit_s must be seconds, 0 or more; got {given!r}.")
+    if not 0 <= seconds <= LONGEST_S:
+        raise ConfigError(
+            f"option time_limit_s must be seconds from 0 (no limit) to {LONGEST_S:,} (a year); "
+            f"got {given!r}."
+        )
     return seconds
 
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -57,7 +58,7 @@ def serve(
     Raises:
         ConfigError: The home holds other data, or its Airflow runs already.
         TransientError: Too little memory or disk is free.
-        PermanentError: A component of Airflow died, or, with ``exit_at_end``, a run failed.
+        PermanentError: A component of Airflow died again and again, or, with ``exit_at_end``, a run failed.
     """
     teller = Teller(Console())
     place = Home.at(home)
@@ -93,7 +94,9 @@ def _serve(
     settings = StackSettings(port=chosen, parallelism=space.parallelism, variables=variables)
     with ExitStack() as held:
         with teller.phase("start Airflow"):
-            stack = held.enter_context(started(home, settings))
+            stack = held.enter_context(
+                started(home, settings, partial(teller.line, style="yellow"))
+            )
         held.callback(teller.line, "stopping Airflow ...")
         stack.api.set_pool("stages", space.stages, "Stages at a time: one a core.")
         stack.api.set_pool("gpu", 1, "Training at a time.")
@@ -136,7 +139,7 @@ def _work(flow: Flow) -> None:
 
 
 def _keep_up(stack: Stack, teller: Teller) -> None:
-    """Until a signal; a component that dies meanwhile is told."""
+    """Until a signal, or until a component cannot be kept at work."""
     teller.line(f"Airflow: {stack.api.base}  user {USER}, password {stack.api.password}")
     teller.line("Ctrl-C stops it, or `make stop` from another terminal.")
     while True:

@@ -25,8 +25,9 @@ from pipelines.errors import (
     rebuild,
 )
 from pipelines.process.client import ServerError, fork
+from pipelines.process.environ import child_environ
 from pipelines.process.pump import Child, Pump
-from pipelines.process.spawn import Channels, Exit, Spawned, child_environ
+from pipelines.process.spawn import Channels, Exit, Spawned
 
 GRACE_S = 3.5
 TOLD_LINES = 5
@@ -91,7 +92,7 @@ class StageProcess:
         server: Whether a fork of the preloaded server will do. TensorFlow and Dask clusters
             want a new interpreter (False).
         grace_s: Seconds between SIGTERM and SIGKILL. Airflow gives a task 5 seconds in all.
-        env: Variables beside those of this process.
+        env: Variables beside those that a stage gets of this process (``environ.py``).
         module: What runs after ``python -m``.
     """
 

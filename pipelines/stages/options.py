@@ -13,12 +13,12 @@ def option_values(options: Iterable[str] | None) -> dict[str, Any]:
     """``key=value`` options as a mapping; ``true`` and ``false`` become booleans.
 
     Raises:
-        ConfigError: An option is not of the form ``key=value``.
+        ConfigError: An option is not of the form ``key=value``, or has no key.
     """
     values: dict[str, Any] = {}
     for option in options or ():
         key, found, value = option.partition("=")
-        if not found:
+        if not (found and key.strip()):
             raise ConfigError(f"--option {option!r} needs the form key=value.")
-        values[key] = {"true": True, "false": False}.get(value.lower(), value)
+        values[key.strip()] = {"true": True, "false": False}.get(value.lower(), value)
     return values

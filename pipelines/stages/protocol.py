@@ -2,9 +2,9 @@
 
 Why: the scheduler, a retry, a backfill and the command line must get the same artifact, and
     a kill at any point must leave nothing half.
-Promise: work whose digest is published is not done again, unless what it did outside the store (a
-    registry's version) is gone; two processes never do the same work at once on one machine; a refused
-    partition is recorded before it is raised.
+Promise: work whose digest is published is not done again, unless what was published is damaged, or
+    what it did outside the store (a registry's version) is gone; two processes never do the same work
+    at once on one machine; a refused partition is recorded before it is raised.
 Not here: processes (``pipelines/process/``), what a stage does (its package).
 """
 
@@ -97,13 +97,17 @@ def _perform_one(stage: Stage, module: StageModule, work: Work) -> tuple[Manifes
             found = _finished_before(work, ref, plan)
         if found is not None and _stands(module, work, plan, found):
             return found, _result(work, found, cached=True)
+        damage = work.store.why_again(ref, plan.digest())
+        if damage:
+            work.report.log(f"{damage}. It is made again.")
         manifest = _do(stage, module, work, plan, ref)
     return manifest, _result(work, manifest, cached=False)
 
 
 def _published(work: Work, ref: Ref, plan: Plan) -> Manifest | None:
-    manifest = work.store.find(ref)
-    return manifest if manifest is not None and manifest.digest == plan.digest() else None
+    digest = plan.digest()
+    pointed = work.store.pointed_at(ref, digest)
+    return None if pointed is None else work.store.find_whole(ref, digest)
 
 
 def _stands(module: StageModule, work: Work, plan: Plan, manifest: Manifest) -> bool:
@@ -119,7 +123,7 @@ def _stands(module: StageModule, work: Work, plan: Plan, manifest: Manifest) -> 
 
 def _finished_before(work: Work, ref: Ref, plan: Plan) -> Manifest | None:
     """A version killed before it was pointed at, or replaced since and asked for again."""
-    manifest = work.store.find_version(ref, plan.digest())
+    manifest = work.store.find_whole(ref, plan.digest())
     if manifest is not None:
         work.store.point(manifest)
     return manifest

@@ -31,6 +31,7 @@ def publish_work(
     """
     started, cpu = time.monotonic(), _cpu_seconds()
     work.store.sweep(ref)
+    work.store.tell_reading(ref, plan.inputs)
     with work.store.aside(ref, plan.digest()) as out:
         outcome = make(out)
         files = describe_files(out, outcome.volatile)
@@ -49,8 +50,7 @@ def publish_work(
             outcome=outcome.facts(),
             made=_made(started, cpu, outcome),
         )
-        work.store.publish(out, manifest)
-    return manifest
+        return work.store.publish(out, manifest)
 
 
 def _made(started: float, cpu: float, outcome: Outcome) -> dict[str, Any]:

@@ -63,7 +63,7 @@ def run_trial(work: Work, number: int) -> Result:
             f"{work.report.work}: the search has trials 0 to {trials - 1}, and {number} is asked for. "
             f"Raise search.trials for more."
         )
-    published = work.find(work.window_ref(DATASET))
+    published = work.store.find_intact(work.window_ref(DATASET))
     if published is not None and published.digest == plan.digest():
         return {"trial": number, "state": "published", "cached": True}
     folder = folder_of(work, plan)

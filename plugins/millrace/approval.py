@@ -13,7 +13,9 @@ from typing import Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.execution_time.hitl import HITLUser
 
+from millrace.approvers import people
 from millrace.operator import given, lines
 from pipelines.events import Reporter
 from pipelines.spec import load, with_settings
@@ -26,6 +28,8 @@ class AskOperator(ApprovalOperator):
 
     Args:
         wanted: Renders to ``True`` where a person is to be asked. (templated)
+        approvers: User ids of those who may answer, separated by commas; empty for everybody who
+            may edit the DAG. (templated)
         pipeline: Declared pipeline.
         store: Root of the artifact store. (templated)
         as_of: As-of day of the model. (templated)
@@ -38,6 +42,7 @@ class AskOperator(ApprovalOperator):
         "subject",
         "body",
         "wanted",
+        "approvers",
         "store",
         "as_of",
         "stage_settings",
@@ -52,6 +57,7 @@ class AskOperator(ApprovalOperator):
         pipeline: str,
         store: str,
         as_of: str,
+        approvers: str = "",
         stage_settings: Sequence[str] = (),
         stage_options: Sequence[str] = (),
         stage_inputs: Sequence[str] = (),
@@ -59,6 +65,7 @@ class AskOperator(ApprovalOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.wanted, self.pipeline, self.store, self.as_of = wanted, pipeline, store, as_of
+        self.approvers = approvers
         # Its own options are the answers that a person may give.
         self.stage_settings, self.stage_options = list(stage_settings), list(stage_options)
         self.stage_inputs = list(stage_inputs)
@@ -79,6 +86,8 @@ class AskOperator(ApprovalOperator):
             raise AirflowSkipException(
                 f"No answer would change the champion, so nobody is asked: {told['reason']}."
             )
+        named = people(self.approvers)
+        self.assigned_users = [HITLUser(id=name, name=name) for name in named] or None
         return super().execute(context)
 
     def _promotion(self) -> Work:

@@ -18,6 +18,7 @@ from typing import Any
 from airflow.sdk import BaseOperator
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from millrace.approvers import require_people
 from millrace.operator import given, lines
 from pipelines.errors import ConfigError, InputMissingError, listed
 from pipelines.events import Reporter
@@ -100,11 +101,21 @@ class AwaitPartitionsOperator(BaseOperator):
         settings: ``section.name=value`` replacements, one a line. (templated)
         options: ``key=value`` that the run's last stages will be asked. (templated)
         promotes: Whether the run ends with a promotion, which needs a registry.
+        asks: Renders to ``True`` where a person is asked before the promotion. (templated)
+        approvers: User ids of those who may answer. (templated)
         wait: How long to wait for days that are not there.
         poll: Time between two looks at the store.
     """
 
-    template_fields: Sequence[str] = ("store", "as_of", "history_from", "settings", "options")
+    template_fields: Sequence[str] = (
+        "store",
+        "as_of",
+        "history_from",
+        "settings",
+        "options",
+        "asks",
+        "approvers",
+    )
     ui_color = "#f3efe2"
 
     def __init__(
@@ -117,6 +128,8 @@ class AwaitPartitionsOperator(BaseOperator):
         settings: Sequence[str] = (),
         options: Sequence[str] = (),
         promotes: bool = True,
+        asks: str = "",
+        approvers: str = "",
         wait: timedelta = timedelta(hours=2),
         poll: timedelta = timedelta(seconds=15),
         **kwargs: Any,
@@ -125,14 +138,15 @@ class AwaitPartitionsOperator(BaseOperator):
         self.pipeline, self.store, self.as_of = pipeline, store, as_of
         self.history_from, self.settings = history_from, list(settings)
         self.options, self.promotes = list(options), promotes
+        self.asks, self.approvers = asks, approvers
         self.wait, self.poll = wait, poll
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Look once, and hand over to the triggerer if a day is missing.
 
         Raises:
-            ConfigError: The window reaches back before the first day of data, or the store or
-                the registry cannot be used.
+            ConfigError: The window reaches back before the first day of data, the store or the
+                registry cannot be used, or nobody could answer the approval.
             TransientError: The registry does not answer, or the disk has no room.
         """
         days, store = self._days(), Store(self.store)
@@ -140,6 +154,8 @@ class AwaitPartitionsOperator(BaseOperator):
         if self.promotes:
             asked = option_values(given(self.options))
             require_registry(load(self.pipeline), store, asked)
+        if self.asks.lower() == "true":
+            require_people(self.approvers)
         missing = missing_days(store, self.pipeline, days)
         if missing:
             self.log.warning("%s (Waiting for up to %s.)", self._lacking(missing), self.wait)

@@ -20,7 +20,7 @@ from millrace.partition import AS_OF, MACROS, PARTITION
 from millrace.policies import RESTART_WAIT, retry_by_cause
 from millrace.trials import NumbersOperator, TrialOperator
 from pipelines.days import shift
-from pipelines.process.spawn import ROOT
+from pipelines.process.environ import ROOT
 from pipelines.spec import Pipeline, search_day, with_settings
 from pipelines.stages import GIVERS, stage_named
 
@@ -181,6 +181,10 @@ def await_partitions(pipeline: Pipeline, **more: Any) -> AwaitPartitionsOperator
         **{"task_id": "await_partitions", "pool": "default_pool", "pipeline": pipeline.name}
         | {"as_of": AS_OF, "settings": _form_settings(), **_places(pipeline)}
         | {"options": _options(pipeline, "promote")}
+        | {
+            "asks": "{{ params.get('approve', false) }}",
+            "approvers": variable("approvers", pipeline),
+        }
         | more
     )
 
@@ -197,6 +201,7 @@ def approve(pipeline: Pipeline, **more: Any) -> AskOperator:
         "task_id": "approve",
         "pool": "default_pool",
         "wanted": "{{ params.approve }}",
+        "approvers": variable("approvers", pipeline),
         "subject": f"{pipeline.title}: promote the model as of {AS_OF}?",
         "body": "{{ judgement(ti.xcom_pull(task_ids='evaluate')) }}",
         "response_timeout": timedelta(days=7),
@@ -222,6 +227,7 @@ def _promotion_options(pipeline: Pipeline) -> list[str]:
 def housekeeping(pipeline: Pipeline, **more: Any) -> CommandOperator:
     """The task that removes what a pipeline's part of the store no longer needs."""
     argv = ["housekeeping", pipeline.name, "--store", _places(pipeline)["store"]]
+    argv += ["--mlflow-uri", variable("mlflow_uri", pipeline)]
     defaults: dict[str, Any] = {"task_id": pipeline.name, "execution_timeout": TIMEOUT}
     return CommandOperator(argv=argv, **(defaults | more))
 
@@ -251,7 +257,7 @@ def _common(pipeline: Pipeline, doc: str | None) -> dict[str, Any]:
         "user_defined_macros": MACROS | {"judgement": judgement, "digest_of": digest_of},
         "doc_md": f"{doc or ''}\n\n{pipeline.meaning}\n\nPools: `{STAGES_POOL}` (as many slots as "
         f"cores) and `{GPU_POOL}` (one slot). Variables: `millrace_store`, `millrace_source`, "
-        f"`millrace_history_from`, each also with `_{pipeline.name}` at its end.",
+        f"`millrace_history_from`, `millrace_approvers` (user ids), each also with `_{pipeline.name}` at its end.",
     }
 
 

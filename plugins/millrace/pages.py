@@ -82,10 +82,10 @@ def find_page(
         key: The artifact's key.
         kind: ``reports`` or ``data_docs``.
     """
-    manifest, file = _published(store, pipeline, dataset, key, kind)
-    if manifest is None:
-        return None
     try:
+        manifest, file = _published(store, pipeline, dataset, key, kind)
+        if manifest is None:
+            return None
         folder = store.open(manifest).resolve()
     except ArtifactError:
         return None

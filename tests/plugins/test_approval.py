@@ -113,3 +113,10 @@ def test_a_damaged_registry_is_told_before_anybody_is_asked(store, tmp_path):
     )
     with pytest.raises(ArtifactError, match="is damaged"):
         operator.execute({})
+
+
+def test_only_those_who_are_named_may_answer(store, monkeypatch):
+    monkeypatch.setattr(ApprovalOperator, "execute", lambda self, _: self.assigned_users)
+    named = [{"id": "ann", "name": "ann"}, {"id": "bert", "name": "bert"}]
+    assert ask(store, LATER, 1, approvers="ann, bert") == named
+    assert ask(store, LATER, 1) is None

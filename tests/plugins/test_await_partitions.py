@@ -153,3 +153,26 @@ def test_a_store_that_cannot_be_written_ends_the_run_before_it_waits(tmp_path):
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(ConfigError, match="cannot be written"):
         operator(Store(str(tmp_path / "file/store"))).execute({})
+
+
+@pytest.mark.parametrize(
+    ("approvers", "message"),
+    [
+        ("nobody_here", "names nobody_here, whom Airflow does not know"),
+        ("ann, bert", "names bert, whom Airflow does not know .users: ann"),
+        (" , ", "names nobody"),
+    ],
+)
+def test_an_approval_that_nobody_could_answer_ends_the_run_before_it_waits(
+    store, monkeypatch, approvers, message
+):
+    monkeypatch.setenv("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS", "ann:admin,carl:viewer")
+    with pytest.raises(ConfigError, match=message):
+        operator(store, asks="True", approvers=approvers).execute({})
+
+
+@pytest.mark.parametrize("approvers", ["", "ann"])
+def test_an_approval_that_somebody_can_answer_goes_on_to_wait(store, monkeypatch, approvers):
+    monkeypatch.setenv("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS", "ann:admin")
+    with pytest.raises(TaskDeferred):
+        operator(store, asks="True", approvers=approvers).execute({})

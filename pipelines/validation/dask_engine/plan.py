@@ -75,7 +75,7 @@ def plan_of(node: Node, need: Need, at: Setting) -> Plan:
         return _quantiles(node, at)
     if node.name == "column.outlier_statistics" and kind in "iuf":
         return _spread(node)
-    if node.name == uniqueness.COUNT and kind != "c":
+    if node.name == uniqueness.COUNT and kind not in "cx":
         return _distinct_count(node, need, at)
     rule = aggregates.rule_of(node, kind)
     if rule is not None and is_stock(node.name):
@@ -88,16 +88,16 @@ def _kind(node: Node, at: Setting) -> str:
     column = node.domain.get("column")
     if not column:
         return ""
-    dtype = at.layout.empty_frame[column].dtype
-    return "c" if dtype == "category" else str(getattr(dtype, "kind", "O"))
+    return "c" if at.layout.empty_frame[column].dtype == "category" else at.layout.kind(column)
 
 
 def _condition_plan(node: Node, need: Need, at: Setting) -> Plan:
     name = node.name.removesuffix(".condition")
     if is_stock(node.name) and node.name in order.METRICS:
         return _order(node, need, at)
+    own = any(at.layout.kind(column) == "x" for column in node.columns())
     if is_stock(node.name) and node.name in uniqueness.METRICS:
-        return _unique(node, need, at)
+        return _gathered(node, need, at) if own else _unique(node, need, at)
     row_local = (is_stock(node.name) and name in KERNELS) or getattr(
         provided(node.name)[0], "row_local", False
     )

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pipelines.process.environ import ROOT, child_environ
 from pipelines.process.launch import Ended, StageProcess
 from pipelines.process.place import Place, place
-from pipelines.process.spawn import ROOT, child_environ
 
 TOY = "tests.pipelines.process.toy_stage"
 
