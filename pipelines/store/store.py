@@ -186,7 +186,7 @@ class Store:
             ArtifactError: A file is missing or damaged; running its stage again mends it.
         """
         folder = self._local(manifest.ref, manifest.digest)
-        found = damage_of(folder, manifest) if folder.is_dir() else {"its folder": "is missing"}
+        found = damage_of(folder, manifest)
         if found:
             # Made again since with the same content, its volatile files may be others.
             manifest = self._made_again(manifest)
@@ -315,7 +315,7 @@ class Store:
     def _manifest(self, path: str, ref: Ref) -> Manifest | None:
         try:
             text = self._read(path)
-            return None if text is None else Manifest.from_json(text, path)
+            return None if text is None else _placed(Manifest.from_json(text, path), path)
         except ArtifactError as error:
             raise ArtifactError(f"{error} Run {self._maker(ref)} for it again.") from error
 
@@ -371,6 +371,14 @@ class Store:
         remove(folder)
         self.remote.remove(f"{prefix}/{MANIFEST}")
         return found
+
+
+def _placed(manifest: Manifest, path: str) -> Manifest:
+    """The same manifest, if it lies where it belongs: elsewhere it would pass off other files."""
+    key = manifest.ref.path()
+    if path not in {f"{key}/{MANIFEST}", f"{key}/{manifest.version}/{MANIFEST}"}:
+        raise ArtifactError(f"{path} is the manifest of {key}, version {manifest.version}.")
+    return manifest
 
 
 def _volatile(aside: Path, manifest: Manifest) -> dict[str, dict[str, Any]]:

@@ -1,4 +1,5 @@
 import os
+import shutil
 import time
 
 import pytest
@@ -22,8 +23,6 @@ def test_what_is_published_is_found_and_opened(kind, tmp_path):
 
 
 def test_a_remote_version_is_downloaded_where_it_is_not_cached(tmp_path):
-    import shutil
-
     store = Store(f"memory://{tmp_path.name}/remote")
     manifest = publish(store)
     shutil.rmtree(store.root)
@@ -52,6 +51,16 @@ def test_a_manifest_that_is_not_one_says_what_to_do(tmp_path):
         ArtifactError, match=r"is not a manifest, or not as it was written .* Run toy for it"
     ):
         store.find(REF)
+
+
+def test_a_manifest_that_was_copied_elsewhere_is_not_read_as_another_ones(tmp_path):
+    store, other = Store(str(tmp_path)), Ref("p", "data", "ds=2026-01-02")
+    publish(store)
+    shutil.copytree(store.folder(REF), store.folder(other))
+    with pytest.raises(
+        ArtifactError, match=r"is the manifest of p/data/ds=2026-01-01, version"
+    ):
+        store.find(other)
 
 
 def test_an_unknown_protocol_is_a_configuration_error():
