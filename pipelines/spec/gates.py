@@ -71,6 +71,45 @@ class WindowGate:
 
 
 @declared
+class DayGate:
+    """How much a day may differ from the days around it.
+
+    A difference counts where its size is above its limit and it is more deviations from what is
+    usual than ``deviations`` has for the same severity. ``validate`` compares with the days before
+    and only warns; ``validate_window`` compares with all days behind the window, and refuses it.
+
+    Attributes:
+        days_back: How many days before a day, and in a window after it, it is compared with; 0
+            compares nothing.
+        min_days: Other days that there must be before anything is said.
+        min_same_weekday: Days of the same weekday from which on those count by themselves too.
+        deviations: Robust standard deviations, of days and of chance, from the nearest usual value.
+        rows_ratio: Rows to the usual number, or the other way round if there are fewer.
+        label_odds: Ratio of the odds of a label of 1 to the usual odds, or the inverse.
+        missing_share: Difference of a column's share without a value from the usual share.
+        moved_share: Share of a column's values that lie elsewhere: the largest distance of the
+            distribution functions. 1 where no value is as usual.
+        constant: 1 for a column of one value that had several on every other day.
+        repeated: 1 for a day with all the values of another one.
+        not_compared: Columns that are left out.
+        excused: Days that are right although they differ.
+    """
+
+    days_back: int = 28
+    min_days: int = 7
+    min_same_weekday: int = 3
+    deviations: Limit = Limit(warn=4.0, refuse=8.0)
+    rows_ratio: Limit = Limit(warn=1.5, refuse=10.0)
+    label_odds: Limit = Limit(warn=1.5, refuse=10.0)
+    missing_share: Limit = Limit(warn=0.1, refuse=0.5)
+    moved_share: Limit = Limit(warn=0.15, refuse=0.4)
+    constant: Limit = Limit(warn=0.0)
+    repeated: Limit = Limit(warn=0.0)
+    not_compared: tuple[str, ...] = ()
+    excused: tuple[str, ...] = ()
+
+
+@declared
 class Validation:
     """What stops a partition at the door.
 
@@ -83,6 +122,7 @@ class Validation:
         suites: Suites saved by Great Expectations as JSON, used as they are: paths below the
             repository's root, or absolute.
         mask: Whether reports and Data Docs hide the values of sensitive columns.
+        days: How much a day may differ from the days around it.
         window: What a model's window must be.
     """
 
@@ -92,6 +132,7 @@ class Validation:
     rules: tuple[Rule, ...] = ()
     suites: tuple[str, ...] = ()
     mask: bool = True
+    days: DayGate = DayGate()
     window: WindowGate = WindowGate()
 
 

@@ -10,6 +10,7 @@ import resource
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from pipelines.memory import peak_memory_bytes
 from pipelines.stages.work import Outcome, Plan, Work
@@ -46,19 +47,20 @@ def publish_work(
             files=files,
             volatile=outcome.volatile,
             outcome=outcome.facts(),
-            made=_made(started, cpu, outcome.rows),
+            made=_made(started, cpu, outcome),
         )
         work.store.publish(out, manifest)
     return manifest
 
 
-def _made(started: float, cpu: float, rows: int) -> dict[str, float]:
+def _made(started: float, cpu: float, outcome: Outcome) -> dict[str, Any]:
     seconds = time.monotonic() - started
     return {
         "seconds": round(seconds, 3),
         "cpu_seconds": round(_cpu_seconds() - cpu, 3),
-        "rows_per_s": round(rows / max(seconds, 1e-9), 1),
+        "rows_per_s": round(outcome.rows / max(seconds, 1e-9), 1),
         "peak_memory_bytes": peak_memory_bytes(),
+        **({"noted": outcome.noted} if outcome.noted else {}),
     }
 
 

@@ -140,6 +140,8 @@ class Outcome:
             ``PartitionRefusedError`` itself.
         volatile: Published files (or folders ending in ``/``) that differ from run to run
             and are no part of the content digest.
+        noted: What was seen beside the verdict and depends on what else was published then; no
+            part of the content digest.
     """
 
     rows: int
@@ -149,6 +151,7 @@ class Outcome:
     quarantined: Mapping[str, int] = field(default_factory=dict)
     volatile: tuple[str, ...] = ()
     refused_as: str = ""
+    noted: str = ""
 
     def facts(self) -> dict[str, Any]:
         """The part that is recorded in the manifest and in its content digest."""

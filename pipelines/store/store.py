@@ -12,6 +12,7 @@ Layout: ``<root>/<pipeline>/<dataset>/<key>/manifest.json`` points at
 """
 
 import fcntl
+import hashlib
 import os
 import shutil
 import tempfile
@@ -89,6 +90,29 @@ class Store:
                     f"as its manifest says. Run {manifest.stage} for it again."
                 )
         return folder
+
+    def read_file(self, manifest: Manifest, name: str) -> bytes:
+        """One small file of a version, without the others.
+
+        Raises:
+            ArtifactError: It is missing, or its content is not what the manifest says.
+        """
+        path = f"{manifest.ref.path()}/{manifest.version}/{name}"
+        try:
+            if self.is_local:
+                content = (self.root / path).read_bytes()
+            else:
+                fs, root = self._remote()
+                content = bytes(fs.cat_file(f"{root}/{path}"))
+        except FileNotFoundError:
+            content = None
+        wanted = manifest.files[name]["sha256"]
+        if content is None or hashlib.sha256(content).hexdigest() != wanted:
+            raise ArtifactError(
+                f"{manifest.ref.path()}: {name} is missing or is not what its manifest says "
+                f"(sha256 {wanted}). Run {manifest.stage} for it again."
+            )
+        return content
 
     def keys(self, pipeline: str, dataset: str) -> list[str]:
         """Keys of a dataset's published artifacts, sorted."""

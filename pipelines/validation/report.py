@@ -17,6 +17,8 @@ import jinja2
 
 from pipelines.spec import Pipeline
 from pipelines.validation.data_docs.masking import HIDDEN, mask
+from pipelines.validation.day_columns import EARLIER
+from pipelines.validation.day_compare import Compared
 from pipelines.validation.engine import Finding
 from pipelines.validation.splitting import First
 from pipelines.validation.verdict import Verdict, outcome_of
@@ -47,14 +49,21 @@ class Judged:
     suite: str = "declared"
 
 
-def write_report(judged: Judged, folder: Path) -> None:
-    """Write ``report.json``, ``report.html`` and ``data_docs.html``."""
+def write_report(judged: Judged, folder: Path, compared: Compared | None = None) -> None:
+    """Write ``report.json``, ``report.html`` and ``data_docs.html``.
+
+    What other days said goes to a file of its own and the page: ``report.json`` follows from the
+    day alone.
+    """
     from pipelines.validation.data_docs.page import Heading, data_docs_page
 
     report = report_of(judged)
     text = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=True)
     (folder / "report.json").write_text(text + "\n", encoding="utf-8")
-    (folder / "report.html").write_text(page(report), encoding="utf-8")
+    beside = [] if compared is None else [compared.as_json()]
+    if beside:
+        (folder / EARLIER).write_text(json.dumps(beside[0], indent=1) + "\n")
+    (folder / "report.html").write_text(page(report, beside), encoding="utf-8")
     heading = Heading(
         title=f"{report['title']}: {judged.subject}",
         asset=judged.subject,
@@ -90,9 +99,9 @@ def report_of(judged: Judged) -> dict[str, Any]:
     }
 
 
-def page(report: dict[str, Any]) -> str:
-    """The report as one self-contained HTML page."""
-    return environment().get_template("report.html.j2").render(report=report)
+def page(report: dict[str, Any], beside: Sequence[Mapping[str, Any]] = ()) -> str:
+    """The report as one self-contained HTML page, with the day beside others where it was compared."""
+    return environment().get_template("report.html.j2").render(report=report, beside=beside)
 
 
 def environment() -> jinja2.Environment:
