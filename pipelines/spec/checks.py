@@ -270,6 +270,8 @@ def _x_type(pipeline: Pipeline) -> Iterator[str]:
 
 def _rules(pipeline: Pipeline) -> Iterator[str]:
     yield from gate_mistakes(pipeline.validation)
+    for name in pipeline.validation.days.not_compared:
+        yield from _unknown("validation.days.not_compared", name, _example_columns(pipeline))
 
 
 def _schedule(pipeline: Pipeline) -> Iterator[str]:

@@ -8,10 +8,15 @@ Not here: judging a day or a window (``pipelines/validation/``), a model's gates
 """
 
 from collections.abc import Iterator
+from dataclasses import fields
 
+from pipelines.days import parse_day
 from pipelines.declared import declared, nearest
+from pipelines.errors import ConfigError
 
 SEVERITIES = ("info", "warning", "critical")
+# Of fewer days a median is as likely broken as not.
+MIN_DAYS = 3
 
 
 @declared
@@ -152,10 +157,34 @@ def gate_mistakes(validation: Validation) -> Iterator[str]:
             yield f"rule {rule.name}: severity {rule.severity!r}. {nearest(rule.severity, SEVERITIES)}"
         if not str(rule.expectation).startswith("expect_"):
             yield f"rule {rule.name}: {rule.expectation!r} is not an expectation type (expect_...)."
-    for name in ("missing_days", "rows_ratio", "null_share", "label_ratio", "psi", "js"):
-        limit = getattr(validation.window, name)
-        if None not in (limit.warn, limit.refuse) and limit.warn > limit.refuse:
+    yield from _limit_mistakes("validation.window", validation.window)
+    yield from _limit_mistakes("validation.days", validation.days)
+    yield from _day_mistakes(validation.days)
+
+
+def _limit_mistakes(where: str, gate: WindowGate | DayGate) -> Iterator[str]:
+    limits = {f.name: getattr(gate, f.name) for f in fields(gate)}
+    for name, limit in limits.items():
+        both = isinstance(limit, Limit) and None not in (limit.warn, limit.refuse)
+        if both and limit.warn > limit.refuse:
             yield (
-                f"validation.window.{name}: warn={limit.warn!r} is above refuse="
+                f"{where}.{name}: warn={limit.warn!r} is above refuse="
                 f"{limit.refuse!r}. Warn at the same value or below."
             )
+
+
+def _day_mistakes(gate: DayGate) -> Iterator[str]:
+    least = {"days_back": 0, "min_days": MIN_DAYS, "min_same_weekday": MIN_DAYS}
+    for name, at_least in least.items():
+        value = getattr(gate, name)
+        if isinstance(value, bool) or not isinstance(value, int) or value < at_least:
+            yield f"validation.days.{name} must be a whole number from {at_least} on; got {value!r}."
+    for name in ("not_compared", "excused"):
+        if isinstance(getattr(gate, name), str):
+            yield f"validation.days.{name} is a tuple of texts; got {getattr(gate, name)!r}."
+            return
+    for day in gate.excused:
+        try:
+            parse_day(day, "validation.days.excused")
+        except ConfigError as error:
+            yield str(error)

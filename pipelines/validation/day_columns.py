@@ -30,7 +30,7 @@ def column_kinds(pipeline: Pipeline) -> dict[str, str]:
     def kind_of(column: Column) -> str:
         if column.name == label:
             return LABEL
-        if column.name in entities:
+        if column.name in entities and column.type == "integer":
             return NAMED
         return MEASURED if column.type in NUMBERS else OTHER
 

@@ -9,14 +9,13 @@ Not here: profiles (``day_profile.py``), what is usual (``day_usual.py``), which
 """
 
 import math
+import statistics
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from pipelines.days import parse_day
-from pipelines.operators.sketch import lowest_of
 from pipelines.spec import DayGate
-from pipelines.tables.profile import COARSER_BITS
 from pipelines.validation.day_columns import DayProfile
 from pipelines.validation.day_usual import (
     BAND,
@@ -36,7 +35,6 @@ WARN, REFUSE = "warn", "refuse"
 WORST_FIRST = (REFUSE, WARN, "")
 # Fewer rows are of one value, or those of another day, by chance; so are values on few cells.
 MANY_ROWS, MANY_CELLS = 1000, 30
-Column = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +62,7 @@ class Difference:
     def told(self) -> str:
         """As a reason says it."""
         name = f"{self.what} of {self.column}" if self.column else self.what
-        return f"{name} {self.size:.3g} ({self.seen}, usual {self.usual})"
+        return f"{name} {self.size:,.4g} ({self.seen}, usual {self.usual})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,7 +192,10 @@ class _Beside:
         rows, ones = self.own["rows"], self.own["positives"]
         seen = f"{ones:,} of {rows:,} labels are 1"
         one = _difference(LABEL, "", _odds(found), found, seen, f"{share_at(found.usual):.3%}")
-        return one if ones else max(one, self._stopped(found.usual), key=_far)
+        # Where less than one is usual, a day without any says nothing.
+        if ones or share_at(found.usual) * rows < 1:
+            return one
+        return max(one, self._stopped(found.usual), key=_far)
 
     def _stopped(self, usual: float) -> Difference:
         """The day together with the others that have no label of 1 either."""
@@ -203,7 +204,8 @@ class _Beside:
         expected = share_at(usual) * rows
         far = without_ones(expected, len(without), len(self.others) + 1)
         found = Distance(arcsine(0.5, rows + 1), usual, far)
-        seen = f"0 of {rows:,} labels are 1 on {len(without)} days"
+        more = f", {len(without) - 1} such days beside it together" if len(without) > 1 else ""
+        seen = f"0 of {rows:,} labels are 1{more}"
         return _difference(LABEL, "", _odds(found), found, seen, f"{share_at(usual):.3%}")
 
     def _column(self, name: str, days: Sequence[str]) -> Iterator[Difference]:
@@ -235,11 +237,10 @@ class _Beside:
     ) -> Difference:
         own, theirs = self.own["columns"][name], [o["columns"][name] for o in others]
         found = moved(own, theirs, band)
-        if name in self.unsaid:
+        if name in self.unsaid or "median" not in own:
             return _difference(MOVED, name, found.seen, found, "values elsewhere", "near 0")
-        medians = sorted(_median(other) for other in theirs)
-        usual = f"{medians[len(medians) // 2]:.4g}"
-        seen = f"median {_median(own):.4g}"
+        usual = f"{statistics.median_low(other['median'] for other in theirs):,.4g}"
+        seen = f"median {own['median']:,.4g}"
         return _difference(MOVED, name, found.seen, found, seen, usual)
 
     def _chance(self) -> float:
@@ -272,8 +273,8 @@ def _far(difference: Difference) -> float:
 
 def _values(profile: DayProfile) -> tuple[object, ...]:
     columns = profile["columns"].items()
-    hashes = tuple((name, column["hash"]) for name, column in columns if "hash" in column)
-    return profile["rows"], profile["positives"], hashes
+    checks = tuple((name, column["check"]) for name, column in columns if "check" in column)
+    return profile["rows"], profile["positives"], checks
 
 
 def _difference(
@@ -288,12 +289,3 @@ def _told(what: str, column: str, seen: str, usual: str) -> Difference:
     return Difference(
         what=what, column=column, size=1.0, deviations=None, seen=seen, usual=usual
     )
-
-
-def _median(column: Column) -> float:
-    half, reached = sum(column["counts"]) / 2, 0
-    for cell, count in zip(column["cells"], column["counts"], strict=True):
-        reached += count
-        if reached >= half:
-            return lowest_of(int(cell) << COARSER_BITS)
-    return math.nan

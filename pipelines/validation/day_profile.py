@@ -7,8 +7,9 @@ Promise: the same rows give the same bytes, however they are cut. With known tim
 Not here: which columns (``day_columns.py``), comparing days (``day_compare.py``).
 """
 
+import itertools
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.operators.hashing import hash_wholes, mix
+from pipelines.operators.hashing import hash_wholes
+from pipelines.operators.sketch import lowest_of
 from pipelines.spec import Pipeline
-from pipelines.tables.profile import merge_profiles, profile_of
+from pipelines.tables.profile import COARSER_BITS, merge_profiles, profile_of
 from pipelines.tables.versions import Versions
 from pipelines.validation.day_columns import (
     LABEL,
@@ -31,7 +33,7 @@ from pipelines.validation.day_columns import (
     label_column,
 )
 
-HASH_RANGE = 1 << 64
+CHECK_RANGE = 1 << 64
 HASHED_BITS = 8
 
 
@@ -92,24 +94,36 @@ def _merged_column(parts: list[dict[str, Any]]) -> dict[str, Any]:
     if "values" not in parts[0]:
         return missing
     whole = merge_profiles({"": part["values"]} for part in parts)[""]
-    same = sum(part["hash"] for part in parts) % HASH_RANGE
+    check = sum(part["check"] for part in parts) % CHECK_RANGE
     return missing | {
+        **({"median": _median(whole)} if parts[0]["measures"] and whole["known"] else {}),
         "cells": whole["cells"],
         "counts": whole["counts"],
-        "hash": f"{same:016x}",
+        "check": f"{check:016x}",
     }
+
+
+def _median(column: Mapping[str, Any]) -> float:
+    """Smallest number of the cell that holds the lower median; at least one value is known."""
+    reached = itertools.accumulate(column["counts"])
+    half = zip(column["cells"], reached, strict=True)
+    return lowest_of(
+        next(cell for cell, below in half if 2 * below >= column["known"]) << COARSER_BITS
+    )
 
 
 def _measured(values: pa.ChunkedArray) -> dict[str, Any]:
     """Numbers by the cells of a grid; NaN and infinities are missing."""
-    numbers = values.cast(pa.float64()).to_numpy()
+    numbers = values.cast(pa.float64(), safe=False).to_numpy()
     profile = profile_of({"": numbers})[""]
     known = numbers if profile["known"] == len(numbers) else numbers[np.isfinite(numbers)]
-    hashed = mix(np, (known + 0.0).view(np.uint64))
+    bits = (known + 0.0).view(np.uint64)
     return {
+        "measures": True,
         "missing": profile["rows"] - profile["known"],
         "values": profile,
-        "hash": int(hashed.sum(dtype=np.uint64)),
+        # The same for the same values in any order, which is enough to find a day that is repeated.
+        "check": int(bits.sum(dtype=np.uint64)),
     }
 
 
@@ -120,6 +134,7 @@ def _named(values: pa.ChunkedArray) -> dict[str, Any]:
     counts = np.bincount((hashed >> np.uint64(64 - HASHED_BITS)).astype(np.int64))
     cells = np.flatnonzero(counts)
     return {
+        "measures": False,
         "missing": values.null_count,
         "values": {
             "rows": len(values),
@@ -127,7 +142,7 @@ def _named(values: pa.ChunkedArray) -> dict[str, Any]:
             "cells": cells.tolist(),
             "counts": counts[cells].tolist(),
         },
-        "hash": int(hashed.sum(dtype=np.uint64)),
+        "check": int(hashed.sum(dtype=np.uint64)),
     }
 
 
