@@ -87,7 +87,8 @@ class DayGate:
         days_back: How many days before a day, and in a window after it, it is compared with; 0
             compares nothing.
         min_days: Other days that there must be before anything is said.
-        min_same_weekday: Days of the same weekday from which on those count by themselves too.
+        min_same_weekday: Days of the same weekday from which on their median is what is usual for
+            the weekday; of fewer it is whatever one of them was.
         deviations: Robust standard deviations, of days and of chance, from the nearest usual value.
         rows_ratio: Rows to the usual number, or the other way round if there are fewer.
         label_odds: Ratio of the odds of a label of 1 to the usual odds, or the inverse.

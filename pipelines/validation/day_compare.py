@@ -20,6 +20,7 @@ from pipelines.validation.day_columns import DayProfile
 from pipelines.validation.day_usual import (
     BAND,
     MEDIAN,
+    RANGE,
     Distance,
     arcsine,
     distance,
@@ -174,8 +175,9 @@ class _Beside:
         groups = [(days, BAND)]
         weekday = parse_day(self.day).weekday()
         alike = [day for day in days if parse_day(day).weekday() == weekday]
-        if len(alike) >= self.gate.min_same_weekday:
-            groups.append((alike, MEDIAN))
+        if alike:
+            enough = len(alike) >= self.gate.min_same_weekday
+            groups.append((alike, MEDIAN if enough else RANGE))
         found = [measure([self.others[d] for d in each], band) for each, band in groups]
         return max((_levelled(each, self.gate) for each in found), key=_rank)
 

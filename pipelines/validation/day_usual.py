@@ -25,9 +25,11 @@ from numpy.typing import NDArray
 
 TO_DEVIATIONS = 1.4826
 # Of all days the middle is a band: a weekend is two days of seven and lies within it, three broken
-# days of three weeks do not. Days of one weekday are alike, and few: of them the median counts.
+# days of three weeks do not. Days of one weekday are alike, and few: of them the median counts, and
+# of too few for a median whatever one of them was.
 BAND = (0.2, 0.8)
 MEDIAN = (0.5, 0.5)
+RANGE = (0.0, 1.0)
 Floats = NDArray[np.float64]
 
 

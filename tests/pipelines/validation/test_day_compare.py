@@ -100,6 +100,17 @@ def test_good_days_that_differ_are_left_alone(kind, days):
     assert odd == [], kind
 
 
+def test_a_weekday_of_its_own_is_left_alone_from_its_second_week_on():
+    rows = {n: 6000 if n % 7 != 6 else 300 for n in range(21)}
+    days = {name_of(n): profile(made(n, rows=rows[n])) for n in rows}
+    for day in list(days)[7:]:
+        before = {d: p for d, p in days.items() if d < day}
+        for others in (before, days):
+            assert compared(days[day], day, others).odd("warn", "refuse") == []
+    monday_like_sunday = profile(made(99, rows=300))
+    assert compared(monday_like_sunday, name_of(14), days).odd("refuse")
+
+
 def _apart(one, other):
     return (date.fromisoformat(one) - date.fromisoformat(other)).days
 
