@@ -13,6 +13,7 @@ Layout: ``<root>/<pipeline>/<dataset>/<key>/manifest.json`` points at
 """
 
 import fcntl
+import hashlib
 import json
 import os
 import re
@@ -196,6 +197,22 @@ class Store:
                 f"{manifest.ref.path()}: {told(found)}. {self._remedy(manifest)}"
             )
         return folder
+
+    def read_file(self, manifest: Manifest, name: str) -> bytes:
+        """One small file of a version, without the others.
+
+        Raises:
+            ArtifactError: It is missing, or its content is not what the manifest says.
+        """
+        path = f"{manifest.ref.path()}/{manifest.version}/{name}"
+        content = self._read(path)
+        wanted = manifest.files[name]["sha256"]
+        if content is None or hashlib.sha256(content).hexdigest() != wanted:
+            raise ArtifactError(
+                f"{manifest.ref.path()}: {name} is missing or is not what its manifest says "
+                f"(sha256 {wanted}). Run {manifest.stage} for it again."
+            )
+        return content
 
     def keys(self, pipeline: str, dataset: str) -> list[str]:
         """Keys of a dataset's published artifacts, sorted."""

@@ -1,6 +1,7 @@
 import os
 import shutil
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -20,6 +21,19 @@ def test_what_is_published_is_found_and_opened(kind, tmp_path):
     assert (store.open(manifest) / "deep" / "a.txt").read_text() == "hello"
     assert store.keys("p", "data") == [REF.key]
     assert store.find_version(REF, manifest.digest) == manifest
+
+
+@pytest.mark.parametrize("kind", ["local", "memory"])
+def test_one_file_is_read_without_the_others_and_only_if_it_is_whole(kind, tmp_path):
+    store = Store(str(tmp_path) if kind == "local" else f"memory://{tmp_path.name}/one")
+    manifest = publish(store)
+    assert store.read_file(manifest, "deep/a.txt") == b"hello"
+    was = publish(Store(store.uri), text="hallo", config={"other": 1})
+    damaged = replace(was, files=manifest.files)
+    gone = replace(manifest, digest="0" * 64)
+    for bad in (damaged, gone):
+        with pytest.raises(ArtifactError, match=r"deep/a\.txt is missing or is not .* Run toy"):
+            store.read_file(bad, "deep/a.txt")
 
 
 def test_a_remote_version_is_downloaded_where_it_is_not_cached(tmp_path):
