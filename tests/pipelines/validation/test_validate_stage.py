@@ -341,7 +341,7 @@ def test_validate_before_ingest_says_which_stage_must_run(tmp_path):
 def test_an_ingested_file_of_another_schema_is_no_input(tmp_path):
     write_source(tmp_path / "source", transactions(5))
     done("ingest", tmp_path / "store", tmp_path / "source")
-    store, work = Store(str(tmp_path / "store")), work_on("validate", tmp_path / "store")
+    store, work = Store(str(tmp_path / "store")), work_on("validate", tmp_path / "store", None)
     other = canonical(5).rename_columns(["transaction_ix", *canonical(5).column_names[1:]])
     made = store.find(work.partition_ref("ingested"))
     with store.aside(made.ref, "other") as out:
