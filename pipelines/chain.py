@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipelines.days import days_between
-from pipelines.events import Reporter, describe_progress
+from pipelines.events import Reporter, describe_progress, level_of
 from pipelines.preconditions import (
     MODEL_BYTES,
     bytes_of_days,
@@ -199,7 +199,7 @@ def _child(
         if event["event"] == "progress":
             log.info("%s", describe_progress(event))
         elif event["event"] == "log":
-            log.info("%s", event["message"])
+            log.log(level_of(event), "%s", event["message"])
         elif event["event"] == "result":
             _add(totals, event["result"])
 

@@ -74,7 +74,13 @@ def to_log(event: Mapping[str, object]) -> None:
     if kind == "progress":
         log.info("%s", message(describe_progress(event)))
     elif kind == "log":
-        log.info("%s", message(event["message"]))
+        log.log(level_of(event), "%s", message(event["message"]))
+
+
+def level_of(event: Mapping[str, object]) -> int:
+    """How loudly a ``log`` event is to be told."""
+    level = event.get("level")
+    return level if isinstance(level, int) else logging.INFO
 
 
 def describe_progress(event: Mapping[str, object]) -> str:
@@ -195,9 +201,10 @@ class Reporter:
         """Tell some numbers as they are after a step: a curve's next points."""
         self.sink({"event": "metric", "work": self.work, "step": step, "values": dict(values)})
 
-    def log(self, message: str) -> None:
-        """Tell one sentence."""
-        self.sink({"event": "log", "work": self.work, "message": f"{self.work}: {message}"})
+    def log(self, message: str, *, level: int = logging.INFO) -> None:
+        """Tell one sentence, by default as nothing to worry about."""
+        told = {"event": "log", "work": self.work, "message": f"{self.work}: {message}"}
+        self.sink(told | ({} if level == logging.INFO else {"level": level}))
 
     def result(self, result: Mapping[str, object]) -> None:
         """Tell the short JSON that the work hands on."""

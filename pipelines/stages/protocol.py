@@ -164,7 +164,8 @@ def _told(work: Work, done: tuple[Manifest, Result]) -> Result:
     how = "found published" if result["cached"] else f"published in {result['seconds']:.1f} s"
     log.info("%s %s: %d rows, %s", manifest.stage, manifest.key, result["rows"], how)
     if MISSING in result:
-        work.report.log(f"WARNING: {without(manifest, work.store.uri, result[MISSING])}")
+        told = without(manifest, work.store.uri, result[MISSING])
+        work.report.log(told, level=logging.WARNING)
     if result["verdict"] == REFUSED:
         message = f"{manifest.key}: refused. {result['reason']}"
         cls = result.get("refused_as", PartitionRefusedError.__name__)

@@ -236,5 +236,5 @@ def keep_told(folder: Path, out: Path, name: str = SPOOL) -> bool:
         return kept_offset(path) < path.stat().st_size
     except (OSError, ValueError, KeyError, TypeError) as error:
         (out / name).unlink(missing_ok=True)
-        log.warning("WARNING: %s is not kept beside the result: %r", path, error)
+        log.warning("%s is not kept beside the result: %r", path, error)
         return False

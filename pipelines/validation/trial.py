@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from pipelines.days import parse_day
 from pipelines.spec import Column, Pipeline, Table
+from pipelines.tables import ROW
 from pipelines.tables.schema import canonical_type, table_schema
 from pipelines.validation.engine import problems_of
 from pipelines.validation.rules import CheckedRule, rules_of
@@ -45,7 +46,7 @@ def gate_problems(pipeline: Pipeline, day: str) -> tuple[int, list[str]]:
 def trial_rows(table: Table, day: str) -> pa.Table:
     """A few rows of a day that are as declared, as far as that is known."""
     columns = {c.name: pa.array(_values(c, day), canonical_type(c)) for c in table.columns}
-    columns["_row"] = pa.array(range(ROWS), pa.int64())
+    columns[ROW] = pa.array(range(ROWS), pa.int64())
     return pa.table(columns).cast(table_schema(table))
 
 

@@ -20,7 +20,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from millrace.links import links_of
 from millrace.showing import Showing
 from pipelines.errors import ConfigError, HistoryNotReadyError, SourceNotReadyError
-from pipelines.events import Reporter, describe_progress
+from pipelines.events import Reporter, describe_progress, level_of
 from pipelines.process.launch import Ended, StageProcess
 from pipelines.spec import load, with_settings
 from pipelines.stages import Work, ref_of, stage_named
@@ -96,7 +96,7 @@ class CommandOperator(BaseOperator):
             self.log.info("%s", describe_progress(event))
             self._showing.progress(event)
         elif kind == "log":
-            self.log.info("%s", event["message"])
+            self.log.log(level_of(event), "%s", event["message"])
         elif kind == "dashboard":
             self._show_dashboard(str(event["url"]))
         elif kind == "error":

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,7 @@ def ingested(tmp_path_factory):
 @pytest.fixture
 def store(ingested, tmp_path):
     """A store of its own with the ingested day."""
+    shutil.copytree(ingested.parent / "source", tmp_path / "source")
     return Path(shutil.copytree(ingested, tmp_path / "store"))
 
 
@@ -140,12 +142,35 @@ def test_what_is_missing_is_said_in_the_log_and_where_the_page_would_be(
     at = (Store(str(store)), "fraud_detection", "validated", f"ds={DAY}", DATA_DOCS_PAGES)
     assert find_page(*at) is None
     command = f"python -m pipelines pages fraud_detection --store {store} --partition {DAY}"
+    assert [r.levelname for r in caplog.records if "without" in r.getMessage()] == ["WARNING"]
     for text in (caplog.text, missing_page(*at)):
         assert "published without data_docs.html (OverflowError" in text
         assert command in text
     monkeypatch.undo()
     made(*command.split()[5:])
     assert find_page(*at) is not None
+
+
+def test_a_page_added_to_a_remote_store_is_found_by_a_host_that_holds_the_version_already(
+    store, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "own"))
+    remote = f"memory://{tmp_path.name}/store"
+    done("ingest", remote, store.parent / "source")
+    with monkeypatch.context() as patch:
+        patch.setattr(RENDERER, overflow)
+        done("validate", remote)
+    at = (Store(remote), "fraud_detection", "validated", f"ds={DAY}", DATA_DOCS_PAGES)
+    other = tmp_path / "other"
+    monkeypatch.setattr(tempfile, "tempdir", str(other))
+    assert find_page(*at) is None
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "own"))
+    assert made("--store", remote)["counts"]["made"] == 1
+    monkeypatch.setattr(tempfile, "tempdir", str(other))
+    page = find_page(*at)
+    assert page is not None
+    assert page.is_relative_to(other)
+    assert "pages_missing" not in done("validate", remote)
 
 
 def test_a_page_that_is_there_is_made_again_only_when_asked(store):
