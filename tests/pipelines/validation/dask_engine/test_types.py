@@ -66,7 +66,7 @@ PANDAS: dict[str, tuple[Sequence[Any], Any]] = {
     "interval": ([pd.Interval(0, 1), pd.Interval(1, 2)], "interval[int64]"),
 }
 # One of each way that columns take through the engine.
-USUAL = ("Int64", "boolean", "float16", "list with a null in one", "struct", "map", "zoned")
+USUAL = ("Int64", "boolean", "float16", "list with a null in one", "struct", "map")
 
 
 def table_of(name: str, missing: Sequence[int]) -> tuple[pa.Table, Sequence[Any]]:
@@ -95,6 +95,7 @@ def about(values: Sequence[Any]) -> Iterator[tuple[str, dict]]:
     """Expectations of every shape on x and y."""
     plain = [v for v in values if isinstance(v, int | float | str | date) and v is not None]
     ends = {"min_value": min(plain), "max_value": max(plain)} if plain else {"max_value": 3}
+    known = {"value_set": plain[:1] or ["a"]}
     some, late = {"column": "x"}, {"row_condition": Column("n") > 3}
     for kwargs in (some, some | late):
         yield "expect_column_values_to_be_unique", kwargs
@@ -102,14 +103,15 @@ def about(values: Sequence[Any]) -> Iterator[tuple[str, dict]]:
         yield "expect_column_unique_value_count_to_be_between", kwargs | {"max_value": 1}
     yield "expect_column_values_to_not_be_null", some
     yield "expect_column_values_to_be_null", some
-    yield "expect_column_values_to_be_in_set", some | {"value_set": plain[:1]}
-    yield "expect_column_distinct_values_to_be_in_set", some | {"value_set": plain[:1]}
-    yield "expect_column_most_common_value_to_be_in_set", some | {"value_set": plain[:1]}
+    yield "expect_column_values_to_be_in_set", some | known
+    yield "expect_column_distinct_values_to_be_in_set", some | known
+    yield "expect_column_most_common_value_to_be_in_set", some | known
     yield "expect_column_value_lengths_to_equal", some | {"value": 1}
     yield "expect_column_values_to_match_regex", some | {"regex": "1"}
     yield "expect_column_values_to_be_of_type", some | {"type_": "int64"}
-    if not isinstance(values[0], bool):
+    if plain:  # of lists the stock condition makes lists, and its other metrics raise of those
         yield "expect_column_values_to_be_between", some | ends
+    if not isinstance(values[0], bool):
         yield "expect_column_max_to_be_between", some | ends
         for what in ("mean", "sum", "stdev", "median"):
             yield f"expect_column_{what}_to_be_between", some | {"max_value": 3}
@@ -151,7 +153,7 @@ MANY = ("compound_columns_to_be_unique", "multicolumn_values_to_be_equal",
         "select_column_values_to_be_unique_within_record")  # fmt: skip
 
 
-@pytest.mark.parametrize("names", [("k", "g"), ("f", "h"), ("s", "w"), ("b", "c")])
+@pytest.mark.parametrize("names", [("k", "g"), ("f", "h"), ("s", "c")])
 def test_a_column_named_twice_counts_twice_as_in_the_stock_engine(
     names: tuple[str, str], tmp_path: Path
 ) -> None:
@@ -206,7 +208,9 @@ def test_a_deviation_over_partitions_is_the_true_one_to_its_last_digits(
     assert observed == pytest.approx(exact_deviation(values), rel=1e-13)
 
 
-def test_results_hold_pythons_numbers_and_data_docs_show_them_all(tmp_path: Path) -> None:
+def test_results_hold_pythons_numbers_and_data_docs_show_them_all(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     paths = tables.write(tables.clean(20), tmp_path)
     quartiles = {"quantiles": [0.25, 0.5], "value_ranges": [[None, 1]] * 2}
     between = {"min_value": -9.5, "max_value": 9.5}
@@ -220,7 +224,7 @@ def test_results_hold_pythons_numbers_and_data_docs_show_them_all(tmp_path: Path
         gxe.ExpectColumnUniqueValueCountToBeBetween(column="k", min_value=1),
         gxe.ExpectColumnProportionOfUniqueValuesToBeBetween(column="f", min_value=0.5),
         gxe.ExpectColumnQuantileValuesToBeBetween(column="f", quantile_ranges=quartiles),
-        gxe.ExpectColumnDistinctValuesToBeInSet(column="k", value_set=[1]),
+        gxe.ExpectColumnDistinctValuesToBeInSet(column="k", value_set=[*range(5)]),
         gxe.ExpectColumnMostCommonValueToBeInSet(column="k", value_set=[1]),
         gxe.ExpectTableRowCountToEqual(value=20),
     ]
@@ -229,10 +233,12 @@ def test_results_hold_pythons_numbers_and_data_docs_show_them_all(tmp_path: Path
     result = judge_files(paths, suite).result
     for each in result.results:
         assert not _numpy_in(each.result), each
-    page = json.dumps(ValidationResultsPageRenderer().render(result).to_json_dict())
-    shown = [r.result["observed_value"] for r in result.results[:8]]
-    assert all(num_to_str(value)[:8] in page for value in shown if isinstance(value, float))
-    assert "np." not in page
+    rendered = ValidationResultsPageRenderer().render(result).to_json_dict()
+    page = json.dumps(rendered, ensure_ascii=False)
+    observed = [each.result["observed_value"] for each in result.results]
+    for value in [each for each in observed if isinstance(each, int | float)]:
+        assert f'"{num_to_str(value, precision=10, use_locale=True)}"' in page
+    assert "rendering" not in caplog.text
 
 
 def _numpy_in(value: Any) -> bool:
