@@ -33,6 +33,7 @@ TEXTS = ["a", "bb", "a"]
 DAYS = [date(2026, 1, day) for day in (1, 2, 2)]
 PAIR = pa.struct({"a": pa.int64(), "b": pa.string()})
 
+# Not here: durations and periods, whose results Great Expectations itself cannot serialise.
 ARROW: dict[str, tuple[Sequence[Any], pa.DataType]] = {
     "int8": (NUMBERS, pa.int8()),
     "uint64": ([2**63 + 5, 2**63 + 6, 2**64 - 1], pa.uint64()),
@@ -45,7 +46,6 @@ ARROW: dict[str, tuple[Sequence[Any], pa.DataType]] = {
     "date64": (DAYS, pa.date64()),
     "time": ([time(1), time(2), time(1)], pa.time64("us")),
     "zoned": ([MOMENT, MOMENT + timedelta(hours=1)], pa.timestamp("us", "Europe/Berlin")),
-    "duration": ([timedelta(hours=1), timedelta(hours=2)], pa.duration("us")),
     "dictionary": (TEXTS, pa.dictionary(pa.int32(), pa.string())),
     "dictionary of numbers": (NUMBERS, pa.dictionary(pa.int32(), pa.int64())),
     "list": ([[1], [1, 2], [1]], pa.list_(pa.int64())),
@@ -94,7 +94,8 @@ def _array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
 def about(values: Sequence[Any]) -> Iterator[tuple[str, dict]]:
     """Expectations of every shape on x and y."""
     plain = [v for v in values if isinstance(v, int | float | str | date) and v is not None]
-    ends = {"min_value": min(plain), "max_value": max(plain)} if plain else {"max_value": 3}
+    texts = not plain or isinstance(plain[0], str)
+    ends = {"max_value": 3} if texts else {"min_value": min(plain), "max_value": max(plain)}
     known = {"value_set": plain[:1] or ["a"]}
     some, late = {"column": "x"}, {"row_condition": Column("n") > 3}
     for kwargs in (some, some | late):
@@ -123,12 +124,15 @@ def about(values: Sequence[Any]) -> Iterator[tuple[str, dict]]:
     yield "expect_select_column_values_to_be_unique_within_record", {"column_list": ["x", "y"]}
 
 
-def compared(table: pa.Table, entries: Sequence[tuple[str, dict]], folder: Path) -> None:
+def compared(
+    table: pa.Table, entries: Sequence[tuple[str, dict]], folder: Path, relative: float = 1e-12
+) -> None:
     """Fail on any difference of results, whole."""
     paths = tables.write(table, folder, files=2, group_rows=4)
     suite = suite_of(entries)
     stock = Stock(tables.whole_frame(paths)).validate(suite, "COMPLETE")
-    found = differences(Ours(paths, partition_rows=4).validate(suite, "COMPLETE"), stock)
+    ours = Ours(paths, partition_rows=4).validate(suite, "COMPLETE")
+    found = differences(ours, stock, relative)
     assert not found, f"{len(found)} differ\n" + "\n".join(found[:5])
 
 
@@ -146,7 +150,8 @@ def test_every_type_gives_the_stock_results(
     name: str, missing: tuple[int, ...], tmp_path: Path
 ) -> None:
     table, values = table_of(name, missing)
-    compared(table, list(about(values)), tmp_path)
+    # The stock engine adds numbers of 32 bits with 32 bits.
+    compared(table, list(about(values)), tmp_path, 1e-6 if "32" in name else 1e-12)
 
 
 MANY = ("compound_columns_to_be_unique", "multicolumn_values_to_be_equal",
