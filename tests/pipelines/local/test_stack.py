@@ -187,6 +187,7 @@ def test_a_component_that_hangs_is_found_by_airflows_own_health_alone(
 ):
     """As one in a deadlock, which no state of its process shows."""
     monkeypatch.setattr(keeper, "is_stopped", lambda _pid: False)
+    patience = keeper.SILENT_ANSWERS
     monkeypatch.setattr(keeper, "SILENT_ANSWERS", 2)
     told = []
     with started(home, settings, told.append) as running:
@@ -194,10 +195,12 @@ def test_a_component_that_hangs_is_found_by_airflows_own_health_alone(
         hanging = components[name].pid
         os.kill(hanging, signal.SIGSTOP)
         poll(lambda: components[name].pid != hanging, 180)
-        assert told == [
-            f"Airflow's {name} did not work for 10 s, by Airflow's own /health: started again "
-            f"(1 of at most 5)."
-        ]
+        # On a busy machine nobody is heard of for longer than that.
+        monkeypatch.setattr(keeper, "SILENT_ANSWERS", patience)
+        silent = (
+            "did not work for 10 s, by Airflow's own /health: started again (1 of at most 5)."
+        )
+        assert f"Airflow's {name} {silent}" in told
         running.api.set_pool("stages", 2, "Answers again.")
         running.api.wait_for_dag("trivial", 60)
         running.api.unpause("trivial")
