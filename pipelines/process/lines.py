@@ -12,6 +12,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from pipelines.memory import tells_of_memory
+
 BURST_LINES = 2_000
 LINES_PER_S = 100.0
 LINE_BYTES = 8_192
@@ -33,11 +35,13 @@ class LineCutter:
         on_line: Gets each line kept, without its end. Blank lines are dropped.
         clock: Seconds, monotonic.
         tail: The last lines printed, whether handed on or not.
+        of_memory: The last one that says memory ran out; a crash prints stacks after it.
     """
 
     on_line: Callable[[str], None]
     clock: Callable[[], float] = time.monotonic
     tail: deque[str] = field(default_factory=_last_lines)
+    of_memory: str = ""
     _rest: bytes = b""
     _allowed: float = float(BURST_LINES)
     _last: float | None = None
@@ -83,7 +87,7 @@ class LineCutter:
 
     def _tell(self, line: bytes) -> None:
         text = line.decode(errors="replace")
-        self.tail.append(text)
+        self._keep(text)
         self._allowed -= 1
         self.on_line(text)
 
@@ -93,7 +97,7 @@ class LineCutter:
         for line in lines[-TAIL_LINES:]:
             text = line.decode(errors="replace")
             self._unsaid.append(text)
-            self.tail.append(text)
+            self._keep(text)
 
     def _say_left_out(self) -> None:
         unsaid, self._unsaid = self._unsaid, _last_lines()
@@ -106,3 +110,8 @@ class LineCutter:
         self._allowed -= len(unsaid)
         for text in unsaid:
             self.on_line(text)
+
+    def _keep(self, text: str) -> None:
+        self.tail.append(text)
+        if tells_of_memory(text):
+            self.of_memory = text
