@@ -25,6 +25,7 @@ from pipelines.errors import (
     TransientError,
     WorkerLostError,
 )
+from pipelines.memory import is_out_of_memory, tells_of_memory
 
 Sorted = tuple[type[PipelineError], str]
 
@@ -51,7 +52,6 @@ PATHS = (ConfigError, "Check the path, and the rights of this process there.")
 BY_ERRNO: Mapping[int, Sorted] = {
     errno.ENOSPC: SPACE,
     errno.EDQUOT: (TransientError, "The quota is used up: free some of it; then run it again."),
-    errno.ENOMEM: MEMORY,
     errno.EIO: (
         TransientError,
         "The device failed to read or write. Look at the kernel's log.",
@@ -85,7 +85,6 @@ BY_ERRNO: Mapping[int, Sorted] = {
 
 # Names of classes, also of those an error's class descends from.
 BY_CLASS: Mapping[str, Sorted] = {
-    **dict.fromkeys(("MemoryError", "ResourceExhaustedError", "ArrowMemoryError"), MEMORY),
     **dict.fromkeys(
         ("KilledWorker", "NoValidWorkerError", "FutureCancelledError"),
         WORKERS,
@@ -125,12 +124,6 @@ BY_CODE: Mapping[str, Sorted] = {
 # What an error says, where its class says nothing: the first pattern that is found decides.
 BY_TEXT: tuple[tuple[str, Sorted], ...] = (
     ("no space left|database or disk is full|disk quota", SPACE),
-    (
-        "cannot map segment|failed to map segment|cannot allocate memory|bad_alloc|OOM when "
-        "allocating|MemoryError|ResourceExhausted",
-        MEMORY,
-    ),
-    ("can't start new thread", BY_ERRNO[errno.EAGAIN]),
     (
         "password authentication failed|pg_hba|role .* does not exist|database .* does not",
         RIGHTS,
@@ -174,6 +167,8 @@ def unexpected(error: BaseException, work: str) -> PermanentError:
 
 def cause_of_text(text: str) -> Sorted | None:
     """The class of an error that another process left as text alone, and what to do."""
+    if tells_of_memory(text):
+        return MEMORY
     found = (known for pattern, known in BY_TEXT if re.search(pattern, text, re.IGNORECASE))
     return next(found, None)
 
@@ -191,6 +186,8 @@ def _behind(error: BaseException) -> Iterator[BaseException]:
 
 
 def _known(error: BaseException) -> Sorted | None:
+    if is_out_of_memory(error):
+        return MEMORY
     names = [cls.__name__ for cls in type(error).__mro__]
     text = cause_of_text(str(error)) if _tells_by_text(error, names) else None
     looks = (

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from pipelines.errors import ArtifactError
 from pipelines.evaluation.bootstrap import intervals, resamples
 from pipelines.evaluation.verdict import judge
 from pipelines.stages import Work
@@ -77,6 +78,11 @@ def rival_of(
         return Rival(facts, None, reason)
     try:
         return Rival(facts, measure(work.store.open(manifest)))
+    except ArtifactError as error:
+        raise ArtifactError(
+            f"{named} cannot be compared: {error} Or make another version the champion: python -m "
+            f"pipelines models {work.pipeline.name} --store {work.store.uri} --promote NUMBER."
+        ) from error
     except (KeyError, IndexError) as missing:
         reason = (
             f"{named} cannot be compared: it reads features that these rows lack "

@@ -31,6 +31,7 @@ from pipelines.events import Reporter, Sink, describe_error, to_log, to_pipe
 from pipelines.memory import peak_memory_bytes
 from pipelines.process.deadline import TIME_LIMIT_S, set_limit
 from pipelines.process.wire import ALIVE_FD, EVENTS_FD, PARENT
+from pipelines.temporary import drop_own_folder, use_own_folder
 
 PR_SET_PDEATHSIG = 1
 ORPHAN_GRACE_S = 3.0
@@ -82,6 +83,7 @@ def run_child(
     sink = to_log if events_fd is None else to_pipe(events_fd)
     _guard(_inherited_fd(ALIVE_FD), os.environ.pop(PARENT, None))
     try:
+        use_own_folder()
         signal.signal(signal.SIGTERM, _on_sigterm)
         set_limit(time_limit_s, _note_overdue)
         code = work(sink)
@@ -111,6 +113,7 @@ def usage() -> dict[str, object]:
 
 def leave(code: int) -> NoReturn:
     """Flush what this process wrote and end it at once, without interpreter shutdown."""
+    drop_own_folder()
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):  # the reader may be gone

@@ -24,10 +24,12 @@ from pipelines.errors import (
     WorkerLostError,
     rebuild,
 )
+from pipelines.memory import tells_of_memory
 from pipelines.process.client import ServerError, fork
 from pipelines.process.environ import child_environ
 from pipelines.process.pump import Child, Pump
 from pipelines.process.spawn import Channels, Exit, Spawned
+from pipelines.temporary import sweep
 
 GRACE_S = 3.5
 TOLD_LINES = 5
@@ -141,6 +143,7 @@ class StageProcess:
             finally:
                 ended = child.reap()
         finally:
+            sweep()  # one that was killed could not remove its temporary folder
             pump.close()
             channels.close()
         return self._outcome(pump, ended, time.monotonic() - started)
@@ -226,6 +229,12 @@ class StageProcess:
             return self._killed(seconds, peak_bytes)
         last = " | ".join(list(pump.lines.tail)[-TOLD_LINES:]) or "nothing"
         told = f"{self._name}: ended with {_described(code)} after {seconds:.1f} s and told "
+        if code < 0 and tells_of_memory(last):
+            return OutOfMemoryError(
+                f"{told}no error, but printed of memory: {last}; the peak seen was "
+                f"{_mib(peak_bytes)}. Run it again with smaller partitions or batches, or on a "
+                f"machine with more memory."
+            )
         if code < 0:
             return WorkerLostError(f"{told}no error. It printed last: {last}. Run it again.")
         if code == 0:

@@ -14,6 +14,7 @@ from pathlib import Path
 from pipelines.causes import cause_of_text
 from pipelines.compute.machine import NO_GPU
 from pipelines.compute.oom_kills import OomKills, killed_helper, oom_kills
+from pipelines.compute.tensorflow import PINNED
 from pipelines.errors import ArtifactError, PipelineError
 
 TOLERANCE = 1e-4
@@ -35,7 +36,7 @@ def check_golden(model: Path) -> str:
         text=True,
         check=False,
         cwd=model,
-        env={**os.environ, **NO_GPU},
+        env={**os.environ, **NO_GPU, **PINNED},
     )
     if ran.returncode != 0:
         raise _failure(model, ran, kills)

@@ -88,15 +88,28 @@ def effects_stand(work: Work, plan: Plan, manifest: Manifest) -> bool:
     own = own_version(held, model.digest)
     if own is None or own.number != told["metrics"]["version"]:
         return False
+    if held.champion != told["champion"]:
+        return False
     if not _tags(work, model, evaluation).items() <= own.tags.items():
         return False
-    if not has_run(uri, work.pipeline.name, model.digest):
+    if not (has_run(uri, work.pipeline.name, model.digest) and _files_stand(work, own.number)):
         return False
-    if told["promoted"]:
-        return held.champion == own.number
+    # A version that became the champion met the one before it, which it would not meet again.
     return bool(
-        told["reason"] == _reason(own.number, held, candidate, why_not(held, candidate))
+        told["promoted"]
+        or told["reason"] == _reason(own.number, held, candidate, why_not(held, candidate))
     )
+
+
+def _files_stand(work: Work, number: int) -> bool:
+    """Whether a server that cannot read the store still has the files that were copied to it."""
+    if not _copies_files(work):
+        return True
+    from pipelines.promotion.registering import has_files
+    from pipelines.registry.client import open_client
+
+    with telling(_uri(work)):
+        return has_files(open_client(_uri(work)), work.pipeline.name, number)
 
 
 def foreseen(work: Work) -> dict[str, Any]:
@@ -106,10 +119,8 @@ def foreseen(work: Work) -> dict[str, Any]:
     """
     model, evaluation = _inputs(work)
     held = read_registry(_uri(work), work.pipeline.name)
-    own, refusal = (
-        own_version(held, model.digest),
-        why_not(held, _candidate(work, model, evaluation)),
-    )
+    own = own_version(held, model.digest)
+    refusal = why_not(held, _candidate(work, model, evaluation))
     is_champion = own is not None and own.number == held.champion
     reason = "it is the champion already" if is_champion else refusal
     return {"promoted": not refusal, "changes": not reason, "reason": reason}

@@ -8,7 +8,7 @@ from pipelines import operators
 from pipelines.operators import *  # noqa: F403  what a declaration says of features
 from pipelines.operators.operator import Feature
 from pipelines.spec.checks import require_valid
-from pipelines.spec.gates import Limit, Rule, Validation, WindowGate
+from pipelines.spec.gates import DayGate, Limit, Rule, Validation, WindowGate
 from pipelines.spec.heads import (
     Binary,
     Head,
@@ -53,6 +53,7 @@ __all__ = [
     "Builder",
     "Choice",
     "Column",
+    "DayGate",
     "DeepCross",
     "Entity",
     "Evaluation",

@@ -280,6 +280,8 @@ def _x_type(pipeline: Pipeline) -> Iterator[str]:
 def _rules(pipeline: Pipeline) -> Iterator[str]:
     misshapen = list(shape_mistakes(pipeline.validation))
     yield from misshapen or gate_mistakes(pipeline.validation)
+    for name in pipeline.validation.days.not_compared:
+        yield from _unknown("validation.days.not_compared", name, _example_columns(pipeline))
 
 
 def _schedule(pipeline: Pipeline) -> Iterator[str]:

@@ -8,10 +8,15 @@ Not here: judging a day or a window (``pipelines/validation/``), a model's gates
 """
 
 from collections.abc import Iterator
+from dataclasses import fields
 
+from pipelines.days import parse_day
 from pipelines.declared import declared, nearest
+from pipelines.errors import ConfigError
 
 SEVERITIES = ("info", "warning", "critical")
+# Of fewer days a median is as likely broken as not.
+MIN_DAYS = 3
 
 
 @declared
@@ -71,6 +76,46 @@ class WindowGate:
 
 
 @declared
+class DayGate:
+    """How much a day may differ from the days around it.
+
+    A difference counts where its size is above its limit and it is more deviations from what is
+    usual than ``deviations`` has for the same severity. ``validate`` compares with the days before
+    and only warns; ``validate_window`` compares with all days behind the window, and refuses it.
+
+    Attributes:
+        days_back: How many days before a day, and in a window after it, it is compared with; 0
+            compares nothing.
+        min_days: Other days that there must be before anything is said.
+        min_same_weekday: Days of the same weekday from which on their median is what is usual for
+            the weekday; of fewer it is whatever one of them was.
+        deviations: Robust standard deviations, of days and of chance, from the nearest usual value.
+        rows_ratio: Rows to the usual number, or the other way round if there are fewer.
+        label_odds: Ratio of the odds of a label of 1 to the usual odds, or the inverse.
+        missing_share: Difference of a column's share without a value from the usual share.
+        moved_share: Share of a column's values that lie elsewhere: the largest distance of the
+            distribution functions. 1 where no value is as usual.
+        constant: 1 for a column of one value that had several on every other day.
+        repeated: 1 for a day with all the values of another one.
+        not_compared: Columns that are left out.
+        excused: Days that are right although they differ.
+    """
+
+    days_back: int = 28
+    min_days: int = 7
+    min_same_weekday: int = 3
+    deviations: Limit = Limit(warn=4.0, refuse=8.0)
+    rows_ratio: Limit = Limit(warn=1.5, refuse=10.0)
+    label_odds: Limit = Limit(warn=1.5, refuse=10.0)
+    missing_share: Limit = Limit(warn=0.1, refuse=0.5)
+    moved_share: Limit = Limit(warn=0.15, refuse=0.4)
+    constant: Limit = Limit(warn=0.0)
+    repeated: Limit = Limit(warn=0.0)
+    not_compared: tuple[str, ...] = ()
+    excused: tuple[str, ...] = ()
+
+
+@declared
 class Validation:
     """What stops a partition at the door.
 
@@ -85,6 +130,7 @@ class Validation:
         parameters: What ``{"$PARAMETER": name}`` in a rule's arguments stands for, as ``(name,
             value)`` pairs.
         mask: Whether reports and Data Docs hide the values of sensitive columns.
+        days: How much a day may differ from the days around it.
         window: What a model's window must be.
     """
 
@@ -95,6 +141,7 @@ class Validation:
     suites: tuple[str, ...] = ()
     parameters: tuple[tuple[str, object], ...] = ()
     mask: bool = True
+    days: DayGate = DayGate()
     window: WindowGate = WindowGate()
 
 
@@ -114,10 +161,34 @@ def gate_mistakes(validation: Validation) -> Iterator[str]:
             yield f"rule {rule.name}: severity {rule.severity!r}. {nearest(rule.severity, SEVERITIES)}"
         if not str(rule.expectation).startswith("expect_"):
             yield f"rule {rule.name}: {rule.expectation!r} is not an expectation type (expect_...)."
-    for name in ("missing_days", "rows_ratio", "null_share", "label_ratio", "psi", "js"):
-        limit = getattr(validation.window, name)
-        if None not in (limit.warn, limit.refuse) and limit.warn > limit.refuse:
+    yield from _limit_mistakes("validation.window", validation.window)
+    yield from _limit_mistakes("validation.days", validation.days)
+    yield from _day_mistakes(validation.days)
+
+
+def _limit_mistakes(where: str, gate: WindowGate | DayGate) -> Iterator[str]:
+    limits = {f.name: getattr(gate, f.name) for f in fields(gate)}
+    for name, limit in limits.items():
+        both = isinstance(limit, Limit) and None not in (limit.warn, limit.refuse)
+        if both and limit.warn > limit.refuse:
             yield (
-                f"validation.window.{name}: warn={limit.warn!r} is above refuse="
+                f"{where}.{name}: warn={limit.warn!r} is above refuse="
                 f"{limit.refuse!r}. Warn at the same value or below."
             )
+
+
+def _day_mistakes(gate: DayGate) -> Iterator[str]:
+    least = {"days_back": 0, "min_days": MIN_DAYS, "min_same_weekday": MIN_DAYS}
+    for name, at_least in least.items():
+        value = getattr(gate, name)
+        if isinstance(value, bool) or not isinstance(value, int) or value < at_least:
+            yield f"validation.days.{name} must be a whole number from {at_least} on; got {value!r}."
+    for name in ("not_compared", "excused"):
+        if isinstance(getattr(gate, name), str):
+            yield f"validation.days.{name} is a tuple of texts; got {getattr(gate, name)!r}."
+            return
+    for day in gate.excused:
+        try:
+            parse_day(day, "validation.days.excused")
+        except ConfigError as error:
+            yield str(error)

@@ -21,6 +21,7 @@ from pipelines.spec.pipeline import Pipeline
 
 # Whole numbers beyond are no count of anything, and no float holds each of them.
 LARGEST = 2**53
+FLAG = bool | None  # not set, or as somebody wants it
 
 FIXED = {
     (Pipeline, "name"): "it is what the store, the registry and the DAGs know the pipeline by",
@@ -78,7 +79,7 @@ def _is_settable(part: Any, field: "dataclasses.Field[Any]") -> bool:
     if (type(part), field.name) in FIXED:
         return False
     plain = isinstance(value, int | float | str) or dataclasses.is_dataclass(value)
-    return plain or _is_numbers(field)
+    return plain or field.type == FLAG or _is_numbers(field)
 
 
 def _is_numbers(field: "dataclasses.Field[Any]") -> bool:
@@ -86,6 +87,8 @@ def _is_numbers(field: "dataclasses.Field[Any]") -> bool:
 
 
 def _parsed(text: str, old: object, field: "dataclasses.Field[Any]", whole: str) -> object:
+    if old is None:  # a flag that is not set
+        old = True
     if isinstance(old, str):
         return text
     numbers = _is_numbers(field)

@@ -62,6 +62,7 @@ def _made(started: float, cpu: float, outcome: Outcome) -> dict[str, Any]:
         "rows_per_s": round(outcome.rows / max(seconds, 1e-9), 1),
         "peak_memory_bytes": peak_memory_bytes(),
         **({"pages_missing": missing} if missing else {}),
+        **({"noted": outcome.noted} if outcome.noted else {}),
     }
 
 

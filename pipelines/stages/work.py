@@ -170,6 +170,8 @@ class Outcome:
         volatile: Published files (or folders ending in ``/``) that differ from run to run
             and are no part of the content digest.
         pages_missing: Why a page could not be made, by its name; no part of the content either.
+        noted: What was seen beside the verdict and depends on what else was published then; no
+            part of the content digest.
     """
 
     rows: int
@@ -181,6 +183,7 @@ class Outcome:
     refused_as: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
     pages_missing: Mapping[str, str] = field(default_factory=dict)
+    noted: str = ""
 
     def facts(self) -> dict[str, Any]:
         """The part that is recorded in the manifest and in its content digest."""

@@ -98,6 +98,8 @@ def damage_of(folder: Path, manifest: Manifest, *, afresh: bool = False) -> dict
         manifest: What they should be.
         afresh: Read every file, whatever is remembered of it.
     """
+    if not folder.is_dir():
+        return {"its folder": "is missing"}
     verified = Verified.of(folder)
     if afresh:
         verified.forget()

@@ -13,11 +13,11 @@ Layout: ``<root>/<pipeline>/<dataset>/<key>/manifest.json`` points at
 """
 
 import fcntl
+import hashlib
 import json
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -30,6 +30,7 @@ from pipelines.store.durable import make_durable, remove, replace_durably
 from pipelines.store.integrity import LOST, damage_of, remember, told
 from pipelines.store.manifest import MANIFEST, Manifest, Ref, file_digest, files_below
 from pipelines.store.remote import Remote
+from pipelines.temporary import host_folder
 
 ASIDE, LOCK = ".aside-", ".lock"
 VERSION = re.compile("[0-9a-f]{16}")
@@ -60,9 +61,7 @@ class Store:
         if self.is_local:
             return Path(self.uri.removeprefix("file://")).absolute()
         name = self.uri.replace("://", "-").replace("/", "-")
-        return (
-            private_folder(Path(tempfile.gettempdir()) / f"millrace-cache-{os.getuid()}") / name
-        )
+        return private_folder(host_folder() / f"millrace-cache-{os.getuid()}") / name
 
     def folder(self, ref: Ref) -> Path:
         """Local folder of every version of an artifact."""
@@ -188,7 +187,7 @@ class Store:
             ArtifactError: A file is missing or damaged; running its stage again mends it.
         """
         folder = self._local(manifest.ref, manifest.digest)
-        found = damage_of(folder, manifest) if folder.is_dir() else {"its folder": "is missing"}
+        found = damage_of(folder, manifest)
         if found:
             # Made again since with the same content, its volatile files may be others.
             manifest = self._made_again(manifest)
@@ -198,6 +197,22 @@ class Store:
                 f"{manifest.ref.path()}: {told(found)}. {self._remedy(manifest)}"
             )
         return folder
+
+    def read_file(self, manifest: Manifest, name: str) -> bytes:
+        """One small file of a version, without the others.
+
+        Raises:
+            ArtifactError: It is missing, or its content is not what the manifest says.
+        """
+        path = f"{manifest.ref.path()}/{manifest.version}/{name}"
+        content = self._read(path)
+        wanted = manifest.files[name]["sha256"]
+        if content is None or hashlib.sha256(content).hexdigest() != wanted:
+            raise ArtifactError(
+                f"{manifest.ref.path()}: {name} is missing or is not what its manifest says "
+                f"(sha256 {wanted}). Run {manifest.stage} for it again."
+            )
+        return content
 
     def keys(self, pipeline: str, dataset: str) -> list[str]:
         """Keys of a dataset's published artifacts, sorted."""
@@ -317,7 +332,7 @@ class Store:
     def _manifest(self, path: str, ref: Ref) -> Manifest | None:
         try:
             text = self._read(path)
-            return None if text is None else Manifest.from_json(text, path)
+            return None if text is None else _placed(Manifest.from_json(text, path), path)
         except ArtifactError as error:
             raise ArtifactError(f"{error} Run {self._maker(ref)} for it again.") from error
 
@@ -373,6 +388,14 @@ class Store:
         remove(folder)
         self.remote.remove(f"{prefix}/{MANIFEST}")
         return found
+
+
+def _placed(manifest: Manifest, path: str) -> Manifest:
+    """The same manifest, if it lies where it belongs: elsewhere it would pass off other files."""
+    key = manifest.ref.path()
+    if path not in {f"{key}/{MANIFEST}", f"{key}/{manifest.version}/{MANIFEST}"}:
+        raise ArtifactError(f"{path} is the manifest of {key}, version {manifest.version}.")
+    return manifest
 
 
 def _volatile(aside: Path, manifest: Manifest) -> dict[str, dict[str, Any]]:

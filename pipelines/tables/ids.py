@@ -34,9 +34,18 @@ def keys_of(ids: Any) -> Keys:
     """Key of each id of a pyarrow array without nulls, shape ``(n,)``."""
     import pyarrow as pa
 
-    if pa.types.is_string(ids.type):
+    if not is_own_key(ids.type):
         return hash_words(ids).view(np.int64)
+    if pa.types.is_timestamp(ids.type):
+        ids = ids.cast(pa.timestamp("us"))
     return np.asarray(ids.cast(pa.int64()).to_numpy(zero_copy_only=False), np.int64)
+
+
+def is_own_key(kind: "pa.DataType") -> bool:
+    """Whether an id of that type is its own key, so that equal keys are equal ids."""
+    import pyarrow as pa
+
+    return bool(pa.types.is_integer(kind) or pa.types.is_timestamp(kind))
 
 
 def open_keys(path: Path) -> Keys:

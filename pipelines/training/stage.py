@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import OutOfMemoryError
+from pipelines.memory import is_out_of_memory
 from pipelines.stages import Outcome, Plan, Work, code_digests, input_of
 from pipelines.stages.settings import trained_settings, training_set_settings
 from pipelines.store import Manifest
@@ -59,7 +60,7 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
             advice = "Raise split.validation_days, or set training.watch=loss."
             require_judgeable(work.report.work, held_out, training.watch, advice)
         devices = choose_devices(training.replicas, visible_gpu_count())
-        strategy = open_strategy(devices, training.seed)
+        strategy = open_strategy(devices, training.seed, training.threads)
         setup = Setup(
             replace(work, report=tracker.tap(work.report)),
             plan,
@@ -131,8 +132,6 @@ def trained(setup: Setup) -> dict[str, Any]:
     Raises:
         OutOfMemoryError: A step found no memory; the next try works through smaller pieces.
     """
-    import tensorflow as tf
-
     batch = setup.work.pipeline.training.global_batch_rows
     most = batch // setup.strategy.num_replicas_in_sync
     if learnt := setup.pieces.learn(most):
@@ -140,7 +139,9 @@ def trained(setup: Setup) -> dict[str, Any]:
     try:
         with setup.pieces.trying():
             return _trained(setup)
-    except (tf.errors.ResourceExhaustedError, MemoryError) as error:
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
         said = str(getattr(error, "message", error)).split("}} ")[-1][:120]
         raise OutOfMemoryError(
             f"{setup.work.report.work}: {setup.devices} ran out of memory with "
@@ -151,6 +152,7 @@ def trained(setup: Setup) -> dict[str, Any]:
 
 def _trained(setup: Setup) -> dict[str, Any]:
     from pipelines.training.cursor import Cursor
+    from pipelines.training.diverging import loss_of_nothing, require_converged
     from pipelines.training.stopping import stop_on_sigterm
 
     with stop_on_sigterm() as stop:
@@ -165,7 +167,11 @@ def _trained(setup: Setup) -> dict[str, Any]:
             setup.work.report.log(_resumed(saved, setup.devices))
         start = saved.cursor if saved else Cursor()
         cursor = run.train(start)
-    if cursor.best_epoch and setup.work.pipeline.training.keep_best:
+    training = setup.work.pipeline.training
+    kept_best = bool(cursor.best_epoch) and training.keep_best is not False
+    nothing = loss_of_nothing(run.network, setup.shards, training.class_weights)
+    require_converged(setup.work.report.work, cursor, nothing, training, kept_best=kept_best)
+    if kept_best:
         run.checkpoints.restore_best(cursor.best_epoch)
     setup.work.report.log(_summary(run, cursor))
     rows = setup.shards.rows * cursor.epoch + cursor.position
@@ -240,7 +246,9 @@ def _assembled(setup: Setup, stopping: Any) -> Any:
         stopping=stopping,
         validation=setup.held_out
         and Validation(
-            network, Feed(setup.held_out, 0, judged_rows, replicas, pool_bytes=pool_bytes)
+            setup.work.report.work,
+            network,
+            Feed(setup.held_out, 0, judged_rows, replicas, pool_bytes=pool_bytes),
         ),
         on_epoch=setup.on_epoch,
         loss_scale=scale,
@@ -281,6 +289,8 @@ def _summary(run: Any, cursor: Any) -> str:
     text = f"trained {cursor.step:,} steps, ended by {cursor.ended}"
     if cursor.best_epoch:
         text += f", best {run.course.watch} {cursor.best:.4f} in epoch {cursor.best_epoch}"
+    if run.validation is None:
+        text += ", weights of the last step, as no validation days choose an epoch"
     return f"{text}; {run.stall():.1%} of {run.loop_s:.1f} s went to waiting for input"
 
 

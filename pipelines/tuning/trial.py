@@ -169,7 +169,7 @@ def _trained(work: Work, plan: Plan, trial: Any, scratch: Path) -> float | None:
     advice = "Raise split.test_days, or search as of another day."
     require_judgeable(work.report.work, judged, watched(pipeline), advice)
     devices = choose_devices(training.replicas, visible_gpu_count())
-    strategy = open_strategy(devices, training.seed)
+    strategy = open_strategy(devices, training.seed, training.threads)
     setup = Setup(
         work,
         plan,

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pipelines.tables.ids import IDS, are_in, keys_of, open_keys
+from pipelines.tables.ids import IDS, are_in, is_own_key, keys_of, open_keys
 from pipelines.validation import gx
 
 gx.load()
@@ -42,7 +42,7 @@ def are_known(ids: pa.Array, column: str, folders: Sequence[str]) -> NDArray[np.
     keys, known = keys_of(ids), np.zeros(len(ids), bool)
     for folder in map(Path, folders):
         found = np.flatnonzero(are_in(keys, open_keys(folder / IDS)) & ~known)
-        if len(found) and pa.types.is_string(ids.type):
+        if len(found) and not is_own_key(ids.type):
             found = found[_are_there(ids.take(pa.array(found)), column, folder / PART)]
         known[found] = True
     return known
@@ -70,7 +70,9 @@ class ColumnValuesNew(ColumnMapMetricProvider):
 
     @column_condition_partial(engine=PandasExecutionEngine)
     def _pandas(cls, column: pd.Series, folders: Sequence[str] = (), **_: object) -> pd.Series:  # noqa: N805
-        is_new = ~are_known(pa.array(column), str(column.name), folders or ())
+        ids = pa.array(column)
+        texts_or_wholes = ids if is_own_key(ids.type) else ids.cast(pa.string())
+        is_new = ~are_known(texts_or_wholes, str(column.name), folders or ())
         return pd.Series(is_new, index=column.index)
 
 

@@ -21,6 +21,8 @@ from pipelines.spec import Pipeline
 from pipelines.text import every_text, for_page, plain
 from pipelines.validation.data_docs.heading import Heading
 from pipelines.validation.data_docs.masking import HIDDEN, mask, masked
+from pipelines.validation.day_columns import EARLIER
+from pipelines.validation.day_compare import Compared
 from pipelines.validation.engine import Finding
 from pipelines.validation.splitting import First
 from pipelines.validation.verdict import Verdict, outcome_of
@@ -53,10 +55,16 @@ class Judged:
     suite: str = "declared"
 
 
-def write_report(judged: Judged, folder: Path) -> None:
-    """Write ``report.json`` and ``data_docs.json``, which the pages are made from."""
+def write_report(judged: Judged, folder: Path, compared: Compared | None = None) -> None:
+    """Write ``report.json`` and ``data_docs.json``, which the pages are made from.
+
+    What other days said goes to a file of its own and the page: ``report.json`` follows from the
+    day alone.
+    """
     report = report_of(judged)
     write_json(report, folder / REPORT)
+    if compared is not None:
+        write_json(compared.as_json(), folder / EARLIER)
     heading = Heading(
         title=f"{report['title']}: {judged.subject}",
         asset=judged.subject,
@@ -84,8 +92,10 @@ def write_results(
 
 
 def report_page(folder: Path) -> str:
-    """The report's page, from ``report.json``."""
-    return page(json.loads((folder / REPORT).read_text(encoding="utf-8")))
+    """The report's page, from ``report.json`` and what days before said."""
+    named = (folder / name for name in (REPORT, EARLIER))
+    report, *beside = (json.loads(p.read_text(encoding="utf-8")) for p in named if p.exists())
+    return page(report, beside)
 
 
 def docs_page(folder: Path) -> str:
@@ -119,9 +129,9 @@ def report_of(judged: Judged) -> dict[str, Any]:
     }
 
 
-def page(report: dict[str, Any]) -> str:
-    """The report as one self-contained HTML page."""
-    return environment().get_template("report.html.j2").render(report=report)
+def page(report: dict[str, Any], beside: Sequence[Mapping[str, Any]] = ()) -> str:
+    """The report as one self-contained HTML page, with the day beside others where it was compared."""
+    return environment().get_template("report.html.j2").render(report=report, beside=beside)
 
 
 def environment() -> jinja2.Environment:

@@ -23,6 +23,7 @@ from pipelines.tables import ROW
 from pipelines.tables.history import Piece, history_name, history_piece, write_history
 from pipelines.tables.schema import GROUP_ROWS, parquet_options, table_schema
 from pipelines.tables.versions import Versions, version_columns, versions_of, write_known
+from pipelines.validation.day_profile import write_profile
 from pipelines.validation.quarantine import failing_values, quarantine_lines, quarantine_schema
 from pipelines.validation.rules import CheckedRule
 
@@ -150,7 +151,7 @@ def split_rows(
     if keep_good:
         schemas[PART] = table_schema(pipeline.table)
         schemas |= {history_name(entity.name): None for entity in pipeline.entities}
-    files = [_File(scratch, out, name, parts, pipeline, s) for name, s in schemas.items()]
+    files = [_File(scratch, out, name, parts, pipeline, day, s) for name, s in schemas.items()]
     compute.map(_put_together, files)
     return _first(found for _, found in firsts)
 
@@ -252,6 +253,7 @@ class _File:
     name: str
     parts: int
     pipeline: Pipeline
+    day: str
     schema: pa.Schema | None
 
 
@@ -269,9 +271,16 @@ def _put_together(file: _File) -> None:
             rows = _read_piece(path).cast(file.schema)
             if rows.num_rows or len(paths) == 1:
                 writer.write_table(rows, GROUP_ROWS)
-    versions = _versions(file) if file.name == PART else None
+    if file.name == PART:
+        _tell_of_day(file, paths)
+
+
+def _tell_of_day(file: _File, paths: Sequence[Path]) -> None:
+    """Beside the good rows: what was known when, and the profile that other days are compared with."""
+    versions = _versions(file)
     if versions is not None:
         write_known(map(_read_piece, paths), versions, file.out)
+    write_profile(map(_read_piece, paths), file.pipeline, file.day, versions, file.out)
 
 
 def _versions(file: _File) -> Versions | None:

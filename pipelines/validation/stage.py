@@ -9,7 +9,7 @@ Not here: the rules (``rules.py``), the engine (``engine.py``), the verdict (``v
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,9 +33,10 @@ PART = "part-0.parquet"
 CODE = (
     "pipelines.validation",
     "pipelines.operators.hashing",
+    "pipelines.operators.sketch",
     *(
         f"pipelines.tables.{n}"
-        for n in ("hashing", "history", "ids", "known", "schema", "versions")
+        for n in ("hashing", "history", "ids", "known", "profile", "schema", "versions")
     ),
 )
 SETTLES = True
@@ -65,6 +66,8 @@ def plan(work: Work) -> Plan:
 def run(work: Work, plan: Plan, out: Path) -> Outcome:
     """Judge the day; write good rows, quarantine, report and histories."""
     from pipelines.compute import open_compute
+    from pipelines.validation.day_beside import compared_before, noted_of
+    from pipelines.validation.day_columns import EARLIER
     from pipelines.validation.engine import evaluate
     from pipelines.validation.repeated import with_days, without_folders
     from pipelines.validation.report import Judged, write_report
@@ -106,8 +109,12 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
     _require_every_row(work, evaluated, keeping, counted, verdict, out)
     subject = f"{pipeline.table.name} of {day}"
     judged = Judged(pipeline, subject, f"ds={day}", run_id, evaluated.findings, verdict, first)
-    write_report(judged, out)
-    return _outcome(verdict, rows)
+    compared = compared_before(work, out) if verdict.accepted else None
+    write_report(judged, out, compared)
+    noted = noted_of(compared)
+    if noted:
+        work.report.log(f"WARNING: {noted}")
+    return replace(_outcome(verdict, rows), volatile=(EARLIER,), noted=noted)
 
 
 def pages(_work: Work) -> Mapping[str, Maker]:
@@ -232,9 +239,9 @@ def _config(pipeline: Pipeline, day: str) -> dict[str, Any]:
 
 
 def _validation(pipeline: Pipeline) -> dict[str, Any]:
-    """A day does not depend on what its window must be; saved suites count by their content."""
+    """A day does not depend on what other days, or its window, must be; suites count by content."""
     told = asdict(pipeline.validation)
-    del told["window"]
+    del told["window"], told["days"]
     told["suites"] = {path: file_digest(suite_path(path)) for path in told["suites"]}
     return told
 

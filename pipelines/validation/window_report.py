@@ -11,6 +11,7 @@ from typing import Any
 
 from pipelines.stages import Plan, Work
 from pipelines.validation.data_docs.heading import Heading
+from pipelines.validation.day_compare import Compared
 from pipelines.validation.engine import Finding
 from pipelines.validation.report import REPORT, environment, write_json, write_results
 from pipelines.validation.window_tables import Row
@@ -21,6 +22,7 @@ def write_window_report(
     plan: Plan,
     run: str,
     tables: Mapping[str, Sequence[Row]],
+    compared: Sequence[Compared],
     findings: Sequence[Finding],
     verdict: str,
     reason: str,
@@ -38,6 +40,7 @@ def write_window_report(
         "days": plan.config["days"],
         "limits": plan.config["window"],
         "tables": tables,
+        "compared": [day.as_json() for day in compared],
         "rules": [
             {
                 "rule": f.rule.name,

@@ -5,11 +5,12 @@ Why: each day may be good and the window still be wrong: days are missing, label
 Promise: only manifests and the days' small files are read. A refused window is published, with
     its report, and raised; no model is made of it. The same window gets the same verdict
     whenever it is judged, its own model's promotion included.
-Not here: the tables and rules (``window_tables.py``), judging single days (``stage.py``).
+Not here: the tables and rules (``window_tables.py``), a day beside other days
+    (``day_beside.py``), judging single days (``stage.py``).
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,9 +22,11 @@ from pipelines.stages import ACCEPTED, REFUSED, Maker, Outcome, Plan, Work, code
 from pipelines.store import Manifest, Ref
 from pipelines.tables.known import statistics_as_of
 from pipelines.tables.window import FEATURES, Window, features_digest, window_of
+from pipelines.validation.day_beside import REMEDY, behind_window
 from pipelines.validation.stage import docs_page, page_digests, run_of
 
 if TYPE_CHECKING:
+    from pipelines.validation.day_compare import Compared
     from pipelines.validation.engine import Finding
     from pipelines.validation.window_tables import Days, Row
 
@@ -33,8 +36,10 @@ CODE = (
     "pipelines.tables.window",
     "pipelines.tables.known",
     "pipelines.tables.profile",
+    "pipelines.operators.sketch",
 )
 CHAMPION = "champion's"
+MAX_TOLD = 5
 
 
 def plan(work: Work) -> Plan:
@@ -45,11 +50,13 @@ def plan(work: Work) -> Plan:
     """
     champion = _champion(work)
     theirs = {} if champion is None else _champion_days(work, champion)
+    window = window_of(work)
     return Plan(
-        inputs=window_of(work).inputs() | _inputs(work, champion, theirs),
+        inputs=_inputs(work, window, champion, theirs),
         config={
             "days": asdict(work.days()),
             "window": asdict(work.pipeline.validation.window),
+            "beside_other_days": asdict(work.pipeline.validation.days),
             "head": type(work.pipeline.head).__name__,
             "champion": "" if champion is None else champion.digest,
             "champion_as_of": "" if champion is None else champion.as_of,
@@ -65,7 +72,7 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
         TransientError: A day was published again while this work waited for its turn.
     """
     from pipelines.validation.window_report import write_window_report
-    from pipelines.validation.window_tables import days_of, tables_of
+    from pipelines.validation.window_tables import BESIDE, days_of, rows_beside, tables_of
 
     window, champion = window_of(work), _champion(work)
     theirs = {} if champion is None else _champion_days(work, champion)
@@ -79,13 +86,18 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
     before = None
     if champion is not None and theirs:
         before = days_of(_statistics(work, theirs, champion.as_of))
+    compared = behind_window(work, window).compared()
     tables = tables_of(work.pipeline, train, later, training, before)
+    tables[BESIDE] = rows_beside(compared)
     findings = _judged(work, plan, tables)
     refused = [f for f in findings if not f.success and f.rule.severity == "critical"]
     verdict = REFUSED if refused else ACCEPTED
-    reason = _reason(plan, refused or [f for f in findings if not f.success], tables, before)
+    failed = refused or [f for f in findings if not f.success]
+    reason = _reason(plan, failed, tables, compared, before)
     (out / "window.json").write_text(json.dumps(tables, indent=1) + "\n")
-    write_window_report(work, plan, run_of(plan), tables, findings, verdict, reason, out)
+    write_window_report(
+        work, plan, run_of(plan), tables, compared, findings, verdict, reason, out
+    )
     return Outcome(
         rows=sum(training.rows.values()) + sum(later.values()),
         verdict=verdict,
@@ -126,11 +138,12 @@ def _champion_days(work: Work, champion: Version) -> dict[str, Manifest]:
 
 
 def _inputs(
-    work: Work, champion: Version | None, theirs: Mapping[str, Manifest]
+    work: Work, window: Window, champion: Version | None, theirs: Mapping[str, Manifest]
 ) -> dict[str, str]:
-    """Digest of each of the champion's days, as known when that model was made."""
+    """Digests of the window's days, of those behind them, and of the champion's when it was made."""
     as_of = "" if champion is None else champion.as_of
-    return {
+    own = window.inputs() | behind_window(work, window).inputs()
+    return own | {
         f"{CHAMPION} {FEATURES}/ds={day}": features_digest(work.pipeline, manifest, as_of)
         for day, manifest in theirs.items()
     }
@@ -143,7 +156,7 @@ def _require_planned(
     champion: Version | None,
     theirs: Mapping[str, Manifest],
 ) -> None:
-    if window.inputs() | _inputs(work, champion, theirs) != dict(plan.inputs):
+    if _inputs(work, window, champion, theirs) != dict(plan.inputs):
         raise TransientError(
             f"{work.report.work}: features were published again, or a champion was promoted, "
             "while this work waited. Try again: the next try reads the new version."
@@ -185,9 +198,10 @@ def _reason(
     plan: Plan,
     failed: "list[Finding]",
     tables: "Mapping[str, list[Row]]",
+    compared: "Sequence[Compared]",
     champion: "Days | None",
 ) -> str:
-    told = [_said(finding, tables) for finding in failed]
+    told = [_said(finding, tables, compared) for finding in failed]
     if champion is None:
         gone = "the champion's training days have no features any more"
         none = "there is no champion of an earlier day"
@@ -195,7 +209,15 @@ def _reason(
     return ". ".join([*told, ""]).strip()
 
 
-def _said(finding: "Finding", tables: "Mapping[str, list[Row]]") -> str:
+def _said(
+    finding: "Finding", tables: "Mapping[str, list[Row]]", compared: "Sequence[Compared]"
+) -> str:
+    from pipelines.validation.window_tables import LEVEL, levels_beyond
+
+    if finding.rule.kwargs["column"] == LEVEL:
+        levels = levels_beyond(finding.rule.kwargs["max_value"])
+        odd = [day.told(*levels) for day in compared if day.odd(*levels)]
+        return f"{finding.rule.name}: {'; '.join(odd[:MAX_TOLD])}{_more(odd)}. {REMEDY}"
     column = str(finding.rule.kwargs["column"])
     limits = {k: v for k, v in finding.rule.kwargs.items() if k != "column"}
     low, high = limits.get("min_value", float("-inf")), limits["max_value"]
@@ -207,6 +229,10 @@ def _said(finding: "Finding", tables: "Mapping[str, list[Row]]") -> str:
     ]
     wanted = f"at most {high:g}" if "min_value" not in limits else f"{low:g} to {high:g}"
     return f"{finding.rule.name}: {listed(bad, 5)}, expected {wanted}"
+
+
+def _more(odd: "Sequence[str]") -> str:
+    return f", and {len(odd) - MAX_TOLD} more days" if len(odd) > MAX_TOLD else ""
 
 
 def _metrics(tables: "Mapping[str, list[Row]]") -> dict[str, float]:

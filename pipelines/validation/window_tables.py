@@ -16,9 +16,12 @@ from typing import Any
 
 from pipelines.spec import Binary, Limit, Pipeline, WindowGate
 from pipelines.tables.profile import Profile, jensen_shannon, merge_profiles, psi
+from pipelines.validation.day_compare import REFUSE, WARN, Compared
 from pipelines.validation.rules import CRITICAL, INFO, CheckedRule
 
-WINDOW, DAYS, FEATURES = "window", "days", "features"
+WINDOW, DAYS, FEATURES, BESIDE = "window", "days", "features", "beside_other_days"
+LEVEL = "level"
+LEVELS = ("", WARN, REFUSE)
 BETWEEN = "expect_column_values_to_be_between"
 # What a ratio to nothing is: larger than any limit, and a number that JSON knows.
 UNBOUNDED = 1e9
@@ -106,6 +109,25 @@ def _features(training: Days, champion: Days | None) -> list[Row]:
     return found
 
 
+def rows_beside(compared: Iterable[Compared]) -> list[Row]:
+    """A row for each number of a day that was compared with other days; its level as a number."""
+    return [
+        {
+            "subject": f"{day.day} {each.what} {each.column}".strip(),
+            "size": each.size,
+            "deviations": each.deviations,
+            LEVEL: float(LEVELS.index(each.level)),
+        }
+        for day in compared
+        for each in day.differences
+    ]
+
+
+def levels_beyond(value: float) -> tuple[str, ...]:
+    """The levels that a rule on their numbers does not allow."""
+    return LEVELS[int(value) + 1 :]
+
+
 def rules_of_window(gate: WindowGate) -> dict[str, list[CheckedRule]]:
     """The rules of each table: what is above ``warn`` is told, above ``refuse`` refuses."""
     rate = {
@@ -125,14 +147,16 @@ def rules_of_window(gate: WindowGate) -> dict[str, list[CheckedRule]]:
             for name in ("null_share", "psi", "js")
             for rule in _limits(name, getattr(gate, name))
         ],
+        # A level follows from two limits, so the rules are on the level.
+        BESIDE: [*_limits(LEVEL, Limit(warn=0.0, refuse=1.0), name="days")],
     }
 
 
-def _limits(column: str, limit: Limit) -> Iterable[CheckedRule]:
+def _limits(column: str, limit: Limit, name: str = "") -> Iterable[CheckedRule]:
     for what, at, severity in (("warn", limit.warn, INFO), ("refuse", limit.refuse, CRITICAL)):
         if at is not None:
             kwargs = {"column": column, "max_value": at}
-            yield CheckedRule(f"{column}.{what}", BETWEEN, kwargs, severity)
+            yield CheckedRule(f"{name or column}.{what}", BETWEEN, kwargs, severity)
 
 
 def _ratio(value: float | None, usual: float | None) -> float | None:

@@ -220,7 +220,7 @@ def _merge_deviation(node: Node, parts: Sequence[Moments], layout: Layout) -> An
     whole = merged_moments(parts)
     if whole.count <= 1:
         return np.float64(np.nan)
-    return as_column(math.sqrt(whole.m2 / (whole.count - 1)), node, layout)
+    return np.sqrt(as_column(whole.m2 / (whole.count - 1), node, layout))
 
 
 def _distinct(node: Node, rows: Rows) -> tuple[pd.Series, NDArray[np.int64], int]:

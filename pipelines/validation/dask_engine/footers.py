@@ -67,11 +67,6 @@ class Statistics:
                 yield from (v for v in pc.min_max(values).as_py().values() if v is not None)
 
 
-def is_nested(kind: pa.DataType) -> bool:
-    """Whether values are made of values: lists, structs, maps."""
-    return bool(pa.types.is_nested(kind))
-
-
 def pandas_types(schema: pa.Schema) -> dict[str, Any]:
     """Types of pandas' own that the writer was pandas and noted down, ``Int64`` for one."""
     frame = schema.empty_table().to_pandas()

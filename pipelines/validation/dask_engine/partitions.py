@@ -24,7 +24,6 @@ from pipelines.validation.dask_engine.files import open_file
 from pipelines.validation.dask_engine.footers import (
     Statistics,
     frame_types,
-    is_nested,
     pandas_types,
 )
 
@@ -83,13 +82,21 @@ class Layout:
         """NumPy's letter for the type that the whole column has as pandas.
 
         Texts and categories count as objects. What neither NumPy nor a rule here knows is
-        ``x``: pandas' own types, and values made of values.
+        ``x``: pandas' own types, halves of floats, and values made of values.
         """
         dtype = self.empty_frame[name].dtype
         known = isinstance(dtype, np.dtype | pd.DatetimeTZDtype | pd.CategoricalDtype)
-        if not (known or dtype == "str") or is_nested(self.schema.field(name).type):
+        if not (known or dtype == "str") or dtype == "float16" or self.nested(name):
             return "x"
         return str(dtype.kind)
+
+    def nested(self, name: str) -> bool:
+        """Whether a column's values are made of values: lists, structs, maps.
+
+        They become pandas only as a whole: a null within any list makes floats of the whole
+        numbers in all lists of the column.
+        """
+        return bool(pa.types.is_nested(self.schema.field(name).type))
 
 
 def lay_out(

@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from pandas.api.extensions import ExtensionDtype
 
 from pipelines.validation.dask_engine.files import gone, open_file, unreadable
-from pipelines.validation.dask_engine.footers import is_nested
 from pipelines.validation.dask_engine.partitions import Layout, Partition
 
 
@@ -156,8 +155,7 @@ class Rows:
         return frame
 
     def _taken(self, name: str, places: NDArray[np.int64], wanted: pa.Array) -> pd.Series:
-        # A null within any list makes floats of the numbers in all lists of a column.
-        if is_nested(self.layout.schema.field(name).type):
+        if self.layout.nested(name):
             return self.series(name).iloc[places].reset_index(drop=True)
         return self._to_series(name, self.arrow(name).take(wanted))
 

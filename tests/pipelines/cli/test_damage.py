@@ -70,11 +70,10 @@ def contents(root):
     return {m.ref.path(): m.content for each in published(root).values() for m, _ in each}
 
 
-@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("damage", [flip, truncate, delete])
-def test_a_run_mends_one_damaged_file_of_every_dataset(damage, seed, first_run, source):
+def test_a_run_mends_one_damaged_file_of_every_dataset(damage, first_run, source):
     root, *_ = first_run
-    before, drawn, hit = contents(root), random.Random(seed), set()
+    before, drawn, hit = contents(root), random.Random(7), set()
     for versions in published(root).values():
         manifest, folder = drawn.choice(versions)
         files = [p for p in sorted(folder.rglob("*")) if p.is_file() and p.stat().st_size]

@@ -130,7 +130,7 @@ def test_a_limit_that_is_no_time_is_refused(given):
     [
         ("evaluate", "model=", "16 to 64 hexadecimal digits"),
         ("evaluate", "model=latest", "16 to 64 hexadecimal digits"),
-        ("evaluate", "modle=0123456789abcdef", "takes training_set=DIGEST, model=DIGEST"),
+        ("evaluate", "mdl=0123456789abcdef", "takes training_set=DIGEST, model=DIGEST"),
         ("ingest", "model=0123456789abcdef", "ingest takes none"),
     ],
 )

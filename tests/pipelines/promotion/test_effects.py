@@ -1,11 +1,18 @@
 """What a promotion found published looks for in the registry, and does again where it is gone."""
 
+import os
 import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
 
 import pytest
 
 from pipelines.errors import TransientError
 from pipelines.promotion.registry import open_registry
+from pipelines.registry import read_registry
 from pipelines.registry.client import open_client
 from tests.pipelines.made_models import FRAUD, done, publish_model, publish_training_set
 
@@ -105,6 +112,62 @@ def test_a_promotion_rolled_back_since_is_not_told_as_one(promoted, registry):
     assert done("promote", promoted)["cached"]
     registry.promote(2)
     assert done("promote", promoted)["promoted"]
+
+
+@pytest.fixture
+def server(tmp_path):
+    """An MLflow server that keeps the files it is given in a folder of its own."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    (tmp_path / "server").mkdir()
+    argv = [
+        sys.executable,
+        "-m",
+        "mlflow",
+        "server",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+    ]
+    argv += ["--backend-store-uri", f"sqlite:///{tmp_path}/server/mlflow.db", "--workers", "1"]
+    argv += ["--artifacts-destination", f"{tmp_path}/server/files"]
+    with (tmp_path / "server/log").open("wb") as log:
+        running = subprocess.Popen(
+            argv, stdout=log, stderr=log, cwd=tmp_path, start_new_session=True
+        )
+    deadline, uri = time.monotonic() + 300, f"http://127.0.0.1:{port}"
+    try:
+        while True:
+            try:
+                read_registry(uri, FRAUD.name)
+                break
+            except TransientError:
+                assert running.poll() is None, (tmp_path / "server/log").read_text()
+                assert time.monotonic() < deadline
+        yield uri, tmp_path / "server/files"
+    finally:
+        os.killpg(running.pid, signal.SIGKILL)
+        running.wait()
+
+
+@pytest.mark.slow
+def test_files_that_a_server_was_given_are_given_again_where_it_lost_them(
+    promoted, server, monkeypatch
+):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    uri, files = server
+    options = {"mlflow_uri": uri}
+    done("evaluate", promoted, options=options)
+    assert done("promote", promoted, options=options)["promoted"]
+    (kept,) = files.rglob("mlflow_model")
+    assert done("promote", promoted, options=options)["cached"]
+    shutil.rmtree(kept)
+    told = done("promote", promoted, options=options)
+    assert (told["cached"], told["promoted"]) == (False, True)
+    assert (kept / "MLmodel").exists()
+    assert done("promote", promoted, options=options)["cached"]
 
 
 def test_a_server_that_does_not_answer_is_not_taken_for_an_empty_one(promoted, monkeypatch):

@@ -20,6 +20,7 @@ from pipelines.promotion.registry import Registry
 from pipelines.registry import Registered, read_registry, sqlite
 from pipelines.registry.client import open_client
 
+ROOT = Path(__file__).resolve().parents[3]
 WRITER = Path(__file__).with_name("killed_writer.py")
 NOBODY = 65534
 
@@ -200,6 +201,23 @@ def test_a_damaged_registry_says_what_to_do(tmp_path, content):
         read(path)
     with pytest.raises(ArtifactError, match=r"is damaged: .* Put a backup in its place"):
         Registry(f"sqlite:///{path}", "fraud").promote(1)
+
+
+def models(path):
+    argv = [sys.executable, "-m", "pipelines", "models", "fraud_detection"]
+    argv += ["--store", path.parent, "--json"]
+    return subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_the_command_line_lists_past_a_killed_writer_and_tells_damage_in_a_sentence(registry):
+    killed(registry)
+    listed = models(registry)
+    assert (listed.returncode, listed.stdout) == (0, '{"versions": []}\n')
+    registry.write_bytes(b"no database, " * 999)
+    told = models(registry)
+    assert told.returncode == 3
+    assert told.stderr.startswith(f"error: The registry {registry} is damaged: ")
+    assert len(told.stderr.splitlines()) == 1
 
 
 def test_any_damage_is_read_as_something_or_told_as_an_error_of_ours(registry):

@@ -1,5 +1,7 @@
 import os
+import shutil
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -21,9 +23,20 @@ def test_what_is_published_is_found_and_opened(kind, tmp_path):
     assert store.find_version(REF, manifest.digest) == manifest
 
 
-def test_a_remote_version_is_downloaded_where_it_is_not_cached(tmp_path):
-    import shutil
+@pytest.mark.parametrize("kind", ["local", "memory"])
+def test_one_file_is_read_without_the_others_and_only_if_it_is_whole(kind, tmp_path):
+    store = Store(str(tmp_path) if kind == "local" else f"memory://{tmp_path.name}/one")
+    manifest = publish(store)
+    assert store.read_file(manifest, "deep/a.txt") == b"hello"
+    was = publish(Store(store.uri), text="hallo", config={"other": 1})
+    damaged = replace(was, files=manifest.files)
+    gone = replace(manifest, digest="0" * 64)
+    for bad in (damaged, gone):
+        with pytest.raises(ArtifactError, match=r"deep/a\.txt is missing or is not .* Run toy"):
+            store.read_file(bad, "deep/a.txt")
 
+
+def test_a_remote_version_is_downloaded_where_it_is_not_cached(tmp_path):
     store = Store(f"memory://{tmp_path.name}/remote")
     manifest = publish(store)
     shutil.rmtree(store.root)
@@ -52,6 +65,16 @@ def test_a_manifest_that_is_not_one_says_what_to_do(tmp_path):
         ArtifactError, match=r"is not a manifest, or not as it was written .* Run toy for it"
     ):
         store.find(REF)
+
+
+def test_a_manifest_that_was_copied_elsewhere_is_not_read_as_another_ones(tmp_path):
+    store, other = Store(str(tmp_path)), Ref("p", "data", "ds=2026-01-02")
+    publish(store)
+    shutil.copytree(store.folder(REF), store.folder(other))
+    with pytest.raises(
+        ArtifactError, match=r"is the manifest of p/data/ds=2026-01-01, version"
+    ):
+        store.find(other)
 
 
 def test_an_unknown_protocol_is_a_configuration_error():
