@@ -67,7 +67,7 @@ def with_pages(module: Any, work: Work, out: Path, outcome: Outcome) -> Outcome:
 
 
 def make_pages(module: Any, work: Work, manifest: Manifest, *, again: bool) -> Made:
-    """Add the pages that a published artifact lacks.
+    """Add the pages that a published artifact lacks, or that are damaged.
 
     Args:
         module: The stage's.
@@ -78,20 +78,30 @@ def make_pages(module: Any, work: Work, manifest: Manifest, *, again: bool) -> M
     Raises:
         ArtifactError: Its files are damaged.
     """
-    folder = work.store.open(manifest)
-    made, there, failed = [], [], {}
-    for name, make in pages_of(module, work).items():
-        # A file that counts as content may not be written over.
-        if name in manifest.files or (not again and _is_there(work, manifest, name)):
+    makers = {n: m for n, m in pages_of(module, work).items() if n not in manifest.files}
+    damaged = _damaged(work, manifest, makers)
+    folder = work.store.folder(manifest.ref) / manifest.version
+    if not damaged:
+        folder = work.store.open(manifest)
+    # A file that counts as content may not be written over.
+    made, there, failed = [], [n for n in pages_of(module, work) if n not in makers], {}
+    for name, make in makers.items():
+        if not again and name not in damaged and _is_there(work, manifest, name):
             there.append(name)
             continue
         text, why = _text(make, folder)
         if why:
             failed[name] = why
         else:
-            add_file(work.store, manifest, name, encoded(text))
+            manifest = add_file(work.store, manifest, name, encoded(text))
             made.append(name)
     return Made(tuple(made), tuple(there), failed)
+
+
+def _damaged(work: Work, manifest: Manifest, makers: Mapping[str, Maker]) -> set[str]:
+    """Pages that are lost or damaged, where nothing else of the version is."""
+    found = set(work.store.damage(manifest)) if work.store.is_local else set()
+    return found if found <= makers.keys() else set()
 
 
 def still_missing(work: Work, manifest: Manifest) -> dict[str, str]:

@@ -16,11 +16,14 @@ from pipelines.store.manifest import Manifest
 from pipelines.store.store import ASIDE, Store
 
 
-def add_file(store: Store, manifest: Manifest, name: str, content: bytes) -> None:
+def add_file(store: Store, manifest: Manifest, name: str, content: bytes) -> Manifest:
     """Put a file into a published version, in place of one of that name.
 
     The caller holds the artifact's lock and has opened the version. A kill in between leaves the
     file without a recorded hash, never with that of another file.
+
+    Returns:
+        The manifest with the file's hash, for the next file to be added.
     """
     folder = store.folder(manifest.ref) / manifest.version
     others = {n: facts for n, facts in manifest.volatile_files.items() if n != name}
@@ -34,7 +37,9 @@ def add_file(store: Store, manifest: Manifest, name: str, content: bytes) -> Non
     if not store.is_local:
         store.remote.write(f"{manifest.ref.path()}/{manifest.version}/{name}", content)
     facts = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-    _record(store, replace(manifest, volatile_files=others | {name: facts}))
+    recorded = replace(manifest, volatile_files=others | {name: facts})
+    _record(store, recorded)
+    return recorded
 
 
 def find_added(store: Store, manifest: Manifest, name: str) -> Path | None:
