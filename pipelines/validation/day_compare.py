@@ -241,9 +241,8 @@ class _Beside:
         own, theirs = self.own["columns"][name], [o["columns"][name] for o in others]
         found = moved(own, theirs, band)
         if name in self.unsaid or "median" not in own:
-            return _difference(
-                MOVED, name, found.seen, found.deviations, "values elsewhere", "near 0"
-            )
+            seen = f"{found.seen:.0%} of the values elsewhere"
+            return _difference(MOVED, name, found.seen, found.deviations, seen, "none")
         usual = f"{statistics.median_low(other['median'] for other in theirs):,.4g}"
         seen = f"median {own['median']:,.4g}"
         return _difference(MOVED, name, found.seen, found.deviations, seen, usual)
