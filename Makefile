@@ -49,6 +49,9 @@ test-gpu: setup-dev ## the tests that need an NVIDIA GPU
 test-services: setup-dev ## the stack on PostgreSQL, MLflow and Dask (needs PostgreSQL's server)
 	$(PYTEST) -m services $(ARGS)
 
+test-great-expectations: setup-dev ## Great Expectations' own tests, from its source distribution, on our engine
+	$(BIN)/python infra/great_expectations_tests.py $(ARGS)
+
 benchmarks: setup-dev ## measure against yardsticks on this machine; ARGS="validate"
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
@@ -78,4 +81,4 @@ clean: ## remove caches and what the runs left; keeps .venv
 	rm -rf .millrace .mypy_cache .pytest_cache .ruff_cache .hypothesis mlruns
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
-.PHONY: help setup setup-dev run stop test check format test-slow test-gpu test-chaos test-services benchmarks lock clean
+.PHONY: help setup setup-dev run stop test check format test-slow test-gpu test-chaos test-services test-great-expectations benchmarks lock clean

@@ -14,10 +14,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipelines.events import describe_progress
+from pipelines.days import days_between
+from pipelines.events import Reporter, describe_progress, level_of
+from pipelines.preconditions import (
+    MODEL_BYTES,
+    bytes_of_days,
+    require_disk,
+    require_registry,
+    require_store,
+)
 from pipelines.process.launch import run_stage
 from pipelines.spec import Pipeline
-from pipelines.stages import REFUSED, STAGES, Result
+from pipelines.stages import REFUSED, STAGES, Result, Work, option_values
 from pipelines.store import Ref, Store
 
 Summary = dict[str, Any]
@@ -82,25 +90,44 @@ def run_chain(request: ChainRequest) -> Summary:
 
     Returns:
         Per stage seconds, CPU-seconds, rows, rows/s, peak memory and cached work; quarantined
-        rows per rule; refused days; per seed the model's metrics; the verdict and the model's
-        URI and digests.
+        rows per rule; refused days; per seed the model's metrics; the verdict, which recommends, and
+        what came of it (``registered``); the model's URI and digests.
 
     Raises:
         PipelineError: A stage failed; what was published before stays.
     """
+    _require_preconditions(request)
     totals: dict[str, StageTotals] = defaultdict(StageTotals)
     days = ["--from", request.first, "--to", request.last, "--history-from", request.first]
     for name in ("ingest", "validate", "featurize"):
         source = ["--source", request.source] if name == "ingest" and request.source else []
         _child(totals[name], name, request, [*days, *source])
+    made: dict[str, str] = {}
     for name in ("validate_window", "preprocess"):
-        _child(totals[name], name, request, _model_day(request))
+        _model_child(totals[name], name, request, made)
     first_seed = request.pipeline.training.seed
-    for seed in range(first_seed, first_seed + request.seeds):
+    by_seed = {seed: dict(made) for seed in range(first_seed, first_seed + request.seeds)}
+    for seed, own in by_seed.items():
         for name in ("train", "evaluate"):
-            _child(totals[name], name, request, _model_day(request, seed))
-    _child(totals["promote"], "promote", request, _model_day(request, first_seed))
+            _model_child(totals[name], name, request, own, seed)
+    _model_child(totals["promote"], "promote", request, by_seed[first_seed], first_seed)
     return _summary(request, totals)
+
+
+def _require_preconditions(request: ChainRequest) -> None:
+    """Ask first for what the last stages will need."""
+    work = Work(
+        pipeline=request.pipeline,
+        store=Store(request.store),
+        report=Reporter("run"),
+        as_of=request.as_of,
+        source=request.source,
+        history_from=request.first,
+    )
+    require_store(work.store)
+    require_registry(work.pipeline, work.store, option_values(request.options))
+    needed = bytes_of_days(work, days_between(request.first, request.last)) + MODEL_BYTES
+    require_disk(work.store, needed, f"the days {request.first} to {request.last}")
 
 
 def replay_partition(
@@ -138,9 +165,29 @@ def replay_partition(
     return _summary(request, totals) | {"quarantined_before": quarantined}
 
 
-def _model_day(request: ChainRequest, seed: int | None = None) -> list[str]:
-    seeded = [] if seed is None else ["--set", f"training.seed={seed}"]
-    return ["--as-of", request.as_of, *seeded]
+def _model_child(
+    totals: StageTotals,
+    name: str,
+    request: ChainRequest,
+    made: dict[str, str],
+    seed: int | None = None,
+) -> None:
+    """Run a stage of the model on what this run made before it, and note what it made.
+
+    Args:
+        totals: The stage's share of the chain.
+        name: Its name.
+        request: The chain.
+        made: Digest of each result that the run has made, by name; the stage's own is added.
+        seed: Seed of the model; None for stages that all seeds share.
+    """
+    stage = STAGES[name]
+    arguments = ["--as-of", request.as_of]
+    arguments += [] if seed is None else ["--set", f"training.seed={seed}"]
+    arguments += [w for each in stage.takes for w in ("--input", f"{each}={made[each]}")]
+    _child(totals, name, request, arguments)
+    if stage.gives:
+        made[stage.gives] = totals.results[-1]["digest"]
 
 
 def _child(
@@ -152,7 +199,7 @@ def _child(
         if event["event"] == "progress":
             log.info("%s", describe_progress(event))
         elif event["event"] == "log":
-            log.info("%s", event["message"])
+            log.log(level_of(event), "%s", event["message"])
         elif event["event"] == "result":
             _add(totals, event["result"])
 
@@ -196,8 +243,19 @@ def _summary(request: ChainRequest, totals: Mapping[str, StageTotals]) -> Summar
             {r["key"].removeprefix("ds=") for r in judged if r["verdict"] == REFUSED}
         ),
         "quarantined": dict(sorted(quarantined.items())),
+        "pages_missing": _pages_missing(totals),
         **_model(totals),
     }
+
+
+def _pages_missing(totals: Mapping[str, StageTotals]) -> list[str]:
+    """Pages that artifacts are published without: ``validated/ds=.../report.html``."""
+    return sorted(
+        f"{STAGES[name].dataset}/{result['key']}/{page}"
+        for name in STAGES
+        for result in totals[name].results
+        for page in result.get("pages_missing", ())
+    )
 
 
 def _model(totals: Mapping[str, StageTotals]) -> Summary:
@@ -216,8 +274,14 @@ def _model(totals: Mapping[str, StageTotals]) -> Summary:
         "verdict": first["verdict"],
         "reason": first["reason"],
         "model": {key: trained[key] for key in ("uri", "digest", "content")},
-        "registered": promoted[0]["metrics"] if promoted else {},
+        "registered": _registered(promoted[0]) if promoted else {},
     }
+
+
+def _registered(promotion: Result) -> dict[str, Any]:
+    """What came of the recommendation."""
+    told = ("recommended", "promoted", "champion", "reason")
+    return {**promotion["metrics"], **{name: promotion.get(name) for name in told}}
 
 
 def _over_seeds(evaluations: Sequence[Result]) -> dict[str, dict[str, float]]:

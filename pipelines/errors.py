@@ -10,11 +10,19 @@ Not here: which Airflow action a type leads to (``plugins/millrace/policies.py``
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
+from pipelines.text import message, readable
+
+MAX_LIST_CHARS = 100_000
+
 
 class PipelineError(Exception):
     """Base of every error a stage raises on purpose."""
 
     exit_code: ClassVar[int] = 3
+
+    def __str__(self) -> str:
+        # A value of the data may be in it: of any length, with any character.
+        return message(super().__str__())
 
 
 class TransientError(PipelineError):
@@ -68,7 +76,8 @@ class DeclarationError(ConfigError):
     def __str__(self) -> str:
         mistakes = "mistake" if len(self.problems) == 1 else "mistakes"
         listed = "\n".join(f"  {n}. {text}" for n, text in enumerate(self.problems, start=1))
-        return f"{self.pipeline}: {len(self.problems)} {mistakes} in the declaration:\n{listed}"
+        told = f"{self.pipeline}: {len(self.problems)} {mistakes} in the declaration:\n{listed}"
+        return readable(told, MAX_LIST_CHARS, lines=True)
 
 
 class PartitionRefusedError(PermanentError):
@@ -85,6 +94,10 @@ class SchemaError(PartitionRefusedError):
 
 class InputMissingError(PermanentError):
     """An artifact that this work reads was never published; its own stage must run first."""
+
+
+class InputMismatchError(PermanentError):
+    """Inputs of one piece of work do not belong together, or to this run's settings."""
 
 
 class ArtifactError(PermanentError):
@@ -114,7 +127,7 @@ class ColumnMismatchError(PermanentError):
         super().__init__(step, self.missing, self.unexpected)
 
     def __str__(self) -> str:
-        return (
+        return message(
             f"{self.step}: this table's columns differ from the fitted ones "
             f"(missing: {listed(self.missing)}; unexpected: {listed(self.unexpected)}). "
             f"Refit {self.step} on this table, or select the fitted columns before it."

@@ -20,6 +20,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 from pipelines.errors import PermanentError, PipelineError, TransientError
+from pipelines.text import every_text, message
 
 PROGRESS_INTERVAL_S = 2.0
 _PROGRESS = re.compile(r": [\d,]+( of [\d,]+)? (\w+), [\d,]+ \2/s")
@@ -60,7 +61,7 @@ def to_pipe(fd: int) -> Sink:
 
     def write(event: Mapping[str, object]) -> None:
         try:
-            os.write(fd, (json.dumps(event, default=str) + "\n").encode())
+            os.write(fd, (json.dumps(every_text(event), default=str) + "\n").encode())
         except BrokenPipeError:
             log.warning("nobody reads this stage's events any more")
 
@@ -71,9 +72,15 @@ def to_log(event: Mapping[str, object]) -> None:
     """Write progress and messages as log lines, for a person at a terminal."""
     kind = event["event"]
     if kind == "progress":
-        log.info("%s", describe_progress(event))
+        log.info("%s", message(describe_progress(event)))
     elif kind == "log":
-        log.info("%s", event["message"])
+        log.log(level_of(event), "%s", message(event["message"]))
+
+
+def level_of(event: Mapping[str, object]) -> int:
+    """How loudly a ``log`` event is to be told."""
+    level = event.get("level")
+    return level if isinstance(level, int) else logging.INFO
 
 
 def describe_progress(event: Mapping[str, object]) -> str:
@@ -194,9 +201,10 @@ class Reporter:
         """Tell some numbers as they are after a step: a curve's next points."""
         self.sink({"event": "metric", "work": self.work, "step": step, "values": dict(values)})
 
-    def log(self, message: str) -> None:
-        """Tell one sentence."""
-        self.sink({"event": "log", "work": self.work, "message": f"{self.work}: {message}"})
+    def log(self, message: str, *, level: int = logging.INFO) -> None:
+        """Tell one sentence, by default as nothing to worry about."""
+        told = {"event": "log", "work": self.work, "message": f"{self.work}: {message}"}
+        self.sink(told | ({} if level == logging.INFO else {"level": level}))
 
     def result(self, result: Mapping[str, object]) -> None:
         """Tell the short JSON that the work hands on."""
@@ -216,11 +224,11 @@ def describe_error(error: BaseException) -> dict[str, object]:
     passing = isinstance(error, TransientError | ConnectionError | TimeoutError | MemoryError)
     ours = isinstance(error, PipelineError)
     # The text of a KeyError is the key alone.
-    message = str(error) if ours else f"{type(error).__name__}: {error}"
+    said = message(str(error) if ours else f"{type(error).__name__}: {error}")
     return {
         "kind": (TransientError if passing else PermanentError).__name__,
         "cls": type(error).__name__,
-        "args": [*error.args] if ours else [message],
-        "message": message,
+        "args": [*error.args] if ours else [said],
+        "message": said,
         "traceback": "".join(traceback.format_exception(error))[-8000:],
     }

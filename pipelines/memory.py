@@ -1,11 +1,20 @@
-"""How much memory a process has held.
+"""How much memory a process has held, and whether it found none.
 
 Why: ``getrusage`` of a started process begins at the size of its parent, whose memory it shares
-    until exec: a small child of a large process would be called large.
+    until exec: a small child of a large process would be called large. A want of memory comes as
+    whatever class and words the library has that met it.
 Promise: the standard library alone, so that the fork server can import it before it forks.
 """
 
+import errno
+import re
 from pathlib import Path
+
+_WORDS = re.compile(
+    r"out of memory|cannot allocate memory|failed to allocate|can't start new thread|bad_alloc"
+    r"|OOM when|RESOURCE_EXHAUSTED|ResourceExhausted|MemoryError|map segment",
+    re.IGNORECASE,
+)
 
 
 def peak_memory_bytes(pid: int | str = "self") -> int:
@@ -18,3 +27,23 @@ def peak_memory_bytes(pid: int | str = "self") -> int:
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) * 1024
     return 0
+
+
+def tells_of_memory(text: str) -> bool:
+    """Whether a library, its allocator or the kernel says in this text that memory ran out."""
+    return _WORDS.search(text) is not None
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error of Python, TensorFlow or the operating system means a want of memory.
+
+    TensorFlow's classes go by their names, so that nothing heavy is imported.
+    """
+    kinds = {cls.__name__ for cls in type(error).__mro__}
+    if kinds & {"MemoryError", "ResourceExhaustedError"}:
+        return True
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    return bool(kinds & {"OpError", "RuntimeError", "ImportError"}) and tells_of_memory(
+        str(error)
+    )

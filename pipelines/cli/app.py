@@ -1,17 +1,34 @@
 """Putting the commands together and turning errors into exit codes.
 
 Why: a script must tell bad data (3) from a passing fault (4) from a typo (2).
-Promise: an error of ours prints its message alone; anything else keeps its traceback.
+Promise: an error prints one sentence, with what to do; a fault of the program its traceback too.
 """
 
 import logging
+import os
 import sys
+import traceback
 from typing import NoReturn
 
 import typer
 
-from pipelines.cli import artifacts, authoring, local, models, quarantine, run, stage, tune
-from pipelines.errors import PipelineError
+from pipelines.causes import sorted_by_cause, unexpected
+from pipelines.cli import (
+    artifacts,
+    authoring,
+    local,
+    models,
+    pages,
+    quarantine,
+    run,
+    stage,
+    tune,
+)
+from pipelines.errors import ConfigError, PipelineError
+from pipelines.rights import chosen_umask
+from pipelines.text import readable
+
+TRACEBACK_CHARS = 50_000
 
 app = typer.Typer(
     name="millrace",
@@ -21,14 +38,25 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (authoring, local, run, stage, tune, quarantine, models, artifacts):
+for module in (authoring, local, run, stage, tune, quarantine, pages, models, artifacts):
     module.register(app)
 
 
+class _Readable(logging.Formatter):
+    """A log's lines without what a value of the data could do to a terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The message, and the traceback if it has one."""
+        return readable(super().format(record), TRACEBACK_CHARS, lines=True)
+
+
 def main(argv: list[str] | None = None) -> NoReturn:
-    """Run one command and end the process with its exit code."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    """Run one command and end the process with its exit code; what it writes is its user's alone."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Readable())
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     try:
+        os.umask(chosen_umask())
         code = app(args=argv, prog_name="python -m pipelines", standalone_mode=False)
     except PipelineError as error:
         sys.stderr.write(f"error: {error}\n")
@@ -39,9 +67,19 @@ def main(argv: list[str] | None = None) -> NoReturn:
         sys.stderr.write("stopped.\n")
         code = 130
     except Exception as error:
-        # Usage errors carry how to print themselves; anything else is a bug worth a traceback.
-        if not hasattr(error, "show"):
-            raise
-        error.show()
-        code = 2
+        code = _foreign(error)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _foreign(error: Exception) -> int:
+    """Print an error that is not ours, and return its exit code."""
+    if hasattr(error, "show"):  # usage errors carry how to print themselves
+        error.show()
+        return ConfigError.exit_code
+    ours = sorted_by_cause(error, "millrace")
+    if ours is None:
+        told = "".join(traceback.format_exception(error))
+        sys.stderr.write(readable(told, TRACEBACK_CHARS, lines=True))
+        ours = unexpected(error, "millrace")
+    sys.stderr.write(f"error: {ours}\n")
+    return ours.exit_code

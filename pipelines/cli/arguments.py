@@ -4,8 +4,9 @@ Why: ``run``, ``stage`` and ``replay`` must mean the same by the same option.
 Promise: every value is checked here, before a process is started for it.
 """
 
+import re
 from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -14,8 +15,10 @@ from pipelines.errors import ConfigError
 from pipelines.events import Reporter, Sink, to_log
 from pipelines.process.deadline import TIME_LIMIT_S
 from pipelines.spec import Pipeline, load, with_settings
-from pipelines.stages import Stage, Work, ref_of
+from pipelines.stages import Stage, Work, option_values, ref_of
 from pipelines.store import Store
+
+_DIGEST = re.compile("[0-9a-f]{16,64}")
 
 Name = Annotated[str, typer.Argument(help="Declared pipeline, such as fraud_detection.")]
 StoreUri = Annotated[
@@ -35,6 +38,15 @@ Settings = Annotated[
 Options = Annotated[
     list[str] | None, typer.Option("--option", help="Ask something of one stage: key=value.")
 ]
+Inputs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--input",
+        help="Read this version of an earlier stage's result: model=DIGEST. May be repeated. "
+        "[what is published]",
+    ),
+]
+LONGEST_S = 366 * 24 * 3600
 Json = Annotated[bool, typer.Option("--json", help="End with one line of JSON on stdout.")]
 
 
@@ -68,34 +80,43 @@ def tuned(
     return declared(pipeline.name, [*found, *(settings or ())])
 
 
-def option_values(options: Iterable[str] | None) -> dict[str, Any]:
-    """``key=value`` options as a mapping; ``true`` and ``false`` become booleans.
+def input_digests(stage: Stage, inputs: Iterable[str] | None) -> dict[str, str]:
+    """``name=digest`` inputs of a stage as a mapping.
 
     Raises:
-        ConfigError: An option is not of the form ``key=value``.
+        ConfigError: The stage takes no such input, or the digest is not one.
     """
-    values: dict[str, Any] = {}
-    for option in options or ():
-        key, found, value = option.partition("=")
-        if not found:
-            raise ConfigError(f"--option {option!r} needs the form key=value.")
-        values[key] = {"true": True, "false": False}.get(value.lower(), value)
-    return values
+    digests: dict[str, str] = {}
+    for given in inputs or ():
+        name, _, digest = given.partition("=")
+        if name not in stage.takes:
+            takes = ", ".join(f"{each}=DIGEST" for each in stage.takes) or "none"
+            raise ConfigError(f"--input {given!r}: {stage.name} takes {takes}.")
+        if not _DIGEST.fullmatch(digest):
+            raise ConfigError(
+                f"--input {given!r}: a digest is 16 to 64 hexadecimal digits, as a stage's result "
+                f"and the folder of a version have it."
+            )
+        digests[name] = digest
+    return digests
 
 
 def time_limit_s(options: Iterable[str] | None) -> float:
     """Seconds that a stage may take: ``--option time_limit_s=N``, by default a day, 0 for no end.
 
     Raises:
-        ConfigError: It is no number, or below 0.
+        ConfigError: It is no number, below 0, or longer than a year.
     """
     given = option_values(options).get("time_limit_s", TIME_LIMIT_S)
     try:
-        seconds = float(given)
+        seconds = -1.0 if isinstance(given, bool) else float(given)
     except ValueError:
         seconds = -1.0
-    if not seconds >= 0:
-        raise ConfigError(f"option time_limit_s must be seconds, 0 or more; got {given!r}.")
+    if not 0 <= seconds <= LONGEST_S:
+        raise ConfigError(
+            f"option time_limit_s must be seconds from 0 (no limit) to {LONGEST_S:,} (a year); "
+            f"got {given!r}."
+        )
     return seconds
 
 
@@ -109,6 +130,7 @@ def work_for(
     source: str | None = None,
     history_from: str | None = None,
     options: Iterable[str] | None = None,
+    inputs: Iterable[str] | None = None,
     sink: Sink = to_log,
 ) -> Work:
     """The work that the arguments describe.
@@ -132,6 +154,7 @@ def work_for(
         source=source,
         history_from=history_from or pipeline.schedule.start,
         options=option_values(options),
+        inputs=input_digests(stage, inputs),
     )
     work.report.work = f"{stage.name} {ref_of(stage, work).key}"
     return work

@@ -1,25 +1,30 @@
-"""``why`` and ``housekeeping``: what an artifact was made from, and what may be thrown away.
+"""``why``, ``verify``, ``housekeeping``: what artifacts were made from, are still, and may go.
 
-Why: "why did this run again" and "may I delete this" must not need reading code.
-Promise: ``why`` only reads; ``housekeeping`` never touches what readers see.
+Why: "why did this run again", "is this still whole" and "may I delete this" must not need reading code.
+Promise: ``why`` only reads; ``verify`` writes manifests and only if asked; ``housekeeping`` never
+    touches what readers see or anything refers to.
 """
 
 import sys
 import time
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from pipelines.cli.arguments import Json, Name, StoreUri
+from pipelines.errors import PermanentError
 from pipelines.events import Reporter, Sink
 from pipelines.process.child import run_child
 from pipelines.spec import load
 from pipelines.store import Store
+from pipelines.text import lined
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command("why")(why)
+    app.command("verify")(verify)
     app.command("housekeeping")(housekeeping)
 
 
@@ -35,7 +40,38 @@ def why(
     from pipelines.store.why import explain, told
 
     explained = explain(Store(store), artifact)
-    print_json(explained) if json_ else sys.stdout.write(told(explained) + "\n")
+    print_json(explained) if json_ else sys.stdout.write(lined(told(explained)) + "\n")
+
+
+def verify(
+    store: StoreUri,
+    pipeline: Annotated[
+        str | None, typer.Argument(help="Pipeline to look at. [every one in the store]")
+    ] = None,
+    repair: Annotated[
+        bool,
+        typer.Option(
+            "--repair", help="Mend manifests; have damaged files made again by the next run."
+        ),
+    ] = False,
+    json_: Json = False,
+) -> None:
+    """Read every published file back and compare it with what was written; code 3 if one differs."""
+    from pipelines.cli.summary import print_json
+    from pipelines.store import verify as reading
+
+    def work(sink: Sink) -> int:
+        report = Reporter("verify", sink)
+        found = reading.verify(
+            Store(store),
+            pipeline,
+            repair=repair,
+            on_key=lambda done, of: report.progress(done, of, unit="artifacts"),
+        )
+        print_json(asdict(found)) if json_ else sys.stdout.write(reading.told(found) + "\n")
+        return PermanentError.exit_code if found.damaged else 0
+
+    run_child(work, name="verify")
 
 
 def housekeeping(
@@ -48,10 +84,14 @@ def housekeeping(
         float,
         typer.Option(help="Days before what a kill left (aside, checkpoints) is removed."),
     ] = 7.0,
+    mlflow_uri: Annotated[
+        str | None, typer.Option(help="MLflow server. [SQLite in the store]")
+    ] = None,
     json_: Json = False,
 ) -> None:
-    """Remove replaced versions, and what killed processes left behind."""
+    """Remove replaced versions that nothing refers to, and what killed processes left behind."""
     from pipelines.cli.summary import print_json
+    from pipelines.registry.referred import registered_digests
     from pipelines.store.housekeeping import clean
 
     name = load(pipeline).name
@@ -62,13 +102,17 @@ def housekeeping(
             name,
             keep_versions=keep_versions,
             left_before_s=time.time() - keep_days * 86_400,
+            outside=registered_digests(Store(store), name, mlflow_uri),
         )
         Reporter(f"housekeeping {name}", sink).result(removed)
         if json_:
             print_json(removed)
         else:
+            kept = removed.pop("kept")
             counts = ", ".join(f"{count} {what}" for what, count in removed.items())
-            sys.stdout.write(f"{name}: removed {counts}\n")
+            sys.stdout.write(
+                f"{name}: removed {counts}; kept {kept} old versions that something refers to\n"
+            )
         return 0
 
     run_child(work, name="housekeeping")

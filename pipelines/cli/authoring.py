@@ -12,6 +12,7 @@ import typer
 
 from pipelines.cli.arguments import Json, Name, SourceUri
 from pipelines.errors import ConfigError
+from pipelines.text import message
 
 
 def register(app: typer.Typer) -> None:
@@ -48,7 +49,7 @@ def check(
         print_json({"findings": [f.as_dict() for f in found]})
     else:
         for finding in found:
-            sys.stdout.write(f"{'ok  ' if finding.ok else 'FAIL'}  {finding.text}\n")
+            sys.stdout.write(f"{'ok  ' if finding.ok else 'FAIL'}  {message(finding.text)}\n")
     wrong = [finding for finding in found if not finding.ok]
     if wrong:
         raise ConfigError(f"{name}: {len(wrong)} of {len(found)} checks failed.")

@@ -15,9 +15,10 @@ from typing import Annotated
 import typer
 
 from pipelines.cli.arguments import Json, Name
-from pipelines.errors import ConfigError
+from pipelines.errors import ArtifactError, ConfigError
 from pipelines.events import Reporter
 from pipelines.spec import load
+from pipelines.store import Store
 
 
 def register(app: typer.Typer) -> None:
@@ -96,14 +97,24 @@ def stop(home: Home = Path(".millrace")) -> None:
     stop_demo(home)
 
 
-def doctor(json_: Json = False) -> None:
-    """Say what this machine can do: cores, memory, disk, GPUs, versions."""
+def doctor(
+    store: Annotated[
+        str | None, typer.Option(help="Store to read back whole; code 3 if it is damaged.")
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """Say what this machine can do: cores, memory, disk, GPUs, versions; and whether a store is whole."""
     from pipelines.cli.summary import print_json
     from pipelines.local.doctor import describe
+    from pipelines.store.verify import told, verify
 
-    facts = describe(Path(os.curdir))
+    facts, found = describe(Path(os.curdir)), verify(Store(store)) if store else None
+    if found is not None:
+        facts["store"] = told(found)
     if json_:
         print_json(facts)
-        return
-    for name, value in facts.items():
-        sys.stdout.write(f"{name:<22}{value}\n")
+    else:
+        for name, value in facts.items():
+            sys.stdout.write(f"{name:<22}{value}\n")
+    if found is not None and found.damaged:
+        raise typer.Exit(ArtifactError.exit_code)

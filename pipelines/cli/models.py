@@ -11,6 +11,7 @@ import typer
 from pipelines.cli.arguments import Json, Name, StoreUri
 from pipelines.errors import ConfigError
 from pipelines.spec import load
+from pipelines.store import Store
 
 
 def register(app: typer.Typer) -> None:
@@ -32,11 +33,17 @@ def models(
 ) -> None:
     """List registered versions; promote one, or roll back."""
     from pipelines.cli.summary import print_json, print_versions
+    from pipelines.promotion.files import require_files
     from pipelines.promotion.registry import open_registry
 
     if promote is not None and rollback:
         raise ConfigError("--promote and --rollback exclude each other. Pass one of them.")
     registry = open_registry(store, load(pipeline).name, mlflow_uri)
+    if promote is not None or rollback:
+        held = registry.read()
+        number = held.champions[-2] if rollback and len(held.champions) > 1 else promote
+        if number is not None and (version := held.version(number)) is not None:
+            require_files(Store(store), registry.uri, registry.model, version)
     if promote is not None:
         registry.promote(promote)
     elif rollback:

@@ -16,6 +16,7 @@ from pipelines.declared import nearest
 from pipelines.errors import ConfigError
 from pipelines.spec import load
 from pipelines.store import Store
+from pipelines.text import readable
 
 
 def register(app: typer.Typer) -> None:
@@ -81,6 +82,9 @@ def _plain(value: Any) -> Any:
 def _print(summary: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
+
+    from pipelines.validation.kept_out import EXPECTATION, RUN
 
     console = Console(width=None if sys.stdout.isatty() else 160)
     share = summary["rows_kept_out"] / max(summary["rows_in"], 1)
@@ -88,20 +92,22 @@ def _print(summary: dict[str, Any]) -> None:
         f"{summary['pipeline']} {summary['from']} .. {summary['to']}: {summary['rows_kept_out']:,} of "
         f"{summary['rows_in']:,} rows kept out ({share:.3%}) on {summary['days']} days",
         highlight=False,
+        markup=False,
     )
     if summary["refused"]:
         console.print(f"refused days: {', '.join(summary['refused'])}", highlight=False)
     rules = Table("rule", "rows")
     for name, count in summary["rules"].items():
-        rules.add_row(name, f"{count:,}")
+        rules.add_row(Text(readable(name)), f"{count:,}")
     console.print(rules)
     if summary["lines"]:
-        names = [name for name in summary["lines"][0] if name not in ("expectation", "run")]
+        names = [name for name in summary["lines"][0] if name not in (EXPECTATION, RUN)]
         lines = Table(*names)
         for line in summary["lines"]:
-            lines.add_row(*("" if line[name] is None else str(line[name]) for name in names))
+            shown = ("" if line[name] is None else readable(line[name]) for name in names)
+            lines.add_row(*map(Text, shown))
         console.print(lines)
     for file in summary["files"][:3]:
-        console.print(file, highlight=False, soft_wrap=True)
+        console.print(file, highlight=False, soft_wrap=True, markup=False)
     if len(summary["files"]) > 3:  # noqa: PLR2004
         console.print(f"and {len(summary['files']) - 3} more files (--json lists them all)")

@@ -12,6 +12,7 @@ import typer
 
 from pipelines.cli.arguments import (
     HistoryFrom,
+    Inputs,
     Json,
     Name,
     Options,
@@ -55,11 +56,12 @@ def stage(
     history_from: HistoryFrom = None,
     settings: Settings = None,
     options: Options = None,
+    inputs: Inputs = None,
     json_: Json = False,
 ) -> None:
     """Run one stage on a partition, on several (--from, --to), or for an as-of day."""
     chosen, spec = stage_named(name), declared(pipeline, settings)
-    if chosen.name == "train":
+    if chosen.scope == "model":
         spec = tuned(spec, settings, options, store, as_of)
     if (first is None) != (last is None):
         raise ConfigError("--from and --to go together: the first and the last partition.")
@@ -77,6 +79,7 @@ def stage(
                 source=source,
                 history_from=history_from,
                 options=options,
+                inputs=inputs,
                 sink=sink,
             )
             work.report.started()

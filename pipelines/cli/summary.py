@@ -9,6 +9,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pipelines.errors import listed
+from pipelines.text import message, readable
+
 MIB = 1 << 20
 
 
@@ -21,6 +24,7 @@ def print_summary(summary: Mapping[str, Any]) -> None:
     """Tables on stdout: stages, quarantine, model."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     console = Console()
     stages = Table(title=f"{summary['pipeline']} {summary['from']} .. {summary['to']}")
@@ -28,7 +32,7 @@ def print_summary(summary: Mapping[str, Any]) -> None:
         stages.add_column(column, justify="left" if column == "stage" else "right")
     for name, facts in summary["stages"].items():
         stages.add_row(
-            name,
+            Text(name),
             str(facts["work"] - facts["cached"]),
             str(facts["cached"]),
             f"{facts['rows']:,}",
@@ -39,7 +43,7 @@ def print_summary(summary: Mapping[str, Any]) -> None:
         )
     console.print(stages)
     for line in [*_quarantine_lines(summary), *_model_lines(summary)]:
-        console.print(line, highlight=False)
+        console.print(message(line), highlight=False, markup=False)
 
 
 def _quarantine_lines(summary: Mapping[str, Any]) -> list[str]:
@@ -50,6 +54,12 @@ def _quarantine_lines(summary: Mapping[str, Any]) -> list[str]:
         lines.append(f"quarantined before: {before or 'none'}")
     if summary["refused"]:
         lines.append(f"refused days: {', '.join(summary['refused'])}")
+    if summary["pages_missing"]:
+        missing = summary["pages_missing"]
+        lines.append(
+            f"published without {len(missing)} pages ({listed(missing)}): python -m pipelines pages "
+            f"{summary['pipeline']} --store ... makes them"
+        )
     return lines
 
 
@@ -61,22 +71,22 @@ def _model_lines(summary: Mapping[str, Any]) -> list[str]:
         spread = summary["over_seeds"][name]
         over = f" (mean of {len(summary['seeds'])} seeds {spread['mean']:.4f}, sd {spread['sd']:.4f})"
         lines.append(f"{name}: {value:.4f}{over if len(summary['seeds']) > 1 else ''}")
-    return [
-        *lines,
-        f"verdict: {summary['verdict']}. {summary['reason']}",
-        f"model: {summary['model']['uri']}",
-    ]
+    lines.append(f"recommended: {summary['verdict']}. {summary['reason']}")
+    if summary["registered"]:
+        lines.append(f"registry: {summary['registered']['reason']}")
+    return [*lines, f"model: {summary['model']['uri']}"]
 
 
 def print_versions(pipeline: str, versions: Sequence[Mapping[str, Any]]) -> None:
     """A table of registered versions, newest first."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(title=f"{pipeline}: registered versions")
     columns = list(versions[0]) if versions else ["version"]
     for column in columns:
         table.add_column(column)
     for version in versions:
-        table.add_row(*(str(version[column]) for column in columns))
+        table.add_row(*(Text(readable(version[column])) for column in columns))
     Console().print(table if versions else f"{pipeline}: no version is registered yet.")

@@ -12,6 +12,7 @@ import typer
 
 from pipelines.cli.arguments import (
     HistoryFrom,
+    Inputs,
     Json,
     Name,
     Options,
@@ -76,6 +77,7 @@ def trial(
     history_from: HistoryFrom = None,
     settings: Settings = None,
     options: Options = None,
+    inputs: Inputs = None,
     json_: Json = False,
 ) -> None:
     """Run one trial of a search to its end, or find it ended."""
@@ -91,6 +93,7 @@ def trial(
             as_of=as_of,
             history_from=history_from,
             options=options,
+            inputs=inputs,
             sink=sink,
         )
         work.report.work = f"trial {number} as_of={as_of}"

@@ -2,22 +2,28 @@
 
 Why: work that is larger than one process's memory, or than one machine.
 Promise: a worker that dies is replaced and its tasks run again; when that does not help, the
-    error says a retry may. What was started here is stopped here.
+    error says a retry may. What was started here is stopped here, and answers nobody but the
+    process that started it: it listens on the loopback device alone, and talks TLS by a key of
+    its own.
 Not here: which of them is used (``place.py``), collecting results (``gathering.py``), stopping
     (``ending.py``).
 """
 
 import logging
+import os
+import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import dask
 from dask.delayed import Delayed
 from distributed import Client, KilledWorker, LocalCluster
 from distributed.comm import CommClosedError
+from distributed.security import Security
 
 from pipelines.compute.compute import Compute, OnDone, Take, telling
 from pipelines.compute.ending import children, end
@@ -28,8 +34,10 @@ from pipelines.compute.settings import ComputeSettings
 from pipelines.compute.splitting import Starved
 from pipelines.errors import OutOfMemoryError, TransientError, WorkerLostError
 from pipelines.events import dashboard
+from pipelines.rights import private_folder
 
 CONNECT_TIMEOUT_S = 30
+LOOPBACK = "127.0.0.1"
 LEAST_WORKER_BYTES = 1 << 30
 GIB = 1 << 30
 RMM_POOL_SHARE = 0.6
@@ -181,19 +189,31 @@ def gpus_of(settings: ComputeSettings, machine: Machine) -> dict[str, Any]:
 
 
 def _started(place: Place, settings: ComputeSettings, machine: Machine) -> Any:
-    # Any port: two stages at once would want the same one.
-    common: dict[str, Any] = {"dashboard_address": "127.0.0.1:0", "silence_logs": logging.ERROR}
+    common: dict[str, Any] = {
+        # Any port: two stages at once would want the same one.
+        "dashboard_address": "127.0.0.1:0",
+        "silence_logs": logging.ERROR,
+        "host": LOOPBACK,
+        # Whoever can talk to a scheduler or a worker runs code as this user. The key is made for
+        # this cluster and is never on a disk.
+        "security": Security.temporary(),
+        # What is spilled is unpickled again.
+        "local_directory": str(_scratch()),
+    }
     if place is Place.GPUS:
         from dask_cuda import LocalCUDACluster
 
         return LocalCUDACluster(**gpus_of(settings, machine), **common)
     return LocalCluster(
         **processes_of(settings, machine),
-        host="127.0.0.1",
         processes=True,
         env=NO_GPU,
         **common,
     )
+
+
+def _scratch() -> Path:
+    return private_folder(Path(tempfile.gettempdir()) / f"millrace-dask-{os.getuid()}")
 
 
 def _told(compute: ClusterCompute) -> ClusterCompute:

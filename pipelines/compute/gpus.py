@@ -10,13 +10,14 @@ devices. A GPU counts as two where one process names it by number and another by
 
 import fcntl
 import os
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from pipelines.compute.machine import visible_gpus
+from pipelines.rights import private_folder
+from pipelines.temporary import host_folder
 
 MASK = "CUDA_VISIBLE_DEVICES"
 POLL_S = 0.5
@@ -39,8 +40,7 @@ def own_gpus(wanted: int = 1, folder: Path | None = None) -> Iterator[tuple[str,
     if len(visible) < 2:  # noqa: PLR2004  one is not shared out
         yield ()
         return
-    locks = folder or Path(tempfile.gettempdir()) / f"millrace-gpus-{os.getuid()}"
-    locks.mkdir(exist_ok=True)
+    locks = private_folder(folder or host_folder() / f"millrace-gpus-{os.getuid()}")
     with ExitStack() as stack:
         held = _held(stack, visible, min(wanted, len(visible)), locks)
         before = os.environ.get(MASK)

@@ -12,12 +12,14 @@ Source:
 """
 
 import re
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from pipelines.compute.machine import CGROUP
+from pipelines.errors import OutOfMemoryError, PipelineError, WorkerLostError
 
 PROC = Path("/proc")
 COUNT = re.compile(r"^oom_kill (\d+)$", re.MULTILINE)
@@ -57,6 +59,25 @@ def oom_kills(proc: Path = PROC, cgroup: Path = CGROUP) -> OomKills:
         except OSError:
             continue
     return OomKills("", 0)
+
+
+def killed_helper(what: str, signal_number: int, before: OomKills) -> PipelineError:
+    """The error of a helper process that a signal ended: a want of memory, or a loss.
+
+    Args:
+        what: What it was doing, for people.
+        signal_number: The signal.
+        before: The kernel's count when it was started.
+    """
+    name = signal.Signals(signal_number).name
+    told = f"The process of {what} was ended by {name}"
+    now = oom_kills()
+    if signal_number != signal.SIGKILL or (now.place and not now.since(before)):
+        return WorkerLostError(f"{told}, and not for want of memory. Run it again.")
+    why = "by the kernel for want of memory" if now.place else "most likely for want of memory"
+    return OutOfMemoryError(
+        f"{told}, {why}. Run it again when less else runs, or on a machine with more memory."
+    )
 
 
 def _of_groups(proc: Path, cgroup: Path) -> Iterator[Path]:

@@ -49,7 +49,7 @@ class ComputeSettings:
 def _whole(options: Mapping[str, Any], name: str, default: int) -> int:
     value = options.get(name, default)
     try:
-        number = int(value)
+        number = -1 if isinstance(value, bool) else int(value)
     except (TypeError, ValueError):
         number = -1
     if number < 0:

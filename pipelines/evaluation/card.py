@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from pipelines.evaluation.plots import Plot, legend
 from pipelines.evaluation.serving_facts import SERVING_SECTION
+from pipelines.text import for_page
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1c2430; --soft: #5b6675; --paper: #f5f6f8; --card: #fff;
@@ -67,8 +68,8 @@ PAGE = (
 <main>
 <h1>{{ title }}</h1>
 <p class="soft">Model as of {{ as_of }}, seed {{ seed }} &middot; judged on {{ first_day }} to {{ last_day }}</p>
-<section class="verdict {{ verdict }}"><b>{{ verdict }}</b>
-{% for reason in reasons %}<p>{{ reason }}</p>{% endfor %}</section>
+<section class="verdict {{ verdict }}"><b>Recommended: {{ verdict }}</b>
+{% for reason in reasons %}<p>{{ reason }}</p>{% endfor %}<p class="soft">{{ outcome }}</p></section>
 <section class="tiles">
 {% for tile in tiles %}<div class="tile"><h3>{{ tile.title }}</h3>
 <div class="value num">{{ tile.value }}</div>
@@ -96,6 +97,11 @@ PAGE = (
 """
 )
 
+OUTCOME = (
+    "This is what the numbers recommend. Whether the model became the champion is told by the task "
+    "promote: a champion of a later day, or a person, may keep its place."
+)
+
 TILES = {
     "auc": ("ROC AUC", "Chance that an event scores above a row without one."),
     "average_precision": ("Average precision", "Precision, averaged over the events found."),
@@ -117,7 +123,9 @@ def card_page(
         plots: Plots in order.
         serving: Name and value of what serving costs.
     """
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, finalize=for_page
+    )
     return environment.from_string(PAGE).render(
         title=title,
         style=Markup(STYLE),  # noqa: S704  a constant
@@ -127,6 +135,7 @@ def card_page(
         last_day=judged["test_days"][-1],
         verdict=judged["verdict"],
         reasons=judged["reasons"],
+        outcome=OUTCOME,
         tiles=[_tile(judged, name) for name in TILES],
         plots=[
             {"title": p.title, "svg": Markup(p.svg()), "legend": Markup(legend(p))}  # noqa: S704

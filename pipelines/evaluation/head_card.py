@@ -11,9 +11,10 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from pipelines.evaluation.card import STYLE
+from pipelines.evaluation.card import OUTCOME, STYLE
 from pipelines.evaluation.figures import loss_plot
 from pipelines.evaluation.serving_facts import SERVING_SECTION
+from pipelines.text import for_page
 
 MEANINGS = {
     "log_loss": "Mean negative log of the chance given to the true class; less is better.",
@@ -35,8 +36,8 @@ PAGE = (
 <h1>{{ title }}</h1>
 <p class="soft">Model as of {{ judged.as_of }}, seed {{ judged.seed }} &middot; judged on
 {{ judged.test_days[0] }} to {{ judged.test_days[-1] }}</p>
-<section class="verdict {{ judged.verdict }}"><b>{{ judged.verdict }}</b>
-{% for reason in judged.reasons %}<p>{{ reason }}</p>{% endfor %}</section>
+<section class="verdict {{ judged.verdict }}"><b>Recommended: {{ judged.verdict }}</b>
+{% for reason in judged.reasons %}<p>{{ reason }}</p>{% endfor %}<p class="soft">{{ outcome }}</p></section>
 <section class="tiles">
 {% for name, value in judged.metrics.items() %}<div class="tile"><h3>{{ name.replace("_", " ") }}</h3>
 <div class="value num">{{ "%.3f"|format(value) }}</div>
@@ -78,7 +79,9 @@ def head_card(
         serving: Name and value of what serving costs.
     """
     plot = loss_plot(losses)
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, finalize=for_page
+    )
     return environment.from_string(PAGE).render(
         judged=judged,
         title=title,
@@ -86,5 +89,6 @@ def head_card(
         svg=Markup(plot.svg()),  # noqa: S704  made of numbers
         plot=plot,
         meanings=MEANINGS,
+        outcome=OUTCOME,
         serving=serving,
     )

@@ -7,7 +7,7 @@ Not here: what an event's judgement holds beside (``judging.py``), other heads' 
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -17,11 +17,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from pipelines.errors import ArtifactError
 from pipelines.evaluation.bootstrap import intervals, resamples
 from pipelines.evaluation.verdict import judge
 from pipelines.stages import Work
 from pipelines.store import Manifest
 
+METRICS, SCORES, CHAMPION_SCORE = "metrics.json", "scores.parquet", "champion_score"
 Champion = tuple[dict[str, Any], Manifest | None]
 
 
@@ -62,6 +64,12 @@ def rival_of(
     if champion is None:
         return None
     facts, manifest = champion
+    if not facts["as_of"]:
+        reason = (
+            f"The champion ({facts['digest']}) was registered by somebody else, so it cannot be "
+            f"compared. Promote by hand."
+        )
+        return Rival(facts, None, reason)
     named = f"The champion (as of {facts['as_of']}, seed {facts['seed']})"
     if manifest is None:
         reason = (
@@ -70,6 +78,11 @@ def rival_of(
         return Rival(facts, None, reason)
     try:
         return Rival(facts, measure(work.store.open(manifest)))
+    except ArtifactError as error:
+        raise ArtifactError(
+            f"{named} cannot be compared: {error} Or make another version the champion: python -m "
+            f"pipelines models {work.pipeline.name} --store {work.store.uri} --promote NUMBER."
+        ) from error
     except (KeyError, IndexError) as missing:
         reason = (
             f"{named} cannot be compared: it reads features that these rows lack "
@@ -124,17 +137,20 @@ def numbers_of(work: Work, own: Measurable, rival: Rival[Any] | None) -> dict[st
     }
 
 
+def own_name(name: str, keys: Collection[str]) -> str:
+    """What a column of the scores is called where the table may have one of that name."""
+    return f"_{name}" if name in keys else name
+
+
 def write_judgement(
     out: Path,
     judged: Mapping[str, Any],
     keys: pa.Table,
     columns: Mapping[str, pa.Array],
-    card: str,
 ) -> None:
-    """Write ``metrics.json``, ``model_card.html``, and of every test row its keys and columns."""
-    (out / "metrics.json").write_text(json.dumps(judged, indent=1) + "\n")
-    (out / "model_card.html").write_text(card)
+    """Write ``metrics.json``, and of every test row its keys and columns."""
+    (out / METRICS).write_text(json.dumps(judged, indent=1) + "\n")
     table = keys.replace_schema_metadata(None)
     for name, values in columns.items():
-        table = table.append_column(name, values)
-    pq.write_table(table, out / "scores.parquet", compression="zstd", compression_level=1)
+        table = table.append_column(own_name(name, keys.column_names), values)
+    pq.write_table(table, out / SCORES, compression="zstd", compression_level=1)

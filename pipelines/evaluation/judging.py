@@ -1,12 +1,11 @@
-"""Judging a model of an event: scores, ranking, calibration, the champion's scores, the page.
+"""Judging a model of an event: scores, ranking, calibration, the champion's scores.
 
 Why: the verdict, the table and every plot must come from the same scores.
 Promise: rows of entities that were known already are scored and not counted.
-Not here: what every head's judgement shares (``judgement.py``).
+Not here: what every head's judgement shares (``judgement.py``), the page (``from_files.py``).
 """
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +16,10 @@ from numpy.typing import NDArray
 from pipelines.days import parse_day
 from pipelines.errors import TrainingError
 from pipelines.evaluation.bootstrap import Judgeable
-from pipelines.evaluation.card import card_page
-from pipelines.evaluation.figures import (
-    calibration_plot,
-    loss_plot,
-    precision_recall_plot,
-    roc_plot,
-    score_plot,
-)
 from pipelines.evaluation.judgement import (
+    CHAMPION_SCORE,
     Champion,
-    Rival,
     facts_of,
-    losses_of,
     numbers_of,
     rival_of,
     write_judgement,
@@ -37,7 +27,6 @@ from pipelines.evaluation.judgement import (
 from pipelines.evaluation.metrics import calibration, entity_days, ranking
 from pipelines.evaluation.rows import TestRows, open_test_rows
 from pipelines.evaluation.scoring import is_plain, open_scorer
-from pipelines.evaluation.serving_facts import serving_facts
 from pipelines.operators.state import PROGRAM, read_program
 from pipelines.stages import Work
 from pipelines.store import Manifest
@@ -46,7 +35,7 @@ from pipelines.store import Manifest
 def judge_model(
     work: Work, training_set: Manifest, model: Manifest, champion: Champion | None, out: Path
 ) -> dict[str, Any]:
-    """Judge a model, write ``metrics.json``, ``scores.parquet`` and ``model_card.html``.
+    """Judge a model, write ``metrics.json`` and ``scores.parquet``.
 
     Returns:
         What ``metrics.json`` holds.
@@ -62,16 +51,18 @@ def judge_model(
     scores = _scored(work.store.open(model), rows)
     own = _judgeable(rows, scores, evaluation.alerts_per_day)
 
+    beside: dict[str, pa.Array] = {}
+
     def measured(theirs: Path) -> Judgeable:
         told = _rival_scores(work, training_set, theirs, rows)
+        beside[CHAMPION_SCORE] = pa.array(told)
         return _judgeable(rows, told, evaluation.alerts_per_day)
 
     rival = rival_of(champion, measured, work)
     judged = facts_of(work, model, int(rows.counted.sum())) | _facts(work, folder, rows, scores)
     judged |= numbers_of(work, own, rival)
-    card = _card(work, judged, own, rival, rows, scores, model)
     keys = rows.keys.drop_columns([work.pipeline.table.event_time])
-    write_judgement(out, judged, keys, _columns(work, rows, scores), card)
+    write_judgement(out, judged, keys, _columns(work, rows, scores) | beside)
     return judged
 
 
@@ -135,27 +126,6 @@ def _facts(
         "alerts_per_day": work.pipeline.evaluation.alerts_per_day,
         "calibration": calibration(rows.y[here], scores[here]),
     }
-
-
-def _card(
-    work: Work,
-    judged: Mapping[str, Any],
-    own: Judgeable,
-    rival: Rival[Judgeable] | None,
-    rows: TestRows,
-    scores: NDArray[np.float32],
-    model: Manifest,
-) -> str:
-    folder, here = work.store.open(model), rows.counted
-    theirs = rival.measured.ranked if rival is not None and rival.measured is not None else None
-    plots = [
-        roc_plot(own.ranked, theirs),
-        precision_recall_plot(own.ranked, theirs, judged["positives"] / judged["rows"]),
-        score_plot(rows.y[here], scores[here]),
-        calibration_plot(judged["calibration"]),
-        loss_plot(losses_of(folder)),
-    ]
-    return card_page(judged, work.pipeline.title, plots, serving_facts(folder))
 
 
 def _columns(work: Work, rows: TestRows, scores: NDArray[np.float32]) -> dict[str, pa.Array]:

@@ -18,19 +18,16 @@ from numpy.typing import NDArray
 
 from pipelines.errors import TrainingError
 from pipelines.evaluation.graph import open_graph
-from pipelines.evaluation.head_card import head_card
 from pipelines.evaluation.head_metrics import HeadJudgeable, judgeable
 from pipelines.evaluation.judgement import (
     Champion,
     facts_of,
-    losses_of,
     numbers_of,
     rival_of,
     write_judgement,
 )
 from pipelines.evaluation.raw import raw_columns
 from pipelines.evaluation.rows import read_inputs
-from pipelines.evaluation.serving_facts import serving_facts
 from pipelines.stages import Work
 from pipelines.store import Manifest
 
@@ -38,7 +35,7 @@ from pipelines.store import Manifest
 def judge_head(
     work: Work, training_set: Manifest, model: Manifest, champion: Champion | None, out: Path
 ) -> dict[str, Any]:
-    """Judge a model, write ``metrics.json``, ``scores.parquet`` and ``model_card.html``.
+    """Judge a model, write ``metrics.json`` and ``scores.parquet``.
 
     Returns:
         What ``metrics.json`` holds.
@@ -69,7 +66,7 @@ def judge_head(
 
     judged = facts_of(work, model, len(y))
     judged |= numbers_of(work, own, rival_of(champion, measured, work))
-    write_judgement(out, judged, keys, _columns(y, told), _card(work, judged, model))
+    write_judgement(out, judged, keys, _columns(y, told))
     return judged
 
 
@@ -80,11 +77,6 @@ def _matrices(columns: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         width = sum(n.rpartition("_")[0] == name for n in columns)
         found[name] = np.stack([columns[f"{name}_{n}"] for n in range(width)], axis=1)
     return found
-
-
-def _card(work: Work, judged: Mapping[str, Any], model: Manifest) -> str:
-    folder = work.store.open(model)
-    return head_card(judged, work.pipeline.title, losses_of(folder), serving_facts(folder))
 
 
 def _columns(y: NDArray[np.float64], told: Mapping[str, NDArray[Any]]) -> dict[str, pa.Array]:

@@ -13,12 +13,11 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pipelines.errors import TransientError
 from pipelines.stages import Work
 from pipelines.store import Manifest
+from pipelines.tables.known import part_as_of
 from pipelines.tables.values import read_served
-
-FEATURES, PART = "features", "part-0.parquet"
+from pipelines.tables.window import FEATURES, features_version
 
 
 def raw_columns(
@@ -33,7 +32,7 @@ def raw_columns(
         kinds: ``number``, ``integer`` or ``text``, by column.
 
     Raises:
-        TransientError: A day's features were published again since the training set was made.
+        InputMissingError: The version of a day that the training set was made from is gone.
         KeyError: The tables lack a column.
     """
     parts = [part for day in days for part in _parts(_path(work, training_set, day), kinds)]
@@ -41,14 +40,8 @@ def raw_columns(
 
 
 def _path(work: Work, training_set: Manifest, day: str) -> Path:
-    ref = work.partition_ref(FEATURES, day)
-    manifest = work.find(ref)
-    if manifest is None or manifest.content != training_set.inputs.get(f"{FEATURES}/{ref.key}"):
-        raise TransientError(
-            f"{work.report.work}: {ref.path()} is not the version that the training set was made "
-            f"from. Run preprocess and train for it again."
-        )
-    return work.store.open(manifest) / PART
+    manifest = features_version(work, day, training_set.inputs[f"{FEATURES}/ds={day}"])
+    return work.store.open(manifest) / part_as_of(manifest, work.model_day)
 
 
 def _parts(path: Path, kinds: Mapping[str, str]) -> list[dict[str, Any]]:

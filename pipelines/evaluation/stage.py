@@ -6,13 +6,19 @@ Promise: the champion a model meets is part of what its evaluation is made from,
 Not here: acting on the verdict (``pipelines/promotion/``).
 """
 
-from dataclasses import asdict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pipelines.errors import TransientError
 from pipelines.registry import Version, opponent_of, read_registry, registry_uri
-from pipelines.spec import Binary, head_settings
-from pipelines.stages import Outcome, Plan, Work, code_digests
+from pipelines.spec import Binary
+from pipelines.stages import Maker, Outcome, Plan, Work, code_digests, input_of, require_pair
+from pipelines.stages.settings import (
+    evaluation_settings,
+    trained_settings,
+    training_set_settings,
+)
 from pipelines.store import Manifest, Ref
 
 
@@ -20,27 +26,22 @@ def plan(work: Work) -> Plan:
     """The rows, the model, the champion it meets, and what it is asked to reach."""
     training_set, model = _inputs(work)
     opponent = _opponent(work, model)
-    champion = {} if opponent is None else {"champion": opponent.digest}
+    champion = {} if opponent is None else {"champion": opponent.name}
     return Plan(
         inputs={"training_set": training_set.content, "model": model.content} | champion,
-        config={
-            "evaluation": asdict(work.pipeline.evaluation),
-            "gates": asdict(work.pipeline.gates),
-            "head": head_settings(work.pipeline.head),
-            "known_after_days": work.pipeline.label.known_after_days,
-            "seed": work.pipeline.training.seed,
-        },
+        config=evaluation_settings(work),
         code=code_digests("pipelines.evaluation", "pipelines.registry"),
+        made_from={"training_set": training_set, "model": model},
     )
 
 
 def run(work: Work, plan: Plan, out: Path) -> Outcome:
-    """Score the test days, judge, and write the numbers, the scores and the model card.
+    """Score the test days, judge, and write the numbers and the scores.
 
     Raises:
         TrainingError: The test days hold no rows, or of an event one class only.
     """
-    training_set, model = _inputs(work)
+    training_set, model = plan.made_from["training_set"], plan.made_from["model"]
     champion = _champion(work, plan)
     if isinstance(work.pipeline.head, Binary):
         from pipelines.evaluation.judging import judge_model
@@ -58,14 +59,26 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
         metrics=metrics,
         verdict=judged["verdict"],
         reason=" ".join(judged["reasons"]),
-        # It tells what a machine took to serve.
-        volatile=("model_card.html",),
     )
 
 
+def pages(work: Work) -> Mapping[str, Maker]:
+    """The model card, from the published numbers and scores."""
+
+    def card(folder: Path) -> str:
+        from pipelines.evaluation.from_files import model_card
+
+        return model_card(work, folder)
+
+    return {"model_card.html": card}
+
+
 def _inputs(work: Work) -> tuple[Manifest, Manifest]:
-    training_set = work.need(work.window_ref("training_set"), "preprocess")
-    return training_set, work.need(work.model_ref("models"), "train")
+    """The training set and the model that was trained on it."""
+    model = input_of(work, "model", trained_settings(work))
+    training_set = input_of(work, "training_set", training_set_settings(work))
+    require_pair(work, "model", model, "training_set", training_set)
+    return training_set, model
 
 
 def _opponent(work: Work, model: Manifest) -> Version | None:
@@ -79,15 +92,24 @@ def _opponent(work: Work, model: Manifest) -> Version | None:
 def _champion(work: Work, plan: Plan) -> tuple[dict[str, Any], Manifest | None] | None:
     """Facts of the planned champion and its artifact, None if the store has it no more.
 
-    Looked up by the digest in the plan: another model may have become champion since.
+    Looked up by its name in the plan: another model may have become champion since.
+
+    Raises:
+        TransientError: It was removed from the registry meanwhile.
     """
-    digest = plan.inputs.get("champion")
-    if digest is None:
+    name = plan.inputs.get("champion")
+    if name is None:
         return None
     uri = registry_uri(work.store, work.options.get("mlflow_uri"))
     versions = read_registry(uri, work.pipeline.name).versions
-    version = next(v for v in versions if v.digest == digest)
-    seed = version.tags["seed"]
-    ref = Ref(work.pipeline.name, "models", f"as_of={version.as_of}/seed={seed}")
-    facts = {"as_of": version.as_of, "seed": seed, "digest": digest}
-    return facts, work.store.find_version(ref, digest)
+    version = next((v for v in versions if v.name == name), None)
+    if version is None:
+        raise TransientError(
+            f"{work.report.work}: the champion ({name}) was removed from the registry {uri} while this "
+            f"work waited. Try again: the next try meets the champion of then."
+        )
+    facts = {"as_of": version.as_of, "seed": version.tags.get("seed", ""), "digest": name}
+    if not version.digest:
+        return facts, None
+    ref = Ref(work.pipeline.name, "models", f"as_of={version.as_of}/seed={facts['seed']}")
+    return facts, work.store.find_version(ref, name)

@@ -141,7 +141,7 @@ def _carried(work: Work, plan: Plan) -> "Carried | None":
     """Windows and sequences that the published version has of the same rows and declaration."""
     from pipelines.features.carried import Carried
 
-    old = work.find(work.partition_ref("features"))
+    old = work.store.find_intact(work.partition_ref("features"))
     if old is None or any(old.config.get(n) != plan.config[n] for n in READ_BY_ALL):
         return None
     before = [digest_of(feature) for feature in old.config["features"]]

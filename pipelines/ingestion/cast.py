@@ -3,7 +3,8 @@
 Why: a lossy cast is a wrong number that no rule can find later.
 Promise: zero, 0.0, False, empty text, null and NaN stay apart wherever the declared type can
     hold the difference; a value that would change is refused with its place.
-Not here: whether a value makes sense (``pipelines/validation/``).
+Not here: what times and whole numbers are made from (``times.py``, ``wholes.py``), whether a
+    value makes sense (``pipelines/validation/``).
 """
 
 from collections.abc import Callable
@@ -14,10 +15,13 @@ import pyarrow.compute as pc
 import pyarrow.types as of
 
 from pipelines.errors import SchemaError
+from pipelines.ingestion.misfit import MisfitError, Place, shown
+from pipelines.ingestion.times import BEYOND, Clock, first_beyond, parsed_times, typed_times
+from pipelines.ingestion.wholes import from_floats, from_texts
 from pipelines.spec import Column
 from pipelines.tables.schema import canonical_type
 
-Place = Callable[[int], str]
+Convert = Callable[[pa.ChunkedArray], pa.ChunkedArray]
 
 ACCEPTED = {
     "integer": "integers, or numbers without a fraction",
@@ -26,7 +30,11 @@ ACCEPTED = {
     "text": "text",
     "flag": "0 and 1, or true and false",
 }
-HAS_ZONE = r"\d:\d\d.*(Z|[+-]\d\d(:?\d\d)?)$"
+UTC = Clock()
+DECLARE_HOUR = (
+    "Have the source write times with their offset, or declare source.repeated_hour as 'first' or "
+    "'second' if it comes twice."
+)
 
 
 class NotThisTypeError(Exception):
@@ -34,7 +42,7 @@ class NotThisTypeError(Exception):
 
 
 def from_typed(
-    values: pa.ChunkedArray, column: Column, file: str, place: Place
+    values: pa.ChunkedArray, column: Column, file: str, place: Place, clock: Clock = UTC
 ) -> pa.ChunkedArray:
     """Cast a column that has a type of its own, as Parquet gives it.
 
@@ -44,23 +52,24 @@ def from_typed(
     found = values.type
     if of.is_dictionary(found):
         values = values.cast(found.value_type)
+    if of.is_null(values.type):
+        return values.cast(canonical_type(column))
     try:
-        if of.is_null(values.type):
-            return values.cast(canonical_type(column))
-        prepared = TYPED[column.type](values)
+        cast = _cast(TYPED[column.type](values), column, clock)
     except NotThisTypeError:
         raise SchemaError(
             f"Source file {file}: column {column.name!r} is {found}{_example(values)} where "
             f"{column.type} is declared. Expected {ACCEPTED[column.type]}. Deliver it so, or "
             f"correct the declaration."
         ) from None
-    cast = _cast(prepared, values, column, file, place)
+    except MisfitError as misfit:
+        raise misfit.told(values, column.name, file, place) from misfit
     narrow = of.is_float32(values.type) or of.is_float16(values.type)
     return _as_written(cast, column.decimals) if narrow and column.type == "number" else cast
 
 
 def from_text(
-    values: pa.ChunkedArray, column: Column, file: str, place: Place
+    values: pa.ChunkedArray, column: Column, file: str, place: Place, clock: Clock = UTC
 ) -> pa.ChunkedArray:
     """Cast a column of text, as CSV gives it.
 
@@ -72,40 +81,52 @@ def from_text(
     trimmed = pc.utf8_trim_whitespace(values)
     # A number or a time has no empty text: quoted or not, an empty field is null.
     known = pc.if_else(pc.equal(trimmed, ""), None, trimmed)
-    return _cast(PARSED[column.type](known), values, column, file, place)
-
-
-def _cast(
-    prepared: pa.ChunkedArray,
-    source: pa.ChunkedArray,
-    column: Column,
-    file: str,
-    place: Place,
-) -> pa.ChunkedArray:
     try:
-        return _to(prepared, column)
+        return _cast(PARSED[column.type](known), column, clock)
+    except MisfitError as misfit:
+        raise misfit.told(values, column.name, file, place) from misfit
+
+
+def _cast(prepared: pa.ChunkedArray, column: Column, clock: Clock) -> pa.ChunkedArray:
+    def convert(values: pa.ChunkedArray) -> pa.ChunkedArray:
+        if column.type != "timestamp":
+            return values.cast(canonical_type(column))
+        return (parsed_times if of.is_string(values.type) else typed_times)(values, clock)
+
+    try:
+        cast = convert(prepared)
     except pa.ArrowInvalid as error:
-        row = _first_failing(prepared, column)
-        raise SchemaError(
-            f"Source file {file}: column {column.name!r} holds {source[row].as_py()!r} in "
-            f"{place(row)}, which is no {column.type}. Expected {ACCEPTED[column.type]} that fit "
-            f"{canonical_type(column)} without loss. Correct the source, or the declaration."
+        row = _first_failing(prepared, convert)
+        why, remedy = "", "Correct the source, or the declaration."
+        if column.type == "timestamp":
+            why = _why_no_time(prepared.slice(row, 1), clock)
+            remedy = DECLARE_HOUR if why else remedy
+        raise MisfitError(
+            row,
+            why or f"which is no {column.type}",
+            f"{ACCEPTED[column.type]} that fit {canonical_type(column)} without loss. {remedy}",
         ) from error
+    if column.type == "timestamp" and (row := first_beyond(cast)) >= 0:
+        raise MisfitError(row, BEYOND, "a time that there is. Correct the source.")
+    return cast
 
 
-def _to(values: pa.ChunkedArray, column: Column) -> pa.ChunkedArray:
-    if column.type != "timestamp" or not of.is_string(values.type):
-        return values.cast(canonical_type(column))
-    return _times(values)
+def _why_no_time(one: pa.ChunkedArray, clock: Clock) -> str:
+    """Why a time is none in its zone; empty where it is none in any."""
+    try:
+        naive = (parsed_times if of.is_string(one.type) else typed_times)(one, UTC)
+    except pa.ArrowInvalid:
+        return ""
+    return clock.why_not(naive)
 
 
-def _first_failing(values: pa.ChunkedArray, column: Column) -> int:
-    """Place of the first value that cannot be cast, found by halving."""
+def _first_failing(values: pa.ChunkedArray, convert: Convert) -> int:
+    """Place of the first value that cannot be converted, found by halving."""
     start, length = 0, len(values)
     while length > 1:
         half = length // 2
         try:
-            _to(values.slice(start, half), column)
+            convert(values.slice(start, half))
         except pa.ArrowInvalid:
             length = half
         else:
@@ -115,8 +136,7 @@ def _first_failing(values: pa.ChunkedArray, column: Column) -> int:
 
 def _integer(values: pa.ChunkedArray) -> pa.ChunkedArray:
     if of.is_floating(values.type):
-        # int64 has no NaN: pandas and R write it where an integer is missing.
-        return pc.if_else(pc.is_nan(values), None, values)
+        return from_floats(values)
     if of.is_integer(values.type) or of.is_decimal(values.type):
         return values
     raise NotThisTypeError
@@ -133,15 +153,9 @@ def _number(values: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _timestamp(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    if of.is_date(values.type):
+    if of.is_date(values.type) or of.is_timestamp(values.type):
         return values
-    if not of.is_timestamp(values.type):
-        raise NotThisTypeError
-    if values.type.unit == "ns":
-        # Canonical microseconds: what is below one is cut off, not an error.
-        values = values.cast(pa.timestamp("us", values.type.tz), safe=False)
-    # Arrow keeps the instant of a zoned timestamp in UTC, so this drops the zone's name only.
-    return values.cast(pa.timestamp(values.type.unit))
+    raise NotThisTypeError
 
 
 def _text(values: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -161,32 +175,10 @@ def _flag(values: pa.ChunkedArray) -> pa.ChunkedArray:
     return values if of.is_boolean(values.type) else _integer(values)
 
 
-def _integer_text(text: pa.ChunkedArray) -> pa.ChunkedArray:
-    # "12.0" is how pandas writes an integer column that has a null.
-    return pc.replace_substring_regex(text, r"^(\+?)(-?\d+)\.0*$", r"\2")
-
-
 def _flag_text(text: pa.ChunkedArray) -> pa.ChunkedArray:
-    lower = pc.utf8_lower(_integer_text(text))
+    lower = pc.utf8_lower(text)
     worded = pc.if_else(pc.equal(lower, "true"), "1", lower)
-    return pc.if_else(pc.equal(worded, "false"), "0", worded)
-
-
-def _times(text: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Parse ISO 8601 times; those with an offset are brought to UTC, the others are in UTC."""
-    zoned = pc.fill_null(pc.match_substring_regex(text, HAS_ZONE), fill_value=False)
-    naive = _parsed(pc.if_else(zoned, None, text), None)
-    if not pc.any(zoned).as_py():
-        return naive
-    return pc.coalesce(naive, _parsed(pc.if_else(zoned, text, None), "UTC").cast(naive.type))
-
-
-def _parsed(text: pa.ChunkedArray, zone: str | None) -> pa.ChunkedArray:
-    try:
-        return text.cast(pa.timestamp("us", zone))
-    except pa.ArrowInvalid:
-        # More than six digits after the second: read as nanoseconds, then cut off.
-        return text.cast(pa.timestamp("ns", zone)).cast(pa.timestamp("us", zone), safe=False)
+    return from_texts(pc.if_else(pc.equal(worded, "false"), "0", worded))
 
 
 def _as_written(values: pa.ChunkedArray, decimals: int | None) -> pa.ChunkedArray:
@@ -202,7 +194,7 @@ def _as_written(values: pa.ChunkedArray, decimals: int | None) -> pa.ChunkedArra
 
 def _example(values: pa.ChunkedArray) -> str:
     known = values.drop_null()
-    return f" (such as {repr(known[0].as_py())[:80]})" if len(known) else ""
+    return f" (such as {shown(known[0])})" if len(known) else ""
 
 
 TYPED = {
@@ -213,7 +205,7 @@ TYPED = {
     "flag": _flag,
 }
 PARSED = {
-    "integer": _integer_text,
+    "integer": from_texts,
     "number": lambda text: text,
     "timestamp": lambda text: text,
     "flag": _flag_text,

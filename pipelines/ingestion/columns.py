@@ -11,6 +11,8 @@ from pipelines.declared import nearest
 from pipelines.errors import SchemaError, listed
 from pipelines.spec import Table
 
+LONGEST = 80
+
 
 def match_columns(found: Sequence[str], table: Table, file: str) -> dict[str, str]:
     """Source name of each declared column, in declared order.
@@ -26,7 +28,7 @@ def match_columns(found: Sequence[str], table: Table, file: str) -> dict[str, st
     if missing:
         raise SchemaError(
             f"Source file {file}: no column {listed(missing)}. Expected each column declared for "
-            f"{table.name}, in any letter case; the file has {listed(found, 20)}. "
+            f"{table.name}, in any letter case; the file has {_shown(found)}. "
             f"{_hint(missing[0], found)}Deliver the missing, or correct the declaration."
         )
     twice = {column: names for column, names in fits.items() if len(names) > 1}
@@ -40,9 +42,16 @@ def match_columns(found: Sequence[str], table: Table, file: str) -> dict[str, st
 
 
 def undeclared(found: Sequence[str], table: Table) -> tuple[str, ...]:
-    """A file's columns that no declared one matches."""
+    """A file's columns that no declared one matches; one without a name is none."""
     declared = set(table.column_names())
-    return tuple(name for name in found if name.lower() not in declared)
+    return tuple(name for name in found if name and name.lower() not in declared)
+
+
+def _shown(found: Sequence[str]) -> str:
+    """Names as text of a bounded length: of a file that is no table they may be anything."""
+    return listed(
+        (name if len(name) <= LONGEST else f"{name[:LONGEST]}..." for name in found), 20
+    )
 
 
 def _hint(missing: str, found: Sequence[str]) -> str:

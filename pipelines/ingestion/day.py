@@ -2,7 +2,8 @@
 
 Why: what is in the store must not depend on how the source cut its rows into files and row
     groups, nor on how many of them fit into memory.
-Promise: the same rows give the same bytes; one row group is held at a time.
+Promise: the same rows give the same bytes; one row group is held at a time. Where ids are unique
+    over days, the day's ids lie beside its rows (``pipelines/tables/ids.py``).
 """
 
 from pathlib import Path
@@ -14,6 +15,7 @@ import pyarrow.parquet as pq
 from pipelines.ingestion.rows import Reject
 from pipelines.spec import Table
 from pipelines.tables import ROW
+from pipelines.tables.ids import IDS, IdsWriter
 from pipelines.tables.schema import parquet_options, table_schema, write_table
 
 PART, REJECTS = "part-0.parquet", "rejected-lines.parquet"
@@ -39,8 +41,13 @@ class DayWriter:
         rows: Rows taken so far.
     """
 
-    def __init__(self, table: Table, folder: Path) -> None:
+    def __init__(self, table: Table, day: str, folder: Path) -> None:
         self.rows = 0
+        self._ids = (
+            None
+            if table.unique_days == 1
+            else IdsWriter(table.row_id, table.event_time, day, folder)
+        )
         self._schema = table_schema(table)
         self._group_rows = group_rows(len(self._schema))
         self._held: list[pa.Table] = []
@@ -63,12 +70,16 @@ class DayWriter:
         if self._held_rows:
             self._write(self._held_rows)
         self._file.close()
+        if self._ids is not None:
+            self._ids.close()
 
     def _write(self, rows: int) -> None:
         held = pa.concat_tables(self._held)
         numbers = pa.array(np.arange(self._written, self._written + rows))
         group = held.slice(0, rows).append_column(self._schema.field(ROW), numbers)
         self._file.write_table(group.combine_chunks(), row_group_size=rows)
+        if self._ids is not None:
+            self._ids.add(group)
         self._held, self._held_rows = [held.slice(rows)], self._held_rows - rows
         self._written += rows
 
@@ -76,6 +87,12 @@ class DayWriter:
 def group_rows(columns: int) -> int:
     """Rows of a row group: a million, or fewer where a row is very wide."""
     return max(1, min(GROUP_ROWS, GROUP_BYTES // (VALUE_BYTES * columns)))
+
+
+def remove_rows(folder: Path) -> None:
+    """Leave none of a day that is refused."""
+    for name in (PART, IDS):
+        (folder / name).unlink(missing_ok=True)
 
 
 def write_rejects(rejected: dict[str, list[Reject]], folder: Path) -> None:

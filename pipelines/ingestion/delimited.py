@@ -3,26 +3,32 @@
 Why: a lenient reader fills ragged lines with nulls, and one stray quotation mark makes it
     swallow the rest of a file as a single value.
 Promise: fast where the file is sound; where it is not, the line is named. A line with another
-    number of fields than the first is kept apart with its number and text. An empty field is
-    null, a quoted empty one (``""``) is empty text.
-Not here: how a line is numbered, and what is wrong with a file that was given up (``lines.py``).
+    number of fields than the first is kept apart with its number and text, and so is a row
+    whose quotation marks are wrong. An empty field is null, a quoted empty one (``""``) is
+    empty text.
+Not here: how a line is numbered, and what is wrong with a file that was given up (``lines.py``);
+    what is wrong with quotation marks (``quoting.py``).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
+from numpy.typing import NDArray
 
 from pipelines.errors import SourceUnreadableError
-from pipelines.ingestion.cast import Place
 from pipelines.ingestion.columns import match_columns, undeclared
 from pipelines.ingestion.damage import CutShortError
-from pipelines.ingestion.lines import Lines, Watched, opened
+from pipelines.ingestion.lines import Lines
+from pipelines.ingestion.misfit import Place
+from pipelines.ingestion.quoting import Quoting, lines_in
 from pipelines.ingestion.rows import Read, Reject
+from pipelines.ingestion.stream import END, Watched, opened, require_text
 
 # A value may hold line breaks; a row longer than a block could not be read.
 BLOCK_BYTES = 16 << 20
@@ -57,40 +63,59 @@ def read_delimited(path: Path, read: Read) -> Iterator[tuple[pa.Table, Place]]:
         SourceUnreadableError: It is no UTF-8, or no CSV.
         SchemaError: Declared columns are missing or ambiguous.
     """
-    lines = Lines(path, read.name, read.table.source.delimiter)
+    require_text(path, read.name)
+    lines = Lines(path, read.name, read.table.source)
     found = lines.header()
     columns = match_columns(found, read.table, read.name)
     read.extra = undeclared(found, read.table)
-    ragged, first = _Ragged(read.name), 0
+    taken = [found.index(own) for own in columns.values()]
+    ragged, kept_apart, number = _Ragged(read.name), list[Reject](), 2
     with opened(path, read.name) as stream:
-        for batch in _batches(stream, read, list(columns.values()), ragged, lines):
-            rows = pa.Table.from_batches([batch]).rename_columns(list(columns))
-            yield rows, partial(_place, lines, ragged, first)
-            first += batch.num_rows
+        stream.expect(read.table.source, len(found))
+        quoting = Quoting(lines, stream, found, found.index(columns[read.table.event_time]))
+        for batch in _without_end(_batches(stream, read, found, ragged, lines), lines):
+            numbers = _numbers(number, batch.num_rows, ragged)
+            number = int(numbers[-1]) + 1 if len(numbers) else number
+            wrong = quoting.rejects(batch, numbers)
+            kept_apart += [reject for _, reject in wrong]
+            good = np.delete(np.arange(batch.num_rows), [place for place, _ in wrong])
+            rows = pa.Table.from_batches([batch.take(pa.array(good)) if wrong else batch])
+            rows = rows.select(taken).rename_columns(list(columns))
+            yield rows, partial(_place, lines, numbers[good])
             read.read_share = stream.read_share()
-        lines.require_whole(stream)
-    read.rejected = _rejected(ragged, lines, ends_open=not stream.ends_with_newline)
+    rejected = _rejected(ragged, lines, ends_open=not stream.ends_with_newline)
+    read.rejected = sorted([*rejected, *kept_apart], key=lambda reject: reject.line)
 
 
 def _batches(
-    stream: Watched, read: Read, columns: list[str], ragged: _Ragged, lines: Lines
+    stream: Watched, read: Read, found: Sequence[str], ragged: _Ragged, lines: Lines
 ) -> Iterator[pa.RecordBatch]:
+    source, declared = read.table.source, set(read.table.column_names())
+    # Every column is read: what is not declared can swallow lines as well. As bytes, since nobody
+    # promised that it is text.
+    types = {n: pa.string() if n.lower() in declared else pa.binary() for n in found}
+    names = list(found) if lines.is_header_trimmed(found) else None
     with _diagnosed(stream, ragged, lines):
         reader = arrow_csv.open_csv(
             stream,
             # Only a parser of one thread knows the number of a row.
-            read_options=arrow_csv.ReadOptions(block_size=BLOCK_BYTES, use_threads=False),
+            read_options=arrow_csv.ReadOptions(
+                block_size=BLOCK_BYTES,
+                use_threads=False,
+                column_names=names,
+                skip_rows=0 if names is None else 1,
+            ),
             parse_options=arrow_csv.ParseOptions(
-                delimiter=read.table.source.delimiter,
+                delimiter=source.delimiter,
+                escape_char=source.escape or False,
                 newlines_in_values=True,
                 invalid_row_handler=ragged,
             ),
             convert_options=arrow_csv.ConvertOptions(
-                include_columns=columns,
-                column_types=dict.fromkeys(columns, pa.string()),
+                column_types=types,
                 strings_can_be_null=True,
                 quoted_strings_can_be_null=False,
-                null_values=list(read.table.source.nulls),
+                null_values=list(source.nulls),
             ),
         )
     while True:
@@ -99,6 +124,29 @@ def _batches(
         if batch is None:
             return
         yield batch
+
+
+def _without_end(batches: Iterator[pa.RecordBatch], lines: Lines) -> Iterator[pa.RecordBatch]:
+    """The blocks without the row that the stream added.
+
+    Raises:
+        CutShortError: It is not there: the file ends inside of a quoted value.
+    """
+    held = None
+    for batch in batches:
+        if held is not None:
+            yield held
+        held = batch
+    if held is None or not held.num_rows or held[0][-1].as_py() not in (END, END.encode()):
+        raise lines.unclosed()
+    yield held.slice(0, held.num_rows - 1)
+
+
+def _numbers(first: int, rows: int, ragged: _Ragged) -> NDArray[np.int64]:
+    """Number of each row of a block: rows that were handed back before it count too."""
+    back = np.array([row.number for row in ragged.rows if row.number >= first], np.int64)
+    every = np.arange(first, first + rows + len(back))
+    return np.setdiff1d(every, back, assume_unique=True)[:rows]
 
 
 @contextmanager
@@ -110,7 +158,7 @@ def _diagnosed(stream: Watched, ragged: _Ragged, lines: Lines) -> Iterator[None]
             raise SourceUnreadableError(
                 f"Source file {ragged.file}: {len(ragged.rows):,} lines have another number of "
                 f"fields than the first ({ragged.held_bytes:,} bytes of them). Expected "
-                f"{ragged.rows[0].expected_columns} fields, divided by {lines.delimiter!r}. "
+                f"{ragged.rows[0].expected_columns} fields, divided by {lines.source.delimiter!r}. "
                 f"Have the file written again, or correct the declared delimiter."
             ) from error
         raise lines.diagnosed(stream, error) from error
@@ -132,14 +180,10 @@ def _rejected(ragged: _Ragged, lines: Lines, *, ends_open: bool) -> list[Reject]
             f"a whole last line. Have the file written again."
         )
     return [
-        Reject(line, row.actual_columns, row.expected_columns, row.text)
+        Reject(line, row.actual_columns, row.expected_columns, row.text, lines_in(row.text))
         for line, row in zip(starts, ragged.rows, strict=True)
     ]
 
 
-def _place(lines: Lines, ragged: _Ragged, first: int, row: int) -> str:
-    """Line of a good row: rows that were handed back before it count too."""
-    number = first + row + 2
-    for rejected in ragged.rows:
-        number += rejected.number <= number
-    return f"line {lines.starts([number])[0]}"
+def _place(lines: Lines, numbers: NDArray[np.int64], row: int) -> str:
+    return f"line {lines.starts([int(numbers[row])])[0]}"

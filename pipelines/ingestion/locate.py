@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, cast
 
@@ -145,8 +146,9 @@ def pattern_of(table: Table, day: str) -> str:
 
 
 def _local_files(root: str, pattern: str) -> list[SourceFile]:
-    found = [path for path in Path(root).glob(pattern.lstrip("/")) if path.is_file()]
-    paths = {path.relative_to(root).as_posix(): str(path) for path in found}
+    folders = Path(root).glob(_folder(pattern)) if _folder(pattern) else [Path(root)]
+    found = (path for folder in folders if folder.is_dir() for path in folder.iterdir())
+    paths = {path.relative_to(root).as_posix(): str(path) for path in found if path.is_file()}
     return [SourceFile(name, paths[name]) for name in sorted(paths) if _is_data(name, pattern)]
 
 
@@ -162,14 +164,33 @@ def _remote_files(root: str, pattern: str) -> list[SourceFile]:
         ) from error
     fs.invalidate_cache()
     base = base.rstrip("/")
-    found = fs.glob(f"{base}/{pattern}", detail=True).items()
+    below = "/".join(part for part in (base, _folder(pattern), "*") if part)
+    found = fs.glob(below, detail=True).items()
     paths = {path.removeprefix(f"{base}/"): path for path, of in found if of["type"] == "file"}
     return [
         SourceFile(name, paths[name], fs) for name in sorted(paths) if _is_data(name, pattern)
     ]
 
 
+def _folder(pattern: str) -> str:
+    """The part of a pattern that names folders; empty where files lie at the root."""
+    folder = PurePosixPath(pattern.lstrip("/")).parent.as_posix()
+    return "" if folder == "." else folder
+
+
 def _is_data(name: str, pattern: str) -> bool:
-    """Whether a file is meant as data: writers leave ``_SUCCESS`` and ``.part.tmp`` beside it."""
-    by_star = PurePosixPath(pattern).name.startswith("*")
-    return not (by_star and PurePosixPath(name).name.startswith((".", "_")))
+    """Whether a file is meant as data: writers leave ``_SUCCESS`` and ``.part.tmp`` beside it.
+
+    Suffixes match in any letter case: some systems deliver ``A.CSV``.
+    """
+    file, wanted = PurePosixPath(name).name, PurePosixPath(pattern).name
+    if wanted.startswith("*") and file.startswith((".", "_")):
+        return False
+    return fnmatchcase(file, wanted) or fnmatchcase(
+        _suffix_lowered(file), _suffix_lowered(wanted)
+    )
+
+
+def _suffix_lowered(name: str) -> str:
+    stem, dot, suffixes = name.partition(".")
+    return f"{stem}{dot}{suffixes.lower()}"

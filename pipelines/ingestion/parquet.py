@@ -11,7 +11,7 @@ import io
 import shutil
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -20,10 +20,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.errors import SourceUnreadableError
-from pipelines.ingestion.cast import Place
 from pipelines.ingestion.columns import match_columns, undeclared
 from pipelines.ingestion.damage import PASSING, CutShortError
+from pipelines.ingestion.misfit import MisfitError, Place
 from pipelines.ingestion.rows import Read
+from pipelines.ingestion.stream import is_gzipped
+from pipelines.ingestion.times import BEYOND, first_beyond
 
 MAGIC = b"PAR1"
 BLOCK_ROWS = 1 << 17
@@ -46,6 +48,7 @@ def read_parquet(path: Path, read: Read) -> Iterator[tuple[pa.Table, Place]]:
         found = file.schema_arrow.names
         columns = match_columns(found, read.table, read.name)
         read.extra = undeclared(found, read.table)
+        _require_int96_that_fits(source, file, columns, read.name)
         first = 0
         for batch in _batches(file, list(columns.values()), read.name):
             rows = pa.Table.from_batches([batch]).select(list(columns.values()))
@@ -77,20 +80,54 @@ def _batches(file: pq.ParquetFile, columns: list[str], name: str) -> Iterator[pa
         yield batch
 
 
+def _require_int96_that_fits(
+    source: Path | io.BufferedIOBase,
+    file: pq.ParquetFile,
+    columns: Mapping[str, str],
+    name: str,
+) -> None:
+    """Look over int96 times in seconds, which hold every one: in microseconds some would wrap."""
+    schema = file.schema
+    kinds = {schema.column(n).path: schema.column(n).physical_type for n in range(len(schema))}
+    old = {own: c for c, own in columns.items() if kinds.get(own) == "INT96"}
+    if not old:
+        return
+    with pq.ParquetFile(source, coerce_int96_timestamp_unit="s") as seconds:
+        first = 0
+        for batch in _batches(seconds, list(old), name):
+            rows = pa.Table.from_batches([batch])
+            for own, column in old.items():
+                _require_within(rows[own], column, name, partial(_place, first))
+            first += batch.num_rows
+
+
+def _require_within(seconds: pa.ChunkedArray, column: str, name: str, place: Place) -> None:
+    row = first_beyond(seconds)
+    if row >= 0:
+        misfit = MisfitError(row, BEYOND, "a time that there is. Correct the source.")
+        raise misfit.told(seconds, column, name, place)
+
+
 def _opened(source: Path | io.BufferedIOBase, path: Path, name: str) -> pq.ParquetFile:
     try:
-        return pq.ParquetFile(source, page_checksum_verification=True, buffer_size=BUFFER_BYTES)
+        return pq.ParquetFile(
+            source,
+            page_checksum_verification=True,
+            buffer_size=BUFFER_BYTES,
+            # By default int96 becomes nanoseconds, which wrap before 1677 and after 2262.
+            coerce_int96_timestamp_unit="us",
+        )
     except PASSING:
         raise
     except (pa.ArrowException, OSError, ValueError) as error:
-        cut = path.suffix != ".gz" and _is_cut(path)
+        cut = not is_gzipped(path) and _is_cut(path)
         raise _no_parquet(path, name, error, cut=cut) from error
 
 
 @contextmanager
 def _seekable(path: Path, name: str) -> Iterator[Path | io.BufferedIOBase]:
     """The file itself, or its decompressed content in a temporary one: Parquet needs its end."""
-    if path.suffix != ".gz":
+    if not is_gzipped(path):
         yield path
         return
     with tempfile.TemporaryFile(prefix="millrace-source-") as plain:

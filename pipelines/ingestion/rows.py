@@ -6,32 +6,39 @@ Promise: the blocks' rows are the file's, in its order, whatever the blocks' siz
 Not here: the formats (``parquet.py``, ``delimited.py``), casting a value (``cast.py``).
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pipelines.errors import SchemaError
 from pipelines.ingestion.locate import SourceFile
 from pipelines.spec import Table
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from pipelines.ingestion.times import Offsets
+
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A line that has another number of fields than the first.
+    """Lines of a CSV file that are no row.
 
     Attributes:
-        line: Its line in the file, from 1.
-        fields: Fields it has.
+        line: The line they begin on, from 1.
+        fields: Fields they have, read as one row.
         expected: Fields the first line has.
-        text: The line.
+        text: The lines.
+        lines: How many they are.
+        why: What is wrong with their quotation marks; empty where the number of fields is wrong.
     """
 
     line: int
     fields: int
     expected: int
     text: str
+    lines: int = 1
+    why: str = ""
 
 
 @dataclass(slots=True)
@@ -45,6 +52,7 @@ class Read:
         extra: Columns of the file that are not declared.
         rejected: Lines that were kept apart.
         read_share: How much of the file has been read, from 0 to 1.
+        offsets: By timestamp column, where its first times with and without an offset are.
     """
 
     file: SourceFile
@@ -53,6 +61,7 @@ class Read:
     extra: tuple[str, ...] = ()
     rejected: list[Reject] = field(default_factory=list)
     read_share: float = 0.0
+    offsets: dict[str, "Offsets"] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -73,14 +82,35 @@ class Read:
         from pipelines.ingestion.damage import second_look
         from pipelines.ingestion.delimited import read_delimited
         from pipelines.ingestion.parquet import read_parquet
+        from pipelines.ingestion.times import Clock, Offsets
 
         is_text = self.table.source.format == "csv"
         cast, reader = (from_text, read_delimited) if is_text else (from_typed, read_parquet)
+        clock = Clock.of_source(self.table.source)
+        times = [c.name for c in self.table.columns if c.type == "timestamp"]
+        self.offsets = {name: Offsets() for name in times}
         with second_look(self.file, self.planned), self.file.local() as path:
             for rows, place in reader(path, self):
+                for name in times:
+                    self.offsets[name].look(rows[name], place)
                 yield pa.table(
                     {
-                        c.name: cast(rows[c.name], c, self.name, place)
+                        c.name: cast(rows[c.name], c, self.name, place, clock)
                         for c in self.table.columns
                     }
                 )
+
+
+def mixed_offsets(column: str, reads: Sequence[Read]) -> tuple[str, SchemaError] | None:
+    """The file and error of a column that has times with an offset from UTC and without one."""
+    naive = [(read.name, at) for read in reads if (at := read.offsets[column].naive)]
+    zoned = [(read.name, at) for read in reads if (at := read.offsets[column].zoned)]
+    if not (naive and zoned):
+        return None
+    (without, there), (offset, here) = naive[0], zoned[0]
+    return max(without, offset), SchemaError(
+        f"Source file {offset}: column {column!r} has a time with an offset from UTC in {here}, "
+        f"and {without} has one without in {there}. Expected times of one kind within a day. "
+        f"Have the source write one kind, or declare source.time_zone, the zone of those without "
+        f"an offset, such as 'UTC'."
+    )

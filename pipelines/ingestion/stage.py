@@ -23,7 +23,8 @@ from pipelines.errors import (
     listed,
 )
 from pipelines.ingestion.locate import DENIED, SourceFile, source_files
-from pipelines.ingestion.rows import Read
+from pipelines.ingestion.rejects import told
+from pipelines.ingestion.rows import Read, mixed_offsets
 from pipelines.spec import Table
 from pipelines.stages import REFUSED, Outcome, Plan, Work, code_digests
 
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
     from pipelines.ingestion.day import DayWriter
 
 REFUSAL = "refusal.json"
-REJECTED = "source.fields"
+CODE = ("pipelines.ingestion", "pipelines.tables.schema", "pipelines.tables.ids")
+RAGGED, MISQUOTED = "source.fields", "source.quotes"
 """What rejected lines are counted as, beside validation's rules."""
 
 
@@ -46,8 +48,9 @@ def plan(work: Work) -> Plan:
             "table": table.name,
             "source": asdict(table.source),
             "columns": [[c.name, c.type, c.decimals] for c in table.columns],
+            "ids": _ids(work, table),
         },
-        code=code_digests("pipelines.ingestion", "pipelines.tables.schema"),
+        code=code_digests(*CODE),
     )
 
 
@@ -62,6 +65,7 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
     _require_planned(work, files, plan)
     day = _Day(work, [Read(file, table, plan.inputs[file.name]) for file in files])
     day.take_in(out)
+    day.require_one_clock(table)
     day.require_few_rejects(table)
     return day.refused_outcome(out) if day.refused else day.outcome(out)
 
@@ -82,7 +86,7 @@ class _Day:
         from pipelines.ingestion.day import DayWriter
 
         threads = ComputeSettings.from_options(self.work.options).workers or usable_cores()
-        writer = DayWriter(self.reads[0].table, out)
+        writer = DayWriter(self.reads[0].table, self.work.day, out)
         with read_ahead([read.blocks for read in self.reads], threads) as files:
             for done, (read, blocks) in enumerate(zip(self.reads, files, strict=True)):
                 self._take_file(read, blocks, writer)
@@ -110,17 +114,34 @@ class _Day:
     @property
     def rejected(self) -> int:
         """Lines that were kept apart."""
-        return sum(len(read.rejected) for read in self.reads)
+        return sum(self.quarantined().values())
+
+    def quarantined(self) -> dict[str, int]:
+        """The same by what is wrong with them."""
+        found = [reject for read in self.reads for reject in read.rejected]
+        by_rule = {
+            RAGGED: sum(reject.lines for reject in found if not reject.why),
+            MISQUOTED: sum(reject.lines for reject in found if reject.why),
+        }
+        return {rule: lines for rule, lines in by_rule.items() if lines}
+
+    def require_one_clock(self, table: Table) -> None:
+        """Refuse the day if some of a column's times say their offset from UTC and others do not."""
+        if self.refused or table.source.time_zone is not None:
+            return
+        for name in self.reads[0].offsets:
+            found = mixed_offsets(name, self.reads)
+            if found is not None:
+                self.refused[found[0]] = found[1]
+                return
 
     def require_few_rejects(self, table: Table) -> None:
         """Refuse the day if more lines were kept apart than the declaration allows."""
         lines, most = self.rows + self.rejected, table.source.max_rejected_share
         if self.rejected > most * lines:
             first = next(read for read in self.reads if read.rejected)
-            shown = listed(f"line {r.line} ({r.fields})" for r in first.rejected)
             self.refused[first.name] = SourceUnreadableError(
-                f"Source file {first.name}: {shown} have another number of fields. Expected "
-                f"{first.rejected[0].expected}, as in the first line; {self.rejected:,} of the "
+                f"Source file {first.name}: {told(first.rejected)}; {self.rejected:,} of the "
                 f"day's {lines:,} lines are so, more than source.max_rejected_share = {most:.2%} "
                 f"allows. Correct those lines, quote values that hold a delimiter, or have the "
                 f"file written again."
@@ -134,14 +155,14 @@ class _Day:
             rows=self.rows,
             metrics={"files": float(len(self.reads)), "lines_rejected": float(self.rejected)},
             reason=self._noticed(),
-            quarantined={REJECTED: self.rejected} if self.rejected else {},
+            quarantined=self.quarantined(),
         )
 
     def refused_outcome(self, out: Path) -> Outcome:
         """Leave no rows, and say for each refused file why."""
-        from pipelines.ingestion.day import PART
+        from pipelines.ingestion.day import remove_rows
 
-        (out / PART).unlink()
+        remove_rows(out)
         self._write_rejects(out)
         digests = {r.name: None if r.planned == DENIED else r.planned for r in self.reads}
         told = [
@@ -161,7 +182,7 @@ class _Day:
             metrics={"files": float(len(self.reads)), "lines_rejected": float(self.rejected)},
             verdict=REFUSED,
             reason=f"{first}{more}",
-            quarantined={REJECTED: self.rejected} if self.rejected else {},
+            quarantined=self.quarantined(),
             refused_as=type(first).__name__,
         )
 
@@ -175,9 +196,10 @@ class _Day:
         if not self.rejected:
             return ""
         files = [read.name for read in self.reads if read.rejected]
+        every = [reject for read in self.reads for reject in read.rejected]
         return (
-            f"{self.rejected:,} lines of {listed(files)} have another number of fields than the "
-            f"first; rejected-lines.parquet holds them."
+            f"{self.rejected:,} lines of {listed(files)} are no rows: {told(every)}; "
+            f"rejected-lines.parquet holds them."
         )
 
     def _tell_undeclared(self) -> None:
@@ -188,6 +210,11 @@ class _Day:
                 f"{listed(extra)} (first in {next(iter(extra.values()))}). Declare those that "
                 f"are wanted."
             )
+
+
+def _ids(work: Work, table: Table) -> list[str]:
+    """What the file of ids depends on beside the rows; nothing where there is none."""
+    return [] if table.unique_days == 1 else [table.row_id, table.event_time, work.day]
 
 
 def _only_table(work: Work) -> Table:

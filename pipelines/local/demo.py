@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -18,6 +19,7 @@ from rich.console import Console
 
 from pipelines.compute.machine import usable_cores
 from pipelines.errors import PipelineError
+from pipelines.local.bounds import require_possible
 from pipelines.local.flow import Flow
 from pipelines.local.home import USER, Home
 from pipelines.local.machine import Room, choose_port, require_disk, room
@@ -55,15 +57,19 @@ def serve(
         exit_at_end: Stop Airflow when the work is done.
 
     Raises:
-        ConfigError: The home holds other data, or its Airflow runs already.
+        ConfigError: A number is out of its bounds, the home holds other data, or its Airflow runs
+            already.
         TransientError: Too little memory or disk is free.
-        PermanentError: A component of Airflow died, or, with ``exit_at_end``, a run failed.
+        PermanentError: A component of Airflow died again and again, or, with ``exit_at_end``, a run failed.
     """
     teller = Teller(Console())
+    today = datetime.now(UTC).date().isoformat()
+    require_possible(load(PIPELINE), today, days=days, rows_per_day=rows_per_day, port=port)
     place = Home.at(home)
     try:
         with _stop_on_signals():
-            _serve(place, teller, days, rows_per_day, port, exit_at_end=exit_at_end)
+            window = Window.recorded(place, days=days, rows_per_day=rows_per_day, today=today)
+            _serve(place, teller, window, port, exit_at_end=exit_at_end)
     except _StopAskedError:
         teller.line(f"Stopped. What was made stays in {place.root}.")
 
@@ -75,11 +81,7 @@ def stop(home: Path = Path(".millrace")) -> None:
     Teller(Console()).line(say)
 
 
-def _serve(
-    home: Home, teller: Teller, days: int, rows_per_day: int, port: int, *, exit_at_end: bool
-) -> None:
-    today = datetime.now(UTC).date().isoformat()
-    window = Window.recorded(home, days=days, rows_per_day=rows_per_day, today=today)
+def _serve(home: Home, teller: Teller, window: Window, port: int, *, exit_at_end: bool) -> None:
     space = _preflight(home, window)
     chosen = choose_port(port)
     if chosen != port:
@@ -93,7 +95,9 @@ def _serve(
     settings = StackSettings(port=chosen, parallelism=space.parallelism, variables=variables)
     with ExitStack() as held:
         with teller.phase("start Airflow"):
-            stack = held.enter_context(started(home, settings))
+            stack = held.enter_context(
+                started(home, settings, partial(teller.line, style="yellow"))
+            )
         held.callback(teller.line, "stopping Airflow ...")
         stack.api.set_pool("stages", space.stages, "Stages at a time: one a core.")
         stack.api.set_pool("gpu", 1, "Training at a time.")
@@ -136,7 +140,7 @@ def _work(flow: Flow) -> None:
 
 
 def _keep_up(stack: Stack, teller: Teller) -> None:
-    """Until a signal; a component that dies meanwhile is told."""
+    """Until a signal, or until a component cannot be kept at work."""
     teller.line(f"Airflow: {stack.api.base}  user {USER}, password {stack.api.password}")
     teller.line("Ctrl-C stops it, or `make stop` from another terminal.")
     while True:

@@ -22,7 +22,7 @@ from pipelines.local.stack import Stack
 from pipelines.local.telling import Phase, Teller
 
 PARSE_LIMIT_S = 120.0
-TICK_LIMIT_S = 60.0
+TICK_LIMIT_S = 180.0  # a scheduler that died meanwhile is started again
 POLL_S = 1.0
 UNFINISHED = ("queued", "running")
 DAYS_AT_ONCE = 8

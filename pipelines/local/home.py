@@ -8,9 +8,12 @@ import base64
 import json
 import os
 import secrets
+import stat
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
+
+from pipelines.rights import chosen_umask
 
 USER = "admin"
 
@@ -54,10 +57,15 @@ class Home:
 
     @classmethod
     def at(cls, path: Path) -> Self:
-        """The home at a path, made if it is not there."""
-        root = path.absolute()
+        """The home at a path, made if it is not there; what is in it is its owner's alone."""
+        root, umask = path.absolute(), chosen_umask()
+        if not root.exists():
+            root.mkdir(parents=True, mode=0o777 & ~umask)
         for folder in (root / "airflow", root / "logs", root / "store", root / "source"):
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(exist_ok=True)
+            mode = stat.S_IMODE(folder.stat().st_mode)
+            if mode & umask:  # an earlier version left it open to others
+                folder.chmod(mode & ~umask)
         return cls(root)
 
     @property

@@ -9,11 +9,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from rich.table import Table
+from rich.text import Text
 
 from pipelines.local.published import DAY_STAGES, MODEL_STAGES, Published
 from pipelines.local.telling import Teller
 from pipelines.stages import REFUSED
 from pipelines.store import Manifest
+from pipelines.text import readable
 
 MIB = 1 << 20
 LOW, HIGH = "_low", "_high"
@@ -62,7 +64,7 @@ def _quarantine_table(judged: Sequence[Manifest]) -> Table:
         rules.update(manifest.outcome["quarantined"])
     table = _table("quarantine", "rule", "rows")
     for rule, rows in sorted(rules.items()):
-        table.add_row(rule, f"{rows:,}")
+        table.add_row(Text(readable(rule)), f"{rows:,}")
     refused = [manifest.key for manifest in judged if manifest.outcome["verdict"] == REFUSED]
     if refused or not rules:
         table.add_row("days refused", ", ".join(refused) or "none")

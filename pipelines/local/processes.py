@@ -10,75 +10,133 @@ import signal
 import time
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
 # Time for a running stage to write its checkpoint, which it does within 4 seconds.
 GRACE_S, HARD_GRACE_S = 6.0, 2.0
+MARK = "MILLRACE_HOME"
+"""In the environment of every process of the stack: the folder of its home."""
 
 
-def stack_processes(airflow_home: Path, leaders: Iterable[int]) -> list[psutil.Process]:
+@dataclass(frozen=True, slots=True)
+class Leader:
+    """A process that was started as a component, leading a session of its own.
+
+    Attributes:
+        pid: Its process id, which is its session's too.
+        created: When it was started, as psutil tells it: the number alone may be used again.
+    """
+
+    pid: int
+    created: float
+
+    @classmethod
+    def of(cls, pid: int) -> "Leader":
+        """The leader that runs under that number."""
+        return cls(pid, psutil.Process(pid).create_time())
+
+
+def stack_processes(home: Path, leaders: Iterable[Leader]) -> list[psutil.Process]:
     """Every process of the stack, itself and its ancestors left out.
 
-    Three nets, as each has a hole: a process is below a component, in a component's session,
-    or has the stack's ``AIRFLOW_HOME`` in its environment (a process that renames itself
-    overwrites that; one whose parent died is below nobody).
+    Three nets, as each has a hole: a process is below a component, in a component's session
+    (also where the component is dead), or has the stack's mark in its environment (a process
+    that renames itself overwrites that).
     """
-    leaders = set(leaders)
     mine = {os.getpid(), *(p.pid for p in psutil.Process().parents())}
+    sessions = {leader.pid: leader for leader in leaders if not _is_replaced(leader)}
     found = {}
     for process in psutil.process_iter():
-        if process.pid not in mine and _belongs(process, str(airflow_home), leaders):
+        if process.pid not in mine and _belongs(process, str(home), sessions):
             found[process.pid] = process
-    for leader in leaders:
+    for pid in sessions:
         with suppress(psutil.NoSuchProcess):
-            found |= {p.pid: p for p in psutil.Process(leader).children(recursive=True)}
+            found |= {p.pid: p for p in psutil.Process(pid).children(recursive=True)}
     return [process for process in found.values() if _is_alive(process)]
 
 
-def _belongs(process: psutil.Process, airflow_home: str, leaders: set[int]) -> bool:
-    try:
-        if process.pid in leaders or os.getsid(process.pid) in leaders:
-            return True
-        return process.environ().get("AIRFLOW_HOME") == airflow_home
-    except (psutil.Error, OSError):
-        return False
-
-
-def end_all(airflow_home: Path, leaders: Iterable[int]) -> int:
+def end_all(home: Path, leaders: Iterable[Leader]) -> int:
     """End the stack: its components by SIGTERM, then what is left by SIGTERM, then by SIGKILL.
 
     Returns:
         How many processes there were.
     """
-    leaders = [pid for pid in leaders if _is_stack(pid, airflow_home)]
-    every = stack_processes(airflow_home, leaders)
-    _signal([p for p in every if p.pid in leaders], signal.SIGTERM)
+    leaders = list(leaders)
+    every = stack_processes(home, leaders)
+    numbers = {leader.pid for leader in leaders}
+    _signal([p for p in every if p.pid in numbers], signal.SIGTERM)
     _wait(every, GRACE_S)
     # Tasks that were starting meanwhile, and those that outlived their component.
     for number, grace_s in ((signal.SIGTERM, HARD_GRACE_S), (signal.SIGKILL, HARD_GRACE_S)):
         left = _alive(every)
-        left += [p for p in stack_processes(airflow_home, leaders) if p not in left]
+        left += [p for p in stack_processes(home, leaders) if p not in left]
         _signal(left, number)
         _wait(left, grace_s)
     return len(every)
 
 
-def _is_stack(pid: int, airflow_home: Path) -> bool:
-    """Whether a recorded component is still that: its number may have gone to another process."""
+def end_session(leader: Leader) -> None:
+    """End a component and what it started, whether it is alive, dead or stopped."""
+    for number, grace_s in ((signal.SIGTERM, GRACE_S), (signal.SIGKILL, HARD_GRACE_S)):
+        left = [p for p in psutil.process_iter() if _is_in(p, {leader.pid: leader})]
+        left = [] if _is_replaced(leader) else _alive(left)
+        _signal(left, number)
+        _wait(left, grace_s)
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether a process was stopped (SIGSTOP) and stands still."""
     try:
-        return psutil.Process(pid).environ().get("AIRFLOW_HOME") == str(airflow_home) or (
-            "airflow" in " ".join(psutil.Process(pid).cmdline()) and os.getsid(pid) == pid
-        )
+        return bool(psutil.Process(pid).status() == psutil.STATUS_STOPPED)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _belongs(process: psutil.Process, home: str, sessions: dict[int, Leader]) -> bool:
+    if _is_in(process, sessions):
+        return True
+    try:
+        return bool(process.environ().get(MARK) == home)
     except (psutil.Error, OSError):
         return False
+
+
+def _is_in(process: psutil.Process, sessions: dict[int, Leader]) -> bool:
+    """Whether a process is of such a session.
+
+    A number is not given to another process while a session has it, so that of a dead leader
+    still means its own; what a later session of that number left behind is no Airflow's.
+    """
+    try:
+        leader = sessions.get(os.getsid(process.pid))
+        if leader is None or process.create_time() < leader.created:
+            return False
+        return _is_same(leader) or "airflow" in " ".join(process.cmdline())
+    except (psutil.Error, OSError):
+        return False
+
+
+def _is_same(leader: Leader) -> bool:
+    """Whether the leader is there, running or not yet reaped."""
+    try:
+        return bool(psutil.Process(leader.pid).create_time() == leader.created)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _is_replaced(leader: Leader) -> bool:
+    """Whether its number has gone to another process, so that nothing of its session is left."""
+    return psutil.pid_exists(leader.pid) and not _is_same(leader)
 
 
 def _signal(processes: Iterable[psutil.Process], number: int) -> None:
     for process in processes:
         with suppress(psutil.NoSuchProcess):
             process.send_signal(number)
+            process.send_signal(signal.SIGCONT)  # one that stands still hears nothing else
 
 
 def _alive(processes: Iterable[psutil.Process]) -> list[psutil.Process]:

@@ -2,7 +2,7 @@
 
 Why: what the demonstration does, a person can do with ``curl``: nothing is private.
 Promise: an answer that says no becomes an error with the status and the server's own words. What may be
-    asked twice is asked again where the server failed.
+    asked twice is asked again where the server failed, or was away.
 """
 
 import http.client
@@ -23,6 +23,8 @@ PAGE = 100
 NOT_FOUND, UNAUTHORIZED, SERVER_FAILED = 404, 401, 500
 # On a busy machine Airflow answers 500 for a SQLite that stayed locked for too long.
 AGAIN_AFTER_S = (1.0, 4.0, 10.0)
+# An api-server that died or hangs is started again meanwhile.
+NO_ANSWER_LIMIT_S, ASK_EVERY_S = 600.0, 1.0
 FINISHED = ("success", "failed")
 
 
@@ -47,6 +49,21 @@ class RestError(PermanentError):
         return f"{what}: Airflow answered {status}: {answer}"
 
 
+class NoAnswerError(TransientError):
+    """Nobody answered.
+
+    Attributes:
+        refused: Whether nobody listened, so that the request was not even sent.
+    """
+
+    def __init__(self, message: str, refused: object = False) -> None:
+        self.refused = bool(refused)
+        super().__init__(message, refused)
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
 @dataclass(slots=True)
 class Api:
     """A client of one Airflow.
@@ -55,11 +72,14 @@ class Api:
         base: ``http://host:port``.
         user: Who logs in.
         password: Their password.
+        still_comes: Called while there is no answer; raises when none is to be expected any
+            more. Without it the first request that nobody answers is an error.
     """
 
     base: str
     user: str
     password: str = field(repr=False)
+    still_comes: Callable[[], None] | None = field(default=None, repr=False)
     _token: str | None = field(default=None, repr=False)
 
     def health(self) -> dict[str, Any]:
@@ -200,14 +220,26 @@ class Api:
         query: Mapping[str, object] | None = None,
     ) -> Any:
         asked = f"?{urllib.parse.urlencode(query, doseq=True)}" if query else ""
+        give_up_at = time.monotonic() + NO_ANSWER_LIMIT_S
+        while True:
+            try:
+                return self._asked(method, f"/api/v2{path}{asked}", body)
+            except NoAnswerError as error:
+                repeatable = method != "POST" or error.refused
+                if not (self.still_comes and repeatable and time.monotonic() < give_up_at):
+                    raise
+                self.still_comes()
+                time.sleep(ASK_EVERY_S)
+
+    def _asked(self, method: str, path: str, body: Mapping[str, Any] | None) -> Any:
         for pause_s in () if method == "POST" else AGAIN_AFTER_S:
             try:
-                return self._answered(method, f"/api/v2{path}{asked}", body)
+                return self._answered(method, path, body)
             except RestError as error:
                 if error.status < SERVER_FAILED:
                     raise
                 time.sleep(pause_s)
-        return self._answered(method, f"/api/v2{path}{asked}", body)
+        return self._answered(method, path, body)
 
     def _answered(self, method: str, path: str, body: Mapping[str, Any] | None) -> Any:
         if self._token is None:
@@ -240,7 +272,9 @@ class Api:
             answer = error.read().decode(errors="replace")[:2000]
             raise RestError(f"{method} {path}", error.code, answer) from error
         except (OSError, http.client.HTTPException) as error:
-            raise TransientError(
-                f"{method} {path}: no answer from {self.base} ({error}). Is Airflow running?"
+            refused = isinstance(getattr(error, "reason", error), ConnectionRefusedError)
+            raise NoAnswerError(
+                f"{method} {path}: no answer from {self.base} ({error}). Is Airflow running?",
+                refused,
             ) from error
         return json.loads(text) if text else None

@@ -1,19 +1,20 @@
-"""A local Airflow: four components as child processes, started, watched and stopped together.
+"""A local Airflow: four components as child processes, started and stopped together.
 
 Why: ``airflow standalone`` orphans its components on SIGTERM, binds to every interface and
     starts 32 workers; a script that waits for its banner waits for the wrong thing.
 Promise: once ``started`` has yielded, every component answers as healthy; whatever happens
-    then, no process of it is left; one that dies is named with the last lines of its log.
-Not here: what the Airflow is used for (``demo.py``), its processes one by one
-    (``processes.py``).
+    then, no process of it is left.
+Not here: what the Airflow is used for (``demo.py``), its components (``components.py``), who
+    starts them again (``keeper.py``), its processes one by one (``processes.py``).
 """
 
+import http.client
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -21,28 +22,26 @@ from pathlib import Path
 
 import psutil
 
-from pipelines.errors import ConfigError, PermanentError
+from pipelines.errors import ConfigError
+from pipelines.local.components import (
+    COMPONENTS,
+    ROOT,
+    ComponentDiedError,
+    Components,
+    log_file,
+    owner,
+    pid_file,
+    recorded_leaders,
+    tail,
+)
 from pipelines.local.home import USER, Home, read_json, write_json
-from pipelines.local.processes import end_all, stack_processes
+from pipelines.local.keeper import HEALTH_KEYS, Keeper
+from pipelines.local.processes import MARK, end_all, stack_processes
 from pipelines.local.rest import Api
+from pipelines.rights import chosen_umask
 
-ROOT = Path(__file__).resolve().parents[2]
 HOST = "127.0.0.1"
 START_LIMIT_S = 180.0
-TAIL_LINES = 20
-
-# The log servers would listen on every interface, for logs that the api-server reads as files.
-COMPONENTS = {
-    "api-server": ("api-server",),
-    "scheduler": ("scheduler", "--skip-serve-logs"),
-    "dag-processor": ("dag-processor",),
-    "triggerer": ("triggerer", "--skip-serve-logs"),
-}
-HEALTH_KEYS = {
-    "scheduler": "latest_scheduler_heartbeat",
-    "dag_processor": "latest_dag_processor_heartbeat",
-    "triggerer": "latest_triggerer_heartbeat",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,10 +63,6 @@ class StackSettings:
     plugins: Path = ROOT / "plugins"
 
 
-class ComponentDiedError(PermanentError):
-    """A component of Airflow ended by itself, or was not ready in time."""
-
-
 @dataclass(slots=True)
 class Stack:
     """A running Airflow.
@@ -75,25 +70,22 @@ class Stack:
     Attributes:
         home: Its folder.
         api: A client that is logged in.
-        components: Process of each component.
+        components: Its processes.
+        keeper: Who keeps them at work.
     """
 
     home: Home
     api: Api
-    components: dict[str, "subprocess.Popen[bytes]"]
+    components: Components
+    keeper: Keeper
 
     def require_alive(self) -> None:
-        """Refuse to go on without one of the components.
+        """Refuse to go on where a component could not be kept at work.
 
         Raises:
-            ComponentDiedError: One ended; told with the last lines of its log.
+            ComponentDiedError: One failed again and again; told with the last lines of its log.
         """
-        for name, process in self.components.items():
-            if process.poll() is not None:
-                raise ComponentDiedError(
-                    f"Airflow's {name} ended by itself with code {process.returncode}. "
-                    f"The last lines of {log_file(self.home, name)}:\n{tail(self.home, name)}"
-                )
+        self.keeper.require()
 
 
 def airflow_environ(
@@ -108,6 +100,7 @@ def airflow_environ(
     }
     variables = {f"AIRFLOW_VAR_{k.upper()}": v for k, v in settings.variables.items()}
     secrets, url = home.secrets(), f"http://{HOST}:{settings.port}"
+    umask = chosen_umask(base)
     configured = {
         "core__auth_manager": (
             "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager"
@@ -134,16 +127,21 @@ def airflow_environ(
         "api__workers": "1",
         "api_auth__jwt_secret": secrets.jwt,
         "logging__base_log_folder": str(home.logs / "tasks"),
+        # Airflow sets these modes by itself, whatever the umask.
+        "logging__file_task_handler_new_folder_permissions": f"0o{0o777 & ~umask:o}",
+        "logging__file_task_handler_new_file_permissions": f"0o{0o666 & ~umask:o}",
         # Below 0.5 the scheduler's own CPU grows; above, each step of a lone run waits longer.
         "scheduler__scheduler_idle_sleep_time": "0.5",
+        # A task whose scheduler died is tried again after so long, rather than after 300 s.
+        "scheduler__task_instance_heartbeat_timeout": "150",
         "usage_data_collection__enabled": "False",
     }
     airflow = {f"AIRFLOW__{key.upper()}": value for key, value in configured.items()}
-    # The last keeps a stage server of this home from serving another, and from outliving it.
+    # The last marks the stack's processes, and its fork server, as this home's.
     paths = {
         "AIRFLOW_HOME": str(home.airflow),
         "PYTHONPATH": f"{ROOT}:{ROOT / 'plugins'}",
-        "MILLRACE_HOME": str(home.root),
+        MARK: str(home.root),
     }
     return kept | variables | airflow | paths
 
@@ -154,8 +152,15 @@ def hostname() -> str:
 
 
 @contextmanager
-def started(home: Home, settings: StackSettings) -> Iterator[Stack]:
+def started(
+    home: Home, settings: StackSettings, tell: Callable[[str], None] = lambda _text: None
+) -> Iterator[Stack]:
     """Run Airflow for as long as the block lasts.
+
+    Args:
+        home: Its folder.
+        settings: How it is set up.
+        tell: Gets a line when a component is started again.
 
     Raises:
         ConfigError: Another process keeps this home's Airflow running.
@@ -163,32 +168,21 @@ def started(home: Home, settings: StackSettings) -> Iterator[Stack]:
     """
     _claim(home)
     env = airflow_environ(home, settings)
-    components: dict[str, subprocess.Popen[bytes]] = {}
+    components = Components(home, env)
+    api = Api(f"http://{HOST}:{settings.port}", USER, home.secrets().password)
+    keeper = Keeper(components, api, tell)
     try:
         _migrate(home, env)
         since = datetime.now(UTC)
-        with ExitStack() as files:
-            for name, argv in COMPONENTS.items():
-                log = files.enter_context(log_file(home, name).open("wb"))
-                components[name] = subprocess.Popen(
-                    [sys.executable, "-m", "airflow", *argv],
-                    env=env,
-                    cwd=ROOT,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                )
-                _record(home, components)
-        api = Api(f"http://{HOST}:{settings.port}", USER, home.secrets().password)
-        stack = Stack(home, api, components)
-        _wait_healthy(stack, since)
-        yield stack
+        for name in COMPONENTS:
+            components.start(name)
+        _wait_healthy(components, api, since)
+        keeper.start()
+        api.still_comes = keeper.require
+        yield Stack(home, api, components, keeper)
     finally:
-        end_all(home.airflow, [process.pid for process in components.values()])
-        for process in components.values():
-            process.wait()
-        _pid_file(home).unlink(missing_ok=True)
+        keeper.end()
+        components.end_all()
 
 
 def stop(home: Home) -> int:
@@ -197,65 +191,27 @@ def stop(home: Home) -> int:
     Returns:
         How many processes were ended.
     """
-    record = read_json(_pid_file(home)) or {"leaders": []}
-    owner = _owner(record)
-    count = len(stack_processes(home.airflow, record["leaders"]))
-    if owner is not None:
-        owner.terminate()
+    keeping, leaders = owner(home), recorded_leaders(home)
+    count = len(stack_processes(home.root, leaders))
+    if keeping is not None:
+        keeping.terminate()
         # It stops its components itself; what it does not manage is ended below.
-        psutil.wait_procs([owner], timeout=30)
-    left = end_all(home.airflow, record["leaders"])
-    _pid_file(home).unlink(missing_ok=True)
+        psutil.wait_procs([keeping], timeout=30)
+        leaders += recorded_leaders(home)
+    left = end_all(home.root, leaders)
+    pid_file(home).unlink(missing_ok=True)
     return max(count, left)
-
-
-def log_file(home: Home, component: str) -> Path:
-    """Where a component's output goes."""
-    return home.logs / f"{component}.log"
-
-
-def tail(home: Home, component: str) -> str:
-    """The last lines of a component's log."""
-    lines = log_file(home, component).read_text(errors="replace").splitlines()
-    return "\n".join(f"  {line}" for line in lines[-TAIL_LINES:])
-
-
-def _pid_file(home: Home) -> Path:
-    return home.root / "stack.json"
-
-
-def _record(home: Home, components: Mapping[str, "subprocess.Popen[bytes]"]) -> None:
-    owner = psutil.Process()
-    write_json(
-        _pid_file(home),
-        {
-            "pid": owner.pid,
-            "created": owner.create_time(),
-            "leaders": [process.pid for process in components.values()],
-        },
-    )
-
-
-def _owner(record: Mapping[str, object]) -> psutil.Process | None:
-    """The process that started the stack, if it still runs; its number alone may be another's."""
-    try:
-        process = psutil.Process(int(str(record["pid"])))
-        alive = process.create_time() == record["created"] and process.is_running()
-    except (KeyError, psutil.NoSuchProcess):
-        return None
-    return process if alive else None
 
 
 def _claim(home: Home) -> None:
     """Make sure that this home's Airflow does not run, ending what a kill left of it."""
-    record = read_json(_pid_file(home)) or {"leaders": []}
-    owner = _owner(record)
-    if owner is not None:
+    keeping = owner(home)
+    if keeping is not None:
         raise ConfigError(
-            f"The Airflow in {home.root} is kept running by process {owner.pid}. "
+            f"The Airflow in {home.root} is kept running by process {keeping.pid}. "
             f"Stop it with `make stop`, or choose another folder with --home."
         )
-    end_all(home.airflow, record["leaders"])
+    end_all(home.root, recorded_leaders(home))
 
 
 def _migrate(home: Home, env: Mapping[str, str]) -> None:
@@ -272,6 +228,7 @@ def _migrate(home: Home, env: Mapping[str, str]) -> None:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
+            umask=chosen_umask(env),
             check=False,
         )
     if ended.returncode:
@@ -282,15 +239,17 @@ def _migrate(home: Home, env: Mapping[str, str]) -> None:
     write_json(done, wanted)
 
 
-def _wait_healthy(stack: Stack, since: datetime) -> None:
+def _wait_healthy(components: Components, api: Api, since: datetime) -> None:
     """Until every component has reported since then; older reports are of an earlier start."""
     deadline = time.monotonic() + START_LIMIT_S
     lacking = list(HEALTH_KEYS)
     while time.monotonic() < deadline:
-        stack.require_alive()
+        for name in COMPONENTS:
+            if death := components.death_of(name):
+                raise ComponentDiedError(components.told(name, death))
         try:
-            health = stack.api.health()
-        except (OSError, ValueError):
+            health = api.health()
+        except (OSError, ValueError, http.client.HTTPException):
             time.sleep(0.25)
             continue
         lacking = [name for name in HEALTH_KEYS if not _reported(health.get(name), name, since)]
@@ -299,7 +258,7 @@ def _wait_healthy(stack: Stack, since: datetime) -> None:
         time.sleep(0.25)
     raise ComponentDiedError(
         f"Airflow was not ready after {START_LIMIT_S:.0f} s; waiting for {', '.join(lacking)}. "
-        f"Their logs are in {stack.home.logs}."
+        f"Their logs are in {components.home.logs}."
     )
 
 

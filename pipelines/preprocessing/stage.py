@@ -11,13 +11,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.compute.settings import ComputeSettings
-from pipelines.errors import ColumnMismatchError, ConfigError, TrainingError, TransientError
+from pipelines.errors import ColumnMismatchError, TrainingError, TransientError
 from pipelines.events import evenly
 from pipelines.operators.bfloat16 import BFLOAT16
 from pipelines.operators.program import modules_of
-from pipelines.spec import Binary, Label, Pipeline
-from pipelines.stages import Outcome, Plan, Work, code_digests
-from pipelines.tables.window import Window, window_of
+from pipelines.spec import Binary, Pipeline
+from pipelines.stages import Outcome, Plan, Work, code_digests, input_of
+from pipelines.stages.settings import (
+    PARTS,
+    key_columns,
+    label_column,
+    training_set_settings,
+)
+from pipelines.tables.window import Window, window_as_validated, window_of
 
 if TYPE_CHECKING:
     from pipelines.compute.compute import Compute
@@ -30,7 +36,7 @@ CODE = (
     "pipelines.tables.window",
     *(f"pipelines.tables.{name}" for name in ("known", "schema", "values")),
 )
-PARTS = ("train", "gap", "test")
+VALIDATION = "window_validation"
 Pieces = dict[str, "list[Piece]"]
 
 
@@ -40,18 +46,10 @@ def plan(work: Work) -> Plan:
     Raises:
         InputMissingError: Days have no features, or outdated ones.
     """
-    days, program = work.days(), work.pipeline.program()
-    steps = [step for line in program.lines for step in line.steps]
+    steps = [step for line in work.pipeline.program().lines for step in line.steps]
     return Plan(
-        inputs=window_of(work).inputs(),
-        config={
-            "days": {part: list(getattr(days, part)) for part in PARTS},
-            "model_inputs": {line.outputs()[0]: line.said() for line in program.lines},
-            "features": list(work.pipeline.feature_names()),
-            "keys": list(_keys(work.pipeline)),
-            "label": _label(work.pipeline),
-            "x_type": program.x_type,
-        },
+        inputs=_window(work).inputs(),
+        config=training_set_settings(work),
         code=code_digests(*CODE, *sorted(modules_of(steps))),
     )
 
@@ -67,7 +65,7 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
     from pipelines.compute import open_compute
     from pipelines.preprocessing.shards import write_piece
 
-    window = window_of(work)
+    window = _window(work)
     if window.inputs() != dict(plan.inputs):
         raise TransientError(
             f"{work.report.work}: features were published again while this work waited. "
@@ -86,6 +84,13 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
         shards = compute.map(write_piece, tasks, lambda shard: tell(shard.rows))
     _write_index(window, pieces, fitted, shapes, shards, out)
     return _outcome(facts, shards)
+
+
+def _window(work: Work) -> Window:
+    """The features that this run's ``validate_window`` judged; else those published now."""
+    if VALIDATION not in work.inputs:
+        return window_of(work)
+    return window_as_validated(work, input_of(work, VALIDATION))
 
 
 def _telling(window: Window, to_do: int) -> Callable[[int], None]:
@@ -142,7 +147,7 @@ def _require_features(pipeline: Pipeline, folder: Path) -> None:
     from pipelines.preprocessing.pieces import columns_of
 
     found, wanted = columns_of(folder), pipeline.feature_names()
-    beside = {*wanted, *_keys(pipeline), _label(pipeline)}
+    beside = {*wanted, *key_columns(pipeline), label_column(pipeline)}
     missing = [name for name in wanted if name not in found]
     unexpected = [name for name in found if name not in beside]
     if missing or unexpected:
@@ -220,8 +225,8 @@ def _tasks(
                     day_rows=rows,
                     out=str(out / part),
                     program="" if part == "gap" else str(out),
-                    keys=_keys(work.pipeline),
-                    label=_label(work.pipeline),
+                    keys=key_columns(work.pipeline),
+                    label=label_column(work.pipeline),
                     array_module=array_module,
                 )
                 for piece in pieces[day]
@@ -251,7 +256,7 @@ def _write_index(
         },
         "types": {n: kind for n, (_, kind) in shapes.items()}
         | ({"x": program.x_type} if "x" in shapes else {}),
-        "label": {"column": _label(work.pipeline)},
+        "label": {"column": label_column(work.pipeline)},
     }
     for part in PARTS:
         names = ["y"] if part == "gap" else list(shapes)
@@ -282,18 +287,3 @@ def _outcome(facts: dict[str, int], shards: "list[Shard]") -> Outcome:
         metrics[f"{part}_rows"] = float(sum(shard.rows for shard in mine))
         metrics[f"{part}_positives"] = float(sum(shard.positives for shard in mine))
     return Outcome(rows=sum(shard.rows for shard in shards), metrics=metrics)
-
-
-def _keys(pipeline: Pipeline) -> tuple[str, ...]:
-    """Columns that name a row."""
-    entities = (entity.column for entity in pipeline.entities)
-    return tuple(dict.fromkeys((pipeline.table.row_id, pipeline.table.event_time, *entities)))
-
-
-def _label(pipeline: Pipeline) -> str:
-    if isinstance(pipeline.label, Label):
-        return pipeline.label.column
-    raise ConfigError(
-        f"{pipeline.name}: the label is an event in table {pipeline.label.table!r}, which is no "
-        "column of the features. preprocess needs a Label(column, known_after_days)."
-    )

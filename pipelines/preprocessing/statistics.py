@@ -78,7 +78,7 @@ def learn_days(
     wanted: dict[str, Day] = {}
     for day in days:
         ref, plan = work.partition_ref(DATASET, day), _plan(window, program, day)
-        found = work.store.find_version(ref, plan.digest())
+        found = work.store.find_whole(ref, plan.digest())
         if found is not None:
             made[day] = found
         else:
@@ -129,7 +129,7 @@ def _day(window: Window, program: Program, day: str, ref: Ref, plan: Plan) -> Da
 
 def _carried(work: Work, program: Program, ref: Ref, plan: Plan) -> States:
     """What the published version learnt from the same features by the same code."""
-    old = work.find(ref)
+    old = work.store.find_intact(ref)
     if old is None or old.inputs != plan.inputs:
         return {}
     known, code = _read(work.store.open(old)), plan.code
@@ -155,7 +155,7 @@ def _published(work: Work, program: Program, day: Day) -> Manifest:
         return Outcome(rows=rows)
 
     with work.store.lock(day.ref):
-        found = work.store.find_version(day.ref, day.plan.digest())
+        found = work.store.find_whole(day.ref, day.plan.digest())
         return found or publish_work(work, "preprocess", day.ref, day.plan, make)
 
 

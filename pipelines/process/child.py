@@ -25,11 +25,13 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import NoReturn
 
-from pipelines.errors import OutOfMemoryError, PermanentError, StageStoppedError, TransientError
+from pipelines.causes import sorted_by_cause, unexpected
+from pipelines.errors import PermanentError, PipelineError, StageStoppedError, TransientError
 from pipelines.events import Reporter, Sink, describe_error, to_log, to_pipe
 from pipelines.memory import peak_memory_bytes
 from pipelines.process.deadline import TIME_LIMIT_S, set_limit
 from pipelines.process.wire import ALIVE_FD, EVENTS_FD, PARENT
+from pipelines.temporary import drop_own_folder, use_own_folder
 
 PR_SET_PDEATHSIG = 1
 ORPHAN_GRACE_S = 3.0
@@ -81,6 +83,7 @@ def run_child(
     sink = to_log if events_fd is None else to_pipe(events_fd)
     _guard(_inherited_fd(ALIVE_FD), os.environ.pop(PARENT, None))
     try:
+        use_own_folder()
         signal.signal(signal.SIGTERM, _on_sigterm)
         set_limit(time_limit_s, _note_overdue)
         code = work(sink)
@@ -110,6 +113,7 @@ def usage() -> dict[str, object]:
 
 def leave(code: int) -> NoReturn:
     """Flush what this process wrote and end it at once, without interpreter shutdown."""
+    drop_own_folder()
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):  # the reader may be gone
@@ -119,11 +123,10 @@ def leave(code: int) -> NoReturn:
 
 def _tell_error(error: BaseException, reporter: Reporter, *, by_hand: bool) -> int:
     """Tell an error to whoever follows, and return the exit code it stands for."""
-    if isinstance(error, MemoryError):
-        said = str(error) or "an allocation failed"
-        error = _caused(OutOfMemoryError(f"{reporter.work}: out of memory: {said}"), error)
-    elif isinstance(error, KeyboardInterrupt):
+    if isinstance(error, KeyboardInterrupt):
         error = _caused(StageStoppedError(f"{reporter.work}: stopped from the keyboard"), error)
+    elif isinstance(error, Exception) and not isinstance(error, PipelineError):
+        error = _ours(error, reporter.work)
     reporter.error(error)
     fields = describe_error(error)
     if by_hand:
@@ -131,6 +134,13 @@ def _tell_error(error: BaseException, reporter: Reporter, *, by_hand: bool) -> i
         log.debug("%s", fields["traceback"])
     kind = TransientError if fields["kind"] == TransientError.__name__ else PermanentError
     return int(getattr(error, "exit_code", kind.exit_code))
+
+
+def _ours(error: Exception, work: str) -> BaseException:
+    """Our error for a foreign one; a usage error of the command line stays what it is."""
+    if hasattr(error, "show"):
+        return error
+    return sorted_by_cause(error, work) or unexpected(error, work)
 
 
 def _caused(error: Exception, cause: BaseException) -> Exception:

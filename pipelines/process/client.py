@@ -17,11 +17,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from pipelines.errors import StageStoppedError
+from pipelines.errors import ConfigError, StageStoppedError
 from pipelines.process import wire
+from pipelines.process.environ import ROOT
 from pipelines.process.place import Place, place
 from pipelines.process.server import IDLE_S, ONE_THREAD, READY
-from pipelines.process.spawn import ROOT, Channels, Exit
+from pipelines.process.spawn import Channels, Exit
 
 START_TIMEOUT_S = 120.0
 ANSWER_TIMEOUT_S = 10.0
@@ -105,7 +106,7 @@ def fork(
             return _request(_connect(where, env, cancelled, idle_s), request, channels)
         except ConnectionError:  # it ended, idle, as we asked
             return _request(_connect(where, env, cancelled, idle_s), request, channels)
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, ConfigError) as error:
         raise ServerError(str(error)) from error
 
 
@@ -143,9 +144,9 @@ def _connect(
             where.refused.write_text(str(error))
             raise
         where.refused.unlink(missing_ok=True)
-    conn = socket.socket(socket.AF_UNIX)
-    conn.settimeout(ANSWER_TIMEOUT_S)
-    conn.connect(str(where.socket))
+    conn = _try_connect(where.socket)
+    if conn is None:
+        raise ServerError("it ended as soon as it had started")
     return conn
 
 
@@ -154,6 +155,7 @@ def _try_connect(path: Path) -> socket.socket | None:
     conn.settimeout(ANSWER_TIMEOUT_S)
     try:
         conn.connect(str(path))
+        wire.require_own_peer(conn)
     except (FileNotFoundError, ConnectionRefusedError):  # none yet, or one that died
         conn.close()
         return None

@@ -135,6 +135,7 @@ class Server:
         conn.settimeout(REQUEST_TIMEOUT_S)
         fds: list[int] = []
         try:
+            wire.require_own_peer(conn)
             request, fds = wire.receive(conn)
             if request.get("stop"):
                 self._asked_to_stop = True

@@ -24,9 +24,12 @@ from pipelines.errors import (
     WorkerLostError,
     rebuild,
 )
+from pipelines.memory import tells_of_memory
 from pipelines.process.client import ServerError, fork
+from pipelines.process.environ import child_environ
 from pipelines.process.pump import Child, Pump
-from pipelines.process.spawn import Channels, Exit, Spawned, child_environ
+from pipelines.process.spawn import Channels, Exit, Spawned
+from pipelines.temporary import sweep
 
 GRACE_S = 3.5
 TOLD_LINES = 5
@@ -91,7 +94,7 @@ class StageProcess:
         server: Whether a fork of the preloaded server will do. TensorFlow and Dask clusters
             want a new interpreter (False).
         grace_s: Seconds between SIGTERM and SIGKILL. Airflow gives a task 5 seconds in all.
-        env: Variables beside those of this process.
+        env: Variables beside those that a stage gets of this process (``environ.py``).
         module: What runs after ``python -m``.
     """
 
@@ -140,6 +143,7 @@ class StageProcess:
             finally:
                 ended = child.reap()
         finally:
+            sweep()  # one that was killed could not remove its temporary folder
             pump.close()
             channels.close()
         return self._outcome(pump, ended, time.monotonic() - started)
@@ -225,6 +229,12 @@ class StageProcess:
             return self._killed(seconds, peak_bytes)
         last = " | ".join(list(pump.lines.tail)[-TOLD_LINES:]) or "nothing"
         told = f"{self._name}: ended with {_described(code)} after {seconds:.1f} s and told "
+        if code < 0 and tells_of_memory(last):
+            return OutOfMemoryError(
+                f"{told}no error, but printed of memory: {last}; the peak seen was "
+                f"{_mib(peak_bytes)}. Run it again with smaller partitions or batches, or on a "
+                f"machine with more memory."
+            )
         if code < 0:
             return WorkerLostError(f"{told}no error. It printed last: {last}. Run it again.")
         if code == 0:

@@ -12,6 +12,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from pipelines.text import readable
+
 BURST_LINES = 2_000
 LINES_PER_S = 100.0
 LINE_BYTES = 8_192
@@ -23,6 +25,11 @@ _BREAK = re.compile(rb"[\r\n]+")
 
 def _last_lines() -> deque[str]:
     return deque(maxlen=TAIL_LINES)
+
+
+def _text_of(line: bytes) -> str:
+    """A line for a log that people read; a byte can become an escape of ten characters."""
+    return readable(line.decode(errors="replace"), LINE_BYTES, lines=True)
 
 
 @dataclass(slots=True)
@@ -82,7 +89,7 @@ class LineCutter:
         self._leave_out(lines[kept:])
 
     def _tell(self, line: bytes) -> None:
-        text = line.decode(errors="replace")
+        text = _text_of(line)
         self.tail.append(text)
         self._allowed -= 1
         self.on_line(text)
@@ -91,7 +98,7 @@ class LineCutter:
         """Count lines, keeping the last few in case nothing comes after them."""
         self._left_out += len(lines)
         for line in lines[-TAIL_LINES:]:
-            text = line.decode(errors="replace")
+            text = _text_of(line)
             self._unsaid.append(text)
             self.tail.append(text)
 

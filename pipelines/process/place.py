@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.process.wire import PER_RUN
+from pipelines.rights import private_folder
 
 # Read when an interpreter starts or a preloaded library is imported, hence fixed by then.
 SETTINGS = (
@@ -58,16 +59,9 @@ def directory() -> Path:
     """Make, check and return the folder of this user's sockets.
 
     Raises:
-        PermissionError: The folder exists and is another user's, or open to other users.
+        ConfigError: It is another user's, or others may write into it.
     """
-    path = _candidates()[0]
-    path.mkdir(mode=0o700, exist_ok=True)
-    if not _is_private(path):
-        raise PermissionError(
-            f"{path} is not a folder that only user {os.geteuid()} can open (mode 700). "
-            f"Remove it."
-        )
-    return path
+    return private_folder(_candidates()[0])
 
 
 def sockets() -> list[Path]:
@@ -113,7 +107,8 @@ def _key(env: Mapping[str, str]) -> str:
     ]
     namespaces = [os.readlink(f"/proc/self/ns/{kind}") for kind in NAMESPACES]  # noqa: PTH115
     code = [
-        (_HERE / name).read_text() for name in ("server.py", "forker.py", "wire.py", "place.py")
+        (_HERE / name).read_text()
+        for name in ("server.py", "forker.py", "wire.py", "place.py", "environ.py")
     ]
     parts = [sys.executable, sys.version, str(_HERE), *sorted(packages)]
     told = "\0".join(parts + settings + namespaces + code)

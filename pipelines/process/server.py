@@ -111,7 +111,8 @@ def stop_servers(timeout_s: float = GRACE_S + 5.0) -> int:
             conn.settimeout(timeout_s)
             try:
                 conn.connect(str(path))
-                pid = _peer(conn)
+                wire.require_own_peer(conn)
+                pid, _ = wire.peer(conn)
                 wire.send(conn, {"stop": True})
             except OSError:
                 path.unlink(missing_ok=True)  # its server is gone
@@ -129,12 +130,6 @@ def _wait_or_kill(conn: socket.socket, pid: int) -> None:
     except TimeoutError:
         log.warning("fork server %d did not end by itself and is killed", pid)
         os.kill(pid, signal.SIGKILL)
-
-
-def _peer(conn: socket.socket) -> int:
-    """Process id at the other end of a unix socket."""
-    credentials = conn.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
-    return int.from_bytes(credentials[:4], sys.byteorder)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

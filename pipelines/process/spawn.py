@@ -4,7 +4,8 @@ Why: the robust way. Nothing is shared with the parent, so TensorFlow, CUDA and 
     as they would from a terminal.
 Promise: the child leads a process group of its own, and nothing of that group is left when
     :meth:`Spawned.reap` has returned, or when this process was killed.
-Not here: following the child (``launch.py``), the faster way (``client.py``).
+Not here: following the child (``launch.py``), the faster way (``client.py``), what its
+    environment holds (``environ.py``).
 """
 
 import os
@@ -14,23 +15,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Self
 
 from pipelines.memory import peak_memory_bytes
-from pipelines.process.wire import ALIVE_FD, EVENTS_FD, PARENT, PER_RUN
-
-ROOT = Path(__file__).resolve().parents[2]
+from pipelines.process.environ import ROOT
+from pipelines.process.wire import ALIVE_FD, EVENTS_FD, PARENT
 
 # Waits for the end of the pipe that the parent alone holds open, then ends the child's group.
 SENTINEL = 'read _; kill -9 "-$0"'
-
-# Wanted by every stage, unless the environment says otherwise.
-DEFAULTS = {
-    "TF_CPP_MIN_LOG_LEVEL": "2",
-    # Its client starts a thread when MLflow is imported, and calls home.
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,24 +74,6 @@ class Channels:
         for fd in fds or tuple(self._open):
             self._open.discard(fd)
             os.close(fd)
-
-
-def child_environ(
-    extra: Mapping[str, str] | None = None, base: Mapping[str, str] = os.environ
-) -> dict[str, str]:
-    """Make a stage's environment from this process's.
-
-    Airflow poisons the database URL of its tasks, so that any import of it in a child would
-    fail; the child of a task has no business with that database anyway.
-    """
-    kept = {
-        name: value
-        for name, value in base.items()
-        if name not in PER_RUN
-        and not (name.startswith("AIRFLOW__") and name.endswith("SQL_ALCHEMY_CONN"))
-    }
-    forced = {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
-    return DEFAULTS | kept | forced | dict(extra or {})
 
 
 class Spawned:

@@ -20,6 +20,7 @@ PER_RUN = frozenset({EVENTS_FD, ALIVE_FD, PARENT})
 TERMINATE, KILL = b"T", b"K"
 
 _LENGTH = struct.Struct("!I")
+_CREDENTIALS = struct.Struct("3i")
 MAX_MESSAGE_BYTES = 16 * 2**20
 MAX_FDS = 8
 
@@ -71,6 +72,27 @@ def _fill(conn: socket.socket, data: bytearray, fds: list[int], n_bytes: int) ->
         if not chunk:
             raise ConnectionError("the other side closed the connection")
         data += chunk
+
+
+def peer(conn: socket.socket) -> tuple[int, int]:
+    """Process id and user at the other end of a unix socket, by the kernel's word."""
+    told = conn.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    pid, user, _group = _CREDENTIALS.unpack(told)
+    return pid, user
+
+
+def require_own_peer(conn: socket.socket) -> None:
+    """Refuse to talk with another user's process, whatever the rights of the socket's folder.
+
+    Raises:
+        PermissionError: It is another user's.
+    """
+    pid, user = peer(conn)
+    if user != os.geteuid():
+        raise PermissionError(
+            f"process {pid} at the other end is user {user}'s; only those of user "
+            f"{os.geteuid()} are talked to"
+        )
 
 
 def thread_names(pid: int | str = "self") -> list[str]:

@@ -11,8 +11,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+from pipelines.causes import cause_of_text
 from pipelines.compute.machine import NO_GPU
-from pipelines.errors import ArtifactError
+from pipelines.compute.oom_kills import OomKills, killed_helper, oom_kills
+from pipelines.compute.tensorflow import PINNED
+from pipelines.errors import ArtifactError, PipelineError
 
 TOLERANCE = 1e-4
 CHECK = Path(__file__).with_name("golden_check.py")
@@ -23,20 +26,20 @@ def check_golden(model: Path) -> str:
 
     Raises:
         ArtifactError: The model does not load, or says something else of its golden rows.
+        OutOfMemoryError: The checking process was killed, most likely for memory, or found none.
+        WorkerLostError: Something else ended it.
     """
+    kills = oom_kills()
     ran = subprocess.run(
         [sys.executable, "-I", str(CHECK), str(model)],
         capture_output=True,
         text=True,
         check=False,
         cwd=model,
-        env={**os.environ, **NO_GPU},
+        env={**os.environ, **NO_GPU, **PINNED},
     )
     if ran.returncode != 0:
-        told = ran.stderr.strip().splitlines() or ["no message"]
-        raise ArtifactError(
-            f"{model / 'saved_model'} does not load in a clean process: {told[-1]}. Train it again."
-        )
+        raise _failure(model, ran, kills)
     found = json.loads(ran.stdout.splitlines()[-1])
     if found["missing"] or not found["difference"] <= TOLERANCE:
         raise ArtifactError(
@@ -46,3 +49,18 @@ def check_golden(model: Path) -> str:
             f"do not use it, and train it again."
         )
     return f"{found['rows']} golden rows agree to {found['difference']:.1g}"
+
+
+def _failure(
+    model: Path, ran: "subprocess.CompletedProcess[str]", kills: OomKills
+) -> PipelineError:
+    """What a check that came to no answer says of the model: nothing, where it was killed."""
+    if ran.returncode < 0:
+        return killed_helper("the check of the golden rows", -ran.returncode, kills)
+    told = (ran.stderr.strip().splitlines() or ["no message"])[-1]
+    if known := cause_of_text(told):
+        cls, remedy = known
+        return cls(f"the check of the golden rows of {model} ended with: {told}. {remedy}")
+    return ArtifactError(
+        f"{model / 'saved_model'} does not load in a clean process: {told}. Train it again."
+    )

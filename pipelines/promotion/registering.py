@@ -16,6 +16,7 @@ from pipelines.tracking.runs import close_run, find_or_make_run, reopen, unless_
 from pipelines.tracking.spool import COMPLETE
 
 FINISHED = "FINISHED"
+FILES = "mlflow_model"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,12 +64,15 @@ def register(client: Any, judged: Judged, *, copy_files: bool) -> int:
     if found is None:
         source = judged.source
         if copy_files:
-            client.log_artifacts(run.info.run_id, str(judged.folder), "mlflow_model")
-            source = f"{run.info.artifact_uri}/mlflow_model"
+            client.log_artifacts(run.info.run_id, str(judged.folder), FILES)
+            source = f"{run.info.artifact_uri}/{FILES}"
         made = client.create_model_version(
             judged.pipeline, source, run_id=run.info.run_id, tags=dict(judged.tags)
         )
         return int(made.version)
+    if copy_files and not has_files(client, judged.pipeline, found):
+        holder = client.get_model_version(judged.pipeline, str(found)).run_id
+        client.log_artifacts(holder, str(judged.folder), FILES)
     for key, value in judged.tags.items():
         client.set_model_version_tag(judged.pipeline, str(found), key, value)
     return found
@@ -79,6 +83,12 @@ def version_of(client: Any, model: str, digest: str) -> int | None:
     query = f"name='{model}' and tags.digest='{digest}'"
     found = [int(v.version) for v in client.search_model_versions(query)]
     return min(found, default=None)
+
+
+def has_files(client: Any, model: str, number: int) -> bool:
+    """Whether the files that were logged for a version are still there."""
+    run = client.get_model_version(model, str(number)).run_id
+    return bool(client.list_artifacts(run, FILES))
 
 
 def _run(client: Any, judged: Judged) -> Any:

@@ -10,11 +10,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipelines.errors import ConfigError, listed
-from pipelines.registry import CHAMPION, HISTORY, Registered, read_registry, registry_uri
+from pipelines.promotion.decision import ROLLED_BACK
+from pipelines.registry import (
+    CHAMPION,
+    HISTORY,
+    Registered,
+    read_registry,
+    registry_uri,
+    telling,
+)
 from pipelines.registry.client import open_client
 from pipelines.store import Store
-
-ROLLED_BACK = "rolled_back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,20 +62,22 @@ class Registry:
         Raises:
             ConfigError: There is no such version; says which there are.
         """
-        held, client = self.read(), open_client(self.uri)
+        held = self.read()
         version = held.version(number)
         if version is None:
             known = [v.number for v in reversed(held.versions)]
             raise ConfigError(
                 f"{self.model} has no version {number}. Registered versions: {listed(known)}."
             )
-        if ROLLED_BACK in version.tags:
-            client.delete_model_version_tag(self.model, str(number), ROLLED_BACK)
-        if held.champion == number:
-            return
-        history = ",".join(str(n) for n in (*held.champions, number))
-        client.set_registered_model_tag(self.model, HISTORY, history)
-        client.set_registered_model_alias(self.model, CHAMPION, str(number))
+        with telling(self.uri):
+            client = open_client(self.uri)
+            if ROLLED_BACK in version.tags:
+                client.delete_model_version_tag(self.model, str(number), ROLLED_BACK)
+            if held.champion != number:
+                client.set_registered_model_tag(
+                    self.model, HISTORY, _listed(*held.champions, number)
+                )
+                client.set_registered_model_alias(self.model, CHAMPION, str(number))
 
     def rollback(self) -> int:
         """Make the previous champion the champion again, and return its number.
@@ -83,13 +91,17 @@ class Registry:
                 f"{self.model} has no earlier champion to go back to (champion: "
                 f"{held.champion or 'none'}). Promote a version by its number instead."
             )
-        client = open_client(self.uri)
         earlier, left = held.champions[-2], held.champions[-1]
-        client.set_model_version_tag(self.model, str(left), ROLLED_BACK, "true")
-        client.set_registered_model_alias(self.model, CHAMPION, str(earlier))
-        history = ",".join(str(n) for n in held.champions[:-1])
-        client.set_registered_model_tag(self.model, HISTORY, history)
+        with telling(self.uri):
+            client = open_client(self.uri)
+            client.set_model_version_tag(self.model, str(left), ROLLED_BACK, "true")
+            client.set_registered_model_alias(self.model, CHAMPION, str(earlier))
+            client.set_registered_model_tag(self.model, HISTORY, _listed(*held.champions[:-1]))
         return earlier
+
+
+def _listed(*numbers: int) -> str:
+    return ",".join(str(n) for n in numbers)
 
 
 def open_registry(store_uri: str, pipeline: str, mlflow_uri: str | None = None) -> Registry:

@@ -7,7 +7,8 @@ Not here: writing to it (``pipelines/promotion/``).
 """
 
 from pipelines.registry.champions import champion_before, opponent_of
-from pipelines.registry.reading import read_registry
+from pipelines.registry.failures import telling
+from pipelines.registry.reading import has_run, read_registry
 from pipelines.registry.state import CHAMPION, HISTORY, Registered, Version
 from pipelines.registry.where import registry_uri
 
@@ -17,7 +18,9 @@ __all__ = [
     "Registered",
     "Version",
     "champion_before",
+    "has_run",
     "opponent_of",
     "read_registry",
     "registry_uri",
+    "telling",
 ]

@@ -10,8 +10,9 @@ import os
 from pathlib import Path
 from typing import Any
 
+from pipelines.registry.where import SQLITE, sqlite_path
+
 NOISY = ("mlflow", "alembic")
-SQLITE = "sqlite:///"
 
 
 def open_client(uri: str) -> Any:
@@ -22,8 +23,8 @@ def open_client(uri: str) -> Any:
 
     for name in NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)
-    path = Path(uri.removeprefix(SQLITE))
-    if uri.startswith(SQLITE) and not path.exists():
+    path = sqlite_path(uri)
+    if path is not None and not path.exists():
         _make_tables(path)
     return MlflowClient(tracking_uri=uri, registry_uri=uri)
 

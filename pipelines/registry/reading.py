@@ -1,18 +1,24 @@
 """Reading a registry: SQLite by itself, anything else through MLflow's client.
 
 Why: an evaluation takes about a second of CPU; importing MLflow to look up one alias would double it.
-Promise: nothing is written or created; no registry yet reads as an empty one.
+Promise: nothing is made; no registry yet reads as an empty one.
+Not here: what a killed writer left of a SQLite file (``sqlite.py``).
 """
 
 import os
 import sqlite3
-from pathlib import Path
+from typing import Any
 
-from pipelines.errors import TransientError
+from pipelines.registry.failures import telling
+from pipelines.registry.sqlite import asked
 from pipelines.registry.state import CHAMPION, HISTORY, Registered, Version, champions_from
+from pipelines.registry.where import sqlite_path
 
-WAIT_S = 30.0
-SQLITE = "sqlite:///"
+RUN = """
+SELECT 1 FROM tags JOIN runs USING (run_uuid) JOIN experiments USING (experiment_id)
+WHERE experiments.name=:name AND tags.key='digest' AND tags.value=:digest
+AND runs.lifecycle_stage='active' AND experiments.lifecycle_stage='active' LIMIT 1
+"""
 
 
 def read_registry(uri: str, model: str) -> Registered:
@@ -23,26 +29,29 @@ def read_registry(uri: str, model: str) -> Registered:
         model: Name of the registered model, which is the pipeline's.
 
     Raises:
-        TransientError: The server cannot be reached.
+        TransientError: It is locked, or its server cannot be reached.
+        ArtifactError: It is damaged.
+        PermanentError: This user may not read it.
     """
-    if uri.startswith(SQLITE):
-        return _from_sqlite(Path(uri.removeprefix(SQLITE)), model)
-    return _from_client(uri, model)
+    path = sqlite_path(uri)
+    with telling(uri):
+        if path is None:
+            return _from_client(uri, model)
+        return asked(path, lambda connection: _from_tables(connection, model), Registered())
 
 
-def _from_sqlite(path: Path, model: str) -> Registered:
-    if not path.exists():
-        return Registered()
-    with sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=WAIT_S) as connection:
-        try:
-            return _from_tables(connection, model)
-        except sqlite3.OperationalError as error:
-            # Made this moment by somebody else: there is no version in it yet.
-            if "no such table" in str(error):
-                return Registered()
-            raise
-        finally:
-            connection.commit()
+def has_run(uri: str, experiment: str, digest: str) -> bool:
+    """Whether a run of an experiment carries that digest.
+
+    Raises:
+        As ``read_registry``.
+    """
+    path = sqlite_path(uri)
+    with telling(uri):
+        if path is None:
+            return _has_run(_client(uri), experiment, digest)
+        about = {"name": experiment, "digest": digest}
+        return asked(path, lambda c: c.execute(RUN, about).fetchone() is not None, False)
 
 
 def _from_tables(connection: sqlite3.Connection, model: str) -> Registered:
@@ -51,7 +60,6 @@ def _from_tables(connection: sqlite3.Connection, model: str) -> Registered:
             query, {"name": model, "alias": CHAMPION, "key": HISTORY}
         ).fetchall()
 
-    connection.execute("BEGIN")  # one snapshot for the four queries
     alias = rows(
         "SELECT version FROM registered_model_aliases WHERE name=:name AND alias=:alias"
     )
@@ -61,7 +69,11 @@ def _from_tables(connection: sqlite3.Connection, model: str) -> Registered:
         "SELECT version, key, value FROM model_version_tags WHERE name=:name"
     ):
         tags.setdefault(int(str(number)), {})[str(key)] = str(value)
-    found = rows("SELECT version, source FROM model_versions WHERE name=:name ORDER BY version")
+    found = rows(
+        "SELECT version, source FROM model_versions WHERE name=:name "
+        # What MLflow leaves of a version that was deleted.
+        "AND coalesce(current_stage, '') != 'Deleted_Internal' ORDER BY version"
+    )
     versions = (
         Version(int(str(n)), str(source), tags.get(int(str(n)), {})) for n, source in found
     )
@@ -71,21 +83,14 @@ def _from_tables(connection: sqlite3.Connection, model: str) -> Registered:
 
 
 def _from_client(uri: str, model: str) -> Registered:
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    from mlflow import MlflowClient
+    client = _client(uri)
     from mlflow.exceptions import MlflowException
 
-    client = MlflowClient(tracking_uri=uri, registry_uri=uri)
     try:
         held = client.get_registered_model(model)
     except MlflowException as error:
         if error.error_code == "RESOURCE_DOES_NOT_EXIST":
             return Registered()
-        # What the client makes of a server that cannot be reached.
-        if error.error_code in {"INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE"}:
-            raise TransientError(
-                f"The MLflow server {uri} did not answer: {error}. It is asked again."
-            ) from error
         raise
     found = sorted(
         client.search_model_versions(f"name='{model}'"), key=lambda v: int(v.version)
@@ -94,3 +99,18 @@ def _from_client(uri: str, model: str) -> Registered:
     champion = int(held.aliases[CHAMPION]) if CHAMPION in held.aliases else None
     history = champions_from(held.tags.get(HISTORY), champion)
     return Registered(tuple(versions), champion, history)
+
+
+def _has_run(client: Any, experiment: str, digest: str) -> bool:
+    found = client.get_experiment_by_name(experiment)
+    if found is None or found.lifecycle_stage != "active":
+        return False
+    query = f"tags.digest = '{digest}'"
+    return bool(client.search_runs([found.experiment_id], query, max_results=1))
+
+
+def _client(uri: str) -> Any:
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    from mlflow import MlflowClient
+
+    return MlflowClient(tracking_uri=uri, registry_uri=uri)

@@ -38,6 +38,16 @@ class Version:
         """Digest of the model's artifact."""
         return self.tags.get("digest", "")
 
+    @property
+    def title(self) -> str:
+        """What people call it."""
+        return f"version {self.number}"
+
+    @property
+    def name(self) -> str:
+        """What a challenger's evaluation calls it: its digest, or its number for want of one."""
+        return self.digest or self.title
+
 
 @dataclass(frozen=True, slots=True)
 class Registered:
@@ -53,9 +63,13 @@ class Registered:
     champion: int | None = None
     champions: tuple[int, ...] = ()
 
-    def version(self, number: int) -> Version | None:
+    def version(self, number: int | None) -> Version | None:
         """The version of that number, or None."""
         return next((v for v in self.versions if v.number == number), None)
+
+    def current(self) -> Version | None:
+        """The champion of now, or None."""
+        return self.version(self.champion)
 
 
 def champions_from(tag: str | None, champion: int | None) -> tuple[int, ...]:
@@ -66,7 +80,7 @@ def champions_from(tag: str | None, champion: int | None) -> tuple[int, ...]:
     """
     if champion is None:
         return ()
-    numbers = [int(n) for n in (tag or "").split(",") if n]
+    numbers = [int(n) for n in (tag or "").split(",") if n.strip().isdecimal()]
     while numbers and numbers[-1] != champion:
         numbers.pop()
     return tuple(numbers) or (champion,)

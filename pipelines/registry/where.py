@@ -3,8 +3,12 @@
 Why: evaluation, promotion and the command line must read the same registry without being told.
 """
 
+from pathlib import Path
+
 from pipelines.errors import ConfigError
 from pipelines.store import Store
+
+SQLITE = "sqlite:///"
 
 
 def registry_uri(store: Store, asked: str | None = None) -> str:
@@ -20,4 +24,11 @@ def registry_uri(store: Store, asked: str | None = None) -> str:
             f"The store {store.uri} cannot hold a SQLite registry. Pass --option mlflow_uri=URI "
             f"(an MLflow server, or sqlite:////path/mlflow.db)."
         )
-    return f"sqlite:///{store.root}/mlflow.db"
+    return f"{SQLITE}{store.root}/mlflow.db"
+
+
+def sqlite_path(uri: str) -> Path | None:
+    """The file of a SQLite URI, without what SQLAlchemy is asked after ``?``; None of any other."""
+    if not uri.startswith(SQLITE):
+        return None
+    return Path(uri.removeprefix(SQLITE).partition("?")[0])

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pipelines.errors import PipelineError
+from pipelines.errors import ConfigError, PipelineError
 from pipelines.events import Reporter
 from pipelines.local.doctor import describe
 from pipelines.spec import Pipeline, load
@@ -43,7 +43,11 @@ def findings(
         ConfigError: There is no such pipeline, or its declaration has mistakes.
     """
     pipeline = load(name)
-    looks: list[Callable[[], str]] = [lambda: _declaration(pipeline), _machine]
+    looks: list[Callable[[], str]] = [
+        lambda: _declaration(pipeline),
+        lambda: _gate(pipeline, day or pipeline.schedule.start),
+        _machine,
+    ]
     if source is not None:
         looks.append(lambda: _source(pipeline, source, day))
     if store is not None:
@@ -56,6 +60,8 @@ def _found(look: Callable[[], str]) -> Finding:
         return Finding(ok=True, text=look())
     except (PipelineError, OSError) as error:
         return Finding(ok=False, text=str(error))
+    except Exception as error:  # a custom expectation may raise what it likes
+        return Finding(ok=False, text=f"{type(error).__name__}: {error}")
 
 
 def _declaration(pipeline: Pipeline) -> str:
@@ -64,6 +70,16 @@ def _declaration(pipeline: Pipeline) -> str:
         f"{len(pipeline.feature_names())} features looking back {pipeline.look_back_days()} days, "
         f"label {pipeline.label.known_after_days} days late"
     )
+
+
+def _gate(pipeline: Pipeline, day: str) -> str:
+    """Evaluate every rule of the gate on made-up rows: finds those that no day could be judged by."""
+    from pipelines.validation.trial import gate_problems
+
+    number, problems = gate_problems(pipeline, day)
+    if problems:
+        raise ConfigError("gate: " + "\n      ".join(problems))
+    return f"gate: {number} rules, each of which can be evaluated"
 
 
 def _machine() -> str:

@@ -3,7 +3,8 @@
 Why: a typo found on the worker costs a run; one found here costs nothing.
 Promise: all mistakes are listed at once, each with its place and the nearest valid spelling.
 Not here: whether the source's data fits the declaration (``pipelines/ingestion/``), networks
-    and heads (``model_checks.py``), training (``training_checks.py``), searches (``search_checks.py``).
+    and heads (``model_checks.py``), training (``training_checks.py``), searches (``search_checks.py``),
+    sources (``source_checks.py``).
 """
 
 import re
@@ -18,18 +19,20 @@ from pipelines.operators.bfloat16 import BFLOAT16
 from pipelines.operators.operator import FeatureSource
 from pipelines.operators.program import lines_of
 from pipelines.operators.trailing import AGGREGATES, WITHOUT_COLUMN
+from pipelines.spec.gate_checks import shape_mistakes
 from pipelines.spec.gates import gate_mistakes
 from pipelines.spec.learning import Label
 from pipelines.spec.model_checks import head_problems, model_problems
 from pipelines.spec.pipeline import Pipeline
 from pipelines.spec.search_checks import search_problems
+from pipelines.spec.source_checks import source_problems
 from pipelines.spec.tables import COLUMN_TYPES, SOURCE_FORMATS, Table
 from pipelines.spec.training_checks import training_problems
 
 CATEGORICAL_TYPES = ("text", "integer", "flag")
 X_TYPES = ("float32", BFLOAT16)
 NAME = re.compile(r"[a-z][a-z0-9_]*")
-DELIMITER = re.compile(r"[^A-Za-z0-9\"\r\n]")
+WHOLE = ("integer", "flag")
 
 
 def require_valid(pipeline: Pipeline) -> Pipeline:
@@ -70,7 +73,7 @@ def _names(pipeline: Pipeline) -> Iterator[str]:
         if not (isinstance(thing.name, str) and NAME.fullmatch(thing.name)):
             yield (
                 f"{what} name {thing.name!r} must be lower-case letters, digits and _, "
-                f"starting with a letter."
+                f"starting with a letter (names that start with _ are Millrace's own)."
             )
 
 
@@ -93,21 +96,23 @@ def _tables(pipeline: Pipeline) -> Iterator[str]:
                 f"table {table.name}: source format {table.source.format!r} is not known. "
                 f"{nearest(table.source.format, SOURCE_FORMATS)}"
             )
-        yield from _source(table)
+        yield from _ids(table)
+        yield from source_problems(table)
         yield from _columns(table)
 
 
-def _source(table: Table) -> Iterator[str]:
-    source, where = table.source, f"table {table.name}: source"
-    if not (isinstance(source.delimiter, str) and DELIMITER.fullmatch(source.delimiter)):
+def _ids(table: Table) -> Iterator[str]:
+    if any(c.name == table.row_id and c.type == "number" for c in table.columns):
         yield (
-            f"{where} delimiter {source.delimiter!r} must be one character that is no letter, "
-            f'digit, quotation mark or line break, such as ";" or "\\t".'
+            f"table {table.name}: row_id {table.row_id!r} is a number, of which a float keeps "
+            f"16 digits. Declare it as integer or text."
         )
-    if not isinstance(source.nulls, tuple) or not all(isinstance(n, str) for n in source.nulls):
-        yield f"{where} nulls {source.nulls!r} must be a tuple of texts, such as ('', 'NA')."
-    if not 0 <= source.max_rejected_share <= 1:
-        yield f"{where} max_rejected_share must be in [0, 1]; got {source.max_rejected_share!r}."
+    days = table.unique_days
+    if days is not None and not (type(days) is int and days >= 1):
+        yield (
+            f"table {table.name}: unique_days must be a whole number from 1, or None for "
+            f"ever; got {days!r}."
+        )
 
 
 def _columns(table: Table) -> Iterator[str]:
@@ -125,9 +130,13 @@ def _entities(pipeline: Pipeline) -> Iterator[str]:
     for entity in pipeline.entities:
         for table in pipeline.tables:
             if table.name == pipeline.examples:
-                yield from _unknown(
-                    f"entity {entity.name}: column", entity.column, table.column_names()
-                )
+                columns = table.column_names()
+                yield from _unknown(f"entity {entity.name}: column", entity.column, columns)
+                if entity.column in columns and table.column(entity.column).type not in WHOLE:
+                    yield (
+                        f"entity {entity.name}: column {entity.column!r} is of type "
+                        f"{table.column(entity.column).type!r}. Use an integer column."
+                    )
     names = [entity.name for entity in pipeline.entities]
     yield from _unknown("evaluation: alert_entity", pipeline.evaluation.alert_entity, names)
 
@@ -269,7 +278,8 @@ def _x_type(pipeline: Pipeline) -> Iterator[str]:
 
 
 def _rules(pipeline: Pipeline) -> Iterator[str]:
-    yield from gate_mistakes(pipeline.validation)
+    misshapen = list(shape_mistakes(pipeline.validation))
+    yield from misshapen or gate_mistakes(pipeline.validation)
     for name in pipeline.validation.days.not_compared:
         yield from _unknown("validation.days.not_compared", name, _example_columns(pipeline))
 

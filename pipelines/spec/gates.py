@@ -127,6 +127,8 @@ class Validation:
         rules: Expectations of the pipeline's own.
         suites: Suites saved by Great Expectations as JSON, used as they are: paths below the
             repository's root, or absolute.
+        parameters: What ``{"$PARAMETER": name}`` in a rule's arguments stands for, as ``(name,
+            value)`` pairs.
         mask: Whether reports and Data Docs hide the values of sensitive columns.
         days: How much a day may differ from the days around it.
         window: What a model's window must be.
@@ -137,6 +139,7 @@ class Validation:
     min_rows: int = 1
     rules: tuple[Rule, ...] = ()
     suites: tuple[str, ...] = ()
+    parameters: tuple[tuple[str, object], ...] = ()
     mask: bool = True
     days: DayGate = DayGate()
     window: WindowGate = WindowGate()

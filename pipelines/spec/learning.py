@@ -95,7 +95,8 @@ class Training:
         watch: Metric of the validation days that chooses the epoch: ``loss``, ``auc`` or
             ``average_precision``.
         patience: Epochs without a better one before training ends; 0 never ends it.
-        keep_best: Whether the best epoch's weights are published rather than the last's.
+        keep_best: Whether the best epoch's weights are published rather than the last's; None does so
+            where there are validation days to choose it by.
         time_limit_s: Seconds of training, over all tries, after which it ends with the best
             weights; 0 for no limit.
         min_rows: Training rows below which training is refused.
@@ -103,6 +104,8 @@ class Training:
             is refused; 1 never does.
         seed: Seed of the weights, the dropout and the row order.
         replicas: Replicas to train on; 0 means every visible GPU, else one CPU.
+        threads: Threads among which a CPU divides one operation. A number, not the host's cores,
+            because the last digits of large products go by it.
         checkpoint_every_s: Seconds between checkpoints.
         checkpoint_every_steps: Steps between checkpoints; 0 goes by seconds alone.
         keep_checkpoints: Newest checkpoints to keep.
@@ -132,12 +135,13 @@ class Training:
     focal_gamma: float = 0.0
     watch: str = "loss"
     patience: int = 0
-    keep_best: bool = True
+    keep_best: bool | None = None
     time_limit_s: float = 0.0
     min_rows: int = 100
     leakage_auc: float = 0.99
     seed: int = 0
     replicas: int = 0
+    threads: int = 4
     checkpoint_every_s: float = 10.0
     checkpoint_every_steps: int = 0
     keep_checkpoints: int = 2

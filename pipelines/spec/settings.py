@@ -3,26 +3,39 @@
 Why: a run tried with other settings must not edit the declaration, and its manifest must
     record what it really used.
 Promise: a value is parsed as the type of the setting it replaces; the changed declaration is
-    checked again as a whole.
+    checked again as a whole. What names the pipeline, or code, cannot be set: whoever may fill
+    in a form chooses numbers, not programs.
 """
 
 import dataclasses
 import json
+import math
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from pipelines.declared import nearest
 from pipelines.errors import ConfigError
 from pipelines.spec.checks import require_valid
-from pipelines.spec.models import kind_of, model_of_kind
+from pipelines.spec.models import Builder, kind_of, model_of_kind
 from pipelines.spec.pipeline import Pipeline
+
+# Whole numbers beyond are no count of anything, and no float holds each of them.
+LARGEST = 2**53
+FLAG = bool | None  # not set, or as somebody wants it
+
+FIXED = {
+    (Pipeline, "name"): "it is what the store, the registry and the DAGs know the pipeline by",
+    (Builder, "function"): "it names code that would be run",
+}
+"""Texts of a declaration that only the declaration sets, and why."""
 
 
 def with_settings(pipeline: Pipeline, assignments: Iterable[str]) -> Pipeline:
     """The pipeline with ``section.name=value`` settings replaced.
 
     Raises:
-        ConfigError: An unknown setting, with the nearest known one, or a value of another type.
+        ConfigError: An unknown setting, with the nearest known one; one that only the declaration
+            sets; or a value that is empty, not finite or of another type.
         DeclarationError: The settings do not fit together.
     """
     for assignment in assignments:
@@ -38,39 +51,87 @@ def _replaced(part: Any, path: list[str], text: str, whole: str) -> Any:
     if isinstance(part, Pipeline) and path == ["model"]:
         declared = text == kind_of(part.model)
         return part if declared else dataclasses.replace(part, model=model_of_kind(text))
-    settable = [f.name for f in dataclasses.fields(part) if _is_settable(getattr(part, f.name))]
-    if name not in settable:
-        raise ConfigError(
-            f"--set {whole}: {name!r} is not a setting. {nearest(name, settable)}"
-        )
+    field = _field(part, name, whole)
     old = getattr(part, name)
     if rest and dataclasses.is_dataclass(old):
         return dataclasses.replace(part, **{name: _replaced(old, rest, text, whole)})
     if rest or dataclasses.is_dataclass(old):
         raise ConfigError(f"--set {whole}: {name!r} does not name a single value.")
-    return dataclasses.replace(part, **{name: _parsed(text, old, whole)})
+    if not text and field.default not in ("", ()):
+        raise ConfigError(f"--set {whole}=: a value is missing; expected one like {old!r}.")
+    return dataclasses.replace(part, **{name: _parsed(text, old, field, whole)})
 
 
-def _is_settable(value: object) -> bool:
-    plain = isinstance(value, int | float | str)
-    numbers = isinstance(value, tuple) and all(isinstance(v, int | float) for v in value)
-    return plain or numbers or dataclasses.is_dataclass(value)
+def _field(part: Any, name: str, whole: str) -> "dataclasses.Field[Any]":
+    """The field of that name, if it may be set."""
+    if why := FIXED.get((type(part), name)):
+        raise ConfigError(
+            f"--set {whole}: {name!r} can only be set in the declaration, as {why}."
+        )
+    fields = {f.name: f for f in dataclasses.fields(part) if _is_settable(part, f)}
+    if name not in fields:
+        raise ConfigError(f"--set {whole}: {name!r} is not a setting. {nearest(name, fields)}")
+    return fields[name]
 
 
-def _parsed(text: str, old: object, whole: str) -> object:
+def _is_settable(part: Any, field: "dataclasses.Field[Any]") -> bool:
+    value = getattr(part, field.name)
+    if (type(part), field.name) in FIXED:
+        return False
+    plain = isinstance(value, int | float | str) or dataclasses.is_dataclass(value)
+    return plain or field.type == FLAG or _is_numbers(field)
+
+
+def _is_numbers(field: "dataclasses.Field[Any]") -> bool:
+    return get_origin(field.type) is tuple and get_args(field.type)[0] in (int, float)
+
+
+def _parsed(text: str, old: object, field: "dataclasses.Field[Any]", whole: str) -> object:
+    if old is None:  # a flag that is not set
+        old = True
     if isinstance(old, str):
         return text
+    numbers = _is_numbers(field)
     try:
-        value = json.loads(f"[{text}]" if isinstance(old, tuple) else text)
-    except json.JSONDecodeError:
-        value = None
-    if isinstance(old, tuple) and isinstance(value, list):
-        # Written with brackets, as in JSON, it means the same.
-        value = value[0] if len(value) == 1 and isinstance(value[0], list) else value
-        if all(isinstance(each, int | float) for each in value):
-            return tuple(value)
-    if isinstance(old, float) and isinstance(value, int | float):
+        value = json.loads(f"[{text}]" if numbers else text)
+        if numbers:
+            # Written with brackets, as in JSON, it means the same.
+            value = value[0] if len(value) == 1 and isinstance(value[0], list) else value
+            kind = get_args(field.type)[0]
+            return tuple(_number(each, kind) for each in value)
+        return (
+            value
+            if isinstance(old, bool) and isinstance(value, bool)
+            else _number(value, type(old))
+        )
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(
+            f"--set {whole}={_clipped(text)}: expected a value like {_clipped(repr(old))}{_why(error)}."
+        ) from error
+
+
+class _NumberError(ValueError):
+    """Says what a number must be."""
+
+
+def _number(value: object, kind: type) -> int | float:
+    """A finite number of that kind; ``true`` is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or kind is bool:
+        raise _NumberError("true or false" if kind is bool else "a number")
+    if isinstance(value, int) and abs(value) > LARGEST:
+        raise _NumberError(f"at most {LARGEST:,} away from 0")
+    if not math.isfinite(value):
+        raise _NumberError("a finite number")
+    if kind is float:
         return float(value)
-    if isinstance(value, type(old)):
-        return value
-    raise ConfigError(f"--set {whole}={text}: expected a value like {old!r}.")
+    if not isinstance(value, int):
+        raise _NumberError("a whole number")
+    return value
+
+
+def _why(error: Exception) -> str:
+    return f", {error}" if isinstance(error, _NumberError) else ""
+
+
+def _clipped(text: str, limit: int = 100) -> str:
+    return text if len(text) <= limit else f"{text[:limit]}..."

@@ -9,6 +9,7 @@ from pipelines.declared import declared
 
 COLUMN_TYPES = ("integer", "number", "timestamp", "text", "flag")
 SOURCE_FORMATS = ("parquet", "csv")
+REPEATED_HOUR = ("refuse", "first", "second")
 
 
 @declared
@@ -54,8 +55,18 @@ class Source:
         delimiter: What stands between two fields of a CSV line.
         nulls: Texts that mean null in CSV where they are not quoted. An empty field of a
             column that is no text is null whatever is said here.
-        max_rejected_share: Share of a day's CSV lines that may have another number of fields
-            than the first: they are kept apart, and above it the day is refused.
+        max_rejected_share: Share of a day's CSV lines that may be no rows (another number of
+            fields than the first, stray quotation marks): they are kept apart, and above it
+            the day is refused.
+        escape: The character that makes the next one stand for itself in CSV, mostly a
+            backslash; None where a quotation mark inside of a quoted value is doubled instead.
+        newlines_in_values: Whether quoted CSV values may hold line breaks. None for yes, but
+            that a value in which lines have as many fields as a row is kept apart; True keeps it
+            apart only if they also have an event time; False keeps apart each that has any.
+        time_zone: Zone of times that say no offset from UTC, such as ``Europe/Berlin``. None
+            for UTC, and then times with and without an offset may not be mixed in a day.
+        repeated_hour: Which time is meant where the zone's clocks went back and it comes twice:
+            ``first``, ``second``, or ``refuse``.
     """
 
     path: str = "ds={day}/*.parquet"
@@ -63,6 +74,10 @@ class Source:
     delimiter: str = ","
     nulls: tuple[str, ...] = ("",)
     max_rejected_share: float = 0.01
+    escape: str | None = None
+    newlines_in_values: bool | None = None
+    time_zone: str | None = None
+    repeated_hour: str = "refuse"
 
 
 @declared
@@ -72,12 +87,15 @@ class Table:
     Attributes:
         name: Name of the table, also of its dataset in the store.
         columns: Declared columns; undeclared source columns are ignored.
-        row_id: Column that names a row, unique within a day.
+        row_id: Column that names a row.
         event_time: Timestamp column; its UTC day is the partition.
         source: Where a day lies.
         known_time: Timestamp column that says when a row, or a correction of it, became known;
             None where every row is known on its day. A day may then hold several versions of
             a row id, and what is made as of a day sees the newest that was known by then.
+        unique_days: Days among which an id names one row: 1 for each day by itself, N for a day
+            and the N - 1 before it, None for ever. The rows of a later day that repeat an id of an
+            earlier one are quarantined, whichever of them came first.
     """
 
     name: str
@@ -86,6 +104,7 @@ class Table:
     event_time: str
     source: Source = Source()
     known_time: str | None = None
+    unique_days: int | None = 1
 
     def column(self, name: str) -> Column:
         """The declared column of that name; KeyError if there is none."""

@@ -21,6 +21,7 @@ TRAINING_ABOVE_0 = (
     "step_epochs",
     "checkpoint_every_s",
     "keep_checkpoints",
+    "threads",
 )
 TRAINING_FROM_0 = (
     "final_rate_share",
@@ -72,6 +73,11 @@ def _weighing(pipeline: Pipeline) -> Iterator[str]:
         yield (
             f"training.patience={training.patience} needs days to judge an epoch on. Declare "
             f"split.validation_days=1 or more."
+        )
+    if training.keep_best and not pipeline.split.validation_days:
+        yield (
+            "training.keep_best=true needs days to choose an epoch by. Declare "
+            "split.validation_days=1 or more, or leave it out: then the last epoch is kept."
         )
 
 

@@ -21,6 +21,8 @@ class Stage:
         scope: ``partition`` (a day), ``window`` (an as-of day) or ``model`` (as-of and seed).
         heavy: Whether it imports TensorFlow or starts a cluster, and so wants an interpreter
             of its own rather than a fork of the preloaded one.
+        gives: Name under which later stages of a run are given its result; empty for none.
+        takes: Names of the results that a run hands to it, by digest.
         does: One line for people.
     """
 
@@ -30,6 +32,8 @@ class Stage:
     scope: str
     does: str
     heavy: bool = False
+    gives: str = ""
+    takes: tuple[str, ...] = ()
 
 
 CATALOG = (
@@ -60,6 +64,7 @@ CATALOG = (
         dataset="window_validations",
         scope="window",
         does="Judge the window as a whole: days, rows, labels, nulls, drift from the champion's.",
+        gives="window_validation",
     ),
     Stage(
         name="preprocess",
@@ -67,6 +72,8 @@ CATALOG = (
         dataset="training_set",
         scope="window",
         does="Merge the days' statistics, standardise, and write training shards.",
+        gives="training_set",
+        takes=("window_validation",),
     ),
     Stage(
         name="tune",
@@ -74,6 +81,7 @@ CATALOG = (
         dataset="tunings",
         scope="window",
         does="Publish the settings that did best in a search.",
+        takes=("training_set",),
     ),
     Stage(
         name="train",
@@ -82,6 +90,8 @@ CATALOG = (
         scope="model",
         heavy=True,
         does="Train the network on every GPU, or the CPU; resume where a kill left it.",
+        gives="model",
+        takes=("training_set",),
     ),
     Stage(
         name="evaluate",
@@ -89,6 +99,8 @@ CATALOG = (
         dataset="evaluations",
         scope="model",
         does="Judge the model on later days, against the champion, with intervals.",
+        gives="evaluation",
+        takes=("training_set", "model"),
     ),
     Stage(
         name="promote",
@@ -96,10 +108,14 @@ CATALOG = (
         dataset="promotions",
         scope="model",
         does="Register the model, and make it the champion if its gates passed.",
+        takes=("model", "evaluation"),
     ),
 )
 
 STAGES = {stage.name: stage for stage in CATALOG}
+
+GIVERS = {stage.gives: stage for stage in CATALOG if stage.gives}
+"""The stage that gives each result, by the result's name."""
 
 
 def stage_named(name: str) -> Stage:

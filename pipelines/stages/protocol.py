@@ -2,8 +2,9 @@
 
 Why: the scheduler, a retry, a backfill and the command line must get the same artifact, and
     a kill at any point must leave nothing half.
-Promise: work whose digest is published is not done again; two processes never do the same
-    work at once on one machine; a refused partition is recorded before it is raised.
+Promise: work whose digest is published is not done again, unless what was published is damaged, or
+    what it did outside the store (a registry's version) is gone; two processes never do the same work
+    at once on one machine; a refused partition is recorded before it is raised.
 Not here: processes (``pipelines/process/``), what a stage does (its package).
 """
 
@@ -15,8 +16,9 @@ from typing import Any, cast
 from pipelines.errors import PartitionRefusedError, PermanentError, rebuild
 from pipelines.events import reporting
 from pipelines.stages.catalog import Stage
+from pipelines.stages.pages import MISSING, still_missing, with_pages, without
 from pipelines.stages.publishing import publish_work
-from pipelines.stages.work import REFUSED, Plan, StageModule, Work
+from pipelines.stages.work import REFUSED, Plan, StageModule, Work, ref_of
 from pipelines.store import Manifest, Ref
 
 Result = dict[str, Any]
@@ -27,8 +29,9 @@ log = logging.getLogger("millrace")
 def perform(stage: Stage, work: Work, *, reach: bool = True) -> Result:
     """Do a stage's work, or find it done.
 
-    A stage whose result reaches on (``featurize``: a day's rows are in later days' windows)
-    also does the later days that this one makes due.
+    A stage whose result reaches on (``featurize``: a day's rows are in later days' windows;
+    ``validate``: a day's ids may be repeated by later days) also does the later days that this
+    one makes due.
 
     Args:
         stage: What to do.
@@ -45,14 +48,14 @@ def perform(stage: Stage, work: Work, *, reach: bool = True) -> Result:
     """
     module = cast("Any", importlib.import_module(stage.module))
     if not (reach and hasattr(module, "due")):
-        return _told(_perform_one(stage, module, work))
+        return _told(work, _settled(stage, module, work))
     own, later = module.due(work)
-    also = {day: _perform_one(stage, module, _named(stage, work.on(day))) for day in later}
+    also = {day: _settled(stage, module, _named(stage, work.on(day))) for day in later}
     if not own:
         module.require_ready(work)
-    manifest, result = _perform_one(stage, module, work)
+    manifest, result = _settled(stage, module, work)
     fresh = [day for day, (_, told) in also.items() if not told["cached"]]
-    return _told((manifest, result | {"also": fresh} if fresh else result))
+    return _told(work, (manifest, result | {"also": fresh} if fresh else result))
 
 
 def refusal(stage: Stage, work: Work) -> Result | None:
@@ -63,27 +66,28 @@ def refusal(stage: Stage, work: Work) -> Result | None:
     return _result(work, manifest, cached=True)
 
 
-def ref_of(stage: Stage, work: Work) -> Ref:
-    """The artifact that this work publishes."""
-    if stage.scope == "partition":
-        return work.partition_ref(stage.dataset)
-    return (
-        work.window_ref(stage.dataset)
-        if stage.scope == "window"
-        else work.model_ref(stage.dataset)
-    )
-
-
 def _named(stage: Stage, work: Work) -> Work:
     report = replace(work.report, work=f"{stage.name} {ref_of(stage, work).key}")
     return replace(work, report=report)
+
+
+def _settled(stage: Stage, module: StageModule, work: Work) -> tuple[Manifest, Result]:
+    """Do work again that a publication made due while it was done.
+
+    Who published it looked for days that it makes due before this one could be seen.
+    """
+    manifest, result = _perform_one(stage, module, work)
+    settles = getattr(module, "SETTLES", False)
+    while settles and module.plan(work).digest() != manifest.digest:
+        manifest, result = _perform_one(stage, module, work)
+    return manifest, result
 
 
 def _perform_one(stage: Stage, module: StageModule, work: Work) -> tuple[Manifest, Result]:
     plan = module.plan(work)
     ref = ref_of(stage, work)
     found = _published(work, ref, plan)
-    if found is not None:
+    if found is not None and _stands(module, work, plan, found):
         return found, _result(work, found, cached=True)
     with work.store.lock(ref):
         # While this one waited, another process may have published this, or what it reads.
@@ -91,20 +95,35 @@ def _perform_one(stage: Stage, module: StageModule, work: Work) -> tuple[Manifes
         found = _published(work, ref, plan)
         if found is None:
             found = _finished_before(work, ref, plan)
-        if found is not None:
+        if found is not None and _stands(module, work, plan, found):
             return found, _result(work, found, cached=True)
+        damage = work.store.why_again(ref, plan.digest())
+        if damage:
+            work.report.log(f"{damage}. It is made again.")
         manifest = _do(stage, module, work, plan, ref)
     return manifest, _result(work, manifest, cached=False)
 
 
 def _published(work: Work, ref: Ref, plan: Plan) -> Manifest | None:
-    manifest = work.store.find(ref)
-    return manifest if manifest is not None and manifest.digest == plan.digest() else None
+    digest = plan.digest()
+    pointed = work.store.pointed_at(ref, digest)
+    return None if pointed is None else work.store.find_whole(ref, digest)
+
+
+def _stands(module: StageModule, work: Work, plan: Plan, manifest: Manifest) -> bool:
+    """Whether what the work did outside the store, if anything, is still there."""
+    check = getattr(module, "effects_stand", None)
+    if check is None or check(work, plan, manifest):
+        return True
+    log.info(
+        "%s: published, and not found as it left things outside the store", work.report.work
+    )
+    return False
 
 
 def _finished_before(work: Work, ref: Ref, plan: Plan) -> Manifest | None:
     """A version killed before it was pointed at, or replaced since and asked for again."""
-    manifest = work.store.find_version(ref, plan.digest())
+    manifest = work.store.find_whole(ref, plan.digest())
     if manifest is not None:
         work.store.point(manifest)
     return manifest
@@ -113,13 +132,19 @@ def _finished_before(work: Work, ref: Ref, plan: Plan) -> Manifest | None:
 def _do(stage: Stage, module: StageModule, work: Work, plan: Plan, ref: Ref) -> Manifest:
     with reporting(work.report):
         manifest = publish_work(
-            work, stage.name, ref, plan, lambda out: module.run(work, plan, out)
+            work,
+            stage.name,
+            ref,
+            plan,
+            lambda out: with_pages(module, work, out, module.run(work, plan, out)),
         )
     work.store.drop_scratch(ref, plan.digest())
     return manifest
 
 
 def _result(work: Work, manifest: Manifest, *, cached: bool) -> Result:
+    missing = still_missing(work, manifest)
+    made = {name: value for name, value in manifest.made.items() if name != MISSING}
     return {
         "stage": manifest.stage,
         "pipeline": manifest.pipeline,
@@ -129,14 +154,18 @@ def _result(work: Work, manifest: Manifest, *, cached: bool) -> Result:
         "content": manifest.content,
         "cached": cached,
         **manifest.outcome,
-        **manifest.made,
+        **made,
+        **({MISSING: missing} if missing else {}),
     }
 
 
-def _told(done: tuple[Manifest, Result]) -> Result:
+def _told(work: Work, done: tuple[Manifest, Result]) -> Result:
     manifest, result = done
     how = "found published" if result["cached"] else f"published in {result['seconds']:.1f} s"
     log.info("%s %s: %d rows, %s", manifest.stage, manifest.key, result["rows"], how)
+    if MISSING in result:
+        told = without(manifest, work.store.uri, result[MISSING])
+        work.report.log(told, level=logging.WARNING)
     if result["verdict"] == REFUSED:
         message = f"{manifest.key}: refused. {result['reason']}"
         cls = result.get("refused_as", PartitionRefusedError.__name__)

@@ -31,6 +31,7 @@ def publish_work(
     """
     started, cpu = time.monotonic(), _cpu_seconds()
     work.store.sweep(ref)
+    work.store.tell_reading(ref, plan.inputs)
     with work.store.aside(ref, plan.digest()) as out:
         outcome = make(out)
         files = describe_files(out, outcome.volatile)
@@ -49,17 +50,18 @@ def publish_work(
             outcome=outcome.facts(),
             made=_made(started, cpu, outcome),
         )
-        work.store.publish(out, manifest)
-    return manifest
+        return work.store.publish(out, manifest)
 
 
 def _made(started: float, cpu: float, outcome: Outcome) -> dict[str, Any]:
     seconds = time.monotonic() - started
+    missing = dict(outcome.pages_missing)
     return {
         "seconds": round(seconds, 3),
         "cpu_seconds": round(_cpu_seconds() - cpu, 3),
         "rows_per_s": round(outcome.rows / max(seconds, 1e-9), 1),
         "peak_memory_bytes": peak_memory_bytes(),
+        **({"pages_missing": missing} if missing else {}),
         **({"noted": outcome.noted} if outcome.noted else {}),
     }
 

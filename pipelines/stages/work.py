@@ -15,7 +15,9 @@ from typing import Any, Protocol, Self
 from pipelines.errors import ConfigError, InputMissingError, PartitionRefusedError
 from pipelines.events import Reporter
 from pipelines.spec import ModelDays, Pipeline, model_days
+from pipelines.stages.catalog import Stage
 from pipelines.store import Manifest, Ref, Store, work_digest
+from pipelines.text import message
 
 ACCEPTED, REFUSED = "accepted", "refused"
 
@@ -33,6 +35,8 @@ class Work:
         history_from: First day of data; no window looks back beyond it.
         report: Where progress goes.
         options: What a caller asks of one stage beside its settings (``promote_older``).
+        inputs: Digest of each result that this run handed to the stage, by its name
+            (``training_set``, ``model``); what is not among them is read as published now.
     """
 
     pipeline: Pipeline
@@ -43,6 +47,7 @@ class Work:
     source: str | None = None
     history_from: str
     options: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def day(self) -> str:
@@ -95,15 +100,35 @@ class Work:
             raise InputMissingError(
                 f"{self.report.work}: {ref.path()} is not published. Run {stage} for it first."
             )
+        return self.accepted(manifest, stage)
+
+    def accepted(self, manifest: Manifest, stage: str) -> Manifest:
+        """The same manifest, if its stage did not refuse the partition.
+
+        Raises:
+            PartitionRefusedError: It did.
+        """
         if manifest.outcome.get("verdict") == REFUSED:
             raise PartitionRefusedError(
-                f"{self.report.work}: {ref.key} was refused by {stage}. {manifest.outcome['reason']}"
+                f"{self.report.work}: {manifest.key} was refused by {stage}. "
+                f"{manifest.outcome['reason']}"
             )
         return manifest
 
     def scratch(self, plan: "Plan", ref: Ref) -> Path:
         """A folder for this work's checkpoints, kept over kills and removed at its end."""
         return self.store.scratch(ref, plan.digest())
+
+
+def ref_of(stage: Stage, work: Work) -> Ref:
+    """The artifact that this work publishes."""
+    if stage.scope == "partition":
+        return work.partition_ref(stage.dataset)
+    return (
+        work.window_ref(stage.dataset)
+        if stage.scope == "window"
+        else work.model_ref(stage.dataset)
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,11 +139,14 @@ class Plan:
         inputs: Content digest of each input, by a name a person recognises.
         config: Settings the result depends on.
         code: Digest of the source of each package that does the work.
+        made_from: The manifests behind the inputs, by name, so that ``run`` reads the versions
+            that were planned, whatever is published meanwhile. No part of the digest.
     """
 
     inputs: Mapping[str, str]
     config: Mapping[str, Any]
     code: Mapping[str, str]
+    made_from: Mapping[str, Manifest] = field(default_factory=dict)
 
     def digest(self) -> str:
         """The digest that names this work."""
@@ -138,8 +166,10 @@ class Outcome:
         quarantined: Quarantined rows, by rule.
         refused_as: Class of the error that a refusal is raised as, where it is not
             ``PartitionRefusedError`` itself.
+        details: More short facts, told beside these (``promoted``).
         volatile: Published files (or folders ending in ``/``) that differ from run to run
             and are no part of the content digest.
+        pages_missing: Why a page could not be made, by its name; no part of the content either.
         noted: What was seen beside the verdict and depends on what else was published then; no
             part of the content digest.
     """
@@ -151,22 +181,29 @@ class Outcome:
     quarantined: Mapping[str, int] = field(default_factory=dict)
     volatile: tuple[str, ...] = ()
     refused_as: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
+    pages_missing: Mapping[str, str] = field(default_factory=dict)
     noted: str = ""
 
     def facts(self) -> dict[str, Any]:
         """The part that is recorded in the manifest and in its content digest."""
         told = {"refused_as": self.refused_as} if self.refused_as else {}
-        return told | {
+        return {**told, **self.details} | {
             "rows": self.rows,
             "metrics": dict(self.metrics),
             "verdict": self.verdict,
-            "reason": self.reason,
+            "reason": message(self.reason),
             "quarantined": dict(self.quarantined),
         }
 
 
 class StageModule(Protocol):
-    """What a stage package's ``stage`` module offers."""
+    """What a stage package's ``stage`` module offers.
+
+    One whose work changes something outside the store also offers ``effects_stand(work, plan,
+    manifest)``: whether that is still there, for a manifest found published. It may mend what is
+    not; where it says no, the work is done again.
+    """
 
     def plan(self, work: Work) -> Plan:
         """Say what the work depends on; imports nothing heavy."""

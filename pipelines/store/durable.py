@@ -1,6 +1,8 @@
-"""Files that survive a loss of power, which a rename alone does not promise."""
+"""Files that survive a loss of power, which a rename alone does not promise, and their removal."""
 
 import os
+import shutil
+import time
 from pathlib import Path
 
 
@@ -14,6 +16,29 @@ def make_durable(path: Path) -> None:
 def make_names_durable(folder: Path) -> None:
     """Have the disk hold which files and folders a folder names: what was renamed into it."""
     _sync(folder)
+
+
+def replace_durably(path: Path, text: str, aside: Path) -> None:
+    """Write a file aside and put it in the place of another; nothing is left where that fails."""
+    try:
+        aside.write_text(text)
+        make_durable(aside)
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+    make_names_durable(path.parent)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder, one to which a thread that is being stopped still writes too."""
+    for _ in range(20):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+        if not path.exists():
+            return
+        time.sleep(0.05)
 
 
 def _sync(path: Path) -> None:

@@ -1,20 +1,25 @@
 """Manifests: what an artifact is, what it was made from, and digests that name both.
 
 Why: memoisation, `why` and "the same answer from a retry and a backfill" all compare digests.
-Promise: a digest depends on values only, never on dictionary order, paths or time.
+Promise: a digest depends on values only, never on dictionary order, paths or time; a damaged
+    manifest is never read as a whole one; fields that a later version added are kept.
 Not here: where manifests lie (``store.py``), when work is done again (``pipelines/stages/``).
 """
 
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
 
-from pipelines.errors import ArtifactError
+from pipelines.errors import ArtifactError, ConfigError
 
-CHUNK_BYTES = 1 << 20
+SCHEMA = 1
+"""Raised only by a change that older readers would misread; a field that is added leaves it."""
+
+MANIFEST = "manifest.json"
+CHECKSUM, OTHER = "checksum", "other"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,10 @@ class Manifest:
         volatile: Files that hold times or random ids (logs, protobuf fingerprints).
         outcome: Short facts of the result: rows, verdict, metrics.
         made: How it was made (seconds, CPU-seconds, peak memory): differs each time.
+        volatile_files: Size and sha256 of the volatile files, no part of ``content``; empty in
+            manifests of before they were recorded.
+        schema: How the manifest is to be read.
+        other: Fields that a later version of Millrace wrote, as they were read.
     """
 
     pipeline: str
@@ -69,6 +78,9 @@ class Manifest:
     volatile: tuple[str, ...] = ()
     outcome: Mapping[str, Any] = field(default_factory=dict)
     made: Mapping[str, Any] = field(default_factory=dict)
+    volatile_files: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    schema: int = SCHEMA
+    other: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def ref(self) -> Ref:
@@ -80,24 +92,60 @@ class Manifest:
         """Folder of this version below the artifact's key."""
         return self.digest[:16]
 
+    @property
+    def recorded(self) -> dict[str, Mapping[str, Any]]:
+        """Size and sha256 of every file that is recorded, the volatile ones too."""
+        return {**self.files, **self.volatile_files}
+
     def to_json(self) -> str:
-        """Stable, readable JSON."""
-        return json.dumps(asdict(self), indent=1, sort_keys=True) + "\n"
+        """Stable, readable JSON that ends with a checksum of itself."""
+        own = asdict(self)
+        # As a reader will have it: keys that are numbers become texts, and are sorted as such.
+        written = json.loads(json.dumps(own.pop(OTHER) | own))
+        written[CHECKSUM] = digest_of(written)
+        return json.dumps(written, indent=1, sort_keys=True) + "\n"
 
     @classmethod
-    def from_json(cls, text: str, where: str) -> Self:
+    def from_json(cls, text: str | bytes, where: str) -> Self:
         """Read a manifest.
 
         Raises:
-            ArtifactError: The text is not a manifest.
+            ArtifactError: The text is not a manifest, or not as it was written.
+            ConfigError: A later version of Millrace wrote it in a way that this one cannot read.
         """
         try:
             raw = json.loads(text)
-            return cls(**raw | {"volatile": tuple(raw["volatile"])})
-        except (ValueError, TypeError, KeyError) as error:
+            _require_readable(raw, where)
+            _require_unchanged(raw)
+            known = {f.name for f in fields(cls)} - {OTHER}
+            other = {name: value for name, value in raw.items() if name not in known}
+            own = {name: value for name, value in raw.items() if name in known}
+            return cls(**own | {"volatile": tuple(raw["volatile"]), OTHER: other})
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ArtifactError(
-                f"{where} is not a manifest ({error}). Delete it and run the stage again."
+                f"{where} is not a manifest, or not as it was written ({error})."
             ) from error
+
+
+def _require_readable(raw: Mapping[str, Any], where: str) -> None:
+    schema = raw.get("schema", SCHEMA)
+    if isinstance(schema, int) and schema > SCHEMA:
+        raise ConfigError(
+            f"{where} was written by a later version of Millrace: it has schema {schema}, and this "
+            f"one reads up to {SCHEMA}. Upgrade Millrace here, or use another --store."
+        )
+
+
+def _require_unchanged(raw: dict[str, Any]) -> None:
+    """Compare with the checksum; manifests of before there was a schema have none."""
+    checksum = raw.pop(CHECKSUM, None)
+    if checksum is None and "schema" not in raw:
+        return
+    values = digest_of(raw)
+    if checksum != values:
+        raise ValueError(
+            f"its checksum is {str(checksum)[:16]!r}, its values give {values[:16]!r}"
+        )
 
 
 def digest_of(value: object) -> str:
@@ -126,12 +174,18 @@ def describe_files(folder: Path, volatile: tuple[str, ...]) -> dict[str, dict[st
         folder: What will be published.
         volatile: Relative paths, or folders ending in ``/``, that differ from run to run.
     """
-    found = {}
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-        name = path.relative_to(folder).as_posix()
-        if not any(name == v or (v.endswith("/") and name.startswith(v)) for v in volatile):
-            found[name] = {"bytes": path.stat().st_size, "sha256": file_digest(path)}
-    return found
+    return {
+        name: {"bytes": path.stat().st_size, "sha256": file_digest(path)}
+        for name, path in files_below(folder).items()
+        if not any(name == v or (v.endswith("/") and name.startswith(v)) for v in volatile)
+    }
+
+
+def files_below(folder: Path) -> dict[str, Path]:
+    """The files of a version by their name in a manifest, sorted; its own manifest is none of them."""
+    paths = sorted(p for p in folder.rglob("*") if p.is_file())
+    named = {p.relative_to(folder).as_posix(): p for p in paths}
+    return {name: path for name, path in named.items() if name != MANIFEST}
 
 
 def _plain(value: object) -> object:

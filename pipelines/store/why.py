@@ -10,7 +10,7 @@ from typing import Any
 
 from pipelines.errors import ConfigError
 from pipelines.store.manifest import Manifest, Ref
-from pipelines.store.store import MANIFEST, Store
+from pipelines.store.store import Store
 
 LONG = 200  # characters of a feature or a step
 
@@ -37,7 +37,8 @@ def explain(store: Store, artifact: str) -> dict[str, Any]:
         )
     earlier = [
         {"digest": old.digest, "differs": differences(old, manifest)}
-        for old in _other_versions(store, manifest)
+        for old in store.versions(manifest.ref)
+        if old.digest != manifest.digest
     ]
     kept = ("digest", "content", "stage", "inputs", "config", "code", "outcome", "made")
     facts = {name: getattr(manifest, name) for name in kept}
@@ -65,7 +66,7 @@ def differences(old: Manifest, new: Manifest) -> list[str]:
     return [
         f"{what} {text}"
         for what in ("inputs", "config", "code")
-        for text in _differ(getattr(old, what), getattr(new, what))
+        for text in differing(getattr(old, what), getattr(new, what))
     ]
 
 
@@ -93,19 +94,20 @@ def told(explained: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _differ(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    """What differs between two nests of settings, one text a thing."""
     before, after = _flat(old), _flat(new)
     for name in sorted(before.keys() | after.keys()):
         was, now = before.get(name), after.get(name)
         if was == now:
             continue
         if isinstance(was, list) and isinstance(now, list):
-            yield from _lists_differ(name, was, now)
+            yield from _listsdiffering(name, was, now)
         else:
             yield f"{name}: {_short(was)} -> {_short(now)}"
 
 
-def _lists_differ(name: str, was: list[Any], now: list[Any]) -> Iterator[str]:
+def _listsdiffering(name: str, was: list[Any], now: list[Any]) -> Iterator[str]:
     """What is in one alone; of things of one kind, declared one for the other, what differs."""
     gone, new = ([x for x in a if x not in b] for a, b in ((was, now), (now, was)))
     if not gone and not new:
@@ -114,7 +116,7 @@ def _lists_differ(name: str, was: list[Any], now: list[Any]) -> Iterator[str]:
         yield f"{name}: {_short(was)} -> {_short(now)}"
     elif [_kind(each) for each in gone] == [_kind(each) for each in new]:
         for before, after in zip(gone, new, strict=True):
-            yield from (f"{name} {_kind(after)} {text}" for text in _differ(before, after))
+            yield from (f"{name} {_kind(after)} {text}" for text in differing(before, after))
     else:
         yield from (f"{name}: no more {_short(each, LONG)}" for each in gone)
         yield from (f"{name}: new {_short(each, LONG)}" for each in new)
@@ -143,13 +145,6 @@ def _near(store: Store, artifact: str) -> str:
     known = [f"{ref.pipeline}/{ref.dataset}/{k}" for k in store.keys(ref.pipeline, ref.dataset)]
     close = difflib.get_close_matches(ref.path(), known, n=1, cutoff=0.0)
     return f"The nearest one is {close[0]}." if close else "Its dataset holds nothing."
-
-
-def _other_versions(store: Store, manifest: Manifest) -> list[Manifest]:
-    paths = store.folder(manifest.ref).glob(f"*/{MANIFEST}")
-    newest_first = sorted(paths, key=lambda p: p.stat().st_mtime, reverse=True)
-    versions = (Manifest.from_json(p.read_text(), str(p)) for p in newest_first)
-    return [old for old in versions if old.digest != manifest.digest]
 
 
 def _flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

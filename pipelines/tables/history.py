@@ -25,8 +25,9 @@ from pipelines.tables.hashing import bucket_of
 from pipelines.tables.schema import parquet_options
 from pipelines.tables.versions import Versions
 
-ENTITY, TIME_S, POSITION, ROW_ID = "entity", "time_s", "position", "_row_id"
-KNOWN, UNTIL = "known_day", "until_day"
+# A declared column starts with a letter, so none can take the place of these.
+ENTITY, TIME_S, POSITION, ROW_ID = "_entity", "_time_s", "_position", "_row_id"
+KNOWN, UNTIL = "_known_day", "_until_day"
 MICROSECONDS = 1_000_000
 CARRIED = ("integer", "number", "flag", "text")
 

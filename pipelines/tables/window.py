@@ -6,9 +6,9 @@ Promise: only manifests are read; a day that ingest or validation refused is lef
     said so.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
-from pipelines.errors import InputMissingError, listed
+from pipelines.errors import InputMismatchError, InputMissingError, listed
 from pipelines.spec import Pipeline
 from pipelines.stages import REFUSED, VALIDATED, Work, judged_day
 from pipelines.store import Manifest
@@ -117,3 +117,56 @@ def window_of(work: Work) -> Window:
             f"({listed(stale)}). Run ingest, validate and featurize for them first."
         )
     return window
+
+
+def window_as_validated(work: Work, validation: Manifest) -> Window:
+    """The features of every day of the model, in the versions that ``validate_window`` judged.
+
+    Args:
+        work: Whose days they are.
+        validation: What ``validate_window`` published.
+
+    Raises:
+        InputMismatchError: It judged other days than this work's.
+        InputMissingError: A version that it judged is not in the store any more.
+    """
+    days = {part: list(days) for part, days in asdict(work.days()).items()}
+    if validation.config["days"] != days:
+        raise InputMismatchError(
+            f"{work.report.work}: window validation {validation.digest[:16]} judged other days "
+            f"({listed(validation.config['days']['train'])} to train on) than this run's settings "
+            f"name ({listed(days['train'])}). Run validate_window with this run's settings."
+        )
+    window = Window(work)
+    for day in work.days().all():
+        digest = validation.inputs[f"{FEATURES}/ds={day}"]
+        if digest == REFUSED:
+            window.refused = (*window.refused, day)
+        else:
+            window.days[day] = features_version(work, day, digest)
+    return window
+
+
+def features_version(work: Work, day: str, digest: str) -> Manifest:
+    """The version of a day's features with that digest, published now or before.
+
+    Args:
+        work: Whose features they are.
+        day: The day.
+        digest: As ``features_digest`` gives it, and as a training set's inputs have it.
+
+    Raises:
+        InputMissingError: No kept version has it.
+    """
+    ref = work.partition_ref(FEATURES, day)
+    now = work.find(ref)
+    if now is not None and features_digest(work.pipeline, now, work.model_day) == digest:
+        return now
+    for kept in work.store.versions(ref):
+        if features_digest(work.pipeline, kept, work.model_day) == digest:
+            return kept
+    raise InputMissingError(
+        f"{work.report.work}: {ref.path()} was published again, and the version that this run "
+        f"began with (digest {digest[:16]}) is not kept any more. Run validate_window, preprocess "
+        f"and train again."
+    )

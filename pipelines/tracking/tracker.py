@@ -6,11 +6,12 @@ Promise: never raises for MLflow's sake; what was not sent is told, and stays in
 Not here: sending (``sender.py``).
 """
 
+import logging
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from pipelines.errors import ConfigError, StageStoppedError
 from pipelines.events import Reporter, Sink
 from pipelines.registry import registry_uri
 from pipelines.stages import Plan, Work
+from pipelines.text import readable
 from pipelines.tracking.params import flat_params
 from pipelines.tracking.spool import (
     COMPLETE,
@@ -33,6 +35,10 @@ from pipelines.tracking.spool import (
 
 SPOOL, SAID = "tracking.jsonl", "tracking.log"
 MAX_ERROR_CHARS = 500
+# MLflow's own patience with a server, seven tries with growing pauses, is longer than ours.
+PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
+
+log = logging.getLogger("millrace")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,17 +65,25 @@ class Tracker:
         """Tell nobody where ``spool`` is None."""
         self._spool, self._step = spool, 0
         self.end = (COMPLETE, "")
+        self.lost = ""
 
     def metrics(self, step: int, values: Mapping[str, float]) -> None:
         """Numbers after a step."""
         self._step = step
-        if self._spool is not None:
-            self._spool.metrics(step, values)
+        self._tell(lambda spool: spool.metrics(step, values))
 
     def file(self, path: Path) -> None:
         """A file to keep with the run."""
-        if self._spool is not None:
-            self._spool.file(path)
+        self._tell(lambda spool: spool.file(path))
+
+    def _tell(self, say: Callable[[Spool], None]) -> None:
+        """Write something down; what cannot be written ends the telling, not the training."""
+        if self._spool is None or self.lost:
+            return
+        try:
+            say(self._spool)
+        except (OSError, TypeError, ValueError) as error:
+            self.lost = f"{type(error).__name__}: {error}"
 
     def pruned(self) -> None:
         """Training ended before its last epoch because others did better."""
@@ -107,18 +121,15 @@ def tracking(work: Work, plan: Plan, folder: Path, about: About) -> Iterator[Tra
         folder: Where the spool lies, over kills.
         about: The run's name, and what else it is known by.
     """
-    try:
-        uri = registry_uri(work.store, work.options.get("mlflow_uri"))
-    except ConfigError:
-        uri = ""  # a remote store without a server: promote will ask for one
-    if not uri or work.options.get("track") is False:
+    uri = uri_told(work)
+    if not uri:
         yield Tracker(None)
         return
     try:
         spool = Spool(folder / SPOOL)
         spool.start(_start_of(work, plan, about, uri))
         sender = _sender(uri, folder)
-    except OSError as error:
+    except (OSError, TypeError, ValueError) as error:
         work.report.log(f"MLflow at {uri} is not told of this training: {error}")
         spool = None
     if spool is None:
@@ -128,12 +139,18 @@ def tracking(work: Work, plan: Plan, folder: Path, about: About) -> Iterator[Tra
     try:
         yield tracker
     except BaseException as error:
-        with suppress(OSError):  # the error counts, not that it could not be written down
+        with suppress(
+            OSError, ValueError
+        ):  # the error counts, not that it could not be written down
             spool.end(*_end_of(error))
         raise
-    with suppress(OSError):
+    try:
         spool.end(*tracker.end)
+    except (OSError, ValueError) as error:
+        sender.kill()  # it would wait for an end that cannot be written down
+        tracker.lost = tracker.lost or f"{type(error).__name__}: {error}"
     problem = _problem(sender, folder)
+    problem = tracker.lost or problem
     if problem:
         work.report.log(
             f"MLflow at {uri} was not told of this training ({problem}). What it tells is published as "
@@ -141,12 +158,22 @@ def tracking(work: Work, plan: Plan, folder: Path, about: About) -> Iterator[Tra
         )
 
 
+def uri_told(work: Work) -> str:
+    """The MLflow that is told of a training; empty where none is."""
+    if work.options.get("track") is False:
+        return ""
+    try:
+        return registry_uri(work.store, work.options.get("mlflow_uri"))
+    except ConfigError:
+        return ""  # a remote store without a server: promote will ask for one
+
+
 def _end_of(error: BaseException) -> tuple[str, str]:
     """How a training ended that this error ended, and the line that tells why."""
     if isinstance(error, StageStoppedError | KeyboardInterrupt):
         return STOPPED, ""
     first = next(iter(str(error).splitlines()), "")
-    return FAILED, f"{type(error).__name__}: {first}"[:MAX_ERROR_CHARS]
+    return FAILED, readable(f"{type(error).__name__}: {first}", MAX_ERROR_CHARS)
 
 
 def _start_of(work: Work, plan: Plan, about: About, uri: str) -> dict[str, Any]:
@@ -170,8 +197,6 @@ def _start_of(work: Work, plan: Plan, about: About, uri: str) -> dict[str, Any]:
 
 def _sender(uri: str, folder: Path) -> "subprocess.Popen[bytes]":
     spool, parent = str(folder / SPOOL), str(os.getpid())
-    # MLflow's own patience, seven tries with growing pauses, is longer than ours.
-    env = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
     # Appended: the sender of the try before may still be writing.
     with (folder / SAID).open("ab") as said:
         return subprocess.Popen(
@@ -179,7 +204,7 @@ def _sender(uri: str, folder: Path) -> "subprocess.Popen[bytes]":
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=said,
-            env=env | os.environ,
+            env=PATIENCE | os.environ,
             # Whoever kills the training's group must leave it the time to tell of that.
             start_new_session=True,
         )
@@ -197,11 +222,19 @@ def _problem(sender: "subprocess.Popen[bytes]", folder: Path) -> str:
     return "" if code == 0 else (lines[-1] if lines else f"exit {code}")
 
 
-def keep_unsent(folder: Path, out: Path, name: str = SPOOL) -> bool:
-    """Copy the spool beside what is published if it was not sent to its end; whether it was kept."""
+def keep_told(folder: Path, out: Path, name: str = SPOOL) -> bool:
+    """Copy the spool beside what is published; whether it was not sent to its end.
+
+    MLflow may lose what it was told: then it is told again (``retell.py``).
+    """
     path = folder / SPOOL
-    kept = path.exists() and kept_offset(path) < path.stat().st_size
-    if kept:
+    if not path.exists():
+        return False
+    try:
         (out / name).parent.mkdir(exist_ok=True)
         shutil.copyfile(path, out / name)
-    return kept
+        return kept_offset(path) < path.stat().st_size
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        (out / name).unlink(missing_ok=True)
+        log.warning("%s is not kept beside the result: %r", path, error)
+        return False

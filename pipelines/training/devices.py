@@ -6,12 +6,12 @@ Promise: counting GPUs makes no CUDA context; a process opens one strategy, once
     several strategies in a process share keys that get mixed up (tensorflow #61314).
 """
 
-import logging
-import os
 from dataclasses import dataclass
 from typing import Any
 
+from pipelines.compute.tensorflow import pinned_tensorflow
 from pipelines.errors import ConfigError
+from pipelines.spec import Training
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +50,19 @@ def choose_devices(replicas: int, gpus: int) -> Devices:
     return Devices("gpu", replicas or gpus)
 
 
-def open_strategy(devices: Devices, seed: int) -> Any:
+def open_strategy(devices: Devices, seed: int, threads: int = Training().threads) -> Any:
     """Import TensorFlow, make it reproducible, and give the strategy over the devices.
 
     Must be called before anything else in the process runs an operation of TensorFlow.
-    """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    os.environ["KERAS_BACKEND"] = "tensorflow"
-    import keras
-    import tensorflow as tf
 
-    tf.get_logger().setLevel(logging.ERROR)
+    Args:
+        devices: What to train on.
+        seed: Of everything that TensorFlow and Keras draw.
+        threads: Among which a CPU divides one operation.
+    """
+    tf = pinned_tensorflow(threads)
+    import keras
+
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
     if devices.kind == "gpu":

@@ -14,12 +14,12 @@ import numpy as np
 from pipelines.operators.bfloat16 import widened
 from pipelines.operators.program import FittedProgram
 from pipelines.operators.state import read_program
+from pipelines.store import Manifest
 from pipelines.tables.known import part_as_of
 from pipelines.tables.values import read_served
+from pipelines.tables.window import FEATURES, features_version
 from pipelines.training.export import Export
 from pipelines.training.serving import GOLDEN_ROWS, Columns, Prepared
-
-FEATURES = "features"
 
 
 def export_of(setup: Any, model: Any) -> Export:
@@ -35,7 +35,7 @@ def export_of(setup: Any, model: Any) -> Export:
         head=work.pipeline.head,
         inputs=setup.inputs(),
         prepared=Prepared(fitted),
-        rows=golden_rows(work, folder, fitted),
+        rows=golden_rows(work, setup.plan.made_from["training_set"], folder, fitted),
         arrays=arrays,
         about={
             "pipeline": work.pipeline.name,
@@ -45,15 +45,17 @@ def export_of(setup: Any, model: Any) -> Export:
     )
 
 
-def golden_rows(work: Any, training_set: Path, fitted: FittedProgram) -> Columns:
+def golden_rows(
+    work: Any, training_set: Manifest, folder: Path, fitted: FittedProgram
+) -> Columns:
     """The first rows of the first training day, as known when the model's day began.
 
     Raises:
         InputMissingError: The day's features are not in the store any more.
     """
-    days = json.loads((training_set / "index.json").read_text())["train"]
+    days = json.loads((folder / "index.json").read_text())["train"]
     first = next(day["day"] for day in days if day["rows"])
-    manifest = work.need(work.partition_ref(FEATURES, first), f"featurize for {first}")
+    manifest = features_version(work, first, training_set.inputs[f"{FEATURES}/ds={first}"])
     table = work.store.open(manifest) / part_as_of(manifest, work.model_day)
     columns = read_served(table, 0, fitted.program.kinds)
     return {name: values[:GOLDEN_ROWS] for name, values in columns.items()}

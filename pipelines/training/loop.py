@@ -21,7 +21,7 @@ from pipelines.training.batches import Block, Feed, read_ahead
 from pipelines.training.checkpoints import Checkpoints
 from pipelines.training.cursor import Cursor
 from pipelines.training.network import Network
-from pipelines.training.poison import require_finite
+from pipelines.training.poison import require_finite, require_finite_weights
 from pipelines.training.steps import LossScale, Recipe, Stepper
 from pipelines.training.validating import Validation, is_better
 
@@ -94,7 +94,7 @@ class Run:
         """Train from the cursor to the end of the run.
 
         Raises:
-            TrainingError: The loss of a step is not a number; says which step and what is in it.
+            TrainingError: A number of a step is not finite; says which step and what is in it.
             StageStoppedError: ``stopping`` said so; a checkpoint was written first.
         """
         stepper = Stepper(self.network, self.recipe, self.loss_scale)
@@ -111,6 +111,7 @@ class Run:
                 if cursor.ended:
                     break
                 waiting = time.monotonic()
+        require_finite_weights(self, cursor)  # a time limit ends runs in the middle of an epoch
         self.checkpoints.save(cursor)
         self.checkpoints.wait()
         self.loop_s = time.monotonic() - began
@@ -138,28 +139,29 @@ class Run:
         first = 0
         while first < len(block.rows) and not cursor.ended:
             count, called = min(self._per_call, len(block.rows) - first), time.monotonic()
-            losses, taken = stepper.steps(*placed, tf.constant(first), tf.constant(count))
-            losses, taken = losses.numpy(), taken.numpy()
-            cursor = self._advanced(cursor, losses, taken, block, first)
+            told, taken = stepper.steps(*placed, tf.constant(first), tf.constant(count))
+            told, taken = told.numpy(), taken.numpy()
+            cursor = self._advanced(cursor, told, taken, block, first)
             now, first = time.monotonic(), first + count
             self.loop_s = now - began
             self.checkpoints.mark(cursor.step)
             self._per_call = _next_count(self._per_call, count, now - called)
             cursor = self._epoch_ended(cursor, start.spent_s + now - began)
-            self._tell(cursor, float(losses[-1]), start)
+            self._tell(cursor, float(told[-1, 0]), start)
             self._maybe_save(cursor)
         return cursor
 
     def _advanced(
-        self, cursor: Cursor, losses: Any, taken: Any, block: Block, first: int
+        self, cursor: Cursor, told: Any, taken: Any, block: Block, first: int
     ) -> Cursor:
         """The cursor after these steps.
 
         Losses add up step by step, so their sum does not depend on how steps were grouped.
         """
-        for n, (loss, good) in enumerate(zip(losses, taken, strict=True)):
-            if good:
-                require_finite(self, cursor, float(loss), block, first + n)
+        finite = np.isfinite(told).all(axis=1)
+        for n, (loss, good) in enumerate(zip(told[:, 0], taken, strict=True)):
+            if not finite[n]:
+                require_finite(self, cursor, told[n], block, first + n, taken=bool(good))
             # A step that float16 made overflow taught nothing: its loss is that of the one before.
             value = (
                 float(loss) if np.isfinite(loss) else cursor.loss_sum / max(cursor.position, 1)
@@ -171,6 +173,7 @@ class Run:
         """Judge an epoch that has just ended, and say whether training has."""
         cursor = replace(cursor, spent_s=max(spent_s, cursor.spent_s))
         if len(cursor.judged) < cursor.epoch:
+            require_finite_weights(self, cursor)
             cursor = self._judged(cursor)
             self._tell_epoch(cursor)
             if self.on_epoch is not None:  # last: it may end the run, whose curve is told

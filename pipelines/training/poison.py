@@ -1,12 +1,13 @@
-"""What is in a step whose loss is no number.
+"""Numbers that are not finite: what is in the step where they came up.
 
 Why: "loss is NaN" sends a person looking through days of rows; the step knows which ones.
-Promise: names the step, its rows' digest, the features with values that are no numbers, else the
-    largest ones, and the newest checkpoint that holds numbers only.
+Promise: inputs, loss, gradients and weights are each looked at, whatever a kernel makes of NaN on the
+    way from one to the next; an error names the step, its rows' digest, the features with values that
+    are no numbers, else the largest ones, and the newest checkpoint that holds numbers only.
 """
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,25 +15,87 @@ from pipelines.errors import TrainingError, listed
 from pipelines.training.batches import Block
 from pipelines.training.cursor import Cursor
 from pipelines.training.shards import Rows
+from pipelines.training.steps import TOLD
 
 if TYPE_CHECKING:
     from pipelines.training.loop import Run
 
+# Causes first: what is wrong in one of them soon is in the next.
+FOUND = {
+    "inputs": "The sum of the inputs of step {step} is {value:g}",
+    "loss": "The loss of step {step} is {value:g}",
+    "gradients": "The norm of the gradients of step {step} is {value:g}",
+    "weights": "The sum of the squared weights after step {step} is {value:g}",
+}
+MEND_ROWS = "Mend those features: fill them (Fill), or have validate refuse such rows."
+SLOWER = "Lower training.learning_rate, set training.clip_norm above 0, or mend those features."
 
-def require_finite(run: "Run", cursor: Cursor, loss: float, block: Block, step: int) -> None:
-    """Let a finite loss pass.
+
+def require_finite(
+    run: "Run", cursor: Cursor, told: Any, block: Block, step: int, *, taken: bool
+) -> None:
+    """Let a step pass whose numbers are all finite.
+
+    Args:
+        run: Whose step.
+        cursor: Where the run was before it.
+        told: What the step told, ``(4,)``.
+        block: Its rows are in it.
+        step: Its place in the block.
+        taken: Whether it was; float16 skips a step that overflows, whose inputs must be finite.
 
     Raises:
-        TrainingError: It is not; says what is in the step.
+        TrainingError: One is not; says what is in the step.
     """
-    if np.isfinite(loss):
+    values = dict(zip(TOLD, map(float, told), strict=True))
+    bad = [n for n in FOUND if not np.isfinite(values[n]) and (taken or n == "inputs")]
+    if not bad:
         return
     rows = block.step(step)
+    what = FOUND[bad[0]].format(step=cursor.step + 1, value=values[bad[0]])
     raise TrainingError(
-        f"The loss of step {cursor.step + 1} is {loss} (epoch {cursor.epoch + 1}, rows' digest "
+        f"{run.report.work}: {what} (epoch {cursor.epoch + 1}, rows' digest "
         f"{digest_of_rows(rows)}). {suspects(rows, run.feed.shards.features)} Last finite checkpoint: "
-        f"{run.checkpoints.last_finite()}. Lower training.learning_rate, or mend those features."
+        f"{run.checkpoints.last_finite()}. {MEND_ROWS if bad[0] == 'inputs' else SLOWER}"
     )
+
+
+def require_finite_weights(run: "Run", cursor: Cursor) -> None:
+    """Let a network pass whose weights, tables and moving statistics are all finite.
+
+    Raises:
+        TrainingError: Some are not; names them.
+    """
+    held = [(v.path, np.asarray(v.numpy())) for v in run.network.model.variables]
+    bad = [
+        f"{p} ({int((~np.isfinite(v)).sum()):,} of {v.size:,})" for p, v in held if _spoilt(v)
+    ]
+    if bad:
+        raise TrainingError(
+            f"{run.report.work}: these weights are no finite numbers after step {cursor.step}: "
+            f"{listed(bad)}. Last finite checkpoint: {run.checkpoints.last_finite()}. {SLOWER}"
+        )
+
+
+def require_finite_rows(work: str, block: Block, features: tuple[str, ...]) -> None:
+    """Let rows pass that judge an epoch and are numbers all.
+
+    Raises:
+        TrainingError: Some are not; names the features.
+    """
+    if not any(map(_spoilt, (*block.inputs.values(), block.y))):
+        return
+    for step in range(len(block.rows)):
+        rows = block.step(step)
+        if any(map(_spoilt, rows.values())):
+            raise TrainingError(
+                f"{work}: rows of the validation days hold values that are no numbers (rows' digest "
+                f"{digest_of_rows(rows)}). {suspects(rows, features)} {MEND_ROWS}"
+            )
+
+
+def _spoilt(values: Any) -> bool:
+    return np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all()
 
 
 def digest_of_rows(rows: Rows) -> str:

@@ -9,32 +9,26 @@ Not here: the arithmetic (``loop.py``), the devices (``devices.py``).
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pipelines.errors import OutOfMemoryError
-from pipelines.spec import head_settings, model_settings
-from pipelines.stages import Outcome, Plan, Work, code_digests
+from pipelines.memory import is_out_of_memory
+from pipelines.stages import Outcome, Plan, Work, code_digests, input_of
+from pipelines.stages.settings import trained_settings, training_set_settings
+from pipelines.store import Manifest
 from pipelines.training.pieces import Pieces
-
-# Settings that change when state is kept, not what comes out.
-KEEPING = ("checkpoint_every_s", "checkpoint_every_steps", "keep_checkpoints")
 
 
 def plan(work: Work) -> Plan:
     """The training set's content, the network, and how it is trained."""
-    manifest = work.need(work.window_ref("training_set"), "preprocess")
-    training = {k: v for k, v in asdict(work.pipeline.training).items() if k not in KEEPING}
+    manifest = input_of(work, "training_set", training_set_settings(work))
     return Plan(
         inputs={"training_set": manifest.content},
-        config={
-            "model": model_settings(work.pipeline.model),
-            "head": head_settings(work.pipeline.head),
-            "training": training,
-            "validation": {"days": list(work.days().validation)},
-        },
+        config=trained_settings(work),
         code=code_digests("pipelines.training"),
+        made_from={"training_set": manifest},
     )
 
 
@@ -47,13 +41,13 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
         OutOfMemoryError: Memory is too small for a step; the next try halves its pieces.
     """
     from pipelines.compute.machine import visible_gpu_count
-    from pipelines.tracking.tracker import About, keep_unsent, tracking
+    from pipelines.tracking.tracker import About, keep_told, tracking
     from pipelines.training.devices import choose_devices, open_strategy
     from pipelines.training.preflight import look_over, require_judgeable
     from pipelines.training.shards import open_shards
 
     began = time.monotonic()
-    training_set = work.store.open(work.need(work.window_ref("training_set"), "preprocess"))
+    training_set = work.store.open(plan.made_from["training_set"])
     training, days = work.pipeline.training, work.days()
     shards = open_shards(training_set, set(days.train) - set(days.validation))
     held_out = open_shards(training_set, days.validation) if days.validation else None
@@ -66,7 +60,7 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
             advice = "Raise split.validation_days, or set training.watch=loss."
             require_judgeable(work.report.work, held_out, training.watch, advice)
         devices = choose_devices(training.replicas, visible_gpu_count())
-        strategy = open_strategy(devices, training.seed)
+        strategy = open_strategy(devices, training.seed, training.threads)
         setup = Setup(
             replace(work, report=tracker.tap(work.report)),
             plan,
@@ -82,8 +76,17 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
         outcome = _published(setup, out, done, began)
         for name in ("history.json", "timing.json", "millrace.json"):
             tracker.file(out / name)
-    keep_unsent(scratch, out)
+    keep_told(scratch, out)
     return outcome
+
+
+def effects_stand(work: Work, plan: Plan, manifest: Manifest) -> bool:
+    """Have MLflow told of a training that it does not know; that is no reason to train again."""
+    from pipelines.tracking.retell import tell_missing
+    from pipelines.tracking.tracker import SPOOL
+
+    tell_missing(work, manifest, SPOOL)
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +132,6 @@ def trained(setup: Setup) -> dict[str, Any]:
     Raises:
         OutOfMemoryError: A step found no memory; the next try works through smaller pieces.
     """
-    import tensorflow as tf
-
     batch = setup.work.pipeline.training.global_batch_rows
     most = batch // setup.strategy.num_replicas_in_sync
     if learnt := setup.pieces.learn(most):
@@ -138,7 +139,9 @@ def trained(setup: Setup) -> dict[str, Any]:
     try:
         with setup.pieces.trying():
             return _trained(setup)
-    except (tf.errors.ResourceExhaustedError, MemoryError) as error:
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
         said = str(getattr(error, "message", error)).split("}} ")[-1][:120]
         raise OutOfMemoryError(
             f"{setup.work.report.work}: {setup.devices} ran out of memory with "
@@ -149,6 +152,7 @@ def trained(setup: Setup) -> dict[str, Any]:
 
 def _trained(setup: Setup) -> dict[str, Any]:
     from pipelines.training.cursor import Cursor
+    from pipelines.training.diverging import loss_of_nothing, require_converged
     from pipelines.training.stopping import stop_on_sigterm
 
     with stop_on_sigterm() as stop:
@@ -163,7 +167,11 @@ def _trained(setup: Setup) -> dict[str, Any]:
             setup.work.report.log(_resumed(saved, setup.devices))
         start = saved.cursor if saved else Cursor()
         cursor = run.train(start)
-    if cursor.best_epoch and setup.work.pipeline.training.keep_best:
+    training = setup.work.pipeline.training
+    kept_best = bool(cursor.best_epoch) and training.keep_best is not False
+    nothing = loss_of_nothing(run.network, setup.shards, training.class_weights)
+    require_converged(setup.work.report.work, cursor, nothing, training, kept_best=kept_best)
+    if kept_best:
         run.checkpoints.restore_best(cursor.best_epoch)
     setup.work.report.log(_summary(run, cursor))
     rows = setup.shards.rows * cursor.epoch + cursor.position
@@ -238,7 +246,9 @@ def _assembled(setup: Setup, stopping: Any) -> Any:
         stopping=stopping,
         validation=setup.held_out
         and Validation(
-            network, Feed(setup.held_out, 0, judged_rows, replicas, pool_bytes=pool_bytes)
+            setup.work.report.work,
+            network,
+            Feed(setup.held_out, 0, judged_rows, replicas, pool_bytes=pool_bytes),
         ),
         on_epoch=setup.on_epoch,
         loss_scale=scale,
@@ -279,6 +289,8 @@ def _summary(run: Any, cursor: Any) -> str:
     text = f"trained {cursor.step:,} steps, ended by {cursor.ended}"
     if cursor.best_epoch:
         text += f", best {run.course.watch} {cursor.best:.4f} in epoch {cursor.best_epoch}"
+    if run.validation is None:
+        text += ", weights of the last step, as no validation days choose an epoch"
     return f"{text}; {run.stall():.1%} of {run.loop_s:.1f} s went to waiting for input"
 
 

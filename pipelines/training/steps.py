@@ -3,7 +3,8 @@
 Why: under a strategy ``model.fit`` clips before the reduction and weighs uneven batches wrongly,
     and its loss shows neither; Keras's Adam squares each copy of a repeated id by itself.
 Promise: a step equals the same step on one device, to rounding, however the rows divide and
-    however many pieces they are worked through in.
+    however many pieces they are worked through in. It tells of numbers that are not finite wherever
+    they come up, because a fused kernel may hide them from the loss.
 Not here: which steps (``loop.py``), the update rules (``optimizers.py``).
 """
 
@@ -16,6 +17,8 @@ import tensorflow as tf
 from pipelines.training.network import Network
 from pipelines.training.optimizers import takes_repeats
 
+# What a step tells: its loss, and sums that are finite where everything below them is.
+TOLD = ("loss", "inputs", "gradients", "weights")
 FIRST_SCALE = 2.0**15
 DOUBLE_AFTER = 2000
 
@@ -75,7 +78,10 @@ def merged(gradient: Any) -> Any:
 
 
 def gradients_of(network: Network, recipe: Recipe) -> Callable[..., Any]:
-    """A function of one replica's block and a step: its share of the loss, and gradients of it."""
+    """A function of one replica's block and a step: its share of the loss, and gradients of it.
+
+    Beside the loss, as one tensor ``(2,)``, the sum of its inputs.
+    """
     model, head = network.model, network.head
     values = [v.value for v in model.trainable_variables]
 
@@ -85,7 +91,8 @@ def gradients_of(network: Network, recipe: Recipe) -> Callable[..., Any]:
             each = head.loss(outputs, y)
             loss = tf.math.divide_no_nan(tf.reduce_sum(each * weight), total)
             scaled = loss * scale
-        return loss, tape.gradient(scaled, values)
+        told = tf.stack([loss, _sum_of(inputs)])
+        return told, tape.gradient(scaled, values)
 
     def gradients(inputs: Any, y: Any, weight: Any, total: Any, scale: Any, step: Any) -> Any:
         rows, done = y.shape[1] // recipe.micro_batches, None
@@ -100,6 +107,12 @@ def gradients_of(network: Network, recipe: Recipe) -> Callable[..., Any]:
         return done
 
     return gradients
+
+
+def _sum_of(inputs: Any) -> Any:
+    """The sum of all numbers: one pass, and not finite where one of them is not."""
+    sums = [tf.reduce_sum(v) for v in inputs.values() if v.dtype.is_floating]
+    return tf.add_n([tf.cast(each, tf.float32) for each in sums] or [tf.constant(0.0)])
 
 
 def _tensors(done: Any) -> list[Any]:
@@ -163,7 +176,7 @@ class Stepper:
     def steps(
         self, inputs: Any, y: Any, weight: Any, total: Any, first: Any, count: Any
     ) -> Any:
-        """Many steps of a block; their losses, and which were taken, each ``(count,)``.
+        """Many steps of a block: what they tell (``TOLD``), ``(count, 4)``, and which were taken.
 
         Args:
             inputs: The block's pieces on each replica.
@@ -175,38 +188,52 @@ class Stepper:
 
         A step that float16 made overflow is skipped, and not taken.
         """
-        losses = tf.TensorArray(tf.float32, size=count)
+        told = tf.TensorArray(tf.float32, size=count, element_shape=(len(TOLD),))
         taken = tf.TensorArray(tf.bool, size=count)
         for n in tf.range(count):
-            loss, good = self._step(inputs, y, weight, total, first + n)
-            losses, taken = losses.write(n, loss), taken.write(n, good)
-        return losses.stack(), taken.stack()
+            each, good = self._step(inputs, y, weight, total, first + n)
+            told, taken = told.write(n, each), taken.write(n, good)
+        return told.stack(), taken.stack()
 
     def _one_step(self, inputs: Any, y: Any, weight: Any, total: Any, step: Any) -> Any:
         scale = tf.constant(1.0)
         if self._loss_scale is not None:
             scale = self._loss_scale.scale.read_value()
         run, reduce = self._strategy.run, self._strategy.reduce
-        loss, found = run(self._gradients, args=(inputs, y, weight, total, scale, step))
-        loss = reduce("SUM", loss, axis=None)
+        told, found = run(self._gradients, args=(inputs, y, weight, total, scale, step))
+        told = reduce("SUM", told, axis=None)
         found = [reduce("SUM", g, axis=None) for g in found]
         pairs = zip(found, self._as_found, strict=True)
         found = [g if as_found else merged(g) for g, as_found in pairs]
         if self._loss_scale is None:
-            return loss, self._update(found)
+            norm = tf.linalg.global_norm(found)
+            good = self._update(found, norm)
+            return self._told(told, norm, found), good
         found = [tf.math.scalar_mul(1.0 / scale, g) for g in found]
-        good = tf.math.is_finite(tf.linalg.global_norm(found)) & tf.math.is_finite(loss)
-        tf.cond(good, lambda: self._update(found), lambda: tf.constant(value=False))
+        norm = tf.linalg.global_norm(found)
+        good = tf.math.is_finite(norm) & tf.math.is_finite(told[0])
+        tf.cond(good, lambda: self._update(found, norm), lambda: tf.constant(value=False))
         self._loss_scale.adapt(good)
         # At the smallest scale it is no overflow of ours, and the loss must stop the run.
-        return loss, good | (scale <= 1.0)
+        return self._told(told, norm, found), good | (scale <= 1.0)
 
-    def _update(self, found: Any) -> Any:
+    def _update(self, found: Any, norm: Any) -> Any:
         if self._clip_norm:
-            found, _ = tf.clip_by_global_norm(found, self._clip_norm)
+            found, _ = tf.clip_by_global_norm(found, self._clip_norm, use_norm=norm)
         # Outside the replicas, so the optimiser does not reduce a second time.
         self._optimizer.apply(found, self._variables)
         return tf.constant(value=True)
+
+    def _told(self, told: Any, norm: Any, found: Any) -> Any:
+        """Loss, inputs, gradients and the weights after the step, ``(4,)``.
+
+        Of embedding tables, which may be larger than all else, a bad row in use shows in the gradients
+        of what reads it; the whole of them is looked at after each epoch.
+        """
+        pairs = zip(self._variables, found, strict=True)
+        dense = [v.value for v, g in pairs if not isinstance(g, tf.IndexedSlices)]
+        weights = tf.add_n([tf.cast(tf.nn.l2_loss(v), tf.float32) for v in dense])
+        return tf.concat([told, [tf.cast(norm, tf.float32), weights]], 0)
 
 
 def compiled_rows(network: Network) -> Callable[..., Any]:

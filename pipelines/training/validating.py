@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from pipelines.training.batches import Block, Feed, read_ahead
 from pipelines.training.network import Network
+from pipelines.training.poison import require_finite_rows
 from pipelines.training.ranking import Ranked
 from pipelines.training.steps import compiled_rows
 
@@ -23,9 +24,9 @@ BATCH_ROWS = 8192
 class Validation:
     """The validation rows and the compiled function that judges them."""
 
-    def __init__(self, network: Network, feed: Feed) -> None:
-        """Judge this network on these rows."""
-        self._network, self._feed = network, feed
+    def __init__(self, work: str, network: Network, feed: Feed) -> None:
+        """Judge this network on these rows, for this work."""
+        self._work, self._network, self._feed = work, network, feed
         self._rows = compiled_rows(network)
 
     def judge(
@@ -36,9 +37,13 @@ class Validation:
         Args:
             place: Puts a block on the replicas.
             between: Called after each batch; may raise to give up.
+
+        Raises:
+            TrainingError: Rows hold values that are no numbers; says in which features.
         """
         losses, ranked, rows = 0.0, Ranked(), 0
         for block, placed in read_ahead((b, place(b)) for b in self._feed.in_order()):
+            require_finite_rows(self._work, block, self._feed.shards.features)
             for step, size in enumerate(block.rows):
                 each, score = self._step(placed, step, size)
                 losses += float(each.sum(dtype=np.float64))

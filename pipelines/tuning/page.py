@@ -16,6 +16,7 @@ from markupsafe import Markup
 from pipelines.evaluation.card import STYLE
 from pipelines.evaluation.plots import legend
 from pipelines.stages import Work
+from pipelines.text import for_page
 from pipelines.tuning.course import course_plot
 from pipelines.tuning.study import direction
 
@@ -82,7 +83,9 @@ def tuning_page(
     """
     rises = direction(work.pipeline) == "maximize"
     plot = course_plot(trials, winner, rises=rises)
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, finalize=for_page
+    )
     environment.filters["short"] = short
     told = [
         {**trial, "settings": _by_name(trial["settings"])}

@@ -56,9 +56,10 @@ def run_search(request: SearchRequest) -> Result:
     name = request.pipeline.name
     children = _Children(request)
     day = search_day(request.pipeline, request.as_of)
-    children.run(["stage", "preprocess", name, "--as-of", day])
-    trials = _trials(children, ["trial", name, "--as-of", request.as_of, "--number"])
-    winner = children.run(["stage", "tune", name, "--as-of", request.as_of])
+    made = children.run(["stage", "preprocess", name, "--as-of", day])
+    common = ["--as-of", request.as_of, "--input", f"training_set={made['digest']}"]
+    trials = _trials(children, ["trial", name, *common, "--number"])
+    winner = children.run(["stage", "tune", name, *common])
     return winner | {"trials": trials}
 
 

@@ -6,18 +6,21 @@ Not here: running a trial (``trial.py``), all of them from the command line (``s
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from pipelines.errors import ConfigError, InputMissingError, TrainingError, listed
 from pipelines.spec import head_settings, model_settings, search_day
-from pipelines.stages import Outcome, Plan, Work, code_digests
+from pipelines.stages import Maker, Outcome, Plan, Work, code_digests, input_of
+from pipelines.stages.settings import training_set_settings
+from pipelines.store import Manifest
 from pipelines.tuning.winner import DATASET, WINNER
 
 TRIALS = "trials.json"
-# Folder of a trial in the search's, and where lines that MLflow was not told are published.
-TRIAL, UNSENT = "trial-", "tracking/"
+# Folder of a trial in the search's, and where what it told MLflow is published.
+TRIAL, TOLD = "trial-", "tracking/"
 ENDED = ("complete", "pruned", "fail")
 
 
@@ -34,7 +37,7 @@ def plan(work: Work) -> Plan:
             f"declaration."
         )
     there = trials_work(work)
-    manifest = there.need(there.window_ref("training_set"), f"preprocess --as-of {there.as_of}")
+    manifest = input_of(there, "training_set", training_set_settings(there))
     return Plan(
         inputs={"training_set": manifest.content},
         config={
@@ -45,6 +48,7 @@ def plan(work: Work) -> Plan:
             "judged_as_of": there.model_day,
         },
         code=code_digests("pipelines.training", "pipelines.tuning"),
+        made_from={"training_set": manifest},
     )
 
 
@@ -95,9 +99,16 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
     }
     (out / WINNER).write_text(json.dumps(winner, indent=1) + "\n")
     (out / TRIALS).write_text(json.dumps(told, indent=1) + "\n")
-    _write_page(out, work, told, winner)
-    _keep_unsent(out, work, folder_of(work, plan))
+    _keep_told(out, work, folder_of(work, plan))
     return _outcome(work, told, winner)
+
+
+def effects_stand(work: Work, plan: Plan, manifest: Manifest) -> bool:
+    """Have MLflow told of trials that it does not know; that is no reason to search again."""
+    from pipelines.tracking.retell import tell_missing
+
+    tell_missing(work, manifest, f"{TOLD}*.jsonl")
+    return True
 
 
 def _not_ended(told: list[dict[str, Any]], trials: int) -> list[int]:
@@ -105,23 +116,27 @@ def _not_ended(told: list[dict[str, Any]], trials: int) -> list[int]:
     return [number for number in range(trials) if number not in ended]
 
 
-def _write_page(
-    out: Path, work: Work, told: list[dict[str, Any]], winner: dict[str, Any]
-) -> None:
-    from pipelines.tuning.page import tuning_page
+def pages(work: Work) -> Mapping[str, Maker]:
+    """The page of the search, from the published trials."""
 
-    (out / "tuning.html").write_text(tuning_page(work, told, winner))
+    def page(folder: Path) -> str:
+        from pipelines.tuning.page import tuning_page
+
+        told, winner = (json.loads((folder / name).read_text()) for name in (TRIALS, WINNER))
+        return tuning_page(work, told, winner)
+
+    return {"tuning.html": page}
 
 
-def _keep_unsent(out: Path, work: Work, folder: Path) -> None:
-    from pipelines.tracking.tracker import keep_unsent
+def _keep_told(out: Path, work: Work, folder: Path) -> None:
+    from pipelines.tracking.tracker import keep_told
 
     trials = sorted(folder.glob(f"{TRIAL}*/"), key=lambda each: int(each.name[len(TRIAL) :]))
-    kept = [t.name for t in trials if keep_unsent(t, out, f"{UNSENT}{t.name}.jsonl")]
+    kept = [t.name for t in trials if keep_told(t, out, f"{TOLD}{t.name}.jsonl")]
     if kept:
         work.report.log(
             f"MLflow was not told all of {len(kept)} trials ({listed(kept)}); their lines are kept in "
-            f"{UNSENT}: python -m pipelines.tracking.sender URI FILE sends one"
+            f"{TOLD}: python -m pipelines.tracking.sender URI FILE sends one"
         )
 
 
@@ -139,5 +154,5 @@ def _outcome(work: Work, told: list[dict[str, Any]], winner: dict[str, Any]) -> 
         rows=0,
         metrics={winner["metric"]: winner["value"], "epochs": epochs, **counts},
         reason=reason,
-        volatile=(UNSENT,),
+        volatile=(TOLD,),
     )

@@ -29,7 +29,7 @@ from pipelines.training.shards import LABEL, Shards, open_shards
 from pipelines.training.stage import Setup, trained
 from pipelines.training.stage import plan as training_plan
 from pipelines.tuning.space import draw
-from pipelines.tuning.stage import TRIAL, UNSENT, folder_of, trials_work
+from pipelines.tuning.stage import TOLD, TRIAL, folder_of, trials_work
 from pipelines.tuning.stage import plan as search_plan
 from pipelines.tuning.study import (
     ERROR,
@@ -41,6 +41,8 @@ from pipelines.tuning.study import (
     watched,
 )
 from pipelines.tuning.winner import DATASET
+
+TRAINING_SET = "training_set"
 
 
 class StoppedEarly(Exception):  # noqa: N818  an end, not an error
@@ -61,7 +63,7 @@ def run_trial(work: Work, number: int) -> Result:
             f"{work.report.work}: the search has trials 0 to {trials - 1}, and {number} is asked for. "
             f"Raise search.trials for more."
         )
-    published = work.find(work.window_ref(DATASET))
+    published = work.store.find_intact(work.window_ref(DATASET))
     if published is not None and published.digest == plan.digest():
         return {"trial": number, "state": "published", "cached": True}
     folder = folder_of(work, plan)
@@ -69,7 +71,8 @@ def run_trial(work: Work, number: int) -> Result:
     with claimed(study, folder, number) as trial:
         if trial is not None:
             scratch = folder / f"{TRIAL}{number}"
-            _to_its_end(work, study, trial, scratch, _about(work, plan, number))
+            own = replace(work, inputs={TRAINING_SET: plan.made_from[TRAINING_SET].digest})
+            _to_its_end(own, study, trial, scratch, _about(work, plan, number))
     told = next(each for each in facts(study) if each["number"] == number)
     work.report.log(_summary(told))
     return {"trial": number, "cached": trial is None, **told}
@@ -80,7 +83,7 @@ def _about(work: Work, search: Plan, number: int) -> About:
     return About(
         name=f"{work.window_ref(DATASET).key}/{TRIAL}{number}",
         tags={"search": search.digest(), "trial": str(number)},
-        kept=f"{UNSENT}{TRIAL}{number}.jsonl",
+        kept=f"{TOLD}{TRIAL}{number}.jsonl",
     )
 
 
@@ -157,7 +160,7 @@ class Told:
 def _trained(work: Work, plan: Plan, trial: Any, scratch: Path) -> float | None:
     """Train to the last epoch; what its judgement was, or None if others did better before."""
     pipeline, training = work.pipeline, work.pipeline.training
-    training_set = work.store.open(work.need(work.window_ref("training_set"), "preprocess"))
+    training_set = work.store.open(plan.made_from[TRAINING_SET])
     days = work.days()
     shards = open_shards(training_set, set(days.train) - set(days.validation))
     for warning in look_over(work.report.work, shards, training, pipeline.head):
@@ -166,7 +169,7 @@ def _trained(work: Work, plan: Plan, trial: Any, scratch: Path) -> float | None:
     advice = "Raise split.test_days, or search as of another day."
     require_judgeable(work.report.work, judged, watched(pipeline), advice)
     devices = choose_devices(training.replicas, visible_gpu_count())
-    strategy = open_strategy(devices, training.seed)
+    strategy = open_strategy(devices, training.seed, training.threads)
     setup = Setup(
         work,
         plan,

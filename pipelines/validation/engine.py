@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from pipelines.compute.compute import Compute
 from pipelines.declared import nearest
-from pipelines.errors import ConfigError, PermanentError
+from pipelines.errors import ConfigError
 from pipelines.validation import gx
 from pipelines.validation.rules import CheckedRule
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from pipelines.validation.dask_engine.partitions import Partition
 
 RULE = "rule"
+# What Great Expectations says of a metric that no engine but those of databases has.
+NO_PROVIDER = "No provider found"
 NO_ROWS = np.zeros(0, dtype=np.int64)
 
 
@@ -98,32 +100,63 @@ def evaluate(
         suite: Name of the suite.
 
     Raises:
-        ConfigError: A rule names no expectation, or arguments that it does not take.
-        PermanentError: An expectation could not be evaluated on this table.
+        ConfigError: A rule names no expectation, or arguments that it does not take, or one that
+            could not be evaluated on this table.
     """
-    great = gx.load()
-    from pipelines.validation.dask_engine.judge import judge_files
-
-    expectations = [_expectation(rule) for rule in rules]
-    judged = judge_files(
-        files,
-        great.ExpectationSuite(name=suite, expectations=expectations),
-        rows_below=places,
-        compute=compute,
-        # Integers keep all their digits beside nulls, and times are compared as nanoseconds.
-        exact=True,
+    gx.load()
+    judged, found = _judged(
+        [_expectation(rule) for rule in rules], files, places, compute, suite
     )
-    # Results come in an order of their own: each is found by its rule's name.
-    found = {
-        result.expectation_config.meta[RULE]: (place, result)
-        for place, result in enumerate(judged.result.results)
-    }
     return Evaluated(
         findings=tuple(_finding(rule, found.get(rule.name), judged) for rule in rules),
         partitions=judged.layout.partitions,
         rows=judged.layout.rows,
         _judged=judged,
     )
+
+
+def problems_of(rules: Sequence[CheckedRule], file: Path, places: Path) -> list[str]:
+    """Why rules cannot be evaluated on a file, one sentence a rule; empty if all can be."""
+    gx.load()
+    problems: dict[str, str] = {}
+    expectations = []
+    for rule in rules:
+        try:
+            expectations.append(_expectation(rule))
+        except ConfigError as error:
+            problems[rule.name] = str(error)
+    judged, found = _judged(expectations, [file], places, None, "declared")
+    for rule in rules:
+        try:
+            _finding(rule, found.get(rule.name), judged)
+        except ConfigError as error:
+            problems.setdefault(rule.name, str(error))
+    return [problems[rule.name] for rule in rules if rule.name in problems]
+
+
+def _judged(
+    expectations: Sequence[Any],
+    files: Sequence[Path],
+    places: Path,
+    compute: Compute | None,
+    suite: str,
+) -> "tuple[Judged, dict[str, tuple[int, Any]]]":
+    """What each expectation found, and where: results come in an order of their own."""
+    from pipelines.validation.dask_engine.judge import judge_files
+
+    judged = judge_files(
+        files,
+        gx.load().ExpectationSuite(name=suite, expectations=list(expectations)),
+        rows_below=places,
+        compute=compute,
+        # Integers keep all their digits beside nulls, and times are compared as nanoseconds.
+        exact=True,
+    )
+    found = {
+        result.expectation_config.meta[RULE]: (place, result)
+        for place, result in enumerate(judged.result.results)
+    }
+    return judged, found
 
 
 def _expectation(rule: CheckedRule) -> Any:
@@ -155,10 +188,16 @@ def _expectation(rule: CheckedRule) -> Any:
 def _finding(rule: CheckedRule, found: tuple[int, Any] | None, judged: "Judged") -> Finding:
     broken = ["it was not evaluated"] if found is None else _errors(found[1].exception_info)
     if broken or found is None:
-        raise PermanentError(
-            f"rule {rule.name}: {rule.expectation} could not be evaluated "
-            f"({' '.join(broken[0].split())[:300]}). This says nothing about the data. Correct "
-            f"the rule's column and arguments in the declaration."
+        said = " ".join(broken[0].split())
+        advice = "Correct the rule's column and arguments in the declaration."
+        if NO_PROVIDER in said:
+            advice = (
+                "It needs a database, and days are Parquet files. Say the same by another "
+                "expectation, such as expect_column_values_to_match_regex."
+            )
+        raise ConfigError(
+            f"rule {rule.name}: {rule.expectation} could not be evaluated ({said[:300]}). This says "
+            f"nothing about the data. {advice}"
         )
     place, result = found
     told = result.to_json_dict()

@@ -13,10 +13,14 @@ from typing import Any
 
 from pipelines.spec import Pipeline
 from pipelines.store import Manifest, Ref, Store
+from pipelines.text import plain
 from pipelines.validation.data_docs.masking import mask
 from pipelines.validation.rules import rules_of
 
 DATASET, FILE = "validated", "quarantine.parquet"
+RULE, EXPECTATION, VALUE = "_rule", "_expectation", "_value"
+PARTITION, RUN = "_partition", "_run"
+"""What a line of the quarantine says beside the row's own columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,7 @@ def lines_of(
     for line in _lines(days, rule):
         if len(found) == limit:
             break
-        found.append(_masked(line, masked, columns.get(line["rule"])))
+        found.append(_masked(line, masked, columns.get(line[RULE])))
     return found
 
 
@@ -98,9 +102,7 @@ def _lines(days: Sequence[KeptOut], rule: str | None) -> Iterator[dict[str, Any]
         if rule is None or rule in day.by_rule:
             with pq.ParquetFile(day.file) as file:
                 for batch in file.iter_batches(batch_size=1024):
-                    yield from (
-                        r for r in batch.to_pylist() if rule is None or r["rule"] == rule
-                    )
+                    yield from (r for r in batch.to_pylist() if rule is None or r[RULE] == rule)
 
 
 def _masked(
@@ -109,5 +111,6 @@ def _masked(
     """A line without sensitive values; a rule that is declared no more hides its value too."""
     hide = {name for name in masked if line.get(name) is not None}
     if masked and (columns is None or set(columns) & set(masked)):
-        hide.add("value")
-    return line | {name: mask(None if line[name] is None else str(line[name])) for name in hide}
+        hide.add(VALUE)
+    hidden = {name: mask(None if line[name] is None else str(line[name])) for name in hide}
+    return {name: plain(value) for name, value in (line | hidden).items()}

@@ -2,7 +2,8 @@
 
 Why: nobody repairs a source from a count; and a row that was kept out wrongly must come back.
 Promise: one line for each failing row and rule, none left out, ordered by row and then by
-    rule; the row's values are the ingested ones, unmasked.
+    rule; the row's values are the ingested ones, unmasked. What is added stands under names that
+    begin with ``_``, as no declared column may.
 Not here: finding quarantined rows over days (``kept_out.py``).
 """
 
@@ -15,16 +16,12 @@ from numpy.typing import NDArray
 
 from pipelines.spec import Table
 from pipelines.tables.schema import table_schema
+from pipelines.text import VALUE_CHARS, clipped
+from pipelines.validation.kept_out import EXPECTATION, PARTITION, RULE, RUN, VALUE
 from pipelines.validation.rules import CheckedRule
 
 ADDED = pa.schema(
-    [
-        pa.field("rule", pa.string()),
-        pa.field("expectation", pa.string()),
-        pa.field("value", pa.string()),
-        pa.field("partition", pa.string()),
-        pa.field("run", pa.string()),
-    ]
+    [pa.field(name, pa.string()) for name in (RULE, EXPECTATION, VALUE, PARTITION, RUN)]
 )
 
 
@@ -60,11 +57,11 @@ def quarantine_lines(
     each = zip(rules, failing, strict=True)
     values = [failing_values(rule, places, ingested) for rule, places in each]
     added = {
-        "rule": _named([rule.name for rule in rules], which),
-        "expectation": _named([rule.expectation for rule in rules], which),
-        "value": pa.chunked_array(values),
-        "partition": pa.repeat(pa.scalar(day), len(rows)),
-        "run": pa.repeat(pa.scalar(run), len(rows)),
+        RULE: _named([rule.name for rule in rules], which),
+        EXPECTATION: _named([rule.expectation for rule in rules], which),
+        VALUE: pa.chunked_array(values),
+        PARTITION: pa.repeat(pa.scalar(day), len(rows)),
+        RUN: pa.repeat(pa.scalar(run), len(rows)),
     }
     lines = ingested.take(rows)
     for name, column in added.items():
@@ -73,11 +70,14 @@ def quarantine_lines(
 
 
 def failing_values(rule: CheckedRule, rows: NDArray[np.int64], ingested: pa.Table) -> pa.Array:
-    """What a rule saw in each of the rows, as text; null where it saw none."""
+    """What a rule saw in each of the rows, as text, clipped; null where it saw none.
+
+    The row's own columns hold its values whole.
+    """
     seen = [name for name in rule.columns() if name in ingested.column_names]
     if not seen:
         return pa.nulls(len(rows), pa.string())
-    texts = [ingested[name].take(rows).cast(pa.string()).combine_chunks() for name in seen]
+    texts = [_clipped(ingested[name].take(rows).cast(pa.string())) for name in seen]
     if len(seen) == 1:
         return texts[0]
     known = [pc.fill_null(text, "null") for text in texts]
@@ -86,6 +86,22 @@ def failing_values(rule: CheckedRule, rows: NDArray[np.int64], ingested: pa.Tabl
         for name, text in zip(seen, known, strict=True)
     ]
     return pc.binary_join_element_wise(*pairs, ", ")
+
+
+def _clipped(texts: pa.ChunkedArray) -> pa.Array:
+    """Texts of at most ``VALUE_CHARS`` characters, as ``pipelines.text.clipped`` has them."""
+    chunks = [_clip(chunk) for chunk in texts.chunks]
+    return pa.chunked_array(chunks, pa.string()).combine_chunks()
+
+
+def _clip(texts: pa.Array) -> pa.Array:
+    long = pc.greater(pc.utf8_length(texts), VALUE_CHARS)
+    if not pc.any(long).as_py():
+        return texts
+    short = pa.array(
+        [None if t is None else clipped(t) for t in texts.filter(long).to_pylist()]
+    )
+    return pc.replace_with_mask(texts, pc.fill_null(long, False), short.cast(pa.string()))
 
 
 def _named(names: Sequence[str], which: NDArray[np.int64]) -> pa.Array:

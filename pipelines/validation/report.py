@@ -3,25 +3,31 @@
 Why: a program reads ``report.json``, a person opens ``report.html`` or, who knows Great
     Expectations, ``data_docs.html``; all must say the same.
 Promise: all follow from the data alone (no times, no random ids); the pages load nothing from
-    anywhere; values of sensitive columns are masked in all of them.
-Not here: the Data Docs page (``data_docs/``).
+    anywhere; values of sensitive columns are masked in all of them. Each page is made from the
+    JSON beside it alone, so it can be made again at any time.
+Not here: rendering Data Docs (``data_docs/``), what follows where a page cannot be made
+    (``pipelines/stages/pages.py``).
 """
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import jinja2
 
 from pipelines.spec import Pipeline
-from pipelines.validation.data_docs.masking import HIDDEN, mask
+from pipelines.text import every_text, for_page, plain
+from pipelines.validation.data_docs.heading import Heading
+from pipelines.validation.data_docs.masking import HIDDEN, mask, masked
 from pipelines.validation.day_columns import EARLIER
 from pipelines.validation.day_compare import Compared
 from pipelines.validation.engine import Finding
 from pipelines.validation.splitting import First
 from pipelines.validation.verdict import Verdict, outcome_of
+
+REPORT, DATA_DOCS = "report.json", "data_docs.json"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,31 +56,55 @@ class Judged:
 
 
 def write_report(judged: Judged, folder: Path, compared: Compared | None = None) -> None:
-    """Write ``report.json``, ``report.html`` and ``data_docs.html``.
+    """Write ``report.json`` and ``data_docs.json``, which the pages are made from.
 
     What other days said goes to a file of its own and the page: ``report.json`` follows from the
     day alone.
     """
-    from pipelines.validation.data_docs.page import Heading, data_docs_page
-
     report = report_of(judged)
-    text = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=True)
-    (folder / "report.json").write_text(text + "\n", encoding="utf-8")
-    beside = [] if compared is None else [compared.as_json()]
-    if beside:
-        (folder / EARLIER).write_text(json.dumps(beside[0], indent=1) + "\n")
-    (folder / "report.html").write_text(page(report, beside), encoding="utf-8")
+    write_json(report, folder / REPORT)
+    if compared is not None:
+        write_json(compared.as_json(), folder / EARLIER)
     heading = Heading(
         title=f"{report['title']}: {judged.subject}",
         asset=judged.subject,
         verdict=judged.verdict.word,
         reason=judged.verdict.reason,
         run=judged.run,
-        masked=judged.pipeline.sensitive_columns(),
+        masked=tuple(sorted(judged.pipeline.sensitive_columns())),
     )
-    results = [finding.result for finding in judged.findings]
-    docs = data_docs_page(results, judged.suite, heading)
-    (folder / "data_docs.html").write_text(docs, encoding="utf-8")
+    write_results(judged.findings, judged.suite, heading, folder)
+
+
+def write_json(value: Mapping[str, Any], path: Path) -> None:
+    """Write JSON as a report has it: a value that JSON does not know as its text."""
+    text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=True, default=str)
+    path.write_bytes(f"{text}\n".encode("utf-8", "backslashreplace"))
+
+
+def write_results(
+    findings: Sequence[Finding], suite: str, heading: Heading, folder: Path
+) -> None:
+    """Write ``data_docs.json``: what each expectation found, sensitive values masked."""
+    results = [masked(finding.result, heading.masked) for finding in findings]
+    told = {"suite": suite, "heading": asdict(heading), "results": results}
+    write_json(told, folder / DATA_DOCS)
+
+
+def report_page(folder: Path) -> str:
+    """The report's page, from ``report.json`` and what days before said."""
+    named = (folder / name for name in (REPORT, EARLIER))
+    report, *beside = (json.loads(p.read_text(encoding="utf-8")) for p in named if p.exists())
+    return page(report, beside)
+
+
+def docs_page(folder: Path) -> str:
+    """The Data Docs page, from ``data_docs.json``."""
+    from pipelines.validation.data_docs.page import data_docs_page
+
+    told = json.loads((folder / DATA_DOCS).read_text(encoding="utf-8"))
+    heading = Heading(**every_text(told["heading"]))
+    return data_docs_page(told["results"], told["suite"], heading)
 
 
 def report_of(judged: Judged) -> dict[str, Any]:
@@ -109,6 +139,7 @@ def environment() -> jinja2.Environment:
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
+        finalize=for_page,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -131,6 +162,11 @@ def _entry(
         "rows_checked": finding.checked,
         "rows_missing": finding.missing,
         "rows_failing": finding.failing,
-        "observed": HIDDEN if hide and finding.observed is not None else finding.observed,
-        "first": [{**row, "value": mask(row["value"])} if hide else dict(row) for row in first],
+        "observed": HIDDEN
+        if hide and finding.observed is not None
+        else plain(finding.observed),
+        "first": [
+            {**row, "value": plain(mask(row["value"]) if hide else row["value"])}
+            for row in first
+        ],
     }

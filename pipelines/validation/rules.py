@@ -9,7 +9,7 @@ Not here: evaluating a rule (``engine.py``), what a failed one means (``verdict.
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,13 @@ from pipelines.days import shift
 from pipelines.declared import nearest
 from pipelines.errors import ConfigError
 from pipelines.spec import Column, Pipeline, Rule, Table
+from pipelines.validation.parameters import named_in, resolved
 
 INFO, WARNING, CRITICAL = "info", "warning", "critical"
 FLAGS = (0, 1)
 MIN_ROWS = "table.min_rows"
 ROOT = Path(__file__).resolve().parents[2]
+NEW, NEW_IDS = "new", "expect_column_values_to_be_new"
 COLUMN_ARGUMENTS = ("column", "column_A", "column_B", "column_list")
 
 
@@ -59,8 +61,8 @@ def rules_of(pipeline: Pipeline, day: str) -> tuple[CheckedRule, ...]:
     """Every rule that a day of the table of examples is judged by, in order.
 
     Raises:
-        ConfigError: Two rules have the same name, a budget is for none of them, or a saved
-            suite cannot be read.
+        ConfigError: Two rules have the same name, a budget or a parameter is for none of them,
+            a parameter is not set, or a saved suite cannot be read.
     """
     table = pipeline.table
     rules = [
@@ -73,8 +75,9 @@ def rules_of(pipeline: Pipeline, day: str) -> tuple[CheckedRule, ...]:
         *(rule for column in table.columns for rule in _column_rules(column, table, day)),
     ]
     derived = [rule.name for rule in rules]
-    rules += [_own(rule) for rule in pipeline.validation.rules]
-    rules += [rule for path in pipeline.validation.suites for rule in saved_rules(path)]
+    own = [_own(rule) for rule in pipeline.validation.rules]
+    own += [rule for path in pipeline.validation.suites for rule in saved_rules(path)]
+    rules += _with_parameters(pipeline, own)
     names = [rule.name for rule in rules]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -84,6 +87,19 @@ def rules_of(pipeline: Pipeline, day: str) -> tuple[CheckedRule, ...]:
         )
     _require_known_budgets(pipeline, names)
     return tuple(rules)
+
+
+def _with_parameters(pipeline: Pipeline, rules: Sequence[CheckedRule]) -> list[CheckedRule]:
+    """The rules with the declared values of their suite parameters."""
+    parameters = dict(pipeline.validation.parameters)
+    found = [replace(r, kwargs=resolved(r.kwargs, parameters, r.name)) for r in rules]
+    named = {name for rule in rules for name in named_in(rule.kwargs)}
+    for unused in sorted(parameters.keys() - named):
+        hint = nearest(unused, named) if named else "No rule has a parameter."
+        raise ConfigError(
+            f"{pipeline.name}: validation.parameters sets {unused!r}, which no rule names. {hint}"
+        )
+    return found
 
 
 def _require_known_budgets(pipeline: Pipeline, names: Sequence[str]) -> None:
@@ -101,6 +117,10 @@ def _column_rules(column: Column, table: Table, day: str) -> Iterator[CheckedRul
         yield CheckedRule(f"{column.name}.not_null", "expect_column_values_to_not_be_null", on)
     if column.name == table.row_id:
         yield _unique(column.name, table)
+        if table.unique_days != 1:
+            yield CheckedRule(
+                f"{column.name}.{NEW}", NEW_IDS, on | {"unique_days": table.unique_days}
+            )
     if column.name == table.event_time:
         yield _within_day(column.name, day)
     yield from _range(column)

@@ -8,7 +8,7 @@ Not here: the rules (``rules.py``), the engine (``engine.py``), the verdict (``v
 """
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,8 +17,9 @@ from pipelines.compute.settings import ComputeSettings
 from pipelines.errors import ArtifactError
 from pipelines.events import evenly
 from pipelines.spec import Column, Pipeline
-from pipelines.stages import Outcome, Plan, Work, code_digests
-from pipelines.store import digest_of, file_digest
+from pipelines.stages import Maker, Outcome, Plan, Work, code_digests
+from pipelines.store import Manifest, digest_of, file_digest
+from pipelines.validation.repeats import Repeats, inputs_of, shared_in
 from pipelines.validation.rules import rules_of, suite_path
 
 if TYPE_CHECKING:
@@ -34,22 +35,31 @@ CODE = (
     "pipelines.operators.hashing",
     "pipelines.operators.sketch",
     *(
-        f"pipelines.tables.{module}"
-        for module in ("hashing", "history", "known", "profile", "schema", "versions")
+        f"pipelines.tables.{n}"
+        for n in ("hashing", "history", "ids", "known", "profile", "schema", "versions")
     ),
 )
+SETTLES = True
+"""A day is judged again if the ids of an earlier one were published while it was."""
 HERE = Path(__file__).parent
 PAGES = (*sorted(HERE.glob("*.j2")), HERE / "report.css", HERE / "data_docs" / "templates")
 
 
+def due(work: Work) -> tuple[bool, list[str]]:
+    """The work's own day, and the later ones that repeat other ids than when they were judged."""
+    return True, Repeats(work).outdated()
+
+
 def plan(work: Work) -> Plan:
-    """Name the ingested day by its content, and everything it is judged by."""
+    """Name the ingested day by its content, what it repeats, and everything it is judged by."""
     ingested = work.need(work.partition_ref("ingested"), "ingest")
     rules_of(work.pipeline, work.day)
     return Plan(
-        inputs={f"ingested {ingested.key}": ingested.content},
+        inputs={f"ingested {ingested.key}": ingested.content}
+        | inputs_of(Repeats(work).of(work.day)),
         config=_config(work.pipeline, work.day),
         code=code_digests(*CODE) | page_digests(),
+        made_from={"ingested": ingested},
     )
 
 
@@ -59,21 +69,24 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
     from pipelines.validation.day_beside import compared_before, noted_of
     from pipelines.validation.day_columns import EARLIER
     from pipelines.validation.engine import evaluate
+    from pipelines.validation.repeated import with_days, without_folders
     from pipelines.validation.report import Judged, write_report
     from pipelines.validation.splitting import count_rows, split_rows
     from pipelines.validation.verdict import judge, keeps_rows_out
 
     pipeline, day, run_id = work.pipeline, work.day, run_of(plan)
-    file, rows = _ingested(work)
+    repeats, shared = Repeats(work), shared_in(plan.inputs)
+    file, rows = _ingested(work, plan.made_from["ingested"])
     stored = file.stat().st_size
     work.report.progress(0, rows)
     scratch = _empty(work.scratch(plan, work.partition_ref("validated")))
     with open_compute(rows, ComputeSettings.from_options(work.options)) as compute:
-        evaluated = evaluate(rules_of(pipeline, day), [file], scratch / "places", compute)
+        rules = repeats.looked_up(rules_of(pipeline, day), shared)
+        evaluated = without_folders(evaluate(rules, [file], scratch / "places", compute))
         keeping = [finding for finding in evaluated.findings if keeps_rows_out(finding)]
         counted = count_rows(evaluated, keeping, compute)
         bad = sum(part.bad for part in counted)
-        verdict = judge(evaluated.findings, rows, bad, pipeline.validation)
+        verdict = with_days(judge(evaluated.findings, rows, bad, pipeline.validation), shared)
         done = [0]
 
         def tell(part_rows: int) -> None:
@@ -101,12 +114,34 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
     noted = noted_of(compared)
     if noted:
         work.report.log(f"WARNING: {noted}")
-    return replace(_outcome(verdict, rows), volatile=(EARLIER, "report.html"), noted=noted)
+    return replace(_outcome(verdict, rows), volatile=(EARLIER,), noted=noted)
+
+
+def pages(_work: Work) -> Mapping[str, Maker]:
+    """The pages of a verdict, each made from the published files alone."""
+    return {"report.html": _report_page, "data_docs.html": docs_page}
+
+
+def _report_page(folder: Path) -> str:
+    from pipelines.validation.report import report_page
+
+    return report_page(folder)
+
+
+def docs_page(folder: Path) -> str:
+    """Data Docs of a day or a window."""
+    from pipelines.validation.report import docs_page
+
+    return docs_page(folder)
 
 
 def run_of(plan: Plan) -> str:
-    """Names what is judged and by which rules: the same for a run that is repeated."""
-    return digest_of({"inputs": dict(plan.inputs), "config": dict(plan.config)})[:16]
+    """Names what is judged and by which rules: the same for a run that is repeated.
+
+    A bare digest may be read as a number or, by the renderer of Data Docs, as a date: 0015a39...
+    was, and lies beyond what a date can be.
+    """
+    return f"run-{digest_of({'inputs': dict(plan.inputs), 'config': dict(plan.config)})[:16]}"
 
 
 def page_digests() -> dict[str, str]:
@@ -125,13 +160,12 @@ def _empty(folder: Path) -> Path:
     return folder
 
 
-def _ingested(work: Work) -> tuple[Path, int]:
+def _ingested(work: Work, manifest: Manifest) -> tuple[Path, int]:
     """The ingested file, its columns checked, and how many rows it has."""
     import pyarrow.parquet as pq
 
     from pipelines.tables.schema import table_schema
 
-    manifest = work.need(work.partition_ref("ingested"), "ingest")
     path = work.store.open(manifest) / PART
     with pq.ParquetFile(path) as file:
         schema, rows = file.schema_arrow, file.metadata.num_rows
@@ -196,6 +230,7 @@ def _config(pipeline: Pipeline, day: str) -> dict[str, Any]:
         "row_id": table.row_id,
         "event_time": table.event_time,
         "known_time": table.known_time,
+        "unique_days": table.unique_days,
         "columns": [_column(column) for column in table.columns],
         "entities": [asdict(entity) for entity in pipeline.entities],
         "buckets": pipeline.buckets,

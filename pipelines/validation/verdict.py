@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pipelines.errors import listed
 from pipelines.spec import Validation
 from pipelines.stages import ACCEPTED, REFUSED
+from pipelines.text import readable
 from pipelines.validation.engine import Finding
 from pipelines.validation.rules import CRITICAL, INFO
 
@@ -115,7 +116,7 @@ def _over_budget(
 def _seen(finding: Finding) -> str:
     if not finding.by_row:
         wanted = {k: v for k, v in finding.rule.kwargs.items() if k != "column"}
-        return f"saw {finding.observed!r}, expected {wanted!r}"
+        return f"saw {readable(repr(finding.observed))}, expected {readable(repr(wanted), 500)}"
     return f"{finding.failing:,} of {finding.checked:,} rows"
 
 

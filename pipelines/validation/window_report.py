@@ -1,7 +1,7 @@
 """The pages of a window's verdict.
 
 Why: whoever decides whether a window may still be used wants its numbers beside the limits.
-Promise: a report as JSON and as a page, and Data Docs; they load nothing.
+Promise: the report is JSON; its page and Data Docs are made from that alone, and load nothing.
 """
 
 import json
@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.stages import Plan, Work
-from pipelines.validation.data_docs.page import Heading, data_docs_page
+from pipelines.validation.data_docs.heading import Heading
 from pipelines.validation.day_compare import Compared
 from pipelines.validation.engine import Finding
-from pipelines.validation.report import environment
+from pipelines.validation.report import REPORT, environment, write_json, write_results
 from pipelines.validation.window_tables import Row
 
 
@@ -28,8 +28,7 @@ def write_window_report(
     reason: str,
     out: Path,
 ) -> None:
-    """Write ``report.json``, ``report.html`` and ``data_docs.html``."""
-    limits = work.pipeline.validation.window
+    """Write ``report.json`` and ``data_docs.json``, which the pages are made from."""
     report: dict[str, Any] = {
         "pipeline": work.pipeline.name,
         "title": work.pipeline.title,
@@ -52,9 +51,7 @@ def write_window_report(
             for f in findings
         ],
     }
-    (out / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    page = environment().get_template("window.html.j2").render(report=report, limits=limits)
-    (out / "report.html").write_text(page, encoding="utf-8")
+    write_json(report, out / REPORT)
     heading = Heading(
         title=f"{report['title']}: {report['subject']}",
         asset=report["subject"],
@@ -62,5 +59,11 @@ def write_window_report(
         reason=reason,
         run=run,
     )
-    docs = data_docs_page([f.result for f in findings], "window", heading)
-    (out / "data_docs.html").write_text(docs, encoding="utf-8")
+    write_results(findings, "window", heading, out)
+
+
+def window_page(folder: Path) -> str:
+    """The window's page, from ``report.json``."""
+    report = json.loads((folder / REPORT).read_text(encoding="utf-8"))
+    template = environment().get_template("window.html.j2")
+    return template.render(report=report, limits=report["limits"])

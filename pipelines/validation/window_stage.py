@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING
 from pipelines.errors import TransientError, listed
 from pipelines.registry import Version, champion_before, read_registry, registry_uri
 from pipelines.spec import model_days
-from pipelines.stages import ACCEPTED, REFUSED, Outcome, Plan, Work, code_digests
+from pipelines.stages import ACCEPTED, REFUSED, Maker, Outcome, Plan, Work, code_digests
 from pipelines.store import Manifest, Ref
 from pipelines.tables.known import statistics_as_of
 from pipelines.tables.window import FEATURES, Window, features_digest, window_of
 from pipelines.validation.day_beside import REMEDY, behind_window
-from pipelines.validation.stage import page_digests, run_of
+from pipelines.validation.stage import docs_page, page_digests, run_of
 
 if TYPE_CHECKING:
     from pipelines.validation.day_compare import Compared
@@ -104,6 +104,17 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
         reason=reason,
         metrics=_metrics(tables),
     )
+
+
+def pages(_work: Work) -> Mapping[str, Maker]:
+    """The pages of a verdict, each made from the published files alone."""
+    return {"report.html": _report_page, "data_docs.html": docs_page}
+
+
+def _report_page(folder: Path) -> str:
+    from pipelines.validation.window_report import window_page
+
+    return window_page(folder)
 
 
 def _champion(work: Work) -> Version | None:

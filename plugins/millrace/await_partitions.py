@@ -1,5 +1,9 @@
 """Waiting until every day of a model's window has been judged and featurized.
 
+Before it waits it asks for what the run's last stages will need: a store and a registry that
+answer, and, once the days are there, room on the disk.
+
+
 Why: a model trained while yesterday's features are on their way would silently lack them.
 Promise: waiting holds no worker; a refused day counts as done; days that do not come are named,
     with the command that makes them.
@@ -14,11 +18,18 @@ from typing import Any
 from airflow.sdk import BaseOperator
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from millrace.operator import lines
+from millrace.approvers import require_people
+from millrace.operator import given, lines
 from pipelines.errors import ConfigError, InputMissingError, listed
 from pipelines.events import Reporter
+from pipelines.preconditions import (
+    bytes_of_model,
+    require_disk,
+    require_registry,
+    require_store,
+)
 from pipelines.spec import load, model_days, with_settings
-from pipelines.stages import Work
+from pipelines.stages import Work, option_values
 from pipelines.store import Store
 from pipelines.tables.window import FEATURES, Window
 
@@ -88,11 +99,23 @@ class AwaitPartitionsOperator(BaseOperator):
         as_of: As-of day of the model. (templated)
         history_from: First day of data; empty for the declared one. (templated)
         settings: ``section.name=value`` replacements, one a line. (templated)
+        options: ``key=value`` that the run's last stages will be asked. (templated)
+        promotes: Whether the run ends with a promotion, which needs a registry.
+        asks: Renders to ``True`` where a person is asked before the promotion. (templated)
+        approvers: User ids of those who may answer. (templated)
         wait: How long to wait for days that are not there.
         poll: Time between two looks at the store.
     """
 
-    template_fields: Sequence[str] = ("store", "as_of", "history_from", "settings")
+    template_fields: Sequence[str] = (
+        "store",
+        "as_of",
+        "history_from",
+        "settings",
+        "options",
+        "asks",
+        "approvers",
+    )
     ui_color = "#f3efe2"
 
     def __init__(
@@ -103,6 +126,10 @@ class AwaitPartitionsOperator(BaseOperator):
         as_of: str,
         history_from: str = "",
         settings: Sequence[str] = (),
+        options: Sequence[str] = (),
+        promotes: bool = True,
+        asks: str = "",
+        approvers: str = "",
         wait: timedelta = timedelta(hours=2),
         poll: timedelta = timedelta(seconds=15),
         **kwargs: Any,
@@ -110,16 +137,26 @@ class AwaitPartitionsOperator(BaseOperator):
         super().__init__(**kwargs)
         self.pipeline, self.store, self.as_of = pipeline, store, as_of
         self.history_from, self.settings = history_from, list(settings)
+        self.options, self.promotes = list(options), promotes
+        self.asks, self.approvers = asks, approvers
         self.wait, self.poll = wait, poll
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Look once, and hand over to the triggerer if a day is missing.
 
         Raises:
-            ConfigError: The window reaches back before the first day of data.
+            ConfigError: The window reaches back before the first day of data, the store or the
+                registry cannot be used, or nobody could answer the approval.
+            TransientError: The registry does not answer, or the disk has no room.
         """
-        days = self._days()
-        missing = missing_days(Store(self.store), self.pipeline, days)
+        days, store = self._days(), Store(self.store)
+        require_store(store)
+        if self.promotes:
+            asked = option_values(given(self.options))
+            require_registry(load(self.pipeline), store, asked)
+        if self.asks.lower() == "true":
+            require_people(self.approvers)
+        missing = missing_days(store, self.pipeline, days)
         if missing:
             self.log.warning("%s (Waiting for up to %s.)", self._lacking(missing), self.wait)
             self.defer(
@@ -170,6 +207,14 @@ class AwaitPartitionsOperator(BaseOperator):
         return load(self.pipeline).look_back_days()
 
     def _told(self, days: Sequence[str]) -> dict[str, Any]:
+        work = Work(
+            pipeline=load(self.pipeline),
+            store=Store(self.store),
+            report=Reporter("await"),
+            history_from="",
+        )
+        needed, what = bytes_of_model(work, days), f"the model as of {self.as_of}"
+        require_disk(work.store, needed, f"the training set and {what}")
         self.log.info(
             "%s: %d days are there, %s to %s", self.as_of, len(days), days[0], days[-1]
         )

@@ -20,9 +20,9 @@ from millrace.partition import AS_OF, MACROS, PARTITION
 from millrace.policies import RESTART_WAIT, retry_by_cause
 from millrace.trials import NumbersOperator, TrialOperator
 from pipelines.days import shift
-from pipelines.process.spawn import ROOT
+from pipelines.process.environ import ROOT
 from pipelines.spec import Pipeline, search_day, with_settings
-from pipelines.stages import stage_named
+from pipelines.stages import GIVERS, stage_named
 
 DEFAULT_STORE = f"file://{ROOT}/.millrace/store"
 DAY_KEY = "%Y-%m-%d"
@@ -126,7 +126,7 @@ def tune_dag(pipeline: Pipeline, doc: str | None) -> DAG:
         },
     ) as made:
         chain(
-            await_partitions(pipeline, **earlier),
+            await_partitions(pipeline, promotes=False, **earlier),
             stage(pipeline, "preprocess", **earlier),
             trials(pipeline),
             stage(pipeline, "tune", settings=_search_settings()),
@@ -146,6 +146,7 @@ def trials(pipeline: Pipeline, **more: Any) -> Any:
         "as_of": AS_OF,
         "settings": _search_settings(),
         "options": _options(pipeline, "train"),
+        "inputs": _inputs("tune"),
         "execution_timeout": TIMEOUTS["train"],
         "map_index_template": "trial {{ task.number }}{{ task.came_to }}",
         "doc_md": "Train with drawn settings until others do better, or to the last epoch.",
@@ -166,6 +167,7 @@ def stage(pipeline: Pipeline, name: str, **more: Any) -> StageOperator:
         "doc_md": stage_named(name).does,
         "source": variable("source", pipeline) if name == "ingest" else None,
         "options": _options(pipeline, name),
+        "inputs": _inputs(name),
         **({"retries": SOURCE_TRIES} if name == "ingest" else {}),
     }
     return StageOperator(
@@ -178,16 +180,28 @@ def await_partitions(pipeline: Pipeline, **more: Any) -> AwaitPartitionsOperator
     return AwaitPartitionsOperator(
         **{"task_id": "await_partitions", "pool": "default_pool", "pipeline": pipeline.name}
         | {"as_of": AS_OF, "settings": _form_settings(), **_places(pipeline)}
+        | {"options": _options(pipeline, "promote")}
+        | {
+            "asks": "{{ params.get('approve', false) }}",
+            "approvers": variable("approvers", pipeline),
+        }
         | more
     )
 
 
 def approve(pipeline: Pipeline, **more: Any) -> AskOperator:
-    """The task that asks a person before the promotion, if the form says so."""
+    """The task that asks a person before the promotion, if the form says so and it matters."""
     defaults: dict[str, Any] = {
+        "pipeline": pipeline.name,
+        "store": _places(pipeline)["store"],
+        "as_of": AS_OF,
+        "stage_settings": _form_settings(),
+        "stage_options": _promotion_options(pipeline),
+        "stage_inputs": _inputs("promote"),
         "task_id": "approve",
         "pool": "default_pool",
         "wanted": "{{ params.approve }}",
+        "approvers": variable("approvers", pipeline),
         "subject": f"{pipeline.title}: promote the model as of {AS_OF}?",
         "body": "{{ judgement(ti.xcom_pull(task_ids='evaluate')) }}",
         "response_timeout": timedelta(days=7),
@@ -199,18 +213,21 @@ def promote(pipeline: Pipeline, **more: Any) -> StageOperator:
     """The task that registers the model; a skipped approval does not skip it."""
     defaults = {
         "trigger_rule": TriggerRule.NONE_FAILED,
-        "options": [
-            "promote_older={{ params.promote_older | lower }}",
-            *_options(pipeline, "promote"),
-        ],
+        "options": _promotion_options(pipeline),
         "outlets": [model_asset(pipeline)],
     }
     return stage(pipeline, "promote", **(defaults | more))
 
 
+def _promotion_options(pipeline: Pipeline) -> list[str]:
+    older = "promote_older={{ params.promote_older | lower }}"
+    return [older, *_options(pipeline, "promote")]
+
+
 def housekeeping(pipeline: Pipeline, **more: Any) -> CommandOperator:
     """The task that removes what a pipeline's part of the store no longer needs."""
     argv = ["housekeeping", pipeline.name, "--store", _places(pipeline)["store"]]
+    argv += ["--mlflow-uri", variable("mlflow_uri", pipeline)]
     defaults: dict[str, Any] = {"task_id": pipeline.name, "execution_timeout": TIMEOUT}
     return CommandOperator(argv=argv, **(defaults | more))
 
@@ -221,7 +238,7 @@ def features_asset(pipeline: Pipeline) -> Asset:
 
 
 def model_asset(pipeline: Pipeline) -> Asset:
-    """The judged models of a pipeline."""
+    """The champion of a pipeline: an event for each model that is promoted."""
     return Asset(f"{pipeline.name}_model", uri=f"millrace://{pipeline.name}/models")
 
 
@@ -237,10 +254,10 @@ def _common(pipeline: Pipeline, doc: str | None) -> dict[str, Any]:
     return {
         "catchup": False,
         "default_args": DEFAULT_ARGS,
-        "user_defined_macros": MACROS | {"judgement": judgement},
+        "user_defined_macros": MACROS | {"judgement": judgement, "digest_of": digest_of},
         "doc_md": f"{doc or ''}\n\n{pipeline.meaning}\n\nPools: `{STAGES_POOL}` (as many slots as "
         f"cores) and `{GPU_POOL}` (one slot). Variables: `millrace_store`, `millrace_source`, "
-        f"`millrace_history_from`, each also with `_{pipeline.name}` at its end.",
+        f"`millrace_history_from`, `millrace_approvers` (user ids), each also with `_{pipeline.name}` at its end.",
     }
 
 
@@ -267,6 +284,19 @@ def _options(pipeline: Pipeline, name: str) -> list[str]:
     return asked + [
         f"{services[each]}={variable(each, pipeline)}" for each in used.get(name, ())
     ]
+
+
+def _inputs(name: str) -> list[str]:
+    """Digests of what this run's earlier tasks made; empty for a task that the DAG has not."""
+    return [
+        f"{each}={{{{ digest_of(ti.xcom_pull(task_ids='{GIVERS[each].name}')) }}}}"
+        for each in stage_named(name).takes
+    ]
+
+
+def digest_of(result: Mapping[str, Any] | None) -> str:
+    """Digest of what a task published, from its XCom; empty where it has none."""
+    return str((result or {}).get("digest", ""))
 
 
 def _model_form(pipeline: Pipeline) -> dict[str, Param]:

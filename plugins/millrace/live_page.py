@@ -12,6 +12,7 @@ from typing import Any
 
 from millrace.live import AT_WORK, ENDED, FOR_A_PERSON, RunNow, Task
 from pipelines.events import worded
+from pipelines.text import for_page
 
 REFRESH_S = 5
 WORDS = {
@@ -69,7 +70,9 @@ def live_page(run: RunNow, now: datetime, mount: str) -> str:
 
     from pipelines.evaluation.card import STYLE
 
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, finalize=for_page
+    )
     return environment.from_string(PAGE).render(
         run=run,
         style=Markup(STYLE),  # noqa: S704  a constant

@@ -20,12 +20,13 @@ from airflow.sdk.exceptions import AirflowSkipException
 from millrace.links import links_of
 from millrace.showing import Showing
 from pipelines.errors import ConfigError, HistoryNotReadyError, SourceNotReadyError
-from pipelines.events import Reporter, describe_progress
+from pipelines.events import Reporter, describe_progress, level_of
 from pipelines.process.launch import Ended, StageProcess
 from pipelines.spec import load, with_settings
 from pipelines.stages import Work, ref_of, stage_named
 from pipelines.store import Ref, Store
 
+ANNOUNCED = ("uri", "digest", "rows", "verdict", "recommended", "promoted")
 _BLANK_LINES = re.compile(r"[\r\n]+")
 
 
@@ -95,7 +96,7 @@ class CommandOperator(BaseOperator):
             self.log.info("%s", describe_progress(event))
             self._showing.progress(event)
         elif kind == "log":
-            self.log.info("%s", event["message"])
+            self.log.log(level_of(event), "%s", event["message"])
         elif kind == "dashboard":
             self._show_dashboard(str(event["url"]))
         elif kind == "error":
@@ -123,6 +124,8 @@ class StageOperator(CommandOperator):
         history_from: First day of data; empty for the declared one. (templated)
         settings: ``section.name=value`` replacements, one a line. (templated)
         options: ``key=value`` asked of this stage alone. (templated)
+        inputs: ``name=digest`` of results that the run has made; an empty digest stands for
+            the published version. (templated)
     """
 
     template_fields: Sequence[str] = (
@@ -133,6 +136,7 @@ class StageOperator(CommandOperator):
         "history_from",
         "settings",
         "options",
+        "inputs",
     )
 
     def __init__(
@@ -147,6 +151,7 @@ class StageOperator(CommandOperator):
         history_from: str | None = None,
         settings: Sequence[str] = (),
         options: Sequence[str] = (),
+        inputs: Sequence[str] = (),
         **kwargs: Any,
     ) -> None:
         kwargs.setdefault("new_interpreter", stage_named(stage).heavy)
@@ -156,6 +161,7 @@ class StageOperator(CommandOperator):
         self.partition, self.as_of = partition, as_of
         self.source, self.history_from = source, history_from
         self.settings, self.options = list(settings), list(options)
+        self.inputs = list(inputs)
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Run the stage and hand on what it published, to XCom and to the outlets.
@@ -195,9 +201,7 @@ class StageOperator(CommandOperator):
         argv = ["stage", self.stage, self.pipeline]
         argv += [word for name, value in chosen.items() if value for word in (name, value)]
         argv += [word for line in lines(self.settings) for word in ("--set", line)]
-        # An option whose Variable is not set renders to ``name=``: it was not asked for.
-        asked = [line for line in lines(self.options) if not line.endswith("=")]
-        return argv + [word for line in asked for word in ("--option", line)]
+        return argv + flags("--option", self.options) + flags("--input", self.inputs)
 
     def ref(self) -> Ref:
         """The artifact this task publishes, once the templates are rendered."""
@@ -220,12 +224,16 @@ class StageOperator(CommandOperator):
             )
 
     def _announce(self, context: Mapping[str, Any], result: Mapping[str, Any]) -> None:
-        """Publish the asset for this day, and for later days that this run did as well."""
+        """Publish the asset for this day, and for later days that this run did as well.
+
+        A model that was not promoted changes nothing for who waits for the asset.
+        """
+        if result.get("promoted") is False:
+            # Airflow publishes an event for each outlet that a task has when it ends well.
+            self.outlets: list[Any] = []
         for outlet in self.outlets:
             event = context["outlet_events"][outlet]
-            event.extra = {
-                k: result[k] for k in ("uri", "digest", "rows", "verdict") if k in result
-            }
+            event.extra = {k: result[k] for k in ANNOUNCED if result.get(k) not in (None, "")}
             if stage_named(self.stage).scope == "partition":
                 event.add_partitions([str(self.partition), *result.get("also", ())])
 
@@ -235,6 +243,19 @@ def _needed(value: str | None, name: str, task_id: str) -> str:
         return value
     hint = "Set the Airflow Variable millrace_source." if name == "source" else "Give it a day."
     raise ConfigError(f"{task_id}: {name} is empty. {hint}")
+
+
+def flags(name: str, texts: Sequence[str]) -> list[str]:
+    """An option of the command line for each line that has a value.
+
+    A line that renders to ``key=`` was not asked for: its Variable is not set, or its task made nothing.
+    """
+    return [word for line in given(texts) for word in (name, line)]
+
+
+def given(texts: Sequence[str]) -> list[str]:
+    """The lines ``key=value`` that have a value."""
+    return [line for line in lines(texts) if not line.endswith("=")]
 
 
 def lines(texts: Sequence[str]) -> list[str]:

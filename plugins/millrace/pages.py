@@ -14,6 +14,7 @@ its imports are made at the first request.
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from datetime import UTC, datetime
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,10 @@ from millrace.live import run_now
 from millrace.live_page import live_page
 from pipelines.errors import ArtifactError
 from pipelines.spec import declared_names
-from pipelines.store import Ref, Store
+from pipelines.stages.pages import MISSING, without
+from pipelines.store import Manifest, Ref, Store
+from pipelines.store.added import find_added
+from pipelines.text import message
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -78,18 +82,38 @@ def find_page(
         key: The artifact's key.
         kind: ``reports`` or ``data_docs``.
     """
-    files = {report.dataset: report.page(kind) for report in REPORTS.values()}
-    if pipeline not in declared_names() or not files.get(dataset) or not KEY.fullmatch(key):
-        return None
-    manifest = store.find(Ref(pipeline, dataset, key))
-    if manifest is None:
-        return None
     try:
+        manifest, file = _published(store, pipeline, dataset, key, kind)
+        if manifest is None:
+            return None
         folder = store.open(manifest).resolve()
     except ArtifactError:
         return None
-    page = (folder / files[dataset]).resolve()
-    return page if page.is_file() and page.is_relative_to(folder) else None
+    # Where a page was added later, this machine may hold the version without it.
+    found = find_added(store, manifest, file)
+    page = None if found is None else found.resolve()
+    return page if page is not None and page.is_relative_to(folder) else None
+
+
+def missing_page(
+    store: Store, pipeline: str, dataset: str, key: str, kind: str = REPORT_PAGES
+) -> str:
+    """Why there is no page: the artifact was published without it, or there is none."""
+    manifest, file = _published(store, pipeline, dataset, key, kind)
+    why = {} if manifest is None else manifest.made.get(MISSING, {})
+    if manifest is None or file not in why:
+        return f"{pipeline}/{dataset}/{key} has no published page."
+    return without(manifest, store.uri, {file: why[file]})
+
+
+def _published(
+    store: Store, pipeline: str, dataset: str, key: str, kind: str
+) -> tuple[Manifest | None, str]:
+    """The artifact of an address, and the name of its page of that kind."""
+    files = {report.dataset: report.page(kind) for report in REPORTS.values()}
+    if pipeline not in declared_names() or not files.get(dataset) or not KEY.fullmatch(key):
+        return None, ""
+    return store.find(Ref(pipeline, dataset, key)), files[dataset]
 
 
 def store_of(pipeline: str, variable: Callable[[str], str | None]) -> str:
@@ -134,7 +158,10 @@ def make_app() -> "FastAPI":
         store = Store(store_of(pipeline, _variable))
         page = find_page(store, pipeline, dataset, key, kind)
         if page is None:
-            raise HTTPException(404, f"{pipeline}/{dataset}/{key} has no published page.")
+            why = missing_page(store, pipeline, dataset, key, kind)
+            return HTMLResponse(
+                f"<p>{escape(message(why))}</p>", status_code=404, headers=HEADERS
+            )
         return HTMLResponse(page.read_text(encoding="utf-8"), headers=HEADERS)
 
     @app.get("/runs/{dag_id}/{run_id}", dependencies=[Depends(requires_access_dag("GET"))])

@@ -10,7 +10,7 @@ from typing import Any
 
 from airflow.sdk import BaseOperator
 
-from millrace.operator import CommandOperator, lines
+from millrace.operator import CommandOperator, flags, lines
 
 
 class NumbersOperator(BaseOperator):
@@ -42,9 +42,17 @@ class TrialOperator(CommandOperator):
         history_from: First day of data; empty for the declared one. (templated)
         settings: ``section.name=value`` replacements, one a line. (templated)
         options: ``key=value`` asked of the trial. (templated)
+        inputs: ``name=digest`` of results that the run has made. (templated)
     """
 
-    template_fields: Sequence[str] = ("store", "as_of", "history_from", "settings", "options")
+    template_fields: Sequence[str] = (
+        "store",
+        "as_of",
+        "history_from",
+        "settings",
+        "options",
+        "inputs",
+    )
 
     def __init__(
         self,
@@ -56,12 +64,14 @@ class TrialOperator(CommandOperator):
         history_from: str | None = None,
         settings: Sequence[str] = (),
         options: Sequence[str] = (),
+        inputs: Sequence[str] = (),
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.number, self.pipeline, self.store, self.as_of = number, pipeline, store, as_of
         self.history_from = history_from
         self.settings, self.options = list(settings), list(options)
+        self.inputs = list(inputs)
         self.came_to = ""
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
@@ -70,9 +80,7 @@ class TrialOperator(CommandOperator):
         argv += ["--store", self.store]
         argv += ["--history-from", self.history_from] if self.history_from else []
         argv += [word for line in lines(self.settings) for word in ("--set", line)]
-        # An option whose Variable is not set renders to ``name=``: it was not asked for.
-        asked = [line for line in lines(self.options) if not line.endswith("=")]
-        argv += [word for line in asked for word in ("--option", line)]
+        argv += flags("--option", self.options) + flags("--input", self.inputs)
         result = dict(self.run_child(argv, context).result)
         self.came_to = f": {result['state']}{_last(result)}"
         return result

@@ -9,6 +9,9 @@ import sys
 
 import pendulum
 from airflow.dag_processing.dagbag import DagBag
+from airflow.models.asset import AssetEvent
+from airflow.utils.session import create_session
+from sqlalchemy import select
 
 
 def ran(dag, logical_date, conf):
@@ -18,7 +21,10 @@ def ran(dag, logical_date, conf):
     told = {}
     for ti in run.get_task_instances():
         told[ti.task_id] = ti.xcom_pull(task_ids=ti.task_id) if ti.state == "success" else None
-    return {"state": str(run.state), "tasks": states, "results": told}
+    with create_session() as session:
+        query = select(AssetEvent).where(AssetEvent.source_run_id == run.run_id)
+        events = [[e.source_task_id, e.extra] for e in session.scalars(query)]
+    return {"state": str(run.state), "tasks": states, "results": told, "events": events}
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ RUNS = {
         "toy_model",
         "2026-02-02",
         {"as_of": "2026-02-01", "epochs": 2, "settings": ["model.hidden=8,4", "buckets=2"]},
-        {},
+        {"AIRFLOW_VAR_TOY_PROMOTED": "false"},
     ),
 }
 
@@ -103,5 +103,24 @@ def test_the_form_reaches_every_stage_of_the_model_as_settings(runs):
             *("split.train_days=7", "training.epochs=2", "training.seed=0"),
             *("model.hidden=8,4", "buckets=2"),
         ]
-    promote = runs["model"]["results"]["promote"]["argv"]
-    assert promote[-2:] == ["--option", "promote_older=false"]
+    assert "promote_older=false" in runs["model"]["results"]["promote"]["argv"]
+
+
+def test_the_asset_has_an_event_of_a_day_and_none_of_a_model_that_was_not_promoted(runs):
+    ((task, extra),) = runs["by its date"]["events"]
+    assert (task, extra["rows"]) == ("featurize", 7)
+    assert runs["model"]["tasks"]["promote"] == "success"
+    assert runs["model"]["results"]["promote"]["promoted"] is False
+    assert runs["model"]["events"] == []
+
+
+def test_each_stage_of_a_model_is_given_the_digests_of_what_its_own_run_made(runs):
+    def given(stage):
+        argv = runs["model"]["results"][stage]["argv"]
+        return [after for word, after in pairwise(argv) if word == "--input"]
+
+    assert given("validate_window") == []
+    assert given("preprocess") == ["window_validation=of-validate_window"]
+    assert given("train") == ["training_set=of-preprocess"]
+    assert given("evaluate") == ["training_set=of-preprocess", "model=of-train"]
+    assert given("promote") == ["model=of-train", "evaluation=of-evaluate"]

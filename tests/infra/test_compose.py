@@ -172,10 +172,53 @@ def test_a_service_cannot_reach_out_of_the_internal_network(name):
 @every_service()
 def test_a_service_takes_no_more_rights_than_it_needs(name):
     service = services()[name]
-    assert "no-new-privileges:true" in service["security_opt"]
-    assert not {"privileged", "network_mode", "pid", "cap_add"} & service.keys()
-    # PostgreSQL's image starts as root and steps down by itself.
-    assert name == "postgres" or service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["cap_drop"] == ["ALL"]
+    assert service["read_only"] is True
+    assert (
+        not {"privileged", "network_mode", "pid", "ipc", "cap_add", "devices"} & service.keys()
+    )
+    # Our images name their user; another's would start as root.
+    assert "build" in service or re.fullmatch(r"[1-9]\d*:[1-9]\d*", service["user"])
+
+
+@every_service()
+def test_a_service_may_start_so_many_processes_and_threads(name):
+    service = services()[name]
+    assert 100 < service["pids_limit"] <= 4096
+    # Compose refuses two numbers that differ.
+    assert service["deploy"]["resources"]["limits"]["pids"] == service["pids_limit"]
+
+
+WRITTEN_TO = {
+    "ours": {"/tmp", "/home/millrace", "/var/lib/millrace/airflow"},
+    "postgres": {"/tmp", "/run/postgresql", "/var/lib/postgresql/data"},
+}
+
+
+@every_service()
+def test_what_a_read_only_image_writes_to_is_mounted_and_the_users_own(name):
+    service = services()[name]
+    volumes = [volume.split(":") for volume in service.get("volumes", [])]
+    tmpfs = dict(mount.split(":") for mount in service["tmpfs"])
+    mounted = {parts[-1] for parts in volumes if parts[-1] != "ro"} | tmpfs.keys()
+    assert WRITTEN_TO.get(name, WRITTEN_TO["ours"]) <= mounted
+    user = "999" if name == "postgres" else "10001"
+    for place, options in tmpfs.items():
+        known = dict(option.split("=") for option in options.split(","))
+        assert re.fullmatch(r"\d+m", known["size"]), (
+            "a tmpfs without a size takes half the memory"
+        )
+        owned = (known.get("uid"), known.get("gid")) == (user, user)
+        assert owned or (place, known["mode"]) == ("/tmp", "1777")
+
+
+def test_what_computes_has_a_disk_for_its_temporary_files():
+    """A tmpfs counts as the container's memory: what is spilled there is not spilled."""
+    on_disk = {
+        name for name, each in services().items() if "scratch:/tmp" in each.get("volumes", [])
+    }
+    assert on_disk == {"scheduler", "scheduler-cuda", "dask-worker", "dask-worker-cuda", "cli"}
 
 
 @every_service()

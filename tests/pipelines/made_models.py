@@ -81,11 +81,21 @@ def publish(root, stage, work, write, *, outcome=None, inputs=None, config=None)
 
 
 def publish_training_set(
-    root, *, pipeline=FRAUD, as_of=AS_OF, rows=400, seed=3, share=0.08, shift=0.0, spoil=None
+    root,
+    *,
+    pipeline=FRAUD,
+    as_of=AS_OF,
+    rows=400,
+    seed=3,
+    share=0.08,
+    shift=0.0,
+    config=None,
+    spoil=None,
 ):
     """A training set of so many rows a day.
 
     Args:
+        config: Settings that its manifest says it was made with.
         spoil: Called with each day's labels and features, to damage them.
     """
     names, days = pipeline.feature_names(), model_days(pipeline, as_of)
@@ -141,7 +151,7 @@ def publish_training_set(
         counts = {"rows": rows * count, "positives": int(rows * share) * count}
         write_fitted(out, pipeline, mean, deviation, **counts)
 
-    return publish(root, "preprocess", work, write, inputs=inputs)
+    return publish(root, "preprocess", work, write, inputs=inputs, config=config)
 
 
 def write_fitted(out, pipeline, mean, deviation, **counts):
@@ -170,7 +180,9 @@ def publish_features(root, work, values, names):
     return publish(root, "featurize", work, write, inputs={"values": digest})
 
 
-def publish_model(root, *, pipeline=FRAUD, as_of=AS_OF, quality=1.0, features=None, seed=0):
+def publish_model(
+    root, *, pipeline=FRAUD, as_of=AS_OF, quality=1.0, features=None, seed=0, config=None
+):
     """A logistic model that knows the rule of the training sets, as well as ``quality`` says."""
     names = features or pipeline.feature_names()
     pipeline = seeded(seed, pipeline)
@@ -198,9 +210,8 @@ def publish_model(root, *, pipeline=FRAUD, as_of=AS_OF, quality=1.0, features=No
         (out / "mlflow_model/MLmodel").write_text("flavors: {}\n")
 
     about = {"training_set": training_set.content, "quality": str([quality, features])}
-    return publish(
-        root, "train", work, write, inputs=about, config={"training": {"seed": seed}}
-    )
+    config = config or {"training": {"seed": seed}}
+    return publish(root, "train", work, write, inputs=about, config=config)
 
 
 def _reading(fitted, names):

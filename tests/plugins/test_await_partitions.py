@@ -142,3 +142,37 @@ def test_features_of_a_day_that_was_validated_again_since_are_stale_and_waited_f
     assert "stale: validated/ds=2026-01-01 was published again since" in told(
         explain(store, name)
     )
+
+
+def test_a_run_without_a_registry_to_promote_to_ends_before_it_waits():
+    with pytest.raises(ConfigError, match="Pass --option mlflow_uri=URI"):
+        operator(Store("memory://bucket/store")).execute({})
+
+
+def test_a_store_that_cannot_be_written_ends_the_run_before_it_waits(tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(ConfigError, match="cannot be written"):
+        operator(Store(str(tmp_path / "file/store"))).execute({})
+
+
+@pytest.mark.parametrize(
+    ("approvers", "message"),
+    [
+        ("nobody_here", "names nobody_here, whom Airflow does not know"),
+        ("ann, bert", "names bert, whom Airflow does not know .users: ann"),
+        (" , ", "names nobody"),
+    ],
+)
+def test_an_approval_that_nobody_could_answer_ends_the_run_before_it_waits(
+    store, monkeypatch, approvers, message
+):
+    monkeypatch.setenv("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS", "ann:admin,carl:viewer")
+    with pytest.raises(ConfigError, match=message):
+        operator(store, asks="True", approvers=approvers).execute({})
+
+
+@pytest.mark.parametrize("approvers", ["", "ann"])
+def test_an_approval_that_somebody_can_answer_goes_on_to_wait(store, monkeypatch, approvers):
+    monkeypatch.setenv("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS", "ann:admin")
+    with pytest.raises(TaskDeferred):
+        operator(store, asks="True", approvers=approvers).execute({})

@@ -105,7 +105,15 @@ class Topology:
             told |= UNSAID
         here = {name: self.placed(str(value)) for name, value in told.items() if name != "PATH"}
         path = {"PATH": f"{PROGRAMS}:{os.environ['PATH']}"}
-        return clean_environment() | here | path | {"XDG_RUNTIME_DIR": str(self.folder / "run")}
+        return (
+            clean_environment()
+            | here
+            | path
+            | {
+                "XDG_RUNTIME_DIR": str(self.folder / "run"),
+                "MILLRACE_HOME": str(self.folder),
+            }
+        )
 
     def command(self, words: list[str]) -> list[str]:
         """A command of the compose file, with this interpreter's programs."""
@@ -203,7 +211,7 @@ class Topology:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         # What left its service's session: stages, and the fork server they came from.
-        end_all(self.folder / "airflow", [])
+        end_all(self.folder, [])
 
 
 def services() -> dict[str, dict[str, Any]]:

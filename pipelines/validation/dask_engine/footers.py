@@ -5,7 +5,7 @@ Why: an integer column with a null in one file is float64 in the whole table; a 
 Promise: types are those of the whole table's frame. A column whose footers say nothing is read.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -67,13 +67,26 @@ class Statistics:
                 yield from (v for v in pc.min_max(values).as_py().values() if v is not None)
 
 
+def pandas_types(schema: pa.Schema) -> dict[str, Any]:
+    """Types of pandas' own that the writer was pandas and noted down, ``Int64`` for one."""
+    frame = schema.empty_table().to_pandas()
+    plain = schema.remove_metadata().empty_table().to_pandas().dtypes
+    return {
+        name: frame[name].dtype
+        for name in schema.names
+        if name in frame and frame[name].dtype != plain[name]
+    }
+
+
 def frame_types(
-    schema: pa.Schema, statistics: Statistics, *, exact: bool
-) -> tuple[pa.Schema, dict[str, str]]:
+    schema: pa.Schema, statistics: Statistics, own: Mapping[str, Any], *, exact: bool
+) -> tuple[pa.Schema, dict[str, Any]]:
     """Types in which partitions are read, and the pandas types of columns that need a cast."""
-    casts = {}
+    casts = dict(own)
     for index, column in enumerate(schema):
         name, kind = column.name, column.type
+        if name in own:
+            continue
         if pa.types.is_boolean(kind) and statistics.has_nulls(name):
             casts[name] = "object"
         elif pa.types.is_integer(kind) and statistics.has_nulls(name):

@@ -1,7 +1,8 @@
-"""What Great Expectations' validator is taught beyond its own: three small things.
+"""What Great Expectations' validator is taught beyond its own: four small things.
 
-Why: its validator turns every exception into a result; it lists rows without a bound; and
-    quantile expectations return a NumPy flag that newer serialisers refuse.
+Why: its validator turns every exception into a result; it lists rows without a bound; its
+    renderers cannot print NumPy's numbers, which metrics return; and quantile expectations
+    return a NumPy flag that newer serialisers refuse.
 Promise: installed once a process; results of other engines stay as they are.
 Source: great-expectations 1.24.1, ``validator/v1_validator.py``.
 """
@@ -10,10 +11,12 @@ from collections.abc import Callable
 from functools import cache, wraps
 from typing import Any
 
+import numpy as np
 from great_expectations.expectations.core import ExpectColumnQuantileValuesToBeBetween
 from great_expectations.validator.v1_validator import Validator
 
 from pipelines.validation.dask_engine.computing import Interrupted
+from pipelines.validation.dask_engine.engine import DaskExecutionEngine
 
 NOTE = "unexpected_list_note"
 
@@ -33,11 +36,22 @@ def _guarded(validate: Callable[..., Any]) -> Callable[..., Any]:
             results = validate(self, *args, **kwargs)
         except Interrupted as interrupted:
             raise interrupted.error from interrupted.error.__cause__
-        for result in results:
-            _say_if_bounded(result.result)
+        if isinstance(self._wrapped_validator.execution_engine, DaskExecutionEngine):
+            for result in results:
+                result.result = plain(result.result)
+                _say_if_bounded(result.result)
         return results
 
     return wrapper
+
+
+def plain(value: Any) -> Any:
+    """The same with Python's numbers in place of NumPy's, however deep they are."""
+    if isinstance(value, dict):
+        return {plain(key): plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(plain(each) for each in value)
+    return value.item() if isinstance(value, np.number | np.bool_) else value
 
 
 def _say_if_bounded(result: Any) -> None:

@@ -121,7 +121,7 @@ def _whole_column(node: Node, rows: Rows) -> Mask | None:
     """
     if any(rows.series_kind(name) not in "iufM" for name in node.columns()):
         return None
-    columns = [rows.series(name) for name in node.columns()]
+    columns = [rows.series(name) for name in _named(node)]
     maps: dict[str, Any] = {
         name: (_raw(m)(*columns, **m.value, _metrics=m.known), {}, {})
         for name, m in node.maps.items()
@@ -134,8 +134,16 @@ def _whole_frame(node: Node, rows: Rows) -> Mask | None:
     if any(rows.series_kind(name) not in "iuf" for name in node.columns()):
         return None
     frame = pd.DataFrame({name: rows.series(name) for name in node.columns()})
-    met = _raw(node)(frame, **node.value, _metrics=dict(node.known))
+    met = _raw(node)(frame[_named(node)], **node.value, _metrics=dict(node.known))
     return ~np.asarray(met, dtype=bool)
+
+
+def _named(node: Node) -> list[str]:
+    """Its columns as the expectation names them, one named twice being there twice."""
+    singles = [
+        node.domain[key] for key in ("column", "column_A", "column_B") if key in node.domain
+    ]
+    return singles or list(node.domain["column_list"])
 
 
 def _raw(node: Node) -> Callable[..., Any]:
@@ -151,9 +159,9 @@ def _raw(node: Node) -> Callable[..., Any]:
 def _unique_within_record(node: Node, rows: Rows) -> Mask | None:
     """Two equal values in a row; columns of one number type, where no comparison rounds."""
     kinds = {rows.layout.empty_frame[name].dtype for name in node.columns()}
-    if len(kinds) != 1 or kinds.pop().kind not in "iuf":
+    if len(kinds) != 1 or rows.series_kind(node.columns()[0]) not in "iuf":
         return None
-    columns = [rows.series(name).to_numpy() for name in node.columns()]
+    columns = [rows.series(name).to_numpy() for name in _named(node)]
     repeated = np.zeros(rows.count, dtype=bool)
     for index, left in enumerate(columns):
         for right in columns[index + 1 :]:

@@ -14,13 +14,18 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import unquote
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.errors import ConfigError, SchemaError
 from pipelines.validation.dask_engine.files import open_file
-from pipelines.validation.dask_engine.footers import Statistics, frame_types
+from pipelines.validation.dask_engine.footers import (
+    Statistics,
+    frame_types,
+    pandas_types,
+)
 
 PARTITION_ROWS = 1_000_000
 
@@ -53,13 +58,13 @@ class Layout:
     Attributes:
         schema: Columns as they are read, those from folder names last.
         casts: pandas types of columns that one partition alone would read otherwise: whole
-            numbers or flags with a null somewhere.
+            numbers or flags with a null somewhere, and types that pandas wrote of itself.
         partitions: In the order of their rows.
         widths: Bytes a column takes uncompressed, all rows together.
     """
 
     schema: pa.Schema
-    casts: Mapping[str, str]
+    casts: Mapping[str, Any]
     partitions: tuple[Partition, ...]
     widths: Mapping[str, int]
 
@@ -72,6 +77,26 @@ class Layout:
     def empty_frame(self) -> pd.DataFrame:
         """No rows, and the types of the whole table's frame."""
         return self.schema.empty_table().to_pandas().astype(dict(self.casts))
+
+    def kind(self, name: str) -> str:
+        """NumPy's letter for the type that the whole column has as pandas.
+
+        Texts and categories count as objects. What neither NumPy nor a rule here knows is
+        ``x``: pandas' own types, halves of floats, and values made of values.
+        """
+        dtype = self.empty_frame[name].dtype
+        known = isinstance(dtype, np.dtype | pd.DatetimeTZDtype | pd.CategoricalDtype)
+        if not (known or dtype == "str") or dtype == "float16" or self.nested(name):
+            return "x"
+        return str(dtype.kind)
+
+    def nested(self, name: str) -> bool:
+        """Whether a column's values are made of values: lists, structs, maps.
+
+        They become pandas only as a whole: a null within any list makes floats of the whole
+        numbers in all lists of the column.
+        """
+        return bool(pa.types.is_nested(self.schema.field(name).type))
 
 
 def lay_out(
@@ -98,12 +123,14 @@ def lay_out(
     if not paths:
         raise ConfigError("lay_out: got no files; expected at least one.")
     footers = [_footer(path) for path in paths]
-    schema = footers[0].schema.to_arrow_schema().remove_metadata()
+    told = footers[0].schema.to_arrow_schema()
+    schema = told.remove_metadata()
     for path, footer in zip(paths, footers, strict=True):
         _require_same(schema, footer.schema.to_arrow_schema(), paths[0], path)
     folders = _hive_values(paths) if hive else [{}] * len(paths)
     statistics = Statistics(paths, footers)
-    schema, casts = frame_types(schema, statistics, exact=exact)
+    own = {} if exact else pandas_types(told)
+    schema, casts = frame_types(schema, statistics, own, exact=exact)
     for name, value in folders[0].items():
         schema = schema.append(pa.field(name, pa.scalar(value).type))
     return Layout(

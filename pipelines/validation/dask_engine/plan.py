@@ -26,6 +26,8 @@ from pipelines.validation.dask_engine.uniqueness import Task, ranges_for
 from pipelines.validation.dask_engine.wave import Ask, columns_of
 
 log = logging.getLogger("millrace")
+# Conditions that do not look at what a value is.
+PRESENCE = ("column_values.null.condition", "column_values.nonnull.condition")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,7 +77,7 @@ def plan_of(node: Node, need: Need, at: Setting) -> Plan:
         return _quantiles(node, at)
     if node.name == "column.outlier_statistics" and kind in "iuf":
         return _spread(node)
-    if node.name == uniqueness.COUNT and kind != "c":
+    if node.name == uniqueness.COUNT and kind not in "cx":
         return _distinct_count(node, need, at)
     rule = aggregates.rule_of(node, kind)
     if rule is not None and is_stock(node.name):
@@ -88,20 +90,30 @@ def _kind(node: Node, at: Setting) -> str:
     column = node.domain.get("column")
     if not column:
         return ""
-    dtype = at.layout.empty_frame[column].dtype
-    return "c" if dtype == "category" else str(getattr(dtype, "kind", "O"))
+    return "c" if at.layout.empty_frame[column].dtype == "category" else at.layout.kind(column)
 
 
 def _condition_plan(node: Node, need: Need, at: Setting) -> Plan:
     name = node.name.removesuffix(".condition")
-    if is_stock(node.name) and node.name in order.METRICS:
+    stock = is_stock(node.name)
+    if _needs_whole_column(node, at):
+        return _gathered(node, need, at)
+    if stock and node.name in order.METRICS:
         return _order(node, need, at)
-    if is_stock(node.name) and node.name in uniqueness.METRICS:
+    if stock and node.name in uniqueness.METRICS:
         return _unique(node, need, at)
-    row_local = (is_stock(node.name) and name in KERNELS) or getattr(
+    row_local = (stock and name in KERNELS) or getattr(
         provided(node.name)[0], "row_local", False
     )
     return _condition(node, need, at) if row_local else _gathered(node, need, at)
+
+
+def _needs_whole_column(node: Node, at: Setting) -> bool:
+    """Whether parts of a column are not what the column is, or its keys are not known here."""
+    if any(at.layout.nested(name) for name in node.columns()):
+        return node.name not in PRESENCE
+    own = any(at.layout.kind(name) == "x" for name in node.columns())
+    return own and node.name in uniqueness.METRICS
 
 
 def _absent(node: Node, need: Need, at: Setting) -> Plan:

@@ -17,6 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
+from pandas.api.extensions import ExtensionDtype
 
 from pipelines.validation.dask_engine.files import gone, open_file, unreadable
 from pipelines.validation.dask_engine.partitions import Layout, Partition
@@ -105,13 +106,15 @@ class Rows:
 
     def series_kind(self, name: str) -> str:
         """NumPy's letter for the type that the whole column has as pandas."""
-        return str(getattr(self.layout.empty_frame[name].dtype, "kind", "O"))
+        return self.layout.kind(name)
 
     def valid(self, name: str) -> NDArray[np.bool_]:
         """Whether each row has a value, by pandas' rule (NaN is none), shape ``(n_rows,)``."""
         return self.once("valid", name, lambda: self._valid(name))
 
     def _valid(self, name: str) -> NDArray[np.bool_]:
+        if self.series_kind(name) == "x":
+            return self.series(name).notna().to_numpy()
         values = self.arrow(name)
         if pa.types.is_dictionary(values.type):
             return self.coded(name).codes >= 0
@@ -146,16 +149,23 @@ class Rows:
         """Some rows of the frame; places count from this partition's first row."""
         self.read(names)
         wanted = pa.array(places)
-        columns = {name: self._to_series(name, self.arrow(name).take(wanted)) for name in names}
+        columns = {name: self._taken(name, places, wanted) for name in names}
         frame = pd.DataFrame(columns, columns=list(names))
         frame.index = pd.Index(places + self.offset)
         return frame
+
+    def _taken(self, name: str, places: NDArray[np.int64], wanted: pa.Array) -> pd.Series:
+        if self.layout.nested(name):
+            return self.series(name).iloc[places].reset_index(drop=True)
+        return self._to_series(name, self.arrow(name).take(wanted))
 
     def _to_series(self, name: str, values: pa.ChunkedArray) -> pd.Series:
         kind = self.layout.schema.field(name).type
         cast = self.layout.casts.get(name)
         if pa.types.is_dictionary(values.type) and not pa.types.is_dictionary(kind):
             values = values.cast(kind)
+        if isinstance(cast, ExtensionDtype):
+            return values.to_pandas(types_mapper=lambda _: cast)
         whole = pa.types.is_integer(values.type)
         series = values.to_pandas(integer_object_nulls=whole and cast == "object")
         return series if cast is None else series.astype(cast)

@@ -85,7 +85,7 @@ def ranges_for(rows: int, workers: int) -> int:
 
 def is_own_key(node: Node, kind: str) -> bool:
     """Whether values are compared as 64-bit integers without hashing."""
-    return len(node.columns()) == 1 and kind in "iufMm"
+    return "column" in node.domain and kind in "iufMm"
 
 
 def rising_run(node: Node, rows: Rows) -> Run:
@@ -157,8 +157,7 @@ class Guarded:
 
 
 def _kind(task: Task) -> str:
-    column = task.node.columns()[0]
-    return str(getattr(task.layout.empty_frame[column].dtype, "kind", "O"))
+    return task.layout.kind(task.node.columns()[0])
 
 
 def _rows(task: Task, number: int) -> Rows:

@@ -1,4 +1,4 @@
-"""Hiding the values that a validation result shows, as JSON.
+"""Hiding the values that a validation result shows, as JSON, and making them safe for HTML.
 
 Why: a page that is read in a browser must not show card or patient numbers; which rule failed,
     how often and in which rows is enough to find them in the quarantine.
@@ -11,6 +11,7 @@ import html
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+from pipelines.text import plain
 from pipelines.validation.rules import columns_of
 
 HIDDEN = "•••"
@@ -34,8 +35,8 @@ def mask(value: str | None) -> str | None:
     return f"{HIDDEN}{value[-LEFT_PLAIN:]}" if len(value) > 2 * LEFT_PLAIN else HIDDEN
 
 
-def shown(result: Mapping[str, Any], sensitive: Collection[str]) -> dict[str, Any]:
-    """One expectation's result as a page may show it: masked, and safe to put into HTML.
+def masked(result: Mapping[str, Any], sensitive: Collection[str]) -> dict[str, Any]:
+    """One expectation's result without sensitive values; masking it again changes nothing.
 
     Args:
         result: An element of ``results`` of a suite's result, as JSON.
@@ -45,8 +46,18 @@ def shown(result: Mapping[str, Any], sensitive: Collection[str]) -> dict[str, An
 
     def change(value: Any, column: str | None) -> Any:
         # An index value of a sensitive column is masked wherever it stands.
-        return _hidden(value) if hide or column in sensitive else _escaped(value)
+        return _hidden(value) if hide or column in sensitive else plain(value)
 
+    return _changed(result, change)
+
+
+def shown(result: Mapping[str, Any], sensitive: Collection[str]) -> dict[str, Any]:
+    """The same as a page may show it: safe to put into HTML as it is."""
+    return _changed(masked(result, sensitive), lambda value, _: _escaped(value))
+
+
+def _changed(result: Mapping[str, Any], change: Change) -> dict[str, Any]:
+    """The result with every value of the data in it changed."""
     found = dict(result["result"])
     for name in EXAMPLES:
         if name in found:
@@ -60,21 +71,21 @@ def shown(result: Mapping[str, Any], sensitive: Collection[str]) -> dict[str, An
             for each in found["partial_unexpected_counts"]
         ]
     if "unexpected_index_query" in found:
-        found["unexpected_index_query"] = html.escape(str(found["unexpected_index_query"]))
+        found["unexpected_index_query"] = change(str(found["unexpected_index_query"]), None)
     return {**result, "result": found}
 
 
 def _each(value: Any, change: Change, column: str | None = None) -> Any:
     """The value with every plain value in it changed."""
     if isinstance(value, Mapping):
-        return {key: _each(inner, change, str(key)) for key, inner in value.items()}
+        return {plain(key): _each(inner, change, str(key)) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_each(inner, change, column) for inner in value]
     return change(value, column)
 
 
 def _hidden(value: Any) -> Any:
-    return None if value is None else html.escape(str(mask(str(value))))
+    return None if value is None else plain(mask(str(value)))
 
 
 def _escaped(value: Any) -> Any:

@@ -7,8 +7,7 @@ Promise: two stock classes, with templates of ours found before theirs; nothing 
 
 import html
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 from jinja2 import ChoiceLoader, FileSystemLoader
 
 from pipelines.validation import gx
+from pipelines.validation.data_docs.heading import Heading
 from pipelines.validation.data_docs.masking import shown
 
 gx.load()
@@ -34,27 +34,6 @@ from great_expectations.render.renderer.content_block import (  # noqa: E402
 from great_expectations.render.view import DefaultJinjaPageView  # noqa: E402
 
 TEMPLATES = Path(__file__).with_name("templates")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Heading:
-    """What the page says above the expectations.
-
-    Attributes:
-        title: Which data, and of which day or window.
-        asset: Name of the data.
-        verdict: ``accepted`` or ``refused``.
-        reason: Why, or what was noticed.
-        run: The run's identity.
-        masked: Columns whose values are masked.
-    """
-
-    title: str
-    asset: str
-    verdict: str
-    reason: str
-    run: str
-    masked: Collection[str] = ()
 
 
 class RuleTable(ValidationResultsTableContentBlockRenderer):

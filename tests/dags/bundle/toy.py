@@ -27,7 +27,13 @@ def toy_data():
 
 @dag(schedule=as_of_tick(PIPELINE), **model_dag(PIPELINE, __doc__) | {"dag_id": "toy_model"})
 def toy_model():
-    chain(stage("preprocess"), stage("evaluate"), approve(PIPELINE), promote())
+    made = [
+        stage(name, options=[f"digest=of-{name}"])
+        for name in ("validate_window", "preprocess", "train", "evaluate")
+    ]
+    options = ["promote_older={{ params.promote_older | lower }}"]
+    options += ["promoted={{ var.value.get('toy_promoted', '') }}"]
+    chain(*made, approve(PIPELINE), promote(options=options))
 
 
 toy_data()

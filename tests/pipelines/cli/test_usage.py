@@ -99,13 +99,13 @@ def test_check_fails_with_code_2_where_a_check_fails(tmp_path):
         *("--store", tmp_path),
     )
     assert ended.returncode == 2
-    assert "1 of 4 checks failed" in ended.stderr
-    assert ended.stdout.count("ok  ") == 3
+    assert "1 of 5 checks failed" in ended.stderr
+    assert ended.stdout.count("ok  ") == 4
 
 
 def test_housekeeping_tells_what_it_removed(tmp_path):
     ended = millrace("housekeeping", "fraud_detection", "--store", tmp_path, "--json")
-    assert json.loads(ended.stdout) == {"versions": 0, "leftovers": 0, "bytes": 0}
+    assert json.loads(ended.stdout) == {"versions": 0, "leftovers": 0, "bytes": 0, "kept": 0}
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,28 @@ def test_a_stage_has_a_day_unless_it_is_given_another_limit(options, seconds):
     assert time_limit_s(options) == seconds
 
 
-@pytest.mark.parametrize("given", ["soon", "-1", "nan"])
+@pytest.mark.parametrize("given", ["soon", "-1", "nan", "inf", "1e12", "true", ""])
 def test_a_limit_that_is_no_time_is_refused(given):
-    with pytest.raises(ConfigError, match=f"time_limit_s must be seconds.*{given}"):
+    with pytest.raises(
+        ConfigError,
+        match=f"time_limit_s must be seconds.*{given.title() if given == 'true' else given}",
+    ):
         time_limit_s([f"time_limit_s={given}"])
+
+
+@pytest.mark.parametrize(
+    ("stage", "given", "message"),
+    [
+        ("evaluate", "model=", "16 to 64 hexadecimal digits"),
+        ("evaluate", "model=latest", "16 to 64 hexadecimal digits"),
+        ("evaluate", "mdl=0123456789abcdef", "takes training_set=DIGEST, model=DIGEST"),
+        ("ingest", "model=0123456789abcdef", "ingest takes none"),
+    ],
+)
+def test_an_input_that_a_stage_cannot_take_is_a_mistake_of_usage(stage, given, message):
+    ended = millrace(
+        *("stage", stage, "fraud_detection", "--as-of", "2026-03-01", "--store", "/tmp/none"),
+        *("--partition", "2026-03-01", "--input", given),
+    )
+    assert ended.returncode == 2
+    assert message in ended.stderr

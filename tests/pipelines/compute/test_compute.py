@@ -1,7 +1,9 @@
+import asyncio
 import contextlib
 import os
 import re
 import signal
+import ssl
 import subprocess
 import sys
 import threading
@@ -9,8 +11,11 @@ import time
 import weakref
 from pathlib import Path
 
+import psutil
 import pytest
-from distributed import LocalCluster
+from distributed import LocalCluster, rpc
+from distributed.comm import CommClosedError
+from distributed.security import Security
 
 from pipelines.compute import ComputeSettings, Machine, open_compute
 from pipelines.compute.ending import children
@@ -35,7 +40,47 @@ def test_results_come_in_the_order_of_the_items_and_each_is_told_of(compute):
     assert compute.map(tasks.square, []) == []
 
 
-def held_by_workers(compute, at_most, patience_s=20):
+def listening(process):
+    every = [process, *process.children(recursive=True)]
+    return {
+        c.laddr.ip
+        for one in every
+        for c in one.net_connections("inet")
+        if c.status == psutil.CONN_LISTEN
+    }
+
+
+def test_a_cluster_answers_only_whoever_started_it(compute):
+    """Whoever may talk to its scheduler, a worker or a nanny runs code as this user."""
+    client = getattr(compute, "_client", None)
+    if client is None:
+        return
+    workers = client.scheduler_info(n_workers=-1)["workers"]
+    nannies = [each["nanny"] for each in workers.values()]
+    addresses = [client.scheduler.address, *workers, *nannies]
+    assert len(addresses) == 5
+    assert listening(psutil.Process()) == {"127.0.0.1"}
+    with_another_key = Security.temporary().get_connection_args("client")
+    for address in addresses:
+        assert address.startswith("tls://127.0.0.1:")
+        for wrong, how in (
+            (address.replace("tls", "tcp"), {}),
+            (address, with_another_key),
+            (address, {"ssl_context": ssl._create_unverified_context()}),
+        ):
+            with pytest.raises((OSError, CommClosedError)):
+                asyncio.run(identity(wrong, how))
+        own = client.security.get_connection_args("client")
+        assert "id" in asyncio.run(identity(address, own))
+
+
+async def identity(address, how):
+    """What a Dask server says of itself: the first thing that a client asks."""
+    async with rpc(address, connection_args=how, timeout=30) as asked:
+        return await asyncio.wait_for(asked.identity(), 60)
+
+
+def held_by_workers(compute, at_most, patience_s=60):
     """Results that worker processes hold, once there are few of them or patience ends."""
     client, end = getattr(compute, "_client", None), time.monotonic() + patience_s
     while client is not None:
@@ -187,7 +232,7 @@ def cluster_elsewhere(tmp_path):
             process.wait()
 
 
-def _first(log, pattern, deadline_s=30):
+def _first(log, pattern, deadline_s=120):
     end = time.monotonic() + deadline_s
     while time.monotonic() < end:
         found = re.search(pattern, log.read_text())

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from pipelines.errors import TrainingError
+from pipelines.errors import ArtifactError, TrainingError
 from pipelines.promotion.registry import open_registry
 from pipelines.store import Store
 from tests.pipelines.made_models import (
@@ -132,6 +132,22 @@ def test_a_champion_that_cannot_be_scored_holds_the_challenger(judged):
     told = done("evaluate", root, pipeline=seeded(1))
     assert told["verdict"] == "HOLD"
     assert "reads features that these rows lack (gone)" in told["reason"]
+
+
+def test_a_damaged_champion_is_told_with_two_ways_out_and_nothing_is_published(judged):
+    root, _ = judged
+    register_by_hand(root)
+    _, work = work_on("train", root)
+    file = next(
+        (work.store.open(work.find(work.model_ref("models"))) / "weights").glob("*.npy")
+    )
+    file.write_bytes(file.read_bytes()[:-1] + b"!")
+    publish_model(root, seed=1)
+    ways_out = r"champion .* holds other bytes .* Run train for it again.* --promote NUMBER"
+    with pytest.raises(ArtifactError, match=ways_out):
+        done("evaluate", root, pipeline=seeded(1))
+    _, work = work_on("evaluate", root, pipeline=seeded(1))
+    assert work.find(work.model_ref("evaluations")) is None
 
 
 def register_by_hand(root):

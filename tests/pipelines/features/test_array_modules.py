@@ -28,18 +28,18 @@ def made(n_rows=400, wide=1):
     floats = rng.normal(size=n_rows)
     floats[rng.random(n_rows) < 0.1] = np.nan
     return {
-        "entity": rng.integers(0, 9, n_rows) * wide,
-        "time_s": rng.integers(0, 40, n_rows),
+        "_entity": rng.integers(0, 9, n_rows) * wide,
+        "_time_s": rng.integers(0, 40, n_rows),
         "whole": whole,
         "float": floats,
         "flag": rng.integers(0, 2, n_rows),
-        "known_day": rng.integers(0, 3, n_rows).astype(np.int32),
-        "until_day": rng.integers(2, 5, n_rows).astype(np.int32),
+        "_known_day": rng.integers(0, 3, n_rows).astype(np.int32),
+        "_until_day": rng.integers(2, 5, n_rows).astype(np.int32),
     }
 
 
 PROGRAM = EntityProgram(
-    "entity",
+    "_entity",
     (
         Window((), EVERY, (5, 17), 0, Source("whole", 100), None),
         Window((), (*EVERY, "rate"), (9,), 3, Source("float", 0), Only("flag", 1)),
@@ -57,7 +57,7 @@ def computed(xp, columns, n_own):
     ):
         seen = view.columns
         line = timeline(
-            xp, seen["entity"], seen["time_s"], len(view.own), PROGRAM.reach_s(), view.asks
+            xp, seen["_entity"], seen["_time_s"], len(view.own), PROGRAM.reach_s(), view.asks
         )
         values = _windows(line, seen)
         block = block_on(line, PROGRAM.sequences[0], seen)
@@ -77,7 +77,7 @@ def _windows(line, columns):
 
 
 def without_versions(columns):
-    return {n: c for n, c in columns.items() if n not in ("known_day", "until_day")}
+    return {n: c for n, c in columns.items() if n not in ("_known_day", "_until_day")}
 
 
 @pytest.mark.parametrize("wide", [1, 2**59], ids=["packed", "wide"])
@@ -118,7 +118,7 @@ def test_both_readers_give_the_same_arrays(tmp_path):
     )
     amounts = [None, *rows_of(pipeline, FIRST)["tx_amount"].to_pylist()[1:]]
     write_histories(rows_of(pipeline, FIRST, tx_amount=amounts), pipeline, tmp_path)
-    path, names = tmp_path / history_name("customer"), ["entity", "time_s", "tx_amount"]
+    path, names = tmp_path / history_name("customer"), ["_entity", "_time_s", "tx_amount"]
     for bucket in range(2):
         device = reader_of("cupy")(path, bucket, names)
         for name, values in read_bucket(path, bucket, names).items():

@@ -1,5 +1,6 @@
 """A real Airflow, started and stopped: on a DAG of one task, with nothing left behind."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -13,12 +14,14 @@ import psutil
 import pytest
 
 from pipelines.errors import ConfigError
-from pipelines.local import processes, stack
+from pipelines.local import components as parts
+from pipelines.local import keeper, processes, stack
+from pipelines.local.components import ComponentDiedError
 from pipelines.local.home import Home
 from pipelines.local.machine import choose_port
-from pipelines.local.processes import end_all, stack_processes
+from pipelines.local.processes import Leader, end_all, stack_processes
 from pipelines.local.rest import RestError
-from pipelines.local.stack import ComponentDiedError, StackSettings, airflow_environ, started
+from pipelines.local.stack import StackSettings, airflow_environ, started
 
 ROOT = Path(__file__).resolve().parents[3]
 DAG = """
@@ -56,15 +59,18 @@ def settings(tmp_path):
 
 
 def left_in_proc(home: Home) -> list[str]:
-    """Command lines of processes that still carry the home in their environment."""
-    marker = f"AIRFLOW_HOME={home.airflow}".encode()
-    left = []
+    """Command lines of processes that have the home in their environment, or a file of it open."""
+    mark, left = str(home.root), []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
-            if marker in (entry / "environ").read_bytes().split(b"\0"):
-                left.append((entry / "cmdline").read_text())
+            files = [os.readlink(fd) for fd in (entry / "fd").iterdir()]  # noqa: PTH115
+            environ = (entry / "environ").read_bytes()
         except OSError:
             continue
+        if entry.name != str(os.getpid()) and (
+            mark.encode() in environ or any(file.startswith(f"{mark}/") for file in files)
+        ):
+            left.append((entry / "cmdline").read_text())
     return left
 
 
@@ -82,12 +88,30 @@ def poll(until, seconds: float) -> None:
         time.sleep(0.2)
 
 
+def is_alive(process: psutil.Process) -> bool:
+    """Whether it runs; one that nobody has reaped yet does not."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+def idle_workers(scheduler: int) -> list[psutil.Process]:
+    """What the executor of a scheduler keeps ready, under a name that hides its environment."""
+    below = psutil.Process(scheduler).children(recursive=True)
+    return [p for p in below if "LocalExecutor" in " ".join(p.cmdline())]
+
+
 def test_airflow_runs_a_backfill_and_a_schedule_then_leaves_no_process(
-    home, settings, tmp_path
+    home, settings, tmp_path, monkeypatch
 ):
-    with started(home, settings) as running:
-        api, pids = running.api, {p.pid for p in running.components.values()}
-        everyone = stack_processes(home.airflow, pids)
+    """Its scheduler is killed and its triggerer stopped before it gets any work."""
+    monkeypatch.setattr(keeper, "STOPPED_LOOKS", 3)
+    monkeypatch.setattr(keeper, "PAUSES_S", (0.0,))
+    told = []
+    with started(home, settings, told.append) as running:
+        api, components = running.api, running.components.running
+        leaders = [Leader.of(p.pid) for p in components.values()]
+        everyone = stack_processes(home.root, leaders)
         assert listeners({p.pid for p in everyone}) == {"127.0.0.1"}
         with pytest.raises(urllib.error.HTTPError, match="401"):
             urllib.request.urlopen(f"{api.base}/api/v2/dags")
@@ -97,6 +121,18 @@ def test_airflow_runs_a_backfill_and_a_schedule_then_leaves_no_process(
         api.set_pool("stages", 2, "Changed.")
         assert api.get("/pools/stages")["slots"] == 2
         api.wait_for_dag("trivial", 60)
+        scheduler = components["scheduler"].pid
+        poll(lambda: len(idle_workers(scheduler)) == 2, 60)
+        workers = idle_workers(scheduler)
+        triggerer = components["triggerer"].pid
+        os.kill(scheduler, signal.SIGKILL)
+        os.kill(triggerer, signal.SIGSTOP)
+        poll(lambda: len(told) == 2, 90)
+        assert told[0].startswith(
+            "Airflow's scheduler ended by itself with code -9: started again"
+        )
+        assert "Airflow's triggerer stood still for 3 s" in told[1]
+        assert not any(is_alive(worker) for worker in workers)
         api.backfill("trivial", "2026-01-03", "2026-01-04", 2)
         api.unpause("trivial")
         written = tmp_path / "out"
@@ -105,11 +141,15 @@ def test_airflow_runs_a_backfill_and_a_schedule_then_leaves_no_process(
         refused = pytest.raises(ConfigError, match=r"is kept running by process \d+\. Stop it")
         with refused, started(home, settings):
             pytest.fail("two on one database")
-        running.components["triggerer"].kill()
-        with pytest.raises(ComponentDiedError, match=r"triggerer ended by itself with code -9"):
-            poll(running.require_alive, 10)
+        poll(lambda: components["triggerer"].pid != triggerer, 60)
+        components["triggerer"].kill()
+        died = r"(?s)triggerer ended by itself with code -9, after 1 restarts within 10 minutes"
+        with pytest.raises(ComponentDiedError, match=died):
+            poll(running.require_alive, 60)
     assert left_in_proc(home) == []
     assert not any(process.is_running() for process in everyone)
+    written_by_airflow = [home.airflow / "airflow.db", *(home.logs / "tasks").rglob("*")]
+    assert {path.stat().st_mode & 0o077 for path in written_by_airflow} == {0}
 
 
 @pytest.mark.slow
@@ -135,16 +175,56 @@ def test_a_start_that_was_killed_is_stopped_from_another_shell(home, settings):
         assert owner.stdout.readline() == "up\n"
         owner.kill()
     assert left_in_proc(home)
-    assert stack.stop(home) >= len(stack.COMPONENTS)
+    assert stack.stop(home) >= len(parts.COMPONENTS)
     assert left_in_proc(home) == []
     assert stack.stop(home) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["api-server", "dag-processor", "scheduler"])
+def test_a_component_that_hangs_is_found_by_airflows_own_health_alone(
+    home, settings, tmp_path, monkeypatch, name
+):
+    """As one in a deadlock, which no state of its process shows."""
+    monkeypatch.setattr(keeper, "is_stopped", lambda _pid: False)
+    monkeypatch.setattr(keeper, "SILENT_ANSWERS", 2)
+    told = []
+    with started(home, settings, told.append) as running:
+        components = running.components.running
+        hanging = components[name].pid
+        os.kill(hanging, signal.SIGSTOP)
+        poll(lambda: components[name].pid != hanging, 180)
+        assert told == [
+            f"Airflow's {name} did not work for 10 s, by Airflow's own /health: started again "
+            f"(1 of at most 5)."
+        ]
+        running.api.set_pool("stages", 2, "Answers again.")
+        running.api.wait_for_dag("trivial", 60)
+        running.api.unpause("trivial")
+        poll(lambda: len(list((tmp_path / "out").iterdir())) == 1, 180)
+    assert left_in_proc(home) == []
+
+
+@pytest.mark.slow
+def test_a_dead_schedulers_workers_are_found_by_whoever_stops_the_stack(home, settings):
+    """Nobody is left of those who started them, and their names hide their environment."""
+    with started(home, settings) as running:
+        running.keeper.end()
+        scheduler = running.components.running["scheduler"]
+        poll(lambda: len(idle_workers(scheduler.pid)) == 2, 60)
+        workers = idle_workers(scheduler.pid)
+        scheduler.kill()
+        scheduler.wait()
+        assert all(worker.is_running() for worker in workers)
+    assert not any(is_alive(worker) for worker in workers)
+    assert left_in_proc(home) == []
 
 
 @pytest.mark.slow
 def test_a_component_that_cannot_start_is_named_with_the_end_of_its_log(
     home, settings, monkeypatch
 ):
-    monkeypatch.setitem(stack.COMPONENTS, "scheduler", ("scheduler", "--no-such-option"))
+    monkeypatch.setitem(parts.COMPONENTS, "scheduler", ("scheduler", "--no-such-option"))
     died = r"(?s)scheduler ended by itself with code 2\..*no-such-option"
     with pytest.raises(ComponentDiedError, match=died), started(home, settings):
         pytest.fail("started without a scheduler")
@@ -178,14 +258,14 @@ def test_end_all_ends_what_ignores_sigterm_and_what_left_its_session(tmp_path, m
     )
     script = tmp_path / "stubborn.py"
     script.write_text(stubborn)
-    env = {**os.environ, "AIRFLOW_HOME": str(tmp_path)}
+    env = {**os.environ, "MILLRACE_HOME": str(tmp_path)}
     bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     with subprocess.Popen(
         [sys.executable, str(script), "leader"], env=env, stdout=subprocess.PIPE, text=True
     ) as leader:
         assert leader.stdout is not None
         assert [leader.stdout.readline() for _ in range(2)] == ["up\n", "up\n"]
-        assert end_all(tmp_path, [leader.pid]) == 2
+        assert end_all(tmp_path, [Leader.of(leader.pid)]) == 2
         assert leader.wait() == -signal.SIGKILL
     assert stack_processes(tmp_path, []) == []
     assert bystander.poll() is None

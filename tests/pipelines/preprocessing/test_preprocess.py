@@ -13,6 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from pipelines.days import days_between, shift
 from pipelines.errors import (
     ColumnMismatchError,
+    InputMismatchError,
     InputMissingError,
     PartitionRefusedError,
     TrainingError,
@@ -272,3 +273,42 @@ def test_planning_imports_nothing_heavy():
         [sys.executable, "-c", probe], capture_output=True, text=True, check=True
     )
     assert out.stdout.strip() == "[]"
+
+
+def republish(root, day):
+    """A correction of a day, and the features of the days that it changes."""
+    publish_validated(
+        work_on(PIPELINE, root, partition=day), day, rows_of(PIPELINE, day, seed=5)
+    )
+    featurize(root, days_between(day, shift(FIRST, 7)))
+
+
+def test_the_features_that_were_validated_are_those_of_the_training_set(store):
+    """Whatever a correction publishes meanwhile, and back again without work."""
+    judged = perform(stage_named("validate_window"), asked(store))
+    before = perform(PREPROCESS, asked(store))
+    republish(store, DAYS[1])
+    inputs = {"window_validation": judged["digest"]}
+    pinned = perform(PREPROCESS, asked(store, inputs=inputs))
+    assert pinned["digest"] == before["digest"]
+    assert perform(PREPROCESS, asked(store))["content"] != before["content"]
+
+
+def test_a_window_that_was_validated_for_other_days_is_refused(store):
+    judged = perform(stage_named("validate_window"), asked(store))
+    inputs = {"window_validation": judged["digest"]}
+    fewer = replace(PIPELINE, split=replace(PIPELINE.split, train_days=2))
+    with pytest.raises(InputMismatchError, match="judged other days"):
+        perform(PREPROCESS, asked(store, fewer, inputs=inputs))
+
+
+def test_features_that_were_validated_and_removed_since_are_named(store):
+    work = asked(store)
+    judged = perform(stage_named("validate_window"), work)
+    old = work.find(work.partition_ref("features", DAYS[1]))
+    republish(store, DAYS[1])
+    featurize(store, days_between(DAYS[1], shift(FIRST, 7)))
+    shutil.rmtree(work.store.open(old))
+    inputs = {"window_validation": judged["digest"]}
+    with pytest.raises(InputMissingError, match=rf"ds={DAYS[1]} was published again.*again"):
+        perform(PREPROCESS, asked(store, inputs=inputs))

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pipelines.process.environ import ROOT, child_environ
 from pipelines.process.launch import Ended, StageProcess
 from pipelines.process.place import Place, place
-from pipelines.process.spawn import ROOT, child_environ
 
 TOY = "tests.pipelines.process.toy_stage"
 
@@ -60,7 +60,7 @@ def is_alive(pid: int) -> bool:
     return status.rpartition(")")[2].split()[0] != "Z"
 
 
-def eventually(condition: Callable[[], bool], within_s: float = 10.0) -> bool:
+def eventually(condition: Callable[[], bool], within_s: float = 60.0) -> bool:
     deadline = time.monotonic() + within_s
     while not condition():
         if time.monotonic() > deadline:

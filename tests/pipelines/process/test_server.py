@@ -19,7 +19,7 @@ from pipelines.errors import (
     WorkerLostError,
 )
 from pipelines.process import wire
-from pipelines.process.spawn import ROOT
+from pipelines.process.environ import ROOT
 from tests.pipelines.process.following import (
     Toy,
     bare_server,
@@ -296,13 +296,50 @@ def _answer_nonsense(listener: socket.socket) -> None:
     conn.close()
 
 
-def test_a_folder_open_to_others_is_not_trusted(own_servers):
+def test_a_folder_that_others_may_write_into_is_not_trusted(own_servers):
     folder = own_servers / "millrace"
-    folder.mkdir(mode=0o755)
-    folder.chmod(0o755)
+    folder.mkdir()
+    folder.chmod(0o777)
     toy = Toy()
     assert not toy.run("done").forked
-    assert "not a folder that only user" in toy.lines[0]
+    assert "millrace is a folder of user" in toy.lines[0]
+    assert "with mode 777; expected a folder of user" in toy.lines[0]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_another_user_is_refused_even_where_the_socket_is_open_to_all(server, own_servers):
+    path = server_place().socket
+    for opened, mode in ((own_servers, 0o711), (path.parent, 0o711), (path, 0o777)):
+        opened.chmod(mode)
+    as_nobody = (
+        "import os, socket, sys\n"
+        "os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
+        "conn = socket.socket(socket.AF_UNIX); conn.connect(sys.argv[1])\n"
+        "print(conn.recv(4096)[4:].decode())\n"
+    )
+    told = subprocess.check_output([sys.executable, "-c", as_nobody, path], text=True)
+    assert "is user 65534's; only those of user 0 are talked to" in json.loads(told)["refused"]
+    path.parent.chmod(0o700)
+    assert Toy().run("done").forked
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_a_server_of_another_user_is_not_asked(own_servers):
+    path = server_place().socket
+    own_servers.chmod(0o711)
+    path.parent.chmod(0o777)
+    as_nobody = (
+        "import os, socket, sys, time; os.setgid(65534); os.setuid(65534)\n"
+        "listener = socket.socket(socket.AF_UNIX); listener.bind(sys.argv[1])\n"
+        "os.chmod(sys.argv[1], 0o777); listener.listen(); time.sleep(60)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", as_nobody, path]) as planted:
+        assert eventually(path.exists)
+        path.parent.chmod(0o700)
+        toy = Toy()
+        assert not toy.run("done").forked
+        planted.kill()
+    assert f"process {planted.pid} at the other end is user 65534's" in toy.lines[0]
 
 
 def test_a_server_that_cannot_start_is_tried_once_and_said(tmp_path):
@@ -327,9 +364,7 @@ def test_the_real_server_has_one_thread_and_its_forks_have_the_libraries():
         assert toy.of("usage")["cpu_seconds"] < 2
     with socket.socket(socket.AF_UNIX) as conn:
         conn.connect(str(socket_path))
-        pid = int.from_bytes(
-            conn.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)[:4], sys.byteorder
-        )
+        pid, _ = wire.peer(conn)
     assert len(wire.thread_names(pid)) == 1
     os.kill(pid, signal.SIGTERM)
     assert eventually(lambda: not is_alive(pid))

@@ -1,8 +1,12 @@
-"""Promotions killed before each call to MLflow in turn, then done again.
+"""Promotions killed before each call to MLflow, or inside each of its commits, in turn; then done again.
 
-One process imports MLflow and forks the rest. Called with a prepared store, an empty folder, and how
-many calls to go on by from one kill to the next. Prints one JSON line a kill: after how many calls
-it came, and what the registry held once the promotion was done again.
+One process imports MLflow and forks the rest. Called with a prepared store, an empty folder, how many
+calls (or commits) to go on by from one kill to the next, and ``calls`` or ``commits``. Prints one JSON
+line a kill: after how many it came, whether it left a journal, whether the registry could be read
+then, and what it held once the promotion was done again.
+
+A commit is killed with pages of it in the database: SQLite is given a cache of a page, so that it
+writes there before the commit, as a long transaction does.
 """
 
 import json
@@ -12,6 +16,7 @@ import signal
 import sys
 from pathlib import Path
 
+import sqlalchemy
 from mlflow import MlflowClient
 
 from pipelines.promotion.registry import open_registry
@@ -52,6 +57,26 @@ def die_at(call):
         setattr(MlflowClient, name, counted(getattr(MlflowClient, name)))
 
 
+def die_in_commit(number):
+    """Make this process kill itself inside its n-th commit that has written to a database."""
+    made = [0]
+
+    def small(connection, _record):
+        connection.execute("PRAGMA cache_size=1")
+
+    def count(connection):
+        changed = connection.connection.dbapi_connection.in_transaction
+        made[0] += bool(changed)
+        if changed and made[0] > number:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    sqlalchemy.event.listen(sqlalchemy.engine.Engine, "connect", small)
+    sqlalchemy.event.listen(sqlalchemy.engine.Engine, "commit", count)
+
+
+DIE = {"calls": die_at, "commits": die_in_commit}
+
+
 def forked(work):
     """Do work in a fork; how it ended."""
     child = os.fork()
@@ -78,23 +103,34 @@ def state(root):
 
 
 def main():
-    prepared, scratch, step = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
-    for call in range(0, 100, step):
-        root = scratch / f"call-{call}"
+    prepared, scratch, step, what = (
+        Path(sys.argv[1]),
+        Path(sys.argv[2]),
+        int(sys.argv[3]),
+        sys.argv[4],
+    )
+    for number in range(0, 100, step):
+        root = scratch / f"{what}-{number}"
         shutil.copytree(prepared, root)
 
-        def killed(root=root, call=call):
-            die_at(call)
+        def killed(root=root, number=number):
+            DIE[what](number)
             done("promote", root)
+
+        def read(root=root):
+            open_registry(str(root), FRAUD.name).read()
 
         def again(root=root):
             done("promote", root)
             (root / "state.json").write_text(json.dumps(state(root)))
 
         ended = forked(killed)
+        journal = (root / "mlflow.db-journal").exists()
+        assert forked(read) == 0
         assert forked(again) == 0
-        told = json.loads((root / "state.json").read_text())
-        print(json.dumps({"calls": call, "ended": ended, "state": told}), flush=True)
+        told = {"after": number, "ended": ended, "journal": journal}
+        told["state"] = json.loads((root / "state.json").read_text())
+        print(json.dumps(told), flush=True)
         if ended == 0:
             return
 

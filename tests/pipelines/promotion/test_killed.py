@@ -29,33 +29,60 @@ def prepare(root, *, champion):
     return root
 
 
-@pytest.mark.parametrize(
-    ("champion", "step"),
-    [
-        pytest.param(True, 4, id="some"),
-        pytest.param(True, 1, id="every", marks=pytest.mark.slow),
-        pytest.param(False, 1, id="first", marks=pytest.mark.slow),
-    ],
-)
-def test_killed_before_a_call_to_mlflow_it_makes_no_second_run_or_version(
-    tmp_path, champion, step
-):
-    prepared = prepare(tmp_path / "prepared", champion=champion)
+@pytest.fixture(scope="module")
+def over_a_champion(tmp_path_factory):
+    return prepare(tmp_path_factory.mktemp("prepared"), champion=True)
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory):
+    return prepare(tmp_path_factory.mktemp("prepared"), champion=False)
+
+
+def kills(prepared, tmp_path, *, step, what):
+    """What was told of promotions killed at every ``step``-th call or commit, and done again."""
+    champion = (prepared / "mlflow.db").exists()
     argv = [sys.executable, "-m", "tests.pipelines.promotion.killed"]
-    argv += [str(prepared), str(tmp_path), str(step)]
+    argv += [str(prepared), str(tmp_path), str(step), what]
     ran = subprocess.run(
         argv, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
     )
     assert ran.returncode == 0, ran.stderr[-3000:]
     told = [json.loads(line) for line in ran.stdout.splitlines()]
-    assert len(told) > 8 / step
     assert [t["ended"] for t in told] == [-signal.SIGKILL] * (len(told) - 1) + [0]
     for each in told:
-        assert each["state"] == told[-1]["state"], f"killed after {each['calls']} calls"
+        assert each["state"] == told[-1]["state"], f"killed after {each['after']} {what}"
     ended = told[-1]["state"]
     assert ended["versions"] == ([[2, True], [1, False]] if champion else [[1, True]])
     assert ended["champions"] == ([1, 2] if champion else [1])
     assert len(ended["runs"]) == len(ended["versions"])
+    return told
+
+
+@pytest.mark.parametrize(
+    ("made", "step"),
+    [
+        pytest.param("over_a_champion", 4, id="some"),
+        pytest.param("over_a_champion", 1, id="every", marks=pytest.mark.slow),
+        pytest.param("first", 1, id="first", marks=pytest.mark.slow),
+    ],
+)
+def test_killed_before_a_call_to_mlflow_it_makes_no_second_run_or_version(
+    tmp_path, request, made, step
+):
+    told = kills(request.getfixturevalue(made), tmp_path, step=step, what="calls")
+    assert len(told) > 8 / step
+
+
+@pytest.mark.parametrize(
+    "step", [pytest.param(5, id="some"), pytest.param(1, id="every", marks=pytest.mark.slow)]
+)
+def test_killed_inside_a_commit_it_leaves_a_registry_that_reads_and_goes_on(
+    tmp_path, over_a_champion, step
+):
+    told = kills(over_a_champion, tmp_path, step=step, what="commits")
+    assert [t["journal"] for t in told] == [True] * (len(told) - 1) + [False]
+    assert len(told) > 5 / step
 
 
 def test_a_registry_killed_while_it_is_made_is_absent_and_made_again(tmp_path):

@@ -47,6 +47,7 @@ def test_a_judged_model_becomes_a_version_with_a_run_and_the_champion(store):
     told = judged(store)
     promoted = done("promote", store)
     assert promoted["reason"] == "version 1 is the champion"
+    assert (promoted["recommended"], promoted["promoted"]) == ("PROMOTE", True)
     assert facts(store) == [(1, True, "PROMOTE")]
     client = open_client(registry_of(store).uri)
     version = client.get_model_version_by_alias(FRAUD.name, "champion")
@@ -67,7 +68,7 @@ def test_a_rejected_model_is_registered_and_not_promoted(store):
     strict = dataclasses.replace(FRAUD, gates=Gates(min_auc=0.999))
     judged(store, pipeline=strict)
     told = done("promote", store, pipeline=strict)
-    assert told["verdict"] == "REJECT"
+    assert (told["recommended"], told["promoted"], told["champion"]) == ("REJECT", False, None)
     assert facts(store) == [(1, False, "REJECT")]
 
 
@@ -77,8 +78,11 @@ def test_an_older_model_never_replaces_a_newer_champion_unless_asked(store):
     judged(store, as_of=EARLIER)
     told = done("promote", store, as_of=EARLIER)
     assert "the champion (version 1) is as of 2026-03-01, a later day" in told["reason"]
+    assert (told["recommended"], told["promoted"], told["champion"]) == ("PROMOTE", False, 1)
     assert facts(store) == [(2, False, "PROMOTE"), (1, True, "PROMOTE")]
-    done("promote", store, as_of=EARLIER, options={"promote_older": True})
+    told = done("promote", store, as_of=EARLIER, options={"promote_older": True})
+    assert (told["promoted"], told["champion"]) == (True, 2)
+    assert "version 2 is the champion, as was asked; it was not compared" in told["reason"]
     assert facts(store) == [(2, True, "PROMOTE"), (1, False, "PROMOTE")]
 
 
@@ -118,7 +122,7 @@ def test_a_version_that_was_rolled_back_comes_back_only_by_hand(store):
     registry = registry_of(store)
     registry.rollback()
     again = done("promote", store, as_of=LATER, options={"promote_older": True})
-    assert again["reason"] == "version 2 was rolled back; promote it by hand to use it again"
+    assert "it was rolled back; promote it by hand to use it again" in again["reason"]
     registry.promote(2)
     assert facts(store) == [(2, True, "PROMOTE"), (1, False, "PROMOTE")]
     assert not registry.versions()[0]["rolled_back"]
@@ -134,6 +138,43 @@ def test_a_verdict_reached_before_the_champion_changed_promotes_nothing(store):
     done("evaluate", store, pipeline=seeded(1))
     done("promote", store, pipeline=seeded(1))
     assert facts(store) == [(2, False, "HOLD"), (1, True, "PROMOTE")]
+
+
+def test_a_former_champion_judged_again_meets_the_champion_of_now(store):
+    for seed, quality in ((0, 0.5), (1, 1.0)):
+        judged(store, seed=seed, quality=quality)
+        done("promote", store, pipeline=seeded(seed))
+    assert facts(store) == [(2, True, "PROMOTE"), (1, False, "PROMOTE")]
+    lax = dataclasses.replace(FRAUD, gates=Gates(min_auc=0.01))
+    again = done("evaluate", store, pipeline=lax)
+    assert again["verdict"] == "HOLD"
+    assert "below the champion's" in again["reason"]
+    told = done("promote", store, pipeline=lax)
+    assert "version 1 is registered and not promoted: its verdict is HOLD" in told["reason"]
+    assert facts(store) == [(2, True, "PROMOTE"), (1, False, "HOLD")]
+
+
+def test_a_champion_that_a_stricter_gate_rejects_stays_and_it_is_said_how_to_go_back(store):
+    judged(store)
+    done("promote", store)
+    strict = dataclasses.replace(FRAUD, gates=Gates(min_auc=0.999))
+    done("evaluate", store, pipeline=strict)
+    told = done("promote", store, pipeline=strict)
+    assert (told["recommended"], told["promoted"]) == ("REJECT", True)
+    assert "stays it, though its verdict is REJECT now; models --rollback" in told["reason"]
+
+
+def test_a_champion_that_somebody_else_registered_is_not_replaced_as_if_there_were_none(store):
+    client = open_client(registry_of(store).uri)
+    client.create_registered_model(FRAUD.name)
+    client.create_model_version(FRAUD.name, "s3://elsewhere")
+    client.set_registered_model_alias(FRAUD.name, "champion", "1")
+    told = judged(store)
+    assert told["verdict"] == "HOLD"
+    assert "The champion (version 1) was registered by somebody else" in told["reason"]
+    assert not done("promote", store)["promoted"]
+    registry_of(store).promote(2)
+    assert registry_of(store).read().champion == 2
 
 
 def test_an_unknown_version_is_refused_with_those_there_are(store):

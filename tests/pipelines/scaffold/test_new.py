@@ -70,5 +70,5 @@ def test_check_tells_a_missing_day_and_a_read_only_store_apart_from_what_is_well
     found = findings(
         "fraud_detection", source=str(tmp_path), store=str(tmp_path / "s"), day="2026-01-01"
     )
-    assert [finding.ok for finding in found] == [True, True, False, True]
-    assert "2026-01-01" in found[2].text
+    assert [finding.ok for finding in found] == [True, True, True, False, True]
+    assert "2026-01-01" in found[3].text

@@ -1,16 +1,20 @@
 import dataclasses
 import json
+import math
 import pickle
 import subprocess
 import sys
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipelines.errors import ConfigError, DeclarationError
 from pipelines.spec import (
     As,
     Bucketize,
+    Builder,
     Categorical,
     Clip,
     Column,
@@ -191,11 +195,73 @@ def test_settings_are_parsed_as_the_type_they_replace():
         ("training.epochs", "needs the form"),
         ("training=3", "does not name a single value"),
         ("training.epochs=0", "training.epochs must be above 0"),
+        ("name=", "can only be set in the declaration, as it is what the store"),
+        ("name=other", "can only be set in the declaration"),
+        ("title=", "a value is missing; expected one like 'Card fraud'"),
+        ("training.epochs=", "a value is missing; expected one like"),
+        ("training.learning_rate=Infinity", "a finite number"),
+        ("training.learning_rate=-Infinity", "a finite number"),
+        ("training.learning_rate=NaN", "a finite number"),
+        ("training.learning_rate=1e999", "a finite number"),
+        ("training.learning_rate=1" + "0" * 400, "at most 9,007,199,254,740,992 away from 0"),
+        ("training.seed=1" + "0" * 5000, "expected a value like 0"),
+        ("training.learning_rate=true", "a number"),
+        ("training.epochs=true", "a number"),
+        ("training.epochs=3.0", "a whole number"),
+        ("training.jit=1", "true or false"),
+        ("model.hidden=true", "a number"),
+        ("model.hidden=1.5", "a whole number"),
+        ("model.hidden=[NaN]", "a finite number"),
+        ("model.hidden=" + "[" * 100_000, "expected a value like"),
+        ("validation.rules=1", "'rules' is not a setting"),
+        ("gates.limits=1,2", "'limits' is not a setting"),
     ],
 )
 def test_a_wrong_setting_says_what_would_be_right(assignment, told):
-    with pytest.raises(ConfigError, match=told):
+    with pytest.raises(ConfigError, match=told) as raised:
         with_settings(FRAUD, [assignment])
+    assert len(str(raised.value)) < 600
+
+
+def test_code_cannot_be_named_by_a_setting():
+    built = dataclasses.replace(FRAUD, model=Builder("pipelines.days.shift"))
+    for value in ("os.system", "", "pipelines.days.shift"):
+        with pytest.raises(ConfigError, match="in the declaration, as it names code"):
+            with_settings(built, [f"model.function={value}"])
+    assert with_settings(built, ["training.epochs=3"]).model == built.model
+
+
+def leaves(part, prefix=""):
+    """Every setting of a declaration by its path, with its value."""
+    for field in dataclasses.fields(part):
+        value = getattr(part, field.name)
+        if dataclasses.is_dataclass(value):
+            yield from leaves(value, f"{prefix}{field.name}.")
+        else:
+            yield f"{prefix}{field.name}", value
+
+
+@given(
+    st.sampled_from(sorted(dict(leaves(FRAUD)))),
+    st.one_of(
+        st.text(max_size=20),
+        st.recursive(
+            st.none() | st.booleans() | st.floats() | st.integers(),
+            lambda inner: st.lists(inner, max_size=3),
+            max_leaves=4,
+        ).map(json.dumps),
+    ),
+)
+def test_whatever_is_set_is_of_the_settings_type_and_finite_or_refused(path, text):
+    old = dict(leaves(FRAUD))[path]
+    try:
+        new = dict(leaves(with_settings(FRAUD, [f"{path}={text}"])))[path]
+    except ConfigError:
+        return
+    assert type(new) is type(old)
+    for value in new if isinstance(new, tuple) else (new,):
+        assert isinstance(value, str) or math.isfinite(value)
+        assert not (isinstance(value, bool) and not isinstance(old, bool))
 
 
 def test_loading_a_declaration_imports_nothing_heavy():

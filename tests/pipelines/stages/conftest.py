@@ -23,15 +23,23 @@ def toy_log(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def toy_work(tmp_path, toy_log):
-    def make(day="2026-01-01", store=None, **options):
-        return Work(
-            pipeline=load("fraud_detection"),
-            store=Store(str(store or tmp_path / "store")),
-            report=Reporter("toy"),
-            partition=day,
-            history_from="2026-01-01",
-            options=options,
-        )
+def toy_work_of(toy_log):
+    def below(root):
+        def make(day="2026-01-01", store=None, **options):
+            return Work(
+                pipeline=load("fraud_detection"),
+                store=Store(str(store or root / "store")),
+                report=Reporter("toy"),
+                partition=day,
+                history_from="2026-01-01",
+                options=options,
+            )
 
-    return make
+        return make
+
+    return below
+
+
+@pytest.fixture
+def toy_work(tmp_path, toy_work_of):
+    return toy_work_of(tmp_path)

@@ -19,7 +19,7 @@ from pipelines.errors import (
 from pipelines.spec import Label, Split, load
 from pipelines.stages import perform, stage_named, verdicts
 from tests.pipelines.cli.test_usage import millrace
-from tests.pipelines.tables.made import transactions, work_on
+from tests.pipelines.tables.made import transactions, with_column, work_on
 
 FIRST = "2018-04-01"
 DAYS = days_between(FIRST, shift(FIRST, 5))
@@ -44,7 +44,9 @@ def pipeline():
 @pytest.fixture
 def places(tmp_path):
     for number, day in enumerate(DAYS):
-        deliver(tmp_path / "source", day, transactions(120, seed=number, day=day))
+        table = transactions(120, seed=number, day=day)
+        ids = np.arange(120) + 1000 * (number + 1)
+        deliver(tmp_path / "source", day, with_column(table, "TRANSACTION_ID", [ids]))
     return tmp_path / "store", tmp_path / "source"
 
 

@@ -1,37 +1,15 @@
 import os
+import shutil
 import time
 from dataclasses import replace
 
 import pytest
 
 from pipelines.errors import ArtifactError, ConfigError
-from pipelines.store import Manifest, Ref, Store, describe_files, digest_of, work_digest
+from pipelines.store import Ref, Store, digest_of
 from pipelines.store.housekeeping import clean
 from pipelines.store.why import explain, told
-
-REF = Ref("p", "data", "ds=2026-01-01")
-
-
-def publish(store, *, ref=REF, config=None, text="hello"):
-    digest = work_digest({"source": "abc"}, config or {}, {"code": "1"})
-    with store.lock(ref), store.aside(ref, digest) as out:
-        (out / "deep").mkdir()
-        (out / "deep" / "a.txt").write_text(text)
-        files = describe_files(out, ())
-        manifest = Manifest(
-            pipeline=ref.pipeline,
-            dataset=ref.dataset,
-            key=ref.key,
-            stage="toy",
-            digest=digest,
-            inputs={"source": "abc"},
-            config=config or {},
-            code={"code": "1"},
-            content=digest_of(files),
-            files=files,
-        )
-        store.publish(out, manifest)
-    return manifest
+from tests.pipelines.store.making import REF, publish
 
 
 @pytest.mark.parametrize("kind", ["local", "memory"])
@@ -59,8 +37,6 @@ def test_one_file_is_read_without_the_others_and_only_if_it_is_whole(kind, tmp_p
 
 
 def test_a_remote_version_is_downloaded_where_it_is_not_cached(tmp_path):
-    import shutil
-
     store = Store(f"memory://{tmp_path.name}/remote")
     manifest = publish(store)
     shutil.rmtree(store.root)
@@ -86,9 +62,19 @@ def test_a_manifest_that_is_not_one_says_what_to_do(tmp_path):
     publish(store)
     (store.folder(REF) / "manifest.json").write_text("{")
     with pytest.raises(
-        ArtifactError, match=r"is not a manifest .* Delete it and run the stage"
+        ArtifactError, match=r"is not a manifest, or not as it was written .* Run toy for it"
     ):
         store.find(REF)
+
+
+def test_a_manifest_that_was_copied_elsewhere_is_not_read_as_another_ones(tmp_path):
+    store, other = Store(str(tmp_path)), Ref("p", "data", "ds=2026-01-02")
+    publish(store)
+    shutil.copytree(store.folder(REF), store.folder(other))
+    with pytest.raises(
+        ArtifactError, match=r"is the manifest of p/data/ds=2026-01-01, version"
+    ):
+        store.find(other)
 
 
 def test_an_unknown_protocol_is_a_configuration_error():
@@ -171,4 +157,4 @@ def test_housekeeping_leaves_young_leftovers(tmp_path):
     publish(store)
     store.scratch(REF, "e" * 16)
     removed = clean(store, "p", keep_versions=1, left_before_s=time.time() - 1e5)
-    assert removed == {"versions": 0, "leftovers": 0, "bytes": 0}
+    assert removed == {"versions": 0, "leftovers": 0, "bytes": 0, "kept": 0}

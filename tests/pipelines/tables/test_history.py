@@ -14,7 +14,7 @@ from pipelines.tables.reading import read_bucket
 from tests.pipelines.tables.histories import write_histories
 from tests.pipelines.tables.made import canonical, with_column
 
-COLUMNS = ["entity", "time_s", "terminal_id", "tx_amount", "tx_fraud", "position"]
+COLUMNS = ["_entity", "_time_s", "terminal_id", "tx_amount", "tx_fraud", "_position"]
 
 
 def pipeline_of(buckets):
@@ -34,8 +34,8 @@ def test_buckets_hold_every_row_once_in_the_order_of_the_day(
     for bucket in range(buckets):
         read = read_bucket(path, bucket, COLUMNS)
         expected = np.flatnonzero(bucket_of(customer, buckets) == bucket)
-        assert read["position"].tolist() == expected.tolist()
-        assert read["entity"].tolist() == customer[expected].tolist()
+        assert read["_position"].tolist() == expected.tolist()
+        assert read["_entity"].tolist() == customer[expected].tolist()
         cents = np.round(table["tx_amount"].to_numpy()[expected] * 100)
         assert read["tx_amount"].tolist() == cents.tolist()
 
@@ -48,31 +48,31 @@ def test_each_entity_has_a_file_with_the_other_entitys_column(tmp_path):
     ]
     schema = pq.read_schema(tmp_path / "history-terminal.parquet")
     assert schema.names == [
-        "entity",
-        "time_s",
+        "_entity",
+        "_time_s",
         "customer_id",
         "tx_amount",
         "tx_fraud",
-        "position",
+        "_position",
     ]
     assert schema.field("tx_amount").type == pa.int64()
-    assert schema.field("position").type == pa.int32()
+    assert schema.field("_position").type == pa.int32()
 
 
 def test_time_is_in_whole_seconds_since_1970_utc(tmp_path):
     table = canonical(1)
     early = pa.array([-1_500_000], pa.timestamp("us"))
     write_histories(with_column(table, "tx_datetime", early), pipeline_of(1), tmp_path)
-    assert read_bucket(tmp_path / "history-customer.parquet", 0, ["time_s"])["time_s"] == [-2]
+    assert read_bucket(tmp_path / "history-customer.parquet", 0, ["_time_s"])["_time_s"] == [-2]
 
 
 def test_a_row_without_an_entity_has_no_history_and_the_others_keep_their_positions(tmp_path):
     table = canonical(3)
     customers = pa.array([7, None, 9], pa.int64())
     write_histories(with_column(table, "customer_id", customers), pipeline_of(1), tmp_path)
-    read = read_bucket(tmp_path / "history-customer.parquet", 0, ["entity", "position"])
-    assert read["entity"].tolist() == [7, 9]
-    assert read["position"].tolist() == [0, 2]
+    read = read_bucket(tmp_path / "history-customer.parquet", 0, ["_entity", "_position"])
+    assert read["_entity"].tolist() == [7, 9]
+    assert read["_position"].tolist() == [0, 2]
 
 
 def test_a_bucket_of_more_than_a_million_rows_stays_one_row_group(tmp_path):

@@ -1,17 +1,22 @@
 """What a training tells reaches MLflow once, and MLflow being away stops nothing."""
 
+import errno
 import json
 import os
+import shutil
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 from pipelines.registry.client import open_client
 from pipelines.tracking.params import flat_params
 from pipelines.tracking.spool import Spool, read_lines
-from pipelines.tracking.tracker import SAID, SPOOL, keep_unsent, tracking
-from tests.pipelines.made_models import work_on
+from pipelines.tracking.tracker import SAID, SPOOL, keep_told, tracking
+from pipelines.training.stage import effects_stand
+from tests.pipelines.made_models import publish, work_on
 from tests.pipelines.tracking.made_runs import ABOUT, PLAN, runs_of, uri_of
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -70,8 +75,37 @@ def test_a_training_has_one_run_with_settings_curves_datasets_and_files(tmp_path
     dataset = run.inputs.dataset_inputs[0].dataset
     assert (dataset.name, dataset.digest) == ("training_set", ("ab" * 32)[:36])
     assert [f.path for f in client.list_artifacts(run.info.run_id)] == ["history.json"]
-    keep_unsent(folder, tmp_path)
-    assert not (tmp_path / SPOOL).exists()
+    database = Path(uri_of(root).removeprefix("sqlite:///"))
+    published = published_training(root, folder)
+    assert found_published(root, published) == []
+    database.unlink()
+    (said,) = found_published(root, published)
+    assert "was told again of runs that it had not: 1" in said
+    # MLflow's client in this process still has the lost database open.
+    with closing(sqlite3.connect(database)) as made:
+        query = "SELECT step, value FROM metrics WHERE key='loss' ORDER BY step"
+        assert made.execute(query).fetchall() == [(10, 0.1), (20, 0.05)]
+    assert found_published(root, published) == []
+    (said,) = found_published(root, published, mlflow_uri="http://127.0.0.1:9")
+    assert "could not be told again of what is published" in said
+
+
+def published_training(root, folder):
+    """A published model with what its training told."""
+
+    def write(out):
+        assert not keep_told(folder, out)
+        shutil.copy(folder / "history.json", out)
+
+    return publish(root, "train", work_on("train", root)[1], write)
+
+
+def found_published(root, manifest, **options):
+    """What is said when a training is found published."""
+    said = []
+    _, work = work_on("train", root, options=options, sink=said.append)
+    assert effects_stand(work, PLAN, manifest)
+    return [event["message"] for event in said]
 
 
 def test_mlflow_being_away_is_told_and_what_was_to_be_sent_is_kept(tmp_path):
@@ -82,7 +116,7 @@ def test_mlflow_being_away_is_told_and_what_was_to_be_sent_is_kept(tmp_path):
     assert len(said) == 1
     assert "was not told of this training" in said[0]
     assert "python -m pipelines.tracking.sender" in said[0]
-    keep_unsent(folder, out)
+    assert keep_told(folder, out)
     lines, _ = read_lines(out / SPOOL, 0)
     assert [line["kind"] for line in lines] == ["start", "metrics", "metrics", "file", "end"]
 
@@ -111,3 +145,22 @@ def test_a_training_whose_sender_cannot_be_started_goes_on_and_says_so(tmp_path)
     (folder / SAID).mkdir(parents=True)
     messages, _ = told_of(tmp_path, folder)
     assert any("is not told of this training: " in message for message in messages)
+
+
+def test_a_training_whose_telling_finds_no_room_goes_on_and_says_so(tmp_path, monkeypatch):
+    folder = tmp_path / "scratch"
+    folder.mkdir()
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    for name in ("metrics", "end"):
+        monkeypatch.setattr(Spool, name, full)
+    messages, _ = told_of(tmp_path, folder)
+    assert any("was not told of this training (OSError: [Errno 28]" in m for m in messages)
+
+
+def test_an_offset_that_cannot_be_read_keeps_no_result_from_being_published(tmp_path):
+    (tmp_path / SPOOL).write_text("{}\n")
+    (tmp_path / SPOOL).with_suffix(".sent").write_text("torn")
+    assert keep_told(tmp_path, tmp_path) is False

@@ -19,6 +19,7 @@ from pathlib import Path
 from pipelines.spec import with_settings
 from pipelines.store import Store
 from tests.pipelines.made_models import FRAUD, done, weights_of, work_on
+from tests.pipelines.training.children import import_tensorflow
 
 WAIT_S = 900
 
@@ -105,8 +106,8 @@ def content(root, pipeline):
 
 def main():
     import mlflow.pyfunc  # noqa: F401
-    import tensorflow  # noqa: F401
 
+    import_tensorflow()
     asked = json.loads(sys.argv[1])
     logging.disable(logging.WARNING)
     pipeline = with_settings(FRAUD, asked["settings"])

@@ -9,10 +9,15 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
+
+from pipelines.compute.tensorflow import pinned_tensorflow
+from pipelines.spec import Training
 from tests.pipelines.made_models import AS_OF
 
 ROOT = Path(__file__).resolve().parents[3]
 WAIT_S = 400
+OTHER_KERNELS = "MILLRACE_TEST_ONEDNN"
 
 
 def start(root, *settings, log, options=("track=false",)):
@@ -29,11 +34,24 @@ def start(root, *settings, log, options=("track=false",)):
         )
 
 
-def told_by(case, asked, timeout=500):
-    """The JSON lines that a case of this package told, in a process of its own."""
+def import_tensorflow():
+    """TensorFlow as a stage has it, or with the kernels that ``OTHER_KERNELS`` asks for."""
+    if OTHER_KERNELS in os.environ:
+        os.environ["TF_ENABLE_ONEDNN_OPTS"] = os.environ[OTHER_KERNELS]
+        import tensorflow  # noqa: F401
+    pinned_tensorflow(Training().threads)
+
+
+def told_by(case, asked, timeout=500, onednn=None):
+    """The JSON lines that a case of this package told, in a process of its own.
+
+    ``onednn`` is ``"1"`` for TensorFlow's fused kernels; None for those that a stage pins.
+    """
+    env = os.environ | ({OTHER_KERNELS: onednn} if onednn else {})
     ran = subprocess.run(
         [sys.executable, "-m", f"tests.pipelines.training.{case}", json.dumps(asked)],
         cwd=ROOT,
+        env=env,
         capture_output=True,
         text=True,
         timeout=timeout,
@@ -65,13 +83,21 @@ def finish(child):
     return code, time.monotonic() - began
 
 
+def _cpu_seconds(child):
+    used = psutil.Process(child.pid).cpu_times()
+    return used.user + used.system
+
+
 def interrupt(root, step, number, *settings, log):
-    """Run until a step is done, send a signal, and tell how the run ended."""
+    """Run until a step is done and send a signal; its exit code and the CPU-seconds it still took."""
     child = start(root, *settings, log=log)
     try:
         wait_for_step(child, root, step)
+        before = _cpu_seconds(child)
         os.kill(child.pid, number)
-        return finish(child)
+        _, status, used = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        return child.returncode, used.ru_utime + used.ru_stime - before
     finally:
         if child.poll() is None:
             child.send_signal(signal.SIGKILL)

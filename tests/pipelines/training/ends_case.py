@@ -14,7 +14,6 @@ import sys
 from dataclasses import replace
 
 import numpy as np
-import tensorflow  # noqa: F401  imported once, forked with every try
 
 from pipelines.errors import PipelineError, TrainingError
 from pipelines.spec import with_settings
@@ -23,6 +22,7 @@ from pipelines.training.devices import Devices, open_strategy
 from pipelines.training.pieces import Pieces
 from pipelines.training.shards import open_shards
 from tests.pipelines.made_models import FRAUD, work_on
+from tests.pipelines.training import children
 from tests.pipelines.training.failure_case import limit_memory
 
 TRIES = 5
@@ -42,7 +42,7 @@ def setup_of(work):
         training_set,
         open_shards(training_set, set(days.train) - set(days.validation)),
         open_shards(training_set, days.validation) if days.validation else None,
-        open_strategy(devices, training.seed),
+        open_strategy(devices, training.seed, training.threads),
         str(devices),
         Pieces(scratch, training.micro_batches),
     )
@@ -95,6 +95,7 @@ def in_a_child(root, asked):
 def main():
     asked = json.loads(sys.argv[1])
     logging.disable(logging.WARNING)
+    children.import_tensorflow()  # once, forked with every try
     best = 0
     for run in asked["runs"]:
         run["settings"] = [setting.format(best=best) for setting in run["settings"]]
@@ -106,4 +107,5 @@ def main():
         best = told.get("best_epoch", 0)
 
 
-main()
+if __name__ == "__main__":
+    main()

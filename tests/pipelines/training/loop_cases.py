@@ -1,11 +1,10 @@
 """Asking for cases of the loop, and what every one of them must have told."""
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
+
+from tests.pipelines.training.children import told_by
 
 ROOT = Path(__file__).resolve().parents[3]
 LIMIT = 1e-6
@@ -16,20 +15,11 @@ TAIL = 64 * 5 + 37
 RATES = {"sgd": {"learning_rate": 0.1}}
 
 
-def cases(*asked, timeout=1700):
+def cases(*asked, timeout=1700, onednn=None):
     """What each case told, all of them in one call."""
-    ran = subprocess.run(
-        [sys.executable, "-m", "tests.pipelines.training.strategy_case", json.dumps(asked)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stderr[-3000:]
-    told = [json.loads(line) for line in ran.stdout.splitlines() if line.startswith("{")]
+    told = told_by("strategy_case", asked, timeout, onednn)
     for case, result in zip(asked, told, strict=True):
-        assert "error" not in result, (case, result["error"], ran.stderr[-2000:])
+        assert "error" not in result, (case, result["error"])
     return told
 
 

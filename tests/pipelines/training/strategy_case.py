@@ -21,6 +21,7 @@ from pipelines.spec import Training
 from pipelines.training.batches import Feed
 from pipelines.training.cursor import Cursor
 from pipelines.training.devices import Devices, open_strategy
+from tests.pipelines.training.children import import_tensorflow
 from tests.pipelines.training.compared import build, rows_of, use_floats
 from tests.pipelines.training.labels import HEADS
 from tests.pipelines.training.plain_loop import plain
@@ -187,8 +188,7 @@ def ended(child):
 
 
 def main():
-    import tensorflow  # noqa: F401  imported once, forked with every case
-
+    import_tensorflow()  # once, forked with every case
     running = []
     for asked in json.loads(sys.argv[1]):
         running.append(forked(asked))

@@ -1,6 +1,7 @@
 """How runs end otherwise than by their last epoch, without what publishes them; see test_failures.py."""
 
 import json
+import re
 
 import pytest
 
@@ -19,6 +20,13 @@ FAST = (
 LARGE = ("training.epochs=1", "training.global_batch_rows=16384", "model.hidden=[4000]")
 PATIENT = (*FAST, "training.epochs=1000", "training.patience=3")
 SHORT = (*FAST, "training.epochs={best}", "training.keep_best=false")
+# Its loss falls from step to step, and no more epochs would mend it.
+DIVERGED = (
+    *FAST[:3],
+    "training.epochs=2",
+    "training.learning_rate=1e6",
+    "training.clip_norm=0",
+)
 HOPELESS = ("training.epochs=3", "training.learning_rate=1e-9", "model.dropout=0")
 
 
@@ -45,7 +53,7 @@ def root(tmp_path_factory):
 @pytest.fixture(scope="module")
 def told(root):
     """All that runs in CI, in one call: most of the time goes to importing TensorFlow."""
-    runs = {"patient": PATIENT, "short": SHORT, "hopeless": HOPELESS}
+    runs = {"patient": PATIENT, "short": SHORT, "hopeless": HOPELESS, "diverged": DIVERGED}
     asked = {name: {"settings": settings} for name, settings in runs.items()}
     asked["pruned"] = {"settings": (*FAST, "training.epochs=4"), "pruned_at": 2}
     return ends(root, large={"settings": LARGE, "spare_mb": 400}, **asked)
@@ -75,6 +83,16 @@ def test_patience_ends_a_run_with_the_weights_of_its_best_epoch(told, root):
 def test_a_loss_that_stands_still_is_told(told):
     found = told["hopeless"][-1]["logged"]
     assert any("no improvement: the training loss was" in line for line in found)
+
+
+def test_a_loss_that_is_finite_and_huge_is_no_model(told):
+    error = told["diverged"][-1]["error"]
+    assert error.startswith("TrainingError: train as_of=2026-03-01: the training diverged: ")
+    assert re.search(
+        r"the loss by epoch is \S+, \S+; the weights to publish have \S+e\+", error
+    )
+    assert re.search(r"every row would have 0\.69\d\. Nothing is published\.", error)
+    assert "Lower training.learning_rate (now 1e+06)" in error
 
 
 def test_a_run_that_an_epoch_ends_has_told_that_epoch_as_well(told):

@@ -68,10 +68,10 @@ def test_two_replicas_equal_one_device_with_a_tail_and_a_nan_is_traced_to_its_fe
         assert told["steps"] == 6
         assert_equal_to_the_plain_loop(one, told)
     nan = told_in_ci[0][1]["nan"]
-    assert "The loss of step " in nan
+    assert "The sum of the inputs of step " in nan
     assert "is nan (epoch 1, rows' digest " in nan
     assert "Values that are no numbers, by feature: c (1)." in nan
-    assert "Last finite checkpoint: none yet. Lower training.learning_rate" in nan
+    assert "Last finite checkpoint: none yet. Mend those features" in nan
 
 
 def test_the_rate_that_is_told_leaves_out_the_first_call_which_traces_and_compiles(told_in_ci):

@@ -72,13 +72,13 @@ def resumptions(log):
     ]
 
 
-def test_sigterm_leaves_a_checkpoint_within_4_s_and_killed_later_a_run_ends_the_same(
+def test_sigterm_leaves_a_checkpoint_within_4_cpu_seconds_and_killed_later_a_run_ends_the_same(
     store, unbroken
 ):
     log, settings = store / "log", (*SETTINGS, "training.checkpoint_every_steps=200")
-    code, seconds = children.interrupt(store, 600, signal.SIGTERM, *settings, log=log)
+    code, cpu_seconds = children.interrupt(store, 600, signal.SIGTERM, *settings, log=log)
     assert code == 4
-    assert seconds < 4
+    assert cpu_seconds < 4
     assert "a checkpoint is kept and the next try goes on from there" in log.read_text()
     stopped_at = children.reached(store)
     code, _ = children.interrupt(store, stopped_at + 500, signal.SIGKILL, *settings, log=log)

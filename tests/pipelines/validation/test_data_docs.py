@@ -131,8 +131,8 @@ def test_quarantine_lines_name_a_run_that_is_the_same_again(store, tmp_path):
         for root in (store, tmp_path / "store")
     ]
     assert tables[0].equals(tables[1])
-    (run,) = set(tables[0]["run"].to_pylist())
-    assert re.fullmatch(r"[0-9a-f]{16}", run)
+    (run,) = set(tables[0]["_run"].to_pylist())
+    assert re.fullmatch(r"run-[0-9a-f]{16}", run)
 
 
 def test_a_rule_above_its_own_budget_refuses_the_day(tmp_path):

@@ -57,6 +57,7 @@ def test_the_columns_of_card_fraud_give_these_rules():
         "table.min_rows",
         "transaction_id.not_null",
         "transaction_id.unique",
+        "transaction_id.new",
         "transaction_id.range",
         "tx_datetime.not_null",
         "tx_datetime.partition",

@@ -66,9 +66,9 @@ def test_parts_give_the_rows_lines_and_histories_of_the_whole(tmp_path, cuts):
         for bucket in range(FRAUD.buckets):
             rows = [
                 read_bucket(
-                    folder / f"history-{entity}.parquet", bucket, ["entity", "position"]
+                    folder / f"history-{entity}.parquet", bucket, ["_entity", "_position"]
                 )
                 for folder in (whole, cut)
             ]
-            for name in ("entity", "position"):
+            for name in ("_entity", "_position"):
                 assert rows[0][name].tolist() == rows[1][name].tolist()

@@ -133,7 +133,7 @@ def test_good_and_quarantined_rows_are_the_ingested_ones_by_an_independent_oracl
     bad = {row for row, _ in expected}
     kept_out = pq.read_table(folder / "quarantine.parquet")
     assert list(
-        zip(kept_out["_row"].to_pylist(), kept_out["rule"].to_pylist(), strict=True)
+        zip(kept_out["_row"].to_pylist(), kept_out["_rule"].to_pylist(), strict=True)
     ) == (sorted(expected, key=lambda line: (line[0], ROW_RULES.index(line[1]))))
     good = pq.read_table(folder / "part-0.parquet")
     assert good["_row"].to_pylist() == [r for r in range(len(rows)) if r not in bad]
@@ -166,7 +166,7 @@ def test_bad_rows_are_kept_out_with_rule_expectation_and_value(tmp_path):
     }
     assert result["metrics"] == {"rows_in": 1000, "rows_good": 995, "rows_quarantined": 5}
     kept_out = pq.read_table(folder / "quarantine.parquet")
-    lines = kept_out.select(["_row", "rule", "value", "partition"]).to_pylist()
+    lines = kept_out.select(["_row", "_rule", "_value", "_partition"]).to_pylist()
     assert [tuple(line.values()) for line in lines] == [
         (10, "transaction_id.unique", "10", DAY),
         (10, "tx_amount.not_null", None, DAY),
@@ -175,7 +175,7 @@ def test_bad_rows_are_kept_out_with_rule_expectation_and_value(tmp_path):
         (31, "tx_amount.not_null", "nan", DAY),
         (40, "customer_id.not_null", None, DAY),
     ]
-    assert kept_out["expectation"][3].as_py() == "expect_column_values_to_be_between"
+    assert kept_out["_expectation"][3].as_py() == "expect_column_values_to_be_between"
     assert kept_out.column_names[:7] == [*PIPELINE.table.column_names(), "_row"]
     assert kept_out["tx_amount"][3].as_py() == -5.25
 
@@ -187,7 +187,9 @@ def test_good_rows_are_the_ingested_ones_and_their_histories_hold_them_all(tmp_p
     bad = [10, 20, 30, 31, 40]
     assert good.equals(ingested.take([r for r in range(1000) if r not in bad]))
     path = folder / "history-customer.parquet"
-    buckets = [read_bucket(path, b, ["position"])["position"] for b in range(PIPELINE.buckets)]
+    buckets = [
+        read_bucket(path, b, ["_position"])["_position"] for b in range(PIPELINE.buckets)
+    ]
     assert sorted(np.concatenate(buckets).tolist()) == list(range(995))
 
 
@@ -196,7 +198,13 @@ def test_a_clean_day_has_an_empty_quarantine_with_all_its_columns(tmp_path):
     assert (result["rows"], result["reason"], result["quarantined"]) == (50, "", {})
     kept_out = pq.read_table(folder / "quarantine.parquet")
     assert kept_out.num_rows == 0
-    assert kept_out.column_names[-5:] == ["rule", "expectation", "value", "partition", "run"]
+    assert kept_out.column_names[-5:] == [
+        "_rule",
+        "_expectation",
+        "_value",
+        "_partition",
+        "_run",
+    ]
 
 
 def test_more_bad_rows_than_the_budget_refuse_the_day_which_is_published_without_rows(tmp_path):
@@ -207,6 +215,7 @@ def test_more_bad_rows_than_the_budget_refuse_the_day_which_is_published_without
     assert "max_quarantined_share = 1.00% allows (tx_amount.range 2)" in result["refused"]
     assert sorted(p.name for p in folder.iterdir()) == [
         "data_docs.html",
+        "data_docs.json",
         "manifest.json",
         "quarantine.parquet",
         "report.html",
@@ -297,7 +306,7 @@ def test_a_rule_over_two_columns_tells_both_values(tmp_path):
     rule = Rule("amount.above", "expect_column_pair_values_a_to_be_greater_than_b", kwargs)
     _, folder = judged(tmp_path, table, lenient(rule))
     kept_out = pq.read_table(folder / "quarantine.parquet")
-    assert kept_out["value"].to_pylist() == [
+    assert kept_out["_value"].to_pylist() == [
         "tx_amount=1, tx_fraud=1",
         "tx_amount=0, tx_fraud=0",
     ]

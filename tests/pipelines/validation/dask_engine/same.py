@@ -9,6 +9,7 @@ import pandas as pd
 from great_expectations import ExpectationSuite
 from great_expectations.expectations.registry import get_expectation_impl
 
+from pipelines.validation.dask_engine import guard
 from pipelines.validation.dask_engine.judge import judge_files, new_context
 
 RELATIVE = 1e-12
@@ -73,6 +74,7 @@ def _in_order(run: Any) -> list[Any]:
 
 
 def _comparable(result: Any) -> dict[str, Any]:
+    result.result = guard.plain(result.result)  # NumPy's numbers have the value of Python's
     plain = result.to_json_dict()
     config = {k: v for k, v in plain["expectation_config"].items() if k != "id"}
     config["kwargs"] = {k: v for k, v in config["kwargs"].items() if k != "batch_id"}

@@ -1,0 +1,89 @@
+"""The environment of a stage: what it may need, chosen by name; nothing else is handed on.
+
+Why: an Airflow task's environment holds what signs its tokens and opens its database. A stage
+    runs users' code, keeps workers and a fork server that live on, and prints what goes wrong.
+Promise: a variable that nobody listed here or in ``MILLRACE_PASS_ENV`` reaches no stage.
+Not here: variables of one run (``wire.py``), starting the process (``spawn.py``).
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from pipelines.errors import ConfigError
+from pipelines.process.wire import PER_RUN
+
+ROOT = Path(__file__).resolve().parents[2]
+
+PASS_ENV = "MILLRACE_PASS_ENV"  # noqa: S105  a name
+"""Names more variables to hand on, by commas or spaces: ``SSH_AUTH_SOCK, ORACLE_*``."""
+
+NAMES = frozenset(
+    {
+        *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "HOSTNAME", "VIRTUAL_ENV"),
+        *("LANG", "LANGUAGE", "TZ", "TZDIR", "TERM", "NO_COLOR", "COLUMNS"),
+        *("TMPDIR", "TMP", "TEMP", "XDG_RUNTIME_DIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"),
+        *("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY", "NO_PROXY"),
+        *("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "BOTO_CONFIG", "STORAGE_EMULATOR_HOST"),
+        *("GLIBC_TUNABLES", "JAVA_HOME", "CLASSPATH", "KRB5CCNAME", "KRB5_CONFIG"),
+        "GIT_PYTHON_REFRESH",
+    }
+)
+"""Variables by their name, in either case (``http_proxy``)."""
+
+PREFIXES = (
+    *("PYTHON", "LC_", "LD_", "MALLOC_", "SSL_CERT_"),
+    *("MILLRACE_", "MLFLOW_", "DATABRICKS_", "DASK_"),
+    *("TF_", "XLA_", "KERAS_", "CUDA_", "NVIDIA_", "NCCL_"),
+    *("CUPY_", "CUDF_", "LIBCUDF_", "RMM_", "UCX_", "KVIKIO_", "NUMBA_"),
+    *("OMP_", "KMP_", "MKL_", "OPENBLAS_", "GOTO_", "BLIS_", "NUMEXPR_"),
+    *("ARROW_", "JE_ARROW_", "FSSPEC_", "HADOOP_"),
+    *("AWS_", "S3_", "GOOGLE_", "GCLOUD_", "CLOUDSDK_", "GCSFS_", "AZURE_"),
+)
+"""Variables by how their name begins."""
+
+# Wanted by every stage, unless the environment says otherwise.
+DEFAULTS = {
+    "TF_CPP_MIN_LOG_LEVEL": "2",
+    # Its client starts a thread when MLflow is imported, and calls home.
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+}
+
+_NAME_OR_PREFIX = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\*?")
+
+
+def child_environ(
+    extra: Mapping[str, str] | None = None, base: Mapping[str, str] = os.environ
+) -> dict[str, str]:
+    """Make a stage's environment: what is listed of this process's, and ``extra``.
+
+    Raises:
+        ConfigError: ``MILLRACE_PASS_ENV`` holds something that names no variable.
+    """
+    names, prefixes = _declared(base.get(PASS_ENV, ""))
+    kept = {
+        name: value
+        for name, value in base.items()
+        if name not in PER_RUN
+        and (_is_listed(name) or name in names or name.startswith(prefixes))
+    }
+    forced = {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    return DEFAULTS | kept | forced | dict(extra or {})
+
+
+def _is_listed(name: str) -> bool:
+    return name.upper() in NAMES or name.startswith(PREFIXES)
+
+
+def _declared(text: str) -> tuple[frozenset[str], tuple[str, ...]]:
+    """Names, and prefixes, of variables that the user wants handed on."""
+    words = text.replace(",", " ").split()
+    for word in words:
+        if not _NAME_OR_PREFIX.fullmatch(word):
+            raise ConfigError(
+                f"{PASS_ENV} holds {word!r}, which names no variable. Give names, or beginnings "
+                f"with a *, by commas: SSH_AUTH_SOCK,ORACLE_*"
+            )
+    prefixes = tuple(word[:-1] for word in words if word.endswith("*"))
+    return frozenset(word for word in words if not word.endswith("*")), prefixes

@@ -1,0 +1,64 @@
+"""Finding mistakes of a declared source: what CSV is written with, and what its times mean.
+
+Promise: imports nothing but the standard library.
+Not here: the other parts of a table (``checks.py``).
+"""
+
+import re
+from collections.abc import Iterator
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pipelines.declared import nearest
+from pipelines.spec.tables import REPEATED_HOUR, Table
+
+ASCII = 128
+DELIMITER = re.compile(r"[^A-Za-z0-9\"\r\n]")
+
+
+def source_problems(table: Table) -> Iterator[str]:
+    """What is wrong with a table's source, one sentence a mistake."""
+    source, where = table.source, f"table {table.name}: source"
+    if not (isinstance(source.delimiter, str) and DELIMITER.fullmatch(source.delimiter)):
+        yield (
+            f"{where} delimiter {source.delimiter!r} must be one character that is no letter, "
+            f'digit, quotation mark or line break, such as ";" or "\\t".'
+        )
+    if not isinstance(source.nulls, tuple) or not all(isinstance(n, str) for n in source.nulls):
+        yield f"{where} nulls {source.nulls!r} must be a tuple of texts, such as ('', 'NA')."
+    if not 0 <= source.max_rejected_share <= 1:
+        yield f"{where} max_rejected_share must be in [0, 1]; got {source.max_rejected_share!r}."
+    if source.newlines_in_values not in (None, True, False):
+        yield (
+            f"{where} newlines_in_values must be True, False or None; got "
+            f"{source.newlines_in_values!r}."
+        )
+    yield from _escape(table, where)
+    yield from _clock(table, where)
+
+
+def _escape(table: Table, where: str) -> Iterator[str]:
+    escape = table.source.escape
+    if escape is None:
+        return
+    fits = isinstance(escape, str) and DELIMITER.fullmatch(escape) and ord(escape) < ASCII
+    if not fits or escape == table.source.delimiter:
+        yield (
+            f"{where} escape {escape!r} must be one ASCII character that is no letter, digit, "
+            f'quotation mark, line break or the delimiter, such as "\\\\"; None where quotation '
+            f"marks are doubled."
+        )
+
+
+def _clock(table: Table, where: str) -> Iterator[str]:
+    source = table.source
+    if source.repeated_hour not in REPEATED_HOUR:
+        yield f"{where} repeated_hour {source.repeated_hour!r}. {nearest(source.repeated_hour, REPEATED_HOUR)}"
+    if source.time_zone is None:
+        return
+    try:
+        ZoneInfo(source.time_zone)
+    except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
+        yield (
+            f"{where} time_zone {source.time_zone!r} is no time zone. Use a name of the IANA "
+            f"database, such as 'Europe/Berlin' or 'UTC'."
+        )
