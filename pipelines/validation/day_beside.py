@@ -72,8 +72,8 @@ def noted_of(compared: "Compared | None") -> str:
 def _published(work: Work, days: Iterable[str]) -> dict[str, dict[str, Any]]:
     found = {}
     for day in days:
-        manifest = _accepted(work, day)
         try:
+            manifest = _accepted(work, day)
             if manifest is not None:
                 found[day] = json.loads(work.store.read_file(manifest, PROFILE))
         except ArtifactError as error:

@@ -21,7 +21,6 @@ from pipelines.validation.day_usual import (
     BAND,
     MEDIAN,
     RANGE,
-    Distance,
     arcsine,
     distance,
     moved,
@@ -187,28 +186,28 @@ class _Beside:
         found = distance(math.log(self.own["rows"]), logs, band, chance)
         usual = f"{math.exp(found.usual):,.0f}"
         size = math.exp(abs(found.seen - found.usual))
-        return _difference(ROWS, "", size, found, f"{self.own['rows']:,} rows", usual)
+        return _difference(
+            ROWS, "", size, found.deviations, f"{self.own['rows']:,} rows", usual
+        )
 
     def _label(self, others: Sequence[DayProfile], band: tuple[float, float]) -> Difference:
         found = distance(_rate(self.own), [_rate(o) for o in others], band, self._chance())
-        rows, ones = self.own["rows"], self.own["positives"]
+        usual, rows, ones = share_at(found.usual), self.own["rows"], self.own["positives"]
         seen = f"{ones:,} of {rows:,} labels are 1"
-        one = _difference(LABEL, "", _odds(found), found, seen, f"{share_at(found.usual):.3%}")
+        size = odds_ratio(ones, rows, usual)
+        one = _difference(LABEL, "", size, found.deviations, seen, f"{usual:.3%}")
         # Where less than one is usual, a day without any says nothing.
-        if ones or share_at(found.usual) * rows < 1:
-            return one
-        return max(one, self._stopped(found.usual), key=_far)
+        return one if ones or usual * rows < 1 else max(one, self._stopped(usual), key=_far)
 
     def _stopped(self, usual: float) -> Difference:
         """The day together with the others that have no label of 1 either."""
         without = [o for o in (self.own, *self.others.values()) if not o["positives"]]
         rows = sum(other["rows"] for other in without)
-        expected = share_at(usual) * rows
-        far = without_ones(expected, len(without), len(self.others) + 1)
-        found = Distance(arcsine(0.5, rows + 1), usual, far)
+        far = without_ones(usual * rows, len(without), len(self.others) + 1)
         more = f", {len(without) - 1} such days beside it together" if len(without) > 1 else ""
         seen = f"0 of {rows:,} labels are 1{more}"
-        return _difference(LABEL, "", _odds(found), found, seen, f"{share_at(usual):.3%}")
+        size = odds_ratio(0, rows, usual)
+        return _difference(LABEL, "", size, far, seen, f"{usual:.3%}")
 
     def _column(self, name: str, days: Sequence[str]) -> Iterator[Difference]:
         own = self.own["columns"][name]
@@ -216,7 +215,9 @@ class _Beside:
         theirs = [self.others[day]["columns"][name] for day in days]
         varied = not any(other.get("constant", True) for other in theirs)
         if own.get("constant") and varied and self.own["rows"] >= MANY_ROWS:
-            yield _levelled(_told(CONSTANT, name, "one value", "several"), self.gate)
+            yield _levelled(
+                _difference(CONSTANT, name, 1.0, None, "one value", "several"), self.gate
+            )
         if own.get("counts"):
             held = [day for day in days if self.others[day]["columns"][name].get("counts")]
             if len(held) >= self.gate.min_days:
@@ -231,7 +232,7 @@ class _Beside:
         found = distance(share(self.own), [share(o) for o in others], band, self._chance())
         seen, usual = share_at(found.seen), share_at(found.usual)
         return _difference(
-            MISSING, name, abs(seen - usual), found, f"{seen:.2%}", f"{usual:.2%}"
+            MISSING, name, abs(seen - usual), found.deviations, f"{seen:.2%}", f"{usual:.2%}"
         )
 
     def _moved(
@@ -240,10 +241,11 @@ class _Beside:
         own, theirs = self.own["columns"][name], [o["columns"][name] for o in others]
         found = moved(own, theirs, band)
         if name in self.unsaid or "median" not in own:
-            return _difference(MOVED, name, found.seen, found, "values elsewhere", "near 0")
+            seen = f"{found.seen:.0%} of the values elsewhere"
+            return _difference(MOVED, name, found.seen, found.deviations, seen, "none")
         usual = f"{statistics.median_low(other['median'] for other in theirs):,.4g}"
         seen = f"median {own['median']:,.4g}"
-        return _difference(MOVED, name, found.seen, found, seen, usual)
+        return _difference(MOVED, name, found.seen, found.deviations, seen, usual)
 
     def _chance(self) -> float:
         return 1 / math.sqrt(self.own["rows"])
@@ -255,18 +257,13 @@ class _Beside:
             return
         for day, other in self.others.items():
             if _values(other) == _values(self.own):
-                same = _told(REPEATED, "", f"the values of {day}", "its own")
+                same = _difference(REPEATED, "", 1.0, None, f"the values of {day}", "its own")
                 yield _levelled(same, self.gate)
                 return
 
 
 def _rate(profile: DayProfile) -> float:
-    """The label rate; half a row of each label more, so that a day without a 1 has odds too."""
-    return arcsine(profile["positives"] + 0.5, profile["rows"] + 1)
-
-
-def _odds(found: Distance) -> float:
-    return odds_ratio(share_at(found.seen), share_at(found.usual))
+    return arcsine(profile["positives"], profile["rows"])
 
 
 def _far(difference: Difference) -> float:
@@ -280,14 +277,8 @@ def _values(profile: DayProfile) -> tuple[object, ...]:
 
 
 def _difference(
-    what: str, column: str, size: float, found: Distance, seen: str, usual: str
+    what: str, column: str, size: float, deviations: float | None, seen: str, usual: str
 ) -> Difference:
     return Difference(
-        what=what, column=column, size=size, deviations=found.deviations, seen=seen, usual=usual
-    )
-
-
-def _told(what: str, column: str, seen: str, usual: str) -> Difference:
-    return Difference(
-        what=what, column=column, size=1.0, deviations=None, seen=seen, usual=usual
+        what=what, column=column, size=size, deviations=deviations, seen=seen, usual=usual
     )

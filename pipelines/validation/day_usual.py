@@ -66,8 +66,8 @@ def distance(
 
 
 def arcsine(part: float, whole: float) -> float:
-    """A share on a scale where its deviation by chance is 1 / sqrt(whole)."""
-    return 2 * math.asin(math.sqrt(part / whole))
+    """A share on a scale where its deviation by chance is 1 / sqrt(whole), of small parts too."""
+    return 2 * math.asin(math.sqrt((part + 0.375) / (whole + 0.75)))
 
 
 def share_at(angle: float) -> float:
@@ -89,10 +89,14 @@ def without_ones(expected: float, days: int, of: int) -> float:
     return 2 * math.sqrt(max(expected - math.log(math.comb(of, days)), 0.0))
 
 
-def odds_ratio(one: float, other: float) -> float:
-    """How many times the odds of one share are those of the other, 1 or more."""
-    logit = [math.log(share / (1 - share)) for share in (one, other)]
-    return math.exp(min(abs(logit[0] - logit[1]), math.log(1e9)))
+def odds_ratio(part: float, whole: float, usual: float) -> float:
+    """How many times the odds of a share are those of the usual one, 1 or more.
+
+    With half a row more on either side, so that a part of none or all has odds too.
+    """
+    parts = (part, usual * whole)
+    logits = [math.log((each + 0.5) / (whole - each + 0.5)) for each in parts]
+    return math.exp(abs(logits[0] - logits[1]))
 
 
 def moved(
