@@ -28,12 +28,15 @@ def add_file(store: Store, manifest: Manifest, name: str, content: bytes) -> Non
         _record(store, replace(manifest, volatile_files=others))
     # Beside the version, where a sweep finds it, not among its files.
     aside = folder.with_name(f"{ASIDE}{name}-{os.getpid()}")
-    aside.write_bytes(content)
-    make_durable(aside)
-    aside.replace(folder / name)
+    try:
+        aside.write_bytes(content)
+        make_durable(aside)
+        aside.replace(folder / name)
+    finally:
+        aside.unlink(missing_ok=True)
     if not store.is_local:
         store.remote.write(f"{manifest.ref.path()}/{manifest.version}/{name}", content)
-    facts = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    facts = {"bytes": len(content), "sha256": _sha256(content)}
     _record(store, replace(manifest, volatile_files=others | {name: facts}))
 
 
@@ -43,13 +46,18 @@ def find_added(store: Store, manifest: Manifest, name: str) -> Path | None:
     if path.is_file() or store.is_local:
         return path if path.is_file() else None
     content = store.remote.read(f"{manifest.ref.path()}/{manifest.version}/{name}")
-    if content is None:
+    recorded = manifest.recorded.get(name)
+    if content is None or (recorded and recorded["sha256"] != _sha256(content)):
         return None
     # The version's own folder stands for a whole download: it is not made for one page.
     path = path if path.parent.is_dir() else path.parent.with_name(f"{ASIDE}{name}")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     return path
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _record(store: Store, manifest: Manifest) -> None:
