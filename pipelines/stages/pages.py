@@ -78,30 +78,23 @@ def make_pages(module: Any, work: Work, manifest: Manifest, *, again: bool) -> M
     Raises:
         ArtifactError: Its files are damaged.
     """
-    makers = {n: m for n, m in pages_of(module, work).items() if n not in manifest.files}
-    damaged = _damaged(work, manifest, makers)
-    folder = work.store.folder(manifest.ref) / manifest.version
-    if not damaged:
-        folder = work.store.open(manifest)
-    # A file that counts as content may not be written over.
-    made, there, failed = [], [n for n in pages_of(module, work) if n not in makers], {}
+    makers = pages_of(module, work)
+    # A page that is damaged is made again from the other files, which must be whole.
+    others = {n: facts for n, facts in manifest.volatile_files.items() if n not in makers}
+    folder = work.store.open(replace(manifest, volatile_files=others))
+    made, there, failed = [], [], {}
     for name, make in makers.items():
-        if not again and name not in damaged and _is_there(work, manifest, name):
+        # A file that counts as content may not be written over.
+        if name in manifest.files or (not again and _is_there(work, manifest, name)):
             there.append(name)
             continue
         text, why = _text(make, folder)
         if why:
             failed[name] = why
         else:
-            manifest = add_file(work.store, manifest, name, encoded(text))
+            add_file(work.store, manifest, name, encoded(text))
             made.append(name)
     return Made(tuple(made), tuple(there), failed)
-
-
-def _damaged(work: Work, manifest: Manifest, makers: Mapping[str, Maker]) -> set[str]:
-    """Pages that are lost or damaged, where nothing else of the version is."""
-    found = set(work.store.damage(manifest)) if work.store.is_local else set()
-    return found if found <= makers.keys() else set()
 
 
 def still_missing(work: Work, manifest: Manifest) -> dict[str, str]:

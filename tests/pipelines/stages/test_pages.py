@@ -18,6 +18,7 @@ from pipelines.cli.app import app
 from pipelines.errors import ConfigError, PermanentError, StageStoppedError
 from pipelines.stages import Plan, perform
 from pipelines.store import Store
+from pipelines.store.verify import verify
 from pipelines.validation import stage as validating
 from tests.pipelines.made_models import done as model_done
 from tests.pipelines.made_models import publish_model, publish_training_set
@@ -112,8 +113,11 @@ def test_a_day_whose_pages_cannot_be_made_is_published_and_they_are_added_later(
     assert sorted(made("--store", store, "--partition", DAY)["artifacts"][0]["made"]) == missing
     after = {path.name: path.read_bytes() for path in folder.iterdir()}
     assert sorted(after.keys() - before.keys()) == missing
-    # The manifest holds the new page's hash, for whoever looks for damage.
-    assert {name for name in before if after[name] != before[name]} == {"manifest.json"}
+    # The manifest records the new pages; nothing else is touched.
+    assert {n: after[n] for n in before if n != "manifest.json"} == {
+        n: before[n] for n in before if n != "manifest.json"
+    }
+    assert verify(Store(str(store))).damaged == []
     again = done("validate", store)
     assert again["cached"] is True
     assert "pages_missing" not in again
@@ -186,6 +190,7 @@ def test_a_page_that_is_there_is_made_again_only_when_asked_or_damaged(store):
     assert made("--store", store, "--again")["counts"] == {"made": 2, "there": 0, "failed": 0}
     again = done("validate", store)
     assert (again["cached"], again["content"]) == (True, first["content"])
+    assert verify(Store(str(store))).damaged == []
 
 
 @pytest.mark.parametrize("broken", ["roc_plot", "serving_facts", "card_page"])
