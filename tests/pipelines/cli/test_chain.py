@@ -1,10 +1,19 @@
 """From raw files to a registered model by one command, on a small table with a bad day."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
+import psutil
 import pytest
 
-from tests.pipelines.cli.test_usage import millrace
+from tests.pipelines.cli.test_usage import ROOT, millrace
+
+SHARED_MEMORY = Path("/dev/shm")
 
 # Labels known a day later, so that eight days hold a whole window.
 SETTINGS = [
@@ -31,11 +40,45 @@ def source(tmp_path_factory):
     return folder
 
 
-def run(source, store, *more):
-    ended = millrace(
+@pytest.fixture(scope="module", autouse=True)
+def temporary(tmp_path_factory):
+    """The temporary folder of every stage, and what is in shared memory before."""
+    folder = tmp_path_factory.mktemp("temporary")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(folder))
+        yield folder, set(SHARED_MEMORY.iterdir())
+
+
+def left_over(temporary, store):
+    """What stages left beside what they published."""
+    folder, shared = temporary
+    # Other programs of the machine use shared memory too; ours would be named after us.
+    new = {p for p in set(SHARED_MEMORY.iterdir()) - shared if "millrace" in p.name}
+    return [*folder.rglob("*"), *new] + [
+        p for p in store.rglob("*") if p.name.startswith((".aside-", ".scratch-"))
+    ]
+
+
+def chain(source, store):
+    return (
         *("run", "fraud_detection", "--source", source, "--store", store, "--json"),
-        *("--from", FIRST, "--to", LAST, *SET, *more),
+        *("--from", FIRST, "--to", LAST, *SET),
     )
+
+
+def kill_in_the_middle(source, store):
+    """Kill a chain and the stage at work in it, with a version half written."""
+    argv = [sys.executable, "-m", "pipelines", *map(str, chain(source, store))]
+    with subprocess.Popen(argv, cwd=ROOT, stderr=subprocess.DEVNULL) as process:
+        while not list(store.glob("*/validated/*/.aside-*/*")):
+            assert process.poll() is None, "it ended before it could be killed"
+            time.sleep(0.01)
+        for each in [*psutil.Process(process.pid).children(recursive=True), process]:
+            os.kill(each.pid, signal.SIGKILL)
+
+
+def run(source, store, *more):
+    ended = millrace(*chain(source, store), *more)
     summary = json.loads(ended.stdout.splitlines()[-1]) if ended.stdout else None
     return ended, summary
 
@@ -76,9 +119,19 @@ def test_a_second_run_finds_everything_published(first_run, source):
     assert again["model"] == first["model"]
 
 
-def test_two_stores_get_the_same_bytes(first_run, source, tmp_path):
+def test_nothing_is_left_of_a_chain_beside_what_it_published(first_run, temporary):
+    store, ended, _ = first_run
+    assert ended.returncode == 3
+    assert left_over(temporary, store) == []
+
+
+def test_two_stores_get_the_same_bytes_and_one_was_killed_on_the_way(
+    first_run, source, temporary, tmp_path
+):
     _, _, first = first_run
+    kill_in_the_middle(source, tmp_path / "other")
     _, other = run(source, tmp_path / "other")
+    assert left_over(temporary, tmp_path / "other") == []
     assert other["model"]["content"] == first["model"]["content"]
     assert other["metrics"] == first["metrics"]
 
