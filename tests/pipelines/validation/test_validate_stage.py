@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from pipelines.errors import ArtifactError, InputMissingError, PartitionRefusedError
 from pipelines.spec import Rule, load
+from pipelines.store import Ref, Store, file_digest
 from pipelines.tables.reading import read_bucket
 from pipelines.validation.stage import plan
 from tests.pipelines.tables.made import (
@@ -343,11 +344,10 @@ def test_an_ingested_file_of_another_schema_is_no_input(tmp_path):
     part = published(tmp_path / "store", "ingested") / "part-0.parquet"
     other = canonical(5).rename_columns(["transaction_ix", *canonical(5).column_names[1:]])
     pq.write_table(other, part, compression="none")
-    size = part.stat().st_size
-    manifest = part.parent.parent / "manifest.json"
-    facts = json.loads(manifest.read_text())
-    facts["files"]["part-0.parquet"]["bytes"] = size
-    manifest.write_text(json.dumps(facts))
+    store = Store(str(tmp_path / "store"))
+    manifest = store.find(Ref(PIPELINE.name, "ingested", f"ds={DAY}"))
+    facts = {"bytes": part.stat().st_size, "sha256": file_digest(part)}
+    store.point(replace(manifest, files=manifest.files | {"part-0.parquet": facts}))
     with pytest.raises(
         ArtifactError, match=r"part-0.parquet has transaction_ix: int64, .*Run ingest"
     ):
