@@ -13,7 +13,7 @@ from tests.pipelines.cli.test_chain import FIRST, SET, first_run, run, source
 from tests.pipelines.cli.test_usage import millrace
 
 __all__ = ["first_run", "source"]
-DAY, AS_OF = "2026-01-05", "2026-01-08"
+DAY, AS_OF = "2026-01-05", "2026-01-10"
 BY_DAY = ("--partition", DAY, "--history-from", FIRST)
 BY_MODEL = ("--as-of", AS_OF, *SET)
 # What is read, by which stage, and who makes it.
