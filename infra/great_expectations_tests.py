@@ -106,7 +106,7 @@ def pytest_load_initial_conftests() -> None:
         except locale.Error:
             return stock(category, "C.UTF-8")
 
-    locale.setlocale = lenient
+    locale.setlocale = lenient  # type: ignore[assignment]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -239,7 +239,7 @@ def test_a_time_with_an_offset_is_not_moved_by_the_declared_zone():
     [
         ({"time_zone": "Europe/Berlyn"}, "time_zone 'Europe/Berlyn' is no time zone"),
         ({"time_zone": ""}, "time_zone '' is no time zone"),
-        ({"repeated_hour": "firts"}, "Did you mean 'first'?"),
+        ({"repeated_hour": "fist"}, "Did you mean 'first'?"),
     ],
 )
 def test_a_clock_that_there_is_not_is_refused_when_it_is_declared(given, told):

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from pipelines.errors import ArtifactError, InputMissingError, PartitionRefusedError
 from pipelines.spec import Rule, load
+from pipelines.store import Store, describe_files
 from pipelines.tables.reading import read_bucket
 from pipelines.validation.stage import plan
 from tests.pipelines.tables.made import (
@@ -340,14 +341,13 @@ def test_validate_before_ingest_says_which_stage_must_run(tmp_path):
 def test_an_ingested_file_of_another_schema_is_no_input(tmp_path):
     write_source(tmp_path / "source", transactions(5))
     done("ingest", tmp_path / "store", tmp_path / "source")
-    part = published(tmp_path / "store", "ingested") / "part-0.parquet"
+    store, work = Store(str(tmp_path / "store")), work_on("validate", tmp_path / "store", None)
     other = canonical(5).rename_columns(["transaction_ix", *canonical(5).column_names[1:]])
-    pq.write_table(other, part, compression="none")
-    size = part.stat().st_size
-    manifest = part.parent.parent / "manifest.json"
-    facts = json.loads(manifest.read_text())
-    facts["files"]["part-0.parquet"]["bytes"] = size
-    manifest.write_text(json.dumps(facts))
+    made = store.find(work.partition_ref("ingested"))
+    with store.aside(made.ref, "other") as out:
+        pq.write_table(other, out / "part-0.parquet", compression="none")
+        files = describe_files(out, ())
+        store.publish(out, replace(made, digest=64 * "0", files=files, volatile_files={}))
     with pytest.raises(
         ArtifactError, match=r"part-0.parquet has transaction_ix: int64, .*Run ingest"
     ):

@@ -50,9 +50,9 @@ def crown(root, as_of):
             create table registered_model_aliases (name, alias, version);
             create table registered_model_tags (name, key, value);
             create table model_version_tags (name, version, key, value);
-            create table model_versions (name, version, source);
+            create table model_versions (name, version, source, current_stage);
             insert into registered_model_aliases values ('fraud_detection', 'champion', 1);
-            insert into model_versions values ('fraud_detection', 1, 'file:///m');
+            insert into model_versions values ('fraud_detection', 1, 'file:///m', 'None');
             insert into model_version_tags values ('fraud_detection', 1, 'as_of', '{as_of}');
             insert into model_version_tags values ('fraud_detection', 1, 'digest', 'd1');
         """)
@@ -84,7 +84,7 @@ def test_a_window_like_the_champions_is_accepted_whatever_its_own_model_becomes(
         db.executescript(f"""
             update registered_model_aliases set version = 2;
             insert into registered_model_tags values ('fraud_detection', 'champions', '1,2');
-            insert into model_versions values ('fraud_detection', 2, 'file:///m');
+            insert into model_versions values ('fraud_detection', 2, 'file:///m', 'None');
             insert into model_version_tags values ('fraud_detection', 2, 'as_of', '{AS_OF}');
             insert into model_version_tags values ('fraud_detection', 2, 'digest', 'd2');
         """)
