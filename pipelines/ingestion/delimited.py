@@ -27,6 +27,7 @@ from pipelines.ingestion.damage import CutShortError
 from pipelines.ingestion.lines import Lines
 from pipelines.ingestion.misfit import Place
 from pipelines.ingestion.quoting import Quoting, lines_in
+from pipelines.ingestion.rejects import told
 from pipelines.ingestion.rows import Read, Reject
 from pipelines.ingestion.stream import END, Watched, opened, require_text
 
@@ -78,6 +79,7 @@ def read_delimited(path: Path, read: Read) -> Iterator[tuple[pa.Table, Place]]:
             number = int(numbers[-1]) + 1 if len(numbers) else number
             wrong = quoting.rejects(batch, numbers)
             kept_apart += [reject for _, reject in wrong]
+            _require_held(kept_apart, read.name)
             good = np.delete(np.arange(batch.num_rows), [place for place, _ in wrong])
             rows = pa.Table.from_batches([batch.take(pa.array(good)) if wrong else batch])
             rows = rows.select(taken).rename_columns(list(columns))
@@ -140,6 +142,15 @@ def _without_end(batches: Iterator[pa.RecordBatch], lines: Lines) -> Iterator[pa
     if held is None or not held.num_rows or held[0][-1].as_py() not in (END, END.encode()):
         raise lines.unclosed()
     yield held.slice(0, held.num_rows - 1)
+
+
+def _require_held(kept_apart: Sequence[Reject], name: str) -> None:
+    held_bytes = sum(len(reject.text) for reject in kept_apart)
+    if held_bytes > MAX_REJECTED_BYTES:
+        raise SourceUnreadableError(
+            f"Source file {name}: {told(kept_apart)} ({held_bytes:,} bytes of them). Expected a "
+            f"few such lines at most. Correct the declared source, or have the file written again."
+        )
 
 
 def _numbers(first: int, rows: int, ragged: _Ragged) -> NDArray[np.int64]:

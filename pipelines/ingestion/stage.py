@@ -165,7 +165,7 @@ class _Day:
         remove_rows(out)
         self._write_rejects(out)
         digests = {r.name: None if r.planned == DENIED else r.planned for r in self.reads}
-        told = [
+        files = [
             {
                 "file": name,
                 "sha256": digests[name],
@@ -174,7 +174,7 @@ class _Day:
             }
             for name, e in self.refused.items()
         ]
-        (out / REFUSAL).write_text(json.dumps({"files": told}, indent=1) + "\n")
+        (out / REFUSAL).write_text(json.dumps({"files": files}, indent=1) + "\n")
         first, *others = self.refused.values()
         more = f" {len(others)} more files are refused: see {REFUSAL}." if others else ""
         return Outcome(

@@ -76,11 +76,13 @@ class Keeper(threading.Thread):
                 self._look()
             except PipelineError as error:
                 self._failure = error
-            except OSError as error:
+            # Whatever it is: a thread that ends without a word would leave nobody to look.
+            except Exception as error:
                 self._failure = TransientError(
-                    f"Airflow's components can no longer be looked after ({error}), so all of "
+                    f"Airflow's components can no longer be looked after ({error!r}), so all of "
                     f"them are stopped. Start it again when the machine has room."
                 )
+                self._failure.__cause__ = error
             if self._failure:
                 return
 

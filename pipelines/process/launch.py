@@ -24,7 +24,6 @@ from pipelines.errors import (
     WorkerLostError,
     rebuild,
 )
-from pipelines.memory import tells_of_memory
 from pipelines.process.client import ServerError, fork
 from pipelines.process.environ import child_environ
 from pipelines.process.pump import Child, Pump
@@ -229,9 +228,9 @@ class StageProcess:
             return self._killed(seconds, peak_bytes)
         last = " | ".join(list(pump.lines.tail)[-TOLD_LINES:]) or "nothing"
         told = f"{self._name}: ended with {_described(code)} after {seconds:.1f} s and told "
-        if code < 0 and tells_of_memory(last):
+        if code < 0 and pump.lines.of_memory:
             return OutOfMemoryError(
-                f"{told}no error, but printed of memory: {last}; the peak seen was "
+                f"{told}no error, but printed of memory: {pump.lines.of_memory[:200]}; the peak seen was "
                 f"{_mib(peak_bytes)}. Run it again with smaller partitions or batches, or on a "
                 f"machine with more memory."
             )

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from pipelines.memory import tells_of_memory
 from pipelines.text import readable
 
 BURST_LINES = 2_000
@@ -40,11 +41,13 @@ class LineCutter:
         on_line: Gets each line kept, without its end. Blank lines are dropped.
         clock: Seconds, monotonic.
         tail: The last lines printed, whether handed on or not.
+        of_memory: The last one that says memory ran out; a crash prints stacks after it.
     """
 
     on_line: Callable[[str], None]
     clock: Callable[[], float] = time.monotonic
     tail: deque[str] = field(default_factory=_last_lines)
+    of_memory: str = ""
     _rest: bytes = b""
     _allowed: float = float(BURST_LINES)
     _last: float | None = None
@@ -90,7 +93,7 @@ class LineCutter:
 
     def _tell(self, line: bytes) -> None:
         text = _text_of(line)
-        self.tail.append(text)
+        self._keep(text)
         self._allowed -= 1
         self.on_line(text)
 
@@ -100,7 +103,7 @@ class LineCutter:
         for line in lines[-TAIL_LINES:]:
             text = _text_of(line)
             self._unsaid.append(text)
-            self.tail.append(text)
+            self._keep(text)
 
     def _say_left_out(self) -> None:
         unsaid, self._unsaid = self._unsaid, _last_lines()
@@ -113,3 +116,8 @@ class LineCutter:
         self._allowed -= len(unsaid)
         for text in unsaid:
             self.on_line(text)
+
+    def _keep(self, text: str) -> None:
+        self.tail.append(text)
+        if tells_of_memory(text):
+            self.of_memory = text

@@ -13,6 +13,8 @@ from typing import Any
 from pipelines.registry.where import SQLITE, sqlite_path
 
 NOISY = ("mlflow", "alembic")
+# Logs each error with its traceback before it raises it; ``failures.py`` tells it in a sentence.
+TWICE = "mlflow.store.db.utils"
 
 
 def open_client(uri: str) -> Any:
@@ -23,6 +25,7 @@ def open_client(uri: str) -> Any:
 
     for name in NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger(TWICE).setLevel(logging.CRITICAL)
     path = sqlite_path(uri)
     if path is not None and not path.exists():
         _make_tables(path)

@@ -85,9 +85,7 @@ def _told(uri: str, error: Exception, waited_s: float) -> PipelineError | None:
     if exceptions is None or not isinstance(error, exceptions.MlflowException):
         return None
     if path is None and error.error_code in AWAY:  # what its client makes of no answer
-        return TransientError(
-            f"The MLflow server {uri} did not answer: {error}. It is asked again."
-        )
+        return TransientError(f"The MLflow server {uri} did not answer: {error}. Try again.")
     return PermanentError(f"The registry {uri} refused what was asked of it: {error}")
 
 
@@ -95,18 +93,18 @@ def _of_sqlite(path: Path, error: sqlite3.Error, waited_s: float) -> PipelineErr
     code = code_of(error)
     if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_READONLY_DBMOVED:
         return TransientError(
-            f"The registry {path} was moved or deleted while this process had it open. It is tried "
-            f"again with the one that is there then."
+            f"The registry {path} was moved or deleted while this process had it open. Try again: "
+            f"the next try opens the one that is there then."
         )
     if code in LOCKED:
         return TransientError(
             f"The registry {path} was still locked by another process after {waited_s:.0f} s "
-            f"({error}). It is tried again; if that goes on, fuser {path} tells which process."
+            f"({error}). Try again; if it stays locked, fuser {path} tells by which process."
         )
     if code in PASSING:
         return PASSING[code](
             f"The registry {path} could not be read or written: {error}. Make room for it on its disk "
-            f"or in memory, or look at the disk; it is tried again."
+            f"or in memory, or look at the disk, and try again."
         )
     if code in DAMAGED:
         return ArtifactError(_damaged(path, error))
@@ -121,7 +119,7 @@ def _of_sqlite(path: Path, error: sqlite3.Error, waited_s: float) -> PipelineErr
 def _of_system(path: Path, error: OSError) -> PipelineError:
     if isinstance(error, PermissionError | IsADirectoryError | NotADirectoryError):
         return _closed(path, error)
-    return TransientError(f"The registry {path} could not be read: {error}. It is tried again.")
+    return TransientError(f"The registry {path} could not be read: {error}. Try again.")
 
 
 def _closed(path: Path, error: Exception) -> PermanentError:

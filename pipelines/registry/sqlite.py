@@ -84,7 +84,7 @@ def _copied(path: Path, folder: Path) -> Path:
             return folder / path.name
     raise TransientError(
         f"The registry {path} was written to each of {COPY_TRIES} times that a copy was made of it, "
-        f"as this user may not open it for writing. It is tried again."
+        f"as this user may not open it for writing. Try again."
     )
 
 

@@ -67,7 +67,7 @@ def with_pages(module: Any, work: Work, out: Path, outcome: Outcome) -> Outcome:
 
 
 def make_pages(module: Any, work: Work, manifest: Manifest, *, again: bool) -> Made:
-    """Add the pages that a published artifact lacks.
+    """Add the pages that a published artifact lacks, or that are damaged.
 
     Args:
         module: The stage's.
@@ -78,9 +78,12 @@ def make_pages(module: Any, work: Work, manifest: Manifest, *, again: bool) -> M
     Raises:
         ArtifactError: Its files are damaged.
     """
-    folder = work.store.open(manifest)
+    makers = pages_of(module, work)
+    # A page that is damaged is made again from the other files, which must be whole.
+    others = {n: facts for n, facts in manifest.volatile_files.items() if n not in makers}
+    folder = work.store.open(replace(manifest, volatile_files=others))
     made, there, failed = [], [], {}
-    for name, make in pages_of(module, work).items():
+    for name, make in makers.items():
         # A file that counts as content may not be written over.
         if name in manifest.files or (not again and _is_there(work, manifest, name)):
             there.append(name)

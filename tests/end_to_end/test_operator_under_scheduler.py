@@ -13,6 +13,7 @@ from millrace.showing import PROGRESS_KEY
 from pipelines.local.rest import FINISHED, RestError
 from pipelines.store import Manifest, Ref, Store, describe_files
 from tests.end_to_end.conftest import browser, eventually
+from tests.pipelines.made_models import done, publish_model, publish_training_set
 
 pytestmark = pytest.mark.slow
 
@@ -110,6 +111,18 @@ def test_a_backfill_gives_each_day_its_own_run_and_asset_event(toy_airflow):
     assert {"2026-01-05", "2026-01-06"} <= {event["partition_key"] for event in events}
 
 
+@pytest.fixture(scope="module")
+def judged(toy_airflow):
+    """A model that its evaluation recommends, as what the toy's train and evaluate made."""
+    store, as_of = str(toy_airflow.home.store), "2026-02-01"
+    publish_training_set(store, as_of=as_of, seed=8)
+    made = {"train": publish_model(store, as_of=as_of).digest}
+    made["evaluate"] = done("evaluate", store, as_of=as_of)["digest"]
+    for name, digest in made.items():
+        toy_airflow.api.post("/variables", {"key": f"toy_{name}", "value": digest})
+
+
+@pytest.mark.usefixtures("judged")
 @pytest.mark.parametrize(("answer", "promote"), [("Approve", "success"), ("Reject", "skipped")])
 def test_a_person_is_asked_and_the_answer_decides_on_the_promotion(
     toy_airflow, answer, promote

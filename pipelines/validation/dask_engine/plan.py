@@ -26,8 +26,8 @@ from pipelines.validation.dask_engine.uniqueness import Task, ranges_for
 from pipelines.validation.dask_engine.wave import Ask, columns_of
 
 log = logging.getLogger("millrace")
-# Conditions that do not look at what a value is.
-PRESENCE = ("column_values.null.condition", "column_values.nonnull.condition")
+# The condition that neither looks at values nor shows any.
+NOT_NULL = "column_values.nonnull.condition"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,7 +111,7 @@ def _condition_plan(node: Node, need: Need, at: Setting) -> Plan:
 def _needs_whole_column(node: Node, at: Setting) -> bool:
     """Whether parts of a column are not what the column is, or its keys are not known here."""
     if any(at.layout.nested(name) for name in node.columns()):
-        return node.name not in PRESENCE
+        return node.name != NOT_NULL
     own = any(at.layout.kind(name) == "x" for name in node.columns())
     return own and node.name in uniqueness.METRICS
 

@@ -28,7 +28,7 @@ def toy_data():
 @dag(schedule=as_of_tick(PIPELINE), **model_dag(PIPELINE, __doc__) | {"dag_id": "toy_model"})
 def toy_model():
     made = [
-        stage(name, options=[f"digest=of-{name}"])
+        stage(name, options=[f"digest={{{{ var.value.get('toy_{name}', 'of-{name}') }}}}"])
         for name in ("validate_window", "preprocess", "train", "evaluate")
     ]
     options = ["promote_older={{ params.promote_older | lower }}"]

@@ -6,8 +6,10 @@ import sys
 import pytest
 
 HIDDEN = """
+import os
+os.environ.update(TF_ENABLE_ONEDNN_OPTS="1", ONEDNN_MAX_CPU_ISA="AVX512_CORE")
 from types import SimpleNamespace
-from pipelines.compute.tensorflow import hide_gpus, tensorflow_on_cpu
+from pipelines.compute.tensorflow import SCORING_THREADS, hide_gpus, tensorflow_on_cpu
 asked = []
 config = SimpleNamespace(set_visible_devices=lambda devices, kind: asked.append((devices, kind)))
 hide_gpus(SimpleNamespace(config=config))
@@ -16,6 +18,10 @@ tf = tensorflow_on_cpu()
 assert tf.config.get_visible_devices("GPU") == []
 assert (tf.constant([1.0]) + 1.0).device.endswith("CPU:0")
 tensorflow_on_cpu()
+from tensorflow.python.util import _pywrap_util_port
+assert not _pywrap_util_port.IsMklEnabled()
+assert os.environ["ONEDNN_MAX_CPU_ISA"] == "AVX2"
+assert tf.config.threading.get_intra_op_parallelism_threads() == SCORING_THREADS
 """
 RUNNING = """
 import pynvml
@@ -38,7 +44,7 @@ def run(code):
     assert ran.returncode == 0, ran.stderr
 
 
-def test_scoring_hides_the_gpus_and_works_where_tensorflow_already_runs():
+def test_scoring_hides_the_gpus_pins_the_kernels_and_works_where_tensorflow_already_runs():
     run(HIDDEN)
 
 

@@ -161,6 +161,15 @@ def test_escapes_are_read_where_they_are_declared_and_kept_apart_where_they_are_
     assert "declare source.escape" in result["reason"]
 
 
+def test_a_file_of_nothing_but_misquoted_lines_is_given_up_before_it_fills_the_memory(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr("pipelines.ingestion.delimited.MAX_REJECTED_BYTES", 1000)
+    text = rows(40, {n: ROW.format(n, n, "x").replace("note x", r'"a \"b"') for n in range(40)})
+    with pytest.raises(SourceUnreadableError, match=r"a closing quotation mark.*bytes of them"):
+        ingest(tmp_path, text, pipeline(max_rejected_share=1.0))
+
+
 def test_a_quotation_mark_in_an_unquoted_value_is_itself(tmp_path):
     text = rows(300, {3: ROW.format(3, 3, '5" disk'), 9: ROW.format(9, 9, 'say "hi"')})
     result, found = ingest(tmp_path, text, pipeline())

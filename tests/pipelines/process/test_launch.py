@@ -130,6 +130,12 @@ def test_a_child_that_crashes_is_a_lost_worker():
         Toy().run("kill", str(int(signal.SIGSEGV)), server=False)
 
 
+def test_a_child_that_aborts_for_memory_is_told_as_out_of_memory():
+    said = ("terminate called after throwing an instance of 'std::bad_alloc'",)
+    with pytest.raises(OutOfMemoryError, match=r"abort .*SIGABRT.*of memory: .*std::bad_alloc"):
+        Toy().run("abort", *said, server=False)
+
+
 def test_a_stop_ends_the_stage_and_what_it_started(tmp_path):
     toy, mark = Toy(then=stop_when_started), tmp_path / "mark"
     with pytest.raises(StageStoppedError, match=r"wait .*: stopped after"):

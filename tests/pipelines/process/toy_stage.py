@@ -55,6 +55,12 @@ def kill(_tell: Reporter, signum: str) -> None:
     os.kill(os.getpid(), int(signum))
 
 
+def abort(_tell: Reporter, *words: str) -> None:
+    sys.stderr.write(" ".join(words) + "\n")
+    sys.stderr.flush()
+    os.abort()
+
+
 def fill(_tell: Reporter, mib: str) -> None:
     print(len([bytearray(1 << 20) for _ in range(int(mib))]))
 

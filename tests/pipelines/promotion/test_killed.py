@@ -45,7 +45,7 @@ def kills(prepared, tmp_path, *, step, what):
     argv = [sys.executable, "-m", "tests.pipelines.promotion.killed"]
     argv += [str(prepared), str(tmp_path), str(step), what]
     ran = subprocess.run(
-        argv, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
+        argv, cwd=ROOT, capture_output=True, text=True, timeout=900, check=False
     )
     assert ran.returncode == 0, ran.stderr[-3000:]
     told = [json.loads(line) for line in ran.stdout.splitlines()]

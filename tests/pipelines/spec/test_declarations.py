@@ -309,3 +309,14 @@ def test_chains_that_cannot_be_are_refused_with_the_way_out(feature, message):
     with pytest.raises(DeclarationError) as refused:
         require_valid(replaced(features=(Numeric("tx_amount"), feature)))
     assert message in str(refused.value)
+
+
+def test_keeping_the_best_epoch_needs_days_to_choose_it_by():
+    assert FRAUD.split.validation_days == 0
+    with pytest.raises(DeclarationError, match=r"keep_best=true needs days .*or leave it out"):
+        with_settings(FRAUD, ["training.keep_best=true"])
+    kept = with_settings(FRAUD, ["split.validation_days=1", "training.keep_best=true"])
+    assert kept.training.keep_best is True
+    assert with_settings(kept, ["training.keep_best=false"]).training.keep_best is False
+    with pytest.raises(ConfigError, match="keep_best=1: expected a value like True"):
+        with_settings(FRAUD, ["training.keep_best=1"])

@@ -18,6 +18,7 @@ from pipelines.cli.app import app
 from pipelines.errors import ConfigError, PermanentError, StageStoppedError
 from pipelines.stages import Plan, perform
 from pipelines.store import Store
+from pipelines.store.verify import verify
 from pipelines.validation import stage as validating
 from tests.pipelines.made_models import done as model_done
 from tests.pipelines.made_models import publish_model, publish_training_set
@@ -112,7 +113,11 @@ def test_a_day_whose_pages_cannot_be_made_is_published_and_they_are_added_later(
     assert sorted(made("--store", store, "--partition", DAY)["artifacts"][0]["made"]) == missing
     after = {path.name: path.read_bytes() for path in folder.iterdir()}
     assert sorted(after.keys() - before.keys()) == missing
-    assert {name: after[name] for name in before} == before
+    # The manifest records the new pages; nothing else is touched.
+    assert {n: after[n] for n in before if n != "manifest.json"} == {
+        n: before[n] for n in before if n != "manifest.json"
+    }
+    assert verify(Store(str(store))).damaged == []
     again = done("validate", store)
     assert again["cached"] is True
     assert "pages_missing" not in again
@@ -173,13 +178,19 @@ def test_a_page_added_to_a_remote_store_is_found_by_a_host_that_holds_the_versio
     assert "pages_missing" not in done("validate", remote)
 
 
-def test_a_page_that_is_there_is_made_again_only_when_asked(store):
-    done("validate", store)
+def test_a_page_that_is_there_is_made_again_only_when_asked_or_damaged(store):
+    first = done("validate", store)
     page = published(store, "validated") / "report.html"
-    page.write_text("of an earlier renderer")
+    whole = page.read_text()
     assert made("--store", store)["counts"] == {"made": 0, "there": 2, "failed": 0}
+    for damage in (lambda: page.write_text("of an earlier renderer"), page.unlink):
+        damage()
+        assert made("--store", store)["counts"] == {"made": 1, "there": 1, "failed": 0}
+        assert page.read_text() == whole
     assert made("--store", store, "--again")["counts"] == {"made": 2, "there": 0, "failed": 0}
-    assert "of an earlier renderer" not in page.read_text()
+    again = done("validate", store)
+    assert (again["cached"], again["content"]) == (True, first["content"])
+    assert verify(Store(str(store))).damaged == []
 
 
 @pytest.mark.parametrize("broken", ["roc_plot", "serving_facts", "card_page"])

@@ -63,7 +63,7 @@ def network(name, folder):
     other = build_model(MODELS[name], INPUTS, 4, HEADS["ordinal"])
     outputs = model(given).numpy()
     model.save(f"{folder}/{name}.keras")
-    loaded = keras.models.load_model(f"{folder}/{name}.keras")
+    loaded = keras.models.load_model(f"{folder}/{name}.keras", safe_mode=True)
     changed = model(with_later_step_changed(given)).numpy()
     full = given["len_visits"] >= STEPS - 1
     return {

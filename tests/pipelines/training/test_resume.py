@@ -29,6 +29,9 @@ SHORT = (
 LONG = ("training.epochs=100", "training.patience=0")
 
 
+SHARED_MEMORY = Path("/dev/shm")
+
+
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory):
     root = tmp_path_factory.mktemp("prepared")
@@ -73,8 +76,12 @@ def resumptions(log):
 
 
 def test_sigterm_leaves_a_checkpoint_within_4_cpu_seconds_and_killed_later_a_run_ends_the_same(
-    store, unbroken
+    store, unbroken, tmp_path, monkeypatch
 ):
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    shared = set(SHARED_MEMORY.iterdir())
     log, settings = store / "log", (*SETTINGS, "training.checkpoint_every_steps=200")
     code, cpu_seconds = children.interrupt(store, 600, signal.SIGTERM, *settings, log=log)
     assert code == 4
@@ -91,6 +98,9 @@ def test_sigterm_leaves_a_checkpoint_within_4_cpu_seconds_and_killed_later_a_run
     assert after_kill + lost_by_kill == killed_at
     assert_same_model(store, unbroken)
     assert not list(Path(store).glob("fraud_detection/models/*/*/.scratch-*"))
+    # The last try removed what the killed one had no time to.
+    assert not list(temporary.iterdir())
+    assert not set(SHARED_MEMORY.iterdir()) - shared
 
 
 def chaos(prepared, tmp_path, *settings, kills, replicas, seed=1):

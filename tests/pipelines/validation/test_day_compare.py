@@ -123,8 +123,8 @@ def test_broken_days_neither_hide_each_other_nor_accuse_the_good_ones():
     }
     found = {day: compared(days[day], day, days) for day in days}
     assert {day for day, each in found.items() if each.odd("warn", "refuse")} == broken
-    kinds = {d.what for day in broken for d in found[day].odd("refuse")}
-    assert kinds == {"label_odds", "moved_share"}
+    limits = {d.what for day in broken for d in found[day].odd("refuse")}
+    assert limits == {"label_odds", "moved_share"}
 
 
 def test_few_labels_that_stop_are_found_together_and_alone_are_no_evidence():

@@ -54,14 +54,14 @@ class Ours:
         return self._engine.batch_manager.batch_data_cache[self._batch.id].gathered
 
 
-def differences(ours: Any, stock: Any) -> list[str]:
+def differences(ours: Any, stock: Any, relative: float = RELATIVE) -> list[str]:
     """One line for each expectation whose results differ."""
     found = []
     if ours.statistics != stock.statistics:
         found.append(f"statistics: {ours.statistics} != {stock.statistics}")
     for left, right in zip(_in_order(ours), _in_order(stock), strict=True):
         mine, theirs = _comparable(left), _comparable(right)
-        if not _equal(mine, theirs):
+        if not _equal(mine, theirs, relative):
             kwargs = right.expectation_config.kwargs
             name = right.expectation_config.type
             found.append(f"{name} {kwargs}\n  ours  {mine}\n  stock {theirs}")
@@ -92,14 +92,18 @@ def _messages(info: dict[str, Any]) -> list[str]:
     return [text.replace("DaskExecutionEngine", "PandasExecutionEngine") for text in texts]
 
 
-def _equal(left: Any, right: Any) -> bool:
+def _equal(left: Any, right: Any, relative: float) -> bool:
     if isinstance(left, float) and isinstance(right, float):
         both_nan = math.isnan(left) and math.isnan(right)
-        return both_nan or left == right or math.isclose(left, right, rel_tol=RELATIVE)
+        return both_nan or left == right or math.isclose(left, right, rel_tol=relative)
     if isinstance(left, dict) and isinstance(right, dict):
-        return left.keys() == right.keys() and all(_equal(left[k], right[k]) for k in left)
+        return left.keys() == right.keys() and all(
+            _equal(left[k], right[k], relative) for k in left
+        )
     if isinstance(left, list) and isinstance(right, list):
-        return len(left) == len(right) and all(map(_equal, left, right))
+        return len(left) == len(right) and all(
+            _equal(a, b, relative) for a, b in zip(left, right, strict=True)
+        )
     return type(left) is type(right) and left == right
 
 

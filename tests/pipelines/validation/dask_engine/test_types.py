@@ -33,6 +33,7 @@ TEXTS = ["a", "bb", "a"]
 DAYS = [date(2026, 1, day) for day in (1, 2, 2)]
 PAIR = pa.struct({"a": pa.int64(), "b": pa.string()})
 
+# Not here: durations and periods, whose results Great Expectations itself cannot serialise.
 ARROW: dict[str, tuple[Sequence[Any], pa.DataType]] = {
     "int8": (NUMBERS, pa.int8()),
     "uint64": ([2**63 + 5, 2**63 + 6, 2**64 - 1], pa.uint64()),
@@ -45,7 +46,6 @@ ARROW: dict[str, tuple[Sequence[Any], pa.DataType]] = {
     "date64": (DAYS, pa.date64()),
     "time": ([time(1), time(2), time(1)], pa.time64("us")),
     "zoned": ([MOMENT, MOMENT + timedelta(hours=1)], pa.timestamp("us", "Europe/Berlin")),
-    "duration": ([timedelta(hours=1), timedelta(hours=2)], pa.duration("us")),
     "dictionary": (TEXTS, pa.dictionary(pa.int32(), pa.string())),
     "dictionary of numbers": (NUMBERS, pa.dictionary(pa.int32(), pa.int64())),
     "list": ([[1], [1, 2], [1]], pa.list_(pa.int64())),
@@ -66,7 +66,7 @@ PANDAS: dict[str, tuple[Sequence[Any], Any]] = {
     "interval": ([pd.Interval(0, 1), pd.Interval(1, 2)], "interval[int64]"),
 }
 # One of each way that columns take through the engine.
-USUAL = ("Int64", "boolean", "float16", "list with a null in one", "struct", "map", "zoned")
+USUAL = ("Int64", "boolean", "float16", "list with a null in one", "struct", "map")
 
 
 def table_of(name: str, missing: Sequence[int]) -> tuple[pa.Table, Sequence[Any]]:
@@ -94,7 +94,9 @@ def _array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
 def about(values: Sequence[Any]) -> Iterator[tuple[str, dict]]:
     """Expectations of every shape on x and y."""
     plain = [v for v in values if isinstance(v, int | float | str | date) and v is not None]
-    ends = {"min_value": min(plain), "max_value": max(plain)} if plain else {"max_value": 3}
+    texts = not plain or isinstance(plain[0], str)
+    ends = {"max_value": 3} if texts else {"min_value": min(plain), "max_value": max(plain)}
+    known = {"value_set": plain[:1] or ["a"]}
     some, late = {"column": "x"}, {"row_condition": Column("n") > 3}
     for kwargs in (some, some | late):
         yield "expect_column_values_to_be_unique", kwargs
@@ -102,14 +104,15 @@ def about(values: Sequence[Any]) -> Iterator[tuple[str, dict]]:
         yield "expect_column_unique_value_count_to_be_between", kwargs | {"max_value": 1}
     yield "expect_column_values_to_not_be_null", some
     yield "expect_column_values_to_be_null", some
-    yield "expect_column_values_to_be_in_set", some | {"value_set": plain[:1]}
-    yield "expect_column_distinct_values_to_be_in_set", some | {"value_set": plain[:1]}
-    yield "expect_column_most_common_value_to_be_in_set", some | {"value_set": plain[:1]}
+    yield "expect_column_values_to_be_in_set", some | known
+    yield "expect_column_distinct_values_to_be_in_set", some | known
+    yield "expect_column_most_common_value_to_be_in_set", some | known
     yield "expect_column_value_lengths_to_equal", some | {"value": 1}
     yield "expect_column_values_to_match_regex", some | {"regex": "1"}
     yield "expect_column_values_to_be_of_type", some | {"type_": "int64"}
-    if not isinstance(values[0], bool):
+    if plain:  # of lists the stock condition makes lists, and its other metrics raise of those
         yield "expect_column_values_to_be_between", some | ends
+    if not isinstance(values[0], bool):
         yield "expect_column_max_to_be_between", some | ends
         for what in ("mean", "sum", "stdev", "median"):
             yield f"expect_column_{what}_to_be_between", some | {"max_value": 3}
@@ -121,12 +124,15 @@ def about(values: Sequence[Any]) -> Iterator[tuple[str, dict]]:
     yield "expect_select_column_values_to_be_unique_within_record", {"column_list": ["x", "y"]}
 
 
-def compared(table: pa.Table, entries: Sequence[tuple[str, dict]], folder: Path) -> None:
+def compared(
+    table: pa.Table, entries: Sequence[tuple[str, dict]], folder: Path, relative: float = 1e-12
+) -> None:
     """Fail on any difference of results, whole."""
     paths = tables.write(table, folder, files=2, group_rows=4)
     suite = suite_of(entries)
     stock = Stock(tables.whole_frame(paths)).validate(suite, "COMPLETE")
-    found = differences(Ours(paths, partition_rows=4).validate(suite, "COMPLETE"), stock)
+    ours = Ours(paths, partition_rows=4).validate(suite, "COMPLETE")
+    found = differences(ours, stock, relative)
     assert not found, f"{len(found)} differ\n" + "\n".join(found[:5])
 
 
@@ -144,14 +150,15 @@ def test_every_type_gives_the_stock_results(
     name: str, missing: tuple[int, ...], tmp_path: Path
 ) -> None:
     table, values = table_of(name, missing)
-    compared(table, list(about(values)), tmp_path)
+    # The stock engine adds numbers of 32 bits with 32 bits.
+    compared(table, list(about(values)), tmp_path, 1e-6 if "32" in name else 1e-12)
 
 
 MANY = ("compound_columns_to_be_unique", "multicolumn_values_to_be_equal",
         "select_column_values_to_be_unique_within_record")  # fmt: skip
 
 
-@pytest.mark.parametrize("names", [("k", "g"), ("f", "h"), ("s", "w"), ("b", "c")])
+@pytest.mark.parametrize("names", [("k", "g"), ("f", "h"), ("s", "c")])
 def test_a_column_named_twice_counts_twice_as_in_the_stock_engine(
     names: tuple[str, str], tmp_path: Path
 ) -> None:
@@ -206,7 +213,9 @@ def test_a_deviation_over_partitions_is_the_true_one_to_its_last_digits(
     assert observed == pytest.approx(exact_deviation(values), rel=1e-13)
 
 
-def test_results_hold_pythons_numbers_and_data_docs_show_them_all(tmp_path: Path) -> None:
+def test_results_hold_pythons_numbers_and_data_docs_show_them_all(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     paths = tables.write(tables.clean(20), tmp_path)
     quartiles = {"quantiles": [0.25, 0.5], "value_ranges": [[None, 1]] * 2}
     between = {"min_value": -9.5, "max_value": 9.5}
@@ -220,7 +229,7 @@ def test_results_hold_pythons_numbers_and_data_docs_show_them_all(tmp_path: Path
         gxe.ExpectColumnUniqueValueCountToBeBetween(column="k", min_value=1),
         gxe.ExpectColumnProportionOfUniqueValuesToBeBetween(column="f", min_value=0.5),
         gxe.ExpectColumnQuantileValuesToBeBetween(column="f", quantile_ranges=quartiles),
-        gxe.ExpectColumnDistinctValuesToBeInSet(column="k", value_set=[1]),
+        gxe.ExpectColumnDistinctValuesToBeInSet(column="k", value_set=[*range(5)]),
         gxe.ExpectColumnMostCommonValueToBeInSet(column="k", value_set=[1]),
         gxe.ExpectTableRowCountToEqual(value=20),
     ]
@@ -229,10 +238,12 @@ def test_results_hold_pythons_numbers_and_data_docs_show_them_all(tmp_path: Path
     result = judge_files(paths, suite).result
     for each in result.results:
         assert not _numpy_in(each.result), each
-    page = json.dumps(ValidationResultsPageRenderer().render(result).to_json_dict())
-    shown = [r.result["observed_value"] for r in result.results[:8]]
-    assert all(num_to_str(value)[:8] in page for value in shown if isinstance(value, float))
-    assert "np." not in page
+    rendered = ValidationResultsPageRenderer().render(result).to_json_dict()
+    page = json.dumps(rendered, ensure_ascii=False)
+    observed = [each.result["observed_value"] for each in result.results]
+    for value in [each for each in observed if isinstance(each, int | float)]:
+        assert f'"{num_to_str(value, precision=10, use_locale=True)}"' in page
+    assert "rendering" not in caplog.text
 
 
 def _numpy_in(value: Any) -> bool:
