@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from datetime import date, timedelta
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -17,6 +18,8 @@ LAST = DAYS[-1]
 
 def table_of(day):
     table = transactions(300, seed=int(day[-2:]), day=day)
+    ids = np.arange(300) + 1000 * int(day[-2:])
+    table = with_column(table, "TRANSACTION_ID", [ids])
     if day != LAST:
         return table
     cents = table["TX_AMOUNT"].to_numpy() * 100
