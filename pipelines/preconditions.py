@@ -39,14 +39,11 @@ def require_store(store: Store) -> None:
     if store.is_local:
         _require_folder(store.root)
         return
-    name = f"{store.uri.rstrip('/')}/{PROBE}{os.getpid()}"
-    import fsspec
-
+    name = f"{PROBE}{os.getpid()}"
     try:
-        fs, path = fsspec.core.url_to_fs(name)
-        fs.pipe_file(path, b"")
-        fs.rm_file(path)
-    except (FileNotFoundError, PermissionError, ValueError, ImportError) as error:
+        store.remote.write(name, b"")
+        store.remote.remove(name)
+    except (FileNotFoundError, PermissionError, ValueError, ConfigError) as error:
         raise ConfigError(
             f"The store {store.uri} cannot be written: {error}. Check its address and the "
             f"credentials of this process, or choose another --store."

@@ -92,8 +92,9 @@ def test_a_store_of_no_kind_is_refused(uri):
         require_store(Store(uri))
 
 
-def test_nothing_is_left_of_a_look(tmp_path):
-    require_store(Store(str(tmp_path / "store")))
+@pytest.mark.parametrize("uri", ["{}", "local://{}"])
+def test_nothing_is_left_of_a_look(uri, tmp_path):
+    require_store(Store(uri.format(tmp_path / "store")))
     assert list((tmp_path / "store").iterdir()) == []
 
 
