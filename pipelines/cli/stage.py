@@ -64,6 +64,8 @@ def stage(
     if (first is None) != (last is None):
         raise ConfigError("--from and --to go together: the first and the last partition.")
     days = days_between(first, last) if first and last else [partition]
+    if not days:
+        raise ConfigError(f"--to {last} is before --from {first}. Swap them.")
 
     def work_on(sink: Sink) -> int:
         results = []
