@@ -52,7 +52,7 @@ def millrace(*argv, cwd=ROOT, **env):
         ),
         (
             ["housekeeping", "fraud_detection", "--store", "s", "--keep-versions", "-1"],
-            "not in the range",
+            "greater than or equal to 0",
         ),
         (
             [
