@@ -95,5 +95,7 @@ def test_a_version_that_others_registered_needs_a_model_where_it_points(tmp_path
 def test_a_version_that_nothing_here_can_look_for_is_told_without_a_traceback(tmp_path):
     source = "http://127.0.0.1:9/model"
     version = Version(1, source, {})  # as somebody else's program registered it
-    with pytest.raises(ConfigError, match=f"files of the model at {source} cannot be looked for"):
+    with pytest.raises(
+        ConfigError, match=f"files of the model at {source} cannot be looked for"
+    ):
         require_files(Store(str(tmp_path)), registry_of(tmp_path).uri, FRAUD.name, version)
