@@ -27,8 +27,18 @@ def parse_day(day: str, what: str = "day") -> date:
 
 
 def shift(day: str, days: int) -> str:
-    """The day so many days later (earlier if negative)."""
-    return (parse_day(day) + timedelta(days=days)).isoformat()
+    """The day so many days later (earlier if negative).
+
+    Raises:
+        ConfigError: The calendar has no such day.
+    """
+    try:
+        return (parse_day(day) + timedelta(days=days)).isoformat()
+    except OverflowError as error:
+        raise ConfigError(
+            f"{abs(days):,} days {'after' if days > 0 else 'before'} {day} lies outside the calendar "
+            f"({date.min} to {date.max}). Choose another day, or settings that span fewer days."
+        ) from error
 
 
 def days_between(first: str, last: str) -> list[str]:

@@ -61,6 +61,7 @@ def run(
         raise ConfigError(f"--to {last} is before --from {first}. Swap them.")
     if seeds < 1:
         raise ConfigError(f"--seeds must be 1 or more; got {seeds}.")
+    declared(pipeline, [*(settings or ()), f"training.seed={spec.training.seed + seeds - 1}"])
     request = ChainRequest(
         pipeline=spec,
         settings=tuple(settings or ()),

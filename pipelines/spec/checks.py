@@ -255,11 +255,17 @@ def _learning(pipeline: Pipeline) -> Iterator[str]:
         "split.train_days": split.train_days,
         "split.test_days": split.test_days,
         "evaluation.alerts_per_day": pipeline.evaluation.alerts_per_day,
+        "evaluation.bootstrap_samples": pipeline.evaluation.bootstrap_samples,
         "buckets": pipeline.buckets,
     }
     for name, value in positive.items():
         if not value > 0:
             yield f"{name} must be above 0; got {value!r}."
+    if pipeline.label.known_after_days < 0:
+        yield (
+            f"label.known_after_days must be 0 or more, as no label is known before its day is over; "
+            f"got {pipeline.label.known_after_days!r}."
+        )
     if split.gap_days < pipeline.label.known_after_days:
         yield (
             f"split.gap_days={split.gap_days}: training labels are known only "

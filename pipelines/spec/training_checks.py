@@ -36,7 +36,9 @@ TRAINING_FROM_0 = (
     "time_limit_s",
     "checkpoint_every_steps",
     "replicas",
+    "min_rows",
 )
+SEEDS = 1 << 32
 TRAINING_CHOICES = {
     "rate_scaling": ("none", "linear", "sqrt"),
     "schedule": ("constant", "cosine", "linear", "step"),
@@ -57,6 +59,8 @@ def training_problems(pipeline: Pipeline) -> Iterator[str]:
     for name in TRAINING_FROM_0:
         if not getattr(training, name) >= 0:
             yield f"training.{name} must be 0 or more; got {getattr(training, name)!r}."
+    if not 0 <= training.seed < SEEDS:
+        yield f"training.seed must be from 0 to {SEEDS - 1}; got {training.seed!r}."
     for name, known in TRAINING_CHOICES.items():
         if getattr(training, name) not in known:
             value = getattr(training, name)

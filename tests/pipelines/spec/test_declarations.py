@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipelines.days import shift
 from pipelines.errors import ConfigError, DeclarationError
 from pipelines.spec import (
     As,
@@ -115,6 +116,30 @@ def test_a_missing_field_is_a_mistake_and_not_a_crash():
 def test_declarations_that_leak_or_cannot_run_are_refused(changes, told):
     with pytest.raises(DeclarationError, match=told):
         require_valid(replaced(**changes))
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ("label.known_after_days=-1", "no label is known before its day is over; got -1"),
+        ("training.seed=-1", "training.seed must be from 0 to 4294967295; got -1"),
+        ("training.seed=4294967296", "training.seed must be from 0"),
+        ("training.min_rows=-1", "training.min_rows must be 0 or more"),
+        ("evaluation.bootstrap_samples=0", "bootstrap_samples must be above 0"),
+        ("evaluation.bootstrap_samples=-1", "bootstrap_samples must be above 0"),
+    ],
+)
+def test_numbers_that_no_run_can_use_are_refused_before_it(setting, told):
+    with pytest.raises(DeclarationError, match=told):
+        with_settings(FRAUD, [setting])
+
+
+@pytest.mark.parametrize(
+    ("day", "days"), [("0001-01-02", -2), ("9999-12-31", 1), ("2026-01-05", -(10**8))]
+)
+def test_a_day_outside_the_calendar_is_a_mistake_and_no_overflow(day, days):
+    with pytest.raises(ConfigError, match=f"{abs(days):,} days .* outside the calendar"):
+        shift(day, days)
 
 
 def test_a_declaration_error_survives_a_trip_through_pickle():
