@@ -78,8 +78,9 @@ def _end(pipeline: str, done: list[dict[str, Any]], *, json_: bool) -> None:
         which = [f"{each['artifact']}/{name}" for each in done for name in each["failed"]]
         why = next(iter(next(each["failed"] for each in done if each["failed"]).values()))
         raise PermanentError(
-            f"{counts['failed']} pages cannot be made ({listed(which)}): {why}. Results stand without "
-            f"them. Correct the renderer, or report this as a defect, and run pages again."
+            f"{counts['failed']} pages cannot be made ({listed(which)}): {why.rstrip('.')}. Results "
+            f"stand without them. Once that is mended (a renderer's own error is a defect: correct or "
+            f"report it), run pages again."
         )
 
 

@@ -82,6 +82,7 @@ class LookBack:
         if missing:
             raise HistoryNotReadyError(
                 f"{who}: {len(missing)} of the {len(self.days(day))} days it looks back on have "
-                f"no verdict yet ({listed(missing)}). Run ingest and validate for them; "
-                f"featurize of the last of them makes {day} too."
+                f"no verdict yet ({listed(missing)}). Run ingest and validate for them: "
+                f"featurize of the last of them makes {day} too. Or, where the data begins later "
+                f"than {self.work.history_from}, pass its first day as --history-from."
             )

@@ -10,6 +10,7 @@ import pytest
 
 from pipelines.cli.arguments import time_limit_s
 from pipelines.errors import ConfigError
+from pipelines.stages import option_values
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -120,9 +121,30 @@ def test_a_stage_has_a_day_unless_it_is_given_another_limit(options, seconds):
 def test_a_limit_that_is_no_time_is_refused(given):
     with pytest.raises(
         ConfigError,
-        match=f"time_limit_s must be seconds.*{given.title() if given == 'true' else given}",
+        match=f"time_limit_s must be seconds.*{given}",
     ):
         time_limit_s([f"time_limit_s={given}"])
+
+
+def test_a_switch_that_is_said_to_be_off_is_off():
+    given = ["promote_older=False", " track = true", "workers=0"]
+    assert option_values(given) == {"promote_older": False, "track": True, "workers": "0"}
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ("promote_older=no", "must be true or false"),
+        ("promote_older=0", "must be true or false"),
+        ("track=", "must be true or false"),
+        ("promote_oldr=true", "Did you mean 'promote_older'"),
+        ("mlflow-uri=http://host", "Did you mean 'mlflow_uri'"),
+        ("workers", "needs the form key=value"),
+    ],
+)
+def test_an_option_that_would_be_taken_for_another_is_refused(option, told):
+    with pytest.raises(ConfigError, match=told):
+        option_values([option])
 
 
 @pytest.mark.parametrize(
