@@ -19,6 +19,7 @@ from pipelines.events import Reporter, describe_progress, level_of
 from pipelines.preconditions import (
     MODEL_BYTES,
     bytes_of_days,
+    require_days,
     require_disk,
     require_registry,
     require_store,
@@ -128,6 +129,7 @@ def _require_preconditions(request: ChainRequest) -> None:
     require_registry(work.pipeline, work.store, option_values(request.options))
     needed = bytes_of_days(work, days_between(request.first, request.last)) + MODEL_BYTES
     require_disk(work.store, needed, f"the days {request.first} to {request.last}")
+    require_days(work, request.first, request.last)
 
 
 def replay_partition(

@@ -14,10 +14,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from pipelines.errors import ConfigError, PipelineError, TransientError
+from pipelines.errors import ConfigError, PipelineError, TransientError, listed
 from pipelines.registry import read_registry, registry_uri
 from pipelines.spec import Pipeline
-from pipelines.stages import Work
+from pipelines.stages import REFUSED, Work, judged_day
 from pipelines.store import Store
 
 MIB = 1 << 20
@@ -39,14 +39,11 @@ def require_store(store: Store) -> None:
     if store.is_local:
         _require_folder(store.root)
         return
-    name = f"{store.uri.rstrip('/')}/{PROBE}{os.getpid()}"
-    import fsspec
-
+    name = f"{PROBE}{os.getpid()}"
     try:
-        fs, path = fsspec.core.url_to_fs(name)
-        fs.pipe_file(path, b"")
-        fs.rm_file(path)
-    except (FileNotFoundError, PermissionError, ValueError, ImportError) as error:
+        store.remote.write(name, b"")
+        store.remote.remove(name)
+    except (FileNotFoundError, PermissionError, ValueError, ConfigError) as error:
         raise ConfigError(
             f"The store {store.uri} cannot be written: {error}. Check its address and the "
             f"credentials of this process, or choose another --store."
@@ -78,6 +75,34 @@ def require_registry(pipeline: Pipeline, store: Store, options: Mapping[str, Any
         TransientError: It does not answer.
     """
     read_registry(registry_uri(store, options.get("mlflow_uri")), pipeline.name)
+
+
+def require_days(work: Work, first: str, last: str) -> None:
+    """Check that a model's days are taken in by this run, or were before.
+
+    Args:
+        work: The work on the model.
+        first: First day that the run takes in.
+        last: Last day that it takes in.
+
+    Raises:
+        ConfigError: The window reaches beyond them; no stage could make it whole.
+    """
+    days = work.days().all()
+    beyond = [day for day in days if not first <= day <= last and not _is_done(work, day)]
+    if beyond:
+        raise ConfigError(
+            f"A model as of {work.model_day} is made from the days {days[0]} to {days[-1]}, of which "
+            f"{len(beyond)} are neither among {first} to {last} nor in {work.store.uri}: "
+            f"{listed(beyond)}. Choose another --from, --to or --as-of, or a shorter window (--set "
+            f"split.train_days=...)."
+        )
+
+
+def _is_done(work: Work, day: str) -> bool:
+    judged = judged_day(work.store, work.pipeline.name, day)
+    refused = judged is not None and judged.outcome.get("verdict") == REFUSED
+    return refused or work.find(work.partition_ref("features", day)) is not None
 
 
 def require_disk(store: Store, needed: int, what: str) -> None:

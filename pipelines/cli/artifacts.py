@@ -78,11 +78,14 @@ def housekeeping(
     pipeline: Name,
     store: StoreUri,
     keep_versions: Annotated[
-        int, typer.Option(help="Versions of an artifact to keep beside the published one.")
+        int,
+        typer.Option(min=0, help="Versions of an artifact to keep beside the published one."),
     ] = 1,
     keep_days: Annotated[
         float,
-        typer.Option(help="Days before what a kill left (aside, checkpoints) is removed."),
+        typer.Option(
+            min=0, help="Days before what a kill left (aside, checkpoints) is removed."
+        ),
     ] = 7.0,
     mlflow_uri: Annotated[
         str | None, typer.Option(help="MLflow server. [SQLite in the store]")

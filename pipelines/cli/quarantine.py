@@ -31,7 +31,7 @@ def quarantine(
     first: Annotated[str | None, typer.Option("--from", help="First day.")] = None,
     last: Annotated[str | None, typer.Option("--to", help="Last day.")] = None,
     rule: Annotated[str | None, typer.Option(help="Only rows that this rule kept out.")] = None,
-    rows: Annotated[int, typer.Option(help="Lines to show.")] = 5,
+    rows: Annotated[int, typer.Option(min=0, help="Lines to show.")] = 5,
     json_: Json = False,
 ) -> None:
     """Tell which rows were kept out, rule by rule, and show the first of them."""

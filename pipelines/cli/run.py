@@ -18,10 +18,14 @@ from pipelines.cli.arguments import (
     SourceUri,
     StoreUri,
     declared,
+    time_limit_s,
+    tuned,
 )
 from pipelines.cli.summary import print_json, print_summary
+from pipelines.compute.settings import ComputeSettings
 from pipelines.days import days_between, parse_day, shift
 from pipelines.errors import ConfigError, PartitionRefusedError, listed
+from pipelines.stages import option_values
 
 
 def register(app: typer.Typer) -> None:
@@ -68,6 +72,10 @@ def run(
         as_of=as_of or shift(last, spec.label.known_after_days + 1),
         seeds=seeds,
     )
+    # What only a later stage uses must not come to light after hours of work.
+    tuned(spec, settings, options, store, request.as_of)
+    time_limit_s(options)
+    ComputeSettings.from_options(option_values(options))
     summary = run_chain(request)
     print_json(summary) if json_ else print_summary(summary)
     if summary["refused"]:

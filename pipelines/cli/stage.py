@@ -61,18 +61,22 @@ def stage(
 ) -> None:
     """Run one stage on a partition, on several (--from, --to), or for an as-of day."""
     chosen, spec = stage_named(name), declared(pipeline, settings)
-    if chosen.scope == "model":
-        spec = tuned(spec, settings, options, store, as_of)
     if (first is None) != (last is None):
         raise ConfigError("--from and --to go together: the first and the last partition.")
     days = days_between(first, last) if first and last else [partition]
+    if not days:
+        raise ConfigError(f"--to {last} is before --from {first}. Swap them.")
 
     def work_on(sink: Sink) -> int:
         results = []
+        # Looked up here, so that a search that is not there is told as the stage's own error.
+        asked = (
+            tuned(spec, settings, options, store, as_of) if chosen.scope == "model" else spec
+        )
         for day in days:
             work = work_for(
                 chosen,
-                spec,
+                asked,
                 store=store,
                 partition=day,
                 as_of=as_of,

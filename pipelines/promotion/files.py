@@ -7,7 +7,8 @@ Promise: files in the store are read and compared with their manifest; copies on
 
 from pathlib import Path
 
-from pipelines.errors import ArtifactError
+from pipelines.causes import sorted_by_cause
+from pipelines.errors import ArtifactError, ConfigError
 from pipelines.registry import Version
 from pipelines.store import Manifest, Ref, Store
 
@@ -25,6 +26,7 @@ def require_files(store: Store, uri: str, pipeline: str, version: Version) -> No
 
     Raises:
         ArtifactError: Its files are missing or damaged; says what brings them back.
+        PipelineError: They lie where they cannot be looked for from here.
     """
     why = _trouble(store, uri, pipeline, version)
     if why:
@@ -63,4 +65,11 @@ def _is_at(uri: str, source: str) -> bool:
 
     if source.startswith(FILE) or "://" not in source:
         return (Path(source.removeprefix(FILE)) / MODEL_FILE).is_file()
-    return bool(mlflow.artifacts.list_artifacts(artifact_uri=source, tracking_uri=uri))
+    try:
+        return bool(mlflow.artifacts.list_artifacts(artifact_uri=source, tracking_uri=uri))
+    except Exception as error:  # each kind of address has a client with errors of its own
+        work = f"The files of the model at {source}"
+        raise sorted_by_cause(error, work) or ConfigError(
+            f"{work} cannot be looked for from here ({type(error).__name__}: {error}). Check the "
+            f"address, install the client that reads it, or promote another version."
+        ) from error

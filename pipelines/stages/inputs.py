@@ -19,6 +19,9 @@ from pipelines.store.why import differing
 
 Settings = Mapping[str, Any]
 
+# Keyed by names that a declaration gives: one name more is another setting, not a newer one.
+KEYED_BY_NAME = frozenset({"model_inputs"})
+
 
 def input_of(work: Work, name: str, settings: Settings | None = None) -> Manifest:
     """The version of an earlier stage's result that this work reads.
@@ -102,7 +105,7 @@ def _shared(one: Settings, other: Settings) -> tuple[Settings, Settings]:
     kept: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
     for key in one.keys() & other.keys():
         pair = one[key], other[key]
-        nested = all(isinstance(each, Mapping) for each in pair)
+        nested = key not in KEYED_BY_NAME and all(isinstance(each, Mapping) for each in pair)
         kept[0][key], kept[1][key] = _shared(*pair) if nested else pair
     return kept
 

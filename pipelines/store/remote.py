@@ -5,12 +5,17 @@ Promise: fsspec is imported at the first call; no listing is remembered, because
     publish meanwhile.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pipelines.errors import ConfigError
 from pipelines.store.manifest import files_below
+
+# An object store has no folders: asked for one, its client would make a bucket of a misspelt name.
+WITH_FOLDERS = frozenset({"local", "file", "sftp", "ssh", "hdfs", "webhdfs", "smb"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +39,8 @@ class Remote:
     def write(self, path: str, content: bytes) -> None:
         """Write an object, whole or not at all."""
         fs, root = self.opened()
-        fs.pipe_file(f"{root}/{path}", content)
+        target = f"{root}/{path}"
+        _in_its_folder(fs, target, lambda: fs.pipe_file(target, content))
 
     def remove(self, path: str) -> None:
         """Remove an object; none is none already."""
@@ -59,7 +65,8 @@ class Remote:
         """Copy a folder's files, but for its manifest, below a prefix."""
         fs, root = self.opened()
         for name, path in files_below(folder).items():
-            fs.put_file(str(path), f"{root}/{prefix}/{name}")
+            target = f"{root}/{prefix}/{name}"
+            _in_its_folder(fs, target, partial(fs.put_file, str(path), target))
 
     def download(self, prefix: str, folder: Path) -> None:
         """Copy everything below a prefix into a folder."""
@@ -86,3 +93,15 @@ class Remote:
         fs.use_listings_cache = False
         fs.invalidate_cache()
         return fs, root.rstrip("/")
+
+
+def _in_its_folder(fs: Any, path: str, write: Callable[[], object]) -> None:
+    """Write a file, making its folder first where the file system needs one."""
+    try:
+        write()
+    except FileNotFoundError:
+        protocols = {fs.protocol} if isinstance(fs.protocol, str) else set(fs.protocol)
+        if not protocols & WITH_FOLDERS:
+            raise
+        fs.makedirs(path.rpartition("/")[0], exist_ok=True)
+        write()

@@ -33,6 +33,7 @@ from pipelines.store.remote import Remote
 from pipelines.temporary import host_folder
 
 ASIDE, LOCK = ".aside-", ".lock"
+FILE = "file://"
 VERSION = re.compile("[0-9a-f]{16}")
 
 
@@ -42,14 +43,24 @@ class Store:
 
     Attributes:
         uri: ``file:///path``, a plain path, or any URI that fsspec opens (``s3://bucket/x``).
+
+    Raises:
+        ConfigError: The URI is empty, which would stand for the current folder.
     """
 
     uri: str
 
+    def __post_init__(self) -> None:
+        """Refuse what a variable that is not set leaves of an address."""
+        if not self.uri.removeprefix(FILE).strip():
+            raise ConfigError(
+                f"The store's address is empty ({self.uri!r}). Pass --store with a folder or a URI."
+            )
+
     @property
     def is_local(self) -> bool:
         """Whether artifacts lie on this machine's file system."""
-        return "://" not in self.uri or self.uri.startswith("file://")
+        return "://" not in self.uri or self.uri.startswith(FILE)
 
     @property
     def root(self) -> Path:
@@ -59,7 +70,7 @@ class Store:
             ConfigError: The cache's folder is another user's, who might have filled it.
         """
         if self.is_local:
-            return Path(self.uri.removeprefix("file://")).absolute()
+            return Path(self.uri.removeprefix(FILE)).absolute()
         name = self.uri.replace("://", "-").replace("/", "-")
         return private_folder(host_folder() / f"millrace-cache-{os.getuid()}") / name
 

@@ -142,8 +142,10 @@ def _unless_busy(store: Store, ref: Ref) -> Iterator[bool]:
 def _verify_key(
     store: Store, ref: Ref, names: list[str], found: Found, *, repair: bool
 ) -> None:
-    found.artifacts += 1
     pointer, why = _published(store, ref)
+    if not names and pointer is None and not (store.folder(ref) / MANIFEST).exists():
+        return  # its stage failed or was killed before it had published anything
+    found.artifacts += 1
     whole = []
     for name in sorted({*names, *([pointer.version] if pointer else [])}):
         found.versions += 1

@@ -1,13 +1,16 @@
 """What a run will need last is asked before its first stage starts."""
 
+import dataclasses
 import shutil
 
 import pytest
 
 from pipelines.errors import ConfigError, TransientError
-from pipelines.preconditions import require_disk, require_store
+from pipelines.preconditions import require_days, require_disk, require_store
 from pipelines.store import Store
 from tests.pipelines.cli.test_usage import millrace
+from tests.pipelines.made_models import work_on
+from tests.pipelines.store.making import publish
 
 DAY = "2026-01-05"
 
@@ -43,6 +46,39 @@ def test_a_remote_store_without_a_registry_ends_before_the_first_stage(source):
     assert "ingest" not in ended.stderr
 
 
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ("track=true", "neither among 2026-01-05 to 2026-01-05 nor in "),
+        ("tuned=2026-01-05", "no published search as of 2026-01-05. Run tune"),
+        ("tuned=today", "is not a calendar day"),
+        ("workers=all", "workers must be a whole number"),
+        ("time_limit_s=soon", "must be seconds"),
+    ],
+)
+def test_what_only_a_later_stage_would_miss_is_told_before_the_first(option, told, tmp_path):
+    ended = run(tmp_path, tmp_path / "store", "--option", option)
+    assert ended.returncode in {2, 3}
+    assert told in ended.stderr
+    assert "ingest" not in ended.stderr
+    assert not list(tmp_path.rglob("manifest.json"))
+
+
+def test_days_that_the_store_has_or_that_were_refused_are_not_missed(tmp_path):
+    work = dataclasses.replace(work_on("validate_window", tmp_path)[1], as_of="2026-01-12")
+    days = work.days().all()
+    require_days(work, days[0], days[-1])
+    with pytest.raises(ConfigError, match=f"1 are neither among .*: {days[0]}"):
+        require_days(work, days[1], days[-1])
+    publish(
+        work.store,
+        ref=work.partition_ref("ingested", days[0]),
+        outcome={"verdict": "refused", "reason": "empty"},
+    )
+    publish(work.store, ref=work.partition_ref("features", days[-1]))
+    require_days(work, days[1], days[-2])
+
+
 def test_a_store_that_cannot_be_written_is_a_mistake_of_configuration(source, tmp_path):
     (tmp_path / "file").write_text("no folder")
     ended = run(source, tmp_path / "file/store")
@@ -56,8 +92,9 @@ def test_a_store_of_no_kind_is_refused(uri):
         require_store(Store(uri))
 
 
-def test_nothing_is_left_of_a_look(tmp_path):
-    require_store(Store(str(tmp_path / "store")))
+@pytest.mark.parametrize("uri", ["{}", "local://{}"])
+def test_nothing_is_left_of_a_look(uri, tmp_path):
+    require_store(Store(uri.format(tmp_path / "store")))
     assert list((tmp_path / "store").iterdir()) == []
 
 

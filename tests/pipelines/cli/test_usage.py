@@ -45,6 +45,17 @@ def millrace(*argv, cwd=ROOT, **env):
         ),
         (
             [
+                *("stage", "ingest", "fraud_detection", "--store", "s"),
+                *("--from", "2026-01-02", "--to", "2026-01-01"),
+            ],
+            "is before --from",
+        ),
+        (
+            ["housekeeping", "fraud_detection", "--store", "s", "--keep-versions", "-1"],
+            "greater than or equal to 0",
+        ),
+        (
+            [
                 *("run", "fraud_detection", "--store", "s", "--source", "s"),
                 *("--from", "2026-01-02", "--to", "2026-01-01"),
             ],

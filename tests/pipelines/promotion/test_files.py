@@ -7,7 +7,7 @@ import time
 import pytest
 
 from pipelines.cli.models import models
-from pipelines.errors import ArtifactError
+from pipelines.errors import ArtifactError, ConfigError
 from pipelines.promotion.files import require_files
 from pipelines.promotion.registry import open_registry
 from pipelines.registry import Version
@@ -90,3 +90,12 @@ def test_a_version_that_others_registered_needs_a_model_where_it_points(tmp_path
     elsewhere.mkdir()
     (elsewhere / "MLmodel").write_text("flavors: {}")
     require_files(there, registry_of(tmp_path).uri, FRAUD.name, version)
+
+
+def test_a_version_that_nothing_here_can_look_for_is_told_without_a_traceback(tmp_path):
+    source = "http://127.0.0.1:9/model"
+    version = Version(1, source, {})  # as somebody else's program registered it
+    with pytest.raises(
+        ConfigError, match=f"files of the model at {source} cannot be looked for"
+    ):
+        require_files(Store(str(tmp_path)), registry_of(tmp_path).uri, FRAUD.name, version)

@@ -11,6 +11,7 @@ from pipelines.errors import InputMismatchError, InputMissingError
 from pipelines.promotion.registry import open_registry
 from pipelines.spec import with_settings
 from pipelines.stages import GIVERS, STAGES, perform, ref_of
+from pipelines.stages.settings import training_set_settings
 from pipelines.store import Store
 from tests.pipelines.made_models import (
     FRAUD,
@@ -104,6 +105,18 @@ def test_training_refuses_a_training_set_of_other_days(store):
     with pytest.raises(
         InputMismatchError, match=r"days.train: .* Run preprocess with this run"
     ):
+        perform(record, work)
+
+
+@pytest.mark.parametrize("other", [{}, {"tx_amount_doubled": "tx_amount * 2"}])
+def test_training_refuses_a_training_set_with_a_model_input_more_or_less(other, store):
+    record, work = work_on("train", store)
+    own = training_set_settings(work)["model_inputs"]
+    name = next(iter(own))
+    made = own | other if other else {n: said for n, said in own.items() if n != name}
+    publish_training_set(store, rows=120, config={"model_inputs": made})
+    told = "model_inputs.tx_amount_doubled" if other else f"model_inputs.{name}"
+    with pytest.raises(InputMismatchError, match=f"{told}.* Run preprocess with this run"):
         perform(record, work)
 
 

@@ -12,9 +12,10 @@ from pipelines.store.why import explain, told
 from tests.pipelines.store.making import REF, publish
 
 
-@pytest.mark.parametrize("kind", ["local", "memory"])
-def test_what_is_published_is_found_and_opened(kind, tmp_path):
-    store = Store(str(tmp_path) if kind == "local" else f"memory://{tmp_path.name}/store")
+# The last stands for SFTP, HDFS and shares, which want a folder before a file.
+@pytest.mark.parametrize("uri", ["{0}", "memory://{0.name}/store", "local://{0}/store"])
+def test_what_is_published_is_found_and_opened(uri, tmp_path):
+    store = Store(uri.format(tmp_path))
     assert store.find(REF) is None
     manifest = publish(store)
     assert store.find(REF) == manifest
@@ -75,6 +76,12 @@ def test_a_manifest_that_was_copied_elsewhere_is_not_read_as_another_ones(tmp_pa
         ArtifactError, match=r"is the manifest of p/data/ds=2026-01-01, version"
     ):
         store.find(other)
+
+
+@pytest.mark.parametrize("uri", ["", " ", "file://"])
+def test_an_empty_address_is_not_taken_for_the_current_folder(uri):
+    with pytest.raises(ConfigError, match="address is empty"):
+        Store(uri)
 
 
 def test_an_unknown_protocol_is_a_configuration_error():

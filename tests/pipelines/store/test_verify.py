@@ -77,6 +77,16 @@ def test_an_artifact_that_is_being_made_is_left_out(store):
     assert (found.damaged, found.busy) == ([], [REF.path()])
 
 
+def test_what_a_failed_stage_never_published_is_no_damage(store):
+    unmade = Ref("q", "models", "as_of=2026-01-09/seed=1")
+    with store.lock(unmade):
+        pass
+    found = verify(store)
+    assert (found.damaged, found.artifacts) == ([], 2)
+    (store.folder(unmade) / "manifest.json").write_text("")
+    assert named(verify(store).damaged) == [(unmade.path(), ["manifest.json"], True)]
+
+
 def test_files_whose_hashes_were_never_kept_are_counted(store):
     manifest = store.find(REF)
     (store.folder(REF) / manifest.version / "old.log").write_text("x")
