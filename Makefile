@@ -7,6 +7,8 @@ BIN := .venv/bin
 # What Airflow sees: the repository, and plugins beside it.
 export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
 PYTEST := $(BIN)/python -m pytest
+# Processes that run tests side by side, a file in one of them; each may take 2 GB.
+JOBS ?= 2
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -24,7 +26,7 @@ stop: ## stop what `make run` started, from another terminal
 	@$(BIN)/python -m pipelines stop
 
 test: check ## checks and tests that need no GPU, no container and no patience; ARGS="-k store"
-	$(PYTEST) -m "not slow and not gpu and not services" $(ARGS)
+	$(PYTEST) -n $(JOBS) --dist loadfile -m "not slow and not gpu and not services" $(ARGS)
 
 check: setup-dev ## style, format, types, imports between packages, spelling
 	$(BIN)/ruff check .

@@ -5,6 +5,7 @@ Why: a suite that is green because half of it did not run must say so.
 
 from collections import Counter
 from importlib.util import find_spec
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -46,6 +47,20 @@ def pytest_deselected(items: list[pytest.Item]) -> None:
         marks = [name for name in LEFT_OUT if item.get_closest_marker(name)]
         if marks:
             _deselected[marks[0]] += 1
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand the counts of a process of several to the one that prints the summary."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["left_out"] = dict(_deselected)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take them; each process has collected, and left out, the same tests."""
+    _deselected.update(
+        Counter(getattr(node, "workeroutput", {}).get("left_out", {})) - _deselected
+    )
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

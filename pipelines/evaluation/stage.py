@@ -30,7 +30,9 @@ def plan(work: Work) -> Plan:
     return Plan(
         inputs={"training_set": training_set.content, "model": model.content} | champion,
         config=evaluation_settings(work),
-        code=code_digests("pipelines.evaluation", "pipelines.registry"),
+        code=code_digests(
+            "pipelines.evaluation", "pipelines.registry", "pipelines.compute.tensorflow"
+        ),
         made_from={"training_set": training_set, "model": model},
     )
 

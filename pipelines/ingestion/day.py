@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 
 from pipelines.ingestion.rows import Reject
 from pipelines.spec import Table
-from pipelines.tables import ROW
-from pipelines.tables.ids import IDS, IdsWriter
+from pipelines.tables import IDS, ROW
+from pipelines.tables.ids import IdsWriter
 from pipelines.tables.schema import parquet_options, table_schema, write_table
 
 PART, REJECTS = "part-0.parquet", "rejected-lines.parquet"

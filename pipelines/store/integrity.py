@@ -90,13 +90,17 @@ class Verified:
             self.path.unlink(missing_ok=True)
 
 
-def damage_of(folder: Path, manifest: Manifest, *, afresh: bool = False) -> dict[str, str]:
+def damage_of(
+    folder: Path, manifest: Manifest, *, afresh: bool = False, pages: bool = False
+) -> dict[str, str]:
     """What is wrong with a version's files: a few words for each damaged one, by its name.
 
     Args:
         folder: The version's files.
         manifest: What they should be.
         afresh: Read every file, whatever is remembered of it.
+        pages: Look at pages for people too. Nothing is made from one, and one that is lost or
+            damaged is made again from the other files, so it keeps no reader from them.
     """
     if not folder.is_dir():
         return {"its folder": "is missing"}
@@ -104,7 +108,7 @@ def damage_of(folder: Path, manifest: Manifest, *, afresh: bool = False) -> dict
     if afresh:
         verified.forget()
     found = {}
-    for name, facts in manifest.recorded.items():
+    for name, facts in (manifest.recorded if pages else manifest.needed).items():
         problem = _problem(folder / name, name, facts, verified)
         if problem:
             found[name] = problem

@@ -18,7 +18,7 @@ from pipelines.errors import ArtifactError, ConfigError
 SCHEMA = 1
 """Raised only by a change that older readers would misread; a field that is added leaves it."""
 
-MANIFEST = "manifest.json"
+MANIFEST, PAGE = "manifest.json", ".html"
 CHECKSUM, OTHER = "checksum", "other"
 
 
@@ -96,6 +96,12 @@ class Manifest:
     def recorded(self) -> dict[str, Mapping[str, Any]]:
         """Size and sha256 of every file that is recorded, the volatile ones too."""
         return {**self.files, **self.volatile_files}
+
+    @property
+    def needed(self) -> dict[str, Mapping[str, Any]]:
+        """The same without pages for people, which nothing is made from."""
+        pages = {name for name in self.volatile_files if name.endswith(PAGE)}
+        return {name: facts for name, facts in self.recorded.items() if name not in pages}
 
     def to_json(self) -> str:
         """Stable, readable JSON that ends with a checksum of itself."""

@@ -176,7 +176,7 @@ class Store:
         if self.is_local:
             return damage_of(self._local(manifest.ref, manifest.digest), manifest)
         sizes = self.remote.sizes(f"{manifest.ref.path()}/{manifest.version}")
-        wrong = (n for n, f in manifest.recorded.items() if sizes.get(n) != f["bytes"])
+        wrong = (n for n, f in manifest.needed.items() if sizes.get(n) != f["bytes"])
         return {name: f"has {sizes.get(name, 'no')} bytes in the store" for name in wrong}
 
     def why_again(self, ref: Ref, digest: str) -> str:

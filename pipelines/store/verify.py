@@ -199,11 +199,12 @@ def _own_manifest(store: Store, ref: Ref, name: str) -> tuple[Manifest | None, s
 
 def _read_back(store: Store, manifest: Manifest) -> dict[str, str]:
     if store.is_local:
-        return damage_of(store.folder(manifest.ref) / manifest.version, manifest, afresh=True)
+        own = store.folder(manifest.ref) / manifest.version
+        return damage_of(own, manifest, afresh=True, pages=True)
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / manifest.version
         store.remote.download(f"{manifest.ref.path()}/{manifest.version}", copy)
-        return damage_of(copy, manifest, afresh=True)
+        return damage_of(copy, manifest, afresh=True, pages=True)
 
 
 def _unrecorded(store: Store, manifest: Manifest) -> int:
@@ -220,16 +221,21 @@ def _mend(store: Store, manifest: Manifest | None, problems: dict[str, str]) -> 
     if manifest is not None and set(problems) == {MANIFEST}:
         store.write_own(manifest)
         return True
-    if store.is_local or manifest is None:
+    if store.is_local or manifest is None or not _keeps_readers(problems, manifest):
         return False  # its files are compared again before they are used
     cached = store.folder(manifest.ref) / manifest.version
     prefix = f"{manifest.ref.path()}/{manifest.version}"
-    if cached.is_dir() and not damage_of(cached, manifest, afresh=True):
+    if cached.is_dir() and not damage_of(cached, manifest, afresh=True, pages=True):
         store.remote.upload(cached, prefix)
         store.write_own(manifest)
         return True
     store.remote.remove(f"{prefix}/{MANIFEST}")
     return False
+
+
+def _keeps_readers(problems: dict[str, str], manifest: Manifest) -> bool:
+    """Whether more is damaged than pages for people."""
+    return any(name == MANIFEST or name in manifest.needed for name in problems)
 
 
 def _entry(
@@ -242,6 +248,8 @@ def _entry(
     published = not version or (pointer is not None and pointer.version == version)
     stage = manifest.stage if manifest is not None else ""
     run = f"Run {stage or f'the stage that publishes {ref.dataset}'} for it again."
+    if manifest is not None and not _keeps_readers(problems, manifest):
+        run = "Its result stands. Run pages for it: they are made again from the other files."
     kept = (
         "It is not the published version: its stage makes it again where it comes back to the same "
         "settings, inputs and code; housekeeping removes it if nothing refers to it."

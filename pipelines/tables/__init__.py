@@ -8,3 +8,6 @@ Not here: what a value may be (``pipelines/validation/``), what is made of it.
 
 ROW = "_row"
 """Last column of every ingested and validated table: 0-based place in the day's source."""
+
+IDS = "ids.i64"
+"""File of an ingested day that holds its row ids as sorted keys (``ids.py``)."""

@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 
 from pipelines.days import parse_day
 from pipelines.operators.hashing import hash_words
+from pipelines.tables import IDS
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-IDS = "ids.i64"
 DAY_US = 86_400_000_000
 BLOCK = 1 << 20
 SAMPLES = 256

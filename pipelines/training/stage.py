@@ -27,7 +27,7 @@ def plan(work: Work) -> Plan:
     return Plan(
         inputs={"training_set": manifest.content},
         config=trained_settings(work),
-        code=code_digests("pipelines.training"),
+        code=code_digests("pipelines.training", "pipelines.compute.tensorflow"),
         made_from={"training_set": manifest},
     )
 

@@ -232,7 +232,7 @@ class Stepper:
         """
         pairs = zip(self._variables, found, strict=True)
         dense = [v.value for v, g in pairs if not isinstance(g, tf.IndexedSlices)]
-        weights = tf.add_n([tf.cast(tf.nn.l2_loss(v), tf.float32) for v in dense])
+        weights = tf.add_n([0.0, *(tf.cast(tf.nn.l2_loss(v), tf.float32) for v in dense)])
         return tf.concat([told, [tf.cast(norm, tf.float32), weights]], 0)
 
 

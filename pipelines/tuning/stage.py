@@ -47,7 +47,9 @@ def plan(work: Work) -> Plan:
             "training": asdict(work.pipeline.training),
             "judged_as_of": there.model_day,
         },
-        code=code_digests("pipelines.training", "pipelines.tuning"),
+        code=code_digests(
+            "pipelines.training", "pipelines.tuning", "pipelines.compute.tensorflow"
+        ),
         made_from={"training_set": manifest},
     )
 

@@ -16,7 +16,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pipelines.tables.ids import IDS, are_in, is_own_key, keys_of, open_keys
+from pipelines.tables import IDS
+from pipelines.tables.ids import are_in, is_own_key, keys_of, open_keys
 from pipelines.validation import gx
 
 gx.load()

@@ -11,12 +11,16 @@ Not here: the ids' files (``pipelines/tables/ids.py``), judging the rows (``new_
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from pipelines.days import days_between, shift
 from pipelines.stages import VALIDATED, Work
 from pipelines.store import Manifest
-from pipelines.tables.ids import IDS, Keys, in_common, open_keys
+from pipelines.tables import IDS
 from pipelines.validation.rules import NEW_IDS, CheckedRule
+
+if TYPE_CHECKING:
+    from pipelines.tables.ids import Keys
 
 INGESTED, INPUT = "ingested", "ids shared with ds="
 
@@ -26,7 +30,7 @@ class Repeats:
     """Ids of the days around one piece of work, as published when first asked for."""
 
     work: Work
-    _keys: dict[str, Keys | None] = field(default_factory=dict)
+    _keys: "dict[str, Keys | None]" = field(default_factory=dict)
 
     def of(self, day: str) -> dict[str, str]:
         """Earlier days that a day shares ids with: what they share, by day."""
@@ -66,12 +70,16 @@ class Repeats:
     def _validated(self, day: str) -> Manifest | None:
         return self.work.find(self.work.partition_ref(VALIDATED, day))
 
-    def _shared(self, own: Keys, day: str) -> str:
+    def _shared(self, own: "Keys", day: str) -> str:
+        from pipelines.tables.ids import in_common
+
         theirs = self._keys_of(day)
         return "" if theirs is None else in_common(own, theirs)
 
-    def _keys_of(self, day: str) -> Keys | None:
+    def _keys_of(self, day: str) -> "Keys | None":
         """Keys of an ingested day; None where it has none, or was refused."""
+        from pipelines.tables.ids import open_keys
+
         if day not in self._keys:
             manifest = self.work.find(self.work.partition_ref(INGESTED, day))
             there = manifest is not None and IDS in manifest.files

@@ -1,6 +1,7 @@
 """What of a day's features is taken over where rows come late and are corrected."""
 
 import shutil
+from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -10,6 +11,7 @@ from pipelines.days import days_between, shift
 from pipelines.features import carried
 from pipelines.spec import Numeric, Sequence, Trailing
 from pipelines.stages import perform, stage_named
+from pipelines.store import file_digest
 from pipelines.store.why import differences
 from pipelines.tables import schema
 from tests.pipelines.features.late_rows import (
@@ -53,8 +55,15 @@ def publish(root, tables):
         publish_validated(work, day, tables.get(day, on_time(day)))
 
 
-def make_unreadable(path):
+def make_unreadable(work, manifest, name):
+    """Have a file hold no table, with a manifest that knows it so: reading it would fail."""
+    path = work.store.open(manifest) / name
     path.write_bytes(bytes(path.stat().st_size))
+    facts = {"bytes": path.stat().st_size, "sha256": file_digest(path)}
+    known = replace(manifest, files=manifest.files | {name: facts})
+    work.store.write_own(known)
+    work.store.point(known)
+    return known
 
 
 def made(root, pipeline):
@@ -80,10 +89,10 @@ def test_each_row_version_is_carried_and_no_other_window_reads_a_history(tmp_pat
     old = work.find(work.partition_ref("features"))
     for day in SEEN:
         # Whoever computes a window of a terminal, or of two days of a customer, reads these.
-        folder = work.store.open(work.find(work.partition_ref("validated", day)))
-        make_unreadable(folder / "history-terminal.parquet")
+        manifest = work.find(work.partition_ref("validated", day))
+        manifest = make_unreadable(work, manifest, "history-terminal.parquet")
         if day < EARLIER:
-            make_unreadable(folder / "history-customer.parquet")
+            make_unreadable(work, manifest, "history-customer.parquet")
     new = made(tmp_path / "store", AFTER)
     assert [name for name in new.files if name.startswith("part-")] == [
         "part-0.parquet",

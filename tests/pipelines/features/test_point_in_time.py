@@ -109,9 +109,10 @@ def test_golden_rows_are_those_that_the_model_was_trained_on(tmp_path):
     arrive(tmp_path, {first: with_late_rows(first, known)})
     training_set(tmp_path, AS_OF)
     work = work_on(PIPELINE, tmp_path, as_of=AS_OF)
-    folder = work.store.open(work.find(work.window_ref("training_set")))
+    made = work.find(work.window_ref("training_set"))
+    folder = work.store.open(made)
     assert work.days().train[0] == first
-    rows = golden_rows(work, folder, read_program(folder))["tx_amount"]
+    rows = golden_rows(work, made, folder, read_program(folder))["tx_amount"]
     trained = features_of(tmp_path, first, f"part-known={known}.parquet")["tx_amount"]
     assert rows.tolist() == trained.to_pylist()[: len(rows)]
     on_the_day = features_of(tmp_path, first)["tx_amount"].to_pylist()[: len(rows)]

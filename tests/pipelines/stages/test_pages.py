@@ -178,6 +178,21 @@ def test_a_page_added_to_a_remote_store_is_found_by_a_host_that_holds_the_versio
     assert "pages_missing" not in done("validate", remote)
 
 
+def test_a_page_that_is_damaged_keeps_nobody_from_the_result(store):
+    first = done("validate", store)
+    page = published(store, "validated") / "report.html"
+    for damage in (lambda: page.write_text("damaged"), page.unlink):
+        damage()
+        again = done("validate", store)
+        assert (again["cached"], again["content"]) == (True, first["content"])
+        assert published(store, "validated") == page.parent
+        (damaged,) = verify(Store(str(store))).damaged
+        assert list(damaged["files"]) == ["report.html"]
+        assert damaged["remedy"].startswith("Its result stands. Run pages for it")
+    made("--store", store)
+    assert verify(Store(str(store))).damaged == []
+
+
 def test_a_page_that_is_there_is_made_again_only_when_asked_or_damaged(store):
     first = done("validate", store)
     page = published(store, "validated") / "report.html"

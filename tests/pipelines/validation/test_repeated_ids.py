@@ -18,8 +18,9 @@ from pipelines.ingestion import stage as ingestion
 from pipelines.spec import load, require_valid
 from pipelines.stages import Work, perform, stage_named
 from pipelines.store import Store
+from pipelines.tables import IDS
 from pipelines.tables import ids as ids_module
-from pipelines.tables.ids import IDS, IdsWriter, in_common, keys_of, open_keys
+from pipelines.tables.ids import IdsWriter, in_common, keys_of, open_keys
 from pipelines.validation import stage as validation
 from pipelines.validation.new_ids import are_known
 from pipelines.validation.repeats import Repeats
