@@ -2,6 +2,8 @@
 
 import dataclasses
 import importlib
+import re
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -154,6 +156,20 @@ def test_every_result_that_a_stage_takes_is_given_by_an_earlier_stage():
     for stage in STAGES.values():
         for taken in stage.takes:
             assert names.index(GIVERS[taken].name) < names.index(stage.name)
+
+
+def test_the_table_in_the_docs_is_that_of_the_records():
+    text = (Path(__file__).parents[3] / "docs/architecture.md").read_text()
+    lines = text.split("| stage | gives | takes |")[1].split("\n\n")[0].splitlines()[2:]
+    told = [
+        [re.findall("`([a-z_]+)`", cell) for cell in line.split("|")[1:4]] for line in lines
+    ]
+    records = [
+        [[s.name], [s.gives] if s.gives else [], list(s.takes)]
+        for s in STAGES.values()
+        if s.gives or s.takes
+    ]
+    assert sorted(told) == sorted(records)
 
 
 def test_what_is_published_between_plan_and_run_is_not_what_runs(store, tmp_path_factory):
