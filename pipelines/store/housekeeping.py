@@ -5,14 +5,13 @@ Promise: what anything refers to is never touched (``references.py``); an artifa
     made (its lock is held) is left alone.
 """
 
-import fcntl
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from pathlib import Path
 
 from pipelines.errors import ConfigError
 from pipelines.store.durable import remove
 from pipelines.store.integrity import VERIFIED
+from pipelines.store.locks import held_if_free
 from pipelines.store.manifest import MANIFEST
 from pipelines.store.references import Kept, kept_versions, referred
 from pipelines.store.store import ASIDE, LOCK, Store
@@ -53,7 +52,7 @@ def clean(
     removed = {"versions": 0, "leftovers": 0, "bytes": 0, "kept": 0}
     keys = list(keys_below(store, pipeline))
     for key in keys:
-        with _held(key.folder / LOCK) as free:
+        with held_if_free(key.folder / LOCK, "a") as free:
             if free:
                 _clean_leftovers(key, left_before_s, removed)
     every = [kept for key in keys for kept in kept_versions(store, key)]
@@ -100,7 +99,7 @@ def _replaced(every: list[Kept], keep_versions: int, left_before_s: float) -> li
 
 
 def _remove_version(store: Store, kept: Kept, removed: dict[str, int]) -> None:
-    with _held(kept.folder.parent / LOCK) as free:
+    with held_if_free(kept.folder.parent / LOCK, "a") as free:
         # Its artifact may have gone back to it meanwhile.
         if not free or store.pointed_at(kept.ref, kept.folder.name) is not None:
             return
@@ -109,18 +108,6 @@ def _remove_version(store: Store, kept: Kept, removed: dict[str, int]) -> None:
         _remove(kept.folder.with_name(f"{VERIFIED}{kept.folder.name}"))
         removed["bytes"] += _remove(aside)
         removed["versions"] += 1
-
-
-@contextmanager
-def _held(lock: Path) -> Iterator[bool]:
-    """Hold an artifact's lock if nobody else does."""
-    with lock.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
 
 
 def _last_write(path: Path) -> float:

@@ -7,7 +7,6 @@ Promise: every recorded file is read, whatever was remembered of it; an artifact
 Not here: checking before use (``integrity.py``), making again (``pipelines/stages/protocol.py``).
 """
 
-import fcntl
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from typing import Any
 
 from pipelines.errors import ArtifactError, ConfigError
 from pipelines.store.integrity import damage_of
+from pipelines.store.locks import held_if_free
 from pipelines.store.manifest import MANIFEST, Manifest, Ref
 from pipelines.store.store import LOCK, VERSION, Store
 from pipelines.store.walking import keys_below
@@ -130,13 +130,8 @@ def _unless_busy(store: Store, ref: Ref) -> Iterator[bool]:
     if not path.exists():
         yield True
         return
-    with path.open() as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
+    with held_if_free(path, "r") as free:
+        yield free
 
 
 def _verify_key(
