@@ -7,13 +7,13 @@ Promise: a version is either kept with everything that it was made from, step by
 Not here: what a registry refers to (``pipelines/registry/``), removing (``housekeeping.py``).
 """
 
-import fcntl
 import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.errors import ArtifactError
+from pipelines.store.locks import held_if_free
 from pipelines.store.manifest import Manifest, Ref
 from pipelines.store.store import LOCK, Store
 from pipelines.store.walking import Key
@@ -119,12 +119,8 @@ def _read_by_running(store: Store, key: Key) -> list[str]:
     path = key.folder / LOCK
     if not path.exists():
         return []
-    with path.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return _told_by(path)
-    return []
+    with held_if_free(path, "a") as free:
+        return [] if free else _told_by(path)
 
 
 def _told_by(lock: Path) -> list[str]:
