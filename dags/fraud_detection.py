@@ -6,7 +6,7 @@ a backfill does no work twice and replaces nothing it did not make.
 
 from airflow.sdk import TriggerRule, chain, dag
 
-from millrace.dags import (
+from millrace.airflow.dags import (
     GPU_POOL,
     approve,
     as_of_tick,

@@ -7,7 +7,7 @@ One task a declared pipeline, each the same command as by hand:
 import pendulum
 from airflow.sdk import CronTriggerTimetable, dag
 
-from millrace.dags import DEFAULT_ARGS, housekeeping
+from millrace.airflow.dags import DEFAULT_ARGS, housekeeping
 from pipelines.spec import declared_names, load
 
 

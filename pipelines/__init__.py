@@ -2,5 +2,5 @@
 
 Why: the work must run the same under Airflow, by hand and in a test.
 Promise: nothing here imports Airflow, and importing this package imports nothing heavy.
-Not here: scheduling (``dags/``) and the Airflow adapters (``plugins/millrace/``).
+Not here: scheduling (``dags/``) and the Airflow adapters (``plugins/millrace/airflow/``).
 """

@@ -8,8 +8,8 @@ Not here: operators and policies, which DAG files import from ``millrace``.
 
 from airflow.sdk.plugins_manager import AirflowPlugin
 
-from millrace.links import PREFIX, DashboardLink, DataDocsLink, ReportLink
-from millrace.pages import LazyApp, make_app
+from millrace.airflow.links import PREFIX, DashboardLink, DataDocsLink, ReportLink
+from millrace.airflow.pages import LazyApp, make_app
 
 
 class MillracePlugin(AirflowPlugin):

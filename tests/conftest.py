@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from pipelines.compute.machine import visible_gpu_count
+from pipelines.shared.compute.machine import visible_gpu_count
 
 # A shared machine may take any time for an example; pytest's own limits end what hangs.
 settings.register_profile("any-machine", deadline=None)

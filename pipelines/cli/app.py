@@ -12,7 +12,6 @@ from typing import NoReturn
 
 import typer
 
-from pipelines.causes import sorted_by_cause, unexpected
 from pipelines.cli import (
     artifacts,
     authoring,
@@ -24,9 +23,10 @@ from pipelines.cli import (
     stage,
     tune,
 )
-from pipelines.errors import ConfigError, PipelineError
-from pipelines.rights import chosen_umask
-from pipelines.text import readable
+from pipelines.core.causes import sorted_by_cause, unexpected
+from pipelines.core.errors import ConfigError, PipelineError
+from pipelines.core.rights import chosen_umask
+from pipelines.core.text import readable
 
 TRACEBACK_CHARS = 50_000
 

@@ -10,13 +10,13 @@ from typing import Annotated
 
 import typer
 
-from pipelines.days import parse_day
-from pipelines.errors import ConfigError
-from pipelines.events import Reporter, Sink, to_log
+from pipelines.core.days import parse_day
+from pipelines.core.errors import ConfigError
+from pipelines.core.events import Reporter, Sink, to_log
+from pipelines.core.store import Store
 from pipelines.process.deadline import TIME_LIMIT_S
+from pipelines.protocol import Stage, Work, option_values, ref_of
 from pipelines.spec import Pipeline, load, with_settings
-from pipelines.stages import Stage, Work, option_values, ref_of
-from pipelines.store import Store
 
 _DIGEST = re.compile("[0-9a-f]{16,64}")
 
@@ -73,7 +73,7 @@ def tuned(
     day = option_values(options).get("tuned")
     if not day:
         return pipeline
-    from pipelines.tuning.winner import tuned_settings
+    from pipelines.stages.tune.winner import tuned_settings
 
     parse_day(str(day), "--option tuned")
     found = tuned_settings(Store(store), pipeline.name, str(day), as_of)

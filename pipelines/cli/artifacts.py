@@ -13,12 +13,12 @@ from typing import Annotated
 import typer
 
 from pipelines.cli.arguments import Json, Name, StoreUri
-from pipelines.errors import PermanentError
-from pipelines.events import Reporter, Sink
+from pipelines.core.errors import PermanentError
+from pipelines.core.events import Reporter, Sink
+from pipelines.core.store import Store
+from pipelines.core.text import lined
 from pipelines.process.child import run_child
 from pipelines.spec import load
-from pipelines.store import Store
-from pipelines.text import lined
 
 
 def register(app: typer.Typer) -> None:
@@ -37,7 +37,7 @@ def why(
 ) -> None:
     """Tell what an artifact was made from, and why it was made again."""
     from pipelines.cli.summary import print_json
-    from pipelines.store.why import explain, told
+    from pipelines.core.store.why import explain, told
 
     explained = explain(Store(store), artifact)
     print_json(explained) if json_ else sys.stdout.write(lined(told(explained)) + "\n")
@@ -58,7 +58,7 @@ def verify(
 ) -> None:
     """Read every published file back and compare it with what was written; code 3 if one differs."""
     from pipelines.cli.summary import print_json
-    from pipelines.store import verify as reading
+    from pipelines.core.store import verify as reading
 
     def work(sink: Sink) -> int:
         report = Reporter("verify", sink)
@@ -94,8 +94,8 @@ def housekeeping(
 ) -> None:
     """Remove replaced versions that nothing refers to, and what killed processes left behind."""
     from pipelines.cli.summary import print_json
-    from pipelines.registry.referred import registered_digests
-    from pipelines.store.housekeeping import clean
+    from pipelines.core.store.housekeeping import clean
+    from pipelines.shared.registry.referred import registered_digests
 
     name = load(pipeline).name
 

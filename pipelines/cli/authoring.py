@@ -11,8 +11,8 @@ from typing import Annotated
 import typer
 
 from pipelines.cli.arguments import Json, Name, SourceUri
-from pipelines.errors import ConfigError
-from pipelines.text import message
+from pipelines.core.errors import ConfigError
+from pipelines.core.text import message
 
 
 def register(app: typer.Typer) -> None:
@@ -26,7 +26,7 @@ def new(
     root: Annotated[Path, typer.Option(help="Root of the repository.")] = Path(),
 ) -> None:
     """Scaffold a declaration, its DAG file and its test."""
-    from pipelines.scaffold.new import scaffold
+    from pipelines.drivers.scaffold.new import scaffold
 
     for path in scaffold(name, root):
         sys.stdout.write(f"wrote {path}\n")
@@ -42,7 +42,7 @@ def check(
 ) -> None:
     """Find everything that can be known before a run."""
     from pipelines.cli.summary import print_json
-    from pipelines.scaffold.check import findings
+    from pipelines.drivers.scaffold.check import findings
 
     found = findings(name, source=source, store=store, day=day)
     if json_:

@@ -15,10 +15,10 @@ from typing import Annotated
 import typer
 
 from pipelines.cli.arguments import Json, Name
-from pipelines.errors import ArtifactError, ConfigError
-from pipelines.events import Reporter
+from pipelines.core.errors import ArtifactError, ConfigError
+from pipelines.core.events import Reporter
+from pipelines.core.store import Store
 from pipelines.spec import load
-from pipelines.store import Store
 
 
 def register(app: typer.Typer) -> None:
@@ -48,10 +48,10 @@ def simulate(
 ) -> None:
     """Write days of made-up data of the pipeline's domain, with known truth."""
     load(pipeline)
-    if importlib.util.find_spec(f"pipelines.{pipeline}.simulator") is None:
+    if importlib.util.find_spec(f"pipelines.domains.{pipeline}.simulator") is None:
         raise ConfigError(f"{pipeline} has no simulator. Use your own files with --source.")
-    simulator = importlib.import_module(f"pipelines.{pipeline}.simulator")
-    planting = importlib.import_module(f"pipelines.{pipeline}.planting")
+    simulator = importlib.import_module(f"pipelines.domains.{pipeline}.simulator")
+    planting = importlib.import_module(f"pipelines.domains.{pipeline}.planting")
     report, started = Reporter(f"simulate {pipeline}"), time.monotonic()
 
     def tell(days_done: int, days_total: int, rows_done: int) -> None:
@@ -85,14 +85,14 @@ def serve(
     ] = False,
 ) -> None:
     """Start Airflow, simulate, backfill, train, judge; keep the UI up until Ctrl-C."""
-    from pipelines.local.demo import serve as serve_demo
+    from pipelines.drivers.local.demo import serve as serve_demo
 
     serve_demo(home, days=days, rows_per_day=rows_per_day, port=port, exit_at_end=exit_)
 
 
 def stop(home: Home = Path(".millrace")) -> None:
     """Stop what serve started, from another shell."""
-    from pipelines.local.demo import stop as stop_demo
+    from pipelines.drivers.local.demo import stop as stop_demo
 
     stop_demo(home)
 
@@ -105,8 +105,8 @@ def doctor(
 ) -> None:
     """Say what this machine can do: cores, memory, disk, GPUs, versions; and whether a store is whole."""
     from pipelines.cli.summary import print_json
-    from pipelines.local.doctor import describe
-    from pipelines.store.verify import told, verify
+    from pipelines.core.store.verify import told, verify
+    from pipelines.drivers.local.doctor import describe
 
     facts, found = describe(Path(os.curdir)), verify(Store(store)) if store else None
     if found is not None:

@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from pipelines.cli.arguments import Json, Name, StoreUri
-from pipelines.errors import ConfigError
+from pipelines.core.errors import ConfigError
+from pipelines.core.store import Store
 from pipelines.spec import load
-from pipelines.store import Store
 
 
 def register(app: typer.Typer) -> None:
@@ -33,8 +33,8 @@ def models(
 ) -> None:
     """List registered versions; promote one, or roll back."""
     from pipelines.cli.summary import print_json, print_versions
-    from pipelines.promotion.files import require_files
-    from pipelines.promotion.registry import open_registry
+    from pipelines.stages.promote.champion import open_registry
+    from pipelines.stages.promote.files import require_files
 
     if promote is not None and rollback:
         raise ConfigError("--promote and --rollback exclude each other. Pass one of them.")

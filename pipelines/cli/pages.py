@@ -12,14 +12,14 @@ from typing import Annotated, Any
 import typer
 
 from pipelines.cli.arguments import Json, Name, Settings, StoreUri, declared, work_for
-from pipelines.days import parse_day
-from pipelines.declared import nearest
-from pipelines.errors import ConfigError, PermanentError, PipelineError, listed
+from pipelines.core.days import parse_day
+from pipelines.core.declared import nearest
+from pipelines.core.errors import ConfigError, PermanentError, PipelineError, listed
+from pipelines.core.store import Ref, Store
+from pipelines.core.text import message
+from pipelines.protocol import CATALOG, Stage, Work
+from pipelines.protocol.pages import Made, make_pages, module_of, pages_of
 from pipelines.spec import Pipeline, with_settings
-from pipelines.stages import CATALOG, Stage, Work
-from pipelines.stages.pages import Made, make_pages, module_of, pages_of
-from pipelines.store import Ref, Store
-from pipelines.text import message
 
 
 def register(app: typer.Typer) -> None:

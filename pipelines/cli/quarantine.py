@@ -11,12 +11,12 @@ from typing import Annotated, Any
 import typer
 
 from pipelines.cli.arguments import Json, Name, StoreUri
-from pipelines.days import parse_day
-from pipelines.declared import nearest
-from pipelines.errors import ConfigError
+from pipelines.core.days import parse_day
+from pipelines.core.declared import nearest
+from pipelines.core.errors import ConfigError
+from pipelines.core.store import Store
+from pipelines.core.text import readable
 from pipelines.spec import load
-from pipelines.store import Store
-from pipelines.text import readable
 
 
 def register(app: typer.Typer) -> None:
@@ -36,7 +36,7 @@ def quarantine(
 ) -> None:
     """Tell which rows were kept out, rule by rule, and show the first of them."""
     from pipelines.cli.summary import print_json
-    from pipelines.validation.kept_out import kept_out, lines_of
+    from pipelines.shared.expectations.quarantined import kept_out, lines_of
 
     declared = load(pipeline)
     for day, option in ((partition, "--partition"), (first, "--from"), (last, "--to")):
@@ -84,7 +84,7 @@ def _print(summary: dict[str, Any]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from pipelines.validation.kept_out import EXPECTATION, RUN
+    from pipelines.shared.expectations.quarantined import EXPECTATION, RUN
 
     console = Console(width=None if sys.stdout.isatty() else 160)
     share = summary["rows_kept_out"] / max(summary["rows_in"], 1)

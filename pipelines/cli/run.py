@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from pipelines.chain import ChainRequest, replay_partition, run_chain
 from pipelines.cli.arguments import (
     HistoryFrom,
     Json,
@@ -22,10 +21,11 @@ from pipelines.cli.arguments import (
     tuned,
 )
 from pipelines.cli.summary import print_json, print_summary
-from pipelines.compute.settings import ComputeSettings
-from pipelines.days import days_between, parse_day, shift
-from pipelines.errors import ConfigError, PartitionRefusedError, listed
-from pipelines.stages import option_values
+from pipelines.core.days import days_between, parse_day, shift
+from pipelines.core.errors import ConfigError, PartitionRefusedError, listed
+from pipelines.drivers.chain import ChainRequest, replay_partition, run_chain
+from pipelines.protocol import option_values
+from pipelines.shared.compute.settings import ComputeSettings
 
 
 def register(app: typer.Typer) -> None:

@@ -24,11 +24,11 @@ from pipelines.cli.arguments import (
     tuned,
     work_for,
 )
-from pipelines.days import days_between
-from pipelines.errors import ConfigError, HistoryNotReadyError, PartitionRefusedError
-from pipelines.events import Sink
+from pipelines.core.days import days_between
+from pipelines.core.errors import ConfigError, HistoryNotReadyError, PartitionRefusedError
+from pipelines.core.events import Sink
 from pipelines.process.child import run_child
-from pipelines.stages import Result, Work, perform, refusal, stage_named
+from pipelines.protocol import Result, Work, perform, refusal, stage_named
 
 Day = Annotated[str | None, typer.Option(help="A day, YYYY-MM-DD.")]
 

@@ -9,8 +9,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipelines.errors import listed
-from pipelines.text import message, readable
+from pipelines.core.errors import listed
+from pipelines.core.text import message, readable
 
 MIB = 1 << 20
 

@@ -22,10 +22,10 @@ from pipelines.cli.arguments import (
     work_for,
 )
 from pipelines.cli.summary import print_json
-from pipelines.errors import ConfigError
-from pipelines.events import Sink
+from pipelines.core.errors import ConfigError
+from pipelines.core.events import Sink
 from pipelines.process.child import run_child
-from pipelines.stages import stage_named
+from pipelines.protocol import stage_named
 
 AsOf = Annotated[str, typer.Option(help="As-of day of the model that the settings are for.")]
 
@@ -48,7 +48,7 @@ def tune(
     json_: Json = False,
 ) -> None:
     """Search for settings on days before the model's test began, and publish the best."""
-    from pipelines.tuning.search import SearchRequest, run_search
+    from pipelines.drivers.tuning.search import SearchRequest, run_search
 
     asked = [*(settings or ()), *([f"search.trials={trials}"] if trials is not None else ())]
     if at_once < 1:
@@ -84,7 +84,7 @@ def trial(
     spec = declared(pipeline, settings)
 
     def work_on(sink: Sink) -> int:
-        from pipelines.tuning.trial import run_trial
+        from pipelines.drivers.tuning.trial import run_trial
 
         work = work_for(
             stage_named("tune"),

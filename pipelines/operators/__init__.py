@@ -4,8 +4,8 @@ Why: an operator's words in a declaration, its statistics over days, its arithme
     its graph for serving must agree, so they stand in one file.
 Promise: importing this package imports the standard library alone; arrays come with their
     array module ``xp`` (numpy or cupy), tensors with ``tf``.
-Not here: reading rows (``pipelines/tables/``), running over days (``pipelines/preprocessing/``),
-    the arithmetic of windows (``pipelines/features/``).
+Not here: reading rows (``pipelines/shared/tables/``), running over days (``pipelines/stages/preprocess/``),
+    the arithmetic of windows (``pipelines/stages/featurize/``).
 
 To add one: write its file and name it here, twice.
 """

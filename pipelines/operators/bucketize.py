@@ -5,7 +5,7 @@ from collections.abc import Sequence as Many
 from itertools import pairwise
 from typing import Any, ClassVar
 
-from pipelines.declared import declared
+from pipelines.core.declared import declared
 from pipelines.operators.operator import FIRST_ID, IDS, UNKNOWN_ID, Fit, Operator
 from pipelines.operators.values import with_unknown
 

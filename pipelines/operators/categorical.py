@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from pipelines.declared import declared
+from pipelines.core.declared import declared
 from pipelines.operators.operator import CATEGORICAL, FeatureSource, Operator
 
 

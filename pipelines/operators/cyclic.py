@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from pipelines.declared import declared
+from pipelines.core.declared import declared
 from pipelines.operators.operator import Fit, Operator
 
 TURN = 6.283185307179586

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from pipelines.declared import declared, nearest
+from pipelines.core.declared import declared, nearest
 from pipelines.operators.moments import chunk_moments, joined_moments, whole_moments
 from pipelines.operators.operator import MOMENTS, SKETCH, Fit, Operator, State
 from pipelines.operators.sketch import merged_sketches, quantiles, sketch_of

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from pipelines.declared import declared
+from pipelines.core.declared import declared
 from pipelines.operators.hashing import (
     hash_wholes,
     hash_wholes_graph,

@@ -1,6 +1,6 @@
 """``Numeric``: a number of the row itself."""
 
-from pipelines.declared import declared
+from pipelines.core.declared import declared
 from pipelines.operators.operator import FeatureSource
 
 

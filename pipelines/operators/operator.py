@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from collections.abc import Sequence as Many
 from typing import Any, ClassVar
 
-from pipelines.declared import declared
+from pipelines.core.declared import declared
 
 NUMERIC, CATEGORICAL, IDS, SEQUENCE = "numeric", "categorical", "ids", "sequence"
 MOMENTS, SKETCH, COUNTS = "moments", "sketch", "counts"

@@ -4,7 +4,7 @@ Why: fitting, transforming and serving must go through the same steps in the sam
 Promise: a fitted program is plain values, so it is written as JSON and Parquet and never
     pickled; model inputs keep the order of the declaration.
 Not here: single operators (their own files), reading and writing (``state.py``), running over
-    days (``pipelines/preprocessing/``).
+    days (``pipelines/stages/preprocess/``).
 """
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
-from pipelines.declared import declared
+from pipelines.core.declared import declared
 from pipelines.operators.bucketize import bucket_ids, bucket_ids_graph, ready_edges
 from pipelines.operators.operator import FIRST_ID, IDS, SKETCH, Fit, Operator, State
 from pipelines.operators.sketch import merged_sketches, quantiles, sketch_of

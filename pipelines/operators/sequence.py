@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import ClassVar
 
-from pipelines.declared import declared
+from pipelines.core.declared import declared
 from pipelines.operators.operator import SEQUENCE, FeatureSource, Operator
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from pipelines.declared import declared
+from pipelines.core.declared import declared
 from pipelines.operators.operator import FeatureSource
 
 AGGREGATES = (

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
-from pipelines.declared import declared
-from pipelines.errors import TrainingError
+from pipelines.core.declared import declared
+from pipelines.core.errors import TrainingError
 from pipelines.operators.moments import CHUNK_ROWS
 from pipelines.operators.operator import (
     CATEGORICAL,

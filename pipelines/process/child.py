@@ -4,7 +4,7 @@ Why: the process that asked for the stage may be cleared, time out or be killed;
     must finish its checkpoint in the first two cases and never run on in the third.
 Promise: every end is told (a result, or an ``error`` event that rebuilds the error) except
     one that the kernel brings about. The first SIGTERM stops the stage, later ones do nothing.
-Not here: reading the events (``launch.py``), the sinks themselves (``pipelines/events.py``).
+Not here: reading the events (``launch.py``), the sinks themselves (``pipelines/core/events.py``).
 
 The process ends by ``os._exit``, which spares seconds of interpreter shutdown: a stage closes
 its writers, its MLflow run and its Dask cluster before it returns.
@@ -25,13 +25,18 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import NoReturn
 
-from pipelines.causes import sorted_by_cause, unexpected
-from pipelines.errors import PermanentError, PipelineError, StageStoppedError, TransientError
-from pipelines.events import Reporter, Sink, describe_error, to_log, to_pipe
-from pipelines.memory import peak_memory_bytes
+from pipelines.core.causes import sorted_by_cause, unexpected
+from pipelines.core.errors import (
+    PermanentError,
+    PipelineError,
+    StageStoppedError,
+    TransientError,
+)
+from pipelines.core.events import Reporter, Sink, describe_error, to_log, to_pipe
+from pipelines.core.memory import peak_memory_bytes
+from pipelines.core.temporary import drop_own_folder, use_own_folder
 from pipelines.process.deadline import TIME_LIMIT_S, set_limit
 from pipelines.process.wire import ALIVE_FD, EVENTS_FD, PARENT
-from pipelines.temporary import drop_own_folder, use_own_folder
 
 PR_SET_PDEATHSIG = 1
 ORPHAN_GRACE_S = 3.0

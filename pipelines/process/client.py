@@ -17,11 +17,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from pipelines.errors import ConfigError, StageStoppedError
+from pipelines.core.errors import ConfigError, StageStoppedError
 from pipelines.process import wire
 from pipelines.process.environ import ROOT
-from pipelines.process.place import Place, place
 from pipelines.process.server import IDLE_S, ONE_THREAD, READY
+from pipelines.process.server_address import Place, place
 from pipelines.process.spawn import Channels, Exit
 
 START_TIMEOUT_S = 120.0

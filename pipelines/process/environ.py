@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from pipelines.errors import ConfigError
+from pipelines.core.errors import ConfigError
 from pipelines.process.wire import PER_RUN
 
 ROOT = Path(__file__).resolve().parents[2]

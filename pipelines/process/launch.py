@@ -13,8 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
-from pipelines.compute.oom_kills import OomKills, oom_kills
-from pipelines.errors import (
+from pipelines.core.errors import (
     ConfigError,
     OutOfMemoryError,
     PermanentError,
@@ -24,11 +23,12 @@ from pipelines.errors import (
     WorkerLostError,
     rebuild,
 )
+from pipelines.core.oom_kills import OomKills, oom_kills
+from pipelines.core.temporary import sweep
 from pipelines.process.client import ServerError, fork
 from pipelines.process.environ import child_environ
 from pipelines.process.pump import Child, Pump
 from pipelines.process.spawn import Channels, Exit, Spawned
-from pipelines.temporary import sweep
 
 GRACE_S = 3.5
 TOLD_LINES = 5

@@ -12,8 +12,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from pipelines.memory import tells_of_memory
-from pipelines.text import readable
+from pipelines.core.memory import tells_of_memory
+from pipelines.core.text import readable
 
 BURST_LINES = 2_000
 LINES_PER_S = 100.0

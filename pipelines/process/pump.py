@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Protocol, TypeVar
 
-from pipelines.memory import peak_memory_bytes
+from pipelines.core.memory import peak_memory_bytes
 from pipelines.process.lines import LineCutter
 from pipelines.process.spawn import Channels, Exit
 

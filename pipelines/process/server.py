@@ -24,8 +24,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
-from pipelines.memory import peak_memory_bytes
-from pipelines.process import place, wire
+from pipelines.core.memory import peak_memory_bytes
+from pipelines.process import server_address, wire
 from pipelines.process.forker import GRACE_S, Server
 
 PRELOAD = (
@@ -106,7 +106,7 @@ def run_server(path: Path, idle_s: float, ready_fd: int) -> NoReturn:
 def stop_servers(timeout_s: float = GRACE_S + 5.0) -> int:
     """End every server of this user and wait for them; return how many there were."""
     stopped = 0
-    for path in place.sockets():
+    for path in server_address.sockets():
         with socket.socket(socket.AF_UNIX) as conn:
             conn.settimeout(timeout_s)
             try:

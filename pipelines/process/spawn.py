@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Self
 
-from pipelines.memory import peak_memory_bytes
+from pipelines.core.memory import peak_memory_bytes
 from pipelines.process.environ import ROOT
 from pipelines.process.wire import ALIVE_FD, EVENTS_FD, PARENT
 

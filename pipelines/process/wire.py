@@ -2,7 +2,7 @@
 
 Why: three processes, started from possibly different moments of the repository, must agree.
 Promise: standard library only, so the fork server can import it before it forks.
-Not here: the events of a stage (``pipelines/events.py``).
+Not here: the events of a stage (``pipelines/core/events.py``).
 """
 
 import json

@@ -2,7 +2,7 @@
 
 Why: a typo found on the worker costs a run; one found here costs nothing.
 Promise: all mistakes are listed at once, each with its place and the nearest valid spelling.
-Not here: whether the source's data fits the declaration (``pipelines/ingestion/``), networks
+Not here: whether the source's data fits the declaration (``pipelines/stages/ingest/``), networks
     and heads (``model_checks.py``), training (``training_checks.py``), searches (``search_checks.py``),
     sources (``source_checks.py``).
 """
@@ -11,9 +11,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from pipelines.days import parse_day
-from pipelines.declared import mistakes_in, nearest
-from pipelines.errors import ConfigError, DeclarationError
+from pipelines.core.days import parse_day
+from pipelines.core.declared import mistakes_in, nearest
+from pipelines.core.errors import ConfigError, DeclarationError
 from pipelines.operators import Categorical, Chain, Ratio, Sequence, Trailing
 from pipelines.operators.bfloat16 import BFLOAT16
 from pipelines.operators.operator import FeatureSource

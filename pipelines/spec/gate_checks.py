@@ -3,7 +3,7 @@
 Why: a bare string where a tuple belongs, or a date among a rule's arguments, would end in a traceback.
 Promise: every misshapen part is named, with what was expected.
 Not here: whether the values fit together (``gates.py``), whether rules can be evaluated
-    (``pipelines/validation/trial.py``).
+    (``pipelines/drivers/scaffold/gate_trial.py``).
 """
 
 import json

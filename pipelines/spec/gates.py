@@ -3,16 +3,16 @@
 Why: what a failure may cost (a line in a report, some rows, the day, the model) is the
     pipeline's own decision and must be readable in one place.
 Promise: imports nothing but the standard library; nothing is read from the environment.
-Not here: judging a day or a window (``pipelines/validation/``), a model's gates
+Not here: judging a day or a window (``pipelines/shared/expectations/``), a model's gates
     (``learning.py``).
 """
 
 from collections.abc import Iterator
 from dataclasses import fields
 
-from pipelines.days import parse_day
-from pipelines.declared import declared, nearest
-from pipelines.errors import ConfigError
+from pipelines.core.days import parse_day
+from pipelines.core.declared import declared, nearest
+from pipelines.core.errors import ConfigError
 
 SEVERITIES = ("info", "warning", "critical")
 # Of fewer days a median is as likely broken as not.

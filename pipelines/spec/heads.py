@@ -3,14 +3,14 @@
 Why: whether a label is a flag, a class, an amount, a grade or a time is the problem's, not the
     network's; any network can stand below any head.
 Promise: plain values only; a label is one number a row.
-Not here: losses (``pipelines/training/heads/``), metrics (``pipelines/evaluation/``).
+Not here: losses (``pipelines/stages/train/heads/``), metrics (``pipelines/stages/evaluate/``).
 """
 
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from pipelines.declared import declared
+from pipelines.core.declared import declared
 
 
 @declared

@@ -3,10 +3,10 @@
 Why: what decides whether a model is promoted must be readable in one place.
 Promise: defaults are the ones a run records; nothing is read from the environment.
 Not here: what stops data (``gates.py``), networks (``models.py``), heads (``heads.py``), the training loop
-    (``pipelines/training/``), the verdict (``pipelines/evaluation/``).
+    (``pipelines/stages/train/``), the verdict (``pipelines/stages/evaluate/``).
 """
 
-from pipelines.declared import declared
+from pipelines.core.declared import declared
 
 
 @declared

@@ -8,8 +8,8 @@ Not here: training (``training_checks.py``), the search (``search_checks.py``), 
 
 from collections.abc import Iterator
 
-from pipelines.declared import nearest
-from pipelines.errors import ConfigError
+from pipelines.core.declared import nearest
+from pipelines.core.errors import ConfigError
 from pipelines.operators import Sequence
 from pipelines.spec.heads import (
     Binary,

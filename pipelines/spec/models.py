@@ -3,7 +3,7 @@
 Why: a pipeline chooses its network by one line, and a search changes its settings by name.
 Promise: plain values only; what a network is made of follows from its declaration, the model's
     inputs, the head and the seed.
-Not here: building it (``pipelines/training/networks/``), what its outputs mean (``heads.py``).
+Not here: building it (``pipelines/stages/train/networks/``), what its outputs mean (``heads.py``).
 
 Every network reads all inputs of the pipeline: numeric features, one embedding for each
 categorical feature, and sequences where it is made for them. All embeddings lie in one table;
@@ -18,8 +18,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pipelines.declared import declared, nearest
-from pipelines.errors import ConfigError
+from pipelines.core.declared import declared, nearest
+from pipelines.core.errors import ConfigError
 
 
 @declared
@@ -182,6 +182,6 @@ def builder_source(model: Builder) -> str:
     if found is None or found.origin is None or not found.origin.endswith(".py"):
         raise ConfigError(
             f"model.function {model.function!r}: there is no Python module {module!r}. Give the "
-            f"dotted name of a function, such as pipelines.fraud_detection.network.build."
+            f"dotted name of a function, such as pipelines.domains.fraud_detection.network.build."
         )
     return hashlib.sha256(Path(found.origin).read_bytes()).hexdigest()[:16]

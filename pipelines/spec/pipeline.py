@@ -5,7 +5,7 @@ Promise: import-light and immutable; derived facts are methods, so nothing is sa
 Not here: finding mistakes (``checks.py``), loading by name (``registry.py``).
 """
 
-from pipelines.declared import declared
+from pipelines.core.declared import declared
 from pipelines.operators.operator import Feature, FeatureSource
 from pipelines.operators.program import Program, program_of, sources_of
 from pipelines.operators.sequence import Sequence

@@ -3,13 +3,13 @@
 Why: a search must be readable beside the settings it changes.
 Promise: trials are judged on days that lie before the model's own test days began, so no test
     day has a part in the choice.
-Not here: running it (``pipelines/tuning/``).
+Not here: running it (``pipelines/stages/tune/``).
 """
 
 import json
 from collections.abc import Iterator
 
-from pipelines.declared import declared
+from pipelines.core.declared import declared
 from pipelines.spec.models import KINDS
 
 

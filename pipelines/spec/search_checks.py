@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from pipelines.declared import nearest
+from pipelines.core.declared import nearest
 from pipelines.spec.model_checks import sequence_problems, value_problems
 from pipelines.spec.models import KINDS, Transformer, kind_of
 from pipelines.spec.pipeline import Pipeline

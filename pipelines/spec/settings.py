@@ -13,8 +13,8 @@ import math
 from collections.abc import Iterable
 from typing import Any, get_args, get_origin
 
-from pipelines.declared import nearest
-from pipelines.errors import ConfigError
+from pipelines.core.declared import nearest
+from pipelines.core.errors import ConfigError
 from pipelines.spec.checks import require_valid
 from pipelines.spec.models import Builder, kind_of, model_of_kind
 from pipelines.spec.pipeline import Pipeline

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pipelines.declared import nearest
+from pipelines.core.declared import nearest
 from pipelines.spec.tables import REPEATED_HOUR, Table
 
 ASCII = 128

@@ -7,7 +7,7 @@ Promise: every label of a training day was known before the first test day, and 
 
 from dataclasses import dataclass
 
-from pipelines.days import days_between, shift
+from pipelines.core.days import days_between, shift
 from pipelines.spec.pipeline import Pipeline
 
 

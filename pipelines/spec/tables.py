@@ -2,10 +2,10 @@
 
 Why: the Great Expectations suite, the ingest cast and the docs page all follow from it.
 Promise: importing this module imports nothing but the standard library.
-Not here: reading a table (``pipelines/ingestion/``), judging it (``pipelines/validation/``).
+Not here: reading a table (``pipelines/stages/ingest/``), judging it (``pipelines/shared/expectations/``).
 """
 
-from pipelines.declared import declared
+from pipelines.core.declared import declared
 
 COLUMN_TYPES = ("integer", "number", "timestamp", "text", "flag")
 SOURCE_FORMATS = ("parquet", "csv")

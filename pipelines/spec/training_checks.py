@@ -7,7 +7,7 @@ Not here: the network and the head (``model_checks.py``), what a search varies (
 
 from collections.abc import Iterator
 
-from pipelines.declared import nearest
+from pipelines.core.declared import nearest
 from pipelines.spec.heads import Binary, Head, MultiClass, Ordinal, metrics_of
 from pipelines.spec.pipeline import Pipeline
 

@@ -1,40 +1,5 @@
-"""The stage protocol: what every stage is given, gives back, and how it is done once.
+"""The stages: a folder each, named as the stage is, with its record and the module that does its work.
 
-Why: memoisation, publishing and explaining must be the same for all stages.
-Promise: importing this package imports no stage.
+Promise: no stage imports another one; they meet through published artifacts.
+Not here: how a stage's work is planned, done once and published (``pipelines/protocol/``).
 """
-
-from pipelines.stages.catalog import CATALOG, GIVERS, STAGES, Stage, stage_named
-from pipelines.stages.code import code_digests
-from pipelines.stages.inputs import input_of, require_pair
-from pipelines.stages.options import option_values
-from pipelines.stages.pages import Maker
-from pipelines.stages.protocol import Result, perform, refusal
-from pipelines.stages.publishing import publish_work
-from pipelines.stages.verdicts import VALIDATED, judged_day
-from pipelines.stages.work import ACCEPTED, REFUSED, Outcome, Plan, Work, ref_of
-
-__all__ = [
-    "ACCEPTED",
-    "CATALOG",
-    "GIVERS",
-    "REFUSED",
-    "STAGES",
-    "VALIDATED",
-    "Maker",
-    "Outcome",
-    "Plan",
-    "Result",
-    "Stage",
-    "Work",
-    "code_digests",
-    "input_of",
-    "judged_day",
-    "option_values",
-    "perform",
-    "publish_work",
-    "ref_of",
-    "refusal",
-    "require_pair",
-    "stage_named",
-]

@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from pipelines.fraud_detection.simulator import Simulation, simulate
+from pipelines.domains.fraud_detection.simulator import Simulation, simulate
 
 FIRST, LAST = "2026-01-01", "2026-02-14"
 DAYS = 45

@@ -13,13 +13,13 @@ from datetime import date, timedelta
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.days import shift
-from pipelines.fraud_detection.simulator import Simulation, day_columns
+from pipelines.core.days import shift
+from pipelines.domains.fraud_detection.simulator import Simulation, day_columns
+from pipelines.shared.expectations.day_compare import compare_day
 from pipelines.spec import load
-from pipelines.validation.day_compare import compare_day
-from pipelines.validation.day_profile import merged, profile_rows
-from tests.pipelines.tables.made import HANDBOOK
-from tests.pipelines.validation.day_faults import FAULTS
+from pipelines.stages.validate.day_profile import merged, profile_rows
+from tests.pipelines.shared.tables.made import HANDBOOK
+from tests.pipelines.stages.validate.day_faults import FAULTS
 
 FRAUD = load("fraud_detection")
 GATE = FRAUD.validation.days

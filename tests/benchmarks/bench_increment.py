@@ -12,14 +12,19 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from pipelines.compute import open_compute
-from pipelines.days import days_between, shift
-from pipelines.preprocessing.statistics import learn_days, merge_days
+from pipelines.core.days import days_between, shift
+from pipelines.protocol import perform, stage_named
+from pipelines.shared.compute import open_compute
+from pipelines.shared.tables.window import window_of
 from pipelines.spec import Clip, Numeric, Split, Standardise, Trailing
-from pipelines.stages import perform, stage_named
-from pipelines.tables.window import window_of
-from tests.pipelines.features.validated import FIRST, publish_validated, rows_of, small_pipeline
-from tests.pipelines.features.validated import work_on as any_work_on
+from pipelines.stages.preprocess.statistics import learn_days, merge_days
+from tests.pipelines.stages.featurize.validated import (
+    FIRST,
+    publish_validated,
+    rows_of,
+    small_pipeline,
+)
+from tests.pipelines.stages.featurize.validated import work_on as any_work_on
 
 SPAN_DAYS, WINDOW_DAYS = 7, 30
 FIRST_KEPT = shift(FIRST, SPAN_DAYS + 1)

@@ -32,7 +32,7 @@ CODEC = {"compression": "zstd", "compression_level": 1}
 
 def make_source(root, format_, rows):
     """A day of card transactions, in files of half a million rows."""
-    from tests.pipelines.tables.made import transactions, write_source
+    from tests.pipelines.shared.tables.made import transactions, write_source
 
     for number, first in enumerate(range(0, rows, FILE_ROWS)):
         table = transactions(min(FILE_ROWS, rows - first), seed=number)
@@ -46,8 +46,8 @@ def sources(root, format_):
 def ours(root, format_, out):
     from dataclasses import replace
 
-    from pipelines.stages import perform, stage_named
-    from tests.pipelines.tables.made import csv_pipeline, work_on
+    from pipelines.protocol import perform, stage_named
+    from tests.pipelines.shared.tables.made import csv_pipeline, work_on
 
     pipeline = csv_pipeline() if format_ == "csv" else None
     work = work_on("ingest", out, root, pipeline)
@@ -59,8 +59,8 @@ def floor(root, format_, out, *, checked=False):
     import pyarrow.csv as arrow_csv
     import pyarrow.parquet as pq
 
-    from pipelines.ingestion.delimited import BLOCK_BYTES
-    from pipelines.ingestion.parquet import BLOCK_ROWS, BUFFER_BYTES
+    from pipelines.stages.ingest.delimited import BLOCK_BYTES
+    from pipelines.stages.ingest.parquet import BLOCK_ROWS, BUFFER_BYTES
 
     def read(path):
         if checked:

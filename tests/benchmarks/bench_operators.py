@@ -21,13 +21,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import pyarrow as pa
 
-from pipelines.features.program import DAY_S, EntityProgram, Events, Source, Window
-from pipelines.features.rows import row_features
-from pipelines.features.timeline import timeline
-from pipelines.features.windows import block_on, trailing
 from pipelines.operators.program import program_of
 from pipelines.operators.trailing import AGGREGATES
 from pipelines.operators.values import Words
+from pipelines.shared.tables.schema import write_table
+from pipelines.shared.tables.values import read_rows
 from pipelines.spec import (
     As,
     Bucketize,
@@ -47,9 +45,11 @@ from pipelines.spec import (
     Weekday,
     Weekend,
 )
-from pipelines.tables.schema import write_table
-from pipelines.tables.values import read_rows
-from tests.pipelines.features.validated import small_pipeline
+from pipelines.stages.featurize.program import DAY_S, EntityProgram, Events, Source, Window
+from pipelines.stages.featurize.rows import row_features
+from pipelines.stages.featurize.timeline import timeline
+from pipelines.stages.featurize.windows import block_on, trailing
+from tests.pipelines.stages.featurize.validated import small_pipeline
 
 REPEATS = 15
 N_WORDS, N_IDS, ROWS_PER_ENTITY = 20, 20_000, 100

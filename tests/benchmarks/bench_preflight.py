@@ -14,9 +14,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import numpy as np
 
 from pipelines.spec import Binary, MultiClass, Ordinal, Regression, Survival, Training
-from pipelines.training.leakage import SAMPLE_ROWS
-from pipelines.training.preflight import look_over
-from pipelines.training.shards import Shards
+from pipelines.stages.train.leakage import SAMPLE_ROWS
+from pipelines.stages.train.preflight import look_over
+from pipelines.stages.train.shards import Shards
 
 IDS = 5_000
 

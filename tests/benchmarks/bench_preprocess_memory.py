@@ -13,11 +13,11 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from pipelines.days import shift
-from pipelines.events import Reporter
+from pipelines.core.days import shift
+from pipelines.core.events import Reporter
+from pipelines.core.store import Store
+from pipelines.protocol import Outcome, Plan, Work, perform, publish_work, stage_named
 from pipelines.spec import Column, Entity, Label, Split, Table, load, require_valid
-from pipelines.stages import Outcome, Plan, Work, perform, publish_work, stage_named
-from pipelines.store import Store
 from tests.benchmarks.measuring import measured
 from tests.benchmarks.preprocess_data import DAYS, WORDS, day_table, features
 
@@ -56,7 +56,7 @@ def publish_features(root, number, rows):
     """A day's features as ``featurize`` leaves them."""
     import pyarrow as pa
 
-    from pipelines.tables.schema import write_table
+    from pipelines.shared.tables.schema import write_table
 
     work = work_on(root, partition=shift(FIRST, number))
     table = day_table(number, rows)

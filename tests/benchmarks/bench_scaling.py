@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from pipelines.compute import ComputeSettings, Machine, open_compute, this_machine
-from tests.pipelines.tables.made import transactions
+from pipelines.shared.compute import ComputeSettings, Machine, open_compute, this_machine
+from tests.pipelines.shared.tables.made import transactions
 
 SPANS_S = (86_400, 7 * 86_400)
 REPEATS = 3

@@ -12,9 +12,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from pipelines.days import days_between
-from pipelines.fraud_detection.population import population_of
-from pipelines.fraud_detection.simulator import Simulation, day_columns, write_day
+from pipelines.core.days import days_between
+from pipelines.domains.fraud_detection.population import population_of
+from pipelines.domains.fraud_detection.simulator import Simulation, day_columns, write_day
 
 DAYS = days_between("2026-01-05", "2026-01-07")
 

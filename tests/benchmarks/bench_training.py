@@ -88,7 +88,7 @@ class Checkpointless(Clock):
 
 def shards_in(folder, rows):
     """Eight days of rows as preprocess writes them, opened by map."""
-    from pipelines.training.shards import open_shards
+    from pipelines.stages.train.shards import open_shards
 
     if (folder / "index.json").exists():
         return open_shards(folder)
@@ -105,14 +105,14 @@ def shards_in(folder, rows):
 
 def run_of(strategy, shards, optimizer_name, checkpoints, pool_mb=256, model=None, kind=None):
     """Our loop over shards; of another kind than ``Run`` where one is given."""
-    from pipelines.events import Reporter
+    from pipelines.core.events import Reporter
     from pipelines.spec import Binary, Training
-    from pipelines.training.batches import Feed
-    from pipelines.training.heads import row_loss
-    from pipelines.training.loop import Course, Run
-    from pipelines.training.network import Head, Network
-    from pipelines.training.optimizers import build_optimizer
-    from pipelines.training.steps import Recipe
+    from pipelines.stages.train.batches import Feed
+    from pipelines.stages.train.heads import row_loss
+    from pipelines.stages.train.loop import Course, Run
+    from pipelines.stages.train.network import Head, Network
+    from pipelines.stages.train.optimizers import build_optimizer
+    from pipelines.stages.train.steps import Recipe
 
     replicas = strategy.num_replicas_in_sync
     feed = Feed(shards, 0, BATCH, replicas, pool_bytes=pool_mb << 20)
@@ -135,7 +135,7 @@ def run_of(strategy, shards, optimizer_name, checkpoints, pool_mb=256, model=Non
 
 def constant(feed):
     """The same feed, but every block is the first one: input that costs nothing."""
-    from pipelines.training.batches import Feed
+    from pipelines.stages.train.batches import Feed
 
     class Constant(Feed):
         def blocks(self, cursor, epochs):
@@ -153,7 +153,7 @@ def constant(feed):
 
 def placed_once():
     """Our loop, its first block on the devices used for every step."""
-    from pipelines.training.loop import Run
+    from pipelines.stages.train.loop import Run
 
     class PlacedOnce(Run):
         def _placed(self, block):
@@ -165,7 +165,7 @@ def placed_once():
 
 
 def ours(strategy, folder, rows, optimizer, feed):
-    from pipelines.training.cursor import Cursor
+    from pipelines.stages.train.cursor import Cursor
 
     clock = Checkpointless()
     kind = placed_once() if feed == "constant" else None
@@ -242,8 +242,8 @@ def write_records(tf, path, values, y):
 
 def checkpointing(strategy, folder, rows, optimizer, _feed):
     """Our loop that saves as often as it can, and what a save every ten seconds would cost."""
-    from pipelines.training.checkpoints import Checkpoints, Keeping
-    from pipelines.training.cursor import Cursor
+    from pipelines.stages.train.checkpoints import Checkpoints, Keeping
+    from pipelines.stages.train.cursor import Cursor
 
     run = run_of(strategy, shards_in(folder, rows), optimizer, None)
     network, clock = run.network, Clock()
@@ -269,8 +269,8 @@ def larger_than_memory(strategy, folder, _rows, optimizer, _feed):
     """Our loop on three times the memory that this process may take."""
     import keras
 
-    from pipelines.training.cursor import Cursor
-    from pipelines.training.shards import open_shards
+    from pipelines.stages.train.cursor import Cursor
+    from pipelines.stages.train.shards import open_shards
 
     def narrow():
         x = keras.Input((WIDE,), name="x")
@@ -325,7 +325,7 @@ def racing(strategy, folder, rows, optimizer, feeds):
 
 def one(kind, replicas, optimizer, feeds, rows):
     """One case in this process."""
-    from pipelines.training.devices import Devices, open_strategy
+    from pipelines.stages.train.devices import Devices, open_strategy
 
     strategy = open_strategy(Devices("cpu", replicas), seed=0)
     case = {

@@ -51,7 +51,7 @@ def write_table(folder, rows):
 
 
 def suite_of():
-    from pipelines.validation import gx
+    from pipelines.gx_dask import gx
 
     great = gx.load()
     import great_expectations.expectations as gxe
@@ -138,8 +138,8 @@ def plain(result):
 
 
 def ours(folder, workers, in_process):
-    from pipelines.compute import ComputeSettings, open_compute
-    from pipelines.validation.dask_engine.judge import judge_files
+    from pipelines.gx_dask.validate_files import judge_files
+    from pipelines.shared.compute import ComputeSettings, open_compute
 
     watch, suite = Watch(), suite_of()
     settings = ComputeSettings(
@@ -157,16 +157,16 @@ def ours(folder, workers, in_process):
 
 def warm(_):
     """Have a worker import what it needs."""
-    from pipelines.validation.dask_engine import wave
+    from pipelines.gx_dask import scan
 
     time.sleep(0.2)
-    return wave.__name__
+    return scan.__name__
 
 
 def stock(folder):
     import pandas as pd
 
-    from pipelines.validation.dask_engine.judge import new_context
+    from pipelines.gx_dask.validate_files import new_context
 
     watch, suite = Watch(), suite_of()
     asset = new_context().data_sources.add_pandas("stock").add_dataframe_asset("frame")

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
-from pipelines.days import shift
+from pipelines.core.days import shift
+from pipelines.protocol import perform, stage_named
 from pipelines.spec import Trailing
-from pipelines.stages import perform, stage_named
 from tests.benchmarks.measuring import measured
-from tests.pipelines.features.validated import (
+from tests.pipelines.stages.featurize.validated import (
     DAY_S,
     FIRST,
     day_table,

@@ -15,8 +15,8 @@ os.environ.setdefault("POLARS_MAX_THREADS", "1")
 
 import numpy as np
 
-from pipelines.features.program import DAY_S, EntityProgram, Source, Window
-from pipelines.features.windows import trailing
+from pipelines.stages.featurize.program import DAY_S, EntityProgram, Source, Window
+from pipelines.stages.featurize.windows import trailing
 
 SPANS_DAYS = (1, 7, 30)
 SPAN_DAYS, ROWS_PER_ENTITY = 38, 100

@@ -6,7 +6,7 @@ import threading
 import time
 from dataclasses import dataclass
 
-from pipelines.memory import peak_memory_bytes
+from pipelines.core.memory import peak_memory_bytes
 
 SAMPLE_S = 0.05
 

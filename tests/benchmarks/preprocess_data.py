@@ -44,7 +44,7 @@ def day_table(day, rows):
 
 def make_data(folder, n_rows):
     """Daily files of as many rows each."""
-    from pipelines.tables.schema import write_table
+    from pipelines.shared.tables.schema import write_table
 
     for day in range(DAYS):
         part = folder / f"ds={day:02d}"

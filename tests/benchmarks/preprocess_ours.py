@@ -19,8 +19,8 @@ COPIED_AT_ONCE = 1 << 27
 
 def missing_for(gpus):
     """Why so many GPUs cannot be used here, and what to do; empty where they can."""
-    from pipelines.compute.machine import visible_gpu_count
-    from pipelines.compute.place import CUDA_PACKAGES
+    from pipelines.shared.compute.backend import CUDA_PACKAGES
+    from pipelines.shared.compute.machine import visible_gpu_count
 
     there = visible_gpu_count()
     if there < gpus:
@@ -44,9 +44,9 @@ def floor(data, out):
     """Read every piece's columns twice, and write labels, keys and matrices once, as ours does."""
     import pyarrow.parquet as pq
 
-    from pipelines.preprocessing.pieces import pieces_of
-    from pipelines.tables.schema import write_table
-    from pipelines.tables.values import read_rows, table_rows
+    from pipelines.shared.tables.schema import write_table
+    from pipelines.shared.tables.values import read_rows, table_rows
+    from pipelines.stages.preprocess.row_ranges import pieces_of
 
     kinds = program().kinds
     learnt = learning(program()).kinds
@@ -100,10 +100,10 @@ def memory_floor(data, out):
 
 
 def ours(data, out, *, processes=False, gpus=0, write=None):
-    from pipelines.compute import ComputeSettings, Machine, open_compute
     from pipelines.operators.state import write_program
-    from pipelines.preprocessing.pieces import LearnTask, learn, merged, pieces_of
-    from pipelines.preprocessing.shards import ShardTask, make_files, write_piece
+    from pipelines.shared.compute import ComputeSettings, Machine, open_compute
+    from pipelines.stages.preprocess.row_ranges import LearnTask, learn, merged, pieces_of
+    from pipelines.stages.preprocess.shards import ShardTask, make_files, write_piece
 
     whole = program()
     machine = Machine(cores=THREADS, memory_bytes=THREADS << 30, gpus=gpus)
@@ -153,8 +153,8 @@ def write_parquet(task):
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from pipelines.preprocessing import shards
-    from pipelines.tables.values import read_rows, table_rows
+    from pipelines.shared.tables.values import read_rows, table_rows
+    from pipelines.stages.preprocess import shards
 
     piece, fitted = task.piece, shards._program(task.program)
     rows = Path(piece.path), piece.first, piece.rows

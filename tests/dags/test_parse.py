@@ -25,7 +25,7 @@ sdk = time.process_time() - started
 started = time.process_time()
 for name in sys.argv[1:]:
     importlib.import_module(name)
-from pipelines.memory import peak_memory_bytes  # getrusage counts the parent's memory too
+from pipelines.core.memory import peak_memory_bytes  # getrusage counts the parent's memory too
 print(json.dumps({
     "sdk_s": sdk,
     "dags_s": time.process_time() - started,

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.local.home import Home
-from pipelines.local.stack import StackSettings, started
+from pipelines.drivers.local.home import Home
+from pipelines.drivers.local.stack import StackSettings, started
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -10,10 +10,10 @@ import multiprocessing
 import sys
 from concurrent.futures import ProcessPoolExecutor
 
-from pipelines.events import Reporter
+from pipelines.core.events import Reporter
+from pipelines.core.store import Store
+from pipelines.protocol import Work, perform, stage_named
 from pipelines.spec import Chain, load
-from pipelines.stages import Work, perform, stage_named
-from pipelines.store import Store
 
 FIRST, LAST, AS_OF = "2018-06-18", "2018-08-14", "2018-08-22"
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from millrace.showing import PROGRESS_KEY
-from pipelines.local.rest import FINISHED, RestError
-from pipelines.store import Manifest, Ref, Store, describe_files
+from millrace.airflow.progress_xcom import PROGRESS_KEY
+from pipelines.core.store import Manifest, Ref, Store, describe_files
+from pipelines.drivers.local.rest_client import FINISHED, RestError
 from tests.end_to_end.conftest import browser, eventually
 from tests.pipelines.made_models import done, publish_model, publish_training_set
 

@@ -10,10 +10,10 @@ from urllib.parse import quote
 import psutil
 import pytest
 
-from pipelines.fraud_detection.simulator import Simulation, simulate
-from pipelines.local.home import Home
-from pipelines.local.rest import FINISHED
-from pipelines.store import Ref, Store
+from pipelines.core.store import Ref, Store
+from pipelines.domains.fraud_detection.simulator import Simulation, simulate
+from pipelines.drivers.local.home import Home
+from pipelines.drivers.local.rest_client import FINISHED
 from tests.end_to_end.conftest import ROOT, airflow, browser, eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]

@@ -12,13 +12,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.events import Reporter
+from pipelines.core.events import Reporter
+from pipelines.core.store import Manifest, Store, describe_files, digest_of
 from pipelines.operators.bfloat16 import BFLOAT16, narrowed
 from pipelines.operators.program import FittedProgram
 from pipelines.operators.state import read_program, write_program
+from pipelines.protocol import STAGES, Work, perform, ref_of
 from pipelines.spec import Chain, load, model_days
-from pipelines.stages import STAGES, Work, perform, ref_of
-from pipelines.store import Manifest, Store, describe_files, digest_of
 
 AS_OF = "2026-03-01"
 SHIPPED = load("fraud_detection")

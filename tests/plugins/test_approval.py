@@ -4,8 +4,8 @@ import pytest
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
-from millrace.approval import AskOperator
-from pipelines.errors import ArtifactError
+from millrace.airflow.approval import AskOperator
+from pipelines.core.errors import ArtifactError
 from tests.pipelines.made_models import FRAUD, done, publish_model, publish_training_set, seeded
 
 EARLIER, LATER = "2026-02-01", "2026-03-01"

@@ -8,10 +8,14 @@ import pytest
 from airflow.sdk.exceptions import TaskDeferred
 from airflow.sdk.module_loading import import_string
 
-from millrace.await_partitions import AwaitPartitionsOperator, PartitionsTrigger, missing_days
-from pipelines.errors import ConfigError, InputMissingError
-from pipelines.store import Manifest, Store
-from pipelines.store.why import explain, told
+from millrace.airflow.await_partitions import (
+    AwaitPartitionsOperator,
+    PartitionsTrigger,
+    missing_days,
+)
+from pipelines.core.errors import ConfigError, InputMissingError
+from pipelines.core.store import Manifest, Store
+from pipelines.core.store.why import explain, told
 
 DAYS = ["2026-01-01", "2026-01-02", "2026-01-03"]
 SMALL = [

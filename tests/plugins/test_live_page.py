@@ -6,9 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from millrace.live import RunNow, Task, _task
-from millrace.live_page import live_page, span
-from millrace.pages import HEADERS, LIVE_HEADERS
+from millrace.airflow.live import RunNow, Task, _task
+from millrace.airflow.live_page import live_page, span
+from millrace.airflow.pages import HEADERS, LIVE_HEADERS
 
 NOW = datetime(2026, 2, 1, 12, 0, 0, tzinfo=UTC)
 TOLD = {

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from airflow.sdk.exceptions import AirflowSkipException, AirflowTaskTimeout
 
-from millrace.operator import StageOperator
-from millrace.showing import PROGRESS_KEY, Showing
+from millrace.airflow.operator import StageOperator
+from millrace.airflow.progress_xcom import PROGRESS_KEY, Showing
 from millrace_plugin import MillracePlugin
-from pipelines import errors
-from pipelines.stages import CATALOG
+from pipelines.core import errors
+from pipelines.protocol import CATALOG
 
 NOW = datetime(2026, 2, 1, 0, 5, tzinfo=UTC)
 

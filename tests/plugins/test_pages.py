@@ -2,9 +2,9 @@
 
 import pytest
 
-from millrace.links import DATA_DOCS_PAGES, REPORT_PAGES, links_of
-from millrace.pages import find_page, store_of
-from pipelines.store import Store
+from millrace.airflow.links import DATA_DOCS_PAGES, REPORT_PAGES, links_of
+from millrace.airflow.pages import find_page, store_of
+from pipelines.core.store import Store
 from tests.pipelines.made_models import publish, work_on
 
 DAY = "ds=2026-01-02"

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from millrace.partition import as_of, partition_of
-from pipelines.errors import ConfigError
+from millrace.airflow.partition import as_of, partition_of
+from pipelines.core.errors import ConfigError
 
 DUE = datetime(2026, 1, 6, 0, 0, tzinfo=UTC)
 

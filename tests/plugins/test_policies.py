@@ -6,8 +6,8 @@ import pytest
 from airflow.sdk import ExceptionRetryPolicy, RetryAction
 from airflow.sdk.module_loading import import_string
 
-from millrace.policies import retry_by_cause
-from pipelines import errors
+from millrace.airflow.policies import retry_by_cause
+from pipelines.core import errors
 
 SOURCE_WAIT, RESTART_WAIT = timedelta(minutes=7), timedelta(seconds=3)
 POLICY = retry_by_cause(SOURCE_WAIT, RESTART_WAIT)

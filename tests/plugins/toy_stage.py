@@ -7,8 +7,8 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
-from pipelines import errors
-from pipelines.events import Reporter, dashboard, reporting
+from pipelines.core import errors
+from pipelines.core.events import Reporter, dashboard, reporting
 from pipelines.process.child import run_child
 
 

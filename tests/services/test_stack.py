@@ -8,7 +8,7 @@ import urllib.request
 import pytest
 from distributed import Client
 
-from pipelines.local.rest import RestError
+from pipelines.drivers.local.rest_client import RestError
 from tests.services import postgres
 from tests.services.topology import Topology, order
 

@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 from distributed import Client
 
-from pipelines.local.rest import FINISHED, Api, quoted
-from pipelines.store import Ref, Store
+from pipelines.core.store import Ref, Store
+from pipelines.drivers.local.rest_client import FINISHED, Api, quoted
 from tests.end_to_end.conftest import browser, eventually
 from tests.services import postgres
 from tests.services.topology import ROOT, Topology, clean_environment

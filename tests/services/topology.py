@@ -21,8 +21,8 @@ from typing import Any
 
 import yaml
 
-from pipelines.local.processes import end_all
-from pipelines.local.rest import Api
+from pipelines.drivers.local.processes import end_all
+from pipelines.drivers.local.rest_client import Api
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = ROOT / "infra/compose.yaml"

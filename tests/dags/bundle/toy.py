@@ -4,9 +4,16 @@ from functools import partial
 
 from airflow.sdk import TriggerRule, chain, dag
 
-from millrace.dags import approve, as_of_tick, data_dag, features_asset, model_dag, once_closed
-from millrace.dags import promote as promote_
-from millrace.dags import stage as stage_
+from millrace.airflow.dags import (
+    approve,
+    as_of_tick,
+    data_dag,
+    features_asset,
+    model_dag,
+    once_closed,
+)
+from millrace.airflow.dags import promote as promote_
+from millrace.airflow.dags import stage as stage_
 from pipelines.spec import load
 
 PIPELINE = load("fraud_detection")

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pendulum
 from airflow.sdk import dag
 
-from millrace.dags import DEFAULT_ARGS
-from millrace.operator import StageOperator
+from millrace.airflow.dags import DEFAULT_ARGS
+from millrace.airflow.operator import StageOperator
 
 ENDS = {
     "killed": {"do": "die_once"},

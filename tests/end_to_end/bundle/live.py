@@ -5,8 +5,8 @@ from functools import partial
 import pendulum
 from airflow.sdk import dag
 
-from millrace.dags import DEFAULT_ARGS
-from millrace.operator import StageOperator
+from millrace.airflow.dags import DEFAULT_ARGS
+from millrace.airflow.operator import StageOperator
 
 TRAIN = partial(
     dict,

@@ -7,10 +7,10 @@ import shutil
 
 import pytest
 
-from pipelines.store import Store
-from pipelines.store.walking import keys_below
-from tests.pipelines.cli.test_chain import FIRST, SET, first_run, run, source
+from pipelines.core.store import Store
+from pipelines.core.store.walking import keys_below
 from tests.pipelines.cli.test_usage import millrace
+from tests.pipelines.drivers.test_chain import FIRST, SET, first_run, run, source
 
 __all__ = ["first_run", "source"]
 DAY, AS_OF = "2026-01-05", "2026-01-10"

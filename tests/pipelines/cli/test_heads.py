@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.days import days_between
+from pipelines.core.days import days_between
 from tests.pipelines.cli.test_usage import ROOT, millrace
 
 FIRST, LAST, ROWS = "2026-01-01", "2026-01-08", 400

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.cli.arguments import time_limit_s
-from pipelines.errors import ConfigError
-from pipelines.stages import option_values
+from pipelines.core.errors import ConfigError
+from pipelines.protocol import option_values
 
 ROOT = Path(__file__).resolve().parents[3]
 

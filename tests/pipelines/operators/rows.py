@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.operators.program import program_of
+from pipelines.shared.tables.values import column_values
 from pipelines.spec import (
     As,
     Bucketize,
@@ -23,7 +24,6 @@ from pipelines.spec import (
     Standardise,
     Vocabulary,
 )
-from pipelines.tables.values import column_values
 
 STEPS, WIDTH = 3, 2
 EVENTS, LENGTH = "seq_card_last_3", "len_card_last_3"

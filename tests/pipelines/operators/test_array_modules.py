@@ -13,8 +13,6 @@ from pipelines.operators.program import program_of
 from pipelines.operators.state import write_program
 from pipelines.operators.times import TimeSource
 from pipelines.operators.values import Words, on_host
-from pipelines.preprocessing.pieces import LearnTask, learn, pieces_of
-from pipelines.preprocessing.shards import ShardTask, make_files, write_piece
 from pipelines.spec import (
     Bucketize,
     Categorical,
@@ -26,6 +24,8 @@ from pipelines.spec import (
     Weekday,
     Weekend,
 )
+from pipelines.stages.preprocess.row_ranges import LearnTask, learn, pieces_of
+from pipelines.stages.preprocess.shards import ShardTask, make_files, write_piece
 from tests.pipelines import strict_arrays
 from tests.pipelines.operators.rows import (
     ARROW,
@@ -154,7 +154,7 @@ def preprocessed(folder, pieces, array_module):
 def test_the_tasks_of_preprocess_on_cupys_manners_write_the_bytes_of_numpy(
     tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("pipelines.preprocessing.pieces.PIECE_ROWS", 100)
+    monkeypatch.setattr("pipelines.stages.preprocess.row_ranges.PIECE_ROWS", 100)
     pieces = written(tmp_path, drawn(300, seed=9))
     assert len(pieces) == 3
     states, files = preprocessed(tmp_path / "numpy", pieces, "numpy")

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pipelines.errors import DeclarationError
-from pipelines.features.rows import row_features
+from pipelines.core.errors import DeclarationError
 from pipelines.operators.program import program_of
 from pipelines.operators.serving import serving_signature, serving_transform
 from pipelines.spec import Bucketize, Clip, Cyclic, Hour, Night, Weekday, Weekend
-from tests.pipelines.features.validated import small_pipeline
+from pipelines.stages.featurize.rows import row_features
+from tests.pipelines.stages.featurize.validated import small_pipeline
 
 AS_IT_IS = Clip(0.0, 1.0)
 FEATURES = (

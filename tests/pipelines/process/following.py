@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipelines.process.environ import ROOT, child_environ
 from pipelines.process.launch import Ended, StageProcess
-from pipelines.process.place import Place, place
+from pipelines.process.server_address import Place, place
 
 TOY = "tests.pipelines.process.toy_stage"
 

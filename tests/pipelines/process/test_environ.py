@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from pipelines.errors import ConfigError
+from pipelines.core.errors import ConfigError
 from pipelines.process.environ import DEFAULTS, NAMES, PASS_ENV, PREFIXES, child_environ
 from tests.pipelines.process.following import Toy, bare_server
 

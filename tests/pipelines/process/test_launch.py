@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.compute.oom_kills import OomKills
-from pipelines.errors import (
+from pipelines.core.errors import (
     ColumnMismatchError,
     ConfigError,
     OutOfMemoryError,
@@ -17,6 +16,7 @@ from pipelines.errors import (
     TransientError,
     WorkerLostError,
 )
+from pipelines.core.oom_kills import OomKills
 from pipelines.process import launch
 from pipelines.process.child import run_child
 from pipelines.process.launch import StageProcess

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.errors import (
+from pipelines.core.errors import (
     ColumnMismatchError,
     OutOfMemoryError,
     PermanentError,

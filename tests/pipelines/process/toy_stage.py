@@ -9,8 +9,8 @@ import sys
 import time
 from pathlib import Path
 
-from pipelines.errors import ColumnMismatchError, ConfigError, SourceNotReadyError
-from pipelines.events import Reporter, Sink
+from pipelines.core.errors import ColumnMismatchError, ConfigError, SourceNotReadyError
+from pipelines.core.events import Reporter, Sink
 from pipelines.process import deadline
 from pipelines.process.child import on_stop, run_child, stop_requested
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.days import shift
-from pipelines.errors import ConfigError, DeclarationError
+from pipelines.core.days import shift
+from pipelines.core.errors import ConfigError, DeclarationError
 from pipelines.spec import (
     As,
     Bucketize,
@@ -249,8 +249,8 @@ def test_a_wrong_setting_says_what_would_be_right(assignment, told):
 
 
 def test_code_cannot_be_named_by_a_setting():
-    built = dataclasses.replace(FRAUD, model=Builder("pipelines.days.shift"))
-    for value in ("os.system", "", "pipelines.days.shift"):
+    built = dataclasses.replace(FRAUD, model=Builder("pipelines.core.days.shift"))
+    for value in ("os.system", "", "pipelines.core.days.shift"):
         with pytest.raises(ConfigError, match="in the declaration, as it names code"):
             with_settings(built, [f"model.function={value}"])
     assert with_settings(built, ["training.epochs=3"]).model == built.model

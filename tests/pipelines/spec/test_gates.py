@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from pipelines.errors import DeclarationError
+from pipelines.core.errors import DeclarationError
 from pipelines.spec import DayGate, Limit, Validation, load, require_valid
 from pipelines.spec.gates import gate_mistakes
 

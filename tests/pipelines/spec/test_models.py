@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from pipelines.errors import ConfigError, DeclarationError
+from pipelines.core.errors import ConfigError, DeclarationError
 from pipelines.spec import (
     Binary,
     Builder,

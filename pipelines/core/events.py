@@ -1,0 +1,234 @@
+"""What a stage tells while it runs: JSON lines on a pipe, or lines in a log.
+
+Why: the Airflow task, the command line and a test follow the same child process and must
+    see its progress, its result and its error without parsing log text.
+Promise: one event is one line of JSON with an ``event`` field; a reader may ignore kinds it
+    does not know. Progress is throttled, so a stage may report as often as it likes.
+Not here: what the reader does with an event (``pipelines/process/``, ``plugins/millrace/airflow/``).
+"""
+
+import json
+import logging
+import math
+import os
+import re
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+from pipelines.core.errors import PermanentError, PipelineError, TransientError
+from pipelines.core.text import every_text, message
+
+PROGRESS_INTERVAL_S = 2.0
+_PROGRESS = re.compile(r": [\d,]+( of [\d,]+)? (\w+), [\d,]+ \2/s")
+
+# Values that are told in percent; values from which on decimals tell nobody anything.
+SHARES, WHOLE_FROM = frozenset({"input_stall"}), 1000
+
+Sink = Callable[[Mapping[str, object]], None]
+
+log = logging.getLogger("millrace")
+
+
+_reporting: ContextVar["Reporter | None"] = ContextVar("reporting", default=None)
+
+
+@contextmanager
+def reporting(reporter: "Reporter") -> Iterator[None]:
+    """Let what runs inside tell events through this reporter without being handed it."""
+    token = _reporting.set(reporter)
+    try:
+        yield
+    finally:
+        _reporting.reset(token)
+
+
+def dashboard(url: str) -> None:
+    """Tell where a person can watch the work at hand, if a stage is at work."""
+    reporter = _reporting.get()
+    if reporter is not None:
+        reporter.sink({"event": "dashboard", "work": reporter.work, "url": url})
+
+
+def to_pipe(fd: int) -> Sink:
+    """Write events to a file descriptor, one JSON line each.
+
+    A reader that went away does not stop the stage: its guard decides that.
+    """
+
+    def write(event: Mapping[str, object]) -> None:
+        try:
+            os.write(fd, (json.dumps(every_text(event), default=str) + "\n").encode())
+        except BrokenPipeError:
+            log.warning("nobody reads this stage's events any more")
+
+    return write
+
+
+def to_log(event: Mapping[str, object]) -> None:
+    """Write progress and messages as log lines, for a person at a terminal."""
+    kind = event["event"]
+    if kind == "progress":
+        log.info("%s", message(describe_progress(event)))
+    elif kind == "log":
+        log.log(level_of(event), "%s", message(event["message"]))
+
+
+def level_of(event: Mapping[str, object]) -> int:
+    """How loudly a ``log`` event is to be told."""
+    level = event.get("level")
+    return level if isinstance(level, int) else logging.INFO
+
+
+def describe_progress(event: Mapping[str, object]) -> str:
+    """One line for a progress event: done of total, rate, and the time left."""
+    done, total, unit = event["done"], event["total"], event["unit"]
+    of = f" of {total:,}" if total else ""
+    left = f", {event['eta_s']:.0f} s left" if event.get("eta_s") is not None else ""
+    values = event.get("values")
+    told = worded(values) if isinstance(values, Mapping) else []
+    notes = [str(event["note"])] if event.get("note") else []
+    notes += [f"{name} {text}" for name, text in told]
+    note = f" ({', '.join(notes)})" if notes else ""
+    bytes_per_s = event.get("bytes_per_s")
+    of_bytes = f", {bytes_per_s / 1e6:,.1f} MB/s" if isinstance(bytes_per_s, float) else ""
+    speed = f"{event['per_s']:,.0f} {unit}/s{of_bytes}"
+    return f"{event['work']}: {done:,}{of} {unit}, {speed}{left}{note}"
+
+
+def worded(values: Mapping[str, float]) -> list[tuple[str, str]]:
+    """Names and numbers as a person reads them: ``epoch`` beside ``epochs`` is "3 of 20"."""
+    totals = {f"{name}s" for name in values} & set(values)
+    return [
+        (name.replace("_", " "), _number(name, values[name]) + _of(values, f"{name}s"))
+        for name in values
+        if name not in totals
+    ]
+
+
+def _of(values: Mapping[str, float], total: str) -> str:
+    return f" of {_number(total, values[total])}" if total in values else ""
+
+
+def _number(name: str, value: float) -> str:
+    if name in SHARES:
+        return f"{value:.1%}"
+    whole = isinstance(value, int) or abs(value) >= WHOLE_FROM
+    return f"{value:,.0f}" if whole else f"{value:.4g}"
+
+
+def is_progress(line: str) -> bool:
+    """Whether a line of a task's log is one of ``describe_progress``."""
+    return _PROGRESS.search(line) is not None
+
+
+def evenly(done: int, total: int, stored_bytes: int) -> tuple[int, int]:
+    """``of_bytes`` of work through files of that size, a row taken to be as wide as another."""
+    return stored_bytes * done // max(total, 1), stored_bytes
+
+
+@dataclass(slots=True)
+class Reporter:
+    """What a stage reports through; one per piece of work.
+
+    Attributes:
+        work: Stage and key, as every line of the log names it (``train as_of=2026-02-15``).
+        sink: Where events go.
+    """
+
+    work: str
+    sink: Sink = to_log
+    _started: float = field(default_factory=time.monotonic)
+    _before: int = 0
+    _told: float | None = None
+
+    def started(self, **fields: object) -> None:
+        """Tell that the work begins, with what names it."""
+        self.sink({"event": "started", "work": self.work, "pid": os.getpid(), **fields})
+
+    def begin(self, done: int = 0) -> None:
+        """Count rates and the time left from now: what came before was preparation.
+
+        Args:
+            done: What was done by the way, in the unit of ``progress``; bytes are not counted so.
+        """
+        self._started, self._before = time.monotonic(), done
+
+    def progress(
+        self,
+        done: int,
+        total: int | None,
+        unit: str = "rows",
+        note: str = "",
+        of_bytes: tuple[int, int] | None = None,
+        values: Mapping[str, float] | None = None,
+    ) -> None:
+        """Tell how far the work is, every two seconds, and its end if it took that long.
+
+        Args:
+            done: What is done so far, in ``unit``.
+            total: All there is to do; None where nobody knows.
+            unit: Rows, steps, days, ...
+            note: What the work is at.
+            of_bytes: Bytes read so far, and all there are (``evenly``, where only rows are
+                counted); they give the time left where the total is not known.
+            values: What the work has come to, by name (epoch, loss, ...); what is not finite
+                is left out, as JSON has no word for it.
+        """
+        now = time.monotonic()
+        is_end = done == total and self._told is not None
+        if now - (self._told or self._started) < PROGRESS_INTERVAL_S and not is_end:
+            return
+        self._told = now
+        per_s = (done - self._before) / max(now - self._started, 1e-9)
+        eta_s = (total - done) / per_s if total and per_s > 0 else None
+        bytes_per_s = None
+        if of_bytes is not None:
+            read, whole = of_bytes
+            bytes_per_s = read / max(now - self._started, 1e-9)
+            eta_s = (whole - read) / bytes_per_s if read and eta_s is None else eta_s
+        self.sink(
+            {"event": "progress", "work": self.work, "done": done, "total": total}
+            | {"unit": unit, "per_s": per_s, "eta_s": eta_s, "note": note}
+            | ({} if bytes_per_s is None else {"bytes_per_s": bytes_per_s})
+            | {"values": {n: v for n, v in (values or {}).items() if math.isfinite(v)}}
+        )
+
+    def metrics(self, step: int, values: Mapping[str, float]) -> None:
+        """Tell some numbers as they are after a step: a curve's next points."""
+        self.sink({"event": "metric", "work": self.work, "step": step, "values": dict(values)})
+
+    def log(self, message: str, *, level: int = logging.INFO) -> None:
+        """Tell one sentence, by default as nothing to worry about."""
+        told = {"event": "log", "work": self.work, "message": f"{self.work}: {message}"}
+        self.sink(told | ({} if level == logging.INFO else {"level": level}))
+
+    def result(self, result: Mapping[str, object]) -> None:
+        """Tell the short JSON that the work hands on."""
+        self.sink({"event": "result", "work": self.work, "result": dict(result)})
+
+    def error(self, error: BaseException) -> None:
+        """Tell why the work ended, so that the reader can raise the same error."""
+        self.sink({"event": "error", "work": self.work, **describe_error(error)})
+
+
+def describe_error(error: BaseException) -> dict[str, object]:
+    """Fields from which ``pipelines.core.errors.rebuild`` makes the error again.
+
+    An error that is not ours is permanent unless it is of a family that passes by itself
+    (a lost connection, a full disk, no memory).
+    """
+    passing = isinstance(error, TransientError | ConnectionError | TimeoutError | MemoryError)
+    ours = isinstance(error, PipelineError)
+    # The text of a KeyError is the key alone.
+    said = message(str(error) if ours else f"{type(error).__name__}: {error}")
+    return {
+        "kind": (TransientError if passing else PermanentError).__name__,
+        "cls": type(error).__name__,
+        "args": [*error.args] if ours else [said],
+        "message": said,
+        "traceback": "".join(traceback.format_exception(error))[-8000:],
+    }

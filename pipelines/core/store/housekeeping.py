@@ -1,0 +1,121 @@
+"""Throwing away what nobody reads: replaced versions and what killed processes left.
+
+Why: versions are kept for readers and for going back, and would otherwise fill the disk.
+Promise: what anything refers to is never touched (``references.py``); an artifact that is being
+    made (its lock is held) is left alone.
+"""
+
+from collections.abc import Collection
+from pathlib import Path
+
+from pipelines.core.errors import ConfigError
+from pipelines.core.store.durable import remove
+from pipelines.core.store.integrity import VERIFIED
+from pipelines.core.store.locks import held_if_free
+from pipelines.core.store.manifest import MANIFEST
+from pipelines.core.store.references import Kept, kept_versions, referred
+from pipelines.core.store.store import ASIDE, LOCK, Store
+from pipelines.core.store.walking import Key, keys_below
+
+
+def clean(
+    store: Store,
+    pipeline: str,
+    *,
+    keep_versions: int,
+    left_before_s: float,
+    outside: Collection[str] = (),
+) -> dict[str, int]:
+    """Remove replaced versions and leftovers of one pipeline.
+
+    Args:
+        store: A local store. Object stores have lifecycle rules for this.
+        pipeline: Declared pipeline.
+        keep_versions: Versions to keep beside the published one, newest first.
+        left_before_s: Unix time; versions and checkpoints last written before it are removed.
+            What a killed process left aside is removed whatever its age.
+        outside: Digests of versions that something outside the store refers to.
+
+    Returns:
+        Removed ``versions``, ``leftovers`` and ``bytes``; ``kept``: versions that are old enough
+        and were kept because something refers to them.
+
+    Raises:
+        ConfigError: The store is not local.
+        ArtifactError: A manifest is damaged, so that what it refers to is not known.
+    """
+    if not store.is_local:
+        raise ConfigError(
+            f"housekeeping works on a local store, not on {store.uri}. Use the object store's "
+            f"lifecycle rules there."
+        )
+    removed = {"versions": 0, "leftovers": 0, "bytes": 0, "kept": 0}
+    keys = list(keys_below(store, pipeline))
+    for key in keys:
+        with held_if_free(key.folder / LOCK, "a") as free:
+            if free:
+                _clean_leftovers(key, left_before_s, removed)
+    every = [kept for key in keys for kept in kept_versions(store, key)]
+    old = _replaced(every, keep_versions, left_before_s)
+    needed = referred(store, keys, every, old, outside)
+    removed["kept"] = sum(kept.folder in needed for kept in old)
+    for kept in old:
+        if kept.folder not in needed:
+            _remove_version(store, kept, removed)
+    return removed
+
+
+def _clean_leftovers(key: Key, left_before_s: float, removed: dict[str, int]) -> None:
+    """What lies beside an artifact's versions; the caller holds its lock."""
+    folder, names = key.folder, {version.name for version in key.versions}
+    unfinished = (v for v in key.versions if not (v / MANIFEST).exists())
+    old = (*folder.glob(".scratch-*"), *(v for v in unfinished if not _is_pointed_at(v)))
+    for left in [
+        *folder.glob(f"{ASIDE}*"),
+        *(o for o in old if _last_write(o) < left_before_s),
+    ]:
+        removed["bytes"] += _remove(left)
+        removed["leftovers"] += 1
+    for record in folder.glob(f"{VERIFIED}*"):
+        if record.name.removeprefix(VERIFIED) not in names:
+            _remove(record)
+
+
+def _is_pointed_at(version: Path) -> bool:
+    pointer = version.parent / MANIFEST
+    return pointer.exists() and version.name in pointer.read_text(errors="replace")
+
+
+def _replaced(every: list[Kept], keep_versions: int, left_before_s: float) -> list[Kept]:
+    """Versions that are neither published, nor among the newest, nor young."""
+    old, seen = [], dict[Path, int]()
+    for kept in sorted(every, key=lambda kept: _last_write(kept.folder), reverse=True):
+        if kept.pointed:
+            continue
+        place = seen[kept.folder.parent] = seen.get(kept.folder.parent, 0) + 1
+        if place > keep_versions and _last_write(kept.folder) < left_before_s:
+            old.append(kept)
+    return old
+
+
+def _remove_version(store: Store, kept: Kept, removed: dict[str, int]) -> None:
+    with held_if_free(kept.folder.parent / LOCK, "a") as free:
+        # Its artifact may have gone back to it meanwhile.
+        if not free or store.pointed_at(kept.ref, kept.folder.name) is not None:
+            return
+        aside = kept.folder.with_name(f"{ASIDE}removed-{kept.folder.name}")
+        kept.folder.rename(aside)
+        _remove(kept.folder.with_name(f"{VERIFIED}{kept.folder.name}"))
+        removed["bytes"] += _remove(aside)
+        removed["versions"] += 1
+
+
+def _last_write(path: Path) -> float:
+    paths = [path, *(path.rglob("*") if path.is_dir() else ())]
+    return max(p.stat().st_mtime for p in paths)
+
+
+def _remove(path: Path) -> int:
+    size = sum(p.stat().st_size for p in [path, *path.rglob("*")] if p.is_file())
+    remove(path)
+    return size

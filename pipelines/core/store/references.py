@@ -1,0 +1,130 @@
+"""Which versions something refers to: other versions, a running stage, an open question, the outside.
+
+Why: a version that was replaced may be the champion, may be what another artifact was made from, or
+    may be read at this moment; removing it breaks what refers to it.
+Promise: a version is either kept with everything that it was made from, step by step, or not referred
+    to at all. Inputs are matched by digest, by content, and by the hash of a single file.
+Not here: what a registry refers to (``pipelines/shared/registry/``), removing (``housekeeping.py``).
+"""
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.core.errors import ArtifactError
+from pipelines.core.store.locks import held_if_free
+from pipelines.core.store.manifest import Manifest, Ref
+from pipelines.core.store.store import LOCK, Store
+from pipelines.core.store.walking import Key
+
+# A promotion stands for a registered model, even where its registry was lost.
+PROMOTIONS, EVALUATIONS, PROMOTE = "promotions", "evaluations", "PROMOTE"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One version that lies in the store.
+
+    Attributes:
+        ref: Its artifact.
+        folder: Its files.
+        manifest: What it is; None where its manifest is damaged, so that nothing can be read of it.
+        pointed: Whether it is the published version.
+    """
+
+    ref: Ref
+    folder: Path
+    manifest: Manifest | None
+    pointed: bool
+
+    def names(self) -> set[str]:
+        """Everything that another manifest may call it by."""
+        if self.manifest is None:
+            return {self.folder.name}
+        hashes = (str(facts["sha256"]) for facts in self.manifest.files.values())
+        return {self.folder.name, self.manifest.digest, self.manifest.content, *hashes}
+
+    def inputs(self) -> set[str]:
+        """Digests of what it was made from."""
+        return set() if self.manifest is None else set(self.manifest.inputs.values())
+
+
+def kept_versions(store: Store, key: Key) -> Iterator[Kept]:
+    """The versions of one artifact.
+
+    Raises:
+        ArtifactError: Its published manifest is damaged.
+        ConfigError: A later version of Millrace wrote one of its manifests.
+    """
+    pointer = store.find(key.ref)
+    for folder in key.versions:
+        pointed = pointer is not None and pointer.version == folder.name
+        try:
+            manifest = pointer if pointed else store.find_version(key.ref, folder.name)
+        except ArtifactError:
+            manifest = None
+        yield Kept(key.ref, folder, manifest, pointed)
+
+
+def referred(
+    store: Store,
+    keys: Iterable[Key],
+    every: Sequence[Kept],
+    replaced: Sequence[Kept],
+    outside: Collection[str],
+) -> set[Path]:
+    """Folders of the replaced versions that something refers to.
+
+    Args:
+        store: Where they lie.
+        keys: Every artifact, whose lock tells what a running stage reads.
+        every: Every version.
+        replaced: Those of them that would be removed.
+        outside: Digests, or the 16 digits that name a folder, that are referred to from elsewhere.
+    """
+    may_go = {kept.folder for kept in replaced}
+    running = (digest for key in keys for digest in _read_by_running(store, key))
+    wanted = _named_by([*outside, *running])
+    roots = {kept.folder for kept in every if kept.folder not in may_go}
+    roots |= {kept.folder for kept in every if kept.ref.dataset == PROMOTIONS}
+    roots |= set(_awaiting_an_answer(every))
+    found: set[Path] = set()
+    new = [kept for kept in every if kept.folder in roots]
+    while new:
+        found |= {kept.folder for kept in new}
+        wanted |= _named_by(digest for kept in new for digest in kept.inputs())
+        left = (kept for kept in every if kept.folder not in found)
+        new = [kept for kept in left if not wanted.isdisjoint(kept.names())]
+    return found & may_go
+
+
+def _named_by(digests: Iterable[str]) -> set[str]:
+    """The digests, and the folders that they name."""
+    return {name for digest in digests for name in (digest, digest[:16])}
+
+
+def _awaiting_an_answer(every: Sequence[Kept]) -> Iterator[Path]:
+    """Evaluations that ask for a promotion which was not made yet: a person may be asked."""
+    promoted = {d for kept in every if kept.ref.dataset == PROMOTIONS for d in kept.inputs()}
+    for kept in every:
+        told = kept.manifest if kept.ref.dataset == EVALUATIONS else None
+        asks = told is not None and told.outcome.get("verdict") == PROMOTE
+        if told is not None and asks and told.content not in promoted:
+            yield kept.folder
+
+
+def _read_by_running(store: Store, key: Key) -> list[str]:
+    """Digests that a stage which is at work on an artifact reads."""
+    path = key.folder / LOCK
+    if not path.exists():
+        return []
+    with held_if_free(path, "a") as free:
+        return [] if free else _told_by(path)
+
+
+def _told_by(lock: Path) -> list[str]:
+    try:
+        return [str(digest) for digest in json.loads(lock.read_text()).values()]
+    except (ValueError, AttributeError):
+        return []  # its stage is just looking up what it reads

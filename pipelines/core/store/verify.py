@@ -1,0 +1,259 @@
+"""Reading a whole store back: what is damaged, and what brings it back.
+
+Why: a disk loses bits in silence; damage should be found while there is still a copy.
+Promise: every recorded file is read, whatever was remembered of it; an artifact that is being made
+    is left out and said so. Repairing only writes manifests, from one that is whole, and uploads
+    files of this machine's cache; files are made again by the next run of their stage.
+Not here: checking before use (``integrity.py``), making again (``pipelines/protocol/perform.py``).
+"""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from pipelines.core.errors import ArtifactError, ConfigError
+from pipelines.core.store.integrity import damage_of
+from pipelines.core.store.locks import held_if_free
+from pipelines.core.store.manifest import MANIFEST, Manifest, Ref
+from pipelines.core.store.store import LOCK, VERSION, Store
+from pipelines.core.store.walking import keys_below
+
+OnKey = Callable[[int, int], None]
+
+
+@dataclass(slots=True)
+class Found:
+    """What reading a store back found.
+
+    Attributes:
+        artifacts: Keys that were looked at.
+        versions: Versions of them.
+        files: Files that were read.
+        bytes: Their size.
+        unrecorded: Files of before their hashes were recorded, which cannot be compared.
+        damaged: One entry for each damaged version or published manifest.
+        repaired: What was mended, in the same form.
+        busy: Artifacts that were being made.
+    """
+
+    artifacts: int = 0
+    versions: int = 0
+    files: int = 0
+    bytes: int = 0
+    unrecorded: int = 0
+    damaged: list[dict[str, Any]] = field(default_factory=list)
+    repaired: list[dict[str, Any]] = field(default_factory=list)
+    busy: list[str] = field(default_factory=list)
+
+
+def verify(
+    store: Store,
+    pipeline: str | None = None,
+    *,
+    repair: bool = False,
+    on_key: OnKey | None = None,
+) -> Found:
+    """Read every version of a pipeline, or of all, back and compare it with its manifest.
+
+    Args:
+        store: The store, local or not.
+        pipeline: Declared pipeline; None for every one that the store has.
+        repair: Mend manifests, and have damaged versions made again by the next run.
+        on_key: Told after each artifact how many of how many are done.
+
+    Raises:
+        ConfigError: A later version of Millrace wrote one of the manifests, or there is none.
+    """
+    found, keys = Found(), list(_keys(store, pipeline))
+    if not keys:
+        raise ConfigError(
+            f"{store.uri} holds no artifact{f' of {pipeline}' if pipeline else ''}. Pass the root of a "
+            f"store as --store, and a pipeline that was run there."
+        )
+    for done, (ref, versions) in enumerate(keys, 1):
+        with _unless_busy(store, ref) as free:
+            if free:
+                _verify_key(store, ref, versions, found, repair=repair)
+            else:
+                found.busy.append(ref.path())
+        if on_key is not None:
+            on_key(done, len(keys))
+    return found
+
+
+def told(found: Found) -> str:
+    """What was found, as lines for a person."""
+    lines = [
+        f"{found.artifacts} artifacts, {found.versions} versions, {found.files} files, "
+        f"{found.bytes:,} bytes read: {len(found.damaged)} damaged, {len(found.repaired)} repaired"
+    ]
+    for what, entries in (("damaged", found.damaged), ("repaired", found.repaired)):
+        for entry in entries:
+            lines.append(
+                f"{what}: {entry['artifact']} {entry['version'] or 'published manifest'}"
+            )
+            lines += [f"  {name} {problem}" for name, problem in entry["files"].items()]
+            lines += [f"  {entry['remedy']}"] if what == "damaged" else []
+    lines += [f"left out, being made at this moment: {name}" for name in found.busy]
+    if found.unrecorded:
+        lines.append(
+            f"{found.unrecorded} files of before hashes of them were kept: not compared"
+        )
+    return "\n".join(lines)
+
+
+def _keys(store: Store, pipeline: str | None) -> Iterator[tuple[Ref, list[str]]]:
+    if store.is_local:
+        for key in keys_below(store, pipeline):
+            yield key.ref, [version.name for version in key.versions]
+        return
+    versions: dict[Ref, set[str]] = {}
+    for path in store.remote.sizes(pipeline or ""):
+        parts = PurePosixPath(path).parts
+        parts = (pipeline, *parts) if pipeline else parts
+        end = next(
+            (n for n, part in enumerate(parts) if VERSION.fullmatch(part)), len(parts) - 1
+        )
+        if end > 2 and (end < len(parts) - 1 or parts[-1] == MANIFEST):  # noqa: PLR2004
+            named = versions.setdefault(Ref(parts[0], parts[1], "/".join(parts[2:end])), set())
+            named |= {parts[end]} - {MANIFEST}
+    yield from ((ref, sorted(versions[ref])) for ref in sorted(versions, key=Ref.path))
+
+
+@contextmanager
+def _unless_busy(store: Store, ref: Ref) -> Iterator[bool]:
+    """Keep the artifact from being made meanwhile; a store that may only be read is read all the same."""
+    path = store.folder(ref) / LOCK
+    if not path.exists():
+        yield True
+        return
+    with held_if_free(path, "r") as free:
+        yield free
+
+
+def _verify_key(
+    store: Store, ref: Ref, names: list[str], found: Found, *, repair: bool
+) -> None:
+    pointer, why = _published(store, ref)
+    if not names and pointer is None and not (store.folder(ref) / MANIFEST).exists():
+        return  # its stage failed or was killed before it had published anything
+    found.artifacts += 1
+    whole = []
+    for name in sorted({*names, *([pointer.version] if pointer else [])}):
+        found.versions += 1
+        manifest, problems = _verify_version(store, ref, name, pointer, found)
+        if not problems:
+            whole.append(manifest)
+            continue
+        mended = repair and _mend(store, manifest, problems)
+        entry = _entry(ref, name, pointer, manifest, problems)
+        (found.repaired if mended else found.damaged).append(entry)
+    if why:
+        only = whole[0] if repair and len(whole) == 1 and len(names) == 1 else None
+        if only is not None:
+            store.point(only)
+        entry = _entry(ref, "", None, whole[0] if whole else None, {MANIFEST: why})
+        (found.repaired if only is not None else found.damaged).append(entry)
+
+
+def _published(store: Store, ref: Ref) -> tuple[Manifest | None, str]:
+    try:
+        pointer = store.find(ref)
+    except ArtifactError as error:
+        return None, str(error)
+    return pointer, "" if pointer else "is missing, so no version is published"
+
+
+def _verify_version(
+    store: Store, ref: Ref, name: str, pointer: Manifest | None, found: Found
+) -> tuple[Manifest | None, dict[str, str]]:
+    """A version's manifest, as far as it can be read, and what is wrong with it."""
+    own, why = _own_manifest(store, ref, name)
+    pointed = pointer is not None and pointer.version == name
+    manifest = pointer if own is None and pointed else own
+    if manifest is None:
+        return None, {MANIFEST: why}
+    found.files += len(manifest.recorded)
+    found.bytes += sum(int(facts["bytes"]) for facts in manifest.recorded.values())
+    if not manifest.volatile_files:
+        found.unrecorded += _unrecorded(store, manifest)
+    problems = {MANIFEST: why} if why else {}
+    return manifest, problems | _read_back(store, manifest)
+
+
+def _own_manifest(store: Store, ref: Ref, name: str) -> tuple[Manifest | None, str]:
+    try:
+        own = store.own_manifest(ref, name)
+    except ArtifactError as error:
+        return None, str(error)
+    return own, "" if own else "is missing"
+
+
+def _read_back(store: Store, manifest: Manifest) -> dict[str, str]:
+    if store.is_local:
+        own = store.folder(manifest.ref) / manifest.version
+        return damage_of(own, manifest, afresh=True, pages=True)
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / manifest.version
+        store.remote.download(f"{manifest.ref.path()}/{manifest.version}", copy)
+        return damage_of(copy, manifest, afresh=True, pages=True)
+
+
+def _unrecorded(store: Store, manifest: Manifest) -> int:
+    if store.is_local:
+        folder = store.folder(manifest.ref) / manifest.version
+        names = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+    else:
+        names = set(store.remote.sizes(f"{manifest.ref.path()}/{manifest.version}"))
+    return len(names - set(manifest.files) - {MANIFEST})
+
+
+def _mend(store: Store, manifest: Manifest | None, problems: dict[str, str]) -> bool:
+    """Mend a version from what is whole; else have it made again at its next use."""
+    if manifest is not None and set(problems) == {MANIFEST}:
+        store.write_own(manifest)
+        return True
+    if store.is_local or manifest is None or not _keeps_readers(problems, manifest):
+        return False  # its files are compared again before they are used
+    cached = store.folder(manifest.ref) / manifest.version
+    prefix = f"{manifest.ref.path()}/{manifest.version}"
+    if cached.is_dir() and not damage_of(cached, manifest, afresh=True, pages=True):
+        store.remote.upload(cached, prefix)
+        store.write_own(manifest)
+        return True
+    store.remote.remove(f"{prefix}/{MANIFEST}")
+    return False
+
+
+def _keeps_readers(problems: dict[str, str], manifest: Manifest) -> bool:
+    """Whether more is damaged than pages for people."""
+    return any(name == MANIFEST or name in manifest.needed for name in problems)
+
+
+def _entry(
+    ref: Ref,
+    version: str,
+    pointer: Manifest | None,
+    manifest: Manifest | None,
+    problems: dict[str, str],
+) -> dict[str, Any]:
+    published = not version or (pointer is not None and pointer.version == version)
+    stage = manifest.stage if manifest is not None else ""
+    run = f"Run {stage or f'the stage that publishes {ref.dataset}'} for it again."
+    if manifest is not None and not _keeps_readers(problems, manifest):
+        run = "Its result stands. Run pages for it: they are made again from the other files."
+    kept = (
+        "It is not the published version: its stage makes it again where it comes back to the same "
+        "settings, inputs and code; housekeeping removes it if nothing refers to it."
+    )
+    return {
+        "artifact": ref.path(),
+        "version": version,
+        "published": published,
+        "stage": stage,
+        "files": problems,
+        "remedy": run if published else kept,
+    }

@@ -1,0 +1,186 @@
+"""The demonstration's work, done by Airflow: the days by a backfill, the model by its schedule.
+
+Why: what is shown must be what production does, so each step is a REST call anyone can make.
+Promise: days that are published are not run again; runs that an earlier start left behind are
+    ended first, as nobody works on them any more.
+Not here: starting Airflow (``stack.py``), making the source (``window.py``).
+"""
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from pipelines.core.errors import PermanentError, TransientError, listed
+from pipelines.core.events import is_progress
+from pipelines.drivers.local.console import Phase, Teller
+from pipelines.drivers.local.published import Published
+from pipelines.drivers.local.rest_client import FINISHED, RestError, quoted
+from pipelines.drivers.local.stack import Stack
+
+PARSE_LIMIT_S = 120.0
+TICK_LIMIT_S = 180.0  # a scheduler that died meanwhile is started again
+POLL_S = 1.0
+UNFINISHED = ("queued", "running")
+DAYS_AT_ONCE = 8
+
+Run = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flow:
+    """One pipeline on one Airflow.
+
+    Attributes:
+        stack: The Airflow.
+        published: The pipeline's artifacts.
+        teller: Who is told.
+    """
+
+    stack: Stack
+    published: Published
+    teller: Teller
+
+    @property
+    def data_dag(self) -> str:
+        """Takes in days."""
+        return f"{self.published.pipeline.name}_data"
+
+    @property
+    def model_dag(self) -> str:
+        """Makes models."""
+        return f"{self.published.pipeline.name}_model"
+
+    def wait_for_dags(self) -> None:
+        """Until Airflow knows both DAGs; what an earlier start left unfinished is ended."""
+        api = self.stack.api
+        for dag_id in (self.data_dag, self.model_dag):
+            api.wait_for_dag(dag_id, PARSE_LIMIT_S)
+            self._end_left_over(dag_id)
+
+    def take_in_days(self) -> int:
+        """Have Airflow take in each day that is not published; returns how many.
+
+        Raises:
+            PermanentError: Runs failed; says for which days.
+        """
+        lacking = self.published.lacking_days()
+        last, total = self.published.window.last, len(self.published.window.all_days())
+        title = (
+            f"take in {len(lacking)} of {total} days" if lacking else "days published already"
+        )
+        with self.teller.phase(title) as phase:
+            before = {run["dag_run_id"] for run in self.stack.api.runs(self.data_dag)}
+            self._backfill(lacking, last, has_run=self._has_run(self.data_dag, last))
+            self.stack.api.unpause(self.data_dag)
+            self._wait_for_tick(self.data_dag)
+            self._follow_days(before, lacking, phase)
+        return len(lacking)
+
+    def make_model(self) -> str:
+        """Have Airflow make the model of the latest tick; returns its as-of day.
+
+        Raises:
+            PermanentError: The run failed; says in which task.
+        """
+        api = self.stack.api
+        with self.teller.phase("train and judge the model") as phase:
+            before = {run["dag_run_id"] for run in api.runs(self.model_dag)}
+            api.unpause(self.model_dag)
+            self._wait_for_tick(self.model_dag)
+            run = next(r for r in api.runs(self.model_dag, run_type="scheduled"))
+            as_of, run_id = str(run["partition_key"]), str(run["dag_run_id"])
+            if run_id in before:
+                if self.published.model_is_current(as_of):
+                    phase.note(f"as of {as_of}, published already")
+                    return as_of
+                run_id = api.trigger(self.model_dag, {"as_of": as_of})
+            self._follow_model(run_id, phase)
+        return as_of
+
+    def _backfill(self, lacking: Sequence[str], last: str, *, has_run: bool) -> None:
+        """Days are independent of their order: each features stage does what it makes due."""
+        # The scheduler runs the last day by itself, once, when the DAG is first unpaused.
+        days = [day for day in lacking if has_run or day != last]
+        if days:
+            self.stack.api.backfill(self.data_dag, days[0], days[-1], DAYS_AT_ONCE)
+
+    def _has_run(self, dag_id: str, key: str) -> bool:
+        return any(run["partition_key"] == key for run in self.stack.api.runs(dag_id))
+
+    def _wait_for_tick(self, dag_id: str) -> None:
+        """Until the scheduler has made the run of every tick that is due."""
+        deadline = time.monotonic() + TICK_LIMIT_S
+        while time.monotonic() < deadline:
+            self.stack.require_alive()
+            due = self.stack.api.get(f"/dags/{dag_id}")["next_dagrun_run_after"]
+            if due is None or datetime.fromisoformat(due) > datetime.now(UTC):
+                return
+            time.sleep(POLL_S)
+        raise TransientError(
+            f"The scheduler made no run of {dag_id} within {TICK_LIMIT_S:.0f} s. "
+            f"Its log is {self.stack.home.logs / 'scheduler.log'}."
+        )
+
+    def _follow_days(self, before: set[str], lacking: Sequence[str], phase: Phase) -> None:
+        while True:
+            self.stack.require_alive()
+            runs = [
+                r for r in self.stack.api.runs(self.data_dag) if r["dag_run_id"] not in before
+            ]
+            states = Counter(run["state"] for run in runs)
+            done = sum(states[state] for state in FINISHED)
+            if runs:
+                self._tell_days(runs, lacking, phase)
+            if done == len(runs):
+                break
+            time.sleep(2 * POLL_S)
+        failed = sorted(str(run["partition_key"]) for run in runs if run["state"] == "failed")
+        if failed:
+            raise PermanentError(
+                f"{len(failed)} of {len(runs)} days were not taken in: {listed(failed)}. Their "
+                f"tasks' logs say why: {self.stack.api.base}/dags/{self.data_dag}/runs"
+            )
+
+    def _tell_days(self, runs: Sequence[Run], lacking: Sequence[str], phase: Phase) -> None:
+        done = {str(run["partition_key"]) for run in runs if run["state"] in FINISHED}
+        manifests = [self.published.manifest("ingest", day=day) for day in done & set(lacking)]
+        rows = sum(int(manifest.outcome["rows"]) for manifest in manifests if manifest)
+        running = sum(run["state"] == "running" for run in runs)
+        phase.progress(len(done), len(runs), "days", rows, f"{running} at work")
+
+    def _follow_model(self, run_id: str, phase: Phase) -> None:
+        def tell(tasks: list[Run]) -> None:
+            self.stack.require_alive()
+            done = sum(task["state"] in ("success", "skipped") for task in tasks)
+            busy = [task for task in tasks if task["state"] in ("running", "deferred")]
+            note = ", ".join(self._at_work(run_id, task) for task in busy)
+            phase.progress(done, len(tasks), "tasks", note=note, alike=False)
+
+        if self.stack.api.wait_run(self.model_dag, run_id, tell) == "failed":
+            tasks = self.stack.api.tasks(self.model_dag, run_id)
+            failed = [task["task_id"] for task in tasks if task["state"] == "failed"]
+            raise PermanentError(
+                f"The model's run failed in {listed(failed)}. The task's log says why: "
+                f"{self.stack.api.base}/dags/{self.model_dag}/runs/{run_id}"
+            )
+
+    def _at_work(self, run_id: str, task: Run) -> str:
+        """A task and, once its stage has told any, its progress with rate and time left."""
+        log = self.stack.api.log(self.model_dag, run_id, task)
+        return next((line for line in reversed(log) if is_progress(line)), str(task["task_id"]))
+
+    def _end_left_over(self, dag_id: str) -> None:
+        """End runs of an earlier start: their tasks died with it, and would be missed for minutes."""
+        api = self.stack.api
+        for backfill in api.get("/backfills", dag_id=dag_id)["backfills"]:
+            if backfill["completed_at"] is None:
+                with suppress(RestError):
+                    api.put(f"/backfills/{backfill['id']}/cancel")
+        for run in list(api.runs(dag_id, state=UNFINISHED)):
+            api.patch(
+                f"/dags/{dag_id}/dagRuns/{quoted(run['dag_run_id'])}", {"state": "failed"}
+            )

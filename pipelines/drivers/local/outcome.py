@@ -1,0 +1,89 @@
+"""The table that ends the demonstration: what happened, in numbers.
+
+Why: a person should see rows, refusals, metrics and verdict without opening a file.
+Promise: every number is read from a published manifest; nothing is computed anew.
+Not here: doing the work (``flow.py``), the model card (``pipelines/stages/evaluate/``).
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from rich.table import Table
+from rich.text import Text
+
+from pipelines.core.store import Manifest
+from pipelines.core.text import readable
+from pipelines.drivers.local.console import Teller
+from pipelines.drivers.local.published import DAY_STAGES, MODEL_STAGES, Published
+from pipelines.protocol import REFUSED
+
+MIB = 1 << 20
+LOW, HIGH = "_low", "_high"
+
+
+def print_outcome(teller: Teller, published: Published, as_of: str) -> None:
+    """Tell what the window's days and its model came to."""
+    days = {stage: published.manifests(stage) for stage in DAY_STAGES}
+    models = {stage: published.manifest(stage, as_of=as_of) for stage in MODEL_STAGES}
+    made = days | {stage: [found] for stage, found in models.items() if found is not None}
+    teller.console.print(
+        _stage_table(made, f"{published.window.first} to {published.window.last}")
+    )
+    teller.console.print(_quarantine_table([*days["ingest"], *days["validate"]]))
+    evaluated, promoted = models["evaluate"], models["promote"]
+    if evaluated is not None:
+        teller.console.print(_metric_table(evaluated.outcome["metrics"], as_of))
+        teller.line(f"Verdict: {evaluated.outcome['verdict']}. {evaluated.outcome['reason']}")
+    if promoted is not None:
+        teller.line(f"Registry: {promoted.outcome['reason']}.")
+    spent = ", ".join(f"{title} {seconds:.0f} s" for title, seconds in teller.seconds.items())
+    teller.line(f"This run: {spent}; {sum(teller.seconds.values()):.0f} s in all.")
+
+
+def _stage_table(made: Mapping[str, Sequence[Manifest]], title: str) -> Table:
+    table = _table(title, "stage", "artifacts", "rows", "seconds", "rows/s", "peak MiB")
+    for stage, manifests in made.items():
+        rows = sum(int(manifest.outcome["rows"]) for manifest in manifests)
+        seconds = sum(float(manifest.made["seconds"]) for manifest in manifests)
+        peak = max((int(m.made["peak_memory_bytes"]) for m in manifests), default=0)
+        speed = f"{rows / seconds:,.0f}" if seconds else ""
+        table.add_row(
+            stage,
+            str(len(manifests)),
+            f"{rows:,}",
+            f"{seconds:.1f}",
+            speed,
+            f"{peak / MIB:,.0f}",
+        )
+    return table
+
+
+def _quarantine_table(judged: Sequence[Manifest]) -> Table:
+    rules: Counter[str] = Counter()
+    for manifest in judged:
+        rules.update(manifest.outcome["quarantined"])
+    table = _table("quarantine", "rule", "rows")
+    for rule, rows in sorted(rules.items()):
+        table.add_row(Text(readable(rule)), f"{rows:,}")
+    refused = [manifest.key for manifest in judged if manifest.outcome["verdict"] == REFUSED]
+    if refused or not rules:
+        table.add_row("days refused", ", ".join(refused) or "none")
+    return table
+
+
+def _metric_table(metrics: Mapping[str, float], as_of: str) -> Table:
+    table = _table(f"model as of {as_of}", "metric on the test days", "value", "95 % interval")
+    for name, value in metrics.items():
+        if name.endswith((LOW, HIGH)):
+            continue
+        low, high = metrics.get(name + LOW), metrics.get(name + HIGH)
+        interval = "" if low is None or high is None else f"{low:.4f} to {high:.4f}"
+        table.add_row(name, f"{value:.4f}", interval)
+    return table
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left")
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="right" if number else "left")
+    return table

@@ -1,0 +1,92 @@
+"""What the store holds already, and what has to be made.
+
+Why: a second run must leave alone what is published, however it came to be there.
+Promise: the question asked is the one a stage asks itself: is the digest of the work published?
+Not here: doing the work (``pipelines/protocol/perform.py``).
+"""
+
+import importlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipelines.core.errors import PipelineError
+from pipelines.core.events import Reporter
+from pipelines.core.store import Manifest, Store
+from pipelines.drivers.local.demo_days import Window
+from pipelines.drivers.local.home import Home
+from pipelines.protocol import REFUSED, STAGES, Stage, Work, judged_day, ref_of
+from pipelines.spec import Pipeline
+
+DAY_STAGES = ("ingest", "validate", "featurize")
+MODEL_STAGES = ("validate_window", "preprocess", "train", "evaluate", "promote")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """A pipeline's artifacts in a home's store.
+
+    Attributes:
+        pipeline: The declaration.
+        home: Whose store.
+        window: The days the source holds.
+    """
+
+    pipeline: Pipeline
+    home: Home
+    window: Window
+
+    def work(self, stage: str, *, day: str | None = None, as_of: str | None = None) -> Work:
+        """A stage's work, as its Airflow task describes it."""
+        return Work(
+            pipeline=self.pipeline,
+            store=Store(f"file://{self.home.store}"),
+            report=Reporter(stage),
+            partition=day,
+            as_of=as_of,
+            source=str(self.home.source),
+            history_from=self.window.first,
+        )
+
+    def manifest(
+        self, stage: str, *, day: str | None = None, as_of: str | None = None
+    ) -> Manifest | None:
+        """What a stage published last for a day, or for a model."""
+        work = self.work(stage, day=day, as_of=as_of)
+        return work.store.find(ref_of(STAGES[stage], work))
+
+    def manifests(self, stage: str) -> list[Manifest]:
+        """What a stage published for the window's days."""
+        found = (self.manifest(stage, day=day) for day in self.window.all_days())
+        return [manifest for manifest in found if manifest is not None]
+
+    def lacking_days(self) -> list[str]:
+        """Days whose work differs from what is published; a refused day lacks nothing more."""
+        return [day for day in self.window.all_days() if not self._day_is_current(day)]
+
+    def model_is_current(self, as_of: str) -> bool:
+        """Whether the model of an as-of day needs no work."""
+        works = [(STAGES[name], self.work(name, as_of=as_of)) for name in MODEL_STAGES]
+        return _are_current(works)
+
+    def _day_is_current(self, day: str) -> bool:
+        works = [(STAGES[name], self.work(name, day=day)) for name in DAY_STAGES]
+        judged = judged_day(Store(f"file://{self.home.store}"), self.pipeline.name, day)
+        if judged is not None and judged.outcome["verdict"] == REFUSED:
+            works = works[: DAY_STAGES.index(judged.stage) + 1]
+        return _are_current(works)
+
+
+def _are_current(works: Sequence[tuple[Stage, Work]]) -> bool:
+    try:
+        return all(_is_current(stage, work) for stage, work in works)
+    except PipelineError:
+        # An input that a stage cannot plan without: there is work to do.
+        return False
+
+
+def _is_current(stage: Stage, work: Work) -> bool:
+    manifest = work.store.find(ref_of(stage, work))
+    if manifest is None:
+        return False
+    digest: str = importlib.import_module(stage.module).plan(work).digest()
+    return manifest.digest == digest

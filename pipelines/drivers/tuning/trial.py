@@ -1,0 +1,210 @@
+"""One trial: draw settings, train, be judged after each epoch, stop where others did better.
+
+Why: a trial is a training like any other, so it uses the same loop, feed and checkpoints.
+Promise: a trial that was killed goes on from its checkpoint with the settings it drew; one that
+    cannot be trained (its loss is no number) ends as failed and does not end the search.
+Not here: the study (``study.py``), the training (``pipelines/stages/train/``).
+"""
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from optuna.trial import TrialState
+
+from pipelines.core.errors import ConfigError, TrainingError
+from pipelines.core.store import digest_of
+from pipelines.drivers.tuning.space import draw
+from pipelines.protocol import Plan, Result, Work
+from pipelines.shared.compute.gpus import own_gpus
+from pipelines.shared.compute.machine import visible_gpu_count
+from pipelines.shared.tracking.tracker import About, Tracker, tracking
+from pipelines.spec import Binary, with_settings
+from pipelines.stages.evaluate.rows import open_test_rows, read_inputs
+from pipelines.stages.train.devices import choose_devices, open_strategy
+from pipelines.stages.train.micro_batches import Pieces
+from pipelines.stages.train.preflight import look_over, require_judgeable
+from pipelines.stages.train.shards import LABEL, Shards, open_shards
+from pipelines.stages.train.stage import Setup, trained
+from pipelines.stages.train.stage import plan as training_plan
+from pipelines.stages.tune.stage import TOLD, TRIAL, folder_of, trials_work
+from pipelines.stages.tune.stage import plan as search_plan
+from pipelines.stages.tune.study import (
+    ERROR,
+    SETTINGS,
+    claimed,
+    facts,
+    open_study,
+    tell,
+    watched,
+)
+from pipelines.stages.tune.winner import DATASET
+
+TRAINING_SET = "training_set"
+
+
+class StoppedEarly(Exception):  # noqa: N818  an end, not an error
+    """Others did better by this epoch."""
+
+
+def run_trial(work: Work, number: int) -> Result:
+    """Run a trial to its end, or find it ended.
+
+    Raises:
+        ConfigError: The search has no such trial.
+        StageStoppedError: SIGTERM; a checkpoint was written first.
+        OutOfMemoryError: Memory is too small; the next try works through smaller pieces.
+    """
+    plan, trials = search_plan(work), work.pipeline.search.trials
+    if number >= trials:
+        raise ConfigError(
+            f"{work.report.work}: the search has trials 0 to {trials - 1}, and {number} is asked for. "
+            f"Raise search.trials for more."
+        )
+    published = work.store.find_intact(work.window_ref(DATASET))
+    if published is not None and published.digest == plan.digest():
+        return {"trial": number, "state": "published", "cached": True}
+    folder = folder_of(work, plan)
+    study = open_study(folder, work.pipeline, number)
+    with claimed(study, folder, number) as trial:
+        if trial is not None:
+            scratch = folder / f"{TRIAL}{number}"
+            own = replace(work, inputs={TRAINING_SET: plan.made_from[TRAINING_SET].digest})
+            _to_its_end(own, study, trial, scratch, _about(work, plan, number))
+    told = next(each for each in facts(study) if each["number"] == number)
+    work.report.log(_summary(told))
+    return {"trial": number, "cached": trial is None, **told}
+
+
+def _about(work: Work, search: Plan, number: int) -> About:
+    """The trial's MLflow run: its own, though others may draw the same settings."""
+    return About(
+        name=f"{work.window_ref(DATASET).key}/{TRIAL}{number}",
+        tags={"search": search.digest(), "trial": str(number)},
+        kept=f"{TOLD}{TRIAL}{number}.jsonl",
+    )
+
+
+def _to_its_end(work: Work, study: Any, trial: Any, scratch: Path, about: About) -> None:
+    settings = draw(trial, work.pipeline)
+    drawn = dict(setting.split("=", 1) for setting in settings)
+    trial.set_user_attr(SETTINGS, list(settings))
+    work.report.log(f"settings: {' '.join(settings)}")
+    there = trials_work(work)
+    there = replace(there, pipeline=with_settings(work.pipeline, settings))
+    scratch.mkdir(exist_ok=True)
+    plan = training_plan(there)
+    # Side by side, a search that is made again may draw otherwise: that is another run.
+    own = "/".join((*about.tags.values(), digest_of(settings)[:12]))
+    about = replace(
+        about,
+        tags={**about.tags, "digest": own},
+        params={f"drawn.{name}": value for name, value in drawn.items()},
+    )
+    with (
+        own_gpus(max(there.pipeline.training.replicas, 1)) as gpus,
+        tracking(there, plan, scratch, about) as tracker,
+    ):
+        if gpus:
+            work.report.log(f"on GPU {', '.join(gpus)}, which no other trial has")
+        tapped = replace(there, report=tracker.tap(there.report))
+        ended = _ended(tapped, plan, trial, scratch, tracker)
+    tell(study, trial, *ended)
+
+
+def _ended(
+    work: Work, plan: Plan, trial: Any, scratch: Path, tracker: Tracker
+) -> tuple[TrialState, float | None]:
+    """How a trial ends for the search, and what it came to."""
+    try:
+        value = _trained(work, plan, trial, scratch)
+    except TrainingError as error:
+        trial.set_user_attr(ERROR, str(error))
+        tracker.failed(error)
+        return TrialState.FAIL, None
+    if value is None:
+        tracker.pruned()
+        return TrialState.PRUNED, None
+    return TrialState.COMPLETE, value
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Tells the study each epoch's judgement, and ends the trial where others did better.
+
+    Attributes:
+        trial: Whom it is told to.
+        metric: What is told of it.
+        epochs: Epochs of the whole training.
+    """
+
+    trial: Any
+    metric: str
+    epochs: int
+
+    def __call__(self, epoch: int, _loss: float, found: dict[str, float]) -> None:
+        """Tell one epoch; told again after a kill, the first value stays.
+
+        Raises:
+            StoppedEarly: Its value is not among the best that came so far.
+        """
+        stored = self.trial.storage.get_trial(self.trial._trial_id)
+        if epoch not in stored.intermediate_values:
+            self.trial.report(found[self.metric], epoch)
+        if epoch < self.epochs and self.trial.should_prune():
+            raise StoppedEarly
+
+
+def _trained(work: Work, plan: Plan, trial: Any, scratch: Path) -> float | None:
+    """Train to the last epoch; what its judgement was, or None if others did better before."""
+    pipeline, training = work.pipeline, work.pipeline.training
+    training_set = work.store.open(plan.made_from[TRAINING_SET])
+    days = work.days()
+    shards = open_shards(training_set, set(days.train) - set(days.validation))
+    for warning in look_over(work.report.work, shards, training, pipeline.head):
+        work.report.log(warning)
+    judged = judged_rows(work, training_set)
+    advice = "Raise split.test_days, or search as of another day."
+    require_judgeable(work.report.work, judged, watched(pipeline), advice)
+    devices = choose_devices(training.replicas, visible_gpu_count())
+    strategy = open_strategy(devices, training.seed, training.threads)
+    setup = Setup(
+        work,
+        plan,
+        scratch,
+        training_set,
+        shards,
+        judged,
+        strategy,
+        str(devices),
+        Pieces(scratch, training.micro_batches),
+        Told(trial, watched(pipeline), training.epochs),
+    )
+    try:
+        done = trained(setup)
+    except StoppedEarly:
+        return None
+    return float(done["cursor"].judged[-1][watched(pipeline)])
+
+
+def judged_rows(work: Work, training_set: Path) -> Shards:
+    """The rows that a trial is judged on: the test days as of the search's day.
+
+    For an event without the rows of entities known to be compromised by then, as in evaluation.
+    """
+    entries = json.loads((training_set / "index.json").read_text())["test"]
+    arrays = read_inputs(training_set, entries)
+    arrays[LABEL] = np.concatenate([np.load(training_set / e["y"]) for e in entries])
+    if isinstance(work.pipeline.head, Binary):
+        column = work.pipeline.entity(work.pipeline.evaluation.alert_entity).column
+        rows = open_test_rows(training_set, column, work.pipeline.label.known_after_days)
+        arrays = {name: values[rows.counted] for name, values in arrays.items()}
+    count = len(arrays[LABEL])
+    return Shards((arrays,), np.array([0, count], np.int64))
+
+
+def _summary(told: dict[str, Any]) -> str:
+    last = f" at {told['by_epoch'][-1]:.4f}" if told["by_epoch"] else ""
+    return f"{told['state']} after {len(told['by_epoch'])} epochs{last} {told['error']}".strip()

@@ -1,0 +1,328 @@
+"""Column aggregates: what a partition says of a column, and how partitions' words merge.
+
+Why: a mean needs three numbers of a partition, not its rows.
+Promise: a rule is used only for types on which it gives what the stock metric gives on the
+    whole column: counts, extremes, distinct values and whole-number sums exactly, moments of
+    floats to rounding (a deviation within 1e-13 of the true one, relative). What a rule leaves open (types, order, missing values) is answered by
+    the stock metric on the merged, small column.
+Not here: quantiles (``quantiles.py``), counting distinct values beyond memory
+    (``uniqueness.py``).
+"""
+
+import math
+import operator
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipelines.gx_dask.filters import kept_by_condition
+from pipelines.gx_dask.kernels import coded_of
+from pipelines.gx_dask.partitions import Layout
+from pipelines.gx_dask.rows import Rows
+from pipelines.gx_dask.stock import Node, call, small_engine, unfiltered
+
+# More distinct values than this in one column do not belong on the driver.
+MOST_DISTINCT = 2_000_000
+# Sums of 64-bit integers are surely whole below this, and wrap somewhere beyond it.
+LARGEST_SUM = 2.0**62
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How a metric is computed by parts.
+
+    Attributes:
+        part: Summary of one partition.
+        merge: The metric's value from all summaries, in the order of partitions.
+        kinds: Types it is used for, as NumPy's letters; others are gathered.
+    """
+
+    part: Callable[[Node, Rows], Any]
+    merge: Callable[[Node, Sequence[Any], Layout], Any]
+    kinds: str = "iufbMmO"
+
+
+def rule_of(node: Node, kind: str) -> Rule | None:
+    """The rule for a metric on a column of that type; None where there is none."""
+    rule = RULES.get(node.name)
+    if rule is None or (kind and kind not in rule.kinds):
+        return None
+    if node.name == "column_values.between.count":
+        return rule if _has_one_bound(node) else None
+    sort = node.value.get("sort", "value")
+    return None if node.name == "column.value_counts" and sort != "value" else rule
+
+
+def _kept(node: Node, rows: Rows) -> NDArray[np.bool_] | None:
+    return kept_by_condition(node.domain, rows)
+
+
+def _looked(node: Node, rows: Rows) -> NDArray[np.bool_]:
+    kept, valid = _kept(node, rows), rows.valid(node.domain["column"])
+    return valid if kept is None else valid & kept
+
+
+def values_of(node: Node, rows: Rows) -> pd.Series:
+    """The column's values that are there, after the row condition."""
+    series, looked = rows.series(node.domain["column"]), _looked(node, rows)
+    return series if looked.all() else series[looked]
+
+
+def _count_rows(node: Node, rows: Rows) -> int:
+    kept = _kept(node, rows)
+    return rows.count if kept is None else int(np.count_nonzero(kept))
+
+
+def _count_values(node: Node, rows: Rows) -> int:
+    return int(np.count_nonzero(_looked(node, rows)))
+
+
+def _sum_counts(node: Node, parts: Sequence[int], layout: Layout) -> int:
+    return sum(parts[1:], start=parts[0])  # of the stock type, which divides by zero its way
+
+
+def _sum_numpy(node: Node, parts: Sequence[int], layout: Layout) -> Any:
+    return np.int64(sum(parts))
+
+
+def _extreme(which: str) -> Callable[[Node, Rows], Any]:
+    def part(node: Node, rows: Rows) -> Any:
+        if rows.series_kind(node.domain["column"]) == "O":
+            values = _distinct(node, rows)[0]
+        else:
+            values = values_of(node, rows)
+        return (getattr(values, which)(),) if len(values) else None
+
+    return part
+
+
+def _merge_extreme(which: Callable[..., Any]) -> Callable[..., Any]:
+    def merge(node: Node, parts: Sequence[Any], layout: Layout) -> Any:
+        found = [part[0] for part in parts if part is not None]
+        return which(found) if found else on_column(node, [], layout)
+
+    return merge
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """Count, exact or rounded sum, mean and squared deviations of some values.
+
+    Attributes:
+        rest: What the mean is above ``mean``, which is too coarse beside a small spread.
+    """
+
+    count: int
+    total: Any
+    mean: float
+    rest: float
+    m2: float
+
+
+def moments(node: Node, rows: Rows) -> Moments:
+    """Moments of one partition's values, computed once for mean, sum and deviation."""
+    key = repr((node.domain["column"], node.domain.get("row_condition")))
+    return rows.once("moments", key, lambda: _moments(node, rows))
+
+
+def _moments(node: Node, rows: Rows) -> Moments:
+    values = values_of(node, rows).to_numpy()
+    count, kind = len(values), values.dtype.kind
+    if not count:
+        return NO_VALUES
+    with np.errstate(invalid="ignore", over="ignore"):
+        sum_of_floats = float(values.sum(dtype=np.float64))
+        mean = sum_of_floats / count
+        off = values.astype(np.float64, copy=False) - mean
+        rest = float(off.sum()) / count
+        m2 = max(float(np.square(off, out=off).sum()) - count * rest * rest, 0.0)
+    total = int(values.sum()) if kind in "iub" else sum_of_floats
+    return Moments(count, total, mean, rest, m2)
+
+
+NO_VALUES = Moments(0, 0, 0.0, 0.0, 0.0)
+
+
+def merged_moments(parts: Sequence[Moments]) -> Moments:
+    """Moments of all the values; nothing is rounded between partitions but the result.
+
+    Partitions whose means differ by less than a mean's last digit still add up to the spread
+    of the whole column, where floats would lose it.
+
+    Source:
+        Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for computing
+        sample variances", Stanford report STAN-CS-79-773, 1979.
+    """
+    some = [part for part in parts if part.count]
+    if not some:
+        return NO_VALUES
+    count, total = sum(part.count for part in some), _sum([part.total for part in some])
+    mean = float(total) / count
+    if any(
+        abs(part.mean) * count >= LARGEST_SUM for part in some
+    ):  # integers wrap, floats do not
+        mean = _sum([part.mean * part.count for part in some]) / count
+    return Moments(count, total, mean, 0.0, _merged_squares(some, count))
+
+
+def _merged_squares(parts: Sequence[Moments], count: int) -> float:
+    within = _sum([part.m2 for part in parts])
+    if not all(math.isfinite(part.mean) and math.isfinite(part.rest) for part in parts):
+        return math.nan
+    means = [Fraction(part.mean) + Fraction(part.rest) for part in parts]
+    weights = [part.count for part in parts]
+    middle = sum(map(operator.mul, means, weights)) / count
+    between = sum(n * (mean - middle) ** 2 for n, mean in zip(weights, means, strict=True))
+    try:
+        return within + float(between)
+    except OverflowError:
+        return math.inf
+
+
+def _sum(numbers: Sequence[Any]) -> Any:
+    """Exactly rounded; infinities and overflow as NumPy has them."""
+    if all(isinstance(number, int) for number in numbers):
+        return sum(numbers)
+    try:
+        return math.fsum(numbers)
+    except (OverflowError, ValueError):
+        return float(np.sum(np.asarray(numbers)))
+
+
+def as_column(value: float, node: Node, layout: Layout) -> Any:
+    """A mean, sum or deviation of the precision that pandas gives it: a float column's own."""
+    kind = layout.empty_frame[node.domain["column"]].dtype
+    return kind.type(value) if kind.kind == "f" else np.float64(value)
+
+
+def _merge_mean(node: Node, parts: Sequence[Moments], layout: Layout) -> Any:
+    whole = merged_moments(parts)
+    return as_column(whole.mean, node, layout) if whole.count else on_column(node, [], layout)
+
+
+def _merge_sum(node: Node, parts: Sequence[Moments], layout: Layout) -> Any:
+    whole = merged_moments(parts)
+    if not whole.count:
+        return on_column(node, [], layout)
+    if isinstance(whole.total, float):
+        return as_column(whole.total, node, layout)
+    unsigned = layout.empty_frame[node.domain["column"]].dtype.kind == "u"
+    wrapped = np.array([whole.total % 2**64], dtype=np.uint64)  # as NumPy's own sum does
+    return wrapped[0] if unsigned else wrapped.view(np.int64)[0]
+
+
+def _merge_deviation(node: Node, parts: Sequence[Moments], layout: Layout) -> Any:
+    whole = merged_moments(parts)
+    if whole.count <= 1:
+        return np.float64(np.nan)
+    return np.sqrt(as_column(whole.m2 / (whole.count - 1), node, layout))
+
+
+def _distinct(node: Node, rows: Rows) -> tuple[pd.Series, NDArray[np.int64], int]:
+    """Distinct values, how often each occurs, and how many rows have none."""
+    coded = coded_of(node.domain["column"], rows)
+    kept = _kept(node, rows)
+    codes = coded.codes if kept is None else coded.codes[kept]
+    counts = np.bincount(codes + 1, minlength=len(coded.values) + 1)
+    there = coded.values.notna().to_numpy()
+    missing = int(counts[0] + counts[1:][~there].sum())
+    seen = there & (counts[1:] > 0)
+    if np.count_nonzero(seen) > MOST_DISTINCT:
+        raise ValueError(too_many(node))
+    return coded.values[seen], counts[1:][seen], missing
+
+
+def too_many(node: Node) -> str:
+    """What to say of a column with more distinct values than the driver should hold."""
+    return (
+        f"{node.name}: column {node.domain['column']} has more than {MOST_DISTINCT:,} distinct "
+        f"values. Expected fewer, as all of them are part of the answer. Use an expectation "
+        f"about uniqueness or the number of distinct values instead."
+    )
+
+
+def _merge_distinct(node: Node, parts: Sequence[Any], layout: Layout) -> Any:
+    """The stock metric on a column that holds each distinct value once."""
+    values = pd.concat([part[0] for part in parts]).drop_duplicates()
+    if len(values) > MOST_DISTINCT:
+        raise ValueError(too_many(node))
+    return on_column(node, values, layout, missing=any(part[2] for part in parts))
+
+
+def _merged_counts(parts: Sequence[Any], node: Node) -> pd.Series:
+    values = pd.concat([pd.Series(part[1], index=pd.Index(part[0])) for part in parts])
+    counts = values.groupby(level=0, sort=False, observed=True).sum()
+    if len(counts) > MOST_DISTINCT:
+        raise ValueError(too_many(node))
+    return counts
+
+
+def _merge_value_counts(node: Node, parts: Sequence[Any], layout: Layout) -> pd.Series:
+    counts = _merged_counts(parts, node).astype("int64").sort_index()
+    counts.name, counts.index.name = "count", "value"
+    return counts
+
+
+def _merge_most_common(node: Node, parts: Sequence[Any], layout: Layout) -> Any:
+    counts = _merged_counts(parts, node)
+    most = counts.index[counts.to_numpy() == counts.max()] if len(counts) else []
+    return on_column(node, most, layout)
+
+
+def _histogram(node: Node, rows: Rows) -> NDArray[np.int64]:
+    return np.histogram(values_of(node, rows), node.value["bins"], density=False)[0]
+
+
+def _count_between(node: Node, rows: Rows) -> Any:
+    """The stock metric on the partition, which it counts as it would the whole column."""
+    column = node.domain["column"]
+    bare = Node(node.name, unfiltered(node.domain), node.value, node.known)
+    frame = pd.DataFrame({column: values_of(node, rows)})
+    return call(bare, small_engine(frame, node.domain["batch_id"]))
+
+
+def _has_one_bound(node: Node) -> bool:
+    """With both, the stock metric asks whether a whole column is true, and raises."""
+    return (node.value.get("min_value") is None) != (node.value.get("max_value") is None)
+
+
+def _merge_histogram(node: Node, parts: Sequence[Any], layout: Layout) -> Any:
+    return list(np.sum(parts, axis=0))
+
+
+def on_column(node: Node, values: Any, layout: Layout, *, missing: bool = False) -> Any:
+    """The stock metric on a column of these values, of the whole column's type."""
+    column = node.domain["column"]
+    kind = layout.empty_frame[column].dtype
+    lacking = [None] if missing else []
+    series = pd.Series([*values, *lacking], dtype=kind)
+    bare = Node(node.name, unfiltered(node.domain), node.value, node.known)
+    frame = pd.DataFrame({column: series})
+    return call(bare, small_engine(frame, node.domain["batch_id"]))
+
+
+RULES = {
+    "table.row_count": Rule(_count_rows, _sum_counts),
+    "column.non_null_count": Rule(_count_values, _sum_numpy),
+    "column.min": Rule(_extreme("min"), _merge_extreme(min), "iufMmO"),
+    "column.max": Rule(_extreme("max"), _merge_extreme(max), "iufMmO"),
+    "column.mean": Rule(moments, _merge_mean, "iuf"),
+    "column.sum": Rule(moments, _merge_sum, "iuf"),
+    "column.standard_deviation": Rule(moments, _merge_deviation, "iuf"),
+    "column.distinct_values": Rule(_distinct, _merge_distinct, "iufMO"),
+    "column.distinct_values.missing_from_column": Rule(_distinct, _merge_distinct, "iufMO"),
+    "column.distinct_values.missing_from_column.count": Rule(
+        _distinct, _merge_distinct, "iufMO"
+    ),
+    "column.distinct_values.not_in_set": Rule(_distinct, _merge_distinct, "iufMO"),
+    "column.distinct_values.not_in_set.count": Rule(_distinct, _merge_distinct, "iufMO"),
+    "column.value_counts": Rule(_distinct, _merge_value_counts, "iufMO"),
+    "column.most_common_value": Rule(_distinct, _merge_most_common, "iufMO"),
+    "column_values.between.count": Rule(_count_between, _sum_counts, "iuf"),
+    "column.histogram": Rule(_histogram, _merge_histogram, "iuf"),
+}

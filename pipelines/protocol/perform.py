@@ -1,0 +1,173 @@
+"""The one way a stage's work is done: plan, look it up, do it aside, publish, tell.
+
+Why: the scheduler, a retry, a backfill and the command line must get the same artifact, and
+    a kill at any point must leave nothing half.
+Promise: work whose digest is published is not done again, unless what was published is damaged, or
+    what it did outside the store (a registry's version) is gone; two processes never do the same work
+    at once on one machine; a refused partition is recorded before it is raised.
+Not here: processes (``pipelines/process/``), what a stage does (its package).
+"""
+
+import importlib
+import logging
+from dataclasses import replace
+from typing import Any, cast
+
+from pipelines.core.errors import PartitionRefusedError, PermanentError, rebuild
+from pipelines.core.events import reporting
+from pipelines.core.store import Manifest, Ref
+from pipelines.protocol.catalog import Stage
+from pipelines.protocol.pages import MISSING, still_missing, with_pages, without
+from pipelines.protocol.publishing import publish_work
+from pipelines.protocol.work import REFUSED, Plan, StageModule, Work, ref_of
+
+Result = dict[str, Any]
+
+log = logging.getLogger("millrace")
+
+
+def perform(stage: Stage, work: Work, *, reach: bool = True) -> Result:
+    """Do a stage's work, or find it done.
+
+    A stage whose result reaches on (``featurize``: a day's rows are in later days' windows;
+    ``validate``: a day's ids may be repeated by later days) also does the later days that this
+    one makes due.
+
+    Args:
+        stage: What to do.
+        work: On what.
+        reach: Whether to do later days as well; a caller that does days in order needs it
+            for the last one alone.
+
+    Returns:
+        Short JSON: what was published, its digests, and how long it took.
+
+    Raises:
+        PartitionRefusedError: The stage refused the partition; what it found is published.
+        HistoryNotReadyError: Earlier partitions must be judged first; theirs will do this one.
+    """
+    module = cast("Any", importlib.import_module(stage.module))
+    if not (reach and hasattr(module, "due")):
+        return _told(work, _settled(stage, module, work))
+    own, later = module.due(work)
+    also = {day: _settled(stage, module, _named(stage, work.on(day))) for day in later}
+    if not own:
+        module.require_ready(work)
+    manifest, result = _settled(stage, module, work)
+    fresh = [day for day, (_, told) in also.items() if not told["cached"]]
+    return _told(work, (manifest, result | {"also": fresh} if fresh else result))
+
+
+def refusal(stage: Stage, work: Work) -> Result | None:
+    """The result of work that this very stage refused; None where it published no refusal."""
+    manifest = work.find(ref_of(stage, work))
+    if manifest is None or manifest.outcome.get("verdict") != REFUSED:
+        return None
+    return _result(work, manifest, cached=True)
+
+
+def _named(stage: Stage, work: Work) -> Work:
+    report = replace(work.report, work=f"{stage.name} {ref_of(stage, work).key}")
+    return replace(work, report=report)
+
+
+def _settled(stage: Stage, module: StageModule, work: Work) -> tuple[Manifest, Result]:
+    """Do work again that a publication made due while it was done.
+
+    Who published it looked for days that it makes due before this one could be seen.
+    """
+    manifest, result = _perform_one(stage, module, work)
+    settles = getattr(module, "SETTLES", False)
+    while settles and module.plan(work).digest() != manifest.digest:
+        manifest, result = _perform_one(stage, module, work)
+    return manifest, result
+
+
+def _perform_one(stage: Stage, module: StageModule, work: Work) -> tuple[Manifest, Result]:
+    plan = module.plan(work)
+    ref = ref_of(stage, work)
+    found = _published(work, ref, plan)
+    if found is not None and _stands(module, work, plan, found):
+        return found, _result(work, found, cached=True)
+    with work.store.lock(ref):
+        # While this one waited, another process may have published this, or what it reads.
+        plan = module.plan(work)
+        found = _published(work, ref, plan)
+        if found is None:
+            found = _finished_before(work, ref, plan)
+        if found is not None and _stands(module, work, plan, found):
+            return found, _result(work, found, cached=True)
+        damage = work.store.why_again(ref, plan.digest())
+        if damage:
+            work.report.log(f"{damage}. It is made again.")
+        manifest = _do(stage, module, work, plan, ref)
+    return manifest, _result(work, manifest, cached=False)
+
+
+def _published(work: Work, ref: Ref, plan: Plan) -> Manifest | None:
+    digest = plan.digest()
+    pointed = work.store.pointed_at(ref, digest)
+    return None if pointed is None else work.store.find_whole(ref, digest)
+
+
+def _stands(module: StageModule, work: Work, plan: Plan, manifest: Manifest) -> bool:
+    """Whether what the work did outside the store, if anything, is still there."""
+    check = getattr(module, "effects_stand", None)
+    if check is None or check(work, plan, manifest):
+        return True
+    log.info(
+        "%s: published, and not found as it left things outside the store", work.report.work
+    )
+    return False
+
+
+def _finished_before(work: Work, ref: Ref, plan: Plan) -> Manifest | None:
+    """A version killed before it was pointed at, or replaced since and asked for again."""
+    manifest = work.store.find_whole(ref, plan.digest())
+    if manifest is not None:
+        work.store.point(manifest)
+    return manifest
+
+
+def _do(stage: Stage, module: StageModule, work: Work, plan: Plan, ref: Ref) -> Manifest:
+    with reporting(work.report):
+        manifest = publish_work(
+            work,
+            stage.name,
+            ref,
+            plan,
+            lambda out: with_pages(module, work, out, module.run(work, plan, out)),
+        )
+    work.store.drop_scratch(ref, plan.digest())
+    return manifest
+
+
+def _result(work: Work, manifest: Manifest, *, cached: bool) -> Result:
+    missing = still_missing(work, manifest)
+    made = {name: value for name, value in manifest.made.items() if name != MISSING}
+    return {
+        "stage": manifest.stage,
+        "pipeline": manifest.pipeline,
+        "key": manifest.key,
+        "uri": work.store.uri_of(manifest),
+        "digest": manifest.digest,
+        "content": manifest.content,
+        "cached": cached,
+        **manifest.outcome,
+        **made,
+        **({MISSING: missing} if missing else {}),
+    }
+
+
+def _told(work: Work, done: tuple[Manifest, Result]) -> Result:
+    manifest, result = done
+    how = "found published" if result["cached"] else f"published in {result['seconds']:.1f} s"
+    log.info("%s %s: %d rows, %s", manifest.stage, manifest.key, result["rows"], how)
+    if MISSING in result:
+        told = without(manifest, work.store.uri, result[MISSING])
+        work.report.log(told, level=logging.WARNING)
+    if result["verdict"] == REFUSED:
+        message = f"{manifest.key}: refused. {result['reason']}"
+        cls = result.get("refused_as", PartitionRefusedError.__name__)
+        raise rebuild(cls, [message], message, PermanentError.__name__)
+    return result

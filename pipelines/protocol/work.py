@@ -1,0 +1,212 @@
+"""What a stage is given and what it gives back.
+
+Why: every stage has the same shape, so that one protocol can memoise, publish, retry and
+    explain all of them.
+Promise: a stage reads through ``Work``, writes only below the folder it is handed, and tells
+    what its result depends on before it starts.
+Not here: calling a stage (``protocol.py``), which stages there are (``catalog.py``).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+from pipelines.core.errors import ConfigError, InputMissingError, PartitionRefusedError
+from pipelines.core.events import Reporter
+from pipelines.core.store import Manifest, Ref, Store, work_digest
+from pipelines.core.text import message
+from pipelines.protocol.catalog import Stage
+from pipelines.spec import ModelDays, Pipeline, model_days
+
+ACCEPTED, REFUSED = "accepted", "refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """One stage's work on one partition, or on one as-of day.
+
+    Attributes:
+        pipeline: Declaration, with this run's settings applied.
+        store: Where artifacts are read and published.
+        partition: Day of data, for stages that work by day.
+        as_of: As-of day, for stages that make a model.
+        source: URI of the source root; only ``ingest`` reads it.
+        history_from: First day of data; no window looks back beyond it.
+        report: Where progress goes.
+        options: What a caller asks of one stage beside its settings (``promote_older``).
+        inputs: Digest of each result that this run handed to the stage, by its name
+            (``training_set``, ``model``); what is not among them is read as published now.
+    """
+
+    pipeline: Pipeline
+    store: Store
+    report: Reporter
+    partition: str | None = None
+    as_of: str | None = None
+    source: str | None = None
+    history_from: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def day(self) -> str:
+        """The partition."""
+        if self.partition is None:
+            raise ConfigError("This stage works on a partition. Pass --partition YYYY-MM-DD.")
+        return self.partition
+
+    @property
+    def model_day(self) -> str:
+        """The as-of day."""
+        if self.as_of is None:
+            raise ConfigError("This stage makes a model. Pass --as-of YYYY-MM-DD.")
+        return self.as_of
+
+    def days(self) -> ModelDays:
+        """Days that train and judge the model of this as-of day."""
+        return model_days(self.pipeline, self.model_day)
+
+    def on(self, day: str) -> Self:
+        """The same work on another partition."""
+        return replace(self, partition=day)
+
+    def partition_ref(self, dataset: str, day: str | None = None) -> Ref:
+        """The artifact of a dataset for a day, by default this work's own."""
+        return Ref(self.pipeline.name, dataset, f"ds={day or self.day}")
+
+    def model_ref(self, dataset: str) -> Ref:
+        """The artifact of a dataset for this as-of day and seed."""
+        seed = self.pipeline.training.seed
+        return Ref(self.pipeline.name, dataset, f"as_of={self.model_day}/seed={seed}")
+
+    def window_ref(self, dataset: str) -> Ref:
+        """The artifact of a dataset for this as-of day, whatever the seed."""
+        return Ref(self.pipeline.name, dataset, f"as_of={self.model_day}")
+
+    def find(self, ref: Ref) -> Manifest | None:
+        """A published artifact, or None."""
+        return self.store.find(ref)
+
+    def need(self, ref: Ref, stage: str) -> Manifest:
+        """A published artifact that must be there.
+
+        Raises:
+            InputMissingError: It is not; says which stage makes it.
+            PartitionRefusedError: That stage refused the partition.
+        """
+        manifest = self.store.find(ref)
+        if manifest is None:
+            raise InputMissingError(
+                f"{self.report.work}: {ref.path()} is not published. Run {stage} for it first."
+            )
+        return self.accepted(manifest, stage)
+
+    def accepted(self, manifest: Manifest, stage: str) -> Manifest:
+        """The same manifest, if its stage did not refuse the partition.
+
+        Raises:
+            PartitionRefusedError: It did.
+        """
+        if manifest.outcome.get("verdict") == REFUSED:
+            raise PartitionRefusedError(
+                f"{self.report.work}: {manifest.key} was refused by {stage}. "
+                f"{manifest.outcome['reason']}"
+            )
+        return manifest
+
+    def scratch(self, plan: "Plan", ref: Ref) -> Path:
+        """A folder for this work's checkpoints, kept over kills and removed at its end."""
+        return self.store.scratch(ref, plan.digest())
+
+
+def ref_of(stage: Stage, work: Work) -> Ref:
+    """The artifact that this work publishes."""
+    if stage.scope == "partition":
+        return work.partition_ref(stage.dataset)
+    return (
+        work.window_ref(stage.dataset)
+        if stage.scope == "window"
+        else work.model_ref(stage.dataset)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a piece of work depends on, known before it is done.
+
+    Attributes:
+        inputs: Content digest of each input, by a name a person recognises.
+        config: Settings the result depends on.
+        code: Digest of the source of each package that does the work.
+        made_from: The manifests behind the inputs, by name, so that ``run`` reads the versions
+            that were planned, whatever is published meanwhile. No part of the digest.
+    """
+
+    inputs: Mapping[str, str]
+    config: Mapping[str, Any]
+    code: Mapping[str, str]
+    made_from: Mapping[str, Manifest] = field(default_factory=dict)
+
+    def digest(self) -> str:
+        """The digest that names this work."""
+        return work_digest(self.inputs, self.config, self.code)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """The short facts of a result; everything large is in the published files.
+
+    Attributes:
+        rows: Rows the work read or made.
+        metrics: Headline numbers, by name.
+        verdict: ``accepted`` or ``refused`` for a partition; PROMOTE, HOLD or REJECT for a
+            model; empty where the stage judges nothing.
+        reason: One or two sentences behind the verdict.
+        quarantined: Quarantined rows, by rule.
+        refused_as: Class of the error that a refusal is raised as, where it is not
+            ``PartitionRefusedError`` itself.
+        details: More short facts, told beside these (``promoted``).
+        volatile: Published files (or folders ending in ``/``) that differ from run to run
+            and are no part of the content digest.
+        pages_missing: Why a page could not be made, by its name; no part of the content either.
+        noted: What was seen beside the verdict and depends on what else was published then; no
+            part of the content digest.
+    """
+
+    rows: int
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    verdict: str = ""
+    reason: str = ""
+    quarantined: Mapping[str, int] = field(default_factory=dict)
+    volatile: tuple[str, ...] = ()
+    refused_as: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
+    pages_missing: Mapping[str, str] = field(default_factory=dict)
+    noted: str = ""
+
+    def facts(self) -> dict[str, Any]:
+        """The part that is recorded in the manifest and in its content digest."""
+        told = {"refused_as": self.refused_as} if self.refused_as else {}
+        return {**told, **self.details} | {
+            "rows": self.rows,
+            "metrics": dict(self.metrics),
+            "verdict": self.verdict,
+            "reason": message(self.reason),
+            "quarantined": dict(self.quarantined),
+        }
+
+
+class StageModule(Protocol):
+    """What a stage package's ``stage`` module offers.
+
+    One whose work changes something outside the store also offers ``effects_stand(work, plan,
+    manifest)``: whether that is still there, for a manifest found published. It may mend what is
+    not; where it says no, the work is done again.
+    """
+
+    def plan(self, work: Work) -> Plan:
+        """Say what the work depends on; imports nothing heavy."""
+
+    def run(self, work: Work, plan: Plan, out: Path) -> Outcome:
+        """Do the work, writing below ``out`` only."""

@@ -1,0 +1,1 @@
+"""What several stages use: tables, Dask, expectations, the model registry, tracking, pages."""

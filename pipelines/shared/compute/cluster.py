@@ -1,0 +1,233 @@
+"""Running a graph on worker processes: this machine's cores or GPUs, or a cluster elsewhere.
+
+Why: work that is larger than one process's memory, or than one machine.
+Promise: a worker that dies is replaced and its tasks run again; when that does not help, the
+    error says a retry may. What was started here is stopped here, and answers nobody but the
+    process that started it: it listens on the loopback device alone, and talks TLS by a key of
+    its own.
+Not here: which of them is used (``place.py``), collecting results (``gathering.py``), stopping
+    (``ending.py``).
+"""
+
+import logging
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import CancelledError
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import dask
+from dask.delayed import Delayed
+from distributed import Client, KilledWorker, LocalCluster
+from distributed.comm import CommClosedError
+from distributed.security import Security
+
+from pipelines.core.errors import OutOfMemoryError, TransientError, WorkerLostError
+from pipelines.core.events import dashboard
+from pipelines.core.rights import private_folder
+from pipelines.shared.compute.backend import Place
+from pipelines.shared.compute.compute import Compute, OnDone, Take, telling
+from pipelines.shared.compute.gathering import finished
+from pipelines.shared.compute.machine import NO_GPU, Machine, own_array_module
+from pipelines.shared.compute.settings import ComputeSettings
+from pipelines.shared.compute.shutdown import children, end
+from pipelines.shared.compute.splitting import Starved
+
+CONNECT_TIMEOUT_S = 30
+LOOPBACK = "127.0.0.1"
+LEAST_WORKER_BYTES = 1 << 30
+GIB = 1 << 30
+RMM_POOL_SHARE = 0.6
+QUIET = {
+    # The worker's profiler takes a third of an idle cluster's CPU time; nobody reads it here.
+    "distributed.worker.profile.enabled": False,
+    # A task that two workers died of is not tried on a third: it is split, or given up.
+    "distributed.scheduler.allowed-failures": 1,
+    # Dask's own has MALLOC_TRIM_THRESHOLD_, which stops glibc from learning which sizes are common:
+    # each large array was mapped, zeroed and given back anew, for 1.4 times the CPU of a window
+    # task (1.6 with one arena: a worker has one thread that allocates).
+    "distributed.nanny.pre-spawn-environ": {
+        "OMP_NUM_THREADS": 1,
+        "MKL_NUM_THREADS": 1,
+        "OPENBLAS_NUM_THREADS": 1,
+        "MALLOC_ARENA_MAX": 1,
+    },
+}
+
+log = logging.getLogger("millrace")
+
+
+class ClusterCompute(Compute):
+    """A Dask cluster, through its client."""
+
+    def __init__(self, client: Client, cluster: Any = None) -> None:
+        self._client, self._cluster = client, cluster
+        known = client.scheduler_info(n_workers=-1)["workers"].values()
+        self.workers = max(1, len(known))
+        self._memory_bytes = min((int(each["memory_limit"]) for each in known), default=0)
+        self.array_module = array_module_of(client)
+        self.dashboard = client.dashboard_link or ""
+
+    def run(self, tasks: Sequence[Delayed], on_done: OnDone | None = None) -> list[Any]:
+        """Run tasks on the workers; see ``Compute.run``."""
+        try:
+            found = self.attempts(tasks, telling(on_done))
+        except MemoryError as error:
+            raise OutOfMemoryError(
+                f"A task found no memory on {self.describe()} ({error}). "
+                "Raise the pipeline's buckets, so that one holds fewer rows."
+            ) from error
+        killed = [result for result in found if isinstance(result, Starved)]
+        if killed:
+            raise WorkerLostError(
+                f"{killed[0].reason}, most often for memory. Try again, or raise the pipeline's "
+                "buckets, so that one holds fewer rows."
+            )
+        return found
+
+    def attempts(self, tasks: Sequence[Delayed], take: Take) -> list[Any]:
+        """Run tasks on the workers; see ``Compute.attempts``."""
+        try:
+            return self._gathered(tasks, take)
+        except (CancelledError, CommClosedError) as error:
+            raise TransientError(
+                f"The Dask scheduler went away while {len(tasks)} tasks ran ({error}). "
+                "Try again when it answers."
+            ) from error
+
+    def describe(self) -> str:
+        """Worker processes, and the memory of each."""
+        return f"{self.workers} worker processes of {self._memory_bytes / GIB:.1f} GiB"
+
+    def _more(self, workers: int) -> None:
+        """Start workers beside those that did not come back; ``end`` sees to them."""
+        self._cluster.scale(len(self._cluster.worker_spec) + workers)
+
+    def _gathered(self, tasks: Sequence[Delayed], take: Take) -> list[Any]:
+        futures = self._client.compute(list(tasks))
+        found = {}
+        own = None if self._cluster is None else self._more
+        for future in finished(self._client, futures, self.workers, own):
+            try:
+                result = future.result()
+            except KilledWorker as error:
+                result = Starved(f"Workers died while they ran {error.task}", killed=True)
+            found[future.key] = take(result)
+            # What was fetched need not be held by its worker, nor be made again should that die.
+            future.release()
+        return [found[future.key] for future in futures]
+
+
+@contextmanager
+def open_cluster(
+    place: Place, settings: ComputeSettings, machine: Machine
+) -> Iterator[ClusterCompute]:
+    """A cluster of that kind, stopped at the end unless it was running before.
+
+    Raises:
+        TransientError: The given scheduler does not answer.
+    """
+    if place is Place.SCHEDULER:
+        with _client_of(settings.scheduler) as client:
+            yield _told(ClusterCompute(client))
+        return
+    before = children()
+    with dask.config.set(QUIET):
+        cluster = _started(place, settings, machine)
+        try:
+            with Client(cluster) as client:
+                yield _told(ClusterCompute(client, cluster))
+        finally:
+            end(cluster, before)
+
+
+def array_module_of(client: Client) -> str:
+    """``cupy`` where every worker says that it has a GPU of its own, else ``numpy``.
+
+    A task does not know which worker it will run on, so workers of both kinds get NumPy.
+    """
+    said = Counter(client.run(own_array_module).values())
+    if len(said) > 1:
+        log.warning(
+            "compute: %d of %d workers have a GPU, so none is used. Start workers of one kind.",
+            said["cupy"],
+            sum(said.values()),
+        )
+    return "cupy" if set(said) == {"cupy"} else "numpy"
+
+
+def processes_of(settings: ComputeSettings, machine: Machine) -> dict[str, Any]:
+    """Arguments of a cluster on this machine's cores: no worker below a GiB of memory."""
+    roomy = max(1, machine.memory_bytes // LEAST_WORKER_BYTES)
+    workers = settings.workers or min(machine.cores, roomy)
+    return {
+        "n_workers": workers,
+        "threads_per_worker": 1,
+        "memory_limit": machine.memory_bytes // workers,
+    }
+
+
+def gpus_of(settings: ComputeSettings, machine: Machine) -> dict[str, Any]:
+    """Arguments of a cluster on this machine's GPUs: one worker each.
+
+    The pool, which cuDF and CuPy share, leaves room for what allocates outside of RMM; cuDF spills
+    to the host beyond it.
+    """
+    workers = min(settings.workers or machine.gpus, machine.gpus)
+    return {
+        "n_workers": workers,
+        "threads_per_worker": 1,
+        "rmm_pool_size": RMM_POOL_SHARE,
+        # CuPy would have a pool of its own in what this one leaves, and the kernels are CuPy's.
+        "rmm_allocator_external_lib_list": ["cupy"],
+        "enable_cudf_spill": True,
+        "memory_limit": machine.memory_bytes // workers,
+    }
+
+
+def _started(place: Place, settings: ComputeSettings, machine: Machine) -> Any:
+    common: dict[str, Any] = {
+        # Any port: two stages at once would want the same one.
+        "dashboard_address": "127.0.0.1:0",
+        "silence_logs": logging.ERROR,
+        "host": LOOPBACK,
+        # Whoever can talk to a scheduler or a worker runs code as this user. The key is made for
+        # this cluster and is never on a disk.
+        "security": Security.temporary(),
+        # What is spilled is unpickled again.
+        "local_directory": str(_scratch()),
+    }
+    if place is Place.GPUS:
+        from dask_cuda import LocalCUDACluster
+
+        return LocalCUDACluster(**gpus_of(settings, machine), **common)
+    return LocalCluster(
+        **processes_of(settings, machine),
+        processes=True,
+        env=NO_GPU,
+        **common,
+    )
+
+
+def _scratch() -> Path:
+    return private_folder(Path(tempfile.gettempdir()) / f"millrace-dask-{os.getuid()}")
+
+
+def _told(compute: ClusterCompute) -> ClusterCompute:
+    if compute.dashboard:
+        log.info("compute: %s; Dask's dashboard is %s", compute.describe(), compute.dashboard)
+        dashboard(compute.dashboard)
+    return compute
+
+
+def _client_of(address: str) -> Client:
+    try:
+        return Client(address, timeout=CONNECT_TIMEOUT_S)
+    except (OSError, TimeoutError) as error:
+        raise TransientError(
+            f"No Dask scheduler answers at {address} ({error}). "
+            "Start it, or leave the option scheduler away to use this machine."
+        ) from error

@@ -1,0 +1,116 @@
+"""The quarantine over days: which rules kept how many rows out, and the rows themselves.
+
+Why: a broken source shows over days and rules, and whoever repairs it needs the rows.
+Promise: only what is published is read, each day's present version; counts come from manifests
+    alone. Values of sensitive columns are masked unless they are asked for.
+Not here: writing it (``splitting.py``), re-admitting rows (``pipelines/drivers/chain.py``).
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipelines.core.store import Manifest, Ref, Store
+from pipelines.core.text import plain
+from pipelines.shared.expectations.data_docs.masking import mask
+from pipelines.shared.expectations.rules import rules_of
+from pipelines.spec import Pipeline
+
+DATASET, FILE = "validated", "quarantine.parquet"
+RULE, EXPECTATION, VALUE = "_rule", "_expectation", "_value"
+PARTITION, RUN = "_partition", "_run"
+"""What a line of the quarantine says beside the row's own columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptOut:
+    """One day's quarantine.
+
+    Attributes:
+        day: The partition.
+        verdict: ``accepted`` or ``refused``.
+        rows_in: Rows of the day.
+        rows: Rows that are in no use.
+        by_rule: Failing rows of each rule.
+        file: Where their lines are.
+    """
+
+    day: str
+    verdict: str
+    rows_in: int
+    rows: int
+    by_rule: Mapping[str, int]
+    file: Path
+
+
+def kept_out(
+    store: Store, pipeline: str, first: str | None = None, last: str | None = None
+) -> list[KeptOut]:
+    """The quarantine of each validated day from ``first`` to ``last``, oldest first.
+
+    Raises:
+        ArtifactError: A published day lacks files.
+    """
+    days = (key.removeprefix("ds=") for key in store.keys(pipeline, DATASET))
+    wanted = [day for day in days if (first or day) <= day <= (last or day)]
+    found = ((day, store.find(Ref(pipeline, DATASET, f"ds={day}"))) for day in wanted)
+    return [_kept_out(store, day, manifest) for day, manifest in found if manifest is not None]
+
+
+def _kept_out(store: Store, day: str, manifest: Manifest) -> KeptOut:
+    outcome = manifest.outcome
+    return KeptOut(
+        day=day,
+        verdict=str(outcome["verdict"]),
+        rows_in=int(outcome["metrics"]["rows_in"]),
+        rows=int(outcome["metrics"]["rows_quarantined"]),
+        by_rule=outcome["quarantined"],
+        file=store.open(manifest) / FILE,
+    )
+
+
+def lines_of(
+    days: Sequence[KeptOut], pipeline: Pipeline, rule: str | None, limit: int
+) -> list[dict[str, Any]]:
+    """The first lines of the quarantine, each as a mapping from column to value.
+
+    Args:
+        days: Whose lines.
+        pipeline: Says which columns are sensitive.
+        rule: Only this rule's lines; None for all.
+        limit: How many at most.
+    """
+    masked, columns = pipeline.sensitive_columns(), _columns_by_rule(pipeline, days)
+    found: list[dict[str, Any]] = []
+    for line in _lines(days, rule):
+        if len(found) == limit:
+            break
+        found.append(_masked(line, masked, columns.get(line[RULE])))
+    return found
+
+
+def _columns_by_rule(pipeline: Pipeline, days: Sequence[KeptOut]) -> dict[str, tuple[str, ...]]:
+    each = rules_of(pipeline, days[0].day) if days else ()
+    return {rule.name: rule.columns() for rule in each}
+
+
+def _lines(days: Sequence[KeptOut], rule: str | None) -> Iterator[dict[str, Any]]:
+    import pyarrow.parquet as pq
+
+    for day in days:
+        if rule is None or rule in day.by_rule:
+            with pq.ParquetFile(day.file) as file:
+                for batch in file.iter_batches(batch_size=1024):
+                    yield from (r for r in batch.to_pylist() if rule is None or r[RULE] == rule)
+
+
+def _masked(
+    line: dict[str, Any], masked: Collection[str], columns: Collection[str] | None
+) -> dict[str, Any]:
+    """A line without sensitive values; a rule that is declared no more hides its value too."""
+    hide = {name for name in masked if line.get(name) is not None}
+    if masked and (columns is None or set(columns) & set(masked)):
+        hide.add(VALUE)
+    hidden = {name: mask(None if line[name] is None else str(line[name])) for name in hide}
+    return {name: plain(value) for name, value in (line | hidden).items()}

@@ -1,0 +1,217 @@
+"""The rules of a declared table: those its columns give, and the pipeline's own.
+
+Why: a declaration says once what a value may be; the suite follows from it.
+Promise: imports nothing heavy; every rule is an expectation type with plain JSON arguments, so
+    a report can be read, and replayed, without this program.
+Not here: evaluating a rule (``engine.py``), what a failed one means (``verdict.py``).
+"""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from pipelines.core.days import shift
+from pipelines.core.declared import nearest
+from pipelines.core.errors import ConfigError
+from pipelines.shared.expectations.parameters import named_in, resolved
+from pipelines.spec import Column, Pipeline, Rule, Table
+
+INFO, WARNING, CRITICAL = "info", "warning", "critical"
+FLAGS = (0, 1)
+MIN_ROWS = "table.min_rows"
+ROOT = Path(__file__).resolve().parents[3]
+NEW, NEW_IDS = "new", "expect_column_values_to_be_new"
+COLUMN_ARGUMENTS = ("column", "column_A", "column_B", "column_list")
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedRule:
+    """One expectation with the name that reports and quarantine know it by.
+
+    Attributes:
+        name: Rule id, ``<column>.<what>`` or ``table.<what>``.
+        expectation: Great Expectations type.
+        kwargs: Its arguments.
+        severity: ``info``, ``warning`` or ``critical``.
+        meta: What a saved suite says of it beside.
+    """
+
+    name: str
+    expectation: str
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    severity: str = WARNING
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+    def columns(self) -> tuple[str, ...]:
+        """Columns that the expectation looks at; empty for the table as a whole."""
+        return columns_of(self.kwargs)
+
+
+def columns_of(kwargs: Mapping[str, Any]) -> tuple[str, ...]:
+    """Columns that an expectation with these arguments looks at."""
+    given = [kwargs[name] for name in COLUMN_ARGUMENTS if name in kwargs]
+    each = [value if isinstance(value, list | tuple) else [value] for value in given]
+    return tuple(str(column) for value in each for column in value)
+
+
+def rules_of(pipeline: Pipeline, day: str) -> tuple[CheckedRule, ...]:
+    """Every rule that a day of the table of examples is judged by, in order.
+
+    Raises:
+        ConfigError: Two rules have the same name, a budget or a parameter is for none of them,
+            a parameter is not set, or a saved suite cannot be read.
+    """
+    table = pipeline.table
+    rules = [
+        CheckedRule(
+            MIN_ROWS,
+            "expect_table_row_count_to_be_between",
+            {"min_value": pipeline.validation.min_rows},
+            CRITICAL,
+        ),
+        *(rule for column in table.columns for rule in _column_rules(column, table, day)),
+    ]
+    derived = [rule.name for rule in rules]
+    own = [_own(rule) for rule in pipeline.validation.rules]
+    own += [rule for path in pipeline.validation.suites for rule in saved_rules(path)]
+    rules += _with_parameters(pipeline, own)
+    names = [rule.name for rule in rules]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ConfigError(
+            f"{pipeline.name}: rule {twice[0]!r} is there twice. Expected one name a rule, and "
+            f"these come from the columns: {', '.join(derived)}. Rename yours."
+        )
+    _require_known_budgets(pipeline, names)
+    return tuple(rules)
+
+
+def _with_parameters(pipeline: Pipeline, rules: Sequence[CheckedRule]) -> list[CheckedRule]:
+    """The rules with the declared values of their suite parameters."""
+    parameters = dict(pipeline.validation.parameters)
+    found = [replace(r, kwargs=resolved(r.kwargs, parameters, r.name)) for r in rules]
+    named = {name for rule in rules for name in named_in(rule.kwargs)}
+    for unused in sorted(parameters.keys() - named):
+        hint = nearest(unused, named) if named else "No rule has a parameter."
+        raise ConfigError(
+            f"{pipeline.name}: validation.parameters sets {unused!r}, which no rule names. {hint}"
+        )
+    return found
+
+
+def _require_known_budgets(pipeline: Pipeline, names: Sequence[str]) -> None:
+    for name, _ in pipeline.validation.budgets:
+        if name not in names:
+            raise ConfigError(
+                f"{pipeline.name}: validation.budgets names rule {name!r}, which is not there. "
+                f"{nearest(name, names)}"
+            )
+
+
+def _column_rules(column: Column, table: Table, day: str) -> Iterator[CheckedRule]:
+    on: dict[str, object] = {"column": column.name}
+    if not column.nullable or column.name in (table.row_id, table.event_time):
+        yield CheckedRule(f"{column.name}.not_null", "expect_column_values_to_not_be_null", on)
+    if column.name == table.row_id:
+        yield _unique(column.name, table)
+        if table.unique_days != 1:
+            yield CheckedRule(
+                f"{column.name}.{NEW}", NEW_IDS, on | {"unique_days": table.unique_days}
+            )
+    if column.name == table.event_time:
+        yield _within_day(column.name, day)
+    yield from _range(column)
+    values = column.values or (FLAGS if column.type == "flag" else ())
+    if values:
+        yield CheckedRule(
+            f"{column.name}.values",
+            "expect_column_values_to_be_in_set",
+            on | {"value_set": list(values)},
+        )
+    if column.decimals is not None:
+        yield CheckedRule(
+            f"{column.name}.decimals",
+            "expect_column_values_to_have_decimals",
+            on | {"decimals": column.decimals},
+        )
+
+
+def _unique(row_id: str, table: Table) -> CheckedRule:
+    """One row an id; where rows are corrected, one an id and time at which it became known."""
+    name = f"{row_id}.unique"
+    if table.known_time is None:
+        return CheckedRule(name, "expect_column_values_to_be_unique", {"column": row_id})
+    pair = [row_id, table.known_time]
+    return CheckedRule(name, "expect_compound_columns_to_be_unique", {"column_list": pair})
+
+
+def _range(column: Column) -> Iterator[CheckedRule]:
+    """Declared bounds; a number also has to be finite where no bound says so."""
+    bounds = {"min_value": column.low, "max_value": column.high}
+    bounded = column.low is not None or column.high is not None
+    if column.type == "number":
+        largest = sys.float_info.max
+        ends = {"min_value": -largest, "max_value": largest}
+        bounds = {name: ends[name] if at is None else at for name, at in bounds.items()}
+    elif column.type not in ("integer", "flag") or not bounded:
+        return
+    kwargs = {"column": column.name} | {k: v for k, v in bounds.items() if v is not None}
+    name = f"{column.name}.{'range' if bounded else 'finite'}"
+    yield CheckedRule(name, "expect_column_values_to_be_between", kwargs)
+
+
+def _within_day(column: str, day: str) -> CheckedRule:
+    return CheckedRule(
+        f"{column}.partition",
+        "expect_column_values_to_be_between",
+        {
+            "column": column,
+            "min_value": f"{day}T00:00:00",
+            "max_value": f"{shift(day, 1)}T00:00:00",
+            "strict_max": True,
+        },
+    )
+
+
+def _own(rule: Rule) -> CheckedRule:
+    return CheckedRule(rule.name, rule.expectation, dict(rule.kwargs), rule.severity)
+
+
+def suite_path(path: str) -> Path:
+    """Where a saved suite lies: below the repository's root, or where an absolute path says."""
+    return ROOT / path
+
+
+def saved_rules(path: str) -> list[CheckedRule]:
+    """The expectations of a suite that Great Expectations saved, each with a name of its own.
+
+    The name is the suite's, then ``meta.rule`` where that is given, else the type without
+    ``expect_`` and the columns; a number tells apart those that would be the same.
+
+    Raises:
+        ConfigError: There is no such file, or it is no suite.
+    """
+    try:
+        suite = json.loads(suite_path(path).read_text(encoding="utf-8"))
+        each = [(str(e.get("type") or e["expectation_type"]), e) for e in suite["expectations"]]
+        suite_name = str(suite["name"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(
+            f"validation.suites: {suite_path(path)} is no saved suite ({error!r}). Expected the "
+            f"JSON of a Great Expectations suite: a name and a list of expectations."
+        ) from error
+    rules: dict[str, CheckedRule] = {}
+    for kind, saved in each:
+        kwargs, meta = dict(saved.get("kwargs") or {}), dict(saved.get("meta") or {})
+        what = meta.get("rule") or ".".join((kind.removeprefix("expect_"), *columns_of(kwargs)))
+        name = first = f"{suite_name}.{what}"
+        number = 1
+        while name in rules:
+            number += 1
+            name = f"{first}.{number}"
+        severity = str(saved.get("severity") or CRITICAL)
+        rules[name] = CheckedRule(name, kind, kwargs, severity, meta)
+    return list(rules.values())

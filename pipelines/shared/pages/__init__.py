@@ -1,0 +1,1 @@
+"""What pages have in common: their style, and plots as inline SVG."""

@@ -1,0 +1,37 @@
+"""Which champion a challenger is judged against.
+
+Why: a model must beat the one in use, whatever became of it before; and an evaluation done again after
+    its own promotion, or by a backfill, must not get its verdict from the order of runs.
+Promise: a challenger meets the champion of now. The champion itself, judged again, meets the one that
+    it replaced; a model of an earlier as-of day meets the last champion of a day not after its own, as a
+    later one may have been trained on its test days.
+"""
+
+from pipelines.shared.registry.state import Registered, Version
+
+
+def opponent_of(registered: Registered, digest: str, as_of: str) -> Version | None:
+    """The champion to compare a model with, or None.
+
+    A present champion that somebody else registered is one, though nobody can compare with it: it
+    must not be replaced as if there were none.
+
+    Args:
+        registered: What the registry holds.
+        digest: Digest of the challenger's artifact.
+        as_of: Its as-of day.
+    """
+    past = [registered.version(number) for number in reversed(registered.champions)]
+    if past and past[0] is not None and not past[0].as_of:
+        return past[0]
+    others = (v for v in past if v is not None and v.digest != digest)
+    return next((v for v in others if "" < v.as_of <= as_of), None)
+
+
+def champion_before(registered: Registered, as_of: str) -> Version | None:
+    """The last champion of an earlier as-of day, or None.
+
+    A window judged again after its own model was promoted meets the same champion as before.
+    """
+    past = (registered.version(number) for number in reversed(registered.champions))
+    return next((v for v in past if v is not None and "" < v.as_of < as_of), None)

@@ -1,0 +1,59 @@
+"""Opening MLflow quietly, its SQLite file made once and whole.
+
+Why: on first use MLflow runs its whole history of migrations, says so at length, and is left with
+    half a schema if it is killed meanwhile.
+Promise: the file appears with every table or not at all, whoever opens it at the same time.
+"""
+
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+from pipelines.shared.registry.where import SQLITE, sqlite_path
+
+NOISY = ("mlflow", "alembic")
+# Logs each error with its traceback before it raises it; ``failures.py`` tells it in a sentence.
+TWICE = "mlflow.store.db.utils"
+
+
+def open_client(uri: str) -> Any:
+    """An ``MlflowClient`` for that tracking and registry URI."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+    from mlflow import MlflowClient
+
+    for name in NOISY:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger(TWICE).setLevel(logging.CRITICAL)
+    path = sqlite_path(uri)
+    if path is not None and not path.exists():
+        _make_tables(path)
+    return MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+def _make_tables(path: Path) -> None:
+    import sqlalchemy
+    from mlflow.store.db.utils import _initialize_tables
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".aside-{path.name}-{os.getpid()}")
+    aside.unlink(missing_ok=True)
+    engine = sqlalchemy.create_engine(f"{SQLITE}{aside}")
+    # Nothing is lost with a file that is not there yet; syncing each migration takes seconds.
+    sqlalchemy.event.listen(engine, "connect", _without_sync)
+    try:
+        _initialize_tables(engine)
+        engine.dispose()
+        with aside.open("rb") as file:
+            os.fsync(file.fileno())
+        path.hardlink_to(aside)
+    except FileExistsError:
+        pass  # somebody else was first
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _without_sync(connection: Any, _record: object) -> None:
+    connection.execute("PRAGMA synchronous=OFF")
+    connection.execute("PRAGMA journal_mode=MEMORY")

@@ -1,0 +1,68 @@
+"""Reading a bucket of a history, into main memory or onto a GPU: one seam, two readers.
+
+Why: the kernels take arrays of whichever module; only this differs between CPU and GPU.
+Promise: both readers give the same arrays: whole numbers int64 with ``NULL_WHOLE`` for a null,
+    floats float64 with NaN for one; of a file, the asked columns of the asked row group alone.
+"""
+
+import importlib.util
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipelines.operators.values import NULL_WHOLE
+from pipelines.shared.tables.history import POSITION
+
+Columns = dict[str, Any]
+Reader = Callable[[Path, int, Sequence[str]], Columns]
+
+
+def reader_of(array_module: str) -> Reader:
+    """The reader whose arrays are of that module: ``numpy`` or ``cupy``.
+
+    Without cuDF, cupy's arrays are read by pyarrow and copied over.
+    """
+    if array_module == "numpy":
+        return read_bucket
+    if importlib.util.find_spec("cudf") is not None:
+        return read_bucket_cudf
+    return _copied(importlib.import_module(array_module))
+
+
+def read_bucket(path: Path, bucket: int, columns: Sequence[str]) -> Columns:
+    """Read columns of one bucket by pyarrow, numpy arrays of shape ``(n_rows,)``."""
+    with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        rows = file.read_row_group(bucket, columns=list(columns), use_threads=False)
+    return {name: _array(rows[name]) for name in columns}
+
+
+def read_bucket_cudf(path: Path, bucket: int, columns: Sequence[str]) -> Columns:
+    """Read columns of one bucket by cuDF, cupy arrays of shape ``(n_rows,)``."""
+    import cudf
+
+    rows = cudf.read_parquet(path, columns=list(columns), row_groups=[[bucket]])
+    return {name: _device_array(rows[name]) for name in columns}
+
+
+def _array(column: pa.ChunkedArray) -> Any:
+    if column.null_count and pa.types.is_integer(column.type):
+        column = pc.fill_null(column, NULL_WHOLE)
+    return column.to_numpy()
+
+
+def _device_array(column: Any) -> Any:
+    missing = NULL_WHOLE if column.dtype.kind == "i" else float("nan")
+    return (column.fillna(missing) if column.null_count else column).values
+
+
+def _copied(xp: Any) -> Reader:
+    def read(path: Path, bucket: int, columns: Sequence[str]) -> Columns:
+        found = read_bucket(path, bucket, columns)
+        # Positions are told to the host anyway.
+        return {n: v if n == POSITION else xp.asarray(v) for n, v in found.items()}
+
+    return read

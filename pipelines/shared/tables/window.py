@@ -1,0 +1,172 @@
+"""The published features of a model's days, checked to be there and up to date.
+
+Why: a model trained on a day that is missing, or on features of a version that was replaced,
+    would be wrong without an error.
+Promise: only manifests are read; a day that ingest or validation refused is left out and
+    said so.
+"""
+
+from dataclasses import asdict, dataclass, field
+
+from pipelines.core.errors import InputMismatchError, InputMissingError, listed
+from pipelines.core.store import Manifest
+from pipelines.protocol import REFUSED, VALIDATED, Work, judged_day
+from pipelines.shared.tables.known import (
+    content_as_known,
+    known_days,
+    part_as_of,
+    statistics_as_of,
+)
+from pipelines.spec import Pipeline
+
+FEATURES = "features"
+
+
+@dataclass(slots=True)
+class Window:
+    """Features of a model's days.
+
+    Attributes:
+        work: Whose days they are.
+        days: Manifest of each day that has features, in order.
+        refused: Days that ingest or validation refused.
+    """
+
+    work: Work
+    days: dict[str, Manifest] = field(default_factory=dict)
+    refused: tuple[str, ...] = ()
+    _verdicts: dict[str, Manifest | None] = field(default_factory=dict)
+
+    def inputs(self) -> dict[str, str]:
+        """Digest of each day's features as of the model's day, or ``refused``."""
+        every = self.work.days().all()
+        digests = {day: self.digest(day) for day in self.days}
+        return {f"{FEATURES}/ds={day}": digests.get(day, REFUSED) for day in every}
+
+    def part(self, day: str) -> str:
+        """The day's feature table, as known when the model's day began."""
+        return part_as_of(self.days[day], self.work.model_day)
+
+    def statistics(self, day: str) -> str:
+        """Its statistics."""
+        return statistics_as_of(self.days[day], self.work.model_day)
+
+    def digest(self, day: str) -> str:
+        """What a model depends on of a day's features: rows that came later are no part of it."""
+        return features_digest(self.work.pipeline, self.days[day], self.work.model_day)
+
+    def was_refused(self, day: str) -> bool:
+        """Whether ingest or validation refused the day."""
+        return self._content_now(day, None) == REFUSED
+
+    def is_current(self, manifest: Manifest) -> bool:
+        """Whether every validated day behind some features is still the published one."""
+        own = manifest.key.removeprefix("ds=")
+        cuts = known_days(self._judged(own))
+        named = {n.removeprefix(f"{VALIDATED}/ds="): was for n, was in manifest.inputs.items()}
+        return all(
+            self._content_now(day, None if day == own else cuts) == was
+            for day, was in named.items()
+        )
+
+    def _judged(self, day: str) -> Manifest | None:
+        if day not in self._verdicts:
+            self._verdicts[day] = judged_day(self.work.store, self.work.pipeline.name, day)
+        return self._verdicts[day]
+
+    def _content_now(self, day: str, cuts: tuple[str, ...] | None) -> str:
+        """Content of a validated day as published now; ``refused`` or empty if so."""
+        manifest = self._judged(day)
+        if manifest is None:
+            return ""
+        if manifest.outcome["verdict"] == REFUSED:
+            return REFUSED
+        return manifest.content if cuts is None else content_as_known(manifest, cuts)
+
+
+def features_digest(pipeline: Pipeline, manifest: Manifest, as_of: str) -> str:
+    """Digest of a day's features as known when the as-of day began; later rows leave it alone."""
+    if pipeline.table.known_time is None:
+        return manifest.content
+    return str(manifest.files[part_as_of(manifest, as_of)]["sha256"])
+
+
+def window_of(work: Work) -> Window:
+    """The features of every day of the model.
+
+    Raises:
+        InputMissingError: Days that were not refused have none, or have features of validated
+            days that were replaced since; both are listed.
+    """
+    window = Window(work)
+    every = work.days().all()
+    window.refused = tuple(day for day in every if window.was_refused(day))
+    missing, stale = [], []
+    for day in (day for day in every if day not in window.refused):
+        manifest = work.find(work.partition_ref(FEATURES, day))
+        if manifest is None:
+            missing.append(day)
+        elif not window.is_current(manifest):
+            stale.append(day)
+        else:
+            window.days[day] = manifest
+    if missing or stale:
+        raise InputMissingError(
+            f"{work.report.work}: of its {len(every)} days, {len(missing)} have no features "
+            f"({listed(missing)}) and {len(stale)} have features of a version that was replaced "
+            f"({listed(stale)}). Run ingest, validate and featurize for them first."
+        )
+    return window
+
+
+def window_as_validated(work: Work, validation: Manifest) -> Window:
+    """The features of every day of the model, in the versions that ``validate_window`` judged.
+
+    Args:
+        work: Whose days they are.
+        validation: What ``validate_window`` published.
+
+    Raises:
+        InputMismatchError: It judged other days than this work's.
+        InputMissingError: A version that it judged is not in the store any more.
+    """
+    days = {part: list(days) for part, days in asdict(work.days()).items()}
+    if validation.config["days"] != days:
+        raise InputMismatchError(
+            f"{work.report.work}: window validation {validation.digest[:16]} judged other days "
+            f"({listed(validation.config['days']['train'])} to train on) than this run's settings "
+            f"name ({listed(days['train'])}). Run validate_window with this run's settings."
+        )
+    window = Window(work)
+    for day in work.days().all():
+        digest = validation.inputs[f"{FEATURES}/ds={day}"]
+        if digest == REFUSED:
+            window.refused = (*window.refused, day)
+        else:
+            window.days[day] = features_version(work, day, digest)
+    return window
+
+
+def features_version(work: Work, day: str, digest: str) -> Manifest:
+    """The version of a day's features with that digest, published now or before.
+
+    Args:
+        work: Whose features they are.
+        day: The day.
+        digest: As ``features_digest`` gives it, and as a training set's inputs have it.
+
+    Raises:
+        InputMissingError: No kept version has it.
+    """
+    ref = work.partition_ref(FEATURES, day)
+    now = work.find(ref)
+    if now is not None and features_digest(work.pipeline, now, work.model_day) == digest:
+        return now
+    for kept in work.store.versions(ref):
+        if features_digest(work.pipeline, kept, work.model_day) == digest:
+            return kept
+    raise InputMissingError(
+        f"{work.report.work}: {ref.path()} was published again, and the version that this run "
+        f"began with (digest {digest[:16]}) is not kept any more. Run validate_window, preprocess "
+        f"and train again."
+    )

@@ -1,0 +1,117 @@
+"""The forward pass of a published network in plain NumPy.
+
+Why: importing TensorFlow costs more CPU than everything else that judging does.
+Promise: scores are computed in float64 and rounded once to float32, so they do not depend on how
+    many threads multiplied the matrices; they equal Keras's to float32 rounding.
+"""
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.core.errors import ConfigError, listed
+
+CHUNK_ROWS = 16_384
+ERF = np.vectorize(math.erf, otypes=[np.float64])
+
+Array = NDArray[np.float64]
+
+
+def _gelu(z: Array) -> Array:
+    return 0.5 * z * (1.0 + ERF(z / math.sqrt(2.0)))
+
+
+def sigmoid(z: Array) -> Array:
+    """``1 / (1 + exp(-z))`` without overflow on either side."""
+    small = np.exp(-np.abs(z))
+    return np.where(z >= 0, 1.0, small) / (1.0 + small)
+
+
+ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
+    "linear": lambda z: z,
+    "relu": lambda z: np.maximum(z, 0.0),
+    "tanh": np.tanh,
+    "sigmoid": sigmoid,
+    "elu": lambda z: np.where(z > 0, z, np.expm1(np.minimum(z, 0.0))),
+    "gelu": _gelu,
+    "silu": lambda z: z * sigmoid(z),
+    "swish": lambda z: z * sigmoid(z),
+    "softplus": lambda z: np.logaddexp(z, 0.0),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A dense layer: kernel ``(n_in, n_out)``, bias ``(n_out,)``, name of its activation."""
+
+    kernel: Array
+    bias: Array
+    activation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scorer:
+    """A published model that scores rows as preprocessing made them.
+
+    Attributes:
+        layers: Dense layers, first to last.
+    """
+
+    layers: tuple[Layer, ...]
+
+    def score(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Probability of the event of rows ``(n_rows, n_inputs)``."""
+        parts = [
+            self._chunk(x[start : start + CHUNK_ROWS]) for start in range(0, len(x), CHUNK_ROWS)
+        ]
+        return np.concatenate(parts) if parts else np.empty(0, np.float32)
+
+    def _chunk(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        values: Array = x.astype(np.float64)
+        for layer in self.layers:
+            values = ACTIVATIONS[layer.activation](values @ layer.kernel + layer.bias)
+        return sigmoid(values[:, 0]).astype(np.float32)
+
+
+def is_plain(model: Path) -> bool:
+    """Whether a published network is dense layers over numeric features, one after another."""
+    config = json.loads((model / "model.json").read_text())["config"]["layers"]
+    inputs = [c["config"]["name"] for c in config if c["class_name"] == "InputLayer"]
+    plain = all(c["class_name"] in {"InputLayer", "Dense", "Dropout"} for c in config)
+    return plain and inputs in ([], ["x"])
+
+
+def open_scorer(model: Path) -> Scorer:
+    """Read a published model's weights and activations.
+
+    Raises:
+        ConfigError: A layer's activation is not one of ``ACTIVATIONS``.
+    """
+    values = {
+        entry["name"]: np.load(model / "weights" / entry["file"]).astype(np.float64)
+        for entry in json.loads((model / "weights" / "index.json").read_text())
+    }
+    config = json.loads((model / "model.json").read_text())["config"]["layers"]
+    return Scorer(
+        tuple(_layer(c["config"], values) for c in config if c["class_name"] == "Dense")
+    )
+
+
+def _layer(config: dict[str, Any], values: dict[str, Array]) -> Layer:
+    name, activation = config["name"], config["activation"]
+    if activation not in ACTIVATIONS:
+        raise ConfigError(
+            f"model.activation {activation!r} cannot be judged. Known: "
+            f"{listed(sorted(ACTIVATIONS), limit=len(ACTIVATIONS))}."
+        )
+    kernel, bias = (
+        next(v for n, v in values.items() if n.endswith(f"{name}/{part}"))
+        for part in ("kernel", "bias")
+    )
+    return Layer(kernel, bias, activation)

@@ -1,0 +1,164 @@
+"""Making one day's features: look back, put the columns together, write.
+
+Why: the windows come by entity and bucket, the model wants rows in the day's order.
+Promise: rows keep the order of the validated table; a number is float64, a sequence a list of
+    float32 of one length. Windows wait on disk, and a group of rows is in memory at a time; of
+    the whole day only when each row was known, where the table has known times.
+Not here: which days are read (``lookback.py``), windows (``history.py``).
+"""
+
+import json
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from pipelines.operators.operator import SEQUENCE
+from pipelines.shared.compute import ComputeSettings
+from pipelines.shared.tables.known import part_name, statistics_name
+from pipelines.shared.tables.schema import group_rows, write_groups
+from pipelines.shared.tables.versions import Versions, version_columns, versions_of
+from pipelines.spec import Pipeline
+from pipelines.stages.featurize.groups import in_groups, read_groups
+from pipelines.stages.featurize.history import DayInput, OnRows, placed, spill_history
+from pipelines.stages.featurize.program import key_columns, label_column, row_bytes
+from pipelines.stages.featurize.reused import Columns
+from pipelines.stages.featurize.rows import category_columns, row_features
+from pipelines.stages.featurize.spill import Spill
+from pipelines.stages.featurize.statistics import describe, together
+
+PART = "part-0.parquet"
+
+
+def make_day(
+    day: DayInput, out: Path, settings: ComputeSettings, on_rows: OnRows
+) -> dict[str, Any]:
+    """Write the day's features and their statistics below ``out``.
+
+    Args:
+        day: What they are made from.
+        out: Folder for the table and its statistics.
+        settings: Where the tasks run.
+        on_rows: Told after each task the rows read so far and the rows to read.
+
+    Returns:
+        The statistics; with known times, those of the rows known last.
+    """
+    rows = pq.read_metadata(day.own.folder / PART).num_rows
+    size, statistics = group_rows(row_bytes(day.pipeline)), dict[str, Any]()
+    versions = _versions(day)
+    with Spill(out, rows, size) as spill:
+        spill_history(day, spill, settings, on_rows)
+        for result in day.carried.results(day.name, versions) if day.carried else ():
+            spill.add(result)
+        groups = _groups(day, spill, size)
+        for known, part in _as_known(day, versions, groups, size, out):
+            statistics = _write(day.pipeline, part, out / part_name(day.name, known))
+            text = json.dumps(statistics) + "\n"
+            (out / statistics_name(day.name, known)).write_text(text)
+    return statistics
+
+
+def _versions(day: DayInput) -> Versions | None:
+    table, part = day.pipeline.table, day.own.folder / PART
+    if table.known_time is None:
+        return None
+    rows = pq.read_table(part, columns=version_columns(table), use_threads=False)
+    return versions_of(rows, table)
+
+
+def _groups(day: DayInput, spill: Spill, size: int) -> Iterator[pa.Table]:
+    """The day's features, every version of a row among them, in groups of ``size`` rows."""
+    tables = read_groups(day.own.folder / PART, _read_columns(day.pipeline), size)
+    for nth, table in enumerate(tables):
+        found = row_features(table, day.pipeline)
+        found |= placed(day, spill.of(nth), table.num_rows)
+        group = [_joined(table, day.pipeline, found)]
+        # Whoever asks for the next group holds none of this one's columns any more.
+        del table, found
+        yield group.pop()
+
+
+def _as_known(
+    day: DayInput,
+    versions: Versions | None,
+    groups: Iterator[pa.Table],
+    size: int,
+    scratch: Path,
+) -> Iterator[tuple[str, Iterable[pa.Table]]]:
+    """The day's features as known by the end of it, and of each later day that added rows."""
+    if versions is None:
+        yield day.name, groups
+        return
+    with tempfile.TemporaryFile(dir=scratch) as file:
+        _keep(groups, file)
+        for known, visible in versions.parts(day.name):
+            yield known, in_groups(_seen(file, visible), size)
+
+
+def _keep(groups: Iterator[pa.Table], file: Any) -> None:
+    """Keep every version once: it is in the table of each day by which it was known."""
+    first = next(groups)
+    with pa.ipc.new_stream(file, first.schema) as writer:
+        writer.write_table(first)
+        del first
+        for group in groups:
+            writer.write_table(group)
+
+
+def _seen(file: Any, visible: NDArray[Any]) -> Iterator[pa.Table]:
+    file.seek(0)
+    start = 0
+    with pa.ipc.open_stream(file) as batches:
+        yield batches.schema.empty_table()
+        for batch in batches:
+            mask = pa.array(visible[start : start + len(batch)])
+            start += len(batch)
+            yield pa.Table.from_batches([batch]).filter(mask)
+
+
+def _write(pipeline: Pipeline, groups: Iterable[pa.Table], path: Path) -> dict[str, Any]:
+    """Write a table from its groups; hand back its statistics."""
+    told: dict[str, Any] = {}
+
+    def telling() -> Iterator[pa.Table]:
+        nonlocal told
+        for group in groups:
+            found = _statistics(pipeline, group)
+            told = together([told, found]) if told else found
+            yield group
+            del group
+
+    write_groups(telling(), path)
+    return told
+
+
+def _statistics(pipeline: Pipeline, rows: pa.Table) -> dict[str, Any]:
+    label = rows[label_column(pipeline)].cast(pa.float64()).to_numpy()
+    blocks = {n for s in pipeline.sources() if s.kind == SEQUENCE for n in s.names()}
+    beside = {*blocks, *category_columns(pipeline)}
+    names = [name for name in pipeline.feature_names() if name not in beside]
+    return describe({name: rows[name].to_numpy() for name in names}, label)
+
+
+def _read_columns(pipeline: Pipeline) -> list[str]:
+    used = [column for source in pipeline.sources() for column in source.reads()]
+    return list(dict.fromkeys([*key_columns(pipeline), *used]))
+
+
+def _joined(table: pa.Table, pipeline: Pipeline, values: Columns) -> pa.Table:
+    """Keys, then features in the order of the declaration."""
+    carried = {name: table[name] for name in key_columns(pipeline)}
+    found = {name: table[name] for name in category_columns(pipeline)}
+    found |= {name: _arrow(array) for name, array in values.items()}
+    return pa.table(carried | {name: found[name] for name in pipeline.feature_names()})
+
+
+def _arrow(values: NDArray[Any]) -> pa.Array:
+    if values.ndim == 1:
+        return pa.array(values)
+    return pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), values.shape[1])

@@ -1,0 +1,165 @@
+"""Windows and sequences of a day's rows: what is read for them, and where the results go.
+
+Why: a task knows an entity and a bucket; a day wants every column in the order of its rows.
+Promise: what is carried over from an earlier version is read and computed for no row. No more
+    than a few results, or one group of rows, are in memory at a time.
+Not here: one task (``bucket.py``), what is carried (``carried.py``), where tasks run
+    (``pipelines/shared/compute/``), results that wait (``spill.py``).
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from pipelines.shared.compute import ComputeSettings, open_compute
+from pipelines.shared.tables.history import history_name
+from pipelines.spec import Pipeline
+from pipelines.stages.featurize.bucket import (
+    BucketResult,
+    BucketTask,
+    HistoryFile,
+    require_buckets,
+    run_bucket,
+)
+from pipelines.stages.featurize.program import EntityProgram, programs_of
+from pipelines.stages.featurize.reused import Carried, Columns
+from pipelines.stages.featurize.spill import Spill
+
+OnRows = Callable[[int, int], None]
+# Over nothing these are 0; the others are unknown.
+ZERO_OVER_NOTHING = ("count", "sum", "mean", "rate", "distinct")
+
+
+@dataclass(frozen=True, slots=True)
+class DayFiles:
+    """One day's validated artifact.
+
+    Attributes:
+        back: How many days before the day that is made; 0 for that day itself.
+        folder: Where its files are.
+        rows: Its rows.
+        stored_bytes: Size of its history, all entities together.
+    """
+
+    back: int
+    folder: Path
+    rows: int
+    stored_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayInput:
+    """What a day's features are made from.
+
+    Attributes:
+        pipeline: Declaration.
+        name: The day, ``YYYY-MM-DD``.
+        own: The day itself.
+        earlier: The look-back's accepted days, oldest first.
+        carried: What need not be made again; None for nothing.
+    """
+
+    pipeline: Pipeline
+    name: str
+    own: DayFiles
+    earlier: tuple[DayFiles, ...]
+    carried: Carried | None = None
+
+    def read_by(self, program: EntityProgram) -> tuple[DayFiles, ...]:
+        """Earlier days whose rows are in some window of the program, oldest first."""
+        return tuple(day for day in self.earlier if program.reads(day.back))
+
+    def programs(self) -> tuple[EntityProgram, ...]:
+        """What is to be computed: every entity's windows and sequences but the carried ones."""
+        done = self.carried.names if self.carried else frozenset()
+        left = (_without(program, done) for program in programs_of(self.pipeline))
+        return tuple(program for program in left if program.every_name())
+
+
+def spill_history(
+    day: DayInput, spill: Spill, settings: ComputeSettings, on_rows: OnRows
+) -> None:
+    """Compute every window and sequence of a day that is not carried over."""
+    programs = day.programs()
+    _require_buckets(day, programs)
+    to_read = sum(d.rows for p in programs for d in (*day.read_by(p), day.own))
+    read = 0
+
+    def take(result: BucketResult) -> None:
+        nonlocal read
+        spill.add(result)
+        read += result.rows_read
+        on_rows(read, to_read)
+
+    if programs:
+        with open_compute(to_read, settings) as compute:
+            compute.each(run_bucket, _tasks(day, programs, compute.array_module), take)
+
+
+def placed(day: DayInput, results: Iterable[BucketResult], rows: int) -> Columns:
+    """Every window and sequence of a group of rows, by name, in their order.
+
+    A row without an entity has no history: its windows are empty.
+    """
+    found = _nothing_seen(programs_of(day.pipeline), rows)
+    outputs = {program.entity: program.names() for program in day.programs()}
+    for result in results:
+        for nth, name in enumerate(outputs.get(result.entity, ())):
+            found[name][result.position] = result.values[:, nth]
+        for name, block in result.blocks.items():
+            found[name][result.position] = block
+    return found
+
+
+def _without(program: EntityProgram, done: frozenset[str]) -> EntityProgram:
+    return replace(
+        program,
+        windows=tuple(w for w in program.windows if not done.issuperset(w.names)),
+        sequences=tuple(s for s in program.sequences if not done.issuperset(s.names)),
+    )
+
+
+def _nothing_seen(programs: tuple[EntityProgram, ...], rows: int) -> Columns:
+    found: Columns = {}
+    for program in programs:
+        for window in program.windows:
+            for nth, name in enumerate(window.names):
+                aggregate = window.aggregates[nth % len(window.aggregates)]
+                empty = 0.0 if aggregate in ZERO_OVER_NOTHING else np.nan
+                found[name] = np.full(rows, empty)
+        for events in program.sequences:
+            block, length = events.names
+            width = events.steps * (len(events.sources) + 1)
+            found[block] = np.zeros((rows, width), np.float32)
+            found[length] = np.zeros(rows, np.int32)
+    return found
+
+
+def _require_buckets(day: DayInput, programs: tuple[EntityProgram, ...]) -> None:
+    for program in programs:
+        days = (*day.read_by(program), day.own)
+        paths = [each.folder / history_name(program.entity) for each in days]
+        require_buckets(paths, day.pipeline.buckets)
+
+
+def _tasks(
+    day: DayInput, programs: tuple[EntityProgram, ...], array_module: str
+) -> list[BucketTask]:
+    return [
+        BucketTask(
+            program=program,
+            bucket=bucket,
+            earlier=tuple(
+                HistoryFile(str(each.folder / history_name(program.entity)), each.back)
+                for each in day.read_by(program)
+            ),
+            own=str(day.own.folder / history_name(program.entity)),
+            array_module=array_module,
+            versioned=day.pipeline.table.known_time is not None,
+            buckets=day.pipeline.buckets,
+        )
+        for program in programs
+        for bucket in range(day.pipeline.buckets)
+    ]

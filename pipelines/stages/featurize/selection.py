@@ -1,0 +1,131 @@
+"""The rows that a window counts and the values it reads, each made once when first asked for.
+
+Why: aggregates over the same window share masks, running sums and places.
+Promise: nulls are no values and leave no trace; sums are made on whole numbers, so they depend
+    on no order of rows. Floats without declared decimals are summed in units of 2**-62, so their
+    sums too depend on no order; digits below that are dropped.
+"""
+
+from functools import cached_property
+from typing import Any
+
+from pipelines.core.errors import ConfigError
+from pipelines.operators.values import NULL_WHOLE
+from pipelines.stages.featurize.program import Window
+from pipelines.stages.featurize.timeline import Span, Timeline
+
+# A float is cut into whole units, units of 2**-31 and units of 2**-62. A window of up to 2**31
+# rows then sums without overflow; larger values than this do not fit the first.
+FLOAT_UNIT = 2.0**-31
+FLOAT_LIMIT = 2.0**62
+
+
+class Selection:
+    """Rows of one declared window on a timeline.
+
+    Attributes:
+        line: The rows in order.
+        window: What is declared of them.
+        scale: Divides whole values; 1 where they are floats.
+    """
+
+    def __init__(self, line: Timeline, window: Window, columns: dict[str, Any]) -> None:
+        self.line, self.window, self._columns = line, window, columns
+        self.scale = window.source.scale or 1 if window.source else 1
+
+    @cached_property
+    def counts(self) -> Any:
+        """Which rows count, by row; None where all do."""
+        only = self.window.only
+        return None if only is None else self._columns[only.column] == only.value
+
+    @cached_property
+    def has_value(self) -> Any:
+        """Which rows count and have a value, by row; None where all do."""
+        known = is_known(self.line.xp, self._raw)
+        if bool(known.all()):
+            return self.counts
+        return known if self.counts is None else known & self.counts
+
+    @cached_property
+    def values(self) -> Any:
+        """Values by row, 0 where a row has none or does not count."""
+        if self.has_value is None:
+            return self._raw
+        return self.line.xp.where(self.has_value, self._raw, self.line.xp.zeros_like(self._raw))
+
+    @cached_property
+    def valued_places(self) -> Any:
+        """Places of the rows that count and have a value, ascending."""
+        return self._places(self.has_value)
+
+    @cached_property
+    def counted_places(self) -> Any:
+        """Places of the rows that count, ascending."""
+        return self._places(self.counts)
+
+    @cached_property
+    def ones(self) -> Any:
+        """Running number of rows whose value is 1."""
+        return self.line.running(self.values == self.scale)
+
+    @cached_property
+    def parts(self) -> tuple[tuple[Any, float], ...]:
+        """``(running sum, weight)``: a value is the sum of part times weight."""
+        xp, values = self.line.xp, self.values
+        exact = values.dtype.kind != "f" or (self.window.source and self.window.source.scale)
+        whole = [(values.astype(xp.int64), 1.0)] if exact else _float_parts(xp, values)
+        return tuple((self.line.running(part), weight) for part, weight in whole)
+
+    def counted_rows(self, span: Span) -> Any:
+        """Rows of the window that count."""
+        return span.rows() if self.counts is None else span.total(self.running_counts)
+
+    def valued_rows(self, span: Span) -> Any:
+        """Rows of the window that count and have a value."""
+        return span.rows() if self.has_value is None else span.total(self.running_values)
+
+    @cached_property
+    def running_values(self) -> Any:
+        """Running number of rows that count and have a value."""
+        return self._running(self.has_value)
+
+    @cached_property
+    def running_counts(self) -> Any:
+        """Running number of rows that count."""
+        return self._running(self.counts)
+
+    @cached_property
+    def _raw(self) -> Any:
+        assert self.window.source is not None, "checks.py asks for a column"
+        return self._columns[self.window.source.column]
+
+    def _running(self, mask: Any) -> Any:
+        xp, n_rows = self.line.xp, len(self.line.order)
+        return xp.arange(n_rows + 1) if mask is None else self.line.running(mask)
+
+    def _places(self, mask: Any) -> Any:
+        xp, order = self.line.xp, self.line.order
+        return xp.arange(len(order)) if mask is None else xp.flatnonzero(mask[order])
+
+
+def is_known(xp: Any, values: Any) -> Any:
+    """Which values are no nulls, NaN or infinities; whole numbers mark a null by one number."""
+    return xp.isfinite(values) if values.dtype.kind == "f" else values != NULL_WHOLE
+
+
+def _float_parts(xp: Any, values: Any) -> list[tuple[Any, float]]:
+    """Floats as whole numbers of three units, exactly but for digits below 2**-62."""
+    largest = float(xp.abs(values).max()) if len(values) else 0.0
+    if largest >= FLOAT_LIMIT:
+        raise ConfigError(
+            f"A window sums values up to {largest:g}; they must stay below {FLOAT_LIMIT:g}. "
+            "Declare the column in a larger unit, or give it a high."
+        )
+    parts, weight = [], 1.0
+    for _ in range(3):
+        whole = xp.trunc(values)
+        parts.append((whole.astype(xp.int64), weight))
+        values = (values - whole) / FLOAT_UNIT
+        weight *= FLOAT_UNIT
+    return parts

@@ -1,0 +1,196 @@
+"""Finding a day's source files, on disk or behind any fsspec URI.
+
+Why: planning must name each input by its content before anything reads it, and a file that is
+    not there, or still grows, must be waited for rather than judged.
+Promise: imports nothing heavy; files come in name order; nothing is written to the source.
+Not here: what is in a file (``parquet.py``, ``delimited.py``).
+"""
+
+import hashlib
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO, cast
+
+from pipelines.core.days import parse_day
+from pipelines.core.errors import ConfigError, SourceNotReadyError
+from pipelines.protocol import Work
+from pipelines.spec import Table
+
+CHUNK_BYTES = 1 << 20
+DENIED = "no permission to read"
+"""What stands for the digest of a file that this user may not read: the work is planned all the same,
+so that reading it can refuse the day on the record, and is another work once it is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """One file of a day.
+
+    Attributes:
+        name: Path relative to the source root, the file's name in manifests and messages.
+        path: Where the file system finds it.
+        remote: The fsspec file system, or None for a local file.
+    """
+
+    name: str
+    path: str
+    remote: Any = None
+
+    def digest(self) -> str:
+        """Sha256 of the file's bytes; ``DENIED`` for one that this user may not read.
+
+        Raises:
+            SourceNotReadyError: It has gone since it was listed.
+        """
+        sha = hashlib.sha256()
+        try:
+            with self._open() as stream:
+                while chunk := stream.read(CHUNK_BYTES):
+                    sha.update(chunk)
+        except FileNotFoundError as error:
+            raise SourceNotReadyError(
+                f"Source file {self.name} has gone since it was listed. Expected it to stay "
+                f"until it is read. Try again once the delivery is over."
+            ) from error
+        except PermissionError:
+            return DENIED
+        return sha.hexdigest()
+
+    def size_bytes(self) -> int:
+        """Bytes of the file as it lies there, 0 where nobody knows."""
+        try:
+            if self.remote is None:
+                return Path(self.path).stat().st_size
+            return int(self.remote.size(self.path) or 0)
+        except (FileNotFoundError, NotImplementedError):
+            return 0
+
+    def age_s(self) -> float:
+        """Seconds since the file was last written; infinite where nobody knows."""
+        if self.remote is None:
+            return time.time() - Path(self.path).stat().st_mtime
+        try:
+            return float(time.time() - self.remote.modified(self.path).timestamp())
+        except (NotImplementedError, AttributeError):
+            return float("inf")
+
+    @contextmanager
+    def local(self) -> Iterator[Path]:
+        """The file on this machine, for as long as the context lasts."""
+        if self.remote is None:
+            yield Path(self.path)
+            return
+        with tempfile.TemporaryDirectory(prefix="millrace-source-") as folder:
+            target = Path(folder) / PurePosixPath(self.path).name
+            self.remote.get_file(self.path, str(target))
+            yield target
+
+    def _open(self) -> BinaryIO:
+        if self.remote is None:
+            return Path(self.path).open("rb")
+        return cast("BinaryIO", self.remote.open(self.path, "rb"))
+
+
+def source_files(work: Work, table: Table) -> list[SourceFile]:
+    """The files of a table's day, in name order.
+
+    Raises:
+        ConfigError: No source was named, its template is wrong, or nothing opens its URI.
+        SourceNotReadyError: No file is there yet; says the path that was looked for.
+    """
+    if not work.source:
+        raise ConfigError(
+            f"{work.report.work}: no source was named. Pass --source with the folder or URI "
+            f"below which {table.source.path!r} lies."
+        )
+    pattern = pattern_of(table, work.day)
+    root = work.source.removeprefix("file://").rstrip("/") or "/"
+    is_remote = "://" in root
+    found = _remote_files(root, pattern) if is_remote else _local_files(root, pattern)
+    if not found:
+        gone = not is_remote and not Path(root).is_dir()
+        raise SourceNotReadyError(
+            f"{work.report.work}: no file matches {root}/{pattern}"
+            f"{' (the source root is no folder)' if gone else ''}. Expected the day's "
+            f"{table.name} as {table.source.format}, by the template {table.source.path!r}. "
+            f"Wait for the delivery, or point --source at the folder that holds it."
+        )
+    return found
+
+
+def pattern_of(table: Table, day: str) -> str:
+    """The table's path template, filled in for a day.
+
+    Raises:
+        ConfigError: The template names a field that a day does not have.
+    """
+    date = parse_day(day)
+    fields = {
+        "day": day,
+        "year": f"{date.year:04}",
+        "month": f"{date.month:02}",
+        "dayofmonth": f"{date.day:02}",
+    }
+    try:
+        return table.source.path.format(**fields)
+    except (KeyError, IndexError, ValueError) as error:
+        raise ConfigError(
+            f"table {table.name}: source path {table.source.path!r} cannot be filled in "
+            f"({error!r}). Use only {{day}}, {{year}}, {{month}}, {{dayofmonth}} and *."
+        ) from error
+
+
+def _local_files(root: str, pattern: str) -> list[SourceFile]:
+    folders = Path(root).glob(_folder(pattern)) if _folder(pattern) else [Path(root)]
+    found = (path for folder in folders if folder.is_dir() for path in folder.iterdir())
+    paths = {path.relative_to(root).as_posix(): str(path) for path in found if path.is_file()}
+    return [SourceFile(name, paths[name]) for name in sorted(paths) if _is_data(name, pattern)]
+
+
+def _remote_files(root: str, pattern: str) -> list[SourceFile]:
+    import fsspec
+
+    try:
+        fs, base = fsspec.core.url_to_fs(root)
+    except (ValueError, ImportError) as error:
+        raise ConfigError(
+            f"source {root!r} cannot be opened: {error} Install the file system it needs, or "
+            f"name a folder."
+        ) from error
+    fs.invalidate_cache()
+    base = base.rstrip("/")
+    below = "/".join(part for part in (base, _folder(pattern), "*") if part)
+    found = fs.glob(below, detail=True).items()
+    paths = {path.removeprefix(f"{base}/"): path for path, of in found if of["type"] == "file"}
+    return [
+        SourceFile(name, paths[name], fs) for name in sorted(paths) if _is_data(name, pattern)
+    ]
+
+
+def _folder(pattern: str) -> str:
+    """The part of a pattern that names folders; empty where files lie at the root."""
+    folder = PurePosixPath(pattern.lstrip("/")).parent.as_posix()
+    return "" if folder == "." else folder
+
+
+def _is_data(name: str, pattern: str) -> bool:
+    """Whether a file is meant as data: writers leave ``_SUCCESS`` and ``.part.tmp`` beside it.
+
+    Suffixes match in any letter case: some systems deliver ``A.CSV``.
+    """
+    file, wanted = PurePosixPath(name).name, PurePosixPath(pattern).name
+    if wanted.startswith("*") and file.startswith((".", "_")):
+        return False
+    return fnmatchcase(file, wanted) or fnmatchcase(
+        _suffix_lowered(file), _suffix_lowered(wanted)
+    )
+
+
+def _suffix_lowered(name: str) -> str:
+    stem, dot, suffixes = name.partition(".")
+    return f"{stem}{dot}{suffixes.lower()}"

@@ -1,0 +1,191 @@
+"""Reading one Parquet source file, with every way it can be broken told apart.
+
+Why: pyarrow raises a ValueError for a truncated file and a plain OSError for a corrupt page,
+    and reads invalid UTF-8 without a word.
+Promise: what is handed on is whole and decodes; only declared columns are read, and no more
+    than a block of rows is held, whatever the file's size or its row groups'.
+"""
+
+import gzip
+import io
+import shutil
+import tempfile
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.core.errors import SourceUnreadableError
+from pipelines.stages.ingest.cast_errors import MisfitError, Place
+from pipelines.stages.ingest.columns import match_columns, undeclared
+from pipelines.stages.ingest.damage import PASSING, CutShortError
+from pipelines.stages.ingest.rows import Read
+from pipelines.stages.ingest.stream import is_gzipped
+from pipelines.stages.ingest.times import BEYOND, first_beyond
+
+MAGIC = b"PAR1"
+BLOCK_ROWS = 1 << 17
+# Column chunks are read through buffers of this size, so that a row group is never held whole.
+BUFFER_BYTES = 1 << 20
+
+
+def read_parquet(path: Path, read: Read) -> Iterator[tuple[pa.Table, Place]]:
+    """Declared columns of a file, block by block, in the file's own types.
+
+    Yields:
+        Rows, and how to name the place of one of them.
+
+    Raises:
+        CutShortError: There is no footer: the file is empty, truncated, or no Parquet.
+        SourceUnreadableError: Pages are corrupt, or text is no UTF-8.
+        SchemaError: Declared columns are missing or ambiguous.
+    """
+    with _seekable(path, read.name) as source, _opened(source, path, read.name) as file:
+        found = file.schema_arrow.names
+        columns = match_columns(found, read.table, read.name)
+        read.extra = undeclared(found, read.table)
+        _require_int96_that_fits(source, file, columns, read.name)
+        first = 0
+        for batch in _batches(file, list(columns.values()), read.name):
+            rows = pa.Table.from_batches([batch]).select(list(columns.values()))
+            for name in rows.column_names:
+                _require_utf8(rows[name], f"Source file {read.name}: column {name}", first)
+            yield rows.rename_columns(list(columns)), partial(_place, first)
+            first += batch.num_rows
+            read.read_share = first / max(file.metadata.num_rows, 1)
+
+
+def _place(first: int, row: int) -> str:
+    return f"row {first + row} (the first is 0)"
+
+
+def _batches(file: pq.ParquetFile, columns: list[str], name: str) -> Iterator[pa.RecordBatch]:
+    batches = file.iter_batches(BLOCK_ROWS, columns=columns)
+    while True:
+        try:
+            batch = next(batches, None)
+        except PASSING:
+            raise
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise SourceUnreadableError(
+                f"Source file {name} is corrupt: its footer is fine and its pages are not "
+                f"({_short(error)}). Expected readable pages. Have it written again."
+            ) from error
+        if batch is None:
+            return
+        yield batch
+
+
+def _require_int96_that_fits(
+    source: Path | io.BufferedIOBase,
+    file: pq.ParquetFile,
+    columns: Mapping[str, str],
+    name: str,
+) -> None:
+    """Look over int96 times in seconds, which hold every one: in microseconds some would wrap."""
+    schema = file.schema
+    kinds = {schema.column(n).path: schema.column(n).physical_type for n in range(len(schema))}
+    old = {own: c for c, own in columns.items() if kinds.get(own) == "INT96"}
+    if not old:
+        return
+    with pq.ParquetFile(source, coerce_int96_timestamp_unit="s") as seconds:
+        first = 0
+        for batch in _batches(seconds, list(old), name):
+            rows = pa.Table.from_batches([batch])
+            for own, column in old.items():
+                _require_within(rows[own], column, name, partial(_place, first))
+            first += batch.num_rows
+
+
+def _require_within(seconds: pa.ChunkedArray, column: str, name: str, place: Place) -> None:
+    row = first_beyond(seconds)
+    if row >= 0:
+        misfit = MisfitError(row, BEYOND, "a time that there is. Correct the source.")
+        raise misfit.told(seconds, column, name, place)
+
+
+def _opened(source: Path | io.BufferedIOBase, path: Path, name: str) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(
+            source,
+            page_checksum_verification=True,
+            buffer_size=BUFFER_BYTES,
+            # By default int96 becomes nanoseconds, which wrap before 1677 and after 2262.
+            coerce_int96_timestamp_unit="us",
+        )
+    except PASSING:
+        raise
+    except (pa.ArrowException, OSError, ValueError) as error:
+        cut = not is_gzipped(path) and _is_cut(path)
+        raise _no_parquet(path, name, error, cut=cut) from error
+
+
+@contextmanager
+def _seekable(path: Path, name: str) -> Iterator[Path | io.BufferedIOBase]:
+    """The file itself, or its decompressed content in a temporary one: Parquet needs its end."""
+    if not is_gzipped(path):
+        yield path
+        return
+    with tempfile.TemporaryFile(prefix="millrace-source-") as plain:
+        try:
+            with gzip.open(path) as packed:
+                shutil.copyfileobj(packed, plain, BUFFER_BYTES)
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            cut = isinstance(error, EOFError)
+            raise _no_parquet(path, name, error, cut=cut) from error
+        plain.seek(0)
+        yield plain
+
+
+def _no_parquet(path: Path, name: str, error: Exception, *, cut: bool) -> SourceUnreadableError:
+    return (CutShortError if cut else SourceUnreadableError)(
+        f"Source file {name} ({path.stat().st_size:,} bytes) is truncated, empty or no "
+        f"Parquet ({_short(error)}). Expected a whole Parquet file. Have it written again, "
+        f"or declare the source's format."
+    )
+
+
+def _is_cut(path: Path) -> bool:
+    """Whether the file may yet become Parquet: it begins as one, and its footer is not there."""
+    with path.open("rb") as file:
+        begin = file.read(len(MAGIC))
+        file.seek(-min(len(MAGIC), path.stat().st_size), io.SEEK_END)
+        end = file.read()
+    return MAGIC.startswith(begin) and (end != MAGIC or path.stat().st_size == len(MAGIC))
+
+
+def _require_utf8(values: pa.ChunkedArray, where: str, first: int) -> None:
+    """Check text that Parquet calls UTF-8 and nobody has looked at."""
+    row = first
+    for chunk in values.chunks:
+        try:
+            chunk.validate(full=True)
+        except pa.ArrowInvalid as error:
+            bad = _first_invalid(chunk)
+            raise SourceUnreadableError(
+                f"{where} is no UTF-8 text in row {row + bad} (the first is 0): {_short(error)}. "
+                f"Expected UTF-8. Have the file written again in that encoding."
+            ) from error
+        row += len(chunk)
+
+
+def _first_invalid(chunk: pa.Array) -> int:
+    """Place of the first value that does not decode, found by halving."""
+    start, length = 0, len(chunk)
+    while length > 1:
+        half = length // 2
+        try:
+            chunk.slice(start, half).validate(full=True)
+        except pa.ArrowInvalid:
+            length = half
+        else:
+            start, length = start + half, length - half
+    return start
+
+
+def _short(error: BaseException) -> str:
+    return " ".join(str(error).split())[:200].rstrip(".")

@@ -1,0 +1,30 @@
+"""What is wrong with the lines of CSV that were kept apart, as a person reads it.
+
+Not here: keeping them (``delimited.py``), the budget for them (``stage.py``).
+"""
+
+from collections.abc import Sequence
+
+from pipelines.core.errors import listed
+from pipelines.stages.ingest.rows import Reject
+
+
+def told(rejected: Sequence[Reject]) -> str:
+    """The first of them, by what is wrong."""
+    ragged = [reject for reject in rejected if not reject.why]
+    parts = []
+    if ragged:
+        shown = listed(f"line {reject.line} ({reject.fields})" for reject in ragged)
+        expected = ragged[0].expected
+        parts.append(
+            f"{shown} have another number of fields. Expected {expected}, as in the first line"
+        )
+    for why in dict.fromkeys(reject.why for reject in rejected if reject.why):
+        shown = listed(_lines(reject) for reject in rejected if reject.why == why)
+        parts.append(f"{shown}: {why}")
+    return "; ".join(parts)
+
+
+def _lines(reject: Reject) -> str:
+    last = reject.line + reject.lines - 1
+    return f"line {reject.line}" if reject.lines == 1 else f"lines {reject.line} to {last}"

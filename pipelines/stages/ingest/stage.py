@@ -1,0 +1,241 @@
+"""Stage ``ingest``: a day of source files becomes one typed table, or is refused.
+
+Promise: rows keep the source's order and are numbered by it; the same bytes in the source give
+    the same bytes in the store, whatever the number of threads; a file that changes while it is
+    read is not published; a day whose files cannot be taken is published as refused, with the
+    reason, so that nothing waits for it.
+Not here: finding files (``locate.py``), reading one (``rows.py``), writing rows (``day.py``).
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipelines.core.errors import (
+    ConfigError,
+    PartitionRefusedError,
+    SourceNotReadyError,
+    SourceUnreadableError,
+    listed,
+)
+from pipelines.protocol import REFUSED, Outcome, Plan, Work, code_digests
+from pipelines.shared.compute.machine import usable_cores
+from pipelines.shared.compute.settings import ComputeSettings
+from pipelines.spec import Table
+from pipelines.stages.ingest.locate import DENIED, SourceFile, source_files
+from pipelines.stages.ingest.rejects import told
+from pipelines.stages.ingest.rows import Read, mixed_offsets
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from pipelines.stages.ingest.day import DayWriter
+
+REFUSAL = "refusal.json"
+CODE = (
+    "pipelines.stages.ingest",
+    "pipelines.shared.tables.schema",
+    "pipelines.shared.tables.ids",
+)
+RAGGED, MISQUOTED = "source.fields", "source.quotes"
+"""What rejected lines are counted as, beside validation's rules."""
+
+
+def plan(work: Work) -> Plan:
+    """Name the day's files by their content, and the declaration's part that types them."""
+    table = _only_table(work)
+    return Plan(
+        inputs={file.name: file.digest() for file in source_files(work, table)},
+        config={
+            "table": table.name,
+            "source": asdict(table.source),
+            "columns": [[c.name, c.type, c.decimals] for c in table.columns],
+            "ids": _ids(work, table),
+        },
+        code=code_digests(*CODE),
+    )
+
+
+def run(work: Work, plan: Plan, out: Path) -> Outcome:
+    """Read, look over and cast each file; write the day's rows, or why they are refused.
+
+    Raises:
+        SourceNotReadyError: A file changed, has gone, or is still being written.
+    """
+    table = _only_table(work)
+    files = source_files(work, table)
+    _require_planned(work, files, plan)
+    day = _Day(work, [Read(file, table, plan.inputs[file.name]) for file in files])
+    day.take_in(out)
+    day.require_one_clock(table)
+    day.require_few_rejects(table)
+    return day.refused_outcome(out) if day.refused else day.outcome(out)
+
+
+@dataclass(slots=True)
+class _Day:
+    """The day's files while they are read, and what was found wrong with them."""
+
+    work: Work
+    reads: Sequence[Read]
+    rows: int = 0
+    refused: dict[str, PartitionRefusedError] = field(default_factory=dict)
+    _sizes: list[int] = field(default_factory=list)
+
+    def take_in(self, out: Path) -> None:
+        """Write the rows of every file; a file that is refused does not hide the next one's."""
+        from pipelines.stages.ingest.day import DayWriter
+        from pipelines.stages.ingest.prefetch import read_ahead
+
+        threads = ComputeSettings.from_options(self.work.options).workers or usable_cores()
+        writer = DayWriter(self.reads[0].table, self.work.day, out)
+        with read_ahead([read.blocks for read in self.reads], threads) as files:
+            for done, (read, blocks) in enumerate(zip(self.reads, files, strict=True)):
+                self._take_file(read, blocks, writer)
+                read.read_share = 1.0
+                self._tell(f"{done + 1} of {len(self.reads)} files")
+        writer.close()
+
+    def _take_file(self, read: Read, blocks: "Iterator[pa.Table]", writer: "DayWriter") -> None:
+        try:
+            for block in blocks:
+                if not self.refused:
+                    writer.add(block)
+                self.rows += block.num_rows
+                self._tell(read.name)
+        except PartitionRefusedError as error:
+            self.refused[read.name] = error
+
+    def _tell(self, note: str) -> None:
+        self._sizes = self._sizes or [read.file.size_bytes() for read in self.reads]
+        shares = zip(self.reads, self._sizes, strict=True)
+        read_bytes = round(sum(read.read_share * size for read, size in shares))
+        of_bytes = (read_bytes, sum(self._sizes))
+        self.work.report.progress(self.rows, None, "rows", note, of_bytes)
+
+    @property
+    def rejected(self) -> int:
+        """Lines that were kept apart."""
+        return sum(self.quarantined().values())
+
+    def quarantined(self) -> dict[str, int]:
+        """The same by what is wrong with them."""
+        found = [reject for read in self.reads for reject in read.rejected]
+        by_rule = {
+            RAGGED: sum(reject.lines for reject in found if not reject.why),
+            MISQUOTED: sum(reject.lines for reject in found if reject.why),
+        }
+        return {rule: lines for rule, lines in by_rule.items() if lines}
+
+    def require_one_clock(self, table: Table) -> None:
+        """Refuse the day if some of a column's times say their offset from UTC and others do not."""
+        if self.refused or table.source.time_zone is not None:
+            return
+        for name in self.reads[0].offsets:
+            found = mixed_offsets(name, self.reads)
+            if found is not None:
+                self.refused[found[0]] = found[1]
+                return
+
+    def require_few_rejects(self, table: Table) -> None:
+        """Refuse the day if more lines were kept apart than the declaration allows."""
+        lines, most = self.rows + self.rejected, table.source.max_rejected_share
+        if self.rejected > most * lines:
+            first = next(read for read in self.reads if read.rejected)
+            self.refused[first.name] = SourceUnreadableError(
+                f"Source file {first.name}: {told(first.rejected)}; {self.rejected:,} of the "
+                f"day's {lines:,} lines are so, more than source.max_rejected_share = {most:.2%} "
+                f"allows. Correct those lines, quote values that hold a delimiter, or have the "
+                f"file written again."
+            )
+
+    def outcome(self, out: Path) -> Outcome:
+        """What a day that was taken in is told as."""
+        self._tell_undeclared()
+        self._write_rejects(out)
+        return Outcome(
+            rows=self.rows,
+            metrics={"files": float(len(self.reads)), "lines_rejected": float(self.rejected)},
+            reason=self._noticed(),
+            quarantined=self.quarantined(),
+        )
+
+    def refused_outcome(self, out: Path) -> Outcome:
+        """Leave no rows, and say for each refused file why."""
+        from pipelines.stages.ingest.day import remove_rows
+
+        remove_rows(out)
+        self._write_rejects(out)
+        digests = {r.name: None if r.planned == DENIED else r.planned for r in self.reads}
+        files = [
+            {
+                "file": name,
+                "sha256": digests[name],
+                "error": type(e).__name__,
+                "message": str(e),
+            }
+            for name, e in self.refused.items()
+        ]
+        (out / REFUSAL).write_text(json.dumps({"files": files}, indent=1) + "\n")
+        first, *others = self.refused.values()
+        more = f" {len(others)} more files are refused: see {REFUSAL}." if others else ""
+        return Outcome(
+            rows=0,
+            metrics={"files": float(len(self.reads)), "lines_rejected": float(self.rejected)},
+            verdict=REFUSED,
+            reason=f"{first}{more}",
+            quarantined=self.quarantined(),
+            refused_as=type(first).__name__,
+        )
+
+    def _write_rejects(self, out: Path) -> None:
+        from pipelines.stages.ingest.day import write_rejects
+
+        if self.rejected:
+            write_rejects({read.name: read.rejected for read in self.reads}, out)
+
+    def _noticed(self) -> str:
+        if not self.rejected:
+            return ""
+        files = [read.name for read in self.reads if read.rejected]
+        every = [reject for read in self.reads for reject in read.rejected]
+        return (
+            f"{self.rejected:,} lines of {listed(files)} are no rows: {told(every)}; "
+            f"rejected-lines.parquet holds them."
+        )
+
+    def _tell_undeclared(self) -> None:
+        extra = {name: read.name for read in self.reads for name in read.extra}
+        if extra:
+            self.work.report.log(
+                f"{len(extra)} columns of the source are not declared and were left out: "
+                f"{listed(extra)} (first in {next(iter(extra.values()))}). Declare those that "
+                f"are wanted."
+            )
+
+
+def _ids(work: Work, table: Table) -> list[str]:
+    """What the file of ids depends on beside the rows; nothing where there is none."""
+    return [] if table.unique_days == 1 else [table.row_id, table.event_time, work.day]
+
+
+def _only_table(work: Work) -> Table:
+    """The table of examples, which so far is the only one a declaration may have here."""
+    names = [table.name for table in work.pipeline.tables]
+    if len(names) > 1:
+        raise ConfigError(
+            f"{work.pipeline.name} declares {len(names)} tables ({', '.join(names)}), and ingest "
+            f"reads one. Declare only {work.pipeline.examples!r}, the table of examples."
+        )
+    return work.pipeline.table
+
+
+def _require_planned(work: Work, files: list[SourceFile], plan: Plan) -> None:
+    names = [file.name for file in files]
+    if names != list(plan.inputs):
+        raise SourceNotReadyError(
+            f"{work.report.work}: the source's files changed while they were read, from "
+            f"{len(plan.inputs)} to {len(names)}. Expected a finished delivery. Try again."
+        )

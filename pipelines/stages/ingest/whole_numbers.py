@@ -1,0 +1,91 @@
+"""Whole numbers that came as something else: floats, and texts with a point or an exponent.
+
+Why: a float64 holds every integer up to 2**53 and a float32 up to 2**24; of a larger one the last
+    digits are lost, and 300 ids become 2 without an error.
+Promise: a whole number is taken from a float only where no other integer could have become that
+    float; a text of digits alone keeps all of them.
+"""
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.types as of
+
+from pipelines.stages.ingest.cast_errors import MisfitError
+
+# A power of two from which on a float is the rounding of more than one integer.
+EXACT_BELOW_BITS = {16: 11, 32: 24, 64: 53}
+NOT_DIGITS = r"[^0-9-]"
+WITH_PLUS = r"^\+(\d+)$"
+# With so few digits before the exponent a float64 holds each of them.
+FLOATING = r"^[+-]?(\d+\.0*|(\d(\.\d{0,15})?|\d{1,15})[eE]\+?\d{1,3})$"
+HEXADECIMAL = r"^[+-]?0[xX]"
+
+
+def from_floats(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Floats without those that may stand for another integer; NaN becomes null.
+
+    Raises:
+        MisfitError: One is so large that digits may be lost.
+    """
+    bits = values.type.bit_width
+    if of.is_float16(values.type):
+        values = values.cast(pa.float32())  # Arrow compares no halves
+    large = pc.greater_equal(pc.abs(values), float(2 ** EXACT_BELOW_BITS[bits]))
+    _refuse(pc.and_(large, pc.is_finite(values)), bits, f"float{bits}")
+    # int64 has no NaN: pandas and R write it where an integer is missing.
+    return pc.if_else(pc.is_nan(values), None, values)
+
+
+def from_texts(text: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Texts of whole numbers as texts of digits alone; what is no number is left as it is.
+
+    ``12.0`` is how pandas writes an integer column that has a null, ``1e+05`` how R writes 100000.
+
+    Raises:
+        MisfitError: One is hexadecimal, has a fraction, or may have lost digits in a float.
+    """
+    odd = pc.fill_null(pc.match_substring_regex(text, NOT_DIGITS), fill_value=False)
+    if not pc.any(odd).as_py():
+        return text
+    _refuse_hexadecimal(text)
+    text = pc.replace_substring_regex(text, WITH_PLUS, r"\1")
+    numbers = pc.if_else(pc.match_substring_regex(text, FLOATING), text, None).cast(
+        pa.float64()
+    )
+    bits = EXACT_BELOW_BITS[64]
+    _refuse(
+        pc.greater_equal(pc.abs(numbers), float(2**bits)),
+        64,
+        "number with a point or an exponent",
+    )
+    whole = pc.equal(pc.floor(numbers), numbers)
+    digits = pc.if_else(whole, numbers, None).cast(pa.int64()).cast(pa.string())
+    return pc.coalesce(digits, text)
+
+
+def _refuse_hexadecimal(text: pa.ChunkedArray) -> None:
+    row = _first(pc.match_substring_regex(text, HEXADECIMAL))
+    if row >= 0:
+        raise MisfitError(
+            row,
+            "which is hexadecimal",
+            "decimal digits. Have the source write them, or declare the column as text.",
+        )
+
+
+def _refuse(large: pa.ChunkedArray, bits: int, what: str) -> None:
+    row = _first(large)
+    if row >= 0:
+        exact = EXACT_BELOW_BITS[bits]
+        raise MisfitError(
+            row,
+            f"a {what} from which digits may be lost: from 2^{exact} ({2**exact:,}) on, float{bits} "
+            f"holds not every integer",
+            "integers as integers. Have the source write the column without floats (in pandas: "
+            "dtype Int64), or, if it is no id and no count, declare it as number.",
+        )
+
+
+def _first(found: pa.ChunkedArray) -> int:
+    """Place of the first true; -1 if there is none."""
+    return int(pc.index(found, value=True).as_py())

@@ -1,0 +1,289 @@
+"""Stage ``preprocess``: what a training set depends on, and making it.
+
+Why: the fit is a merge of the training days' statistics, and the transform one task a piece.
+Promise: nothing heavy is imported until ``run``; test and gap days have no part in the fit.
+Not here: statistics (``statistics.py``), arrays (``shards.py``), finding days (``pipelines/shared/tables/window.py``).
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines.core.errors import ColumnMismatchError, TrainingError, TransientError
+from pipelines.core.events import evenly
+from pipelines.operators.bfloat16 import BFLOAT16
+from pipelines.operators.program import modules_of
+from pipelines.protocol import Outcome, Plan, Work, code_digests, input_of
+from pipelines.protocol.settings import (
+    PARTS,
+    key_columns,
+    label_column,
+    training_set_settings,
+)
+from pipelines.shared.compute.settings import ComputeSettings
+from pipelines.shared.tables.window import Window, window_as_validated, window_of
+from pipelines.spec import Binary, Pipeline
+
+if TYPE_CHECKING:
+    from pipelines.operators.program import FittedProgram
+    from pipelines.shared.compute.compute import Compute
+    from pipelines.stages.preprocess.row_ranges import Piece
+    from pipelines.stages.preprocess.shards import Shard, ShardTask
+
+CODE = (
+    "pipelines.stages.preprocess",
+    "pipelines.shared.tables.window",
+    *(f"pipelines.shared.tables.{name}" for name in ("known", "schema", "values")),
+)
+VALIDATION = "window_validation"
+Pieces = dict[str, "list[Piece]"]
+
+
+def plan(work: Work) -> Plan:
+    """The features of the model's days, and which of them train and judge.
+
+    Raises:
+        InputMissingError: Days have no features, or outdated ones.
+    """
+    steps = [step for line in work.pipeline.program().lines for step in line.steps]
+    return Plan(
+        inputs=_window(work).inputs(),
+        config=training_set_settings(work),
+        code=code_digests(*CODE, *sorted(modules_of(steps))),
+    )
+
+
+def run(work: Work, plan: Plan, out: Path) -> Outcome:
+    """Fit on the training days, then write every day's arrays.
+
+    Raises:
+        TransientError: A day was published again while this work waited for its turn.
+        TrainingError: The training days have no rows, or for ``Binary`` rows of one class only.
+        ColumnMismatchError: A day has other features than the pipeline declares.
+    """
+    from pipelines.shared.compute import open_compute
+    from pipelines.stages.preprocess.shards import write_piece
+
+    window = _window(work)
+    if window.inputs() != dict(plan.inputs):
+        raise TransientError(
+            f"{work.report.work}: features were published again while this work waited. "
+            "Try again: the next try reads the new version."
+        )
+    train = _train_days(window)
+    facts = _facts(window, train)
+    rows = sum(int(manifest.outcome["rows"]) for manifest in window.days.values())
+    with open_compute(rows, ComputeSettings.from_options(work.options)) as compute:
+        tell = _telling(window, rows + facts["rows"])
+        fitted = _fit(window, list(train), compute, tell, out)
+        _write_state(fitted, facts, out)
+        pieces = _pieces(window)
+        shapes = _shapes(fitted)
+        tasks = _tasks(window, pieces, shapes, out, compute.array_module)
+        shards = compute.map(write_piece, tasks, lambda shard: tell(shard.rows))
+    _write_index(window, pieces, fitted, shapes, shards, out)
+    return _outcome(facts, shards)
+
+
+def _window(work: Work) -> Window:
+    """The features that this run's ``validate_window`` judged; else those published now."""
+    if VALIDATION not in work.inputs:
+        return window_of(work)
+    return window_as_validated(work, input_of(work, VALIDATION))
+
+
+def _telling(window: Window, to_do: int) -> Callable[[int], None]:
+    """Rows read for the fit and rows written, as they are done."""
+    files = [file for day in window.days.values() for file in day.files.values()]
+    stored, done = sum(file["bytes"] for file in files), 0
+
+    def tell(rows: int) -> None:
+        nonlocal done
+        done += rows
+        window.work.report.progress(done, to_do, of_bytes=evenly(done, to_do, stored))
+
+    return tell
+
+
+def _train_days(window: Window) -> dict[str, dict[str, Any]]:
+    """Statistics of the training days that have rows as known by now, oldest first."""
+    found = {}
+    for day in (day for day in window.work.days().train if day in window.days):
+        folder = window.work.store.open(window.days[day])
+        # Not the manifest's count, which is of the rows that became known later as well.
+        statistics = json.loads((folder / window.statistics(day)).read_text())
+        if statistics["rows"]:
+            found[day] = statistics
+    return found
+
+
+def _facts(window: Window, train: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
+    """Rows and positives of the training days: some rows, and of an event both classes."""
+    for day in train:
+        _require_features(window.work.pipeline, window.work.store.open(window.days[day]))
+    rows, positives = (sum(s[name] for s in train.values()) for name in ("rows", "positives"))
+    binary = isinstance(window.work.pipeline.head, Binary)
+    if rows and (0 < positives < rows or not binary):
+        return {"rows": rows, "positives": positives}
+    days = window.work.days().train
+    which = (
+        f"{window.work.report.work}: the {len(days)} training days from {days[0]} to {days[-1]}"
+    )
+    if not rows:
+        raise TrainingError(
+            f"{which} hold 0 rows. Train on more days (split.train_days), or look at what validate "
+            f"refused."
+        )
+    # In the words of training, which looks again without the validation days, and at every head.
+    raise TrainingError(
+        f"{which}: {positives} of {rows} training rows have label 1. Both classes are needed: widen "
+        f"split.train_days, or check the label column."
+    )
+
+
+def _require_features(pipeline: Pipeline, folder: Path) -> None:
+    """The feature table must hold the declared features, and no others beside its keys."""
+    from pipelines.stages.preprocess.row_ranges import columns_of
+
+    found, wanted = columns_of(folder), pipeline.feature_names()
+    beside = {*wanted, *key_columns(pipeline), label_column(pipeline)}
+    missing = [name for name in wanted if name not in found]
+    unexpected = [name for name in found if name not in beside]
+    if missing or unexpected:
+        raise ColumnMismatchError("preprocess", missing=missing, unexpected=unexpected)
+
+
+def _fit(
+    window: Window,
+    days: list[str],
+    compute: "Compute",
+    tell: Callable[[int], None],
+    out: Path,
+) -> "FittedProgram":
+    """Merge the training days' statistics, oldest first, and write what follows from them."""
+    from pipelines.operators.state import write_program
+    from pipelines.stages.preprocess.statistics import learn_days, merge_days
+
+    program = window.work.pipeline.program()
+    folders = learn_days(window, program, days, compute, tell)
+    fitted = program.fitted(merge_days(folders, program))
+    write_program(out, fitted)
+    return fitted
+
+
+def _write_state(fitted: "FittedProgram", facts: dict[str, int], out: Path) -> None:
+    """What was fitted, for a reader that knows no operators."""
+    state = {"features": list(fitted.program.numeric()), **facts}
+    (out / "state.json").write_text(json.dumps(state, indent=1) + "\n")
+
+
+def _pieces(window: Window) -> Pieces:
+    from pipelines.stages.preprocess.row_ranges import pieces_of
+
+    opened = {day: window.work.store.open(manifest) for day, manifest in window.days.items()}
+    return {day: pieces_of(day, folder / window.part(day)) for day, folder in opened.items()}
+
+
+def _shapes(fitted: "FittedProgram") -> dict[str, tuple[tuple[int, ...], str]]:
+    """Shape of one row and type of each array, by name; NumPy keeps bfloat16 as its bits."""
+    x_type = "uint16" if fitted.program.x_type == BFLOAT16 else fitted.program.x_type
+    found: dict[str, tuple[tuple[int, ...], str]] = {
+        "x": ((len(fitted.program.numeric()),), x_type),
+        "ids": ((len(fitted.program.categorical()),), "int32"),
+    }
+    for block in fitted.program.blocks:
+        events, length = block.reads()
+        found |= {events: ((block.steps, len(block.features)), "float32")}
+        found |= {length: ((), "int32")}
+    return {name: about for name, about in found.items() if about[0] != (0,)} | {
+        "y": ((), "float32")
+    }
+
+
+def _tasks(
+    window: Window,
+    pieces: Pieces,
+    shapes: dict[str, tuple[tuple[int, ...], str]],
+    out: Path,
+    array_module: str,
+) -> "list[ShardTask]":
+    """One task a piece; gap days need no model inputs."""
+    from pipelines.stages.preprocess.shards import ShardTask, make_files
+
+    work, tasks = window.work, []
+    for part in PARTS:
+        (out / part).mkdir()
+        wanted = {"y": shapes["y"]} if part == "gap" else shapes
+        for day in (day for day in getattr(work.days(), part) if pieces.get(day)):
+            rows = sum(piece.rows for piece in pieces[day])
+            whole = {name: ((rows, *shape), kind) for name, (shape, kind) in wanted.items()}
+            make_files(out / part, day, whole)
+            tasks += [
+                ShardTask(
+                    piece=piece,
+                    day_rows=rows,
+                    out=str(out / part),
+                    program="" if part == "gap" else str(out),
+                    keys=key_columns(work.pipeline),
+                    label=label_column(work.pipeline),
+                    array_module=array_module,
+                )
+                for piece in pieces[day]
+            ]
+    return tasks
+
+
+def _write_index(
+    window: Window,
+    pieces: Pieces,
+    fitted: "FittedProgram",
+    shapes: dict[str, Any],
+    shards: "list[Shard]",
+    out: Path,
+) -> None:
+    """What is where; checksums are in the manifest, rows lie in the order of the keys."""
+    work, program = window.work, fitted.program
+    index: dict[str, Any] = {
+        "features": program.numeric(),
+        "inputs": {
+            "numeric": program.numeric(),
+            "categorical": [{"name": n, "size": s} for n, s in fitted.sizes().items()],
+            "sequences": [
+                {"name": b.name, "steps": b.steps, "features": b.features}
+                for b in program.blocks
+            ],
+        },
+        "types": {n: kind for n, (_, kind) in shapes.items()}
+        | ({"x": program.x_type} if "x" in shapes else {}),
+        "label": {"column": label_column(work.pipeline)},
+    }
+    for part in PARTS:
+        names = ["y"] if part == "gap" else list(shapes)
+        index[part] = [
+            _entry(part, day, names, [s for s in shards if (s.part, s.day) == (part, day)])
+            for day in getattr(work.days(), part)
+            if pieces.get(day)
+        ]
+    index["refused"] = window.refused
+    (out / "index.json").write_text(json.dumps(index, indent=1) + "\n")
+
+
+def _entry(part: str, day: str, names: list[str], shards: "list[Shard]") -> dict[str, Any]:
+    """The line of one day: paths are relative to the training set."""
+    return {
+        "day": day,
+        "rows": sum(shard.rows for shard in shards),
+        "positives": sum(shard.positives for shard in shards),
+        **{name: f"{part}/{day}-{name}.npy" for name in names},
+        "keys": f"{part}/{day}-keys.parquet",
+    }
+
+
+def _outcome(facts: dict[str, int], shards: "list[Shard]") -> Outcome:
+    metrics = {f"train_{name}": float(value) for name, value in facts.items()}
+    for part in ("gap", "test"):
+        mine = [shard for shard in shards if shard.part == part]
+        metrics[f"{part}_rows"] = float(sum(shard.rows for shard in mine))
+        metrics[f"{part}_positives"] = float(sum(shard.positives for shard in mine))
+    return Outcome(rows=sum(shard.rows for shard in shards), metrics=metrics)

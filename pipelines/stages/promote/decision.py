@@ -1,0 +1,85 @@
+"""Whether a judged model becomes the champion, from what the registry holds.
+
+Why: what an evaluation recommends and what comes of it are two facts; the stage, the question whether
+    a person need be asked, and the check of what was done before must come to the same answer.
+Promise: a pure function of the registry's versions and the evaluation.
+Not here: the recommendation (``pipelines/stages/evaluate/``), writing the registry (``registry.py``).
+"""
+
+from dataclasses import dataclass
+
+from pipelines.shared.registry import Registered, Version, opponent_of
+
+PROMOTE, REJECT = "PROMOTE", "REJECT"
+ROLLED_BACK = "rolled_back"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A judged model.
+
+    Attributes:
+        digest: Digest of its artifact.
+        as_of: Its as-of day.
+        recommended: What its evaluation recommends: PROMOTE, HOLD or REJECT.
+        met: Name of the champion that it was compared with; None where there was none.
+        may_be_older: Whether it may replace a champion of a later day.
+    """
+
+    digest: str
+    as_of: str
+    recommended: str
+    met: str | None
+    may_be_older: bool = False
+
+
+def own_version(held: Registered, digest: str) -> Version | None:
+    """The version of that model, or None."""
+    return next((v for v in held.versions if v.digest == digest), None)
+
+
+def why_not(held: Registered, candidate: Candidate) -> str:
+    """Why a candidate does not become the champion; empty if it does, or is."""
+    own, champion = own_version(held, candidate.digest), held.current()
+    if own is not None and own == champion:
+        return ""
+    if candidate.recommended == REJECT:  # whoever is champion
+        return f"its verdict is {REJECT}"
+    if own is not None and ROLLED_BACK in own.tags:
+        return "it was rolled back; promote it by hand to use it again"
+    if _is_later(champion, candidate) and not candidate.may_be_older:
+        return (
+            f"the champion ({champion.title}) is as of {champion.as_of}, a later day. Pass --option "  # type: ignore[union-attr]
+            f"promote_older=true to promote it all the same"
+        )
+    return _outdated(held, candidate) or (
+        "" if candidate.recommended == PROMOTE else f"its verdict is {candidate.recommended}"
+    )
+
+
+def unmet(held: Registered, candidate: Candidate) -> Version | None:
+    """The champion of a later day that a candidate replaces without having met it, or None."""
+    champion = held.current()
+    return champion if _is_later(champion, candidate) else None
+
+
+def _is_later(champion: Version | None, candidate: Candidate) -> bool:
+    return champion is not None and champion.as_of > candidate.as_of
+
+
+def _outdated(held: Registered, candidate: Candidate) -> str:
+    """Why its evaluation does not count any more; empty if it does."""
+    opponent = opponent_of(held, candidate.digest, candidate.as_of)
+    if (opponent.name if opponent else None) == candidate.met:
+        return ""
+    if opponent is not None:
+        return (
+            f"{opponent.title} became the champion after it was judged. Run evaluate again, then "
+            f"promote"
+        )
+    if candidate.recommended == PROMOTE:
+        return ""  # it reached the gates, and nobody is left to compare it with
+    return (
+        "the champion that it was compared with is the champion no more. Run evaluate again, then "
+        "promote"
+    )

@@ -1,0 +1,75 @@
+"""Whether a registered model's files are there, asked before it is made the champion.
+
+Why: a champion without files serves nobody, and no later model can be compared with it.
+Promise: files in the store are read and compared with their manifest; copies on a server are looked
+    up there.
+"""
+
+from pathlib import Path
+
+from pipelines.core.causes import sorted_by_cause
+from pipelines.core.errors import ArtifactError, ConfigError
+from pipelines.core.store import Manifest, Ref, Store
+from pipelines.shared.registry import Version
+
+FILE, MODEL_FILE = "file://", "MLmodel"
+
+
+def require_files(store: Store, uri: str, pipeline: str, version: Version) -> None:
+    """Check that a version can be used.
+
+    Args:
+        store: Where the pipeline's models are published.
+        uri: The registry, which may hold copies.
+        pipeline: The pipeline.
+        version: The version that is to become the champion.
+
+    Raises:
+        ArtifactError: Its files are missing or damaged; says what brings them back.
+        PipelineError: They lie where they cannot be looked for from here.
+    """
+    why = _trouble(store, uri, pipeline, version)
+    if why:
+        raise ArtifactError(
+            f"version {version.number} of {pipeline} cannot become the champion: {why} Or promote "
+            f"another version: python -m pipelines models {pipeline} lists them."
+        )
+
+
+def _trouble(store: Store, uri: str, pipeline: str, version: Version) -> str:
+    made = _published(store, pipeline, version)
+    if made is not None:
+        try:
+            store.open(made)
+        except ArtifactError as error:
+            return str(error)
+        return ""
+    if not (version.digest and store.holds(version.source)) and _is_at(uri, version.source):
+        return ""
+    return (
+        f"its files are no longer at {version.source}. Run train as of {version.as_of or 'its day'} "
+        f"with the settings, inputs and code that made it, or put its folder back from a copy."
+    )
+
+
+def _published(store: Store, pipeline: str, version: Version) -> Manifest | None:
+    if not (version.digest and version.as_of):
+        return None
+    key = f"as_of={version.as_of}/seed={version.tags.get('seed', '')}"
+    return store.find_version(Ref(pipeline, "models", key), version.digest)
+
+
+def _is_at(uri: str, source: str) -> bool:
+    """Whether a model lies where a version says, on this machine or on a server."""
+    import mlflow
+
+    if source.startswith(FILE) or "://" not in source:
+        return (Path(source.removeprefix(FILE)) / MODEL_FILE).is_file()
+    try:
+        return bool(mlflow.artifacts.list_artifacts(artifact_uri=source, tracking_uri=uri))
+    except Exception as error:  # each kind of address has a client with errors of its own
+        work = f"The files of the model at {source}"
+        raise sorted_by_cause(error, work) or ConfigError(
+            f"{work} cannot be looked for from here ({type(error).__name__}: {error}). Check the "
+            f"address, install the client that reads it, or promote another version."
+        ) from error

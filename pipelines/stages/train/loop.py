@@ -1,0 +1,276 @@
+"""The run: from a cursor to its end, saving, judging and telling on the way.
+
+Why: ``model.fit`` cannot stop and resume in the middle of an epoch.
+Promise: the run can end after any step and go on from there; grouping steps into calls changes
+    no bit; it says how long it waited for its input.
+Not here: a step (``steps.py``), which rows (``batches.py``), what is kept (``checkpoints.py``).
+"""
+
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from pipelines.core.errors import StageStoppedError
+from pipelines.core.events import Reporter
+from pipelines.stages.train.batches import Block, Feed, read_ahead
+from pipelines.stages.train.checkpoints import Checkpoints
+from pipelines.stages.train.cursor import Cursor
+from pipelines.stages.train.network import Network
+from pipelines.stages.train.non_finite import require_finite, require_finite_weights
+from pipelines.stages.train.steps import LossScale, Recipe, Stepper
+from pipelines.stages.train.validating import Validation, is_better
+
+# Between two looks at the stop flag: far below the 4 seconds that a stop may take.
+CALL_S = 0.5
+# Epochs after the first in which the training loss must fall, and by which share of it.
+LEARNS_WITHIN, LEAST_FALL = 2, 1e-3
+ERROR = "_error"  # what a metric from histograms may be off by
+OVER, NO_BETTER, TIME_IS_UP = "every epoch", "no better epoch", "time limit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Course:
+    """How long to train and how often to save.
+
+    Attributes:
+        epochs: Passes over the rows.
+        checkpoint_every_s: Seconds between checkpoints.
+        checkpoint_every_steps: Steps between checkpoints; 0 goes by seconds alone.
+        watch: Metric of the validation rows that chooses the epoch.
+        patience: Epochs without a better one before training ends; 0 never ends it.
+        time_limit_s: Seconds of training after which it ends; 0 for no limit.
+    """
+
+    epochs: int
+    checkpoint_every_s: float
+    checkpoint_every_steps: int = 0
+    watch: str = "loss"
+    patience: int = 0
+    time_limit_s: float = 0.0
+
+
+@dataclass(slots=True)
+class Run:
+    """One try at a run.
+
+    Attributes:
+        network: What is trained.
+        recipe: How a step is computed.
+        feed: Training rows.
+        course: How long, and how often to save.
+        checkpoints: Where the state is kept.
+        report: Where progress goes.
+        stopping: Whether the process was asked to stop.
+        validation: Rows that judge each epoch; None for none.
+        loss_scale: Of float16; None for other precisions.
+        on_epoch: Told each epoch's number, training loss and judgement; may raise to end the run.
+        waited_s: Seconds spent waiting for input so far.
+        loop_s: Seconds since the loop began, by its last call.
+    """
+
+    network: Network
+    recipe: Recipe
+    feed: Feed
+    course: Course
+    checkpoints: Checkpoints
+    report: Reporter
+    stopping: Callable[[], bool]
+    validation: Validation | None = None
+    loss_scale: LossScale | None = None
+    on_epoch: Callable[[int, float, dict[str, float]], None] | None = None
+    waited_s: float = 0.0
+    loop_s: float = 0.0
+    _saved_at: float = field(default_factory=time.monotonic)
+    _saved_step: int = 0
+    _per_call: int = 1
+    _begun: bool = False
+
+    def train(self, start: Cursor) -> Cursor:
+        """Train from the cursor to the end of the run.
+
+        Raises:
+            TrainingError: A number of a step is not finite; says which step and what is in it.
+            StageStoppedError: ``stopping`` said so; a checkpoint was written first.
+        """
+        stepper = Stepper(self.network, self.recipe, self.loss_scale)
+        began, self._saved_step = time.monotonic(), start.step
+        cursor = self._epoch_ended(start, 0.0)
+        if cursor.ended:
+            return cursor
+        blocks = ((b, self._placed(b)) for b in self.feed.blocks(cursor, self.course.epochs))
+        with closing(read_ahead(blocks)) as coming:
+            waiting = time.monotonic()
+            for block, placed in coming:
+                self.waited_s += time.monotonic() - waiting
+                cursor = self._through(stepper, block, placed, cursor, began, start)
+                if cursor.ended:
+                    break
+                waiting = time.monotonic()
+        require_finite_weights(self, cursor)  # a time limit ends runs in the middle of an epoch
+        self.checkpoints.save(cursor)
+        self.checkpoints.wait()
+        self.loop_s = time.monotonic() - began
+        self.report.metrics(cursor.step, {"input_stall": self.stall()})
+        return cursor
+
+    def compiles_in_part(self) -> bool:
+        """Whether ``jit`` was asked for and covers the gradients alone; see ``Recipe``."""
+        return self.recipe.jit and self.network.strategy.num_replicas_in_sync > 1
+
+    def stall(self) -> float:
+        """Share of the loop's time that it waited for input."""
+        return self.waited_s / self.loop_s if self.loop_s else 0.0
+
+    def _through(
+        self,
+        stepper: Stepper,
+        block: Block,
+        placed: Any,
+        cursor: Cursor,
+        began: float,
+        start: Cursor,
+    ) -> Cursor:
+        """The steps of one block, some in each call, until training ends."""
+        first = 0
+        while first < len(block.rows) and not cursor.ended:
+            count, called = min(self._per_call, len(block.rows) - first), time.monotonic()
+            told, taken = stepper.steps(*placed, tf.constant(first), tf.constant(count))
+            told, taken = told.numpy(), taken.numpy()
+            cursor = self._advanced(cursor, told, taken, block, first)
+            now, first = time.monotonic(), first + count
+            self.loop_s = now - began
+            self.checkpoints.mark(cursor.step)
+            self._per_call = _next_count(self._per_call, count, now - called)
+            cursor = self._epoch_ended(cursor, start.spent_s + now - began)
+            self._tell(cursor, float(told[-1, 0]), start)
+            self._maybe_save(cursor)
+        return cursor
+
+    def _advanced(
+        self, cursor: Cursor, told: Any, taken: Any, block: Block, first: int
+    ) -> Cursor:
+        """The cursor after these steps.
+
+        Losses add up step by step, so their sum does not depend on how steps were grouped.
+        """
+        finite = np.isfinite(told).all(axis=1)
+        for n, (loss, good) in enumerate(zip(told[:, 0], taken, strict=True)):
+            if not finite[n]:
+                require_finite(self, cursor, told[n], block, first + n, taken=bool(good))
+            # A step that float16 made overflow taught nothing: its loss is that of the one before.
+            value = (
+                float(loss) if np.isfinite(loss) else cursor.loss_sum / max(cursor.position, 1)
+            )
+            cursor = cursor.after(value, block.rows[first + n], self.feed.shards.rows)
+        return cursor
+
+    def _epoch_ended(self, cursor: Cursor, spent_s: float) -> Cursor:
+        """Judge an epoch that has just ended, and say whether training has."""
+        cursor = replace(cursor, spent_s=max(spent_s, cursor.spent_s))
+        if len(cursor.judged) < cursor.epoch:
+            require_finite_weights(self, cursor)
+            cursor = self._judged(cursor)
+            self._tell_epoch(cursor)
+            if self.on_epoch is not None:  # last: it may end the run, whose curve is told
+                self.on_epoch(cursor.epoch, cursor.last_loss(), dict(cursor.judged[-1]))
+        limit = self.course.time_limit_s
+        if cursor.epoch >= self.course.epochs:
+            return replace(cursor, ended=OVER)
+        since = cursor.epoch - cursor.best_epoch
+        if self.course.patience and cursor.best_epoch and since >= self.course.patience:
+            return replace(cursor, ended=NO_BETTER)
+        return replace(cursor, ended=TIME_IS_UP) if 0 < limit <= cursor.spent_s else cursor
+
+    def _judged(self, cursor: Cursor) -> Cursor:
+        found: dict[str, float] = {}
+        if self.validation is not None:
+            found = self.validation.judge(self._placed, lambda: self._stop_if_asked(cursor))
+            self.report.log(_judgement(cursor, found))
+        if not found:
+            return replace(cursor, judged=(*cursor.judged, {}))
+        value, judged = found[self.course.watch], (*cursor.judged, found)
+        if cursor.best_epoch and not is_better(self.course.watch, value, cursor.best):
+            return replace(cursor, judged=judged)
+        if not np.isfinite(value):
+            return replace(cursor, judged=judged)
+        self.checkpoints.keep_best(cursor.epoch)
+        return replace(cursor, judged=judged, best_epoch=cursor.epoch, best=value)
+
+    def _tell_epoch(self, cursor: Cursor) -> None:
+        values = {f"validation_{name}": value for name, value in cursor.judged[-1].items()}
+        self.report.metrics(cursor.step, {"loss": cursor.last_loss(), **values})
+        first, *later = cursor.losses
+        if len(later) == LEARNS_WITHIN and min(later) > first * (1 - LEAST_FALL):
+            self.report.log(
+                f"no improvement: the training loss was {first:.4f} after one epoch and is "
+                f"{cursor.last_loss():.4f} after {cursor.epoch}. Look at training.learning_rate "
+                f"and at the label before spending more"
+            )
+
+    def _maybe_save(self, cursor: Cursor) -> None:
+        self._stop_if_asked(cursor)
+        steps, now = cursor.step - self._saved_step, time.monotonic()
+        due = 0 < self.course.checkpoint_every_steps <= steps
+        if due or now - self._saved_at >= self.course.checkpoint_every_s:
+            self.checkpoints.save(cursor)
+            self._saved_at, self._saved_step = time.monotonic(), cursor.step
+
+    def _stop_if_asked(self, cursor: Cursor) -> None:
+        if not self.stopping():
+            return
+        self.checkpoints.save(cursor)
+        self.checkpoints.wait()
+        raise StageStoppedError(
+            f"{self.report.work}: stopped after step {cursor.step}; a checkpoint is kept and the "
+            f"next try goes on from there"
+        )
+
+    def _placed(self, block: Block) -> Any:
+        """A block's pieces, each on its replica."""
+
+        def on_replicas(values: Any) -> Any:
+            return self.network.strategy.experimental_distribute_values_from_function(
+                lambda context: tf.constant(values[context.replica_id_in_sync_group])
+            )
+
+        parts = on_replicas(block.y), on_replicas(block.weight), tf.constant(block.total)
+        return ({n: on_replicas(v) for n, v in block.inputs.items()}, *parts)
+
+    def _tell(self, cursor: Cursor, loss: float, start: Cursor) -> None:
+        rows, epochs = self.feed.shards.rows, self.course.epochs
+        done = (cursor.epoch - start.epoch) * rows + cursor.position - start.position
+        # A run that ends before its last epoch has nothing left to do, and tells how far it came.
+        total = done if cursor.ended else (epochs - start.epoch) * rows - start.position
+        if not self._begun:
+            # The first call traced and compiled as well: its rate says nothing of those to come.
+            self.report.begin(done)
+            self._begun = True
+        self.report.progress(done, total, "rows", values=self._values(cursor, loss))
+
+    def _values(self, cursor: Cursor, loss: float) -> dict[str, float]:
+        """What a person follows a training by."""
+        watch, epochs = self.course.watch, self.course.epochs
+        values: dict[str, float] = {"epoch": min(cursor.epoch + 1, epochs), "epochs": epochs}
+        values |= {"step": cursor.step, "loss": loss}
+        found = cursor.judged[-1] if cursor.judged else {}
+        values |= {f"validation_{n}": v for n, v in found.items() if not n.endswith(ERROR)}
+        if cursor.best_epoch:
+            values |= {f"best_{watch}": cursor.best, "best_epoch": cursor.best_epoch}
+        return values | {"input_stall": self.stall()}
+
+
+def _judgement(cursor: Cursor, found: dict[str, float]) -> str:
+    values = ", ".join(f"{n} {v:.4f}" for n, v in found.items() if not n.endswith(ERROR))
+    return f"epoch {cursor.epoch}: training loss {cursor.last_loss():.4f}; validation {values}"
+
+
+def _next_count(per_call: int, count: int, seconds: float) -> int:
+    """Steps for the next call: twice as many while a call is short, fewer when it is long."""
+    if seconds > CALL_S:
+        return max(int(count * CALL_S / seconds), 1)
+    return min(per_call * 2, 1 << 16)

@@ -1,0 +1,113 @@
+"""What a network reads: the arrays of a training set, as Keras inputs by name.
+
+Why: the network, the feed and the serving graph must agree on names, shapes and types.
+Promise: follows from the training set's index alone.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any, Self
+
+import keras
+import numpy as np
+
+from pipelines.stages.train.networks.layers import Seeds
+
+MIN_WIDTH, MAX_WIDTH = 2, 64
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """A sequence feature: the last ``steps`` events, ``features`` numbers each."""
+
+    name: str
+    steps: int
+    features: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInputs:
+    """Arrays that a row has.
+
+    Attributes:
+        numeric: Columns of ``x``.
+        sizes: Ids that each column of ``ids`` can have.
+        sequences: Arrays ``seq_NAME`` and ``len_NAME``.
+    """
+
+    numeric: int
+    sizes: tuple[int, ...] = ()
+    sequences: tuple[Sequence, ...] = ()
+
+    @classmethod
+    def from_index(cls, index: Mapping[str, Any]) -> Self:
+        """From a training set's ``index.json``; one without ``inputs`` has numbers only."""
+        told = index.get("inputs", {"numeric": index["features"]})
+        sequences = told.get("sequences", ())
+        return cls(
+            numeric=len(told["numeric"]),
+            sizes=tuple(int(each["size"]) for each in told.get("categorical", ())),
+            sequences=tuple(
+                Sequence(each["name"], int(each["steps"]), len(each["features"]))
+                for each in sequences
+            ),
+        )
+
+    def shapes(self) -> dict[str, tuple[tuple[int, ...], str]]:
+        """Shape of one row and type of each array, by name."""
+        found: dict[str, tuple[tuple[int, ...], str]] = {}
+        if self.numeric:
+            found["x"] = ((self.numeric,), "float32")
+        if self.sizes:
+            found["ids"] = ((len(self.sizes),), "int32")
+        for each in self.sequences:
+            found[f"seq_{each.name}"] = ((each.steps, each.features), "float32")
+            found[f"len_{each.name}"] = ((), "int32")
+        return found
+
+    def layers(self) -> dict[str, Any]:
+        """A Keras input for each array."""
+        return {
+            name: keras.Input(shape, dtype=kind, name=name)
+            for name, (shape, kind) in self.shapes().items()
+        }
+
+
+def embedding_width(sizes: tuple[int, ...], asked: int) -> int:
+    """Width of the one table: as asked, or by the rule for the largest vocabulary.
+
+    The rule, ``1.6 * n ** 0.56``, is fastai's (``emb_sz_rule``), here between 2 and 64.
+    """
+    return asked or int(np.clip(round(1.6 * max(sizes) ** 0.56), MIN_WIDTH, MAX_WIDTH))
+
+
+def row_vector(
+    arrays: Mapping[str, Any], inputs: ModelInputs, embedding_dim: int, seeds: Seeds
+) -> Any | None:
+    """Numbers and embeddings of a row side by side; None where it has neither.
+
+    Every categorical feature has its range of rows in one table, so that the optimiser meets one
+    sparse gradient and not one a feature.
+    """
+    parts = [arrays["x"]] if inputs.numeric else []
+    if inputs.sizes:
+        starts = np.array([0, *accumulate(inputs.sizes)][:-1], np.int32)
+        table = keras.layers.Embedding(
+            sum(inputs.sizes),
+            embedding_width(inputs.sizes, embedding_dim),
+            embeddings_initializer=keras.initializers.RandomUniform(
+                -0.05, 0.05, seed=seeds.of("embeddings")
+            ),
+            name="embeddings",
+        )
+        rows = table(keras.ops.add(arrays["ids"], starts))
+        parts.append(keras.layers.Flatten(name="embedded")(rows))
+    return joined(parts, "row")
+
+
+def joined(parts: list[Any], name: str) -> Any | None:
+    """The parts side by side; None if there are none."""
+    if len(parts) < 2:  # noqa: PLR2004  one part needs no joining
+        return parts[0] if parts else None
+    return keras.layers.Concatenate(name=name)(parts)

@@ -1,0 +1,177 @@
+"""Looking at the training rows before anything is spent on them.
+
+Why: one class, too few rows or an input that gives the answer away are found in a second here,
+    and after hours otherwise.
+Promise: of the inputs a bounded sample of rows is read; nothing heavy is imported.
+Not here: how well an input tells the label (``leakage.py``).
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.core.errors import LeakageError, TrainingError, listed
+from pipelines.spec import Binary, Head, MultiClass, Ordinal, Regression, Survival, Training
+from pipelines.stages.train.leakage import LEAST_ROWS, sample, told_by_each
+from pipelines.stages.train.shards import LABEL, Shards
+
+FEW_OF_A_CLASS = 20
+BINARY = Binary()
+CHECK = "widen split.train_days, or check the label column."
+
+
+def look_over(
+    work: str, shards: Shards, training: Training, head: Head = BINARY
+) -> Iterator[str]:
+    """Warnings about the training rows, one sentence each.
+
+    Raises:
+        TrainingError: Too few rows, nothing to tell apart, or labels that the head cannot read.
+        LeakageError: A single input nearly tells the label.
+    """
+    _require_labels(work, shards, head)
+    counts = _counts(shards, head)
+    _require_contrast(work, shards, head, counts)
+    if shards.rows < max(training.min_rows, 1):
+        raise TrainingError(
+            f"{work}: {shards.rows} training rows, and training.min_rows={training.min_rows} are "
+            f"asked for. Widen split.train_days, or lower that setting."
+        )
+    if shards.rows < training.global_batch_rows:
+        yield (
+            f"{work}: all {shards.rows} training rows fit one step of training.global_batch_rows="
+            f"{training.global_batch_rows}; a smaller batch takes more steps an epoch"
+        )
+    if rare := _rare(head, counts):
+        yield f"{work}: {rare}"
+    yield from _require_no_leak(work, shards, training.leakage_auc, head)
+
+
+def require_judgeable(work: str, shards: Shards, watch: str, advice: str) -> None:
+    """Refuse rows by which no epoch can be told from another.
+
+    Args:
+        work: Whose rows.
+        shards: Rows that judge an epoch.
+        watch: Metric that they are judged by; a loss exists of any row.
+        advice: How to have others, as a sentence.
+
+    Raises:
+        TrainingError: No rows, or a ranking metric and rows of one class.
+    """
+    events, rows = shards.positives(), shards.rows
+    if not rows or (watch != "loss" and events in {0, rows}):
+        raise TrainingError(
+            f"{work}: {events} of the {rows} rows that judge an epoch have label 1, and {watch} "
+            f"cannot be told of them. {advice}"
+        )
+
+
+def _require_labels(work: str, shards: Shards, head: Head) -> None:
+    """Refuse labels that are none of the head's."""
+    count, found = 0, np.empty(0)
+    for day in shards.days:
+        bad = day[LABEL][~_readable(head, day[LABEL])]
+        count, found = count + len(bad), np.union1d(found, bad)
+    if count:
+        raise TrainingError(
+            f"{work}: {count:,} of {shards.rows:,} training labels are not {_wanted(head)} "
+            f"({listed(found.tolist())}). Correct the label column, or the head."
+        )
+
+
+def _readable(head: Head, y: NDArray[np.float32]) -> NDArray[np.bool_]:
+    if isinstance(head, Regression):
+        return np.isfinite(y)
+    if isinstance(head, Survival):
+        return np.isfinite(y) & (y != 0)
+    return (y == np.floor(y)) & (y >= 0) & (y < _classes(head))
+
+
+def _wanted(head: Head) -> str:
+    if isinstance(head, Regression):
+        return "finite numbers"
+    if isinstance(head, Survival):
+        return "days, above 0 for an event, below 0 for none yet"
+    return f"0 to {_classes(head) - 1}"
+
+
+def _classes(head: Head) -> int:
+    return head.classes if isinstance(head, MultiClass | Ordinal) else 2
+
+
+def _counts(shards: Shards, head: Head) -> NDArray[np.int64]:
+    """Rows of each class; of a time, those without an event by the last cut and those with one."""
+    if isinstance(head, Regression):
+        return np.empty(0, np.int64)
+
+    def kinds(y: NDArray[np.float32]) -> NDArray[np.int64]:
+        if isinstance(head, Survival):
+            return ((y > 0) & (y < head.cuts_days[-1])).astype(np.int64)
+        return y.astype(np.int64)
+
+    days = [np.bincount(kinds(day[LABEL]), minlength=_classes(head)) for day in shards.days]
+    return np.asarray(np.sum(days, axis=0))
+
+
+def _require_contrast(work: str, shards: Shards, head: Head, counts: NDArray[np.int64]) -> None:
+    """Refuse rows that are all alike in what is to be predicted."""
+    rows = shards.rows
+    if isinstance(head, Binary) and not counts.all():
+        raise TrainingError(
+            f"{work}: {counts[1]} of {rows} training rows have label 1. Both classes are needed: "
+            f"{CHECK}"
+        )
+    if isinstance(head, MultiClass | Ordinal) and np.count_nonzero(counts) == 1:
+        raise TrainingError(
+            f"{work}: all {rows} training rows have label {counts.argmax()}. Two or more of the "
+            f"{head.classes} classes are needed: {CHECK}"
+        )
+    if isinstance(head, Survival) and not counts[1]:
+        later = sum(int(np.count_nonzero(day[LABEL] > 0)) for day in shards.days)
+        raise TrainingError(
+            f"{work}: none of {rows} training rows has an event before day "
+            f"{head.cuts_days[-1]:g}, the last of head.cuts_days; {later} have one later. Events "
+            f"are needed: {CHECK}"
+        )
+    if isinstance(head, Regression):
+        lowest = min(float(day[LABEL].min()) for day in shards.days)
+        if lowest == max(float(day[LABEL].max()) for day in shards.days):
+            raise TrainingError(
+                f"{work}: all {rows} training rows have label {lowest:g}. Labels that differ are "
+                f"needed: {CHECK}"
+            )
+
+
+def _rare(head: Head, counts: NDArray[np.int64]) -> str:
+    """What there is little of; empty for nothing."""
+    if isinstance(head, Binary) and counts.min() < FEW_OF_A_CLASS:
+        return f"only {counts.min()} training rows are of the rarer class"
+    if isinstance(head, Survival) and counts[1] < FEW_OF_A_CLASS:
+        return f"only {counts[1]} training rows have an event before the last of head.cuts_days"
+    if isinstance(head, MultiClass | Ordinal) and counts.min() < FEW_OF_A_CLASS:
+        rare = [f"{c} ({counts[c]})" for c in np.flatnonzero(counts < FEW_OF_A_CLASS)]
+        return f"few training rows (or none) have these labels: {listed(rare)}"
+    return ""
+
+
+def _require_no_leak(work: str, shards: Shards, limit: float, head: Head) -> Iterator[str]:
+    if limit >= 1.0 or not {"x", "ids"} & set(shards.inputs):
+        return
+    seen = sample(shards)
+    found = list(told_by_each(seen, head))
+    judged = {told.name for told in found}
+    if unjudged := [n for n in (*seen.numbers[0], *seen.ids[0]) if n not in judged]:
+        yield (
+            f"{work}: leaks were not looked for in {listed(unjudged)}: of the {len(seen.y):,} rows "
+            f"looked at, fewer than {LEAST_ROWS} to judge by differ from the rest in their label"
+        )
+    leaks = [f"{told.name} ({told.about})" for told in found if told.nearness > limit]
+    if leaks:
+        raise LeakageError(
+            f"{work}: the label can be read off single features, by {len(seen.y):,} rows looked "
+            f"at: {listed(leaks)}; above training.leakage_auc={limit} that means the answer leaked "
+            f"into them. Take them out of the features, or set training.leakage_auc=1 if they are "
+            f"right."
+        )

@@ -1,0 +1,131 @@
+"""The rows of a published training set, mapped into memory.
+
+Why: a step must cost no parsing, and the rows may be more than memory holds.
+Promise: reading takes copies of neighbouring rows; what was read can be let go of, so that the
+    resident set does not grow with the rows.
+Not here: their order (``order.py``), the steps (``batches.py``).
+"""
+
+import json
+import mmap
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.core.errors import ArtifactError
+from pipelines.operators.bfloat16 import BFLOAT16, widened
+
+Rows = dict[str, NDArray[Any]]
+
+LABEL = "y"
+KINDS: dict[str, Any] = {"x": np.float32, "ids": np.int32, LABEL: np.float32}
+
+
+@dataclass(frozen=True, slots=True)
+class Shards:
+    """Some days' rows: arrays by input name, one a day each.
+
+    Attributes:
+        days: One mapping a day from input (``x``, ``ids``, ``seq_NAME``, ``len_NAME``, ``y``) to an
+            array whose first axis is the day's rows; bfloat16 ones as their bits, uint16.
+        starts: First row of each day, then the number of rows, ``(n_days + 1,)``.
+        features: Names of the columns of ``x``.
+        maps: The memory maps behind the arrays.
+        categorical: Names of the columns of ``ids``.
+    """
+
+    days: tuple[Mapping[str, NDArray[Any]], ...]
+    starts: NDArray[np.int64]
+    features: tuple[str, ...] = ()
+    maps: tuple[mmap.mmap, ...] = ()
+    categorical: tuple[str, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """Rows of all days."""
+        return int(self.starts[-1])
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the arrays that the network reads."""
+        return tuple(name for name in self.days[0] if name != LABEL)
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of one row in memory, its label included."""
+        return sum(array.nbytes for array in self.empty(1).values())
+
+    def positives(self) -> int:
+        """Rows with label 1."""
+        return sum(int(np.count_nonzero(day[LABEL] == 1)) for day in self.days)
+
+    def empty(self, rows: int) -> Rows:
+        """Arrays for so many rows, all zero."""
+        return {
+            name: np.zeros((rows, *array.shape[1:]), widened(np, array[:0]).dtype)
+            for name, array in self.days[0].items()
+        }
+
+    def copy(self, first: int, rows: int, out: Rows, at: int) -> None:
+        """Copy neighbouring rows of one day into ``out`` from its row ``at`` on."""
+        day = int(np.searchsorted(self.starts, first, side="right")) - 1
+        inside = first - int(self.starts[day])
+        for name, array in self.days[day].items():
+            out[name][at : at + rows] = widened(np, array[inside : inside + rows])
+
+    def let_go(self) -> None:
+        """Drop mapped pages from the resident set; the next read maps them again."""
+        for mapped in self.maps:
+            mapped.madvise(mmap.MADV_DONTNEED)
+
+
+def open_shards(training_set: Path, days: Collection[str] | None = None) -> Shards:
+    """Map the training days of a published training set.
+
+    Args:
+        training_set: Its folder.
+        days: Days to take; None for every training day.
+
+    Raises:
+        ArtifactError: A shard's shape is not what the index says, or no day has rows.
+    """
+    index = json.loads((training_set / "index.json").read_text())
+    chosen = [d for d in index["train"] if d["rows"] and (days is None or d["day"] in days)]
+    if not chosen:
+        raise ArtifactError(
+            f"{training_set.name}: none of the {len(index['train'])} training days has the rows "
+            f"asked for. Widen split.train_days, or look at what validate refused."
+        )
+    counts = [day["rows"] for day in chosen]
+    starts = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int64)
+    inputs = index.get("inputs", {})
+    features = tuple(inputs.get("numeric", index["features"]))
+    categorical = tuple(each["name"] for each in inputs.get("categorical", ()))
+    bits = index.get("types", {}).get("x") == BFLOAT16
+    kinds = KINDS | ({"x": np.uint16} if bits else {})
+    arrays = [_mapped(training_set, day, len(features), kinds) for day in chosen]
+    # A memory map's own class costs more than the copy when small pieces are taken.
+    plain = tuple({name: np.asarray(array) for name, array in day.items()} for day in arrays)
+    maps: list[Any] = [array.base for day in arrays for array in day.values()]
+    mapped = tuple(m for m in maps if isinstance(m, mmap.mmap))
+    return Shards(plain, starts, features, mapped, categorical)
+
+
+def _mapped(
+    folder: Path, day: Mapping[str, Any], n_features: int, kinds: Mapping[str, Any]
+) -> Rows:
+    names = [n for n in day if n in kinds or n.startswith(("seq_", "len_"))]
+    arrays = {name: np.load(folder / day[name], mmap_mode="r") for name in names}
+    for name, array in arrays.items():
+        kind = kinds.get(name, np.int32 if name.startswith("len_") else np.float32)
+        shape = (day["rows"], n_features) if name == "x" else (day["rows"], *array.shape[1:])
+        if array.shape != shape or array.dtype != kind:
+            raise ArtifactError(
+                f"{day[name]} is {array.dtype} {array.shape}; its index says "
+                f"{np.dtype(kind)} {shape}. Run preprocess again."
+            )
+    return arrays

@@ -1,0 +1,328 @@
+"""Stage ``train``: a network from a training set, resumed where a kill left it.
+
+Why: training is the long stage; a retry must not begin anew.
+Promise: the artifact's weights depend on the training set, the declared network and training,
+    and the number of devices, never on kills, checkpoints or time.
+Not here: the arithmetic (``loop.py``), the devices (``devices.py``).
+"""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pipelines.core.errors import OutOfMemoryError
+from pipelines.core.memory import is_out_of_memory
+from pipelines.core.store import Manifest
+from pipelines.protocol import Outcome, Plan, Work, code_digests, input_of
+from pipelines.protocol.settings import trained_settings, training_set_settings
+from pipelines.stages.train.micro_batches import Pieces
+
+
+def plan(work: Work) -> Plan:
+    """The training set's content, the network, and how it is trained."""
+    manifest = input_of(work, "training_set", training_set_settings(work))
+    return Plan(
+        inputs={"training_set": manifest.content},
+        config=trained_settings(work),
+        code=code_digests("pipelines.stages.train", "pipelines.shared.compute.tensorflow"),
+        made_from={"training_set": manifest},
+    )
+
+
+def run(work: Work, plan: Plan, out: Path) -> Outcome:
+    """Train, and write every form of the model.
+
+    Raises:
+        TrainingError: Rows that cannot be learnt from, or a loss that is not a number.
+        StageStoppedError: SIGTERM; a checkpoint was written first.
+        OutOfMemoryError: Memory is too small for a step; the next try halves its pieces.
+    """
+    from pipelines.shared.compute.machine import visible_gpu_count
+    from pipelines.shared.tracking.tracker import About, keep_told, tracking
+    from pipelines.stages.train.devices import choose_devices, open_strategy
+    from pipelines.stages.train.preflight import look_over, require_judgeable
+    from pipelines.stages.train.shards import open_shards
+
+    began = time.monotonic()
+    training_set = work.store.open(plan.made_from["training_set"])
+    training, days = work.pipeline.training, work.days()
+    shards = open_shards(training_set, set(days.train) - set(days.validation))
+    held_out = open_shards(training_set, days.validation) if days.validation else None
+    scratch = work.scratch(plan, work.model_ref("models"))
+    about = About(name=work.model_ref("models").key)
+    with tracking(work, plan, scratch, about) as tracker:
+        for warning in look_over(work.report.work, shards, training, work.pipeline.head):
+            work.report.log(warning)
+        if held_out is not None:
+            advice = "Raise split.validation_days, or set training.watch=loss."
+            require_judgeable(work.report.work, held_out, training.watch, advice)
+        devices = choose_devices(training.replicas, visible_gpu_count())
+        strategy = open_strategy(devices, training.seed, training.threads)
+        setup = Setup(
+            replace(work, report=tracker.tap(work.report)),
+            plan,
+            scratch,
+            training_set,
+            shards,
+            held_out,
+            strategy,
+            str(devices),
+            Pieces(scratch, training.micro_batches),
+        )
+        done = trained(setup)
+        outcome = _published(setup, out, done, began)
+        for name in ("history.json", "timing.json", "millrace.json"):
+            tracker.file(out / name)
+    keep_told(scratch, out)
+    return outcome
+
+
+def effects_stand(work: Work, plan: Plan, manifest: Manifest) -> bool:
+    """Have MLflow told of a training that it does not know; that is no reason to train again."""
+    from pipelines.shared.tracking.resend import tell_missing
+    from pipelines.shared.tracking.tracker import SPOOL
+
+    tell_missing(work, manifest, SPOOL)
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What one try has at hand.
+
+    Attributes:
+        work: The work.
+        plan: Its plan.
+        scratch: Folder that outlives a kill.
+        training_set: Folder of the published training set.
+        shards: Rows to train on.
+        held_out: Rows of the validation days; None where none are declared.
+        strategy: Over the devices.
+        devices: The devices, as text.
+        pieces: In how many of them a replica's rows of a step are worked through.
+        on_epoch: Told each epoch's number, training loss and judgement; None for nobody.
+    """
+
+    work: Work
+    plan: Plan
+    scratch: Path
+    training_set: Path
+    shards: Any
+    held_out: Any
+    strategy: Any
+    devices: str
+    pieces: Pieces
+    on_epoch: Callable[[int, float, dict[str, float]], None] | None = None
+
+    def inputs(self) -> Any:
+        """What the network reads."""
+        from pipelines.stages.train.networks import ModelInputs
+
+        return ModelInputs.from_index(
+            json.loads((self.training_set / "index.json").read_text())
+        )
+
+
+def trained(setup: Setup) -> dict[str, Any]:
+    """Train from where an earlier try was, and tell what came of it.
+
+    Raises:
+        OutOfMemoryError: A step found no memory; the next try works through smaller pieces.
+    """
+    batch = setup.work.pipeline.training.global_batch_rows
+    most = batch // setup.strategy.num_replicas_in_sync
+    if learnt := setup.pieces.learn(most):
+        setup.work.report.log(learnt)
+    try:
+        with setup.pieces.trying():
+            return _trained(setup)
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        said = str(getattr(error, "message", error)).split("}} ")[-1][:120]
+        raise OutOfMemoryError(
+            f"{setup.work.report.work}: {setup.devices} ran out of memory with "
+            f"training.global_batch_rows={batch} in {setup.pieces} a replica ({said}). "
+            f"{setup.pieces.next_try(most)}"
+        ) from error
+
+
+def _trained(setup: Setup) -> dict[str, Any]:
+    from pipelines.stages.train.cursor import Cursor
+    from pipelines.stages.train.divergence import loss_of_nothing, require_converged
+    from pipelines.stages.train.stopping import stop_on_sigterm
+
+    with stop_on_sigterm() as stop:
+        run = _assembled(setup, lambda: stop.requested)
+        if run.compiles_in_part():
+            setup.work.report.log(
+                f"training.jit: on {setup.devices} XLA compiles each replica's gradients; their "
+                f"sum, the clipping and the update are left as they are"
+            )
+        saved = run.checkpoints.restore()
+        if saved is not None:
+            setup.work.report.log(_resumed(saved, setup.devices))
+        start = saved.cursor if saved else Cursor()
+        cursor = run.train(start)
+    training = setup.work.pipeline.training
+    kept_best = bool(cursor.best_epoch) and training.keep_best is not False
+    nothing = loss_of_nothing(run.network, setup.shards, training.class_weights)
+    require_converged(setup.work.report.work, cursor, nothing, training, kept_best=kept_best)
+    if kept_best:
+        run.checkpoints.restore_best(cursor.best_epoch)
+    setup.work.report.log(_summary(run, cursor))
+    rows = setup.shards.rows * cursor.epoch + cursor.position
+    return {
+        "model": run.network.model,
+        "cursor": cursor,
+        "loop_seconds": run.loop_s,
+        "rows_per_s": rows * (1 - start.step / max(cursor.step, 1)) / max(run.loop_s, 1e-9),
+        "stall": run.stall(),
+        "checkpoints": run.checkpoints.saves,
+        "checkpoint_copy_s": run.checkpoints.copy_s,
+        "checkpoint_write_s": run.checkpoints.write_s,
+        "first_step": start.step,
+        "lost_steps": saved.lost_steps if saved else 0,
+    }
+
+
+def _assembled(setup: Setup, stopping: Any) -> Any:
+    """Everything of a run, from the declaration."""
+    from pipelines.stages.train.batches import Feed
+    from pipelines.stages.train.checkpoints import Checkpoints, Keeping
+    from pipelines.stages.train.loop import Course, Run
+    from pipelines.stages.train.steps import LossScale, Recipe
+    from pipelines.stages.train.validating import BATCH_ROWS, Validation
+
+    training, replicas = setup.work.pipeline.training, setup.strategy.num_replicas_in_sync
+    pool_bytes = training.pool_mb << 20
+    feed = Feed(
+        setup.shards,
+        training.seed,
+        training.global_batch_rows,
+        replicas,
+        setup.pieces.count,
+        pool_bytes,
+        training.class_weights,
+    )
+    network = _network(setup, feed)
+    judged_rows = max(training.global_batch_rows, BATCH_ROWS)
+    scale = None
+    if training.precision == "float16":
+        with setup.strategy.scope():
+            scale = LossScale()
+    variables = [*network.model.variables, *network.optimizer.variables]
+    return Run(
+        network=network,
+        recipe=Recipe(
+            clip_norm=training.clip_norm,
+            micro_batches=setup.pieces.count,
+            jit=training.jit,
+        ),
+        feed=feed,
+        course=Course(
+            epochs=training.epochs,
+            checkpoint_every_s=training.checkpoint_every_s,
+            checkpoint_every_steps=training.checkpoint_every_steps,
+            watch=training.watch,
+            patience=training.patience,
+            time_limit_s=training.time_limit_s,
+        ),
+        checkpoints=Checkpoints(
+            setup.scratch,
+            # `variables`, not `weights`: the dropout seeds are in the former alone.
+            [*variables, *(scale.variables if scale else [])],
+            network.model.variables,
+            Keeping(
+                digest=setup.plan.digest(),
+                devices=setup.devices,
+                newest=training.keep_checkpoints,
+            ),
+        ),
+        report=setup.work.report,
+        stopping=stopping,
+        validation=setup.held_out
+        and Validation(
+            setup.work.report.work,
+            network,
+            Feed(setup.held_out, 0, judged_rows, replicas, pool_bytes=pool_bytes),
+        ),
+        on_epoch=setup.on_epoch,
+        loss_scale=scale,
+    )
+
+
+def _network(setup: Setup, feed: Any) -> Any:
+    import keras
+
+    from pipelines.stages.train.heads import loop_head
+    from pipelines.stages.train.network import Network
+    from pipelines.stages.train.networks import build_model
+    from pipelines.stages.train.optimizers import build_optimizer
+
+    pipeline, training = setup.work.pipeline, setup.work.pipeline.training
+    if training.precision != "float32":
+        keras.config.set_dtype_policy(f"mixed_{training.precision}")
+    with setup.strategy.scope():
+        model = build_model(pipeline.model, setup.inputs(), training.seed, pipeline.head)
+        optimizer = build_optimizer(training, feed.steps_per_epoch, model.trainable_variables)
+    head = loop_head(pipeline.head, training.focal_gamma)
+    return Network(setup.strategy, model, head, optimizer)
+
+
+def _resumed(saved: Any, devices: str) -> str:
+    text = (
+        f"resumed after step {saved.cursor.step:,} (epoch {saved.cursor.epoch + 1}); "
+        f"{saved.lost_steps:,} steps of the try before were lost"
+    )
+    if saved.damaged:
+        text += f"; damaged and passed over: {', '.join(saved.damaged)}"
+    if saved.devices != devices:
+        text += f"; it began on {saved.devices}, so the last digits will differ on {devices}"
+    return text
+
+
+def _summary(run: Any, cursor: Any) -> str:
+    text = f"trained {cursor.step:,} steps, ended by {cursor.ended}"
+    if cursor.best_epoch:
+        text += f", best {run.course.watch} {cursor.best:.4f} in epoch {cursor.best_epoch}"
+    if run.validation is None:
+        text += ", weights of the last step, as no validation days choose an epoch"
+    return f"{text}; {run.stall():.1%} of {run.loop_s:.1f} s went to waiting for input"
+
+
+def _published(setup: Setup, out: Path, done: dict[str, Any], began: float) -> Outcome:
+    from pipelines.stages.train.export import VOLATILE, export_model
+    from pipelines.stages.train.golden import export_of
+
+    work, cursor, rows = setup.work, done["cursor"], setup.shards.rows
+    speed = export_model(out, export_of(setup, done["model"]))
+    work.report.metrics(cursor.step, {f"served/{name}": value for name, value in speed.items()})
+    work.report.log(
+        f"served: {speed['row_ms_median']:.2f} ms a row, {speed['rows_per_s']:,.0f} rows/s in "
+        f"batches of {speed['batch_rows']:,.0f}"
+    )
+    history = {
+        "loss": list(cursor.losses) or [cursor.last_loss()],
+        "validation": list(cursor.judged) if setup.held_out else [],
+        "best_epoch": cursor.best_epoch,
+        "ended": cursor.ended,
+        "steps": cursor.step,
+        "rows": rows,
+    }
+    (out / "history.json").write_text(json.dumps(history, indent=1) + "\n")
+    timing = {
+        "devices": setup.devices,
+        "micro_batches": setup.pieces.count,
+        "seconds": time.monotonic() - began,
+        **{name: value for name, value in done.items() if name not in {"model", "cursor"}},
+    }
+    (out / "timing.json").write_text(json.dumps(timing, indent=1) + "\n")
+    metrics = {"loss": cursor.last_loss(), "steps": cursor.step}
+    metrics["positives"] = setup.shards.positives()
+    return Outcome(
+        rows=rows, metrics=metrics, volatile=(*VOLATILE, "timing.json", "tracking.jsonl")
+    )

@@ -1,0 +1,256 @@
+"""One optimiser step, and many of them in one compiled function.
+
+Why: under a strategy ``model.fit`` clips before the reduction and weighs uneven batches wrongly,
+    and its loss shows neither; Keras's Adam squares each copy of a repeated id by itself.
+Promise: a step equals the same step on one device, to rounding, however the rows divide and
+    however many pieces they are worked through in. It tells of numbers that are not finite wherever
+    they come up, because a fused kernel may hide them from the loss.
+Not here: which steps (``loop.py``), the update rules (``optimizers.py``).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+
+from pipelines.stages.train.network import Network
+from pipelines.stages.train.optimizers import takes_repeats
+
+# What a step tells: its loss, and sums that are finite where everything below them is.
+TOLD = ("loss", "inputs", "gradients", "weights")
+FIRST_SCALE = 2.0**15
+DOUBLE_AFTER = 2000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """How a step is computed.
+
+    Attributes:
+        clip_norm: Global gradient norm above which a step is scaled down; 0 never does.
+        micro_batches: Pieces that a replica's rows are worked through in.
+        jit: Whether XLA compiles the step (one replica) or its gradients (several).
+    """
+
+    clip_norm: float = 1.0
+    micro_batches: int = 1
+    jit: bool = False
+
+
+class LossScale:
+    """The factor that keeps float16 gradients from vanishing, adapted as the run goes.
+
+    Halved when a gradient overflows, that step being skipped; doubled after 2,000 good steps.
+
+    Source:
+        Micikevicius and others, "Mixed Precision Training", 2018, section 3.2.
+    """
+
+    def __init__(self) -> None:
+        """To be made in the strategy's scope."""
+        self.scale = tf.Variable(FIRST_SCALE, trainable=False, name="loss_scale")
+        self.good = tf.Variable(0, dtype=tf.int64, trainable=False, name="good_steps")
+
+    @property
+    def variables(self) -> list[Any]:
+        """What a checkpoint must hold."""
+        return [self.scale, self.good]
+
+    def adapt(self, good: Any) -> None:
+        """Take note of whether a step's gradients were finite."""
+        double = good & (self.good + 1 >= DOUBLE_AFTER)
+        factor = tf.where(good, tf.where(double, 2.0, 1.0), 0.5)
+        self.good.assign(tf.where(good & ~double, self.good + 1, 0))
+        self.scale.assign(tf.maximum(self.scale * factor, 1.0))
+
+
+def merged(gradient: Any) -> Any:
+    """One row for each distinct id of an embedding gradient; other gradients as they are.
+
+    Repeated ids make Keras's Adam wrong, a norm too small, and scatter updates irreproducible.
+    """
+    if not isinstance(gradient, tf.IndexedSlices):
+        return gradient
+    rows, place = tf.unique(gradient.indices)
+    values = tf.math.unsorted_segment_sum(gradient.values, place, tf.shape(rows)[0])
+    return tf.IndexedSlices(values, rows, gradient.dense_shape)
+
+
+def gradients_of(network: Network, recipe: Recipe) -> Callable[..., Any]:
+    """A function of one replica's block and a step: its share of the loss, and gradients of it.
+
+    Beside the loss, as one tensor ``(2,)``, the sum of its inputs.
+    """
+    model, head = network.model, network.head
+    values = [v.value for v in model.trainable_variables]
+
+    def part(inputs: Any, y: Any, weight: Any, total: Any, scale: Any) -> Any:
+        with tf.GradientTape() as tape:
+            outputs = tf.cast(model(inputs, training=True), tf.float32)
+            each = head.loss(outputs, y)
+            loss = tf.math.divide_no_nan(tf.reduce_sum(each * weight), total)
+            scaled = loss * scale
+        told = tf.stack([loss, _sum_of(inputs)])
+        return told, tape.gradient(scaled, values)
+
+    def gradients(inputs: Any, y: Any, weight: Any, total: Any, scale: Any, step: Any) -> Any:
+        rows, done = y.shape[1] // recipe.micro_batches, None
+        for m in range(recipe.micro_batches):
+            here = slice(m * rows, (m + 1) * rows)
+            # One after another: side by side they would need the memory of the whole.
+            with tf.control_dependencies(_tensors(done)):
+                cut = tf.nest.map_structure(lambda a, h=here: a[step][h], (inputs, y, weight))
+                inputs_here, y_here, weight_here = cut
+                found = part(inputs_here, y_here, weight_here, total[step], scale)
+            done = _added(done, found)
+        return done
+
+    return gradients
+
+
+def _sum_of(inputs: Any) -> Any:
+    """The sum of all numbers: one pass, and not finite where one of them is not."""
+    sums = [tf.reduce_sum(v) for v in inputs.values() if v.dtype.is_floating]
+    return tf.add_n([tf.cast(each, tf.float32) for each in sums] or [tf.constant(0.0)])
+
+
+def _tensors(done: Any) -> list[Any]:
+    """What must be computed before the next piece begins."""
+    if done is None:
+        return []
+    loss, found = done
+    return [loss, *(g.values if isinstance(g, tf.IndexedSlices) else g for g in found)]
+
+
+def _added(done: Any, found: Any) -> Any:
+    """Loss and gradients of one more piece; ids stay apart until ``merged``."""
+    if done is None:
+        return found
+    return done[0] + found[0], [_sum(a, b) for a, b in zip(done[1], found[1], strict=True)]
+
+
+def _sum(one: Any, other: Any) -> Any:
+    if not isinstance(one, tf.IndexedSlices):
+        return one + other
+    values = tf.concat([one.values, other.values], 0)
+    return tf.IndexedSlices(values, tf.concat([one.indices, other.indices], 0), one.dense_shape)
+
+
+def _compiled_by_replica(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function compiled by XLA, anew in each replica.
+
+    A shared trace, like the whole step compiled, would reach for variables of another device.
+    """
+
+    def here(*args: Any) -> Any:
+        return tf.function(function, jit_compile=True)(*args)
+
+    return here
+
+
+class Stepper:
+    """Steps of a network, to be called outside its strategy's scope.
+
+    Inside the scope Keras looks for a replica to merge the update from.
+    """
+
+    def __init__(
+        self, network: Network, recipe: Recipe, loss_scale: LossScale | None = None
+    ) -> None:
+        """Nothing is traced until the first call."""
+        self._strategy, self._optimizer = network.strategy, network.optimizer
+        self._variables = network.model.trainable_variables
+        self._clip_norm, self._loss_scale = recipe.clip_norm, loss_scale
+        # Merging hashes every id, and only a norm or an optimiser needs it.
+        self._as_found = [
+            not recipe.clip_norm and takes_repeats(self._optimizer, v) for v in self._variables
+        ]
+        self._gradients, self._step = gradients_of(network, recipe), self._one_step
+        if recipe.jit and network.strategy.num_replicas_in_sync == 1:
+            self._step = tf.function(self._one_step, jit_compile=True)
+        elif recipe.jit:
+            self._gradients = _compiled_by_replica(self._gradients)
+
+    @tf.function
+    def steps(
+        self, inputs: Any, y: Any, weight: Any, total: Any, first: Any, count: Any
+    ) -> Any:
+        """Many steps of a block: what they tell (``TOLD``), ``(count, 4)``, and which were taken.
+
+        Args:
+            inputs: The block's pieces on each replica.
+            y: Labels.
+            weight: Weights of the rows.
+            total: Their sum over replicas, ``(block_steps,)``.
+            first: First step, a tensor, because each Python value would be traced anew.
+            count: Number of steps, a tensor.
+
+        A step that float16 made overflow is skipped, and not taken.
+        """
+        told = tf.TensorArray(tf.float32, size=count, element_shape=(len(TOLD),))
+        taken = tf.TensorArray(tf.bool, size=count)
+        for n in tf.range(count):
+            each, good = self._step(inputs, y, weight, total, first + n)
+            told, taken = told.write(n, each), taken.write(n, good)
+        return told.stack(), taken.stack()
+
+    def _one_step(self, inputs: Any, y: Any, weight: Any, total: Any, step: Any) -> Any:
+        scale = tf.constant(1.0)
+        if self._loss_scale is not None:
+            scale = self._loss_scale.scale.read_value()
+        run, reduce = self._strategy.run, self._strategy.reduce
+        told, found = run(self._gradients, args=(inputs, y, weight, total, scale, step))
+        told = reduce("SUM", told, axis=None)
+        found = [reduce("SUM", g, axis=None) for g in found]
+        pairs = zip(found, self._as_found, strict=True)
+        found = [g if as_found else merged(g) for g, as_found in pairs]
+        if self._loss_scale is None:
+            norm = tf.linalg.global_norm(found)
+            good = self._update(found, norm)
+            return self._told(told, norm, found), good
+        found = [tf.math.scalar_mul(1.0 / scale, g) for g in found]
+        norm = tf.linalg.global_norm(found)
+        good = tf.math.is_finite(norm) & tf.math.is_finite(told[0])
+        tf.cond(good, lambda: self._update(found, norm), lambda: tf.constant(value=False))
+        self._loss_scale.adapt(good)
+        # At the smallest scale it is no overflow of ours, and the loss must stop the run.
+        return self._told(told, norm, found), good | (scale <= 1.0)
+
+    def _update(self, found: Any, norm: Any) -> Any:
+        if self._clip_norm:
+            found, _ = tf.clip_by_global_norm(found, self._clip_norm, use_norm=norm)
+        # Outside the replicas, so the optimiser does not reduce a second time.
+        self._optimizer.apply(found, self._variables)
+        return tf.constant(value=True)
+
+    def _told(self, told: Any, norm: Any, found: Any) -> Any:
+        """Loss, inputs, gradients and the weights after the step, ``(4,)``.
+
+        Of embedding tables, which may be larger than all else, a bad row in use shows in the gradients
+        of what reads it; the whole of them is looked at after each epoch.
+        """
+        pairs = zip(self._variables, found, strict=True)
+        dense = [v.value for v, g in pairs if not isinstance(g, tf.IndexedSlices)]
+        weights = tf.add_n([0.0, *(tf.cast(tf.nn.l2_loss(v), tf.float32) for v in dense)])
+        return tf.concat([told, [tf.cast(norm, tf.float32), weights]], 0)
+
+
+def compiled_rows(network: Network) -> Callable[..., Any]:
+    """A function ``(inputs, y, first) -> (losses, scores)`` of one step's rows, without training.
+
+    Scores are the losses again where the head ranks no event.
+    """
+    model, head = network.model, network.head
+
+    def rows(inputs: Any, y: Any, step: Any) -> Any:
+        here = tf.nest.map_structure(lambda a: a[step], inputs)
+        outputs = tf.cast(model(here, training=False), tf.float32)
+        each = head.loss(outputs, y[step])
+        return each, head.score(outputs) if head.score else each
+
+    @tf.function
+    def judged(inputs: Any, y: Any, step: Any) -> Any:
+        return network.strategy.run(rows, args=(inputs, y, step))
+
+    return judged

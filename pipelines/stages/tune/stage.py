@@ -1,0 +1,162 @@
+"""Stage ``tune``: the settings that did best in a search whose trials have ended.
+
+Why: a model run must find the winner as it finds every other input: published, with its digest.
+Promise: one winner for a search; nothing heavy is imported by ``plan``.
+Not here: running a trial (``trial.py``), all of them from the command line (``search.py``).
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from pipelines.core.errors import ConfigError, InputMissingError, TrainingError, listed
+from pipelines.core.store import Manifest
+from pipelines.protocol import Maker, Outcome, Plan, Work, code_digests, input_of
+from pipelines.protocol.settings import training_set_settings
+from pipelines.spec import head_settings, model_settings, search_day
+from pipelines.stages.tune.winner import DATASET, WINNER
+
+TRIALS = "trials.json"
+# Folder of a trial in the search's, and where what it told MLflow is published.
+TRIAL, TOLD = "trial-", "tracking/"
+ENDED = ("complete", "pruned", "fail")
+
+
+def plan(work: Work) -> Plan:
+    """The training set that trials learn from and are judged on, and what may vary.
+
+    Raises:
+        ConfigError: The pipeline declares no search.
+        InputMissingError: The training set as of the search's day is not published.
+    """
+    if not work.pipeline.search.space:
+        raise ConfigError(
+            f"{work.pipeline.name} declares no search. Add search=Search((Range(...), ...)) to its "
+            f"declaration."
+        )
+    there = trials_work(work)
+    manifest = input_of(there, "training_set", training_set_settings(there))
+    return Plan(
+        inputs={"training_set": manifest.content},
+        config={
+            "search": asdict(work.pipeline.search),
+            "model": model_settings(work.pipeline.model),
+            "head": head_settings(work.pipeline.head),
+            "training": asdict(work.pipeline.training),
+            "judged_as_of": there.model_day,
+        },
+        code=code_digests(
+            "pipelines.stages.train",
+            "pipelines.stages.tune",
+            "pipelines.shared.compute.tensorflow",
+        ),
+        made_from={"training_set": manifest},
+    )
+
+
+def trials_work(work: Work) -> Work:
+    """The same work as of the day on which the model's test begins, as trials see it."""
+    return replace(work, as_of=search_day(work.pipeline, work.model_day))
+
+
+def folder_of(work: Work, plan: Plan) -> Path:
+    """Where the study and its trials' checkpoints lie until the winner is published."""
+    return work.scratch(plan, work.window_ref(DATASET))
+
+
+def run(work: Work, plan: Plan, out: Path) -> Outcome:
+    """Choose the trial with the best last epoch, and publish its settings.
+
+    Raises:
+        InputMissingError: Trials have not ended.
+        TrainingError: No trial came to its last epoch.
+    """
+    from pipelines.stages.tune.study import direction, facts, open_study, watched
+
+    pipeline = work.pipeline
+    told = facts(open_study(folder_of(work, plan), pipeline))
+    missing = _not_ended(told, pipeline.search.trials)
+    if missing:
+        raise InputMissingError(
+            f"{work.report.work}: {len(missing)} of {pipeline.search.trials} trials have not ended "
+            f"({listed(missing)}). Run trial for them first."
+        )
+    complete = [trial for trial in told if trial["state"] == "complete"]
+    if not complete:
+        errors = [trial["error"] for trial in told if trial["error"]]
+        raise TrainingError(
+            f"{work.report.work}: none of {len(told)} trials came to its last epoch ({listed(errors)}). "
+            f"Narrow the ranges of the search."
+        )
+    sign = 1 if direction(pipeline) == "maximize" else -1
+    best = max(complete, key=lambda trial: (sign * trial["value"], -trial["number"]))
+    days = trials_work(work).days()
+    winner = {
+        "settings": best["settings"],
+        "trial": best["number"],
+        "metric": watched(pipeline),
+        "value": best["value"],
+        "trained_on": list(days.train),
+        "judged_on": list(days.test),
+    }
+    (out / WINNER).write_text(json.dumps(winner, indent=1) + "\n")
+    (out / TRIALS).write_text(json.dumps(told, indent=1) + "\n")
+    _keep_told(out, work, folder_of(work, plan))
+    return _outcome(work, told, winner)
+
+
+def effects_stand(work: Work, plan: Plan, manifest: Manifest) -> bool:
+    """Have MLflow told of trials that it does not know; that is no reason to search again."""
+    from pipelines.shared.tracking.resend import tell_missing
+
+    tell_missing(work, manifest, f"{TOLD}*.jsonl")
+    return True
+
+
+def _not_ended(told: list[dict[str, Any]], trials: int) -> list[int]:
+    ended = {trial["number"] for trial in told if trial["state"] in ENDED}
+    return [number for number in range(trials) if number not in ended]
+
+
+def pages(work: Work) -> Mapping[str, Maker]:
+    """The page of the search, from the published trials."""
+
+    def page(folder: Path) -> str:
+        from pipelines.stages.tune.page import tuning_page
+
+        told, winner = (json.loads((folder / name).read_text()) for name in (TRIALS, WINNER))
+        return tuning_page(work, told, winner)
+
+    return {"tuning.html": page}
+
+
+def _keep_told(out: Path, work: Work, folder: Path) -> None:
+    from pipelines.shared.tracking.tracker import keep_told
+
+    trials = sorted(folder.glob(f"{TRIAL}*/"), key=lambda each: int(each.name[len(TRIAL) :]))
+    kept = [t.name for t in trials if keep_told(t, out, f"{TOLD}{t.name}.jsonl")]
+    if kept:
+        work.report.log(
+            f"MLflow was not told all of {len(kept)} trials ({listed(kept)}); their lines are kept in "
+            f"{TOLD}: python -m pipelines.shared.tracking.sender URI FILE sends one"
+        )
+
+
+def _outcome(work: Work, told: list[dict[str, Any]], winner: dict[str, Any]) -> Outcome:
+    states = [trial["state"] for trial in told]
+    counts = {state: float(states.count(state)) for state in ENDED}
+    epochs = float(sum(len(trial["by_epoch"]) for trial in told))
+    reason = (
+        f"Trial {winner['trial']} of {len(told)} did best: {winner['metric']} "
+        f"{winner['value']:.4f} on {winner['judged_on'][0]} to {winner['judged_on'][-1]} with "
+        f"{' '.join(winner['settings'])}."
+    )
+    work.report.log(reason)
+    return Outcome(
+        rows=0,
+        metrics={winner["metric"]: winner["value"], "epochs": epochs, **counts},
+        reason=reason,
+        volatile=(TOLD,),
+    )

@@ -1,0 +1,115 @@
+"""Days whose ids a day repeats, and which later days repeat others than they did.
+
+Why: an export that is stuck delivers a day again under another date, and each of its rows is good
+    by itself.
+Promise: of two days with an id in common it is the later by date whose row is a repeat, whichever
+    of them was ingested first, so days in any order, at any parallelism, end with the same
+    verdicts. A day is compared with others only, so running it again changes nothing. Only
+    manifests and the ids' files are read.
+Not here: the ids' files (``pipelines/shared/tables/ids.py``), judging the rows (``new_ids.py``).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from pipelines.core.days import days_between, shift
+from pipelines.core.store import Manifest
+from pipelines.protocol import VALIDATED, Work
+from pipelines.shared.expectations.rules import NEW_IDS, CheckedRule
+from pipelines.shared.tables import IDS
+
+if TYPE_CHECKING:
+    from pipelines.shared.tables.ids import Keys
+
+INGESTED, INPUT = "ingested", "ids shared with ds="
+
+
+@dataclass(frozen=True, slots=True)
+class Repeats:
+    """Ids of the days around one piece of work, as published when first asked for."""
+
+    work: Work
+    _keys: "dict[str, Keys | None]" = field(default_factory=dict)
+
+    def of(self, day: str) -> dict[str, str]:
+        """Earlier days that a day shares ids with: what they share, by day."""
+        own = None if self._unique_days == 1 else self._keys_of(day)
+        if own is None:
+            return {}
+        shared = {other: self._shared(own, other) for other in self._earlier(day)}
+        return {other: what for other, what in shared.items() if what}
+
+    def looked_up(
+        self, rules: Sequence[CheckedRule], shared: Mapping[str, str]
+    ) -> list[CheckedRule]:
+        """The rules, and for the one about ids the days that share some, with their folders."""
+        refs = [self.work.partition_ref(INGESTED, day) for day in shared]
+        folders = [str(self.work.store.open(self.work.need(ref, "ingest"))) for ref in refs]
+        also = {"days": list(shared), "folders": folders}
+        return [
+            replace(rule, kwargs={**rule.kwargs, **also})
+            if rule.expectation == NEW_IDS
+            else rule
+            for rule in rules
+        ]
+
+    def outdated(self) -> list[str]:
+        """Validated days after the work's own that share other ids now than when they were judged."""
+        validated = {day: self._validated(day) for day in self._later()}
+        return [
+            day
+            for day, manifest in validated.items()
+            if manifest is not None and self.of(day) != shared_in(manifest.inputs)
+        ]
+
+    @property
+    def _unique_days(self) -> int | None:
+        return self.work.pipeline.table.unique_days
+
+    def _validated(self, day: str) -> Manifest | None:
+        return self.work.find(self.work.partition_ref(VALIDATED, day))
+
+    def _shared(self, own: "Keys", day: str) -> str:
+        from pipelines.shared.tables.ids import in_common
+
+        theirs = self._keys_of(day)
+        return "" if theirs is None else in_common(own, theirs)
+
+    def _keys_of(self, day: str) -> "Keys | None":
+        """Keys of an ingested day; None where it has none, or was refused."""
+        from pipelines.shared.tables.ids import open_keys
+
+        if day not in self._keys:
+            manifest = self.work.find(self.work.partition_ref(INGESTED, day))
+            there = manifest is not None and IDS in manifest.files
+            self._keys[day] = (
+                open_keys(self.work.store.open(manifest) / IDS) if manifest and there else None
+            )
+        return self._keys[day]
+
+    def _earlier(self, day: str) -> list[str]:
+        if self._unique_days is None:
+            return [other for other in self._published(INGESTED) if other < day]
+        return days_between(shift(day, 1 - self._unique_days), shift(day, -1))
+
+    def _later(self) -> list[str]:
+        if self._unique_days is None:
+            return [day for day in self._published(VALIDATED) if day > self.work.day]
+        return days_between(
+            shift(self.work.day, 1), shift(self.work.day, self._unique_days - 1)
+        )
+
+    def _published(self, dataset: str) -> list[str]:
+        keys = self.work.store.keys(self.work.pipeline.name, dataset)
+        return [key.removeprefix("ds=") for key in keys]
+
+
+def inputs_of(shared: Mapping[str, str]) -> dict[str, str]:
+    """What a day's verdict depends on of other days."""
+    return {f"{INPUT}{day}": what for day, what in shared.items()}
+
+
+def shared_in(inputs: Mapping[str, str]) -> dict[str, str]:
+    """The same, read from a plan or a manifest: what is shared, by day."""
+    return {n.removeprefix(INPUT): what for n, what in inputs.items() if n.startswith(INPUT)}

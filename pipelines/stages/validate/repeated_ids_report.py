@@ -1,0 +1,47 @@
+"""What is told of a day that repeats ids: the days they are of, and never where those lie.
+
+Why: a report must be the same wherever the store is, and name the day that somebody has to look at.
+Not here: finding those days (``repeats.py``), judging the rows (``new_ids.py``).
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from pipelines.core.errors import listed
+from pipelines.shared.expectations.engine import Evaluated, Finding
+from pipelines.shared.expectations.rules import NEW_IDS
+from pipelines.shared.expectations.verdict import Verdict
+
+FOLDERS = "folders"
+
+
+def without_folders(evaluated: Evaluated) -> Evaluated:
+    """Findings as they are published."""
+    cleaned = tuple(
+        _cleaned(f) if f.rule.expectation == NEW_IDS else f for f in evaluated.findings
+    )
+    return replace(evaluated, findings=cleaned)
+
+
+def with_days(verdict: Verdict, shared: Mapping[str, str]) -> Verdict:
+    """The verdict, which also names the days that the day repeats."""
+    if not shared:
+        return verdict
+    days = listed(f"{day} ({int(what.split()[0]):,})" for day, what in shared.items())
+    return replace(
+        verdict,
+        reason=(
+            f"{verdict.reason} It has ids of days before: {days}. If its source delivered those "
+            f"rows again, have it deliver this day's; if an earlier day is the wrong one, have "
+            f"that delivered anew."
+        ),
+    )
+
+
+def _cleaned(finding: Finding) -> Finding:
+    kwargs = {k: v for k, v in finding.rule.kwargs.items() if k != FOLDERS}
+    result = dict(finding.result)
+    config = dict(result["expectation_config"])
+    config["kwargs"] = {k: v for k, v in config["kwargs"].items() if k != FOLDERS}
+    result["expectation_config"] = config
+    return replace(finding, rule=replace(finding.rule, kwargs=kwargs), result=result)

@@ -1,0 +1,224 @@
+"""Stage ``validate``: judge a day; keep its good rows, keep out the others, or refuse it.
+
+Promise: good and quarantined rows together are the ingested ones, which is checked; a refused day
+    is published too, with its report and its failing rows and without anything a later stage
+    could use. A day need not fit into memory.
+Not here: the rules (``rules.py``), the engine (``engine.py``), the verdict (``verdict.py``),
+    writing rows (``splitting.py``).
+"""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines.core.errors import ArtifactError
+from pipelines.core.events import evenly
+from pipelines.core.store import Manifest, file_digest
+from pipelines.protocol import Maker, Outcome, Plan, Work, code_digests
+from pipelines.shared.compute.settings import ComputeSettings
+from pipelines.shared.expectations.gate_run import docs_page, run_of
+from pipelines.shared.expectations.rules import rules_of, suite_path
+from pipelines.spec import Column, Pipeline
+from pipelines.stages.validate.repeated_ids import Repeats, inputs_of, shared_in
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from pipelines.shared.expectations.engine import Evaluated, Finding
+    from pipelines.shared.expectations.verdict import Verdict
+    from pipelines.stages.validate.splitting import Counted
+
+PART = "part-0.parquet"
+CODE = (
+    "pipelines.shared.expectations",
+    "pipelines.operators.hashing",
+    "pipelines.operators.sketch",
+    *(
+        f"pipelines.shared.tables.{n}"
+        for n in ("hashing", "history", "ids", "known", "profile", "schema", "versions")
+    ),
+)
+SETTLES = True
+"""A day is judged again if the ids of an earlier one were published while it was."""
+
+
+def due(work: Work) -> tuple[bool, list[str]]:
+    """The work's own day, and the later ones that repeat other ids than when they were judged."""
+    return True, Repeats(work).outdated()
+
+
+def plan(work: Work) -> Plan:
+    """Name the ingested day by its content, what it repeats, and everything it is judged by."""
+    ingested = work.need(work.partition_ref("ingested"), "ingest")
+    rules_of(work.pipeline, work.day)
+    return Plan(
+        inputs={f"ingested {ingested.key}": ingested.content}
+        | inputs_of(Repeats(work).of(work.day)),
+        config=_config(work.pipeline, work.day),
+        code=code_digests(*CODE),
+        made_from={"ingested": ingested},
+    )
+
+
+def run(work: Work, plan: Plan, out: Path) -> Outcome:
+    """Judge the day; write good rows, quarantine, report and histories."""
+    from pipelines.shared.compute import open_compute
+    from pipelines.shared.expectations.day_columns import EARLIER
+    from pipelines.shared.expectations.engine import evaluate
+    from pipelines.shared.expectations.other_days import compared_before, noted_of
+    from pipelines.shared.expectations.report import Judged, write_report
+    from pipelines.shared.expectations.verdict import judge, keeps_rows_out
+    from pipelines.stages.validate.repeated_ids_report import with_days, without_folders
+    from pipelines.stages.validate.splitting import count_rows, split_rows
+
+    pipeline, day, run_id = work.pipeline, work.day, run_of(plan)
+    repeats, shared = Repeats(work), shared_in(plan.inputs)
+    file, rows = _ingested(work, plan.made_from["ingested"])
+    stored = file.stat().st_size
+    work.report.progress(0, rows)
+    scratch = _empty(work.scratch(plan, work.partition_ref("validated")))
+    with open_compute(rows, ComputeSettings.from_options(work.options)) as compute:
+        rules = repeats.looked_up(rules_of(pipeline, day), shared)
+        evaluated = without_folders(evaluate(rules, [file], scratch / "places", compute))
+        keeping = [finding for finding in evaluated.findings if keeps_rows_out(finding)]
+        counted = count_rows(evaluated, keeping, compute)
+        bad = sum(part.bad for part in counted)
+        verdict = with_days(judge(evaluated.findings, rows, bad, pipeline.validation), shared)
+        done = [0]
+
+        def tell(part_rows: int) -> None:
+            done[0] += part_rows
+            work.report.progress(done[0], rows, of_bytes=evenly(done[0], rows, stored))
+
+        first = split_rows(
+            evaluated,
+            keeping,
+            counted,
+            compute,
+            pipeline=pipeline,
+            day=day,
+            run=run_id,
+            keep_good=verdict.accepted,
+            scratch=scratch,
+            out=out,
+            on_rows=tell,
+        )
+    _require_every_row(work, evaluated, keeping, counted, verdict, out)
+    subject = f"{pipeline.table.name} of {day}"
+    judged = Judged(pipeline, subject, f"ds={day}", run_id, evaluated.findings, verdict, first)
+    compared = compared_before(work, out) if verdict.accepted else None
+    write_report(judged, out, compared)
+    noted = noted_of(compared)
+    if noted:
+        work.report.log(f"WARNING: {noted}")
+    return replace(_outcome(verdict, rows), volatile=(EARLIER,), noted=noted)
+
+
+def pages(_work: Work) -> Mapping[str, Maker]:
+    """The pages of a verdict, each made from the published files alone."""
+    return {"report.html": _report_page, "data_docs.html": docs_page}
+
+
+def _report_page(folder: Path) -> str:
+    from pipelines.shared.expectations.report import report_page
+
+    return report_page(folder)
+
+
+def _empty(folder: Path) -> Path:
+    shutil.rmtree(folder)
+    folder.mkdir()
+    return folder
+
+
+def _ingested(work: Work, manifest: Manifest) -> tuple[Path, int]:
+    """The ingested file, its columns checked, and how many rows it has."""
+    import pyarrow.parquet as pq
+
+    from pipelines.shared.tables.schema import table_schema
+
+    path = work.store.open(manifest) / PART
+    with pq.ParquetFile(path) as file:
+        schema, rows = file.schema_arrow, file.metadata.num_rows
+    wanted = table_schema(work.pipeline.table)
+    if not schema.equals(wanted):
+        raise ArtifactError(
+            f"{manifest.ref.path()}: {PART} has {_columns(schema)}. Expected, from the "
+            f"declaration, {_columns(wanted)}. Run ingest for it again."
+        )
+    return path, rows
+
+
+def _columns(schema: "pa.Schema") -> str:
+    return ", ".join(f"{field.name}: {field.type}" for field in schema)
+
+
+def _require_every_row(
+    work: Work,
+    evaluated: "Evaluated",
+    keeping: "Sequence[Finding]",
+    counted: "Sequence[Counted]",
+    verdict: "Verdict",
+    out: Path,
+) -> None:
+    """Every ingested row is a good one or a quarantined one, and every failing row is kept."""
+    import pyarrow.parquet as pq
+
+    from pipelines.stages.validate.splitting import QUARANTINE
+
+    lines = pq.read_metadata(out / QUARANTINE).num_rows
+    failing = sum(finding.failing for finding in keeping)
+    good = pq.read_metadata(out / PART).num_rows if verdict.accepted else verdict.good
+    places = sum(sum(part.by_rule) for part in counted)
+    if good + verdict.bad != evaluated.rows or not lines == failing == places:
+        raise ArtifactError(
+            f"{work.report.work}: {good} good and {verdict.bad} quarantined rows of "
+            f"{evaluated.rows} ingested ones, {lines} quarantine lines of {failing} failures at "
+            f"{places} places. Expected every row in one of the two and a line for each failure. "
+            f"Report this as a defect."
+        )
+
+
+def _outcome(verdict: "Verdict", rows: int) -> Outcome:
+    return Outcome(
+        rows=verdict.good if verdict.accepted else 0,
+        verdict=verdict.word,
+        reason=verdict.reason,
+        quarantined=verdict.quarantined,
+        metrics={
+            "rows_in": float(rows),
+            "rows_good": float(verdict.good),
+            "rows_quarantined": float(verdict.bad),
+        },
+    )
+
+
+def _config(pipeline: Pipeline, day: str) -> dict[str, Any]:
+    """What the result depends on: not what the columns mean, nor what models are made of."""
+    table = pipeline.table
+    return {
+        "partition": day,
+        "row_id": table.row_id,
+        "event_time": table.event_time,
+        "known_time": table.known_time,
+        "unique_days": table.unique_days,
+        "columns": [_column(column) for column in table.columns],
+        "entities": [asdict(entity) for entity in pipeline.entities],
+        "buckets": pipeline.buckets,
+        "validation": _validation(pipeline),
+    }
+
+
+def _validation(pipeline: Pipeline) -> dict[str, Any]:
+    """A day does not depend on what other days, or its window, must be; suites count by content."""
+    told = asdict(pipeline.validation)
+    del told["window"], told["days"]
+    told["suites"] = {path: file_digest(suite_path(path)) for path in told["suites"]}
+    return told
+
+
+def _column(column: Column) -> dict[str, Any]:
+    told = ("meaning", "unit")
+    return {name: value for name, value in asdict(column).items() if name not in told}

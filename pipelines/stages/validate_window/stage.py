@@ -1,0 +1,246 @@
+"""Stage ``validate_window``: judge a model's window as a whole, before a model is made of it.
+
+Why: each day may be good and the window still be wrong: days are missing, labels stopped
+    coming, the population is another one than the champion learnt.
+Promise: only manifests and the days' small files are read. A refused window is published, with
+    its report, and raised; no model is made of it. The same window gets the same verdict
+    whenever it is judged, its own model's promotion included.
+Not here: the tables and rules (``window_tables.py``), a day beside other days
+    (``day_beside.py``), judging single days (``stage.py``).
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipelines.core.errors import TransientError, listed
+from pipelines.core.store import Manifest, Ref
+from pipelines.protocol import ACCEPTED, REFUSED, Maker, Outcome, Plan, Work, code_digests
+from pipelines.shared.expectations.gate_run import docs_page, run_of
+from pipelines.shared.expectations.other_days import REMEDY, behind_window
+from pipelines.shared.registry import Version, champion_before, read_registry, registry_uri
+from pipelines.shared.tables.known import statistics_as_of
+from pipelines.shared.tables.window import FEATURES, Window, features_digest, window_of
+from pipelines.spec import model_days
+
+if TYPE_CHECKING:
+    from pipelines.shared.expectations.day_compare import Compared
+    from pipelines.shared.expectations.engine import Finding
+    from pipelines.stages.validate_window.tables import Days, Row
+
+CODE = (
+    "pipelines.shared.expectations",
+    "pipelines.shared.registry",
+    "pipelines.shared.tables.window",
+    "pipelines.shared.tables.known",
+    "pipelines.shared.tables.profile",
+    "pipelines.operators.sketch",
+)
+CHAMPION = "champion's"
+MAX_TOLD = 5
+
+
+def plan(work: Work) -> Plan:
+    """The features of the window, those of the champion's window, and the declared limits.
+
+    Raises:
+        InputMissingError: Days have no features, or outdated ones.
+    """
+    champion = _champion(work)
+    theirs = {} if champion is None else _champion_days(work, champion)
+    window = window_of(work)
+    return Plan(
+        inputs=_inputs(work, window, champion, theirs),
+        config={
+            "days": asdict(work.days()),
+            "window": asdict(work.pipeline.validation.window),
+            "beside_other_days": asdict(work.pipeline.validation.days),
+            "head": type(work.pipeline.head).__name__,
+            "champion": "" if champion is None else champion.digest,
+            "champion_as_of": "" if champion is None else champion.as_of,
+        },
+        code=code_digests(*CODE),
+    )
+
+
+def run(work: Work, plan: Plan, out: Path) -> Outcome:
+    """Judge the window; write its tables, the report and Data Docs.
+
+    Raises:
+        TransientError: A day was published again while this work waited for its turn.
+    """
+    from pipelines.stages.validate_window.report import write_window_report
+    from pipelines.stages.validate_window.tables import BESIDE, days_of, rows_beside, tables_of
+
+    window, champion = window_of(work), _champion(work)
+    theirs = {} if champion is None else _champion_days(work, champion)
+    _require_planned(work, plan, window, champion, theirs)
+    train = work.days().train
+    own = {day: manifest for day, manifest in window.days.items() if day in train}
+    training = days_of(_statistics(work, own, work.model_day))
+    after = {day: manifest for day, manifest in window.days.items() if day not in train}
+    known = days_of(_statistics(work, after, work.model_day)).rows
+    later = dict.fromkeys(after, 0) | dict(known)
+    before = None
+    if champion is not None and theirs:
+        before = days_of(_statistics(work, theirs, champion.as_of))
+    compared = behind_window(work, window).compared()
+    tables = tables_of(work.pipeline, train, later, training, before)
+    tables[BESIDE] = rows_beside(compared)
+    findings = _judged(work, plan, tables)
+    refused = [f for f in findings if not f.success and f.rule.severity == "critical"]
+    verdict = REFUSED if refused else ACCEPTED
+    failed = refused or [f for f in findings if not f.success]
+    reason = _reason(plan, failed, tables, compared, before)
+    (out / "window.json").write_text(json.dumps(tables, indent=1) + "\n")
+    write_window_report(
+        work, plan, run_of(plan), tables, compared, findings, verdict, reason, out
+    )
+    return Outcome(
+        rows=sum(training.rows.values()) + sum(later.values()),
+        verdict=verdict,
+        reason=reason,
+        metrics=_metrics(tables),
+    )
+
+
+def pages(_work: Work) -> Mapping[str, Maker]:
+    """The pages of a verdict, each made from the published files alone."""
+    return {"report.html": _report_page, "data_docs.html": docs_page}
+
+
+def _report_page(folder: Path) -> str:
+    from pipelines.stages.validate_window.report import window_page
+
+    return window_page(folder)
+
+
+def _champion(work: Work) -> Version | None:
+    uri = work.options.get("mlflow_uri")
+    if not uri and not work.store.is_local:
+        return None  # no registry can be there; promote will ask for one
+    registered = read_registry(registry_uri(work.store, uri), work.pipeline.name)
+    return champion_before(registered, work.model_day)
+
+
+def _champion_days(work: Work, champion: Version) -> dict[str, Manifest]:
+    """Features of the champion's training days, as far as the store has them still."""
+    made = work.find(Ref(work.pipeline.name, "training_set", f"as_of={champion.as_of}"))
+    days = (
+        model_days(work.pipeline, champion.as_of).train
+        if made is None
+        else made.config["days"]["train"]
+    )
+    found = {day: work.find(work.partition_ref(FEATURES, day)) for day in days}
+    return {day: manifest for day, manifest in found.items() if manifest is not None}
+
+
+def _inputs(
+    work: Work, window: Window, champion: Version | None, theirs: Mapping[str, Manifest]
+) -> dict[str, str]:
+    """Digests of the window's days, of those behind them, and of the champion's when it was made."""
+    as_of = "" if champion is None else champion.as_of
+    own = window.inputs() | behind_window(work, window).inputs()
+    return own | {
+        f"{CHAMPION} {FEATURES}/ds={day}": features_digest(work.pipeline, manifest, as_of)
+        for day, manifest in theirs.items()
+    }
+
+
+def _require_planned(
+    work: Work,
+    plan: Plan,
+    window: Window,
+    champion: Version | None,
+    theirs: Mapping[str, Manifest],
+) -> None:
+    if _inputs(work, window, champion, theirs) != dict(plan.inputs):
+        raise TransientError(
+            f"{work.report.work}: features were published again, or a champion was promoted, "
+            "while this work waited. Try again: the next try reads the new version."
+        )
+
+
+def _statistics(work: Work, manifests: Mapping[str, Manifest], as_of: str) -> dict[str, Path]:
+    """The file of each day that has rows, of what was known when the as-of day began."""
+    return {
+        day: work.store.open(manifest) / statistics_as_of(manifest, as_of)
+        for day, manifest in manifests.items()
+        if manifest.outcome["rows"]
+    }
+
+
+def _judged(work: Work, plan: Plan, tables: "Mapping[str, list[Row]]") -> "list[Finding]":
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from pipelines.shared.expectations.engine import evaluate
+    from pipelines.stages.validate_window.tables import rules_of_window
+
+    scratch = work.scratch(plan, work.window_ref("window_validations"))
+    findings: list[Finding] = []
+    for name, rules in rules_of_window(work.pipeline.validation.window).items():
+        file = scratch / f"{name}.parquet"
+        columns = tables[name][0] if tables[name] else {"subject": ""}
+        schema = pa.schema(
+            [(c, pa.string() if c == "subject" else pa.float64()) for c in columns]
+        )
+        pq.write_table(pa.Table.from_pylist(tables[name], schema=schema), file)
+        if rules and tables[name]:
+            places = scratch / f"places-{name}"
+            findings += evaluate(rules, [file], places, suite=name).findings
+    return findings
+
+
+def _reason(
+    plan: Plan,
+    failed: "list[Finding]",
+    tables: "Mapping[str, list[Row]]",
+    compared: "Sequence[Compared]",
+    champion: "Days | None",
+) -> str:
+    told = [_said(finding, tables, compared) for finding in failed]
+    if champion is None:
+        gone = "the champion's training days have no features any more"
+        none = "there is no champion of an earlier day"
+        told.append(f"Drift was not judged: {gone if plan.config['champion'] else none}")
+    return ". ".join([*told, ""]).strip()
+
+
+def _said(
+    finding: "Finding", tables: "Mapping[str, list[Row]]", compared: "Sequence[Compared]"
+) -> str:
+    from pipelines.stages.validate_window.tables import LEVEL, levels_beyond
+
+    if finding.rule.kwargs["column"] == LEVEL:
+        levels = levels_beyond(finding.rule.kwargs["max_value"])
+        odd = [day.told(*levels) for day in compared if day.odd(*levels)]
+        return f"{finding.rule.name}: {'; '.join(odd[:MAX_TOLD])}{_more(odd)}. {REMEDY}"
+    column = str(finding.rule.kwargs["column"])
+    limits = {k: v for k, v in finding.rule.kwargs.items() if k != "column"}
+    low, high = limits.get("min_value", float("-inf")), limits["max_value"]
+    bad = [
+        f"{row['subject']} {row[column]:.4g}"
+        for rows in tables.values()
+        for row in rows
+        if row.get(column) is not None and not low <= row[column] <= high
+    ]
+    wanted = f"at most {high:g}" if "min_value" not in limits else f"{low:g} to {high:g}"
+    return f"{finding.rule.name}: {listed(bad, 5)}, expected {wanted}"
+
+
+def _more(odd: "Sequence[str]") -> str:
+    return f", and {len(odd) - MAX_TOLD} more days" if len(odd) > MAX_TOLD else ""
+
+
+def _metrics(tables: "Mapping[str, list[Row]]") -> dict[str, float]:
+    """The window's own numbers, and the largest of each feature's."""
+    window = tables["window"][0]
+    found = {k: float(v) for k, v in window.items() if k != "subject" and v is not None}
+    for name in ("null_share", "psi", "js"):
+        known = [row[name] for row in tables["features"] if row[name] is not None]
+        if known:
+            found[f"max_{name}"] = float(max(known))
+    return found

@@ -1,0 +1,169 @@
+"""A model's window as three small tables, and the rules they are judged by.
+
+Why: what days and rules cannot show one by one (a missing week, a label that stopped coming,
+    another population) shows in the window's own numbers.
+Promise: made from the days' statistics, never from rows; a number that cannot be
+    known (no champion, no day) is null, and no rule is about nulls.
+Not here: finding the days (``pipelines/shared/tables/window.py``), the verdict (``window_stage.py``).
+"""
+
+import json
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipelines.shared.expectations.day_compare import REFUSE, WARN, Compared
+from pipelines.shared.expectations.rules import CRITICAL, INFO, CheckedRule
+from pipelines.shared.tables.profile import Profile, jensen_shannon, merge_profiles, psi
+from pipelines.spec import Binary, Limit, Pipeline, WindowGate
+
+WINDOW, DAYS, FEATURES, BESIDE = "window", "days", "features", "beside_other_days"
+LEVEL = "level"
+LEVELS = ("", WARN, REFUSE)
+BETWEEN = "expect_column_values_to_be_between"
+# What a ratio to nothing is: larger than any limit, and a number that JSON knows.
+UNBOUNDED = 1e9
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Days:
+    """What some days say together.
+
+    Attributes:
+        rows: Rows of each day, by day.
+        positives: Rows whose label is 1.
+        profile: How their features are distributed.
+    """
+
+    rows: Mapping[str, int]
+    positives: int
+    profile: Profile
+
+    @property
+    def label_rate(self) -> float | None:
+        """Mean label; None without rows."""
+        total = sum(self.rows.values())
+        return self.positives / total if total else None
+
+
+def days_of(files: Mapping[str, Path]) -> Days:
+    """Read the statistics of days' features, by day."""
+    told = {day: json.loads(file.read_text()) for day, file in files.items()}
+    return Days(
+        rows={day: int(each["rows"]) for day, each in told.items()},
+        positives=sum(int(each["positives"]) for each in told.values()),
+        profile=merge_profiles(each["profile"] for each in told.values()),
+    )
+
+
+def tables_of(
+    pipeline: Pipeline,
+    train: Sequence[str],
+    later: Mapping[str, int],
+    training: Days,
+    champion: Days | None,
+) -> dict[str, list[Row]]:
+    """Rows of the three tables, by table.
+
+    Args:
+        pipeline: Declares the head: only a binary label has a rate.
+        train: Training days, those without rows too.
+        later: Rows of each later day of the window.
+        training: What the training days say.
+        champion: What the champion's training days say; None without one.
+    """
+    rate = training.label_rate if isinstance(pipeline.head, Binary) else None
+    theirs = champion.label_rate if champion and rate is not None else None
+    empty = sum(not training.rows.get(day) for day in train)
+    window: Row = {
+        "subject": "window",
+        "missing_days": empty / len(train),
+        "label_rate": rate,
+        "label_ratio": None if theirs is None else _ratio(rate, theirs),
+    }
+    every = {**training.rows, **later}
+    usual = statistics.median(every.values()) if every else 0
+    days = [
+        {"subject": day, "rows": rows, "rows_ratio": _ratio(rows, usual)}
+        for day, rows in sorted(every.items())
+    ]
+    return {WINDOW: [window], DAYS: days, FEATURES: _features(training, champion)}
+
+
+def _features(training: Days, champion: Days | None) -> list[Row]:
+    found = []
+    for name, column in training.profile.items():
+        theirs = champion.profile.get(name) if champion else None
+        rows = column["rows"]
+        found.append(
+            {
+                "subject": name,
+                "null_share": (rows - column["known"]) / rows if rows else None,
+                "psi": None if theirs is None else psi(theirs, column),
+                "js": None if theirs is None else jensen_shannon(theirs, column),
+            }
+        )
+    return found
+
+
+def rows_beside(compared: Iterable[Compared]) -> list[Row]:
+    """A row for each number of a day that was compared with other days; its level as a number."""
+    return [
+        {
+            "subject": f"{day.day} {each.what} {each.column}".strip(),
+            "size": each.size,
+            "deviations": each.deviations,
+            LEVEL: float(LEVELS.index(each.level)),
+        }
+        for day in compared
+        for each in day.differences
+    ]
+
+
+def levels_beyond(value: float) -> tuple[str, ...]:
+    """The levels that a rule on their numbers does not allow."""
+    return LEVELS[int(value) + 1 :]
+
+
+def rules_of_window(gate: WindowGate) -> dict[str, list[CheckedRule]]:
+    """The rules of each table: what is above ``warn`` is told, above ``refuse`` refuses."""
+    rate = {
+        "column": "label_rate",
+        "min_value": gate.min_label_rate,
+        "max_value": gate.max_label_rate,
+    }
+    return {
+        WINDOW: [
+            *_limits("missing_days", gate.missing_days),
+            CheckedRule("label_rate.refuse", BETWEEN, rate, CRITICAL),
+            *_limits("label_ratio", gate.label_ratio),
+        ],
+        DAYS: [*_limits("rows_ratio", gate.rows_ratio)],
+        FEATURES: [
+            rule
+            for name in ("null_share", "psi", "js")
+            for rule in _limits(name, getattr(gate, name))
+        ],
+        # A level follows from two limits, so the rules are on the level.
+        BESIDE: [*_limits(LEVEL, Limit(warn=0.0, refuse=1.0), name="days")],
+    }
+
+
+def _limits(column: str, limit: Limit, name: str = "") -> Iterable[CheckedRule]:
+    for what, at, severity in (("warn", limit.warn, INFO), ("refuse", limit.refuse, CRITICAL)):
+        if at is not None:
+            kwargs = {"column": column, "max_value": at}
+            yield CheckedRule(f"{name or column}.{what}", BETWEEN, kwargs, severity)
+
+
+def _ratio(value: float | None, usual: float | None) -> float | None:
+    """How many times the one is the other, 1 or more; None where one is unknown."""
+    if value is None or usual is None:
+        return None
+    low, high = sorted((float(value), float(usual)))
+    if low == high:
+        return 1.0
+    return min(high / low, UNBOUNDED) if low else UNBOUNDED

@@ -1,0 +1,220 @@
+"""Waiting until every day of a model's window has been judged and featurized.
+
+Before it waits it asks for what the run's last stages will need: a store and a registry that
+answer, and, once the days are there, room on the disk.
+
+
+Why: a model trained while yesterday's features are on their way would silently lack them.
+Promise: waiting holds no worker; a refused day counts as done; days that do not come are named,
+    with the command that makes them.
+Not here: making the days (the data DAG), leaving refused days out (``pipelines/stages/preprocess/``).
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow.sdk import BaseOperator
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+from millrace.airflow.approvers import require_people
+from millrace.airflow.operator import given, lines
+from pipelines.core.errors import ConfigError, InputMissingError, listed
+from pipelines.core.events import Reporter
+from pipelines.core.store import Store
+from pipelines.drivers.preconditions import (
+    bytes_of_model,
+    require_disk,
+    require_registry,
+    require_store,
+)
+from pipelines.protocol import Work, option_values
+from pipelines.shared.tables.window import FEATURES, Window
+from pipelines.spec import load, model_days, with_settings
+
+
+def missing_days(store: Store, pipeline: str, days: Sequence[str]) -> list[str]:
+    """The days that have neither a refusal nor features of the days as they are validated now.
+
+    Features of a day that was replayed since are stale: its run, or a later day's, makes them anew.
+    """
+    work = Work(pipeline=load(pipeline), store=store, report=Reporter("await"), history_from="")
+    window = Window(work)
+    return [day for day in days if not _done(window, day)]
+
+
+def _done(window: Window, day: str) -> bool:
+    if window.was_refused(day):
+        return True
+    features = window.work.find(window.work.partition_ref(FEATURES, day))
+    return features is not None and window.is_current(features)
+
+
+class PartitionsTrigger(BaseTrigger):
+    """Looks at the store now and then until the days are there or the time is over.
+
+    Args:
+        store: Root of the artifact store.
+        pipeline: Declared pipeline.
+        days: Days waited for.
+        until: When to give up, ISO 8601: the same after a restart of the triggerer.
+        poll_s: Seconds between two looks.
+    """
+
+    def __init__(
+        self, store: str, pipeline: str, days: Sequence[str], until: str, poll_s: float
+    ) -> None:
+        super().__init__()
+        self.store, self.pipeline, self.days = store, pipeline, list(days)
+        self.until, self.poll_s = until, poll_s
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """What the triggerer makes the trigger again from."""
+        return f"{type(self).__module__}.{type(self).__qualname__}", {
+            "store": self.store,
+            "pipeline": self.pipeline,
+            "days": self.days,
+            "until": self.until,
+            "poll_s": self.poll_s,
+        }
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Yield the days that are still missing: none, or those that did not come in time."""
+        store, until = Store(self.store), datetime.fromisoformat(self.until)
+        while True:
+            missing = await asyncio.to_thread(missing_days, store, self.pipeline, self.days)
+            if not missing or datetime.now(UTC) >= until:
+                yield TriggerEvent({"missing": missing})
+                return
+            await asyncio.sleep(self.poll_s)
+
+
+class AwaitPartitionsOperator(BaseOperator):
+    """Wait until the features of all the days of a model's window are published, or refused.
+
+    Args:
+        pipeline: Declared pipeline.
+        store: Root of the artifact store. (templated)
+        as_of: As-of day of the model. (templated)
+        history_from: First day of data; empty for the declared one. (templated)
+        settings: ``section.name=value`` replacements, one a line. (templated)
+        options: ``key=value`` that the run's last stages will be asked. (templated)
+        promotes: Whether the run ends with a promotion, which needs a registry.
+        asks: Renders to ``True`` where a person is asked before the promotion. (templated)
+        approvers: User ids of those who may answer. (templated)
+        wait: How long to wait for days that are not there.
+        poll: Time between two looks at the store.
+    """
+
+    template_fields: Sequence[str] = (
+        "store",
+        "as_of",
+        "history_from",
+        "settings",
+        "options",
+        "asks",
+        "approvers",
+    )
+    ui_color = "#f3efe2"
+
+    def __init__(
+        self,
+        *,
+        pipeline: str,
+        store: str,
+        as_of: str,
+        history_from: str = "",
+        settings: Sequence[str] = (),
+        options: Sequence[str] = (),
+        promotes: bool = True,
+        asks: str = "",
+        approvers: str = "",
+        wait: timedelta = timedelta(hours=2),
+        poll: timedelta = timedelta(seconds=15),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.pipeline, self.store, self.as_of = pipeline, store, as_of
+        self.history_from, self.settings = history_from, list(settings)
+        self.options, self.promotes = list(options), promotes
+        self.asks, self.approvers = asks, approvers
+        self.wait, self.poll = wait, poll
+
+    def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
+        """Look once, and hand over to the triggerer if a day is missing.
+
+        Raises:
+            ConfigError: The window reaches back before the first day of data, the store or the
+                registry cannot be used, or nobody could answer the approval.
+            TransientError: The registry does not answer, or the disk has no room.
+        """
+        days, store = self._days(), Store(self.store)
+        require_store(store)
+        if self.promotes:
+            asked = option_values(given(self.options))
+            require_registry(load(self.pipeline), store, asked)
+        if self.asks.lower() == "true":
+            require_people(self.approvers)
+        missing = missing_days(store, self.pipeline, days)
+        if missing:
+            self.log.warning("%s (Waiting for up to %s.)", self._lacking(missing), self.wait)
+            self.defer(
+                trigger=PartitionsTrigger(
+                    store=self.store,
+                    pipeline=self.pipeline,
+                    days=days,
+                    until=(datetime.now(UTC) + self.wait).isoformat(),
+                    poll_s=self.poll.total_seconds(),
+                ),
+                method_name=self.resume.__name__,
+            )
+        return self._told(days)
+
+    def resume(self, context: Mapping[str, Any], event: Mapping[str, Any]) -> dict[str, Any]:
+        """Go on with what the trigger saw.
+
+        Raises:
+            InputMissingError: Days did not come in time; says which, and how to make them.
+        """
+        if event["missing"]:
+            raise InputMissingError(
+                f"{self._lacking(event['missing'])} (They did not come within {self.wait}.)"
+            )
+        return self._told(self._days())
+
+    def _days(self) -> list[str]:
+        pipeline = with_settings(load(self.pipeline), lines(self.settings))
+        days = model_days(pipeline, self.as_of).all()
+        first = self.history_from or pipeline.schedule.start
+        if days[0] < first:
+            raise ConfigError(
+                f"A model as of {self.as_of} needs the days {days[0]} to {days[-1]}, and the data "
+                f"begins on {first}. Choose a later as-of day or a shorter window."
+            )
+        return list(days)
+
+    def _lacking(self, missing: Sequence[str]) -> str:
+        return (
+            f"{self.pipeline}: {len(missing)} of the days that the model as of {self.as_of} is made "
+            f"from have no features: {listed(missing)}. Look at the runs of {self.pipeline}_data "
+            f"for them and for the {self._look_back()} days before, each of which must be accepted "
+            f"or refused. They are made by: airflow backfill create --dag-id {self.pipeline}_data "
+            f"--from-date {missing[0]} --to-date {missing[-1]} --reprocess-behavior completed"
+        )
+
+    def _look_back(self) -> int:
+        return load(self.pipeline).look_back_days()
+
+    def _told(self, days: Sequence[str]) -> dict[str, Any]:
+        work = Work(
+            pipeline=load(self.pipeline),
+            store=Store(self.store),
+            report=Reporter("await"),
+            history_from="",
+        )
+        needed, what = bytes_of_model(work, days), f"the model as of {self.as_of}"
+        require_disk(work.store, needed, f"the training set and {what}")
+        self.log.info(
+            "%s: %d days are there, %s to %s", self.as_of, len(days), days[0], days[-1]
+        )
+        return {"days": len(days), "first": days[0], "last": days[-1]}

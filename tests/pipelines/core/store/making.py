@@ -1,0 +1,28 @@
+"""Small versions published for the tests of the store."""
+
+from pipelines.core.store import Manifest, Ref, describe_files, digest_of, work_digest
+
+REF = Ref("p", "data", "ds=2026-01-01")
+
+
+def publish(store, *, ref=REF, config=None, text="hello", inputs=None, outcome=None):
+    inputs = inputs or {"source": "abc"}
+    digest = work_digest(inputs, config or {}, {"code": "1"})
+    with store.lock(ref), store.aside(ref, digest) as out:
+        (out / "deep").mkdir()
+        (out / "deep" / "a.txt").write_text(text)
+        files = describe_files(out, ())
+        manifest = Manifest(
+            pipeline=ref.pipeline,
+            dataset=ref.dataset,
+            key=ref.key,
+            stage="toy",
+            digest=digest,
+            inputs=inputs,
+            config=config or {},
+            code={"code": "1"},
+            content=digest_of([files, config or {}]),
+            files=files,
+            outcome=outcome or {},
+        )
+        return store.publish(out, manifest)

@@ -1,0 +1,158 @@
+"""What is thrown away, and what is not because something refers to it."""
+
+import os
+import time
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pipelines.core.errors import ArtifactError
+from pipelines.core.store import Ref, Store
+from pipelines.core.store.housekeeping import clean
+from tests.pipelines.core.store.making import REF, publish
+
+MODELS = Ref("p", "models", "as_of=2026-01-08/seed=0")
+EVALUATIONS = Ref("p", "evaluations", MODELS.key)
+PROMOTIONS = Ref("p", "promotions", MODELS.key)
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(str(tmp_path / "store"))
+
+
+def aged(store):
+    for path in store.root.rglob("*"):
+        os.utime(path, (1.0, 1.0))
+
+
+def cleaned(store, **more):
+    aged(store)
+    return clean(store, "p", **{"keep_versions": 0, "left_before_s": time.time()} | more)
+
+
+def is_there(store, manifest):
+    return (store.folder(manifest.ref) / manifest.version).is_dir()
+
+
+def test_a_replaced_version_that_nothing_refers_to_goes(store):
+    old, new = (publish(store, config={"n": n}) for n in (1, 2))
+    assert cleaned(store)["versions"] == 1
+    assert (is_there(store, old), is_there(store, new)) == (False, True)
+    assert sorted(p.name for p in store.folder(REF).iterdir()) == [
+        ".lock",
+        new.version,
+        "manifest.json",
+    ]
+
+
+def test_what_a_kept_version_was_made_from_stays_step_by_step(store):
+    day = publish(store, config={"n": 1})
+    model = publish(store, ref=MODELS, inputs={"features/ds=2026-01-01": day.content})
+    publish(store, ref=EVALUATIONS, inputs={"model": model.content})
+    publish(store, config={"n": 2})
+    other = publish(store, ref=MODELS, config={"n": 2})
+    publish(store, ref=MODELS, config={"n": 3})
+    told = cleaned(store)
+    assert (told["versions"], told["kept"]) == (1, 2)
+    assert (is_there(store, day), is_there(store, model)) == (True, True)
+    assert not is_there(store, other)
+
+
+def test_a_reference_by_the_hash_of_one_file_counts(store):
+    day = publish(store, config={"n": 1}, text="one")
+    publish(store, ref=MODELS, inputs={"features": day.files["deep/a.txt"]["sha256"]})
+    publish(store, config={"n": 2}, text="two")
+    assert cleaned(store)["kept"] == 1
+
+
+@pytest.mark.parametrize("named", ["digest", "version"])
+def test_what_something_outside_refers_to_stays(named, store):
+    champion = publish(store, ref=MODELS, config={"n": 1})
+    publish(store, ref=MODELS, config={"n": 2})
+    told = cleaned(store, outside=[getattr(champion, named)])
+    assert (told["versions"], told["kept"]) == (0, 1)
+    # Even where only its folder's name can still be read.
+    (store.folder(MODELS) / champion.version / "manifest.json").write_text("")
+    assert cleaned(store, outside=[champion.digest])["kept"] == 1
+
+
+def test_a_model_that_was_promoted_stays_even_if_the_registry_was_lost(store):
+    first, second = (publish(store, ref=MODELS, config={"n": n}) for n in (1, 2))
+    for model in (first, second):
+        publish(store, ref=PROMOTIONS, inputs={"model": model.content})
+    assert cleaned(store)["versions"] == 0
+    assert is_there(store, first)
+
+
+def test_a_model_whose_promotion_a_person_is_asked_about_stays(store):
+    model = publish(store, ref=MODELS, config={"n": 1})
+    asks = {"verdict": "PROMOTE"}
+    asked = publish(
+        store, ref=EVALUATIONS, inputs={"model": model.content}, outcome=asks, config={"n": 1}
+    )
+    publish(store, ref=MODELS, config={"n": 2})
+    publish(store, ref=EVALUATIONS, inputs={"model": "m" * 64}, outcome={"verdict": "HOLD"})
+    cleaned(store)
+    assert (is_there(store, model), is_there(store, asked)) == (True, True)
+
+
+def test_what_a_stage_at_work_reads_stays(store):
+    day = publish(store, config={"n": 1})
+    publish(store, config={"n": 2})
+    publish(store, ref=MODELS)
+    with store.lock(MODELS):
+        store.tell_reading(MODELS, {"features/ds=2026-01-01": day.content})
+        assert cleaned(store)["kept"] == 1
+    assert cleaned(store)["versions"] == 1  # it is done, and told nobody of this version
+
+
+def test_what_a_killed_process_left_aside_goes_at_once_and_checkpoints_later(store):
+    publish(store)
+    left = store.folder(REF) / ".aside-0123456789abcdef-7"
+    left.mkdir()
+    (left / "half.npy").write_bytes(b"x" * 100)
+    store.scratch(REF, "e" * 16)
+    told = clean(store, "p", keep_versions=0, left_before_s=time.time() - 1e5)
+    assert (told["leftovers"], told["bytes"]) == (1, 100)
+    assert cleaned(store)["leftovers"] == 1
+
+
+def test_nothing_goes_while_a_manifest_cannot_be_read(store):
+    publish(store, config={"n": 1})
+    publish(store, config={"n": 2})
+    publish(store, ref=MODELS)
+    (store.folder(MODELS) / "manifest.json").write_text("{")
+    with pytest.raises(
+        ArtifactError, match=r"models/.* is not a manifest.* Run toy for it again"
+    ):
+        cleaned(store)
+    assert len(store.versions(REF)) == 2
+
+
+@settings(
+    max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
+@given(
+    made_from=st.lists(st.sets(st.integers(0, 7), max_size=3), min_size=2, max_size=8),
+    days=st.lists(st.integers(0, 2), min_size=8, max_size=8),
+    keep=st.integers(0, 2),
+)
+def test_no_kept_version_ever_misses_what_it_was_made_from(
+    made_from, days, keep, tmp_path_factory
+):
+    """Versions of three artifacts, each made from some of those before it."""
+    store, made = Store(str(tmp_path_factory.mktemp("random"))), []
+    for n, sources in enumerate(made_from):
+        ref = Ref("p", "data", f"ds=2026-01-0{days[n] + 1}")
+        inputs = {f"input {s}": made[s].content for s in sorted(sources) if s < n}
+        made.append(publish(store, ref=ref, inputs=inputs, config={"n": n}, text=str(n)))
+    contents = {manifest.content: manifest for manifest in made}
+    cleaned(store, keep_versions=keep)
+    for manifest in made:
+        if is_there(store, manifest):
+            assert all(
+                is_there(store, contents[c]) for c in manifest.inputs.values() if c in contents
+            )
+    assert all(store.open(store.find(ref)) for ref in {m.ref for m in made})

@@ -1,0 +1,27 @@
+"""A day's histories as ``validate`` publishes them, for what reads them."""
+
+from pathlib import Path
+
+import pyarrow as pa
+
+from pipelines.shared.tables.history import history_name, history_piece, write_history
+from pipelines.shared.tables.versions import versions_of, write_known
+from pipelines.spec import Pipeline
+
+
+def write_histories(table: pa.Table, pipeline: Pipeline, folder: Path) -> None:
+    """Write one history file for each declared entity, and what was known of the day when.
+
+    The day is one piece, where ``validate`` writes it from many.
+
+    Args:
+        table: Good rows of one day, as in ``part-0.parquet``.
+        pipeline: Declares entities, columns and the number of buckets.
+        folder: Where the files go.
+    """
+    versions = versions_of(table, pipeline.table)
+    for entity in pipeline.entities:
+        piece = history_piece(table, pipeline, entity.name)
+        write_history([piece], pipeline, folder / history_name(entity.name), versions)
+    if versions is not None:
+        write_known([table], versions, folder)

@@ -1,0 +1,175 @@
+"""The stage on published artifacts: numbers, champion, files."""
+
+import json
+import re
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from pipelines.core.errors import ArtifactError, TrainingError
+from pipelines.core.store import Store
+from pipelines.stages.promote.champion import open_registry
+from tests.pipelines.made_models import (
+    AS_OF,
+    FRAUD,
+    done,
+    publish_model,
+    publish_training_set,
+    scaling_of,
+    seeded,
+    work_on,
+)
+
+
+@pytest.fixture
+def judged(tmp_path):
+    publish_training_set(tmp_path)
+    publish_model(tmp_path)
+    return tmp_path, done("evaluate", tmp_path)
+
+
+def published(root, pipeline=FRAUD, **more):
+    _, work = work_on("evaluate", root, pipeline=pipeline, **more)
+    store = Store(str(root))
+    return store.open(store.find(work.model_ref("evaluations")))
+
+
+def test_the_metrics_are_those_of_the_published_scores(judged):
+    root, told = judged
+    table = pq.read_table(published(root) / "scores.parquet").to_pandas()
+    assert list(table) == [
+        "transaction_id", "customer_id", "terminal_id", "day", "label", "score", "counted",
+    ]  # fmt: skip
+    assert table.day.nunique() == 7
+    assert (~table.counted).sum() > 0
+    kept = table[table.counted]
+    assert told["rows"] == len(kept)
+    assert told["metrics"]["auc"] == pytest.approx(roc_auc_score(kept.label, kept.score))
+    theirs = average_precision_score(kept.label, kept.score)
+    assert told["metrics"]["average_precision"] == pytest.approx(theirs)
+    for name in ("auc", "average_precision", "alert_precision"):
+        low, high = told["metrics"][f"{name}_low"], told["metrics"][f"{name}_high"]
+        assert low < told["metrics"][name] < high
+    assert told["verdict"] == "PROMOTE"
+
+
+def test_the_same_inputs_give_the_same_bytes(judged, tmp_path_factory):
+    other = tmp_path_factory.mktemp("other")
+    publish_training_set(other)
+    publish_model(other)
+    assert done("evaluate", other)["content"] == judged[1]["content"]
+
+
+def test_the_card_stands_alone_and_escapes_what_it_shows(judged):
+    page = (published(judged[0]) / "model_card.html").read_text()
+    assert not re.search(r"<script|<link|@import|url\(|src=|href=|https?://", page)
+    assert page.count("<svg") == 5
+    assert "PROMOTE" in page
+    assert "0.75 and 0.4" in page
+
+
+def test_a_champion_is_met_on_the_same_rows_and_only_a_better_model_is_promoted(judged):
+    root, _ = judged
+    done("promote", root)
+    publish_model(root, quality=0.5, seed=1)
+    worse = done("evaluate", root, pipeline=seeded(1))
+    assert worse["verdict"] == "HOLD"
+    assert "below the champion's" in worse["reason"]
+    assert "champion" in (published(root, seeded(1)) / "model_card.html").read_text()
+
+
+def test_a_model_that_became_champion_is_not_judged_against_itself(judged):
+    root, first = judged
+    done("promote", root)
+    again = done("evaluate", root)
+    assert again["cached"]
+    assert again["digest"] == first["digest"]
+
+
+def test_a_later_champion_is_no_opponent_for_a_backfilled_model(judged):
+    root, _ = judged
+    done("promote", root)
+    publish_training_set(root, as_of="2026-02-01", seed=8)
+    publish_model(root, as_of="2026-02-01")
+    told = done("evaluate", root, as_of="2026-02-01")
+    assert "no champion of an earlier day" in told["reason"]
+
+
+def test_a_champion_of_other_training_days_is_judged_by_its_own_scaling(tmp_path):
+    for as_of, seed, shift in (("2026-02-01", 8, 2.0), (AS_OF, 3, 0.0)):
+        publish_training_set(tmp_path, as_of=as_of, seed=seed, shift=shift)
+        publish_model(tmp_path, as_of=as_of)
+        done("evaluate", tmp_path, as_of=as_of)
+        done("promote", tmp_path, as_of=as_of)
+    _, work = work_on("train", tmp_path, as_of="2026-02-01")
+    model = work.store.open(work.find(work.model_ref("models")))
+    kernel, bias = (np.load(model / f"weights/0{n}.npy") for n in (0, 1))
+    training_set = work.store.open(work.find(work.window_ref("training_set")))
+    mean, deviation = scaling_of(training_set)
+    scores = pq.read_table(published(tmp_path) / "scores.parquet").to_pandas()
+    days = dict.fromkeys(map(str, scores.day))
+    raw = np.concatenate([features_of(tmp_path, day) for day in days])
+    x = (raw - mean) / deviation
+    logits, here = (x @ kernel + bias)[:, 0], scores.counted
+    champion = json.loads((published(tmp_path) / "metrics.json").read_text())["champion"]
+    theirs = roc_auc_score(scores.label[here], logits[here])
+    assert champion["metrics"]["auc"] == pytest.approx(theirs, abs=1e-6)
+
+
+def features_of(root, day):
+    _, work = work_on("featurize", root)
+    folder = work.store.open(work.find(work.partition_ref("features", day)))
+    return pq.read_table(folder / "part-0.parquet").to_pandas().to_numpy()
+
+
+def test_a_champion_that_cannot_be_scored_holds_the_challenger(judged):
+    root, _ = judged
+    publish_model(root, features=[*FRAUD.feature_names()[:-1], "gone"])
+    register_by_hand(root)
+    publish_model(root, seed=1)
+    told = done("evaluate", root, pipeline=seeded(1))
+    assert told["verdict"] == "HOLD"
+    assert "reads features that these rows lack (gone)" in told["reason"]
+
+
+def test_a_damaged_champion_is_told_with_two_ways_out_and_nothing_is_published(judged):
+    root, _ = judged
+    register_by_hand(root)
+    _, work = work_on("train", root)
+    file = next(
+        (work.store.open(work.find(work.model_ref("models"))) / "weights").glob("*.npy")
+    )
+    file.write_bytes(file.read_bytes()[:-1] + b"!")
+    publish_model(root, seed=1)
+    ways_out = r"champion .* holds other bytes .* Run train for it again.* --promote NUMBER"
+    with pytest.raises(ArtifactError, match=ways_out):
+        done("evaluate", root, pipeline=seeded(1))
+    _, work = work_on("evaluate", root, pipeline=seeded(1))
+    assert work.find(work.model_ref("evaluations")) is None
+
+
+def register_by_hand(root):
+    """Make the published model the champion without judging it."""
+    from pipelines.shared.registry.client import open_client
+
+    _, work = work_on("train", root)
+    manifest = Store(str(root)).find(work.model_ref("models"))
+    registry = open_registry(str(root), FRAUD.name)
+    client = open_client(registry.uri)
+    client.create_registered_model(FRAUD.name)
+    tags = {"as_of": "2026-03-01", "seed": "0", "digest": manifest.digest}
+    client.create_model_version(FRAUD.name, "file:///models/by/hand", tags=tags)
+    registry.promote(1)
+
+
+def test_one_class_cannot_be_judged(tmp_path):
+    def spoil(day, _x, y):
+        if day > "2026-02-14":
+            y[:] = 0
+
+    publish_training_set(tmp_path, spoil=spoil)
+    publish_model(tmp_path)
+    with pytest.raises(TrainingError, match=r"0 of the \d+ test rows that count have label 1"):
+        done("evaluate", tmp_path)

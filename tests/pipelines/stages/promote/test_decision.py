@@ -1,0 +1,76 @@
+"""Who becomes the champion: a table, and what holds of every registry and candidate."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.shared.registry import Registered, Version, opponent_of
+from pipelines.stages.promote.decision import Candidate, why_not
+
+DAYS = [f"2026-01-0{n}" for n in range(1, 5)]
+
+
+def version(number, day, **tags):
+    return Version(number, "", {"as_of": DAYS[day], "digest": f"d{number}", **tags})
+
+
+ONE, TWO = version(1, 0), version(2, 1)
+
+
+def candidate(digest="new", day=2, recommended="PROMOTE", met=None, **more):
+    return Candidate(digest=digest, as_of=DAYS[day], recommended=recommended, met=met, **more)
+
+
+@pytest.mark.parametrize(
+    ("versions", "champions", "judged", "told"),
+    [
+        ((), (), candidate(), ""),
+        ((), (), candidate(recommended="HOLD"), "its verdict is HOLD"),
+        ((ONE,), (1,), candidate(met="d1"), ""),
+        ((ONE,), (1,), candidate(met="d1", recommended="HOLD"), "its verdict is HOLD"),
+        ((ONE,), (1,), candidate(met="d0", recommended="REJECT"), "its verdict is REJECT"),
+        ((ONE,), (1,), candidate(), "version 1 became the champion after it was judged"),
+        ((ONE,), (1,), candidate(met="d0", recommended="HOLD"), "Run evaluate again"),
+        ((ONE,), (), candidate(met="d1", recommended="HOLD"), "is the champion no more. Run"),
+        ((ONE,), (), candidate(met="d1"), ""),  # nobody is left to compare it with
+        ((TWO,), (2,), candidate(day=0), "version 2) is as of 2026-01-02, a later day"),
+        ((TWO,), (2,), candidate(day=0, may_be_older=True), ""),
+        ((ONE, TWO), (1, 2), candidate("d1", 1), "version 2 became the champion after"),
+        ((ONE, TWO), (1, 2), candidate("d1", 1, met="d2"), ""),
+        ((ONE, TWO), (1, 2), candidate("d2", 1, "REJECT"), ""),  # it is the champion
+        (
+            (ONE, version(2, 1, rolled_back="true")),
+            (1,),
+            candidate("d2", 1, met="d1"),
+            "by hand",
+        ),
+    ],
+)
+def test_who_becomes_the_champion(versions, champions, judged, told):
+    held = Registered(versions, champions[-1] if champions else None, champions)
+    found = why_not(held, judged)
+    assert (told in found) if told else (found == "")
+
+
+@given(
+    days=st.lists(st.integers(0, 3), min_size=1, max_size=4),
+    turns=st.lists(st.integers(0, 3), max_size=6),
+    own=st.integers(0, 4),
+    day=st.integers(0, 3),
+    recommended=st.sampled_from(["PROMOTE", "HOLD", "REJECT"]),
+    met=st.sampled_from([None, "d0", "d1", "d2", "d3"]),
+)
+def test_whoever_replaces_a_champion_has_met_it_or_was_asked_to(
+    days, turns, own, day, recommended, met
+):
+    versions = tuple(version(n, day) for n, day in enumerate(days))
+    champions = tuple(turn for turn in turns if turn < len(days))
+    held = Registered(versions, champions[-1] if champions else None, champions)
+    day = days[own] if own < len(days) else day
+    judged = candidate(f"d{own}", day, recommended, met)
+    champion = held.current()
+    if why_not(held, judged) or champion is None or champion.digest == judged.digest:
+        return
+    assert recommended == "PROMOTE"
+    assert champion.digest == met
+    assert opponent_of(held, judged.digest, judged.as_of) == champion

@@ -1,0 +1,128 @@
+"""Every declared network below every head, in a process of its own; prints what was found as JSON."""
+
+import json
+import logging
+import os
+import sys
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+import keras
+import numpy as np
+import tensorflow as tf
+
+from pipelines.core.errors import ConfigError
+from pipelines.spec import Builder, DeepCross, Model, Recurrent, Transformer
+from pipelines.stages.train.heads import predictions, row_loss
+from pipelines.stages.train.networks import ModelInputs, Sequence, build_model
+from tests.pipelines.stages.train.labels import HEADS, LABELS
+
+ROWS, STEPS = 24, 6
+INPUTS = ModelInputs(5, (10, 7), (Sequence("visits", STEPS, 3),))
+MODELS = {
+    "dense": Model(hidden=(8,)),
+    "deep_cross": DeepCross(hidden=(8,)),
+    "low_rank": DeepCross(hidden=(8,), cross_rank=2),
+    "recurrent": Recurrent(units=4, hidden=(8,)),
+    "transformer": Transformer(width=8, hidden=(8,)),
+    "builder": Builder("tests.pipelines.stages.train.own_network.build", (("units", 4),)),
+}
+
+
+def rows():
+    draw = np.random.Generator(np.random.Philox(key=[2, 7]))
+    return {
+        "x": draw.normal(size=(ROWS, 5)).astype(np.float32),
+        "ids": np.stack([draw.integers(0, n, ROWS) for n in INPUTS.sizes], 1).astype(np.int32),
+        "seq_visits": draw.normal(size=(ROWS, STEPS, 3)).astype(np.float32),
+        "len_visits": (np.arange(ROWS) % (STEPS + 1)).astype(np.int32),
+    }
+
+
+def beyond_their_length(given):
+    """The same rows with rubbish where no event is."""
+    sequence = given["seq_visits"].copy()
+    for row, length in zip(sequence, given["len_visits"], strict=True):
+        row[length:] = 1e3
+    return given | {"seq_visits": sequence}
+
+
+def with_later_step_changed(given):
+    """Rows of full length whose step before last differs."""
+    sequence = given["seq_visits"].copy()
+    sequence[:, STEPS - 2] += 1.0
+    return given | {"seq_visits": sequence}
+
+
+def apart(a, b):
+    return float(np.abs(np.asarray(a) - np.asarray(b)).max())
+
+
+def network(name, folder):
+    model, given = build_model(MODELS[name], INPUTS, 3, HEADS["ordinal"]), rows()
+    again = build_model(MODELS[name], INPUTS, 3, HEADS["ordinal"])
+    other = build_model(MODELS[name], INPUTS, 4, HEADS["ordinal"])
+    outputs = model(given).numpy()
+    model.save(f"{folder}/{name}.keras")
+    loaded = keras.models.load_model(f"{folder}/{name}.keras", safe_mode=True)
+    changed = model(with_later_step_changed(given)).numpy()
+    full = given["len_visits"] >= STEPS - 1
+    return {
+        "shape": list(outputs.shape),
+        "same_seed": max(map(apart, model.get_weights(), again.get_weights())),
+        "other_seed": max(map(apart, model.get_weights(), other.get_weights())),
+        "same_names": [w.path for w in model.weights] == [w.path for w in again.weights],
+        "file": apart(loaded(given), outputs),
+        "rubbish": apart(model(beyond_their_length(given)), outputs),
+        "later": apart(changed[full], outputs[full]),
+        "earlier": apart(changed[~full], outputs[~full]),
+        "finite": bool(np.isfinite(outputs).all()),
+        "tables": sum("embeddings" in w.path.split("/")[0] for w in model.weights),
+    }
+
+
+def head(name):
+    draw = np.random.Generator(np.random.Philox(key=[3, 7]))
+    declared, y = HEADS[name], np.array(LABELS[name], np.float32)
+    width = {"multi_class": 3, "ordinal": 3, "survival": 3}.get(name, 1)
+    outputs = draw.normal(size=(len(y), width)).astype(np.float32)
+    said = predictions(declared, tf.constant(outputs))
+    return {
+        "outputs": outputs.tolist(),
+        "losses": row_loss(declared)(tf.constant(outputs), tf.constant(y)).numpy().tolist(),
+        "said": {k: v.numpy().tolist() for k, v in said.items()},
+    }
+
+
+def cross_layer():
+    """Outputs of one cross layer, and the parts to compute them from by hand."""
+    model = build_model(DeepCross(cross_layers=1, hidden=(2,)), ModelInputs(5), 3)
+    inner = keras.Model(model.inputs, model.get_layer("crossed_0").output)
+    layer, x = model.get_layer("cross_0"), rows()["x"]
+    layer.bias.assign(np.arange(5, dtype=np.float32))
+    by_hand = x * (x @ layer.kernel.numpy() + layer.bias.numpy()) + x
+    return apart(inner({"x": x}), by_hand)
+
+
+def refused(function):
+    """What is said of a user's network that cannot be trained exactly."""
+    declared = Builder(f"tests.pipelines.stages.train.own_network.{function}")
+    try:
+        build_model(declared, INPUTS, 3)
+    except ConfigError as error:
+        return str(error)
+    return "nothing"
+
+
+def main():
+    logging.disable(logging.WARNING)
+    told = {
+        "networks": {name: network(name, sys.argv[1]) for name in MODELS},
+        "heads": {name: head(name) for name in HEADS},
+        "cross_layer": cross_layer(),
+        "refused": {name: refused(name) for name in ("with_batch_norm", "with_penalty")},
+    }
+    print(json.dumps(told))
+
+
+if __name__ == "__main__":
+    main()

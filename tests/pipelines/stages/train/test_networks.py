@@ -1,0 +1,127 @@
+"""Declared networks and heads, against formulas written out in plain Python."""
+
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.pipelines.stages.train.labels import LABELS
+
+ROOT = Path(__file__).resolve().parents[4]
+SEQUENCE = ("recurrent", "transformer")
+KINDS = ("dense", "deep_cross", "low_rank", *SEQUENCE, "builder")
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
+    folder = str(tmp_path_factory.mktemp("files"))
+    ran = subprocess.run(
+        [sys.executable, "-m", "tests.pipelines.stages.train.network_case", folder],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr[-3000:]
+    return json.loads(ran.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_initial_weights_follow_from_the_seed_and_their_names_from_the_declaration(told, kind):
+    found = told["networks"][kind]
+    assert found["shape"] == [24, 3]
+    assert found["finite"]
+    assert found["same_seed"] == 0.0
+    assert found["other_seed"] > 0.01
+    assert found["same_names"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_keras_file_gives_the_same_outputs_back(told, kind):
+    assert told["networks"][kind]["file"] == 0.0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_categorical_feature_lies_in_one_table(told, kind):
+    assert told["networks"][kind]["tables"] == (0 if kind == "builder" else 1)
+
+
+def test_a_builder_whose_rows_depend_on_others_or_that_adds_losses_is_refused(told):
+    norm, penalty = (told["refused"][name] for name in ("with_batch_norm", "with_penalty"))
+    assert "own_network.with_batch_norm has layers that mean over the batch (norm)" in norm
+    assert "Use keras.layers.LayerNormalization" in norm
+    assert "own_network.with_penalty has 1 losses of its layers' own" in penalty
+    assert "training.weight_decay" in penalty
+
+
+@pytest.mark.parametrize("kind", SEQUENCE)
+def test_steps_beyond_a_rows_length_change_nothing_and_earlier_ones_do(told, kind):
+    found = told["networks"][kind]
+    assert found["rubbish"] == 0.0
+    assert found["earlier"] == 0.0
+    assert found["later"] > 1e-4
+
+
+def test_a_cross_layer_is_the_papers_formula(told):
+    assert told["cross_layer"] < 1e-5
+
+
+def sigmoid(z):
+    return 1 / (1 + math.exp(-z))
+
+
+def binary(z, y):
+    return -math.log(sigmoid(z[0]) if y == 1 else 1 - sigmoid(z[0]))
+
+
+def multi_class(z, y):
+    return -math.log(math.exp(z[int(y)]) / sum(map(math.exp, z)))
+
+
+def squared(z, y):
+    return (z[0] - (y - 2.0) / 3.0) ** 2
+
+
+def huber(z, y):
+    error = abs(z[0] - (y - 2.0) / 0.5)
+    return error**2 / 2 if error <= 1 else error - 0.5
+
+
+def ordinal(z, y):
+    return -sum(math.log(sigmoid(v) if y > k else 1 - sigmoid(v)) for k, v in enumerate(z))
+
+
+def survival(z, y):
+    """Probability of what was seen, interval by interval, as the paper tells it in words."""
+    cuts, total = [0.0, 1.0, 2.0, 5.0], 0.0
+    for k, v in enumerate(z):
+        begin, end = cuts[k], cuts[k + 1]
+        if y > 0 and begin <= y < end:
+            total += math.log(sigmoid(v))
+        elif abs(y) >= (end if y > 0 else (begin + end) / 2):
+            total += math.log(1 - sigmoid(v))
+    return -total
+
+
+@pytest.mark.parametrize("loss", [binary, multi_class, squared, huber, ordinal, survival])
+def test_the_loss_of_each_row_is_the_formulas(told, loss):
+    found = told["heads"][loss.__name__]
+    wanted = [loss(z, y) for z, y in zip(found["outputs"], LABELS[loss.__name__], strict=True)]
+    np.testing.assert_allclose(found["losses"], wanted, rtol=2e-5, atol=1e-6)
+
+
+def test_predictions_are_probabilities_amounts_and_survival(told):
+    heads = {name: found["said"] for name, found in told["heads"].items()}
+    for name in ("multi_class", "ordinal"):
+        np.testing.assert_allclose(np.sum(heads[name]["probabilities"], 1), 1.0, rtol=1e-5)
+    raw = np.array(told["heads"]["squared"]["outputs"])[:, 0]
+    np.testing.assert_allclose(heads["squared"]["score"], raw * 3.0 + 2.0, rtol=1e-5)
+    hazards = 1 / (1 + np.exp(-np.array(told["heads"]["survival"]["outputs"])))
+    curve = np.cumprod(1 - hazards, axis=1)
+    np.testing.assert_allclose(heads["survival"]["survival"], curve, rtol=1e-5)
+    np.testing.assert_allclose(heads["survival"]["score"], 1 - curve[:, -1], rtol=1e-5)
