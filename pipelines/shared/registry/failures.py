@@ -19,6 +19,7 @@ from pipelines.core.errors import (
     PipelineError,
     TransientError,
 )
+from pipelines.protocol import giver_of
 from pipelines.shared.registry.where import sqlite_path
 
 # Primary result codes, the low eight bits: https://www.sqlite.org/rescode.html
@@ -132,7 +133,7 @@ def _closed(path: Path, error: Exception) -> PermanentError:
 def _damaged(path: Path, error: Exception) -> str:
     return (
         f"The registry {path} is damaged: {error}. Put a backup in its place; or move it away and run "
-        f"promote again for the as-of days whose models it should hold, the earliest first: they are "
+        f"{giver_of('promotion').name} again for the as-of days whose models it should hold, the earliest first: they are "
         f"registered anew from the store."
     )
 

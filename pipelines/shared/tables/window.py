@@ -10,14 +10,15 @@ from dataclasses import asdict, dataclass, field
 
 from pipelines.core.errors import InputMismatchError, InputMissingError, listed
 from pipelines.core.store import Manifest
-from pipelines.protocol import REFUSED, VALIDATED, Work, judged_day
+from pipelines.protocol import REFUSED, VALIDATED, Work, judged_day, steps_to
+from pipelines.protocol.stage import MODEL, WINDOW
 from pipelines.shared.tables.known import (
     content_as_known,
     known_days,
     part_as_of,
     statistics_as_of,
 )
-from pipelines.spec import Pipeline
+from pipelines.spec import TRAIN, Pipeline
 
 FEATURES = "features"
 
@@ -114,7 +115,7 @@ def window_of(work: Work) -> Window:
         raise InputMissingError(
             f"{work.report.work}: of its {len(every)} days, {len(missing)} have no features "
             f"({listed(missing)}) and {len(stale)} have features of a version that was replaced "
-            f"({listed(stale)}). Run ingest, validate and featurize for them first."
+            f"({listed(stale)}). Run {steps_to(FEATURES)} for them first."
         )
     return window
 
@@ -134,8 +135,8 @@ def window_as_validated(work: Work, validation: Manifest) -> Window:
     if validation.config["days"] != days:
         raise InputMismatchError(
             f"{work.report.work}: window validation {validation.digest[:16]} judged other days "
-            f"({listed(validation.config['days']['train'])} to train on) than this run's settings "
-            f"name ({listed(days['train'])}). Run validate_window with this run's settings."
+            f"({listed(validation.config['days'][TRAIN])} to train on) than this run's settings "
+            f"name ({listed(days[TRAIN])}). Run {validation.stage} with this run's settings."
         )
     window = Window(work)
     for day in work.days().all():
@@ -167,6 +168,6 @@ def features_version(work: Work, day: str, digest: str) -> Manifest:
             return kept
     raise InputMissingError(
         f"{work.report.work}: {ref.path()} was published again, and the version that this run "
-        f"began with (digest {digest[:16]}) is not kept any more. Run validate_window, preprocess "
-        f"and train again."
+        f"began with (digest {digest[:16]}) is not kept any more. Run "
+        f"{steps_to('models', scopes=(WINDOW, MODEL))} again."
     )

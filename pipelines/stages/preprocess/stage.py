@@ -14,16 +14,15 @@ from pipelines.core.errors import ColumnMismatchError, TrainingError, TransientE
 from pipelines.core.events import evenly
 from pipelines.operators.bfloat16 import BFLOAT16
 from pipelines.operators.program import modules_of
-from pipelines.protocol import Outcome, Plan, Work, code_digests, input_of
+from pipelines.protocol import VALIDATED, Outcome, Plan, Work, code_digests, input_of, stage_of
 from pipelines.protocol.settings import (
-    PARTS,
     key_columns,
     label_column,
     training_set_settings,
 )
 from pipelines.shared.compute.settings import ComputeSettings
 from pipelines.shared.tables.window import Window, window_as_validated, window_of
-from pipelines.spec import Binary, Pipeline
+from pipelines.spec import PARTS, Binary, Pipeline
 
 if TYPE_CHECKING:
     from pipelines.operators.program import FittedProgram
@@ -132,8 +131,8 @@ def _facts(window: Window, train: Mapping[str, Mapping[str, Any]]) -> dict[str, 
     )
     if not rows:
         raise TrainingError(
-            f"{which} hold 0 rows. Train on more days (split.train_days), or look at what validate "
-            f"refused."
+            f"{which} hold 0 rows. Train on more days (split.train_days), or look at what "
+            f"{stage_of(VALIDATED).name} refused."
         )
     # In the words of training, which looks again without the validation days, and at every head.
     raise TrainingError(

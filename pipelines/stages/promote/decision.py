@@ -8,6 +8,7 @@ Not here: the recommendation (``pipelines/stages/evaluate/``), writing the regis
 
 from dataclasses import dataclass
 
+from pipelines.protocol import giver_of
 from pipelines.shared.registry import Registered, Version, opponent_of
 
 PROMOTE, REJECT = "PROMOTE", "REJECT"
@@ -72,14 +73,15 @@ def _outdated(held: Registered, candidate: Candidate) -> str:
     opponent = opponent_of(held, candidate.digest, candidate.as_of)
     if (opponent.name if opponent else None) == candidate.met:
         return ""
+    evaluating = giver_of("evaluation").name
     if opponent is not None:
         return (
-            f"{opponent.title} became the champion after it was judged. Run evaluate again, then "
+            f"{opponent.title} became the champion after it was judged. Run {evaluating} again, then "
             f"promote"
         )
     if candidate.recommended == PROMOTE:
         return ""  # it reached the gates, and nobody is left to compare it with
     return (
-        "the champion that it was compared with is the champion no more. Run evaluate again, then "
-        "promote"
+        f"the champion that it was compared with is the champion no more. Run {evaluating} again, "
+        f"then promote"
     )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipelines.core.errors import TrainingError, listed
+from pipelines.protocol import VALIDATED, stage_of
 from pipelines.stages.train.batches import Block
 from pipelines.stages.train.cursor import Cursor
 from pipelines.stages.train.shards import Rows
@@ -27,8 +28,12 @@ FOUND = {
     "gradients": "The norm of the gradients of step {step} is {value:g}",
     "weights": "The sum of the squared weights after step {step} is {value:g}",
 }
-MEND_ROWS = "Mend those features: fill them (Fill), or have validate refuse such rows."
 SLOWER = "Lower training.learning_rate, set training.clip_norm above 0, or mend those features."
+
+
+def _mend_rows() -> str:
+    validating = stage_of(VALIDATED).name
+    return f"Mend those features: fill them (Fill), or have {validating} refuse such rows."
 
 
 def require_finite(
@@ -56,7 +61,7 @@ def require_finite(
     raise TrainingError(
         f"{run.report.work}: {what} (epoch {cursor.epoch + 1}, rows' digest "
         f"{digest_of_rows(rows)}). {suspects(rows, run.feed.shards.features)} Last finite checkpoint: "
-        f"{run.checkpoints.last_finite()}. {MEND_ROWS if bad[0] == 'inputs' else SLOWER}"
+        f"{run.checkpoints.last_finite()}. {_mend_rows() if bad[0] == 'inputs' else SLOWER}"
     )
 
 
@@ -90,7 +95,7 @@ def require_finite_rows(work: str, block: Block, features: tuple[str, ...]) -> N
         if any(map(_spoilt, rows.values())):
             raise TrainingError(
                 f"{work}: rows of the validation days hold values that are no numbers (rows' digest "
-                f"{digest_of_rows(rows)}). {suspects(rows, features)} {MEND_ROWS}"
+                f"{digest_of_rows(rows)}). {suspects(rows, features)} {_mend_rows()}"
             )
 
 

@@ -15,7 +15,7 @@ def plan(work: Work) -> Plan:
     return Plan(
         inputs={"number": str(number)},
         config={"epochs": work.pipeline.training.epochs},
-        code=code_digests("tests.pipelines.protocol.toy"),
+        code=code_digests("tests.pipelines.protocol.toy.stage"),
     )
 
 
