@@ -119,7 +119,8 @@ WAYS = {"data": "a day", "model": "a model", "tune": "a search"}
 
 def drawing() -> str:
     """The picture as SVG."""
-    parts, y = [], GAP
+    parts: list[str] = []
+    y = GAP
     for row in ROWS:
         height = STAGES if row == ("pipelines/stages",) else HEIGHT
         width = (WIDTH - GAP * (len(row) + 1)) / len(row)
