@@ -16,6 +16,7 @@ from pipelines.core.declared import nearest
 from pipelines.core.errors import ConfigError
 from pipelines.core.store import Store
 from pipelines.core.text import readable
+from pipelines.protocol import VALIDATED, stage_of
 from pipelines.spec import load
 
 
@@ -46,7 +47,7 @@ def quarantine(
     if not days:
         raise ConfigError(
             f"{pipeline}: no day is validated in {store} between {partition or first or 'ever'} and "
-            f"{partition or last or 'now'}. Run validate first, or choose other days."
+            f"{partition or last or 'now'}. Run {stage_of(VALIDATED).name} first, or choose other days."
         )
     by_rule: Counter[str] = Counter()
     for each in days:

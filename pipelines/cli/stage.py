@@ -29,6 +29,7 @@ from pipelines.core.errors import ConfigError, HistoryNotReadyError, PartitionRe
 from pipelines.core.events import Sink
 from pipelines.process.child import run_child
 from pipelines.protocol import Result, Work, perform, refusal, stage_named
+from pipelines.protocol.stage import MODEL
 
 Day = Annotated[str | None, typer.Option(help="A day, YYYY-MM-DD.")]
 
@@ -40,7 +41,7 @@ def register(app: typer.Typer) -> None:
 
 def stage(
     name: Annotated[
-        str, typer.Argument(metavar="STAGE", help="ingest, validate, featurize, ...")
+        str, typer.Argument(metavar="STAGE", help="Stage to run: a folder of pipelines/stages.")
     ],
     pipeline: Name,
     store: StoreUri,
@@ -70,9 +71,7 @@ def stage(
     def work_on(sink: Sink) -> int:
         results = []
         # Looked up here, so that a search that is not there is told as the stage's own error.
-        asked = (
-            tuned(spec, settings, options, store, as_of) if chosen.scope == "model" else spec
-        )
+        asked = tuned(spec, settings, options, store, as_of) if chosen.scope == MODEL else spec
         for day in days:
             work = work_for(
                 chosen,

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from millrace.airflow.links import PREFIX, REPORT_PAGES, ReportLink
+from millrace.airflow.links import PREFIX, page_key
 from millrace.airflow.progress_xcom import PROGRESS_KEY
+from pipelines.protocol.stage import REPORTS
 
 UNFINISHED = ("queued", "running")
 AT_WORK, FOR_A_PERSON = ("running", "deferred"), "awaiting_input"
@@ -95,7 +96,7 @@ def run_now(dag_id: str, run_id: str) -> RunNow:
             ).where(TaskInstance.dag_id == dag_id, TaskInstance.run_id == run_id)
         ).all()
         progress, links = (
-            _told(session, dag_id, run_id, key) for key in (PROGRESS_KEY, ReportLink().xcom_key)
+            _told(session, dag_id, run_id, key) for key in (PROGRESS_KEY, page_key(REPORTS))
         )
     places = [(each.task_id, each.map_index) for each in found]
     tasks = [
@@ -137,7 +138,7 @@ def _task(found: Any, progress: Any, report: Any) -> Task:
         since=found.start_date,
         told=told,
         told_at=told_at,
-        report=str(link).partition(f"{PREFIX}/{REPORT_PAGES}/")[2],
+        report=str(link).partition(f"{PREFIX}/{REPORTS}/")[2],
         reported_at=reported_at,
     )
 
