@@ -11,8 +11,8 @@ from functools import partial
 from typing import Any
 
 import pendulum
-
 from airflow.sdk import DAG, Asset, CronPartitionTimetable, Param, TriggerRule, chain
+
 from millrace.airflow.approval import AskOperator, judgement
 from millrace.airflow.await_partitions import AwaitPartitionsOperator
 from millrace.airflow.operator import CommandOperator, StageOperator
