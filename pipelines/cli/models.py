@@ -34,7 +34,7 @@ def models(
     """List registered versions; promote one, or roll back."""
     from pipelines.cli.summary import print_json, print_versions
     from pipelines.stages.promote.champion import open_registry
-    from pipelines.stages.promote.files import require_files
+    from pipelines.stages.promote.model_files import require_files
 
     if promote is not None and rollback:
         raise ConfigError("--promote and --rollback exclude each other. Pass one of them.")
