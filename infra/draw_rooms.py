@@ -96,10 +96,10 @@ def _box(room: str, x: float, y: float, width: float, height: float) -> Iterator
 def _stages(y: float) -> Iterator[str]:
     """The stages of a day, of a model and of a search, each line from the first to the last."""
     sys.path.insert(0, str(ROOT))
-    from pipelines.protocol import CATALOG
+    from pipelines.protocol import stages
 
     lines: dict[str, list[str]] = {}
-    for stage in CATALOG:
+    for stage in stages():
         lines.setdefault(stage.dag, []).append(stage.name)
     for number, (dag, names) in enumerate(lines.items()):
         top, x = y + 46 + number * 40, 132

@@ -95,7 +95,7 @@ def _registry(pipeline: AnyPipeline, store: AnyStore, mlflow_uri: str | None) ->
 
 
 def _require_files(registry: "Registry", store: Store, number: int) -> None:
-    from pipelines.stages.promote.files import require_files
+    from pipelines.stages.promote.model_files import require_files
 
     version = registry.read().version(number)
     if version is not None:
