@@ -11,7 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
-from pipelines.cli.arguments import Json, Name, Settings, StoreUri, declared, work_for
+from pipelines.api.work import declared, work_for
+from pipelines.cli.arguments import Json, Name, Settings, StoreUri
 from pipelines.core.days import parse_day
 from pipelines.core.declared import nearest
 from pipelines.core.errors import ConfigError, PermanentError, PipelineError, listed

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from pipelines.api.work import declared, work_for
 from pipelines.cli.arguments import (
     HistoryFrom,
     Inputs,
@@ -18,8 +19,6 @@ from pipelines.cli.arguments import (
     Options,
     Settings,
     StoreUri,
-    declared,
-    work_for,
 )
 from pipelines.cli.summary import print_json
 from pipelines.core.errors import ConfigError

@@ -14,6 +14,7 @@ from typing import Any
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk.exceptions import AirflowSkipException
 from airflow.sdk.execution_time.hitl import HITLUser
+
 from millrace.airflow.approvers import people
 from millrace.airflow.operator import given, lines
 from pipelines.core.events import Reporter

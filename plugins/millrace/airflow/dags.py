@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from typing import Any
 
 import pendulum
-
 from airflow.sdk import DAG, CronPartitionTimetable, chain
+
 from millrace.airflow.approval import recommendation
 from millrace.airflow.forms import data_form, model_form, search_form
 from millrace.airflow.policies import RESTART_WAIT, retry_by_cause

@@ -6,6 +6,7 @@ Not here: where the chosen values go (``templates.py``).
 """
 
 from airflow.sdk import Param
+
 from pipelines.protocol import chain_stages
 from pipelines.protocol.stage import MODEL, PARTITION, WINDOW, Option
 from pipelines.spec import Pipeline

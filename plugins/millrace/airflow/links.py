@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote, urlparse
 
 from airflow.sdk import BaseOperatorLink
+
 from pipelines.protocol import Stage
 from pipelines.protocol.stage import Page
 

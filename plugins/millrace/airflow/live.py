@@ -76,11 +76,10 @@ class RunNow:
 
 def run_now(dag_id: str, run_id: str) -> RunNow:
     """A run's state, tasks, and what they told; without a state where there is no such run."""
-    from sqlalchemy import select
-
     from airflow.models.dagrun import DagRun
     from airflow.models.taskinstance import TaskInstance
     from airflow.utils.session import create_session
+    from sqlalchemy import select
 
     with create_session() as session:
         state = session.scalar(
@@ -114,9 +113,8 @@ def _moment(time: datetime | None) -> float:
 
 def _told(session: Any, dag_id: str, run_id: str, key: str) -> dict[tuple[str, int], Any]:
     """Value and time of what the tasks of a run show under a key, by task id and map index."""
-    from sqlalchemy import select
-
     from airflow.models.xcom import XComModel
+    from sqlalchemy import select
 
     columns = XComModel.task_id, XComModel.map_index, XComModel.value, XComModel.timestamp
     rows = session.execute(

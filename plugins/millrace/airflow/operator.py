@@ -16,6 +16,7 @@ from typing import Any
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
+
 from millrace.airflow.links import links_of
 from millrace.airflow.progress_xcom import Showing
 from pipelines.core.errors import ConfigError, HistoryNotReadyError, SourceNotReadyError

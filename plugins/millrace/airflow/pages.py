@@ -129,14 +129,13 @@ def store_of(pipeline: str, variable: Callable[[str], str | None]) -> str:
 
 def make_app() -> "FastAPI":
     """The application, without the interactive documentation that would need no login."""
-    from fastapi import Depends, FastAPI, HTTPException, Request
-    from fastapi.responses import HTMLResponse, RedirectResponse, Response
-
     from airflow.api_fastapi.core_api.security import (
         GetUserDep,
         requires_access_dag,
         requires_authenticated,
     )
+    from fastapi import Depends, FastAPI, HTTPException, Request
+    from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
     app = FastAPI(
         docs_url=None,

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import Asset, TriggerRule
+
 from millrace.airflow.approval import AskOperator
 from millrace.airflow.await_partitions import AwaitPartitionsOperator
 from millrace.airflow.operator import CommandOperator, StageOperator
