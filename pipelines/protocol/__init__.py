@@ -5,7 +5,7 @@ Promise: importing this package imports no stage.
 """
 
 from pipelines.protocol.catalog import CATALOG, GIVERS, STAGES, Stage, stage_named
-from pipelines.protocol.code import code_digests
+from pipelines.protocol.identity import code_by_class, code_of, dotted, same_code
 from pipelines.protocol.inputs import input_of, require_pair
 from pipelines.protocol.options import option_values
 from pipelines.protocol.pages import Maker
@@ -27,7 +27,9 @@ __all__ = [
     "Result",
     "Stage",
     "Work",
-    "code_digests",
+    "code_by_class",
+    "code_of",
+    "dotted",
     "input_of",
     "judged_day",
     "option_values",
@@ -36,5 +38,6 @@ __all__ = [
     "ref_of",
     "refusal",
     "require_pair",
+    "same_code",
     "stage_named",
 ]

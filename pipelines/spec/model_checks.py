@@ -29,7 +29,7 @@ from pipelines.spec.models import (
     DeepCross,
     Recurrent,
     Transformer,
-    builder_source,
+    require_builder,
     kind_of,
 )
 from pipelines.spec.pipeline import Pipeline
@@ -47,7 +47,7 @@ def model_problems(pipeline: Pipeline) -> Iterator[str]:
     model = pipeline.model
     if isinstance(model, Builder):
         try:
-            builder_source(model)
+            require_builder(model)
         except ConfigError as error:
             yield str(error)
         return

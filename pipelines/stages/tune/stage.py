@@ -13,12 +13,14 @@ from typing import Any
 
 from pipelines.core.errors import ConfigError, InputMissingError, TrainingError, listed
 from pipelines.core.store import Manifest
-from pipelines.protocol import Maker, Outcome, Plan, Work, code_digests, input_of
+from pipelines.protocol import Maker, Outcome, Plan, Work, code_of, input_of
 from pipelines.protocol.settings import training_set_settings
-from pipelines.spec import head_settings, model_settings, search_day
+from pipelines.spec import head_settings, model_code, model_settings, search_day
 from pipelines.stages.tune.winner import DATASET, WINNER
 
 TRIALS = "trials.json"
+TRIALS_RUN = "pipelines.drivers.tuning.trial.run_trial"
+"""What runs the trials; no stage imports it."""
 # Folder of a trial in the search's, and where what it told MLflow is published.
 TRIAL, TOLD = "trial-", "tracking/"
 ENDED = ("complete", "pruned", "fail")
@@ -47,11 +49,7 @@ def plan(work: Work) -> Plan:
             "training": asdict(work.pipeline.training),
             "judged_as_of": there.model_day,
         },
-        code=code_digests(
-            "pipelines.stages.train",
-            "pipelines.stages.tune",
-            "pipelines.shared.compute.tensorflow",
-        ),
+        code=code_of(__name__, TRIALS_RUN, *model_code(work.pipeline.model)),
         made_from={"training_set": manifest},
     )
 
