@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.core.errors import ColumnMismatchError, TrainingError, TransientError
 from pipelines.core.events import evenly
 from pipelines.operators.bfloat16 import BFLOAT16
-from pipelines.operators.program import modules_of
-from pipelines.protocol import Outcome, Plan, Work, code_digests, input_of
+from pipelines.protocol import Outcome, Plan, Work, code_of, input_of
 from pipelines.protocol.settings import (
     PARTS,
     key_columns,
@@ -31,11 +30,6 @@ if TYPE_CHECKING:
     from pipelines.stages.preprocess.row_ranges import RowRange
     from pipelines.stages.preprocess.shards import Shard, ShardTask
 
-CODE = (
-    "pipelines.stages.preprocess",
-    "pipelines.shared.tables.window",
-    *(f"pipelines.shared.tables.{name}" for name in ("known", "schema", "values")),
-)
 VALIDATION = "window_validation"
 RangesByDay = dict[str, "list[RowRange]"]
 
@@ -46,11 +40,10 @@ def plan(work: Work) -> Plan:
     Raises:
         InputMissingError: Days have no features, or outdated ones.
     """
-    steps = [step for line in work.pipeline.program().lines for step in line.steps]
     return Plan(
         inputs=_window(work).inputs(),
         config=training_set_settings(work),
-        code=code_digests(*CODE, *sorted(modules_of(steps))),
+        code=code_of(__name__),
     )
 
 
