@@ -108,7 +108,7 @@ def _key(env: Mapping[str, str]) -> str:
     namespaces = [os.readlink(f"/proc/self/ns/{kind}") for kind in NAMESPACES]  # noqa: PTH115
     code = [
         (_HERE / name).read_text()
-        for name in ("server.py", "forker.py", "wire.py", "place.py", "environ.py")
+        for name in ("server.py", "forker.py", "wire.py", "server_address.py", "environ.py")
     ]
     parts = [sys.executable, sys.version, str(_HERE), *sorted(packages)]
     told = "\0".join(parts + settings + namespaces + code)

@@ -20,11 +20,11 @@ from millrace.airflow.partition import AS_OF, MACROS, PARTITION
 from millrace.airflow.policies import RESTART_WAIT, retry_by_cause
 from millrace.airflow.trials import NumbersOperator, TrialOperator
 from pipelines.core.days import shift
-from pipelines.process.environ import ROOT
+from pipelines.core.installation import default_store
 from pipelines.protocol import GIVERS, stage_named
 from pipelines.spec import Pipeline, search_day, with_settings
 
-DEFAULT_STORE = f"file://{ROOT}/.millrace/store"
+DEFAULT_STORE = default_store()
 DAY_KEY = "%Y-%m-%d"
 STAGES_POOL, GPU_POOL = "stages", "gpu"
 
