@@ -206,7 +206,7 @@ def _validation(pipeline: Pipeline) -> dict[str, Any]:
     """A day does not depend on what other days, or its window, must be; suites count by content."""
     told = asdict(pipeline.validation)
     del told["window"], told["days"]
-    told["suites"] = {path: file_digest(suite_path(path)) for path in told["suites"]}
+    told["suites"] = {path: file_digest(suite_path(pipeline, path)) for path in told["suites"]}
     return told
 
 
