@@ -1,9 +1,9 @@
-"""Following one child: its events, its lines, its memory, its end, and the grace it gets.
+"""Monitor one child: its events, output lines, memory, exit and grace period.
 
 Why: a child that floods its output, ignores SIGTERM or leaves a grandchild with an open pipe
     must not hold up the task that waits for it.
-Promise: no read blocks; a stop is enforced within its grace however much the child prints.
-Not here: starting the child (``spawn.py``, ``client.py``), what its end means (``launch.py``).
+Promise: no read blocks; a stop is enforced within its grace period however much the child prints.
+Not here: starting the child (``spawn.py``, ``client.py``), what its exit means (``launch.py``).
 """
 
 import json
@@ -16,13 +16,13 @@ from contextlib import suppress
 from typing import Protocol, TypeVar
 
 from pipelines.core.memory import peak_memory_bytes
-from pipelines.process.lines import LineCutter
+from pipelines.process.output_lines import LineCutter
 from pipelines.process.spawn import Channels, Exit
 
 TICK_S = 0.2
 DRAIN_S = 1.0
 MEMORY_EVERY_S = 1.0
-# After SIGKILL the kernel needs a moment; a fork server that is silent for longer is given up.
+# After SIGKILL the kernel needs a moment; a fork server that is silent for longer is abandoned.
 GIVE_UP_S = 5.0
 READ_BYTES = 65_536
 
@@ -41,23 +41,23 @@ class Child(Protocol):
     fd: int
 
     def poll(self) -> bool:
-        """Tell whether the child has ended; called when ``fd`` is readable."""
+        """Return whether the child has ended; called when ``fd`` is readable."""
 
     def signal(self, signum: int) -> None:
         """Signal the child's group. Never blocks."""
 
     def reap(self) -> Exit:
-        """End what is left of the group, and take the child's exit and usage."""
+        """End what is left of the group, and return the child's exit and usage."""
 
 
-class Pump:
-    """Follow one child to its end.
+class ChildMonitor:
+    """Monitor one child until it ends.
 
     Attributes:
         result: The fields of its ``result`` event.
         error: Its ``error`` event.
         usage: Its ``usage`` event.
-        peak_seen_bytes: The largest VmHWM seen from outside, one look a second.
+        peak_seen_bytes: The largest VmHWM seen from outside, sampled once a second.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Pump:
         self._child, self._on_event, self._on_line = child, on_event, on_line
         self._events_rest = b""
         self._quiet = self._ended = False
-        self._look_at = 0.0
+        self._sample_at = 0.0
         self._pipes = {channels.events, channels.output}
         self._feeds = {channels.events: self._feed_events, channels.output: self.lines.feed}
         self._selector = selectors.DefaultSelector()
@@ -83,11 +83,11 @@ class Pump:
             self._selector.register(fd, selectors.EVENT_READ)
 
     def follow(self, kill_at: Callable[[], float | None], *, quiet: bool = False) -> None:
-        """Follow the child until it has ended and what it wrote is read.
+        """Monitor the child until it has ended and its output is read.
 
         Args:
             kill_at: When the child is to be killed, if at all (monotonic seconds).
-            quiet: Drop what the callbacks raise: they have failed before.
+            quiet: Ignore errors of the callbacks: they have failed before.
         """
         self._quiet = quiet
         drain_until = float("inf")
@@ -107,11 +107,11 @@ class Pump:
         self.lines.close()
 
     def close(self) -> None:
-        """Let go of the selector."""
+        """Close the selector."""
         self._selector.close()
 
     def _step(self) -> None:
-        """Read what there is, or wait a moment for it."""
+        """Read what is available, or wait a moment for it."""
         for key, _ in self._selector.select(TICK_S):
             if key.fd in self._pipes:
                 self._read(key.fd)
@@ -119,8 +119,8 @@ class Pump:
                 self._ended = True
                 self._selector.unregister(key.fd)
                 self._child.signal(signal.SIGKILL)  # leftovers, which hold the pipes open
-        if not self._ended and time.monotonic() >= self._look_at:
-            self._look_at = time.monotonic() + MEMORY_EVERY_S
+        if not self._ended and time.monotonic() >= self._sample_at:
+            self._sample_at = time.monotonic() + MEMORY_EVERY_S
             self.peak_seen_bytes = max(self.peak_seen_bytes, peak_memory_bytes(self._child.pid))
 
     def _read(self, fd: int) -> None:

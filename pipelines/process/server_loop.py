@@ -1,10 +1,10 @@
-"""The fork server's loop: take a request, fork, pass signals on, tell the end.
+"""The fork server's loop: receive a request, fork, pass signals on, report the exit.
 
 Why: one thread, because a fork copies only the thread that forks.
 Promise: a fork gets its own environment, folder, file descriptors, process group and random
     state, and imports this repository anew, so an edited stage is the stage that runs; no
     child outlives its client or this process.
-Not here: what is imported beforehand (``server.py``), who asks (``client.py``).
+Not here: what is imported beforehand (``server.py``), the client (``client.py``).
 """
 
 import ctypes
@@ -44,7 +44,7 @@ log = logging.getLogger("millrace.forkserver")
 
 @dataclass(slots=True)
 class _Running:
-    """A child, who asked for it, and when it gets which signal (monotonic seconds)."""
+    """A child, its client's connection, and when it gets which signal (monotonic seconds)."""
 
     pid: int
     pidfd: int
@@ -61,7 +61,7 @@ class Server:
         self._path, self._idle_s = path, idle_s
         self._running: dict[int, _Running] = {}
         self._stoppers: list[socket.socket] = []
-        self._ending = self._asked_to_stop = False
+        self._ending = self._stop_requested = False
         self._idle_since = time.monotonic()
         self._selector = selectors.DefaultSelector()
         self._listener = self._listen()
@@ -72,25 +72,25 @@ class Server:
         self._register(self._woken, lambda: self._woken.recv(64))
 
     def serve(self) -> None:
-        """Serve until idle, replaced, or told to stop, and every child is gone."""
+        """Serve until idle, replaced, or requested to stop, and every child is gone."""
         signal.set_wakeup_fd(self._wake.fileno())
         for signum in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signum, self._on_signal)
         while self._running or not self._ending:
             for key, _ in self._selector.select(BUSY_TICK_S if self._running else TICK_S):
                 cast("Callable[[], object]", key.data)()
-            if self._asked_to_stop:
-                self._asked_to_stop = False
+            if self._stop_requested:
+                self._stop_requested = False
                 self._stop()
             self._enforce()
             if not self._ending and self._is_over():
                 self._end()
 
     def _on_signal(self, _signum: int, _frame: FrameType | None) -> None:
-        self._asked_to_stop = True
+        self._stop_requested = True
 
     def _stop(self) -> None:
-        """Take no more requests, and end every child, with grace."""
+        """Accept no more requests, and end every child after its grace period."""
         self._end()
         for running in self._running.values():
             running.stopped = True
@@ -98,11 +98,11 @@ class Server:
 
     def _listen(self) -> socket.socket:
         listener = socket.socket(socket.AF_UNIX)
-        aside = self._path.with_suffix(".new")
-        aside.unlink(missing_ok=True)
-        listener.bind(str(aside))
+        staged = self._path.with_suffix(".new")
+        staged.unlink(missing_ok=True)
+        listener.bind(str(staged))
         listener.listen(128)
-        aside.rename(self._path)  # a socket that exists is one that answers
+        staged.rename(self._path)  # a socket that exists is one that answers
         self._register(listener, self._accept)
         return listener
 
@@ -110,7 +110,7 @@ class Server:
         self._selector.register(fileobj, selectors.EVENT_READ, action)
 
     def _is_over(self) -> bool:
-        """Tell whether nobody can ask any more, or nobody has asked for long."""
+        """Return whether the socket is no longer ours, or the server has been idle too long."""
         if _identity(self._path) != self._identity:
             log.info("the socket %s was removed or replaced", self._path)
             return True
@@ -138,8 +138,10 @@ class Server:
             wire.require_own_peer(conn)
             request, fds = wire.receive(conn)
             if request.get("stop"):
-                self._asked_to_stop = True
-                self._stoppers.append(conn)  # closed by this process's end, which they wait for
+                self._stop_requested = True
+                self._stoppers.append(
+                    conn
+                )  # closed when this process ends, which they wait for
                 return
             self._start(conn, request, fds)
         except (OSError, ValueError, TypeError, KeyError) as error:
@@ -152,10 +154,10 @@ class Server:
                 os.close(fd)
 
     def _start(self, conn: socket.socket, request: dict[str, object], fds: list[int]) -> None:
-        """Fork a child for a request, and follow both."""
-        if _is_gone(conn):  # it gave up waiting, and has started the stage by itself
+        """Fork a child for a request, and watch both."""
+        if _is_gone(conn):  # it timed out, and has started the stage itself
             raise ConnectionError("the client did not wait")
-        # A signal that comes before the child has its own handlers would be taken for ours.
+        # A signal that arrives before the child has its own handlers would run the server's.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
         try:
             parent, pid = os.getpid(), os.fork()
@@ -167,7 +169,7 @@ class Server:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT})
         running = self._running[pid] = _Running(pid, os.pidfd_open(pid), conn)
         self._register(running.pidfd, lambda: self._reap(running))
-        self._register(conn, lambda: self._obey(running))
+        self._register(conn, lambda: self._forward(running))
         with suppress(OSError):
             wire.send(conn, {"pid": pid})
 
@@ -200,23 +202,21 @@ class Server:
             running.conn.close()
             os.close(running.pidfd)
 
-    def _obey(self, running: _Running) -> None:
-        """Pass a client's wish to its child; a client that went away wishes for its end."""
-        if (
-            self._running.get(running.pid) is not running
-        ):  # reaped in this same turn of the loop
+    def _forward(self, running: _Running) -> None:
+        """Forward a client's signal to its child; terminate it when the client disconnected."""
+        if self._running.get(running.pid) is not running:  # reaped in this same iteration
             return
         try:
-            wishes = running.conn.recv(64)
+            requests = running.conn.recv(64)
         except OSError:
-            wishes = b""
-        if wire.KILL in wishes:
+            requests = b""
+        if wire.KILL in requests:
             _signal_group(running.pid, signal.SIGKILL)
-        elif wire.TERMINATE in wishes:
+        elif wire.TERMINATE in requests:
             _signal_group(running.pid, signal.SIGTERM)
-        elif not wishes:
+        elif not requests:
             self._selector.unregister(running.conn)
-            # A child with a guard notices by itself, and first stops printing to nobody.
+            # A child with a guard notices by itself, and first redirects its output.
             self._terminate(running, after_s=NOTICE_S)
 
     def _terminate(self, running: _Running, after_s: float = 0.0) -> None:
@@ -234,7 +234,7 @@ class Server:
                 _signal_group(running.pid, signal.SIGKILL)
 
     def _reap(self, running: _Running) -> None:
-        """Take a child's exit, end what is left of its group, and tell its client."""
+        """Collect a child's exit, end what is left of its group, and report to its client."""
         _signal_group(running.pid, signal.SIGKILL)  # the unreaped child keeps the group's id
         _, status, used = os.wait4(running.pid, 0)
         self._selector.unregister(running.pidfd)

@@ -1,9 +1,9 @@
-"""What a child prints, cut into lines and kept to an amount a log can take.
+"""A child's output, split into lines and limited to a rate that a log can take.
 
 Why: one chatty library can write millions of lines, and Airflow stores each of them.
-Promise: memory is bounded whatever is printed; what is left out is counted and said; the
-    last lines, which hold the traceback, are always told.
-Not here: reading the pipe (``launch.py``).
+Promise: memory is bounded whatever is printed; omitted lines are counted and the count is
+    logged; the last lines, which hold the traceback, are always logged.
+Not here: reading the pipe (``monitor.py``).
 """
 
 import re
@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from pipelines.core.memory import tells_of_memory
+from pipelines.core.memory import mentions_out_of_memory
 from pipelines.core.text import readable
 
 BURST_LINES = 2_000
@@ -20,7 +20,7 @@ LINES_PER_S = 100.0
 LINE_BYTES = 8_192
 TAIL_LINES = 20
 
-# Progress bars rewrite their line with \r; each state is a line here.
+# Progress bars rewrite their line with \r; each rewrite is a line here.
 _BREAK = re.compile(rb"[\r\n]+")
 
 
@@ -35,13 +35,13 @@ def _text_of(line: bytes) -> str:
 
 @dataclass(slots=True)
 class LineCutter:
-    """Cut bytes into lines and hand on ``BURST_LINES`` of them, then ``LINES_PER_S``.
+    """Split bytes into lines and pass on ``BURST_LINES`` of them, then ``LINES_PER_S``.
 
     Attributes:
-        on_line: Gets each line kept, without its end. Blank lines are dropped.
+        on_line: Called with each line kept, without its end. Blank lines are dropped.
         clock: Seconds, monotonic.
-        tail: The last lines printed, whether handed on or not.
-        of_memory: The last one that says memory ran out; a crash prints stacks after it.
+        tail: The last lines printed, whether passed on or omitted.
+        of_memory: The last line that reports out of memory; a crash prints stacks after it.
     """
 
     on_line: Callable[[str], None]
@@ -51,11 +51,11 @@ class LineCutter:
     _rest: bytes = b""
     _allowed: float = float(BURST_LINES)
     _last: float | None = None
-    _left_out: int = 0
-    _unsaid: deque[str] = field(default_factory=_last_lines)
+    _omitted: int = 0
+    _pending: deque[str] = field(default_factory=_last_lines)
 
     def feed(self, data: bytes) -> None:
-        """Take the bytes that came, and hand on the lines they complete."""
+        """Receive bytes, and pass on the lines that they complete."""
         *whole, self._rest = _BREAK.split(self._rest + data)
         while len(self._rest) >= LINE_BYTES:
             whole.append(self._rest[:LINE_BYTES])
@@ -64,13 +64,13 @@ class LineCutter:
         self._take([line for line in whole if line.strip()])
 
     def close(self) -> None:
-        """Hand on the unfinished line, and the last of what was left out."""
+        """Pass on the unfinished line, and the last of the omitted lines."""
         rest, self._rest = self._rest, b""
-        if self._left_out:
-            self._leave_out([rest] if rest else [])
-            self._say_left_out()
+        if self._omitted:
+            self._omit([rest] if rest else [])
+            self._report_omitted()
         elif rest.strip():
-            self._tell(rest)
+            self._emit(rest)
 
     def _refill(self) -> None:
         now = self.clock()
@@ -80,44 +80,44 @@ class LineCutter:
         self._last = now
 
     def _take(self, lines: list[bytes]) -> None:
-        if self._left_out:
-            # Waiting for a second's worth keeps the notes about left-out lines rare.
+        if self._omitted:
+            # Waiting for a second's worth keeps the notes about omitted lines rare.
             if self._allowed < LINES_PER_S:
-                self._leave_out(lines)
+                self._omit(lines)
                 return
-            self._say_left_out()
+            self._report_omitted()
         kept = min(len(lines), int(self._allowed))
         for line in lines[:kept]:
-            self._tell(line)
-        self._leave_out(lines[kept:])
+            self._emit(line)
+        self._omit(lines[kept:])
 
-    def _tell(self, line: bytes) -> None:
+    def _emit(self, line: bytes) -> None:
         text = _text_of(line)
         self._keep(text)
         self._allowed -= 1
         self.on_line(text)
 
-    def _leave_out(self, lines: list[bytes]) -> None:
+    def _omit(self, lines: list[bytes]) -> None:
         """Count lines, keeping the last few in case nothing comes after them."""
-        self._left_out += len(lines)
+        self._omitted += len(lines)
         for line in lines[-TAIL_LINES:]:
             text = _text_of(line)
-            self._unsaid.append(text)
+            self._pending.append(text)
             self._keep(text)
 
-    def _say_left_out(self) -> None:
-        unsaid, self._unsaid = self._unsaid, _last_lines()
-        left_out, self._left_out = self._left_out - len(unsaid), 0
-        if left_out:
+    def _report_omitted(self) -> None:
+        pending, self._pending = self._pending, _last_lines()
+        omitted, self._omitted = self._omitted - len(pending), 0
+        if omitted:
             self.on_line(
-                f"[{left_out:,} lines left out: a stage's log takes {BURST_LINES:,} at once, "
+                f"[{omitted:,} lines omitted: a stage's log takes {BURST_LINES:,} at once, "
                 f"then {LINES_PER_S:.0f} a second]"
             )
-        self._allowed -= len(unsaid)
-        for text in unsaid:
+        self._allowed -= len(pending)
+        for text in pending:
             self.on_line(text)
 
     def _keep(self, text: str) -> None:
         self.tail.append(text)
-        if tells_of_memory(text):
+        if mentions_out_of_memory(text):
             self.of_memory = text

@@ -1,4 +1,4 @@
-from pipelines.process.lines import BURST_LINES, LINE_BYTES, LineCutter
+from pipelines.process.output_lines import BURST_LINES, LINE_BYTES, LineCutter
 
 
 def cut(*chunks: bytes, seconds_apart: float = 0.0) -> list[str]:
@@ -23,7 +23,7 @@ def test_bytes_that_are_no_text_are_shown_and_not_raised():
     assert cut(b"\xff\xfe caf\xc3\xa9\n") == ["\ufffd\ufffd caf\u00e9"]
 
 
-def test_a_line_without_end_is_told_in_pieces():
+def test_a_line_without_end_is_logged_in_chunks():
     assert [len(line) for line in cut(b"x" * (2 * LINE_BYTES + 5))] == [
         LINE_BYTES,
         LINE_BYTES,
@@ -31,10 +31,10 @@ def test_a_line_without_end_is_told_in_pieces():
     ]
 
 
-def test_a_flood_is_capped_counted_and_its_last_lines_are_told():
+def test_a_flood_is_capped_counted_and_its_last_lines_are_logged():
     lines = cut(*(b"%d\n" % number for number in range(BURST_LINES + 1000)))
     assert lines[:BURST_LINES] == [str(number) for number in range(BURST_LINES)]
-    assert lines[BURST_LINES].startswith("[980 lines left out")
+    assert lines[BURST_LINES].startswith("[980 lines omitted")
     assert lines[BURST_LINES + 1 :] == [
         str(BURST_LINES + number) for number in range(980, 1000)
     ]
