@@ -18,7 +18,7 @@ from typing import Any
 from dask.delayed import Delayed
 
 from pipelines.core.errors import PipelineError
-from pipelines.shared.compute import ComputeSettings, choose_place, open_compute, this_machine
+from pipelines.shared.compute import ComputeSettings, choose_backend, open_compute, this_machine
 from pipelines.shared.compute.compute import Compute
 
 _given: ContextVar[Compute | None] = ContextVar("compute", default=None)
@@ -55,7 +55,7 @@ def compute_for(rows: int, settings: ComputeSettings) -> Compute:
     if given is not None:
         return given
     with _lock:
-        key = (choose_place(rows, settings, this_machine()), settings)
+        key = (choose_backend(rows, settings, this_machine()), settings)
         if key not in _opened:
             _opened[key] = _stack.enter_context(open_compute(rows, settings))
         return _opened[key]

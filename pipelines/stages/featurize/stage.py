@@ -19,7 +19,7 @@ from pipelines.operators import Sequence, Trailing
 from pipelines.operators.program import written
 from pipelines.protocol import ACCEPTED, REFUSED, VALIDATED, Outcome, Plan, Work, code_digests
 from pipelines.shared.compute.settings import ComputeSettings
-from pipelines.shared.tables.known import content_as_known, known_days
+from pipelines.shared.tables.known_days import content_as_known, known_days
 from pipelines.spec import Pipeline
 from pipelines.stages.featurize.lookback import LookBack
 from pipelines.stages.featurize.program import key_columns, programs_of

@@ -22,7 +22,7 @@ from pipelines.protocol.settings import (
     training_set_settings,
 )
 from pipelines.shared.compute.settings import ComputeSettings
-from pipelines.shared.tables.window import Window, window_as_validated, window_of
+from pipelines.shared.tables.window import ModelWindow, window_as_validated, window_of
 from pipelines.spec import Binary, Pipeline
 
 if TYPE_CHECKING:
@@ -86,14 +86,14 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
     return _outcome(facts, shards)
 
 
-def _window(work: Work) -> Window:
+def _window(work: Work) -> ModelWindow:
     """The features that this run's ``validate_window`` judged; else those published now."""
     if VALIDATION not in work.inputs:
         return window_of(work)
     return window_as_validated(work, input_of(work, VALIDATION))
 
 
-def _telling(window: Window, to_do: int) -> Callable[[int], None]:
+def _telling(window: ModelWindow, to_do: int) -> Callable[[int], None]:
     """Rows read for the fit and rows written, as they are done."""
     files = [file for day in window.days.values() for file in day.files.values()]
     stored, done = sum(file["bytes"] for file in files), 0
@@ -106,7 +106,7 @@ def _telling(window: Window, to_do: int) -> Callable[[int], None]:
     return tell
 
 
-def _train_days(window: Window) -> dict[str, dict[str, Any]]:
+def _train_days(window: ModelWindow) -> dict[str, dict[str, Any]]:
     """Statistics of the training days that have rows as known by now, oldest first."""
     found = {}
     for day in (day for day in window.work.days().train if day in window.days):
@@ -118,7 +118,7 @@ def _train_days(window: Window) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _facts(window: Window, train: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
+def _facts(window: ModelWindow, train: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
     """Rows and positives of the training days: some rows, and of an event both classes."""
     for day in train:
         _require_features(window.work.pipeline, window.work.store.open(window.days[day]))
@@ -155,7 +155,7 @@ def _require_features(pipeline: Pipeline, folder: Path) -> None:
 
 
 def _fit(
-    window: Window,
+    window: ModelWindow,
     days: list[str],
     compute: "Compute",
     tell: Callable[[int], None],
@@ -178,7 +178,7 @@ def _write_state(fitted: "FittedProgram", facts: dict[str, int], out: Path) -> N
     (out / "state.json").write_text(json.dumps(state, indent=1) + "\n")
 
 
-def _pieces(window: Window) -> Pieces:
+def _pieces(window: ModelWindow) -> Pieces:
     from pipelines.stages.preprocess.row_ranges import pieces_of
 
     opened = {day: window.work.store.open(manifest) for day, manifest in window.days.items()}
@@ -202,7 +202,7 @@ def _shapes(fitted: "FittedProgram") -> dict[str, tuple[tuple[int, ...], str]]:
 
 
 def _tasks(
-    window: Window,
+    window: ModelWindow,
     pieces: Pieces,
     shapes: dict[str, tuple[tuple[int, ...], str]],
     out: Path,
@@ -235,7 +235,7 @@ def _tasks(
 
 
 def _write_index(
-    window: Window,
+    window: ModelWindow,
     pieces: Pieces,
     fitted: "FittedProgram",
     shapes: dict[str, Any],

@@ -20,7 +20,7 @@ from pipelines.operators.state import read_states, write_states
 from pipelines.protocol import Outcome, Plan, Work, code_digests, publish_work
 from pipelines.shared.compute.compute import Compute
 from pipelines.shared.compute.graph import FAN_IN
-from pipelines.shared.tables.window import Window
+from pipelines.shared.tables.window import ModelWindow
 from pipelines.stages.preprocess.row_ranges import (
     Learnt,
     LearnTask,
@@ -66,7 +66,7 @@ class Day:
 
 
 def learn_days(
-    window: Window,
+    window: ModelWindow,
     program: Program,
     days: Sequence[str],
     compute: Compute,
@@ -119,7 +119,7 @@ def _grouped(parts: Sequence[Any]) -> Iterator[Sequence[Any]]:
     return (parts[n : n + FAN_IN] for n in range(0, len(parts), FAN_IN))
 
 
-def _plan(window: Window, program: Program, day: str) -> Plan:
+def _plan(window: ModelWindow, program: Program, day: str) -> Plan:
     steps = [step for steps in program.asked().values() for step in steps]
     return Plan(
         inputs={f"features/ds={day}": window.digest(day)},
@@ -128,7 +128,7 @@ def _plan(window: Window, program: Program, day: str) -> Plan:
     )
 
 
-def _day(window: Window, program: Program, day: str, ref: Ref, plan: Plan) -> Day:
+def _day(window: ModelWindow, program: Program, day: str, ref: Ref, plan: Plan) -> Day:
     work = window.work
     pieces = pieces_of(day, work.store.open(window.days[day]) / window.part(day))
     return Day(ref, plan, pieces, _carried(work, program, ref, plan))

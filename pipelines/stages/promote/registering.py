@@ -12,7 +12,12 @@ from typing import Any
 
 from mlflow.entities import Metric, Param, RunTag
 
-from pipelines.shared.tracking.runs import close_run, find_or_make_run, reopen, unless_there
+from pipelines.shared.tracking.runs import (
+    close_run,
+    create_if_missing,
+    find_or_make_run,
+    reopen,
+)
 from pipelines.shared.tracking.spool import COMPLETE
 
 FINISHED = "FINISHED"
@@ -59,7 +64,9 @@ def register(client: Any, judged: Judged, *, copy_files: bool) -> int:
     run = _run(client, judged)
     _tell_run(client, run, judged)
     if not _has_model(client, judged.pipeline):
-        unless_there(client.create_registered_model, judged.pipeline, description=judged.title)
+        create_if_missing(
+            client.create_registered_model, judged.pipeline, description=judged.title
+        )
     found = version_of(client, judged.pipeline, judged.tags["digest"])
     if found is None:
         source = judged.source

@@ -17,7 +17,13 @@ from pipelines.core.days import parse_day
 from pipelines.core.store import Manifest, Ref
 from pipelines.protocol import Outcome, Plan, Work, code_digests, input_of, require_pair
 from pipelines.protocol.settings import evaluation_settings, trained_settings
-from pipelines.shared.registry import Registered, has_run, read_registry, registry_uri, telling
+from pipelines.shared.registry import (
+    Registered,
+    has_run,
+    read_registry,
+    registry_errors,
+    registry_uri,
+)
 from pipelines.shared.tracking.params import flat_params
 from pipelines.stages.promote.decision import PROMOTE, Candidate, own_version, unmet, why_not
 
@@ -57,7 +63,7 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
     judged = _judged(work, model, evaluation, uri)
     with work.store.lock(_registry_lock(work)):
         registry.read()  # a server that cannot be reached is told before anything is written
-        with telling(uri):
+        with registry_errors(uri):
             number = register(open_client(uri), judged, copy_files=_copies_files(work))
         held = registry.read()
         refusal = why_not(held, candidate)
@@ -110,7 +116,7 @@ def _files_stand(work: Work, number: int) -> bool:
     from pipelines.shared.registry.client import open_client
     from pipelines.stages.promote.registering import has_files
 
-    with telling(_uri(work)):
+    with registry_errors(_uri(work)):
         return has_files(open_client(_uri(work)), work.pipeline.name, number)
 
 

@@ -109,9 +109,9 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
 
 def effects_stand(work: Work, plan: Plan, manifest: Manifest) -> bool:
     """Have MLflow told of trials that it does not know; that is no reason to search again."""
-    from pipelines.shared.tracking.resend import tell_missing
+    from pipelines.shared.tracking.resend import resend_missing
 
-    tell_missing(work, manifest, f"{TOLD}*.jsonl")
+    resend_missing(work, manifest, f"{TOLD}*.jsonl")
     return True
 
 
@@ -133,10 +133,10 @@ def pages(work: Work) -> Mapping[str, Maker]:
 
 
 def _keep_told(out: Path, work: Work, folder: Path) -> None:
-    from pipelines.shared.tracking.tracker import keep_told
+    from pipelines.shared.tracking.tracker import keep_spool
 
     trials = sorted(folder.glob(f"{TRIAL}*/"), key=lambda each: int(each.name[len(TRIAL) :]))
-    kept = [t.name for t in trials if keep_told(t, out, f"{TOLD}{t.name}.jsonl")]
+    kept = [t.name for t in trials if keep_spool(t, out, f"{TOLD}{t.name}.jsonl")]
     if kept:
         work.report.log(
             f"MLflow was not told all of {len(kept)} trials ({listed(kept)}); their lines are kept in "
