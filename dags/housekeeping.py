@@ -1,4 +1,4 @@
-"""Keep the store tidy: what a kill left aside, versions nobody points at, stale checkpoints.
+"""Keep the store tidy: what a kill left in staging directories, versions nobody points at, stale checkpoints.
 
 One task a declared pipeline, each the same command as by hand:
 ``python -m pipelines housekeeping NAME --store URI``.
@@ -7,7 +7,8 @@ One task a declared pipeline, each the same command as by hand:
 import pendulum
 from airflow.sdk import CronTriggerTimetable, dag
 
-from millrace.airflow.dags import DEFAULT_ARGS, housekeeping
+from millrace.airflow.dags import DEFAULT_ARGS
+from millrace.airflow.tasks import housekeeping
 from pipelines.spec import declared_names, load
 
 

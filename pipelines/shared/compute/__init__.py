@@ -6,8 +6,9 @@ Promise: a result does not depend on that choice; importing this package imports
 Not here: the tasks themselves (the stage packages).
 """
 
-from pipelines.shared.compute.backend import Backend, choose_backend, open_compute
+from pipelines.shared.compute.backend import Backend, choose_backend
 from pipelines.shared.compute.machine import Machine, this_machine
+from pipelines.shared.compute.opening import open_compute
 from pipelines.shared.compute.settings import ComputeSettings
 
 __all__ = [

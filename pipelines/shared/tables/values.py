@@ -70,10 +70,11 @@ def read_served(path: Path, row_group: int, kinds: Mapping[str, str]) -> dict[st
     Numbers are float64, integers int64, texts objects, an unknown text being empty.
     """
     values = read_values(np, path, row_group, kinds)
-    return {name: _served(each) for name, each in values.items()}
+    return {name: served(each) for name, each in values.items()}
 
 
-def _served(values: Any) -> Any:
+def served(values: Any) -> Any:
+    """Values as a serving graph takes them: words as objects, an unknown one being empty."""
     if not isinstance(values, Words):
         return values
     words = np.array([*values.words.to_pylist(), ""], dtype=object)

@@ -51,7 +51,7 @@ def due(work: Work) -> tuple[bool, list[str]]:
 
 def plan(work: Work) -> Plan:
     """Name the ingested day by its content, what it repeats, and everything it is judged by."""
-    ingested = work.need(work.partition_ref("ingested"), "ingest")
+    ingested = work.need(work.partition_ref("ingested"))
     rules_of(work.pipeline, work.day)
     return Plan(
         inputs={f"ingested {ingested.key}": ingested.content}

@@ -17,6 +17,7 @@ from typing import Any
 
 from airflow.sdk import BaseOperator
 from airflow.triggers.base import BaseTrigger, TriggerEvent
+
 from millrace.airflow.approvers import require_people
 from millrace.airflow.operator import given, lines
 from pipelines.core.errors import ConfigError, InputMissingError, listed

@@ -1,4 +1,4 @@
-"""Two trials side by side share one study: a killed trial, a killed search, nothing lost."""
+"""Two parallel trials share one study: a killed trial, a killed search, nothing lost."""
 
 import json
 import os
@@ -31,9 +31,9 @@ SETTINGS = (
 )
 
 
-def millrace(*words):
+def millrace(*arguments):
     sets = [word for setting in SETTINGS for word in ("--set", setting)]
-    return [sys.executable, "-m", "pipelines", *map(str, words), *sets]
+    return [sys.executable, "-m", "pipelines", *map(str, arguments), *sets]
 
 
 def search(root):
@@ -66,17 +66,17 @@ def trials_of(parent):
     found = {}
     for child in parent.children(recursive=True):
         try:
-            words = child.cmdline()
+            command = child.cmdline()
         except psutil.Error:
             continue
-        if "trial" in words and "--number" in words:
-            found[int(words[words.index("--number") + 1])] = child
+        if "trial" in command and "--number" in command:
+            found[int(command[command.index("--number") + 1])] = child
     return found
 
 
-def wait_until(told, what):
+def wait_until(reached, what):
     deadline = time.monotonic() + 400
-    while not told():
+    while not reached():
         assert time.monotonic() < deadline, what
         time.sleep(0.02)
 
@@ -88,11 +88,11 @@ def test_a_search_of_two_at_once_loses_nothing_to_a_killed_trial_and_a_killed_se
         search(root), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     parent = psutil.Process(begun.pid)
-    wait_until(lambda: len(trials_of(parent)) == 2, "two trials run side by side")
-    wait_until(lambda: '"intermediate_value":' in journal(root), "a trial told an epoch")
+    wait_until(lambda: len(trials_of(parent)) == 2, "two trials run in parallel")
+    wait_until(lambda: '"intermediate_value":' in journal(root), "a trial reported an epoch")
     victim = next(iter(trials_of(parent).values()))
     victim.kill()
-    wait_until(lambda: set(trials_of(parent)) - {0, 1}, "the others go on beside a killed one")
+    wait_until(lambda: set(trials_of(parent)) - {0, 1}, "the others go on after one is killed")
     left = list(trials_of(parent).values())
     os.kill(begun.pid, signal.SIGKILL)
     begun.wait()
@@ -102,8 +102,8 @@ def test_a_search_of_two_at_once_loses_nothing_to_a_killed_trial_and_a_killed_se
         search(root), cwd=ROOT, capture_output=True, text=True, timeout=900, check=False
     )
     assert ended.returncode == 0, ended.stderr[-3000:]
-    told = json.loads(ended.stdout.splitlines()[-1])
-    assert [trial["trial"] for trial in told["trials"]] == list(range(TRIALS))
-    assert {trial["state"] for trial in told["trials"]} == {"complete"}
-    for trial in told["trials"]:
+    result = json.loads(ended.stdout.splitlines()[-1])
+    assert [trial["trial"] for trial in result["trials"]] == list(range(TRIALS))
+    assert {trial["state"] for trial in result["trials"]} == {"complete"}
+    for trial in result["trials"]:
         assert len(trial["by_epoch"]) == 12

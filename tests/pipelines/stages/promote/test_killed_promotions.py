@@ -1,4 +1,4 @@
-"""A promotion killed anywhere ends, done again, as if it had not been."""
+"""A promotion that was killed at any point and is run again ends as if it had not been killed."""
 
 import json
 import os
@@ -40,23 +40,23 @@ def first(tmp_path_factory):
 
 
 def kills(prepared, tmp_path, *, step, what):
-    """What was told of promotions killed at every ``step``-th call or commit, and done again."""
+    """Results of promotions killed at every ``step``-th call or commit, and run again."""
     champion = (prepared / "mlflow.db").exists()
-    argv = [sys.executable, "-m", "tests.pipelines.stages.promote.killed"]
+    argv = [sys.executable, "-m", "tests.pipelines.stages.promote.killed_promotions"]
     argv += [str(prepared), str(tmp_path), str(step), what]
     ran = subprocess.run(
         argv, cwd=ROOT, capture_output=True, text=True, timeout=900, check=False
     )
     assert ran.returncode == 0, ran.stderr[-3000:]
-    told = [json.loads(line) for line in ran.stdout.splitlines()]
-    assert [t["ended"] for t in told] == [-signal.SIGKILL] * (len(told) - 1) + [0]
-    for each in told:
-        assert each["state"] == told[-1]["state"], f"killed after {each['after']} {what}"
-    ended = told[-1]["state"]
+    results = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert [t["ended"] for t in results] == [-signal.SIGKILL] * (len(results) - 1) + [0]
+    for each in results:
+        assert each["state"] == results[-1]["state"], f"killed after {each['after']} {what}"
+    ended = results[-1]["state"]
     assert ended["versions"] == ([[2, True], [1, False]] if champion else [[1, True]])
     assert ended["champions"] == ([1, 2] if champion else [1])
     assert len(ended["runs"]) == len(ended["versions"])
-    return told
+    return results
 
 
 @pytest.mark.parametrize(
@@ -70,17 +70,17 @@ def kills(prepared, tmp_path, *, step, what):
 def test_killed_before_a_call_to_mlflow_it_makes_no_second_run_or_version(
     tmp_path, request, made, step
 ):
-    told = kills(request.getfixturevalue(made), tmp_path, step=step, what="calls")
-    assert len(told) > 8 / step
+    results = kills(request.getfixturevalue(made), tmp_path, step=step, what="calls")
+    assert len(results) > 8 / step
 
 
 @pytest.mark.slow  # registry/test_killed_writers.py kills one writer inside its commit
 def test_killed_inside_a_commit_it_leaves_a_registry_that_reads_and_goes_on(
     tmp_path, over_a_champion
 ):
-    told = kills(over_a_champion, tmp_path, step=1, what="commits")
-    assert [t["journal"] for t in told] == [True] * (len(told) - 1) + [False]
-    assert len(told) > 5
+    results = kills(over_a_champion, tmp_path, step=1, what="commits")
+    assert [t["journal"] for t in results] == [True] * (len(results) - 1) + [False]
+    assert len(results) > 5
 
 
 def test_a_registry_killed_while_it_is_made_is_absent_and_made_again(tmp_path):

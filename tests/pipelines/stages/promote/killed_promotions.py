@@ -1,4 +1,4 @@
-"""Promotions killed before each call to MLflow, or inside each of its commits, in turn; then done again.
+"""Promotions killed before each call to MLflow, or inside each of its commits; then run again.
 
 One process imports MLflow and forks the rest. Called with a prepared store, an empty folder, how many
 calls (or commits) to go on by from one kill to the next, and ``calls`` or ``commits``. Prints one JSON
@@ -78,7 +78,7 @@ DIE = {"calls": die_at, "commits": die_in_commit}
 
 
 def forked(work):
-    """Do work in a fork; how it ended."""
+    """Do work in a fork and return its exit code."""
     child = os.fork()
     if child == 0:
         try:
@@ -128,9 +128,9 @@ def main():
         journal = (root / "mlflow.db-journal").exists()
         assert forked(read) == 0
         assert forked(again) == 0
-        told = {"after": number, "ended": ended, "journal": journal}
-        told["state"] = json.loads((root / "state.json").read_text())
-        print(json.dumps(told), flush=True)
+        result = {"after": number, "ended": ended, "journal": journal}
+        result["state"] = json.loads((root / "state.json").read_text())
+        print(json.dumps(result), flush=True)
         if ended == 0:
             return
 

@@ -1,8 +1,8 @@
-"""Whether a registered model's files are there, asked before it is made the champion.
+"""Check that a registered model's files exist, before it is made the champion.
 
-Why: a champion without files serves nobody, and no later model can be compared with it.
-Promise: files in the store are read and compared with their manifest; copies on a server are looked
-    up there.
+Why: a champion without files cannot be loaded, and no later model can be compared with it.
+Promise: files in the store are read and compared with their manifest; of copies on a server only
+    the existence is checked.
 """
 
 from pathlib import Path
@@ -20,15 +20,15 @@ def require_files(store: Store, uri: str, pipeline: str, version: Version) -> No
 
     Args:
         store: Where the pipeline's models are published.
-        uri: The registry, which may hold copies.
-        pipeline: The pipeline.
+        uri: MLflow URI of the registry, which may have copies.
+        pipeline: Name of the pipeline.
         version: The version that is to become the champion.
 
     Raises:
-        ArtifactError: Its files are missing or damaged; says what brings them back.
-        PipelineError: They lie where they cannot be looked for from here.
+        ArtifactError: Its files are missing or damaged; the message says how to restore them.
+        PipelineError: The address of its files cannot be read from here.
     """
-    why = _trouble(store, uri, pipeline, version)
+    why = _problem(store, uri, pipeline, version)
     if why:
         raise ArtifactError(
             f"version {version.number} of {pipeline} cannot become the champion: {why} Or promote "
@@ -36,7 +36,7 @@ def require_files(store: Store, uri: str, pipeline: str, version: Version) -> No
         )
 
 
-def _trouble(store: Store, uri: str, pipeline: str, version: Version) -> str:
+def _problem(store: Store, uri: str, pipeline: str, version: Version) -> str:
     made = _published(store, pipeline, version)
     if made is not None:
         try:
@@ -48,7 +48,7 @@ def _trouble(store: Store, uri: str, pipeline: str, version: Version) -> str:
         return ""
     return (
         f"its files are no longer at {version.source}. Run train as of {version.as_of or 'its day'} "
-        f"with the settings, inputs and code that made it, or put its folder back from a copy."
+        f"with the settings, inputs and code that made it, or restore its folder from a backup."
     )
 
 
@@ -60,7 +60,7 @@ def _published(store: Store, pipeline: str, version: Version) -> Manifest | None
 
 
 def _is_at(uri: str, source: str) -> bool:
-    """Whether a model lies where a version says, on this machine or on a server."""
+    """Whether a model is at the source of a version, on this machine or on a server."""
     import mlflow
 
     if source.startswith(FILE) or "://" not in source:
@@ -70,6 +70,6 @@ def _is_at(uri: str, source: str) -> bool:
     except Exception as error:  # each kind of address has a client with errors of its own
         work = f"The files of the model at {source}"
         raise sorted_by_cause(error, work) or ConfigError(
-            f"{work} cannot be looked for from here ({type(error).__name__}: {error}). Check the "
+            f"{work} cannot be read from here ({type(error).__name__}: {error}). Check the "
             f"address, install the client that reads it, or promote another version."
         ) from error

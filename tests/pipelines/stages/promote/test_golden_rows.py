@@ -1,4 +1,4 @@
-"""A served graph that says something else than the training did is not promoted."""
+"""A serving graph whose predictions differ from the training's is not promoted."""
 
 import json
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.core.errors import ArtifactError
-from pipelines.stages.promote.golden import check_golden
+from pipelines.stages.promote.golden_rows import check_golden
 
 CASE = "tests.pipelines.stages.promote.golden_case"
 ROOT = Path(__file__).parents[4]
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[4]
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
-    """Folder of an exported graph, and what MLflow says of it."""
+    """Folder of an exported graph, and its MLflow signature and predictions."""
     folder = tmp_path_factory.mktemp("model")
     argv = [sys.executable, "-m", CASE, str(folder)]
     done = subprocess.run(
@@ -41,17 +41,17 @@ def test_golden_rows_are_json_whose_nulls_are_unknown_in_a_sequence_too(exported
 
 
 def test_mlflow_takes_a_sequence_as_a_column_of_lists(exported):
-    _, told = exported
+    _, result = exported
     wanted = {"amount": "DataType.double", "word": "DataType.string", "events": "Array(float)"}
-    assert told["inputs"] == wanted
-    assert told["scores"] == [0.25, 11.5]
+    assert result["inputs"] == wanted
+    assert result["scores"] == [0.25, 11.5]
 
 
 def test_golden_rows_that_a_graph_scores_otherwise_are_refused(exported):
     folder, _ = exported
     golden(folder, [0.25, 10.5])
     with pytest.raises(
-        ArtifactError, match=r"2 golden rows .* largest difference 1, 0.0001 is"
+        ArtifactError, match=r"2 golden rows .* largest difference 1, expected at most 0.0001"
     ):
         check_golden(folder)
 
@@ -70,5 +70,5 @@ def test_the_check_leaves_the_gpus_to_training(tmp_path, monkeypatch):
         "hidden = os.environ['CUDA_VISIBLE_DEVICES'] == '-1'\n"
         "print(json.dumps({'rows': 1, 'difference': 0.0 if hidden else 9.0, 'missing': []}))\n"
     )
-    monkeypatch.setattr("pipelines.stages.promote.golden.CHECK", script)
+    monkeypatch.setattr("pipelines.stages.promote.golden_rows.CHECK", script)
     assert check_golden(tmp_path) == "1 golden rows agree to 0"

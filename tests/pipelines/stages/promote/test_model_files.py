@@ -1,4 +1,4 @@
-"""The champion's files: kept by housekeeping, and asked for before a version is promoted by hand."""
+"""The champion's files: kept by housekeeping, and checked before a version is promoted by hand."""
 
 import os
 import shutil
@@ -13,9 +13,9 @@ from pipelines.core.store.housekeeping import clean
 from pipelines.shared.registry import Version
 from pipelines.shared.registry.references import registered_digests
 from pipelines.stages.promote.champion import open_registry
-from pipelines.stages.promote.files import require_files
+from pipelines.stages.promote.model_files import require_files
 from tests.pipelines.made_models import FRAUD, done, publish_training_set, work_on
-from tests.pipelines.stages.promote.test_promote import LATER, facts, judged, registry_of
+from tests.pipelines.stages.promote.test_promote import LATER, evaluated, facts, registry_of
 
 
 @pytest.fixture(scope="module")
@@ -23,10 +23,10 @@ def shared(tmp_path_factory):
     """Two champions of one as-of day: the first one's version is no longer the published one."""
     root = tmp_path_factory.mktemp("champions")
     publish_training_set(root, as_of=LATER, seed=3)
-    judged(root)
+    evaluated(root)
     done("promote", root)
     champion = Store(str(root)).find(work_on("train", root)[1].model_ref("models"))
-    judged(root, quality=0.5)
+    evaluated(root, quality=0.5)
     done("promote", root)
     open_registry(str(root), FRAUD.name).promote(2)
     return root, champion
@@ -34,7 +34,7 @@ def shared(tmp_path_factory):
 
 @pytest.fixture
 def remade_champion(shared, tmp_path):
-    """The same, put back as it was at the end."""
+    """The same store, restored after the test."""
     shutil.copytree(shared[0], tmp_path / "copy")
     yield shared
     shutil.rmtree(shared[0])
@@ -92,10 +92,8 @@ def test_a_version_that_others_registered_needs_a_model_where_it_points(tmp_path
     require_files(there, registry_of(tmp_path).uri, FRAUD.name, version)
 
 
-def test_a_version_that_nothing_here_can_look_for_is_told_without_a_traceback(tmp_path):
+def test_a_version_whose_address_cannot_be_read_is_refused_without_a_traceback(tmp_path):
     source = "http://127.0.0.1:9/model"
-    version = Version(1, source, {})  # as somebody else's program registered it
-    with pytest.raises(
-        ConfigError, match=f"files of the model at {source} cannot be looked for"
-    ):
+    version = Version(1, source, {})  # as another program registered it
+    with pytest.raises(ConfigError, match=f"files of the model at {source} cannot be read"):
         require_files(Store(str(tmp_path)), registry_of(tmp_path).uri, FRAUD.name, version)
