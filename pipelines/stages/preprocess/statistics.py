@@ -20,7 +20,7 @@ from pipelines.operators.state import read_states, write_states
 from pipelines.protocol import Outcome, Plan, Work, code_by_class, publish_work, same_code
 from pipelines.shared.compute.compute import Compute
 from pipelines.shared.compute.graph import FAN_IN
-from pipelines.shared.tables.window import Window
+from pipelines.shared.tables.window import ModelWindow
 from pipelines.stages.preprocess.row_ranges import (
     RangeStatistics,
     RowRange,
@@ -61,7 +61,7 @@ class DayStatistics:
 
 
 def day_statistics(
-    window: Window,
+    window: ModelWindow,
     program: Program,
     days: Sequence[str],
     compute: Compute,
@@ -114,7 +114,7 @@ def _grouped(parts: Sequence[Any]) -> Iterator[Sequence[Any]]:
     return (parts[n : n + FAN_IN] for n in range(0, len(parts), FAN_IN))
 
 
-def _plan(window: Window, program: Program, day: str) -> Plan:
+def _plan(window: ModelWindow, program: Program, day: str) -> Plan:
     steps = {type(step) for steps in program.asked().values() for step in steps}
     return Plan(
         inputs={f"features/ds={day}": window.digest(day)},
@@ -125,7 +125,9 @@ def _plan(window: Window, program: Program, day: str) -> Plan:
     )
 
 
-def _day(window: Window, program: Program, day: str, ref: Ref, plan: Plan) -> DayStatistics:
+def _day(
+    window: ModelWindow, program: Program, day: str, ref: Ref, plan: Plan
+) -> DayStatistics:
     work = window.work
     row_ranges = row_ranges_of(day, work.store.open(window.days[day]) / window.part(day))
     return DayStatistics(ref, plan, row_ranges, _reused(work, program, ref, plan))

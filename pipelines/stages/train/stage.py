@@ -42,7 +42,7 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
         OutOfMemoryError: Memory is too small for a step; the next try halves its pieces.
     """
     from pipelines.shared.compute.machine import visible_gpu_count
-    from pipelines.shared.tracking.tracker import About, keep_told, tracking
+    from pipelines.shared.tracking.tracker import About, keep_spool, tracking
     from pipelines.stages.train.devices import choose_devices, open_strategy
     from pipelines.stages.train.preflight import check_rows, require_evaluable
     from pipelines.stages.train.shards import open_shards
@@ -77,16 +77,16 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
         outcome = _published(setup, out, done, began)
         for name in ("history.json", "timing.json", "millrace.json"):
             tracker.file(out / name)
-    keep_told(scratch, out)
+    keep_spool(scratch, out)
     return outcome
 
 
 def effects_stand(work: Work, plan: Plan, manifest: Manifest) -> bool:
     """Have MLflow told of a training that it does not know; that is no reason to train again."""
-    from pipelines.shared.tracking.resend import tell_missing
+    from pipelines.shared.tracking.resend import resend_missing
     from pipelines.shared.tracking.tracker import SPOOL
 
-    tell_missing(work, manifest, SPOOL)
+    resend_missing(work, manifest, SPOOL)
     return True
 
 
