@@ -15,6 +15,7 @@ from pipelines.core.days import parse_day
 from pipelines.core.declared import nearest
 from pipelines.core.errors import ConfigError
 from pipelines.core.store import Store
+from pipelines.protocol import VALIDATED, stage_of
 
 AnyStore = str | PathLike[str] | PublishedStore
 
@@ -107,7 +108,7 @@ def quarantine(
     if not days:
         raise ConfigError(
             f"{spec.name}: no day is validated in {place.uri} between {partition or from_ or 'ever'} "
-            f"and {partition or to or 'now'}. Run validate first, or choose other days."
+            f"and {partition or to or 'now'}. Run {stage_of(VALIDATED).name} first, or choose other days."
         )
     return {
         "pipeline": spec.name,
