@@ -62,6 +62,8 @@ def findings(path: str, text: str, rules: list) -> Iterator[str]:
     lines = [path.replace("/", " ").replace(".", " "), *text.splitlines()]
     for number, line in enumerate(map(plain, lines)):
         for finder, instead, fine in rules:
+            if not finder.search(line):
+                continue
             allowed = line
             for phrase in fine:
                 allowed = re.sub(re.escape(phrase), "", allowed, flags=re.IGNORECASE)

@@ -38,6 +38,7 @@ from pipelines.spec.models import (
     Recurrent,
     Transformer,
     kind_of,
+    model_code,
     model_settings,
 )
 from pipelines.spec.pipeline import Entity, Pipeline
@@ -88,6 +89,7 @@ __all__ = [
     "load",
     "load_all",
     "metrics_of",
+    "model_code",
     "model_days",
     "model_settings",
     "outputs_of",

@@ -13,7 +13,7 @@ from pipelines.core.errors import ConfigError, PipelineError
 from pipelines.core.events import Reporter
 from pipelines.core.store import Store
 from pipelines.drivers.local.doctor import describe
-from pipelines.protocol import STAGES, Work
+from pipelines.protocol import Work
 from pipelines.spec import Pipeline, load
 from pipelines.spec.registry import own_names
 
@@ -102,13 +102,14 @@ def _machine() -> str:
 
 def _source(pipeline: Pipeline, source: str, day: str | None) -> str:
     """Plan an ingest: finds the files and looks over their form, without reading the rows."""
+    from pipelines.stages.ingest.record import STAGE as INGEST
     from pipelines.stages.ingest.stage import plan
 
     partition = day or pipeline.schedule.start
     work = Work(
         pipeline=pipeline,
         store=Store("."),
-        report=Reporter(f"{STAGES['ingest'].name} ds={partition}"),
+        report=Reporter(f"{INGEST.name} ds={partition}"),
         partition=partition,
         source=source,
         history_from=partition,

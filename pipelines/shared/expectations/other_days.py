@@ -23,8 +23,8 @@ from pipelines.shared.expectations.day_columns import (
     profile_known_by,
     unsaid_columns,
 )
-from pipelines.shared.tables.known import content_as_known
-from pipelines.shared.tables.window import Window
+from pipelines.shared.tables.known_days import content_as_known
+from pipelines.shared.tables.window import ModelWindow
 
 if TYPE_CHECKING:
     from pipelines.shared.expectations.day_compare import Compared
@@ -104,7 +104,7 @@ class Behind:
     """
 
     work: Work
-    window: Window
+    window: ModelWindow
     manifests: Mapping[str, Manifest]
 
     def inputs(self) -> dict[str, str]:
@@ -144,7 +144,7 @@ class Behind:
         return content_as_known(manifest, [shift(self.work.model_day, -1)])
 
 
-def behind_window(work: Work, window: Window) -> Behind:
+def behind_window(work: Work, window: ModelWindow) -> Behind:
     """The days behind a window: none where nothing is to be compared.
 
     The features' manifests name them with their content, and were checked to be current, so they

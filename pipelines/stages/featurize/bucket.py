@@ -22,7 +22,7 @@ from pipelines.operators.values import on_host
 from pipelines.shared.compute.splitting import Splittable
 from pipelines.shared.tables.history import ENTITY, KNOWN, POSITION, TIME_S, UNTIL
 from pipelines.shared.tables.reading import Columns, Reader, reader_of
-from pipelines.stages.featurize.program import EntityProgram
+from pipelines.stages.featurize.entity_program import EntityProgram
 from pipelines.stages.featurize.timeline import timeline
 from pipelines.stages.featurize.views import View, views
 from pipelines.stages.featurize.windows import block_on, windows_on

@@ -7,18 +7,18 @@ Promise: inputs, loss, gradients and weights are each looked at, whatever a kern
 """
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from pipelines.core.errors import TrainingError, listed
-from pipelines.stages.train.batches import Block
+from pipelines.core.events import Reporter
+from pipelines.stages.train.batches import Block, Feed
+from pipelines.stages.train.checkpoints import Checkpoints
 from pipelines.stages.train.cursor import Cursor
+from pipelines.stages.train.network import Network
 from pipelines.stages.train.shards import Rows
 from pipelines.stages.train.steps import TOLD
-
-if TYPE_CHECKING:
-    from pipelines.stages.train.loop import Run
 
 # Causes first: what is wrong in one of them soon is in the next.
 FOUND = {
@@ -31,8 +31,17 @@ MEND_ROWS = "Mend those features: fill them (Fill), or have validate refuse such
 SLOWER = "Lower training.learning_rate, set training.clip_norm above 0, or mend those features."
 
 
+class CheckedRun(Protocol):
+    """What is looked at of a run (``loop.Run``)."""
+
+    network: Network
+    feed: Feed
+    checkpoints: Checkpoints
+    report: Reporter
+
+
 def require_finite(
-    run: "Run", cursor: Cursor, told: Any, block: Block, step: int, *, taken: bool
+    run: CheckedRun, cursor: Cursor, told: Any, block: Block, step: int, *, taken: bool
 ) -> None:
     """Let a step pass whose numbers are all finite.
 
@@ -60,7 +69,7 @@ def require_finite(
     )
 
 
-def require_finite_weights(run: "Run", cursor: Cursor) -> None:
+def require_finite_weights(run: CheckedRun, cursor: Cursor) -> None:
     """Let a network pass whose weights, tables and moving statistics are all finite.
 
     Raises:

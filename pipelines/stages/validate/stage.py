@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.core.errors import ArtifactError
 from pipelines.core.events import evenly
 from pipelines.core.store import Manifest, file_digest
-from pipelines.protocol import Maker, Outcome, Plan, Work, code_digests
+from pipelines.protocol import Maker, Outcome, Plan, Work, code_of
 from pipelines.shared.compute.settings import ComputeSettings
 from pipelines.shared.expectations.gate_run import docs_page, run_of
 from pipelines.shared.expectations.rules import rules_of, suite_path
@@ -31,15 +31,6 @@ if TYPE_CHECKING:
     from pipelines.stages.validate.splitting import Counted
 
 PART = "part-0.parquet"
-CODE = (
-    "pipelines.shared.expectations",
-    "pipelines.operators.hashing",
-    "pipelines.operators.sketch",
-    *(
-        f"pipelines.shared.tables.{n}"
-        for n in ("hashing", "history", "ids", "known", "profile", "schema", "versions")
-    ),
-)
 SETTLES = True
 """A day is judged again if the ids of an earlier one were published while it was."""
 
@@ -51,13 +42,13 @@ def due(work: Work) -> tuple[bool, list[str]]:
 
 def plan(work: Work) -> Plan:
     """Name the ingested day by its content, what it repeats, and everything it is judged by."""
-    ingested = work.need(work.partition_ref("ingested"), "ingest")
+    ingested = work.need(work.partition_ref("ingested"))
     rules_of(work.pipeline, work.day)
     return Plan(
         inputs={f"ingested {ingested.key}": ingested.content}
         | inputs_of(Repeats(work).of(work.day)),
         config=_config(work.pipeline, work.day),
-        code=code_digests(*CODE),
+        code=code_of(__name__),
         made_from={"ingested": ingested},
     )
 

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING
 
 from pipelines.core.errors import TransientError, listed
 from pipelines.core.store import Manifest, Ref
-from pipelines.protocol import ACCEPTED, REFUSED, Maker, Outcome, Plan, Work, code_digests
+from pipelines.protocol import ACCEPTED, REFUSED, Maker, Outcome, Plan, Work, code_of
 from pipelines.shared.expectations.gate_run import docs_page, run_of
 from pipelines.shared.expectations.other_days import REMEDY, behind_window
 from pipelines.shared.registry import Version, champion_before, read_registry, registry_uri
-from pipelines.shared.tables.known import statistics_as_of
-from pipelines.shared.tables.window import FEATURES, Window, features_digest, window_of
+from pipelines.shared.tables.known_days import statistics_as_of
+from pipelines.shared.tables.window import FEATURES, ModelWindow, features_digest, window_of
 from pipelines.spec import model_days
 
 if TYPE_CHECKING:
@@ -30,14 +30,6 @@ if TYPE_CHECKING:
     from pipelines.shared.expectations.engine import Finding
     from pipelines.stages.validate_window.tables import Days, Row
 
-CODE = (
-    "pipelines.shared.expectations",
-    "pipelines.shared.registry",
-    "pipelines.shared.tables.window",
-    "pipelines.shared.tables.known",
-    "pipelines.shared.tables.profile",
-    "pipelines.operators.sketch",
-)
 CHAMPION = "champion's"
 MAX_TOLD = 5
 
@@ -61,7 +53,7 @@ def plan(work: Work) -> Plan:
             "champion": "" if champion is None else champion.digest,
             "champion_as_of": "" if champion is None else champion.as_of,
         },
-        code=code_digests(*CODE),
+        code=code_of(__name__),
     )
 
 
@@ -138,7 +130,7 @@ def _champion_days(work: Work, champion: Version) -> dict[str, Manifest]:
 
 
 def _inputs(
-    work: Work, window: Window, champion: Version | None, theirs: Mapping[str, Manifest]
+    work: Work, window: ModelWindow, champion: Version | None, theirs: Mapping[str, Manifest]
 ) -> dict[str, str]:
     """Digests of the window's days, of those behind them, and of the champion's when it was made."""
     as_of = "" if champion is None else champion.as_of
@@ -152,7 +144,7 @@ def _inputs(
 def _require_planned(
     work: Work,
     plan: Plan,
-    window: Window,
+    window: ModelWindow,
     champion: Version | None,
     theirs: Mapping[str, Manifest],
 ) -> None:

@@ -6,9 +6,10 @@ Promise: a pipeline whose declaration is broken is left out with a warning in th
 """
 
 import pendulum
-
 from airflow.sdk import DAG, CronTriggerTimetable
-from millrace.airflow.dags import DEFAULT_ARGS, housekeeping
+
+from millrace.airflow.dags import DEFAULT_ARGS
+from millrace.airflow.tasks import housekeeping
 from pipelines.spec import load_all
 
 

@@ -6,8 +6,10 @@ Not here: operators and policies, which DAG files import from ``millrace.airflow
 """
 
 from airflow.sdk.plugins_manager import AirflowPlugin
-from millrace.airflow.links import PREFIX, DashboardLink, DataDocsLink, ReportLink
+
+from millrace.airflow.links import PREFIX, DashboardLink, PageLink
 from millrace.airflow.pages import LazyApp, make_app
+from pipelines.protocol.catalog import catalog
 
 
 class MillracePlugin(AirflowPlugin):
@@ -23,4 +25,4 @@ class MillracePlugin(AirflowPlugin):
             "url_route": "millrace_report",
         }
     ]
-    operator_extra_links = [ReportLink(), DataDocsLink(), DashboardLink()]  # noqa: RUF012
+    operator_extra_links = [*map(PageLink, catalog().pages()), DashboardLink()]  # noqa: RUF012
