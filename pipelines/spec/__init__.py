@@ -45,10 +45,12 @@ from pipelines.spec.pipeline import Entity, Pipeline
 from pipelines.spec.registry import declared_names, load, load_all
 from pipelines.spec.search import Choice, Range, Search
 from pipelines.spec.settings import with_settings
-from pipelines.spec.split import ModelDays, model_days, search_day
+from pipelines.spec.split import PARTS, TRAIN, ModelDays, model_days, search_day
 from pipelines.spec.tables import Column, Source, Table
 
 __all__ = [
+    "PARTS",
+    "TRAIN",
     "AnyModel",
     "Binary",
     "Builder",

@@ -137,7 +137,7 @@ def _ingested(work: Work, manifest: Manifest) -> tuple[Path, int]:
     if not schema.equals(wanted):
         raise ArtifactError(
             f"{manifest.ref.path()}: {PART} has {_columns(schema)}. Expected, from the "
-            f"declaration, {_columns(wanted)}. Run ingest for it again."
+            f"declaration, {_columns(wanted)}. Run {manifest.stage} for it again."
         )
     return path, rows
 
