@@ -96,7 +96,7 @@ def housekeeping(
     """Remove replaced versions that nothing refers to, and what killed processes left behind."""
     from pipelines.cli.summary import print_json
     from pipelines.core.store.housekeeping import clean
-    from pipelines.shared.registry.referred import registered_digests
+    from pipelines.shared.registry.references import registered_digests
 
     name = load(pipeline).name
 

@@ -19,12 +19,12 @@ from pipelines.core.days import shift
 from pipelines.core.declared import nearest
 from pipelines.core.errors import ConfigError
 from pipelines.shared.expectations.parameters import named_in, resolved
-from pipelines.spec import Column, Pipeline, Table, Validation
+from pipelines.spec import Column, Pipeline, Table
+from pipelines.spec.registry import folder_of
 
 INFO, WARNING, CRITICAL = "info", "warning", "critical"
 FLAGS = (0, 1)
 MIN_ROWS = "table.min_rows"
-ROOT = Path(__file__).resolve().parents[3]
 NEW, NEW_IDS = "new", "expect_column_values_to_be_new"
 COLUMN_ARGUMENTS = ("column", "column_A", "column_B", "column_list")
 
@@ -77,18 +77,18 @@ def rules_of(pipeline: Pipeline, day: str) -> tuple[CheckedRule, ...]:
         *(rule for column in table.columns for rule in _column_rules(column, table, day)),
     ]
     derived = [rule.name for rule in rules]
-    rules += _with_parameters(pipeline, list(_own_rules(pipeline.validation)))
+    rules += _with_parameters(pipeline, list(_own_rules(pipeline)))
     _require_distinct_names(pipeline, rules, derived)
     _require_known_budgets(pipeline, [rule.name for rule in rules])
     return tuple(rules)
 
 
-def _own_rules(validation: Validation) -> Iterator[CheckedRule]:
+def _own_rules(pipeline: Pipeline) -> Iterator[CheckedRule]:
     """The pipeline's own rules, then those of its saved suites."""
-    for rule in validation.rules:
+    for rule in pipeline.validation.rules:
         yield CheckedRule(rule.name, rule.expectation, dict(rule.kwargs), rule.severity)
-    for path in validation.suites:
-        yield from saved_rules(path)
+    for path in pipeline.validation.suites:
+        yield from saved_rules(suite_path(pipeline, path))
 
 
 def _require_distinct_names(
@@ -194,12 +194,16 @@ def _within_day(column: str, day: str) -> CheckedRule:
     )
 
 
-def suite_path(path: str) -> Path:
-    """Where a saved suite lies: below the repository's root, or where an absolute path says."""
-    return ROOT / path
+def suite_path(pipeline: Pipeline, path: str) -> Path:
+    """The file of a saved suite: beside the pipeline's declaration, or where an absolute path says.
+
+    Raises:
+        ConfigError: The path is relative, and the pipeline is declared nowhere.
+    """
+    return Path(path) if Path(path).is_absolute() else folder_of(pipeline.name) / path
 
 
-def saved_rules(path: str) -> list[CheckedRule]:
+def saved_rules(file: Path) -> list[CheckedRule]:
     """The expectations of a suite that Great Expectations saved, each with a name of its own.
 
     The name is the suite's, then ``meta.rule`` where that is given, else the type without
@@ -208,7 +212,7 @@ def saved_rules(path: str) -> list[CheckedRule]:
     Raises:
         ConfigError: There is no such file, or it is no suite.
     """
-    suite_name, expectations = _saved_suite(path)
+    suite_name, expectations = _saved_suite(file)
     rules: dict[str, CheckedRule] = {}
     for kind, saved in expectations:
         kwargs, meta = dict(saved.get("kwargs") or {}), dict(saved.get("meta") or {})
@@ -219,15 +223,15 @@ def saved_rules(path: str) -> list[CheckedRule]:
     return list(rules.values())
 
 
-def _saved_suite(path: str) -> tuple[str, list[tuple[str, Mapping[str, Any]]]]:
+def _saved_suite(file: Path) -> tuple[str, list[tuple[str, Mapping[str, Any]]]]:
     """The suite's name, and the type and the document of each of its expectations."""
     try:
-        suite = json.loads(suite_path(path).read_text(encoding="utf-8"))
+        suite = json.loads(file.read_text(encoding="utf-8"))
         each = [(str(e.get("type") or e["expectation_type"]), e) for e in suite["expectations"]]
         return str(suite["name"]), each
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(
-            f"validation.suites: {suite_path(path)} is no saved suite ({error!r}). Expected the "
+            f"validation.suites: {file} is no saved suite ({error!r}). Expected the "
             f"JSON of a Great Expectations suite: a name and a list of expectations."
         ) from error
 

@@ -1,9 +1,9 @@
-"""What was known by which day: names and digests, for tables whose rows arrive late.
+"""Days on which rows became known: file names and digests, for tables whose rows arrive late.
 
 Why: a run as of a past day must read what was known then, and must be found done when nothing
     that was known then has changed.
-Promise: only manifests are read. Without ``Table.known_time`` nothing here changes anything.
-Not here: which row is which version (``versions.py``).
+Promise: only manifests are read. Without ``Table.known_time`` this module has no effect.
+Not here: the versions of a row (``versions.py``).
 
 A validated day lists the days on which rows of it became known; a day's features have one table
 for each of them, with the rows and versions that were known by the end of that day.
@@ -19,17 +19,17 @@ KNOWN_FOLDER, LATE_PART, LATE_STATISTICS = "known/", "part-known=", "statistics-
 
 
 def known_name(known: str) -> str:
-    """File of a validated day that holds the digest of its rows known by the end of a day."""
+    """Name of the file of a validated day with the digest of its rows known by the end of a day."""
     return f"{KNOWN_FOLDER}{known}.sha256"
 
 
 def part_name(day: str, known: str) -> str:
-    """A day's features of the rows known by the end of a day."""
+    """Name of the feature table of a day with the rows known by the end of another day."""
     return FIRST_PART if known == day else f"{LATE_PART}{known}.parquet"
 
 
 def statistics_name(day: str, known: str) -> str:
-    """Statistics of the same rows."""
+    """Name of the statistics of the same rows."""
     return FIRST_STATISTICS if known == day else f"{LATE_STATISTICS}{known}.json"
 
 
@@ -42,8 +42,8 @@ def known_days(manifest: Manifest | None) -> tuple[str, ...]:
 def content_as_known(manifest: Manifest, cuts: Iterable[str]) -> str:
     """Digest of a validated day as it was known by the ends of some days.
 
-    Rows that became known later are no part of it, so that they make no work due which could
-    not have seen them.
+    Rows that became known later do not change it, so that work which could not have used them is
+    not done again.
     """
     days = known_days(manifest)
     if not days:
@@ -53,12 +53,12 @@ def content_as_known(manifest: Manifest, cuts: Iterable[str]) -> str:
 
 
 def part_as_of(manifest: Manifest, as_of: str) -> str:
-    """The feature table of a day that was known when the as-of day began."""
+    """Name of a day's feature table as known when the as-of day began."""
     return _as_of(manifest, as_of, LATE_PART, FIRST_PART)
 
 
 def statistics_as_of(manifest: Manifest, as_of: str) -> str:
-    """The statistics that belong to it."""
+    """Name of the statistics of that table."""
     return _as_of(manifest, as_of, LATE_STATISTICS, FIRST_STATISTICS)
 
 

@@ -1,7 +1,7 @@
-"""How busy a training's process is, and the GPUs that it may use.
+"""System metrics: the load of a training's process and of the GPUs that it may use.
 
-Why: a curve that stalls is understood by what the machine did meanwhile.
-Promise: looking costs milliseconds and never raises; what cannot be seen is left out.
+Why: the machine's load explains a curve that stalls.
+Promise: a sample costs milliseconds and never raises; a metric that cannot be read is omitted.
 """
 
 from collections.abc import Iterator
@@ -12,11 +12,11 @@ import psutil
 from pipelines.shared.compute.machine import visible_gpus
 
 
-class Load:
-    """The load of one process, looked at now and then."""
+class SystemMetrics:
+    """Samples of the load of one process."""
 
     def __init__(self, pid: int) -> None:
-        """Begin to count its CPU time."""
+        """Start to count its CPU time."""
         self._process: psutil.Process | None = None
         try:
             self._process = psutil.Process(pid)
@@ -25,7 +25,7 @@ class Load:
             self._process = None
 
     def now(self) -> dict[str, float]:
-        """``cpu_percent`` (100 a core, since the last look), ``memory_bytes``, and each GPU's."""
+        """``cpu_percent`` (100 per core, since the last sample), ``memory_bytes``, and each GPU's."""
         if self._process is None:
             return {}
         try:
@@ -44,7 +44,7 @@ def _gpus() -> Iterator[tuple[str, float]]:
             busy = float(pynvml.nvmlDeviceGetUtilizationRates(handle).gpu)
             used = float(pynvml.nvmlDeviceGetMemoryInfo(handle).used)
         except pynvml.NVMLError:
-            continue  # slices of a device (MIG) tell no load
+            continue  # slices of a device (MIG) report no load
         yield f"gpu_{name}_percent", busy
         yield f"gpu_{name}_memory_bytes", used
 

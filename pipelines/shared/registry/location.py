@@ -1,6 +1,6 @@
-"""Where the registry of a store lies.
+"""The location of a store's registry.
 
-Why: evaluation, promotion and the command line must read the same registry without being told.
+Why: evaluation, promotion and the command line must read the same registry by default.
 """
 
 from pathlib import Path
@@ -11,14 +11,14 @@ from pipelines.core.store import Store
 SQLITE = "sqlite:///"
 
 
-def registry_uri(store: Store, asked: str | None = None) -> str:
-    """The MLflow URI asked for, or the SQLite file at the store's root.
+def registry_uri(store: Store, requested: str | None = None) -> str:
+    """The requested MLflow URI, or the SQLite file at the store's root.
 
     Raises:
-        ConfigError: None is asked for, and the store is not on this machine.
+        ConfigError: None is requested, and the store is not on this machine.
     """
-    if asked:
-        return str(asked)
+    if requested:
+        return str(requested)
     if not store.is_local:
         raise ConfigError(
             f"The store {store.uri} cannot hold a SQLite registry. Pass --option mlflow_uri=URI "
@@ -28,7 +28,7 @@ def registry_uri(store: Store, asked: str | None = None) -> str:
 
 
 def sqlite_path(uri: str) -> Path | None:
-    """The file of a SQLite URI, without what SQLAlchemy is asked after ``?``; None of any other."""
+    """The file of a SQLite URI, without SQLAlchemy's options after ``?``; None for any other URI."""
     if not uri.startswith(SQLITE):
         return None
     return Path(uri.removeprefix(SQLITE).partition("?")[0])

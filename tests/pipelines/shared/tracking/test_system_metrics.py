@@ -7,14 +7,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from pipelines.shared.tracking.load import Load
+from pipelines.shared.tracking.system_metrics import SystemMetrics
 
 BUSY = "import sys; print('on', flush=True); x = bytearray(300 << 20)\nwhile True: pass"
 
 
 @pytest.fixture
 def gpus(monkeypatch):
-    """A driver with four GPUs, each as busy as its number says; the fourth tells nothing."""
+    """A driver with four GPUs, each as busy as its number says; the fourth reports nothing."""
 
     def rates(n):
         if n == 3:
@@ -34,19 +34,19 @@ def gpus(monkeypatch):
 
 
 def seen(*beside):
-    return {n: v for n, v in Load(os.getpid()).now().items() if n not in beside}
+    return {n: v for n, v in SystemMetrics(os.getpid()).now().items() if n not in beside}
 
 
 def test_a_busy_process_is_seen_busy_and_one_that_is_gone_not_at_all():
     with subprocess.Popen([sys.executable, "-c", BUSY], stdout=subprocess.PIPE) as child:
         child.stdout.readline()
-        load = Load(child.pid)
+        load = SystemMetrics(child.pid)
         while (now := load.now())["memory_bytes"] < 300 << 20 or not now["cpu_percent"]:
             pass
         assert now["memory_bytes"] < 600 << 20
         child.kill()
     assert load.now() == {}
-    assert Load(child.pid).now() == {}
+    assert SystemMetrics(child.pid).now() == {}
 
 
 def test_only_the_gpus_that_a_training_may_use_are_looked_at(gpus, monkeypatch):

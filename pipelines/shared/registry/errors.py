@@ -1,8 +1,9 @@
-"""What SQLite and MLflow raise of a registry, as errors that say whether a retry can help.
+"""Convert errors of SQLite and MLflow about a registry to transient or permanent errors.
 
-Why: a locked or full registry passes, a damaged one does not, and MLflow has one class for all.
-Promise: SQLite is told apart by its own result codes, found below whatever wrapped them; an error of
-    our own passes as it is; MLflow is not imported.
+Why: a retry helps with a locked or full registry and not with a damaged one, and MLflow has one class
+    for all.
+Promise: errors of SQLite are classified by their result codes, found in the chain of causes; our own
+    errors are raised unchanged; MLflow is not imported.
 """
 
 import sqlite3
@@ -19,7 +20,8 @@ from pipelines.core.errors import (
     PipelineError,
     TransientError,
 )
-from pipelines.shared.registry.where import sqlite_path
+from pipelines.protocol import giver_of
+from pipelines.shared.registry.location import sqlite_path
 
 # Primary result codes, the low eight bits: https://www.sqlite.org/rescode.html
 PRIMARY = 0xFF
@@ -40,14 +42,14 @@ AWAY = ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE")
 
 
 class DamagedError(sqlite3.DatabaseError):
-    """SQLite read it, and it is no registry."""
+    """SQLite could read the file, but its contents are not those of a registry."""
 
     sqlite_errorcode = sqlite3.SQLITE_CORRUPT
 
 
 @contextmanager
-def telling(uri: str) -> Iterator[None]:
-    """Raise what SQLite or MLflow raises in the block as an error of ours.
+def registry_errors(uri: str) -> Iterator[None]:
+    """Convert the errors of SQLite and MLflow in the block to ours.
 
     Args:
         uri: The registry that the block reads or writes.
@@ -55,7 +57,7 @@ def telling(uri: str) -> Iterator[None]:
     Raises:
         TransientError: It is locked, its disk is full or fails, or its server does not answer.
         ArtifactError: It is damaged.
-        PermanentError: This user may not open it, or it refuses what was asked of it.
+        PermanentError: This user may not open it, or it refused the request.
     """
     began = time.monotonic()
     try:
@@ -63,18 +65,18 @@ def telling(uri: str) -> Iterator[None]:
     except PipelineError:
         raise
     except Exception as error:
-        told = _told(uri, error, time.monotonic() - began)
-        if told is None:
+        converted = _converted(uri, error, time.monotonic() - began)
+        if converted is None:
             raise
-        raise told from error
+        raise converted from error
 
 
 def code_of(error: sqlite3.Error) -> int:
-    """SQLite's primary result code; that of damage where Python could not decode a text."""
+    """SQLite's primary result code; SQLITE_CORRUPT where Python could not decode a text."""
     return int(getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)) & PRIMARY
 
 
-def _told(uri: str, error: Exception, waited_s: float) -> PipelineError | None:
+def _converted(uri: str, error: Exception, waited_s: float) -> PipelineError | None:
     path = sqlite_path(uri)
     found = next((e for e in _chain(error) if isinstance(e, sqlite3.Error)), None)
     if path is not None and found is not None:
@@ -84,56 +86,56 @@ def _told(uri: str, error: Exception, waited_s: float) -> PipelineError | None:
     exceptions = sys.modules.get("mlflow.exceptions")
     if exceptions is None or not isinstance(error, exceptions.MlflowException):
         return None
-    if path is None and error.error_code in AWAY:  # what its client makes of no answer
-        return TransientError(f"The MLflow server {uri} did not answer: {error}. Try again.")
-    return PermanentError(f"The registry {uri} refused what was asked of it: {error}")
+    if path is None and error.error_code in AWAY:  # its client's code for no answer
+        return TransientError(f"The MLflow server {uri} did not answer: {error}. Run it again.")
+    return PermanentError(f"The registry {uri} refused the request: {error}")
 
 
 def _of_sqlite(path: Path, error: sqlite3.Error, waited_s: float) -> PipelineError:
     code = code_of(error)
     if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_READONLY_DBMOVED:
         return TransientError(
-            f"The registry {path} was moved or deleted while this process had it open. Try again: "
-            f"the next try opens the one that is there then."
+            f"The registry {path} was moved or deleted while this process had it open. Run it "
+            f"again: the next run opens the file that is there then."
         )
     if code in LOCKED:
         return TransientError(
             f"The registry {path} was still locked by another process after {waited_s:.0f} s "
-            f"({error}). Try again; if it stays locked, fuser {path} tells by which process."
+            f"({error}). Run it again; if it stays locked, fuser {path} shows the process."
         )
     if code in PASSING:
         return PASSING[code](
-            f"The registry {path} could not be read or written: {error}. Make room for it on its disk "
-            f"or in memory, or look at the disk, and try again."
+            f"The registry {path} could not be read or written: {error}. Free some space on its disk "
+            f"or memory, or check the disk, and run it again."
         )
     if code in DAMAGED:
         return ArtifactError(_damaged(path, error))
     if code in CLOSED:
         return _closed(path, error)
     return PermanentError(
-        f"The registry {path} is not one of this MLflow's: {error}. mlflow db upgrade "
-        f"sqlite:///{path} brings an older one up to date; back it up before."
+        f"The registry {path} is not of this MLflow version: {error}. Back it up, then upgrade an older "
+        f"one with: mlflow db upgrade sqlite:///{path}"
     )
 
 
 def _of_system(path: Path, error: OSError) -> PipelineError:
     if isinstance(error, PermissionError | IsADirectoryError | NotADirectoryError):
         return _closed(path, error)
-    return TransientError(f"The registry {path} could not be read: {error}. Try again.")
+    return TransientError(f"The registry {path} could not be read: {error}. Run it again.")
 
 
 def _closed(path: Path, error: Exception) -> PermanentError:
     return PermanentError(
         f"The registry {path} cannot be opened, or not written, by this user: {error}. It must be a "
-        f"file that this user may read and write, in a folder where this user may make files."
+        f"file that this user may read and write, in a folder where this user may create files."
     )
 
 
 def _damaged(path: Path, error: Exception) -> str:
     return (
-        f"The registry {path} is damaged: {error}. Put a backup in its place; or move it away and run "
-        f"promote again for the as-of days whose models it should hold, the earliest first: they are "
-        f"registered anew from the store."
+        f"The registry {path} is damaged: {error}. Restore a backup; or move it away and run "
+        f"{giver_of('promotion').name} again for the as-of days of its models, the earliest first: they are registered again from "
+        f"the store."
     )
 
 
