@@ -98,13 +98,15 @@ def quarantine(
     Raises:
         ConfigError: No day is validated between these, or no rule of that name quarantined a row.
     """
-    from pipelines.shared.expectations.quarantined import kept_out, lines_of
+    from pipelines.shared.expectations.quarantined import lines_of, quarantined_days
 
     spec, opened_store = opened(pipeline).declaration, open_store(store)
     for day, option in ((partition, "--partition"), (from_, "--from"), (to, "--to")):
         if day is not None:
             parse_day(day, option)
-    days = kept_out(Store(opened_store.uri), spec.name, partition or from_, partition or to)
+    days = quarantined_days(
+        Store(opened_store.uri), spec.name, partition or from_, partition or to
+    )
     if not days:
         raise ConfigError(
             f"{spec.name}: no day is validated in {opened_store.uri} between {partition or from_ or 'ever'} "

@@ -1,9 +1,9 @@
-"""Declared gates on data: rules a day is judged by, and what a training window must be.
+"""Declared gates on data: rules a day is validated by, and what a training window must be.
 
 Why: what a failure may cost (a line in a report, some rows, the day, the model) is the
-    pipeline's own decision and must be readable in one place.
+    pipeline's own decision and must be readable in one file.
 Promise: imports nothing but the standard library; nothing is read from the environment.
-Not here: judging a day or a window (``pipelines/shared/expectations/``), a model's gates
+Not here: validating a day or a window (``pipelines/shared/expectations/``), a model's gates
     (``learning.py``).
 """
 
@@ -57,7 +57,7 @@ class WindowGate:
     Attributes:
         missing_days: Share of the training days that have no rows: refused, or empty.
         rows_ratio: A day's rows to the median day's, or the other way round if it has fewer.
-        null_share: Share of a feature's training values that are no number.
+        null_share: Share of a feature's training values that are non-finite.
         min_label_rate: Smallest mean of the label over the training rows; below it refused.
         max_label_rate: Largest one; above it refused.
         label_ratio: Its ratio to the champion's window's, or the inverse if that is more.
