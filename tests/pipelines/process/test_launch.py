@@ -132,7 +132,9 @@ def test_a_child_that_crashes_is_a_lost_worker():
 
 def test_a_child_that_aborts_for_memory_is_reported_as_out_of_memory():
     said = ("terminate called after throwing an instance of 'std::bad_alloc'",)
-    with pytest.raises(OutOfMemoryError, match=r"abort .*SIGABRT.*about memory: .*std::bad_alloc"):
+    with pytest.raises(
+        OutOfMemoryError, match=r"abort .*SIGABRT.*about memory: .*std::bad_alloc"
+    ):
         Toy().run("abort", *said, server=False)
 
 
