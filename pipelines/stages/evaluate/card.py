@@ -13,6 +13,7 @@ import jinja2
 from markupsafe import Markup
 
 from pipelines.core.text import for_page
+from pipelines.protocol import giver_of
 from pipelines.shared.pages.plots import Plot, legend
 from pipelines.shared.pages.style import STYLE
 from pipelines.stages.evaluate.heads.protocol import HeadEvaluation, MetricText
@@ -57,10 +58,13 @@ PAGE = (
 """
 )
 
-OUTCOME = (
-    "This is what the numbers recommend. Whether the model became the champion is reported by the task "
-    "promote: a champion of a later day, or a person, may keep its position."
-)
+
+def outcome_note() -> str:
+    """What the card says of the recommendation."""
+    return (
+        f"This is what the numbers recommend. Whether the model became the champion is reported by "
+        f"the task {giver_of('promotion').name}: a champion of a later day, or a person, may overrule it."
+    )
 
 
 def card_page(
@@ -91,7 +95,7 @@ def card_page(
         last_day=evaluated["test_days"][-1],
         verdict=evaluated["verdict"],
         reasons=evaluated["reasons"],
-        outcome=OUTCOME,
+        outcome=outcome_note(),
         tiles=[_tile(evaluated, *each) for each in head.texts(evaluated).items()],
         plots=[
             {"title": p.title, "svg": Markup(p.svg()), "legend": Markup(legend(p))}  # noqa: S704

@@ -13,7 +13,8 @@ from typing import Any
 
 from pipelines.core.errors import InputMissingError
 from pipelines.core.store import Ref
-from pipelines.protocol import Work
+from pipelines.protocol import Work, steps_to
+from pipelines.protocol.stage import MODEL
 from pipelines.stages.evaluate.card import card_page
 from pipelines.stages.evaluate.evaluation import METRICS
 from pipelines.stages.evaluate.figures import loss_plot
@@ -49,6 +50,6 @@ def _model(work: Work, evaluated: Mapping[str, Any]) -> Path:
     if manifest is None:
         raise InputMissingError(
             f"{ref.path()}: version {evaluated['model_digest'][:16]}, which was evaluated, is no longer "
-            f"in the store. Run train and evaluate for it again."
+            f"in the store. Run {steps_to('evaluations', scopes=(MODEL,))} for it again."
         )
     return work.store.open(manifest)

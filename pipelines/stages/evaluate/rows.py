@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 from pipelines.core.days import parse_day
 from pipelines.core.errors import TrainingError
 from pipelines.operators.bfloat16 import widened
+from pipelines.protocol import VALIDATED, stage_of
+from pipelines.spec import PARTS
 
 NEVER = np.iinfo(np.int64).max
 Index = Mapping[str, Sequence[dict[str, Any]]]
@@ -74,15 +76,15 @@ def open_test_rows(
     index: Index = json.loads((training_set / "index.json").read_text())
     if not index["test"]:
         raise TrainingError(
-            "The training set has no test rows: its test days are empty or were refused. Widen "
-            "split.test_days, or look at what validate refused."
+            f"The training set has no test rows: its test days are empty or were refused. Widen "
+            f"split.test_days, or look at what {stage_of(VALIDATED).name} refused."
         )
     tested = _read_days(training_set, index["test"], entity_column)
     if known_after_days is None:
         counted = [np.ones(len(day.labels), bool) for day in tested]
     else:
-        earlier = _read_days(training_set, [*index["train"], *index["gap"]], entity_column)
-        known = first_events([*earlier, *tested])
+        before = [entry for part in PARTS[:-1] for entry in index[part]]
+        known = first_events([*_read_days(training_set, before, entity_column), *tested])
         counted = [~_known_on(day, known, known_after_days) for day in tested]
     return TestRows(
         inputs=read_inputs(training_set, index["test"]),

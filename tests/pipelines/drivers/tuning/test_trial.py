@@ -151,7 +151,7 @@ def test_a_trial_that_the_search_has_not_is_refused(tmp_path):
     pipeline = load("fraud_detection")
     publish_training_set(tmp_path, as_of=search_day(pipeline, AS_OF), rows=50)
     _, work = work_on("tune", tmp_path, pipeline=pipeline)
-    with pytest.raises(ConfigError, match="has trials 0 to 11, and received number 12"):
+    with pytest.raises(ConfigError, match="has trials 0 to 11, received number 12"):
         run_trial(work, 12)
 
 
