@@ -21,7 +21,7 @@ ROWS = (
     ("plugins/millrace",),
     ("pipelines/cli",),
     ("pipelines/api",),
-    ("pipelines/drivers", "pipelines/domains"),
+    ("pipelines/drivers", "pipelines/domains", "pipelines/projects"),
     ("pipelines/process",),
     ("pipelines/stages",),
     ("pipelines/shared",),
@@ -31,7 +31,7 @@ ROWS = (
     ("pipelines/core", "pipelines/gx_dask"),
 )
 TOPS = {"millrace": "plugins/millrace"}
-WIDTH, HEIGHT, GAP, STAGES = 960, 46, 8, 168
+WIDTH, HEIGHT, GAP, STAGES = 960, 46, 8, 218
 STYLE = """
   text { font: 13px system-ui, sans-serif; fill: #1c2430 } .name { font-weight: 650; font-size: 14px }
   .soft { fill: #5b6675; font-size: 12px } .room { fill: #f5f6f8; stroke: #c9d0d8 }
@@ -94,21 +94,23 @@ def _box(room: str, x: float, y: float, width: float, height: float) -> Iterator
 
 
 def _stages(y: float) -> Iterator[str]:
-    """The stages of a day, of a model and of a search, each line from the first to the last."""
+    """The stages of a day, of a model and of a search, with the datasets that they publish."""
     sys.path.insert(0, str(ROOT))
     from pipelines.protocol import stages
 
-    lines: dict[str, list[str]] = {}
+    lines: dict[str, list[tuple[str, str]]] = {}
     for stage in stages():
-        lines.setdefault(stage.dag, []).append(stage.name)
-    for number, (dag, names) in enumerate(lines.items()):
-        top, x = y + 46 + number * 40, 132
+        lines.setdefault(stage.dag, []).append((stage.name, stage.dataset))
+    for number, (dag, line) in enumerate(lines.items()):
+        top, x = y + 46 + number * 56, 132
         yield f'<text class="soft" x="24" y="{top + 19}">{escape(WAYS.get(dag, dag))}</text>'
-        for name in names:
-            wide = 30 + 8 * len(name)
+        for name, dataset in line:
+            wide = max(30 + 8 * len(name), 16 + 7 * len(dataset))
+            middle = f'x="{x + wide / 2}" text-anchor="middle"'
             yield f'<rect class="stage" x="{x}" y="{top}" width="{wide}" height="28" rx="14"/>'
-            yield f'<text x="{x + wide / 2}" y="{top + 18}" text-anchor="middle">{name}</text>'
-            if name != names[-1]:
+            yield f'<text {middle} y="{top + 18}">{name}</text>'
+            yield f'<text class="soft" {middle} y="{top + 43}">{dataset}</text>'
+            if (name, dataset) != line[-1]:
                 yield f'<path class="way" d="M{x + wide} {top + 14} h16"/>'
                 yield f'<path class="head" d="M{x + wide + 14} {top + 10} l8 4 l-8 4 z"/>'
             x += wide + 22

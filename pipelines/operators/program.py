@@ -29,20 +29,6 @@ from pipelines.operators.operator import (
 )
 from pipelines.operators.standardise import Standardise
 
-BASE = (
-    "arrays",
-    "bfloat16",
-    "blocks",
-    "hashing",
-    "lines",
-    "moments",
-    "operator",
-    "program",
-    "sketch",
-    "state",
-    "values",
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Program:
@@ -193,13 +179,6 @@ def sources_of(features: Iterable[Feature]) -> tuple[FeatureSource, ...]:
     """The distinct sources of declared features."""
     every = (f.source if isinstance(f, Chain) else f for f in features)
     return tuple(dict.fromkeys(every))
-
-
-def modules_of(steps: Iterable[Operator]) -> set[str]:
-    """Modules that implement these steps: their own, and those that all steps use."""
-    return {type(step).__module__ for step in steps} | {
-        f"pipelines.operators.{m}" for m in BASE
-    }
 
 
 def written(step: Operator | FeatureSource) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from pipelines.protocol.catalog import (
     stages_before,
     steps_to,
 )
-from pipelines.protocol.code import code_digests
+from pipelines.protocol.identity import code_by_class, code_of, dotted, same_code
 from pipelines.protocol.inputs import input_of, require_pair
 from pipelines.protocol.options import option_values
 from pipelines.protocol.pages import Maker
@@ -34,7 +34,9 @@ __all__ = [
     "Stage",
     "Work",
     "chain_stages",
-    "code_digests",
+    "code_by_class",
+    "code_of",
+    "dotted",
     "giver_of",
     "input_of",
     "judged_day",
@@ -44,6 +46,7 @@ __all__ = [
     "ref_of",
     "refusal",
     "require_pair",
+    "same_code",
     "stage_named",
     "stage_of",
     "stages",

@@ -127,8 +127,8 @@ class Validation:
         budgets: The same for single rules, as ``(rule id, share)`` pairs.
         min_rows: Minimum number of rows of a day.
         rules: Expectations of the pipeline.
-        suites: Suites saved by Great Expectations as JSON, used unchanged: paths below the
-            repository's root, or absolute.
+        suites: Suites saved by Great Expectations as JSON, used unchanged: paths below the folder of
+            the pipeline's declaration, or absolute.
         parameters: Values for ``{"$PARAMETER": name}`` in a rule's arguments, as ``(name, value)``
             pairs.
         mask: Whether reports and Data Docs hide the values of sensitive columns.

@@ -12,11 +12,9 @@ width is ``embedding_dim``, or with 0 follows from the largest vocabulary n as
 ``1.6 * n ** 0.56``, rounded to an integer between 2 and 64.
 """
 
-import hashlib
 import importlib.util
 from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from pipelines.core.declared import declared, nearest
@@ -121,8 +119,8 @@ class Builder:
     on its own inputs alone: ``BatchNormalization``, and losses other than the head's, are refused.
 
     Attributes:
-        function: Dotted name, ``package.module.function``; its module's source is part of the
-            model's digest, so a change trains again.
+        function: Dotted name, ``package.module.function``; all code that it can reach is part of
+            the model's digest, so a change trains again.
         settings: ``(name, value)`` pairs passed to it.
     """
 
@@ -162,15 +160,17 @@ def model_of_kind(name: str) -> AnyModel:
 
 
 def model_settings(model: AnyModel) -> dict[str, Any]:
-    """What a trained model depends on: the kind, its settings, and a builder's source."""
-    settings = {"kind": kind_of(model), **asdict(model)}
-    if isinstance(model, Builder):
-        settings["source"] = builder_source(model)
-    return settings
+    """What a trained model depends on: the kind and its settings."""
+    return {"kind": kind_of(model), **asdict(model)}
 
 
-def builder_source(model: Builder) -> str:
-    """Digest of the source of the module of the builder's function.
+def model_code(model: AnyModel) -> tuple[str, ...]:
+    """Dotted names of the user's functions that build the network."""
+    return (model.function,) if isinstance(model, Builder) else ()
+
+
+def require_builder(model: Builder) -> None:
+    """Check that the builder's function is in a Python file.
 
     Raises:
         ConfigError: There is no such module, or it is not a Python file.
@@ -185,4 +185,3 @@ def builder_source(model: Builder) -> str:
             f"model.function {model.function!r}: there is no Python module {module!r}. Give the "
             f"dotted name of a function, such as pipelines.domains.fraud_detection.network.build."
         )
-    return hashlib.sha256(Path(found.origin).read_bytes()).hexdigest()[:16]

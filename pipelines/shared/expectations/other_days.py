@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.core.days import days_between, parse_day, shift
 from pipelines.core.errors import ArtifactError
 from pipelines.core.store import Manifest
-from pipelines.protocol import ACCEPTED, VALIDATED, Work, judged_day
+from pipelines.protocol import ACCEPTED, VALIDATED, Work, judged_day, steps_to
 from pipelines.shared.expectations.day_columns import (
     PROFILE,
     DayProfile,
@@ -24,15 +24,18 @@ from pipelines.shared.expectations.day_columns import (
     unsaid_columns,
 )
 from pipelines.shared.tables.known_days import content_as_known
-from pipelines.shared.tables.window import ModelWindow
+from pipelines.shared.tables.window import FEATURES, ModelWindow
 
 if TYPE_CHECKING:
     from pipelines.shared.expectations.day_compare import Compared
 
-REMEDY = (
-    "Correct the source of such a day and run ingest, validate and featurize for it again, or "
-    "name it in validation.days.excused if it is right"
-)
+
+def remedy() -> str:
+    """What to do about a day that is unlike others."""
+    return (
+        f"Correct the source of such a day and run {steps_to(FEATURES)} for it again, or name it in "
+        f"validation.days.excused if it is right"
+    )
 
 
 def compared_before(work: Work, folder: Path) -> "Compared | None":
@@ -66,7 +69,7 @@ def noted_of(compared: "Compared | None") -> str:
     far = compared.odd(REFUSE)
     beyond = " A window with this day will be refused." if far else ""
     told = compared.told(WARN, REFUSE)
-    return f"unlike the {len(compared.days)} days before it. {told}.{beyond} {REMEDY}."
+    return f"unlike the {len(compared.days)} days before it. {told}.{beyond} {remedy()}."
 
 
 def _published(work: Work, days: Iterable[str]) -> dict[str, dict[str, Any]]:

@@ -20,6 +20,7 @@ from pipelines.core.errors import (
     PipelineError,
     TransientError,
 )
+from pipelines.protocol import giver_of
 from pipelines.shared.registry.location import sqlite_path
 
 # Primary result codes, the low eight bits: https://www.sqlite.org/rescode.html
@@ -132,8 +133,8 @@ def _closed(path: Path, error: Exception) -> PermanentError:
 
 def _damaged(path: Path, error: Exception) -> str:
     return (
-        f"The registry {path} is damaged: {error}. Restore a backup; or move it away and run promote "
-        f"again for the as-of days of its models, the earliest first: they are registered again from "
+        f"The registry {path} is damaged: {error}. Restore a backup; or move it away and run "
+        f"{giver_of('promotion').name} again for the as-of days of its models, the earliest first: they are registered again from "
         f"the store."
     )
 

@@ -9,14 +9,15 @@ from dataclasses import asdict, dataclass, field
 
 from pipelines.core.errors import InputMismatchError, InputMissingError, listed
 from pipelines.core.store import Manifest
-from pipelines.protocol import REFUSED, VALIDATED, Work, judged_day
+from pipelines.protocol import REFUSED, VALIDATED, Work, judged_day, steps_to
+from pipelines.protocol.stage import MODEL, WINDOW
 from pipelines.shared.tables.known_days import (
     content_as_known,
     known_days,
     part_as_of,
     statistics_as_of,
 )
-from pipelines.spec import Pipeline
+from pipelines.spec import TRAIN, Pipeline
 
 FEATURES = "features"
 
@@ -113,7 +114,7 @@ def window_of(work: Work) -> ModelWindow:
         raise InputMissingError(
             f"{work.report.work}: of its {len(every)} days, {len(missing)} have no features "
             f"({listed(missing)}) and {len(stale)} have features of a version that was replaced "
-            f"({listed(stale)}). Run ingest, validate and featurize for them first."
+            f"({listed(stale)}). Run {steps_to(FEATURES)} for them first."
         )
     return window
 
@@ -133,8 +134,8 @@ def window_as_validated(work: Work, validation: Manifest) -> ModelWindow:
     if validation.config["days"] != days:
         raise InputMismatchError(
             f"{work.report.work}: window validation {validation.digest[:16]} is of other days "
-            f"({listed(validation.config['days']['train'])} to train on) than this run's "
-            f"settings ({listed(days['train'])}). Run validate_window with this run's settings."
+            f"({listed(validation.config['days'][TRAIN])} to train on) than this run's "
+            f"settings ({listed(days[TRAIN])}). Run {validation.stage} with this run's settings."
         )
     window = ModelWindow(work)
     for day in work.days().all():
@@ -166,6 +167,6 @@ def features_version(work: Work, day: str, digest: str) -> Manifest:
             return kept
     raise InputMissingError(
         f"{work.report.work}: {ref.path()} was published again, and the version that this run "
-        f"started from (digest {digest[:16]}) is no longer in the store. Run validate_window, preprocess "
-        f"and train again."
+        f"started from (digest {digest[:16]}) is no longer in the store. Run "
+        f"{steps_to('models', scopes=(WINDOW, MODEL))} again."
     )

@@ -16,8 +16,20 @@ from pipelines.core.errors import TransientError
 from pipelines.core.events import evenly
 from pipelines.core.store import Manifest, digest_of
 from pipelines.operators import Sequence, Trailing
+from pipelines.operators.operator import FeatureSource, Operator
 from pipelines.operators.program import written
-from pipelines.protocol import ACCEPTED, REFUSED, VALIDATED, Outcome, Plan, Work, code_digests
+from pipelines.protocol import (
+    ACCEPTED,
+    REFUSED,
+    VALIDATED,
+    Outcome,
+    Plan,
+    Work,
+    code_by_class,
+    code_of,
+    dotted,
+    same_code,
+)
 from pipelines.shared.compute.settings import ComputeSettings
 from pipelines.shared.tables.known_days import content_as_known, known_days
 from pipelines.spec import Pipeline
@@ -28,17 +40,6 @@ if TYPE_CHECKING:
     from pipelines.stages.featurize.history import DayFiles
     from pipelines.stages.featurize.reused import ReusedColumns
 
-CODE = (
-    "pipelines.stages.featurize",
-    "pipelines.operators.hashing",
-    "pipelines.operators.moments",
-    "pipelines.operators.sketch",
-    "pipelines.operators.values",
-    *(
-        f"pipelines.shared.tables.{m}"
-        for m in ("hashing", "history", "known", "profile", "reading", "schema", "versions")
-    ),
-)
 READ_BY_ALL = ("keys", "entities", "columns", "known_time")
 
 
@@ -80,7 +81,7 @@ def plan(work: Work) -> FeaturizePlan:
         features=features,
         inputs=_inputs(days),
         config=_config(work.pipeline, features),
-        code=code_digests(*CODE, *_sources(work.pipeline)),
+        code=_code(work.pipeline),
     )
 
 
@@ -179,15 +180,16 @@ def _same_rows_and_code(
     """
     days = days_between(shift(work.day, -source.look_back_days()), work.day)
     inputs = [f"{VALIDATED}/ds={day}" for day in days]
-    code = [*code_digests(*CODE), type(source).__module__]
-    return all(old.inputs.get(name) == plan.inputs.get(name) for name in inputs) and all(
-        old.code.get(name) == plan.code[name] for name in code
+    return all(old.inputs.get(name) == plan.inputs.get(name) for name in inputs) and same_code(
+        old.code, plan.code, {type(source)}
     )
 
 
-def _sources(pipeline: Pipeline) -> list[str]:
-    """Modules of the declared sources: steps after them are no part of the feature table."""
-    return sorted({type(s).__module__ for s in pipeline.sources() if s.names()})
+def _code(pipeline: Pipeline) -> dict[str, str]:
+    """Of the stage, and by the declared sources: windows whose own code is the same are reused."""
+    kinds = {type(source) for source in pipeline.sources() if source.names()}
+    by_source = code_by_class([f"{__name__}.{run.__name__}"], (FeatureSource, Operator), kinds)
+    return by_source | code_of(__name__, *sorted(dotted(kind) for kind in kinds))
 
 
 def _config(pipeline: Pipeline, features: FeaturePlan) -> Mapping[str, Any]:

@@ -21,7 +21,7 @@ from pipelines.core.errors import (
     SourceUnreadableError,
     listed,
 )
-from pipelines.protocol import REFUSED, Outcome, Plan, Work, code_digests
+from pipelines.protocol import REFUSED, Outcome, Plan, Work, code_of
 from pipelines.shared.compute.machine import usable_cores
 from pipelines.shared.compute.settings import ComputeSettings
 from pipelines.spec import Table
@@ -35,11 +35,6 @@ if TYPE_CHECKING:
     from pipelines.stages.ingest.day import DayWriter
 
 REFUSAL = "refusal.json"
-CODE = (
-    "pipelines.stages.ingest",
-    "pipelines.shared.tables.schema",
-    "pipelines.shared.tables.ids",
-)
 RAGGED, MISQUOTED = "source.fields", "source.quotes"
 """What rejected lines are counted as, beside validation's rules."""
 
@@ -55,7 +50,7 @@ def plan(work: Work) -> Plan:
             "columns": [[c.name, c.type, c.decimals] for c in table.columns],
             "ids": _ids(work, table),
         },
-        code=code_digests(*CODE),
+        code=code_of(__name__),
     )
 
 

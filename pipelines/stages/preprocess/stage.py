@@ -13,17 +13,15 @@ from typing import TYPE_CHECKING, Any
 from pipelines.core.errors import ColumnMismatchError, TrainingError, TransientError
 from pipelines.core.events import evenly
 from pipelines.operators.bfloat16 import BFLOAT16
-from pipelines.operators.program import modules_of
-from pipelines.protocol import Outcome, Plan, Work, code_digests, input_of
+from pipelines.protocol import VALIDATED, Outcome, Plan, Work, code_of, input_of, stage_of
 from pipelines.protocol.settings import (
-    PARTS,
     key_columns,
     label_column,
     training_set_settings,
 )
 from pipelines.shared.compute.settings import ComputeSettings
 from pipelines.shared.tables.window import ModelWindow, window_as_validated, window_of
-from pipelines.spec import Binary, Pipeline
+from pipelines.spec import PARTS, Binary, Pipeline
 
 if TYPE_CHECKING:
     from pipelines.operators.program import FittedProgram
@@ -31,11 +29,6 @@ if TYPE_CHECKING:
     from pipelines.stages.preprocess.row_ranges import RowRange
     from pipelines.stages.preprocess.shards import Shard, ShardTask
 
-CODE = (
-    "pipelines.stages.preprocess",
-    "pipelines.shared.tables.window",
-    *(f"pipelines.shared.tables.{name}" for name in ("known", "schema", "values")),
-)
 VALIDATION = "window_validation"
 RangesByDay = dict[str, "list[RowRange]"]
 
@@ -46,11 +39,10 @@ def plan(work: Work) -> Plan:
     Raises:
         InputMissingError: Days have no features, or outdated ones.
     """
-    steps = [step for line in work.pipeline.program().lines for step in line.steps]
     return Plan(
         inputs=_window(work).inputs(),
         config=training_set_settings(work),
-        code=code_digests(*CODE, *sorted(modules_of(steps))),
+        code=code_of(__name__),
     )
 
 
@@ -133,7 +125,7 @@ def _facts(window: ModelWindow, train: Mapping[str, Mapping[str, Any]]) -> dict[
     if not rows:
         raise TrainingError(
             f"{which} hold 0 rows. Train on more days (split.train_days), or check the days that "
-            f"validate refused."
+            f"{stage_of(VALIDATED).name} refused."
         )
     # The message of training, which checks again without the validation days, and for every head.
     raise TrainingError(

@@ -16,7 +16,7 @@ from typing import Any
 
 from pipelines.core.days import parse_day
 from pipelines.core.store import Manifest, Ref
-from pipelines.protocol import Outcome, Plan, Work, code_digests, input_of, require_pair
+from pipelines.protocol import Outcome, Plan, Work, code_of, input_of, require_pair
 from pipelines.protocol.settings import evaluation_settings, trained_settings
 from pipelines.shared.registry import (
     Registered,
@@ -41,9 +41,7 @@ def plan(work: Work) -> Plan:
             "promote_older": bool(work.options.get("promote_older", False)),
             "registry": str(asked) if asked else "the store's own",
         },
-        code=code_digests(
-            "pipelines.stages.promote", "pipelines.shared.registry", "pipelines.shared.tracking"
-        ),
+        code=code_of(__name__),
         made_from={"model": model, "evaluation": evaluation},
     )
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from pipelines.core.errors import TrainingError, listed
 from pipelines.core.events import Reporter
+from pipelines.protocol import VALIDATED, stage_of
 from pipelines.stages.train.batches import Block, Feed
 from pipelines.stages.train.checkpoints import Checkpoints
 from pipelines.stages.train.cursor import Cursor
@@ -27,8 +28,12 @@ FOUND = {
     "gradients": "The norm of the gradients of step {step} is {value:g}",
     "weights": "The sum of the squared weights after step {step} is {value:g}",
 }
-MEND_ROWS = "Mend those features: fill them (Fill), or have validate refuse such rows."
 SLOWER = "Lower training.learning_rate, set training.clip_norm above 0, or mend those features."
+
+
+def _mend_rows() -> str:
+    validating = stage_of(VALIDATED).name
+    return f"Mend those features: fill them (Fill), or have {validating} refuse such rows."
 
 
 class CheckedRun(Protocol):
@@ -65,7 +70,7 @@ def require_finite(
     raise TrainingError(
         f"{run.report.work}: {what} (epoch {cursor.epoch + 1}, rows' digest "
         f"{digest_of_rows(rows)}). {suspects(rows, run.feed.shards.features)} Last finite checkpoint: "
-        f"{run.checkpoints.last_finite()}. {MEND_ROWS if bad[0] == 'inputs' else SLOWER}"
+        f"{run.checkpoints.last_finite()}. {_mend_rows() if bad[0] == 'inputs' else SLOWER}"
     )
 
 
@@ -99,7 +104,7 @@ def require_finite_rows(work: str, block: Block, features: tuple[str, ...]) -> N
         if any(map(_spoilt, rows.values())):
             raise TrainingError(
                 f"{work}: rows of the validation days hold values that are no numbers (rows' digest "
-                f"{digest_of_rows(rows)}). {suspects(rows, features)} {MEND_ROWS}"
+                f"{digest_of_rows(rows)}). {suspects(rows, features)} {_mend_rows()}"
             )
 
 

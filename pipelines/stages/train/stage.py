@@ -16,8 +16,9 @@ from typing import Any
 from pipelines.core.errors import OutOfMemoryError
 from pipelines.core.memory import is_out_of_memory
 from pipelines.core.store import Manifest
-from pipelines.protocol import Outcome, Plan, Work, code_digests, input_of
+from pipelines.protocol import Outcome, Plan, Work, code_of, input_of
 from pipelines.protocol.settings import trained_settings, training_set_settings
+from pipelines.spec import model_code
 from pipelines.stages.train.micro_batches import MicroBatches
 
 
@@ -27,7 +28,7 @@ def plan(work: Work) -> Plan:
     return Plan(
         inputs={"training_set": manifest.content},
         config=trained_settings(work),
-        code=code_digests("pipelines.stages.train", "pipelines.shared.compute.tensorflow"),
+        code=code_of(__name__, *model_code(work.pipeline.model)),
         made_from={"training_set": manifest},
     )
 

@@ -13,12 +13,14 @@ from typing import Any
 
 from pipelines.core.errors import ConfigError, InputMissingError, TrainingError, listed
 from pipelines.core.store import Manifest
-from pipelines.protocol import Maker, Outcome, Plan, Work, code_digests, input_of
+from pipelines.protocol import Maker, Outcome, Plan, Work, code_of, input_of
 from pipelines.protocol.settings import training_set_settings
-from pipelines.spec import head_settings, model_settings, search_day
+from pipelines.spec import head_settings, model_code, model_settings, search_day
 from pipelines.stages.tune.winner import DATASET, EVALUATED_ON, WINNER
 
 TRIALS = "trials.json"
+TRIALS_RUN = "pipelines.drivers.tuning.trial.run_trial"
+"""What runs the trials; no stage imports it."""
 # Prefix of a trial's folder in the search's, and the folder of its published MLflow events.
 TRIAL, TRACKING = "trial-", "tracking/"
 # A published key: it keeps its name.
@@ -49,11 +51,7 @@ def plan(work: Work) -> Plan:
             "training": asdict(work.pipeline.training),
             EVALUATED_AS_OF: there.model_day,
         },
-        code=code_digests(
-            "pipelines.stages.train",
-            "pipelines.stages.tune",
-            "pipelines.shared.compute.tensorflow",
-        ),
+        code=code_of(__name__, TRIALS_RUN, *model_code(work.pipeline.model)),
         made_from={"training_set": manifest},
     )
 

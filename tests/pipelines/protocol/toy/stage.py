@@ -4,7 +4,7 @@ import os
 import signal
 from pathlib import Path
 
-from pipelines.protocol import Outcome, Plan, Work, code_digests
+from pipelines.protocol import Outcome, Plan, Work, code_of
 
 LOG = "TOY_LOG"
 KILL_AT = "TOY_KILL_AT"
@@ -15,7 +15,7 @@ def plan(work: Work) -> Plan:
     return Plan(
         inputs={"number": str(number)},
         config={"epochs": work.pipeline.training.epochs},
-        code=code_digests("tests.pipelines.protocol.toy"),
+        code=code_of(__name__),
     )
 
 
