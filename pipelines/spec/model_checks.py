@@ -29,8 +29,8 @@ from pipelines.spec.models import (
     DeepCross,
     Recurrent,
     Transformer,
-    builder_source,
     kind_of,
+    require_builder,
 )
 from pipelines.spec.pipeline import Pipeline
 
@@ -47,7 +47,7 @@ def model_problems(pipeline: Pipeline) -> Iterator[str]:
     model = pipeline.model
     if isinstance(model, Builder):
         try:
-            builder_source(model)
+            require_builder(model)
         except ConfigError as error:
             yield str(error)
         return

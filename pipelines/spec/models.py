@@ -11,11 +11,9 @@ their width is ``embedding_dim``, or with 0 follows from the largest vocabulary 
 ``1.6 * n ** 0.56``, rounded to a whole number between 2 and 64.
 """
 
-import hashlib
 import importlib.util
 from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from pipelines.core.declared import declared, nearest
@@ -120,7 +118,7 @@ class Builder:
     from its own inputs: ``BatchNormalization``, and losses beside the head's, are refused.
 
     Attributes:
-        function: Dotted name, ``package.module.function``; its module's source is part of what
+        function: Dotted name, ``package.module.function``; all that it can reach is part of what
             names the model, so a change trains anew.
         settings: ``(name, value)`` pairs handed to it.
     """
@@ -161,15 +159,17 @@ def model_of_kind(word: str) -> AnyModel:
 
 
 def model_settings(model: AnyModel) -> dict[str, Any]:
-    """What a trained model depends on: the kind, its settings, and a builder's own source."""
-    settings = {"kind": kind_of(model), **asdict(model)}
-    if isinstance(model, Builder):
-        settings["source"] = builder_source(model)
-    return settings
+    """What a trained model depends on: the kind and its settings."""
+    return {"kind": kind_of(model), **asdict(model)}
 
 
-def builder_source(model: Builder) -> str:
-    """Digest of the source of the module that holds the builder's function.
+def model_code(model: AnyModel) -> tuple[str, ...]:
+    """Dotted names of functions of the user's own that make the network."""
+    return (model.function,) if isinstance(model, Builder) else ()
+
+
+def require_builder(model: Builder) -> None:
+    """Check that the builder's function is in a Python file, which it is named by.
 
     Raises:
         ConfigError: There is no such module, or it is not a Python file.
@@ -184,4 +184,3 @@ def builder_source(model: Builder) -> str:
             f"model.function {model.function!r}: there is no Python module {module!r}. Give the "
             f"dotted name of a function, such as pipelines.domains.fraud_detection.network.build."
         )
-    return hashlib.sha256(Path(found.origin).read_bytes()).hexdigest()[:16]

@@ -13,8 +13,9 @@ from typing import Any
 
 from pipelines.core.events import to_log
 from pipelines.process.launch import StageProcess
-from pipelines.protocol import Result
+from pipelines.protocol import Result, giver_of
 from pipelines.spec import Pipeline, search_day
+from pipelines.stages.tune.record import STAGE as TUNE
 
 log = logging.getLogger("millrace")
 
@@ -56,10 +57,12 @@ def run_search(request: SearchRequest) -> Result:
     name = request.pipeline.name
     children = _ChildProcesses(request)
     day = search_day(request.pipeline, request.as_of)
-    made = children.run(["stage", "preprocess", name, "--as-of", day])
-    common = ["--as-of", request.as_of, "--input", f"training_set={made['digest']}"]
+    common = ["--as-of", request.as_of]
+    for result in TUNE.takes:
+        made = children.run(["stage", giver_of(result).name, name, "--as-of", day])
+        common += ["--input", f"{result}={made['digest']}"]
     trials = _trials(children, ["trial", name, *common, "--number"])
-    winner = children.run(["stage", "tune", name, *common])
+    winner = children.run(["stage", TUNE.name, name, *common])
     return winner | {"trials": trials}
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from pipelines.core.errors import TransientError
 from pipelines.core.store import Manifest, Ref
-from pipelines.protocol import Maker, Outcome, Plan, Work, code_digests, input_of, require_pair
+from pipelines.protocol import Maker, Outcome, Plan, Work, code_of, input_of, require_pair
 from pipelines.protocol.settings import (
     evaluation_settings,
     trained_settings,
@@ -30,11 +30,7 @@ def plan(work: Work) -> Plan:
     return Plan(
         inputs={"training_set": training_set.content, "model": model.content} | champion,
         config=evaluation_settings(work),
-        code=code_digests(
-            "pipelines.stages.evaluate",
-            "pipelines.shared.registry",
-            "pipelines.shared.compute.tensorflow",
-        ),
+        code=code_of(__name__),
         made_from={"training_set": training_set, "model": model},
     )
 

@@ -10,6 +10,7 @@ Not here: finding files (``locate.py``), reading one (``rows.py``), writing rows
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,13 +21,13 @@ from pipelines.core.errors import (
     SourceUnreadableError,
     listed,
 )
-from pipelines.protocol import REFUSED, Outcome, Plan, Work, code_digests
+from pipelines.protocol import REFUSED, Outcome, Plan, Work, code_of
 from pipelines.shared.compute.machine import usable_cores
 from pipelines.shared.compute.settings import ComputeSettings
 from pipelines.spec import Table
 from pipelines.stages.ingest.locate import DENIED, SourceFile, source_files
+from pipelines.stages.ingest.reading import Read, mixed_offsets
 from pipelines.stages.ingest.rejects import told
-from pipelines.stages.ingest.rows import Read, mixed_offsets
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,11 +35,6 @@ if TYPE_CHECKING:
     from pipelines.stages.ingest.day import DayWriter
 
 REFUSAL = "refusal.json"
-CODE = (
-    "pipelines.stages.ingest",
-    "pipelines.shared.tables.schema",
-    "pipelines.shared.tables.ids",
-)
 RAGGED, MISQUOTED = "source.fields", "source.quotes"
 """What rejected lines are counted as, beside validation's rules."""
 
@@ -54,7 +50,7 @@ def plan(work: Work) -> Plan:
             "columns": [[c.name, c.type, c.decimals] for c in table.columns],
             "ids": _ids(work, table),
         },
-        code=code_digests(*CODE),
+        code=code_of(__name__),
     )
 
 
@@ -88,10 +84,12 @@ class _Day:
         """Write the rows of every file; a file that is refused does not hide the next one's."""
         from pipelines.stages.ingest.day import DayWriter
         from pipelines.stages.ingest.prefetch import read_ahead
+        from pipelines.stages.ingest.rows import read_blocks
 
         threads = ComputeSettings.from_options(self.work.options).workers or usable_cores()
         writer = DayWriter(self.reads[0].table, self.work.day, out)
-        with read_ahead([read.blocks for read in self.reads], threads) as files:
+        opening = [partial(read_blocks, read) for read in self.reads]
+        with read_ahead(opening, threads) as files:
             for done, (read, blocks) in enumerate(zip(self.reads, files, strict=True)):
                 self._take_file(read, blocks, writer)
                 read.read_share = 1.0

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.core.store import Manifest, Ref
-from pipelines.operators.operator import State
-from pipelines.operators.program import Program, modules_of
+from pipelines.operators.operator import FeatureSource, Operator, State
+from pipelines.operators.program import Program
 from pipelines.operators.state import read_states, write_states
-from pipelines.protocol import Outcome, Plan, Work, code_digests, publish_work
+from pipelines.protocol import Outcome, Plan, Work, code_by_class, publish_work, same_code
 from pipelines.shared.compute.compute import Compute
 from pipelines.shared.compute.graph import FAN_IN
-from pipelines.shared.tables.window import Window
+from pipelines.shared.tables.window import ModelWindow
 from pipelines.stages.preprocess.row_ranges import (
     RangeStatistics,
     RowRange,
@@ -31,11 +31,6 @@ from pipelines.stages.preprocess.row_ranges import (
 )
 
 DATASET, FILE = "statistics", "statistics.json"
-CODE = (
-    "pipelines.stages.preprocess.row_ranges",
-    "pipelines.stages.preprocess.statistics",
-    "pipelines.shared.tables.values",
-)
 States = dict[str, State]
 
 
@@ -66,7 +61,7 @@ class DayStatistics:
 
 
 def day_statistics(
-    window: Window,
+    window: ModelWindow,
     program: Program,
     days: Sequence[str],
     compute: Compute,
@@ -119,16 +114,20 @@ def _grouped(parts: Sequence[Any]) -> Iterator[Sequence[Any]]:
     return (parts[n : n + FAN_IN] for n in range(0, len(parts), FAN_IN))
 
 
-def _plan(window: Window, program: Program, day: str) -> Plan:
-    steps = [step for steps in program.asked().values() for step in steps]
+def _plan(window: ModelWindow, program: Program, day: str) -> Plan:
+    steps = {type(step) for steps in program.asked().values() for step in steps}
     return Plan(
         inputs={f"features/ds={day}": window.digest(day)},
         config={"asked": dict.fromkeys(program.asked(), "learnt")},
-        code=code_digests(*CODE, *sorted(modules_of(steps))),
+        code=code_by_class(
+            [f"{__name__}.{day_statistics.__name__}"], (Operator, FeatureSource), steps
+        ),
     )
 
 
-def _day(window: Window, program: Program, day: str, ref: Ref, plan: Plan) -> DayStatistics:
+def _day(
+    window: ModelWindow, program: Program, day: str, ref: Ref, plan: Plan
+) -> DayStatistics:
     work = window.work
     row_ranges = row_ranges_of(day, work.store.open(window.days[day]) / window.part(day))
     return DayStatistics(ref, plan, row_ranges, _reused(work, program, ref, plan))
@@ -139,12 +138,11 @@ def _reused(work: Work, program: Program, ref: Ref, plan: Plan) -> States:
     old = work.store.find_intact(ref)
     if old is None or old.inputs != plan.inputs:
         return {}
-    known, code = _read(work.store.open(old)), plan.code
+    known = _read(work.store.open(old))
     return {
         name: known[name]
         for name, steps in program.asked().items()
-        if name in known
-        and all(old.code.get(m) == code[m] for m in (*CODE, *modules_of(steps)))
+        if name in known and same_code(old.code, plan.code, {type(step) for step in steps})
     }
 
 

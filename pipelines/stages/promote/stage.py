@@ -16,9 +16,15 @@ from typing import Any
 
 from pipelines.core.days import parse_day
 from pipelines.core.store import Manifest, Ref
-from pipelines.protocol import Outcome, Plan, Work, code_digests, input_of, require_pair
+from pipelines.protocol import Outcome, Plan, Work, code_of, input_of, require_pair
 from pipelines.protocol.settings import evaluation_settings, trained_settings
-from pipelines.shared.registry import Registered, has_run, read_registry, registry_uri, telling
+from pipelines.shared.registry import (
+    Registered,
+    has_run,
+    read_registry,
+    registry_errors,
+    registry_uri,
+)
 from pipelines.shared.tracking.params import flat_params
 from pipelines.stages.promote.decision import PROMOTE, Candidate, own_version, unmet, why_not
 
@@ -35,9 +41,7 @@ def plan(work: Work) -> Plan:
             "promote_older": bool(work.options.get("promote_older", False)),
             "registry": str(asked) if asked else "the store's own",
         },
-        code=code_digests(
-            "pipelines.stages.promote", "pipelines.shared.registry", "pipelines.shared.tracking"
-        ),
+        code=code_of(__name__),
         made_from={"model": model, "evaluation": evaluation},
     )
 
@@ -58,7 +62,7 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
     evaluated = _evaluated_model(work, model, evaluation, uri)
     with work.store.lock(_registry_lock(work)):
         registry.read()  # an unreachable server raises before anything is written
-        with telling(uri):
+        with registry_errors(uri):
             number = register(open_client(uri), evaluated, copy_files=_copies_files(work))
         held = registry.read()
         refusal = why_not(held, candidate)
@@ -111,7 +115,7 @@ def _files_stand(work: Work, number: int) -> bool:
     from pipelines.shared.registry.client import open_client
     from pipelines.stages.promote.registering import has_files
 
-    with telling(_uri(work)):
+    with registry_errors(_uri(work)):
         return has_files(open_client(_uri(work)), work.pipeline.name, number)
 
 

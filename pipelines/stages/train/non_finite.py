@@ -7,18 +7,19 @@ Promise: inputs, loss, gradients and weights are each checked, because a kernel 
 """
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from pipelines.core.errors import TrainingError, listed
-from pipelines.stages.train.batches import StepBlock
+from pipelines.core.events import Reporter
+from pipelines.protocol import VALIDATED, stage_of
+from pipelines.stages.train.batches import Feed, StepBlock
+from pipelines.stages.train.checkpoints import Checkpoints
 from pipelines.stages.train.cursor import Cursor
+from pipelines.stages.train.network import Network
 from pipelines.stages.train.shards import Rows
 from pipelines.stages.train.steps import STEP_VALUES
-
-if TYPE_CHECKING:
-    from pipelines.stages.train.loop import TrainingRun
 
 # Causes first: a non-finite value in one soon reaches the next.
 FOUND = {
@@ -27,12 +28,25 @@ FOUND = {
     "gradients": "The norm of the gradients of step {step} is {value:g}",
     "weights": "The sum of the squared weights after step {step} is {value:g}",
 }
-FIX_ROWS = "Fix those features: fill them (Fill), or have validate refuse such rows."
 SLOWER = "Lower training.learning_rate, set training.clip_norm above 0, or fix those features."
 
 
+def _fix_rows() -> str:
+    validating = stage_of(VALIDATED).name
+    return f"Fix those features: fill them (Fill), or have {validating} refuse such rows."
+
+
+class CheckedRun(Protocol):
+    """The attributes of a run (``loop.TrainingRun``) that are checked."""
+
+    network: Network
+    feed: Feed
+    checkpoints: Checkpoints
+    report: Reporter
+
+
 def require_finite(
-    run: "TrainingRun", cursor: Cursor, values: Any, block: StepBlock, step: int, *, taken: bool
+    run: CheckedRun, cursor: Cursor, values: Any, block: StepBlock, step: int, *, taken: bool
 ) -> None:
     """Require that all values of a step are finite.
 
@@ -56,11 +70,11 @@ def require_finite(
     raise TrainingError(
         f"{run.report.work}: {what} (epoch {cursor.epoch + 1}, rows' digest "
         f"{digest_of_rows(rows)}). {suspects(rows, run.feed.shards.features)} Last finite checkpoint: "
-        f"{run.checkpoints.last_finite()}. {FIX_ROWS if bad[0] == 'inputs' else SLOWER}"
+        f"{run.checkpoints.last_finite()}. {_fix_rows() if bad[0] == 'inputs' else SLOWER}"
     )
 
 
-def require_finite_weights(run: "TrainingRun", cursor: Cursor) -> None:
+def require_finite_weights(run: CheckedRun, cursor: Cursor) -> None:
     """Require that all weights, tables and moving statistics of a network are finite.
 
     Raises:
@@ -92,7 +106,7 @@ def require_finite_rows(work: str, block: StepBlock, features: tuple[str, ...]) 
         if any(map(_has_non_finite, rows.values())):
             raise TrainingError(
                 f"{work}: rows of the validation days have non-finite values (rows' digest "
-                f"{digest_of_rows(rows)}). {suspects(rows, features)} {FIX_ROWS}"
+                f"{digest_of_rows(rows)}). {suspects(rows, features)} {_fix_rows()}"
             )
 
 

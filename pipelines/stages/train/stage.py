@@ -16,8 +16,9 @@ from typing import Any
 from pipelines.core.errors import OutOfMemoryError
 from pipelines.core.memory import is_out_of_memory
 from pipelines.core.store import Manifest
-from pipelines.protocol import Outcome, Plan, Work, code_digests, input_of
+from pipelines.protocol import Outcome, Plan, Work, code_of, input_of
 from pipelines.protocol.settings import trained_settings, training_set_settings
+from pipelines.spec import model_code
 from pipelines.stages.train.micro_batches import MicroBatches
 
 
@@ -27,7 +28,7 @@ def plan(work: Work) -> Plan:
     return Plan(
         inputs={"training_set": manifest.content},
         config=trained_settings(work),
-        code=code_digests("pipelines.stages.train", "pipelines.shared.compute.tensorflow"),
+        code=code_of(__name__, *model_code(work.pipeline.model)),
         made_from={"training_set": manifest},
     )
 
@@ -41,7 +42,7 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
         OutOfMemoryError: Memory is too small for a step; the next try halves its micro-batches.
     """
     from pipelines.shared.compute.machine import visible_gpu_count
-    from pipelines.shared.tracking.tracker import About, keep_told, tracking
+    from pipelines.shared.tracking.tracker import About, keep_spool, tracking
     from pipelines.stages.train.devices import choose_devices, open_strategy
     from pipelines.stages.train.preflight import check_rows, require_evaluable
     from pipelines.stages.train.shards import open_shards
@@ -76,16 +77,16 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
         outcome = _published(setup, out, done, began)
         for name in ("history.json", "timing.json", "millrace.json"):
             tracker.file(out / name)
-    keep_told(scratch, out)
+    keep_spool(scratch, out)
     return outcome
 
 
 def effects_stand(work: Work, plan: Plan, manifest: Manifest) -> bool:
     """Send MLflow a training that it has no run of; a missing run is no reason to train again."""
-    from pipelines.shared.tracking.resend import tell_missing
+    from pipelines.shared.tracking.resend import resend_missing
     from pipelines.shared.tracking.tracker import SPOOL
 
-    tell_missing(work, manifest, SPOOL)
+    resend_missing(work, manifest, SPOOL)
     return True
 
 

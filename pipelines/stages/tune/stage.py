@@ -13,12 +13,14 @@ from typing import Any
 
 from pipelines.core.errors import ConfigError, InputMissingError, TrainingError, listed
 from pipelines.core.store import Manifest
-from pipelines.protocol import Maker, Outcome, Plan, Work, code_digests, input_of
+from pipelines.protocol import Maker, Outcome, Plan, Work, code_of, input_of
 from pipelines.protocol.settings import training_set_settings
-from pipelines.spec import head_settings, model_settings, search_day
+from pipelines.spec import head_settings, model_code, model_settings, search_day
 from pipelines.stages.tune.winner import DATASET, EVALUATED_ON, WINNER
 
 TRIALS = "trials.json"
+TRIALS_RUN = "pipelines.drivers.tuning.trial.run_trial"
+"""What runs the trials; no stage imports it."""
 # Prefix of a trial's folder in the search's, and the folder of its published MLflow events.
 TRIAL, TRACKING = "trial-", "tracking/"
 # A published key: it keeps its name.
@@ -49,11 +51,7 @@ def plan(work: Work) -> Plan:
             "training": asdict(work.pipeline.training),
             EVALUATED_AS_OF: there.model_day,
         },
-        code=code_digests(
-            "pipelines.stages.train",
-            "pipelines.stages.tune",
-            "pipelines.shared.compute.tensorflow",
-        ),
+        code=code_of(__name__, TRIALS_RUN, *model_code(work.pipeline.model)),
         made_from={"training_set": manifest},
     )
 
@@ -111,9 +109,9 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
 
 def effects_stand(work: Work, plan: Plan, manifest: Manifest) -> bool:
     """Send MLflow the trials that it has no run of; a missing run is no reason to search again."""
-    from pipelines.shared.tracking.resend import tell_missing
+    from pipelines.shared.tracking.resend import resend_missing
 
-    tell_missing(work, manifest, f"{TRACKING}*.jsonl")
+    resend_missing(work, manifest, f"{TRACKING}*.jsonl")
     return True
 
 
@@ -135,11 +133,11 @@ def pages(work: Work) -> Mapping[str, Maker]:
 
 
 def _keep_unsent_events(out: Path, work: Work, folder: Path) -> None:
-    from pipelines.shared.tracking.tracker import keep_told
+    from pipelines.shared.tracking.tracker import keep_spool
 
     folders = sorted(folder.glob(f"{TRIAL}*/"), key=lambda each: int(each.name[len(TRIAL) :]))
     kept = [
-        each.name for each in folders if keep_told(each, out, f"{TRACKING}{each.name}.jsonl")
+        each.name for each in folders if keep_spool(each, out, f"{TRACKING}{each.name}.jsonl")
     ]
     if kept:
         work.report.log(

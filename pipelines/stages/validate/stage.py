@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.core.errors import ArtifactError
 from pipelines.core.events import evenly
 from pipelines.core.store import Manifest, file_digest
-from pipelines.protocol import Maker, Outcome, Plan, Work, code_digests
+from pipelines.protocol import Maker, Outcome, Plan, Work, code_of
 from pipelines.shared.compute.settings import ComputeSettings
 from pipelines.shared.expectations.gate_run import docs_page, run_of
 from pipelines.shared.expectations.rules import rules_of, suite_path
@@ -31,15 +31,6 @@ if TYPE_CHECKING:
     from pipelines.stages.validate.splitting import Counted
 
 PART = "part-0.parquet"
-CODE = (
-    "pipelines.shared.expectations",
-    "pipelines.operators.hashing",
-    "pipelines.operators.sketch",
-    *(
-        f"pipelines.shared.tables.{n}"
-        for n in ("hashing", "history", "ids", "known", "profile", "schema", "versions")
-    ),
-)
 SETTLES = True
 """A day is judged again if the ids of an earlier one were published while it was."""
 
@@ -51,13 +42,13 @@ def due(work: Work) -> tuple[bool, list[str]]:
 
 def plan(work: Work) -> Plan:
     """Name the ingested day by its content, what it repeats, and everything it is judged by."""
-    ingested = work.need(work.partition_ref("ingested"), "ingest")
+    ingested = work.need(work.partition_ref("ingested"))
     rules_of(work.pipeline, work.day)
     return Plan(
         inputs={f"ingested {ingested.key}": ingested.content}
         | inputs_of(Repeats(work).of(work.day)),
         config=_config(work.pipeline, work.day),
-        code=code_digests(*CODE),
+        code=code_of(__name__),
         made_from={"ingested": ingested},
     )
 
@@ -146,7 +137,7 @@ def _ingested(work: Work, manifest: Manifest) -> tuple[Path, int]:
     if not schema.equals(wanted):
         raise ArtifactError(
             f"{manifest.ref.path()}: {PART} has {_columns(schema)}. Expected, from the "
-            f"declaration, {_columns(wanted)}. Run ingest for it again."
+            f"declaration, {_columns(wanted)}. Run {manifest.stage} for it again."
         )
     return path, rows
 
@@ -215,7 +206,7 @@ def _validation(pipeline: Pipeline) -> dict[str, Any]:
     """A day does not depend on what other days, or its window, must be; suites count by content."""
     told = asdict(pipeline.validation)
     del told["window"], told["days"]
-    told["suites"] = {path: file_digest(suite_path(path)) for path in told["suites"]}
+    told["suites"] = {path: file_digest(suite_path(pipeline, path)) for path in told["suites"]}
     return told
 
 

@@ -190,7 +190,7 @@ def test_cupy_learns_equal_counts_and_moments_to_a_tolerance():
 
 
 @pytest.mark.gpu("cupy")
-def test_cupy_gives_equal_ids_and_numbers_to_a_unit_in_the_last_place():
+def test_cupy_gives_equal_ids_and_numbers_to_a_unit_in_the_last_digit():
     cupy = importlib.import_module("cupy")
     for program in (PROGRAM, MORE):
         fitted, rows = fitted_on([drawn(900, seed=6)], program), drawn(20_000, seed=7)

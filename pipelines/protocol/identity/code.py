@@ -1,0 +1,173 @@
+"""What names the code of a stage: a digest of all that it can reach, and versions of libraries.
+
+Why: a changed kernel must redo what it computed, and nothing else; nobody keeps a list.
+Promise: the digest follows from what the reached source means: no comment, docstring, layout, name or
+    place of a file is part of it. A process names its code once, as it was when it first asked: that
+    is the code it runs.
+Not here: finding it (``reach.py``), keeping it for the next process (``cache.py``).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+
+from pipelines.protocol.identity import cache as kept
+from pipelines.protocol.identity.libraries import COUNTED, versions_of
+from pipelines.protocol.identity.names import CLASS, LIBRARY, UNIT, Target
+from pipelines.protocol.identity.normal_form import hash_of
+from pipelines.protocol.identity.reach import Key, Reach
+from pipelines.protocol.identity.sources import Sources
+
+OWN = "millrace"
+"""Name of the digest of all that is reached, beside the names of libraries."""
+
+SHARED = "shared"
+"""Name of the digest of what is reached whichever classes are declared."""
+
+HOOKS = ("plan", "run", "due", "require_ready", "effects_stand", "SETTLES")
+"""What of a stage's module decides what it publishes; ``pages`` does not."""
+
+Units = Mapping[str, Mapping[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """What some functions reach.
+
+    Attributes:
+        digest: Of all of it.
+        libraries: Libraries that it uses, by the name they are imported by.
+        units: Hash of each unit, by module and name.
+    """
+
+    digest: str
+    libraries: tuple[str, ...]
+    units: Units = field(repr=False)
+
+    def code(self) -> dict[str, str]:
+        """As a plan has it: the digest, and the versions that results depend on."""
+        return {OWN: self.digest, **versions_of(self.libraries)}
+
+
+def code_of(stage: str, *declared: str) -> dict[str, str]:
+    """What names the code of a stage's module.
+
+    Args:
+        stage: The module, ``__name__``.
+        declared: Dotted names of functions and classes that a declaration names and the stage runs.
+    """
+    return reached(stage, *declared).code()
+
+
+def code_by_class(
+    roots: Iterable[str], kinds: Iterable[type], classes: Iterable[type]
+) -> dict[str, str]:
+    """What names the code of work that is reused by the classes that a declaration uses.
+
+    Args:
+        roots: Dotted names of the functions that do it.
+        kinds: Base classes of what is declared.
+        classes: Those of them that are used.
+
+    Returns:
+        ``SHARED``, what is reached without any class of these kinds, each class by its name with all
+        that its methods reach, and the versions of libraries.
+    """
+    sealed = tuple(sorted(dotted(kind) for kind in kinds))
+    parts = {SHARED: reached_from(*roots, sealed=sealed)}
+    for each in classes:
+        parts[each.__qualname__] = reached_from(f"{dotted(each)}.*", sealed=sealed)
+    libraries = {name for part in parts.values() for name in part.libraries}
+    return {name: part.digest for name, part in parts.items()} | versions_of(libraries)
+
+
+def same_code(old: Mapping[str, str], new: Mapping[str, str], classes: Iterable[type]) -> bool:
+    """Whether what some classes gave before is what they would give now."""
+    libraries = {name for name in new if name in COUNTED}
+    names = {SHARED, *(each.__qualname__ for each in classes), *libraries}
+    return all(old.get(name) == new[name] for name in names)
+
+
+def reached(stage: str, *declared: str) -> Reached:
+    """What a stage's module reaches."""
+    return reached_from(*(f"{stage}.{name}" for name in HOOKS), *declared)
+
+
+def dotted(declared: type) -> str:
+    """The dotted name of a class."""
+    return f"{declared.__module__}.{declared.__qualname__}"
+
+
+@cache
+def reached_from(*roots: str, sealed: tuple[str, ...] = ()) -> Reached:
+    """What some functions and classes reach.
+
+    Args:
+        roots: Their dotted names; one that its module does not have counts for nothing.
+        sealed: Dotted names of classes whose subclasses are left out, unless something names them:
+            what is declared of them is named beside.
+    """
+    tops = sorted({root.partition(".")[0] for root in roots})
+    key = hash_of(repr((roots, sealed)))
+    found = kept.read(key)
+    if found is None:
+        known = kept.read_facts()
+        sources = Sources(tops, known=known)
+        found = worked_out(sources, roots, sealed)
+        if sources.read:
+            kept.write_facts(known)
+        kept.write(key, sources.stamps, found)
+    return Reached(found["digest"], tuple(found["libraries"]), found["units"])
+
+
+def worked_out(
+    sources: Sources, roots: Iterable[str], sealed: Iterable[str] = ()
+) -> dict[str, object]:
+    """The same of given sources, as plain values."""
+    reach = reach_of(sources, roots, sealed)
+    hashes = [(key, _hash(reach, key)) for key in sorted(reach.units)]
+    units: dict[str, dict[str, str]] = {}
+    for (module, position), text in hashes:
+        name = sources.facts(module)["units"][position]["name"]
+        beside = units.setdefault(module, {})
+        beside[name] = f"{beside[name]} {text}" if name in beside else text
+    return {
+        "digest": hash_of("\n".join(sorted(text for _, text in hashes))),
+        "libraries": sorted(reach.libraries),
+        "units": units,
+    }
+
+
+def reach_of(sources: Sources, roots: Iterable[str], sealed: Iterable[str] = ()) -> Reach:
+    """All that the roots reach."""
+    reach = Reach(sources)
+    reach = Reach(sources, [key for name in sealed for key in _classes(reach, name)])
+    for root in roots:
+        module, _, name = root.removesuffix(".*").rpartition(".")
+        reach.start(module, name)
+        if root.endswith(".*"):
+            reach.all_of(module, name)
+    return reach
+
+
+def _classes(reach: Reach, name: str) -> list[Key]:
+    module, _, name = name.rpartition(".")
+    found = reach.names.name(module, name)
+    return [(each.module, each.position) for each in found if each.kind == CLASS]
+
+
+def _hash(reach: Reach, key: Key) -> str:
+    """A unit's own hash, and one of what its imported names stand for."""
+    facts = reach.sources.facts(key[0])["units"][key[1]]
+    edges = [
+        sorted(_stands_for(reach, target) for target in reach.names.chain(key[0], chain))
+        for chain in facts["order"]
+    ]
+    return f"{facts['own']}.{hash_of(repr(edges))}"
+
+
+def _stands_for(reach: Reach, target: Target) -> str:
+    if target.kind in {UNIT, CLASS}:
+        own: str = reach.sources.facts(target.module)["units"][target.position]["own"]
+        return own
+    return target.module if target.kind == LIBRARY else target.kind

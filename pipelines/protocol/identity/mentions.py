@@ -1,0 +1,138 @@
+"""What a piece of source mentions: names, attributes, texts, and ways around both.
+
+Why: whatever a unit may call must be found without running it.
+Promise: all of it is found but for what annotations say, which runs nothing; ``isinstance``, ``except``
+    and ``case`` mention a class without making or using one.
+"""
+
+import ast
+from collections.abc import Iterable
+from typing import Any
+
+from pipelines.protocol.identity.normal_form import Chain, chain_of
+
+GETTERS = frozenset({"getattr", "hasattr", "attrgetter", "methodcaller", "delattr", "setattr"})
+IMPORTERS = frozenset({"import_module", "__import__", "run_module", "find_spec"})
+ASKING = frozenset({"isinstance", "issubclass"})
+
+
+class Mentions(ast.NodeVisitor):
+    """What the given nodes mention.
+
+    Attributes:
+        chains: ``a.b.c`` that begin with a name that is read, in order.
+        mentioned: Those that are only compared with.
+        attributes: Names of attributes, those that ``getattr`` names among them.
+        texts: Texts that could be a name.
+        does: ``gets``: ``getattr`` of a name that is worked out; ``imports``: a module by its text;
+            ``globals``: the module's names as a dictionary; ``makes``: an object of its own class;
+            ``makes any``: of the class of any object.
+        replaces: For each ``replace(x, a=..., b=...)`` its keywords.
+    """
+
+    def __init__(self, nodes: Iterable[ast.AST]) -> None:
+        self.chains: dict[Chain, None] = {}
+        self.mentioned: dict[Chain, None] = {}
+        self.attributes: set[str] = set()
+        self.texts: set[str] = set()
+        self.does: set[str] = set()
+        self.replaces: list[list[str]] = []
+        self._into = self.chains
+        for node in nodes:
+            self.visit(node)
+
+    def visit_Name(self, node: ast.Name) -> None:
+        """A name that is read."""
+        if isinstance(node.ctx, ast.Load):
+            self._into.setdefault((node.id,))
+            if node.id in {"cls", "__class__"}:
+                self.does.add("makes")
+            elif node.id in {"globals", "vars"}:
+                self.does.add("globals")
+
+    def visit_Attribute(self, node: ast.Attribute) -> None:
+        """``a.b.c``, or an attribute of anything else."""
+        chain = chain_of(node)
+        if chain is not None:
+            self._into.setdefault(chain)
+            self.attributes.update(chain[1:])
+            if "__class__" in chain:
+                self.does.add("makes")
+            if chain[0] == "cls":
+                self.does.add("makes")
+            return
+        self.attributes.add(node.attr)
+        self.visit(node.value)
+
+    def visit_Constant(self, node: ast.Constant) -> None:
+        """A text that ``getattr`` might be given somewhere else."""
+        if node.value == "-m":
+            self.does.add("imports")
+        elif isinstance(node.value, str) and node.value.isidentifier():
+            self.texts.add(node.value)
+
+    def visit_Call(self, node: ast.Call) -> None:
+        """Calls that go around names."""
+        name = (chain_of(node.func) or ("",))[-1]
+        if name in GETTERS:
+            self._getter(name, node)
+        elif name in IMPORTERS:
+            self.does.add("imports")
+        elif name == "replace" and not node.args[1:]:
+            self.replaces.append([each.arg or "**" for each in node.keywords])
+        elif isinstance(node.func, ast.Call) and chain_of(node.func.func) == ("type",):
+            self.does.add("makes any")
+        elif name in ASKING and len(node.args) > 1:
+            self.visit(node.func)
+            self.visit(node.args[0])
+            self._mention(node.args[1])
+            return
+        self.generic_visit(node)
+
+    def visit_ExceptHandler(self, node: ast.ExceptHandler) -> None:
+        """``except E`` compares with E."""
+        if node.type is not None:
+            self._mention(node.type)
+        for each in node.body:
+            self.visit(each)
+
+    def visit_MatchClass(self, node: ast.MatchClass) -> None:
+        """``case C(...)`` compares with C, and reads attributes."""
+        self._mention(node.cls)
+        self.attributes.update(node.kwd_attrs)
+        for each in (*node.patterns, *node.kwd_patterns):
+            self.visit(each)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
+        """``x: T = value``, without T."""
+        self.visit(node.target)
+        if node.value is not None:
+            self.visit(node.value)
+
+    def visit_arg(self, node: ast.arg) -> None:
+        """A parameter: its annotation runs nothing."""
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
+        """A function, without what it says that it returns."""
+        self._function(node)
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> None:
+        """The same."""
+        self._function(node)
+
+    def _function(self, node: Any) -> None:
+        for each in (*node.decorator_list, node.args, *node.body):
+            self.visit(each)
+
+    def _getter(self, name: str, node: ast.Call) -> None:
+        named = node.args[:1] if name in {"attrgetter", "methodcaller"} else node.args[1:2]
+        for each in named:
+            if isinstance(each, ast.Constant) and isinstance(each.value, str):
+                self.attributes.update(each.value.split("."))
+            else:
+                self.does.add("gets")
+
+    def _mention(self, node: ast.AST) -> None:
+        before, self._into = self._into, self.mentioned
+        self.visit(node)
+        self._into = before
