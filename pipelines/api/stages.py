@@ -16,6 +16,7 @@ from pipelines.core.errors import HistoryNotReadyError, PartitionRefusedError
 from pipelines.core.events import Sink, to_log
 from pipelines.process.launch import run_stage as run_child
 from pipelines.protocol import Result, Stage, Work, perform, refusal, stage_named
+from pipelines.protocol.stage import MODEL
 
 AnyStore = str | PathLike[str] | PublishedStore
 Source = str | PathLike[str] | None
@@ -59,7 +60,7 @@ class StageRequest:
             InputMissingError: The search that ``tuned`` names is not published.
         """
         spec, settings = self.pipeline.declaration, self.pipeline.settings
-        if self.stage.scope == "model":
+        if self.stage.scope == MODEL:
             spec = tuned(spec, settings, self.options, self.store, self.as_of)
         for day in self.days:
             yield work_for(
