@@ -29,8 +29,8 @@ from pipelines.spec.models import (
     DeepCross,
     Recurrent,
     Transformer,
-    require_builder,
     kind_of,
+    require_builder,
 )
 from pipelines.spec.pipeline import Pipeline
 

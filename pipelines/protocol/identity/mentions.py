@@ -41,7 +41,7 @@ class Mentions(ast.NodeVisitor):
         for node in nodes:
             self.visit(node)
 
-    def visit_Name(self, node: ast.Name) -> None:  # noqa: N802  as ast names it
+    def visit_Name(self, node: ast.Name) -> None:
         """A name that is read."""
         if isinstance(node.ctx, ast.Load):
             self._into.setdefault((node.id,))
@@ -50,7 +50,7 @@ class Mentions(ast.NodeVisitor):
             elif node.id in {"globals", "vars"}:
                 self.does.add("globals")
 
-    def visit_Attribute(self, node: ast.Attribute) -> None:  # noqa: N802
+    def visit_Attribute(self, node: ast.Attribute) -> None:
         """``a.b.c``, or an attribute of anything else."""
         chain = chain_of(node)
         if chain is not None:
@@ -64,14 +64,14 @@ class Mentions(ast.NodeVisitor):
         self.attributes.add(node.attr)
         self.visit(node.value)
 
-    def visit_Constant(self, node: ast.Constant) -> None:  # noqa: N802
+    def visit_Constant(self, node: ast.Constant) -> None:
         """A text that ``getattr`` might be given somewhere else."""
         if node.value == "-m":
             self.does.add("imports")
         elif isinstance(node.value, str) and node.value.isidentifier():
             self.texts.add(node.value)
 
-    def visit_Call(self, node: ast.Call) -> None:  # noqa: N802
+    def visit_Call(self, node: ast.Call) -> None:
         """Calls that go around names."""
         name = (chain_of(node.func) or ("",))[-1]
         if name in GETTERS:
@@ -89,21 +89,21 @@ class Mentions(ast.NodeVisitor):
             return
         self.generic_visit(node)
 
-    def visit_ExceptHandler(self, node: ast.ExceptHandler) -> None:  # noqa: N802
+    def visit_ExceptHandler(self, node: ast.ExceptHandler) -> None:
         """``except E`` compares with E."""
         if node.type is not None:
             self._mention(node.type)
         for each in node.body:
             self.visit(each)
 
-    def visit_MatchClass(self, node: ast.MatchClass) -> None:  # noqa: N802
+    def visit_MatchClass(self, node: ast.MatchClass) -> None:
         """``case C(...)`` compares with C, and reads attributes."""
         self._mention(node.cls)
         self.attributes.update(node.kwd_attrs)
         for each in (*node.patterns, *node.kwd_patterns):
             self.visit(each)
 
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:  # noqa: N802
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
         """``x: T = value``, without T."""
         self.visit(node.target)
         if node.value is not None:
@@ -112,11 +112,11 @@ class Mentions(ast.NodeVisitor):
     def visit_arg(self, node: ast.arg) -> None:
         """A parameter: its annotation runs nothing."""
 
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:  # noqa: N802
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
         """A function, without what it says that it returns."""
         self._function(node)
 
-    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> None:  # noqa: N802
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> None:
         """The same."""
         self._function(node)
 

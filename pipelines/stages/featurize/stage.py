@@ -18,7 +18,18 @@ from pipelines.core.store import Manifest, digest_of
 from pipelines.operators import Sequence, Trailing
 from pipelines.operators.operator import FeatureSource, Operator
 from pipelines.operators.program import written
-from pipelines.protocol import ACCEPTED, REFUSED, VALIDATED, Outcome, Plan, Work, code_by_class, code_of, dotted, same_code
+from pipelines.protocol import (
+    ACCEPTED,
+    REFUSED,
+    VALIDATED,
+    Outcome,
+    Plan,
+    Work,
+    code_by_class,
+    code_of,
+    dotted,
+    same_code,
+)
 from pipelines.shared.compute.settings import ComputeSettings
 from pipelines.shared.tables.known import content_as_known, known_days
 from pipelines.spec import Pipeline
@@ -156,9 +167,9 @@ def _same_rows_and_code(
     """
     days = days_between(shift(work.day, -source.look_back_days()), work.day)
     inputs = [f"{VALIDATED}/ds={day}" for day in days]
-    return all(
-        old.inputs.get(name) == plan.inputs.get(name) for name in inputs
-    ) and same_code(old.code, plan.code, {type(source)})
+    return all(old.inputs.get(name) == plan.inputs.get(name) for name in inputs) and same_code(
+        old.code, plan.code, {type(source)}
+    )
 
 
 def _code(pipeline: Pipeline) -> dict[str, str]:

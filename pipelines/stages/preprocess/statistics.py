@@ -119,7 +119,9 @@ def _plan(window: Window, program: Program, day: str) -> Plan:
     return Plan(
         inputs={f"features/ds={day}": window.digest(day)},
         config={"asked": dict.fromkeys(program.asked(), "learnt")},
-        code=code_by_class([f"{__name__}.{learn_days.__name__}"], (Operator, FeatureSource), steps),
+        code=code_by_class(
+            [f"{__name__}.{learn_days.__name__}"], (Operator, FeatureSource), steps
+        ),
     )
 
 
@@ -138,8 +140,7 @@ def _carried(work: Work, program: Program, ref: Ref, plan: Plan) -> States:
     return {
         said: known[said]
         for said, steps in program.asked().items()
-        if said in known
-        and same_code(old.code, plan.code, {type(step) for step in steps})
+        if said in known and same_code(old.code, plan.code, {type(step) for step in steps})
     }
 
 
