@@ -19,7 +19,7 @@ setup: ## make .venv with the locked libraries (GPU=1: with CUDA builds)
 setup-dev:
 	@$(PYTHON) infra/setup.py --dev $(if $(GPU),--gpu)
 
-run: setup ## simulate 45 days, backfill them through Airflow, train, judge; ARGS="--port 8090 --exit"
+run: setup ## simulate 45 days, backfill them through Airflow, train, evaluate; ARGS="--port 8090 --exit"
 	@$(BIN)/python -m pipelines serve $(ARGS)
 
 stop: ## stop what `make run` started, from another terminal
@@ -58,25 +58,25 @@ benchmarks: setup-dev ## measure against yardsticks on this machine; ARGS="valid
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header pyproject.toml
-LOCK_HEADER = printf '\043 Made by `make lock` from pyproject.toml. Do not edit.\n' | cat - $@.aside > $@ && rm $@.aside
+LOCK_HEADER = printf '\043 Made by `make lock` from pyproject.toml. Do not edit.\n' | cat - $@.staged > $@ && rm $@.staged
 
 lock: setup-dev ## compile pyproject.toml into the lock files; ARGS="--upgrade" takes newer versions
 	$(MAKE) --always-make requirements.txt
 	$(MAKE) --always-make requirements-dev.txt requirements-gpu.txt
 
 requirements.txt:
-	cp $@ $@.aside
-	$(COMPILE) --python-version 3.11 -o $@.aside $(ARGS)
+	cp $@ $@.staged
+	$(COMPILE) --python-version 3.11 -o $@.staged $(ARGS)
 	@$(LOCK_HEADER)
 
 requirements-dev.txt:
-	cp $@ $@.aside
-	$(COMPILE) --python-version 3.11 --group dev -c requirements.txt -o $@.aside $(ARGS)
+	cp $@ $@.staged
+	$(COMPILE) --python-version 3.11 --group dev -c requirements.txt -o $@.staged $(ARGS)
 	@$(LOCK_HEADER)
 
 requirements-gpu.txt:
-	cp $@ $@.aside
-	$(COMPILE) --python-version 3.12 --extra gpu --group dev -o $@.aside $(ARGS)
+	cp $@ $@.staged
+	$(COMPILE) --python-version 3.12 --extra gpu --group dev -o $@.staged $(ARGS)
 	@$(LOCK_HEADER)
 
 clean: ## remove caches and what the runs left; keeps .venv

@@ -140,7 +140,7 @@ def _parquet(tmp_path_factory: pytest.TempPathFactory) -> None:
     import pyarrow.parquet as pq
     from tests.integration.test_utils.data_source_config import pandas_data_frame
 
-    import pipelines.shared.expectations  # noqa: F401 registers add_dask
+    import pipelines.gx_dask  # noqa: F401 registers add_dask
 
     root = tmp_path_factory.mktemp("tables")
 

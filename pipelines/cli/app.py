@@ -23,6 +23,7 @@ from pipelines.cli import (
     stage,
     tune,
 )
+from pipelines.cli.program import program
 from pipelines.core.causes import sorted_by_cause, unexpected
 from pipelines.core.errors import ConfigError, PipelineError
 from pipelines.core.rights import chosen_umask
@@ -57,7 +58,7 @@ def main(argv: list[str] | None = None) -> NoReturn:
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     try:
         os.umask(chosen_umask())
-        code = app(args=argv, prog_name="python -m pipelines", standalone_mode=False)
+        code = app(args=argv, prog_name=program(), standalone_mode=False)
     except PipelineError as error:
         sys.stderr.write(f"error: {error}\n")
         code = error.exit_code

@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from pipelines import api
 from pipelines.cli.arguments import Json, Name, StoreUri
 from pipelines.core.errors import PermanentError
 from pipelines.core.events import Reporter, Sink
@@ -37,9 +38,9 @@ def why(
 ) -> None:
     """Tell what an artifact was made from, and why it was made again."""
     from pipelines.cli.summary import print_json
-    from pipelines.core.store.why import explain, told
+    from pipelines.core.store.why import told
 
-    explained = explain(Store(store), artifact)
+    explained = api.why(artifact, store)
     print_json(explained) if json_ else sys.stdout.write(lined(told(explained)) + "\n")
 
 
@@ -95,7 +96,7 @@ def housekeeping(
     """Remove replaced versions that nothing refers to, and what killed processes left behind."""
     from pipelines.cli.summary import print_json
     from pipelines.core.store.housekeeping import clean
-    from pipelines.shared.registry.referred import registered_digests
+    from pipelines.shared.registry.references import registered_digests
 
     name = load(pipeline).name
 

@@ -8,10 +8,9 @@ from typing import Annotated
 
 import typer
 
+from pipelines import api
 from pipelines.cli.arguments import Json, Name, StoreUri
 from pipelines.core.errors import ConfigError
-from pipelines.core.store import Store
-from pipelines.spec import load
 
 
 def register(app: typer.Typer) -> None:
@@ -33,20 +32,12 @@ def models(
 ) -> None:
     """List registered versions; promote one, or roll back."""
     from pipelines.cli.summary import print_json, print_versions
-    from pipelines.stages.promote.champion import open_registry
-    from pipelines.stages.promote.files import require_files
 
     if promote is not None and rollback:
         raise ConfigError("--promote and --rollback exclude each other. Pass one of them.")
-    registry = open_registry(store, load(pipeline).name, mlflow_uri)
-    if promote is not None or rollback:
-        held = registry.read()
-        number = held.champions[-2] if rollback and len(held.champions) > 1 else promote
-        if number is not None and (version := held.version(number)) is not None:
-            require_files(Store(store), registry.uri, registry.model, version)
     if promote is not None:
-        registry.promote(promote)
+        api.promote(pipeline, store, promote, mlflow_uri=mlflow_uri)
     elif rollback:
-        registry.rollback()
-    versions = registry.versions()
+        api.rollback(pipeline, store, mlflow_uri=mlflow_uri)
+    versions = api.models(pipeline, store, mlflow_uri=mlflow_uri)
     print_json({"versions": versions}) if json_ else print_versions(pipeline, versions)

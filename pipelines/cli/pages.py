@@ -11,13 +11,14 @@ from typing import Annotated, Any
 
 import typer
 
-from pipelines.cli.arguments import Json, Name, Settings, StoreUri, declared, work_for
+from pipelines.api.work import declared, work_for
+from pipelines.cli.arguments import Json, Name, Settings, StoreUri
 from pipelines.core.days import parse_day
 from pipelines.core.declared import nearest
 from pipelines.core.errors import ConfigError, PermanentError, PipelineError, listed
 from pipelines.core.store import Ref, Store
 from pipelines.core.text import message
-from pipelines.protocol import CATALOG, Stage, Work
+from pipelines.protocol import Stage, Work, stages
 from pipelines.protocol.pages import Made, make_pages, module_of, pages_of
 from pipelines.spec import Pipeline, with_settings
 
@@ -85,7 +86,7 @@ def _end(pipeline: str, done: list[dict[str, Any]], *, json_: bool) -> None:
 
 
 def _stages(named: str | None) -> list[Stage]:
-    found = [stage for stage in CATALOG if hasattr(module_of(stage), "pages")]
+    found = [stage for stage in stages() if stage.pages]
     if named is None:
         return found
     names = [stage.name for stage in found]
@@ -95,10 +96,10 @@ def _stages(named: str | None) -> list[Stage]:
 
 
 def _works(
-    pipeline: Pipeline, stages: list[Stage], store: str, day: str
+    pipeline: Pipeline, chosen: list[Stage], store: str, day: str
 ) -> Iterator[tuple[Stage, Work, Ref]]:
     """Each published artifact that a stage may have pages of, and its work."""
-    for stage in stages:
+    for stage in chosen:
         for key in Store(store).keys(pipeline.name, stage.dataset):
             first, _, seed = key.partition("/seed=")
             if day not in ("", first):

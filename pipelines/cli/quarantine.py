@@ -5,18 +5,13 @@ Promise: only reads; values of sensitive columns are masked, as in the reports.
 """
 
 import sys
-from collections import Counter
 from typing import Annotated, Any
 
 import typer
 
+from pipelines import api
 from pipelines.cli.arguments import Json, Name, StoreUri
-from pipelines.core.days import parse_day
-from pipelines.core.declared import nearest
-from pipelines.core.errors import ConfigError
-from pipelines.core.store import Store
 from pipelines.core.text import readable
-from pipelines.spec import load
 
 
 def register(app: typer.Typer) -> None:
@@ -36,37 +31,10 @@ def quarantine(
 ) -> None:
     """Tell which rows were kept out, rule by rule, and show the first of them."""
     from pipelines.cli.summary import print_json
-    from pipelines.shared.expectations.quarantined import kept_out, lines_of
 
-    declared = load(pipeline)
-    for day, option in ((partition, "--partition"), (first, "--from"), (last, "--to")):
-        if day is not None:
-            parse_day(day, option)
-    days = kept_out(Store(store), pipeline, partition or first, partition or last)
-    if not days:
-        raise ConfigError(
-            f"{pipeline}: no day is validated in {store} between {partition or first or 'ever'} and "
-            f"{partition or last or 'now'}. Run validate first, or choose other days."
-        )
-    by_rule: Counter[str] = Counter()
-    for each in days:
-        by_rule.update({name: n for name, n in each.by_rule.items() if rule in (None, name)})
-    if rule is not None and rule not in by_rule:
-        known = {name for each in days for name in each.by_rule}
-        hint = nearest(rule, known) if known else "No rule kept any row out."
-        raise ConfigError(f"{pipeline}: no row was kept out by {rule!r} on those days. {hint}")
-    summary: dict[str, Any] = {
-        "pipeline": pipeline,
-        "from": days[0].day,
-        "to": days[-1].day,
-        "days": len(days),
-        "rows_in": sum(each.rows_in for each in days),
-        "rows_kept_out": sum(each.rows for each in days),
-        "refused": [each.day for each in days if each.verdict != "accepted"],
-        "rules": dict(sorted(by_rule.items())),
-        "lines": lines_of(days, declared, rule, rows),
-        "files": [str(each.file) for each in days if each.rows],
-    }
+    summary = api.quarantine(
+        pipeline, store, partition=partition, from_=first, to=last, rule=rule, rows=rows
+    )
     print_json(_plain(summary)) if json_ else _print(summary)
 
 
@@ -87,9 +55,9 @@ def _print(summary: dict[str, Any]) -> None:
     from pipelines.shared.expectations.quarantined import EXPECTATION, RUN
 
     console = Console(width=None if sys.stdout.isatty() else 160)
-    share = summary["rows_kept_out"] / max(summary["rows_in"], 1)
+    share = summary["rows_quarantined"] / max(summary["rows_in"], 1)
     console.print(
-        f"{summary['pipeline']} {summary['from']} .. {summary['to']}: {summary['rows_kept_out']:,} of "
+        f"{summary['pipeline']} {summary['from']} .. {summary['to']}: {summary['rows_quarantined']:,} of "
         f"{summary['rows_in']:,} rows kept out ({share:.3%}) on {summary['days']} days",
         highlight=False,
         markup=False,

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from pipelines import api
 from pipelines.cli.arguments import (
     HistoryFrom,
     Json,
@@ -16,16 +17,10 @@ from pipelines.cli.arguments import (
     Settings,
     SourceUri,
     StoreUri,
-    declared,
-    time_limit_s,
-    tuned,
 )
 from pipelines.cli.summary import print_json, print_summary
-from pipelines.core.days import days_between, parse_day, shift
-from pipelines.core.errors import ConfigError, PartitionRefusedError, listed
-from pipelines.drivers.chain import ChainRequest, replay_partition, run_chain
-from pipelines.protocol import option_values
-from pipelines.shared.compute.settings import ComputeSettings
+from pipelines.core.days import days_between
+from pipelines.core.errors import PartitionRefusedError, listed
 
 
 def register(app: typer.Typer) -> None:
@@ -55,29 +50,16 @@ def run(
     json_: Json = False,
 ) -> None:
     """Take in days of data, train a model on them, judge it, and register it."""
-    spec = declared(pipeline, settings)
-    parse_day(first, "--from"), parse_day(last, "--to")
-    if not days_between(first, last):
-        raise ConfigError(f"--to {last} is before --from {first}. Swap them.")
-    if seeds < 1:
-        raise ConfigError(f"--seeds must be 1 or more; got {seeds}.")
-    declared(pipeline, [*(settings or ()), f"training.seed={spec.training.seed + seeds - 1}"])
-    request = ChainRequest(
-        pipeline=spec,
-        settings=tuple(settings or ()),
-        options=tuple(options or ()),
-        store=store,
+    summary = api.run(
+        api.pipeline(pipeline, settings),
+        store,
         source=source,
-        first=first,
-        last=last,
-        as_of=as_of or shift(last, spec.label.known_after_days + 1),
+        from_=first,
+        to=last,
+        as_of=as_of,
         seeds=seeds,
+        options=options,
     )
-    # What only a later stage uses must not come to light after hours of work.
-    tuned(spec, settings, options, store, request.as_of)
-    time_limit_s(options)
-    ComputeSettings.from_options(option_values(options))
-    summary = run_chain(request)
     print_json(summary) if json_ else print_summary(summary)
     if summary["refused"]:
         raise PartitionRefusedError(
@@ -97,13 +79,11 @@ def replay(
     json_: Json = False,
 ) -> None:
     """Judge a day again after its source or its rules were fixed, and re-admit its rows."""
-    parse_day(partition, "--partition")
-    summary = replay_partition(
-        declared(pipeline, settings),
-        tuple(settings or ()),
-        store=store,
-        source=source,
+    summary = api.replay(
+        api.pipeline(pipeline, settings),
+        store,
         partition=partition,
+        source=source,
         history_from=history_from,
     )
     print_json(summary) if json_ else print_summary(summary)

@@ -10,6 +10,9 @@ from typing import Annotated
 
 import typer
 
+from pipelines import api
+from pipelines.api.stages import StageRequest, perform_request
+from pipelines.api.work import range_of_days, time_limit_s
 from pipelines.cli.arguments import (
     HistoryFrom,
     Inputs,
@@ -19,16 +22,11 @@ from pipelines.cli.arguments import (
     Settings,
     SourceUri,
     StoreUri,
-    declared,
-    time_limit_s,
-    tuned,
-    work_for,
 )
-from pipelines.core.days import days_between
-from pipelines.core.errors import ConfigError, HistoryNotReadyError, PartitionRefusedError
+from pipelines.core.errors import ConfigError
 from pipelines.core.events import Sink
 from pipelines.process.child import run_child
-from pipelines.protocol import Result, Work, perform, refusal, stage_named
+from pipelines.protocol import stage_named
 
 Day = Annotated[str | None, typer.Option(help="A day, YYYY-MM-DD.")]
 
@@ -40,7 +38,7 @@ def register(app: typer.Typer) -> None:
 
 def stage(
     name: Annotated[
-        str, typer.Argument(metavar="STAGE", help="ingest, validate, featurize, ...")
+        str, typer.Argument(metavar="STAGE", help="Stage to run: a folder of pipelines/stages.")
     ],
     pipeline: Name,
     store: StoreUri,
@@ -60,46 +58,26 @@ def stage(
     json_: Json = False,
 ) -> None:
     """Run one stage on a partition, on several (--from, --to), or for an as-of day."""
-    chosen, spec = stage_named(name), declared(pipeline, settings)
     if (first is None) != (last is None):
         raise ConfigError("--from and --to go together: the first and the last partition.")
-    days = days_between(first, last) if first and last else [partition]
-    if not days:
-        raise ConfigError(f"--to {last} is before --from {first}. Swap them.")
+    request = StageRequest(
+        stage=stage_named(name),
+        pipeline=api.pipeline(pipeline, settings),
+        store=store,
+        days=range_of_days(first, last) if first and last else [partition],
+        several=first is not None,
+        as_of=as_of,
+        source=source,
+        history_from=history_from,
+        options=tuple(options or ()),
+        inputs=tuple(inputs or ()),
+    )
 
     def work_on(sink: Sink) -> int:
-        results = []
-        # Looked up here, so that a search that is not there is told as the stage's own error.
-        asked = (
-            tuned(spec, settings, options, store, as_of) if chosen.scope == "model" else spec
-        )
-        for day in days:
-            work = work_for(
-                chosen,
-                asked,
-                store=store,
-                partition=day,
-                as_of=as_of,
-                source=source,
-                history_from=history_from,
-                options=options,
-                inputs=inputs,
-                sink=sink,
-            )
-            work.report.started()
-            results.append(_one_of_several(work) if first else perform(chosen, work))
-            work.report.result(results[-1])
+        # Arguments are checked here, so that the caller gets what is wrong as the stage's own error.
+        results = perform_request(request, sink)
         if json_:
             sys.stdout.write(json.dumps(results if first else results[0]) + "\n")
         return 0
-
-    def _one_of_several(work: Work) -> Result:
-        # A bad day must not keep the days after it from being done.
-        try:
-            return perform(chosen, work, reach=work.day == last)
-        except (PartitionRefusedError, HistoryNotReadyError) as left:
-            work.report.log(str(left))
-            own = refusal(chosen, work)
-            return own or {"stage": chosen.name, "key": f"ds={work.day}", "left": str(left)}
 
     run_child(work_on, name=name, time_limit_s=time_limit_s(options))

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from pipelines.api.work import declared, work_for
 from pipelines.cli.arguments import (
     HistoryFrom,
     Inputs,
@@ -18,22 +19,20 @@ from pipelines.cli.arguments import (
     Options,
     Settings,
     StoreUri,
-    declared,
-    work_for,
 )
 from pipelines.cli.summary import print_json
 from pipelines.core.errors import ConfigError
 from pipelines.core.events import Sink
 from pipelines.process.child import run_child
-from pipelines.protocol import stage_named
+from pipelines.stages.tune.record import STAGE as TUNE
 
 AsOf = Annotated[str, typer.Option(help="As-of day of the model that the settings are for.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command("tune")(tune)
-    app.command("trial")(trial)
+    app.command()(tune)
+    app.command()(trial)
 
 
 def tune(
@@ -87,7 +86,7 @@ def trial(
         from pipelines.drivers.tuning.trial import run_trial
 
         work = work_for(
-            stage_named("tune"),
+            TUNE,
             spec,
             store=store,
             as_of=as_of,

@@ -1,4 +1,4 @@
-"""What everything else stands on: errors, events, days, declared classes, memory, the store.
+"""The foundation of all other packages: errors, events, days, declared classes, memory, the store.
 
 Promise: it imports the standard library alone, and fsspec inside functions.
 """

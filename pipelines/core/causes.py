@@ -1,8 +1,8 @@
-"""Errors of the system and of libraries, sorted by their cause into ours.
+"""Errors of the system and of libraries, converted by cause into ours.
 
-Why: whether a retry can help follows from the cause (a full disk, a lost server, a right that is
-    missing), not from the Python class that happened to carry it.
-Promise: nothing heavy is imported: classes of libraries are known by their names. The sentence
+Why: whether a retry can help follows from the cause (a full disk, a lost server, a missing
+    permission), not from the Python class of the error.
+Promise: nothing heavy is imported: classes of libraries are known by their names. The message
     names the path, size or address that the error knows, and what to do.
 Not here: our own classes (``errors.py``); errors that a stage sorts itself, which knows more.
 
@@ -25,13 +25,13 @@ from pipelines.core.errors import (
     TransientError,
     WorkerLostError,
 )
-from pipelines.core.memory import is_out_of_memory, tells_of_memory
+from pipelines.core.memory import is_out_of_memory, mentions_out_of_memory
 
 Sorted = tuple[type[PipelineError], str]
 
 MAX_CHARS = 300
 MIB = 1 << 20
-DEEP = 8  # errors behind errors that are looked at
+DEEP = 8  # length of the chain of causes that is examined
 TOO_MANY_REQUESTS, REQUEST_TIMEOUT, SERVER_ERROR = 429, 408, 500
 DENIED = (401, 403)
 
@@ -121,7 +121,7 @@ BY_CODE: Mapping[str, Sorted] = {
     **dict.fromkeys(("PERMISSION_DENIED", "UNAUTHENTICATED"), RIGHTS),
 }
 
-# What an error says, where its class says nothing: the first pattern that is found decides.
+# By message, where the class says nothing: the first pattern that matches decides.
 BY_TEXT: tuple[tuple[str, Sorted], ...] = (
     ("no space left|database or disk is full|disk quota", SPACE),
     (
@@ -131,19 +131,19 @@ BY_TEXT: tuple[tuple[str, Sorted], ...] = (
     ("readonly database|read-only", PATHS),
     ("malformed|not a database", DAMAGED),
 )
-# Faults of the program, whatever else it was handling when it made them.
+# Bugs of the program, whatever else it was handling when it raised them.
 FAULTS = (TypeError, AttributeError, LookupError, NameError, AssertionError)
 DATABASE_ERRORS = frozenset({"OperationalError", "InterfaceError"})
 
 
 def sorted_by_cause(error: BaseException, work: str) -> PipelineError | None:
-    """Our error for one of the system or of a library; None where nothing is known of its kind.
+    """Convert an error of the system or of a library to one of ours; None for an unknown kind.
 
     Args:
-        error: What was raised; the errors behind it are looked at as well.
+        error: What was raised; its chain of causes is examined as well.
         work: What was being done, as messages begin with it.
     """
-    for each in _behind(error):
+    for each in _chain(error):
         found = _known(each)
         if found is not None:
             cls, remedy = found
@@ -155,10 +155,10 @@ def sorted_by_cause(error: BaseException, work: str) -> PipelineError | None:
 
 
 def unexpected(error: BaseException, work: str) -> PermanentError:
-    """Our error for one that nothing is known of: a fault of the program."""
-    words = " ".join(str(error).split())[:MAX_CHARS]
+    """Our error for one of an unknown kind: a bug of the program."""
+    text = " ".join(str(error).split())[:MAX_CHARS]
     ours = PermanentError(
-        f"{work}: unexpected {type(error).__name__}: {words}. This is a fault of Millrace or of a "
+        f"{work}: unexpected {type(error).__name__}: {text}. This is a fault of Millrace or of a "
         f"library, not of the data: report it with the traceback from the log."
     )
     ours.__cause__ = error
@@ -166,14 +166,14 @@ def unexpected(error: BaseException, work: str) -> PermanentError:
 
 
 def cause_of_text(text: str) -> Sorted | None:
-    """The class of an error that another process left as text alone, and what to do."""
-    if tells_of_memory(text):
+    """The class of an error that another process reported as text alone, and what to do."""
+    if mentions_out_of_memory(text):
         return MEMORY
     found = (known for pattern, known in BY_TEXT if re.search(pattern, text, re.IGNORECASE))
     return next(found, None)
 
 
-def _behind(error: BaseException) -> Iterator[BaseException]:
+def _chain(error: BaseException) -> Iterator[BaseException]:
     """The error, then what it was raised from, or while handling."""
     seen: BaseException | None = error
     for _ in range(DEEP):
@@ -189,8 +189,8 @@ def _known(error: BaseException) -> Sorted | None:
     if is_out_of_memory(error):
         return MEMORY
     names = [cls.__name__ for cls in type(error).__mro__]
-    text = cause_of_text(str(error)) if _tells_by_text(error, names) else None
-    looks = (
+    text = cause_of_text(str(error)) if _is_system_text(error, names) else None
+    matches = (
         BY_ERRNO.get(error.errno or 0) if isinstance(error, OSError) else None,
         _by_status(error),
         BY_CODE.get(str(getattr(error, "error_code", ""))),
@@ -198,17 +198,17 @@ def _known(error: BaseException) -> Sorted | None:
         DATABASE if DATABASE_ERRORS & set(names) else None,
         next((BY_CLASS[name] for name in names if name in BY_CLASS), None),
     )
-    return next((found for found in looks if found is not None), None)
+    return next((found for found in matches if found is not None), None)
 
 
-def _tells_by_text(error: BaseException, names: list[str]) -> bool:
-    """Of these kinds the text is the system's own, never a value of somebody's data."""
+def _is_system_text(error: BaseException, names: list[str]) -> bool:
+    """Return whether the message is the system's own, never a value of the user's data."""
     kinds = (OSError, ImportError, RuntimeError, MemoryError)
     return isinstance(error, kinds) or bool({"DatabaseError", *DATABASE_ERRORS} & set(names))
 
 
 def _by_status(error: BaseException) -> Sorted | None:
-    """By the HTTP status that clients of object stores and servers carry."""
+    """By the HTTP status in an error of an object store's or server's client."""
     response = getattr(error, "response", None)
     held = response.get("ResponseMetadata", {}) if isinstance(response, Mapping) else {}
     status = held.get("HTTPStatusCode") or getattr(response, "status_code", None)
@@ -221,7 +221,7 @@ def _by_status(error: BaseException) -> Sorted | None:
 
 
 def _said(error: BaseException) -> str:
-    """The error's own words in one line, with the path, the sizes and the limits that matter."""
+    """The error's message in one line, with the path, the sizes and the limits that matter."""
     text = " ".join(str(error).split())[:MAX_CHARS] or type(error).__name__
     if isinstance(error, OSError) and error.strerror:
         text = f"{error.strerror} ({error.filename})" if error.filename else error.strerror

@@ -1,6 +1,6 @@
 """Days: the unit of scheduling, retry and backfill, always ``YYYY-MM-DD`` in UTC.
 
-Why: every module shifts and lists days, and none may invent its own form of one.
+Why: every module shifts and lists days, and all use one form.
 Promise: strings in, strings out; a malformed day is refused with what was expected.
 """
 
@@ -10,7 +10,7 @@ from pipelines.core.errors import ConfigError
 
 
 def parse_day(day: str, what: str = "day") -> date:
-    """The date a day string names.
+    """Parse a day string.
 
     Raises:
         ConfigError: Not a calendar day of the form ``YYYY-MM-DD``.
@@ -36,7 +36,7 @@ def shift(day: str, days: int) -> str:
         return (parse_day(day) + timedelta(days=days)).isoformat()
     except OverflowError as error:
         raise ConfigError(
-            f"{abs(days):,} days {'after' if days > 0 else 'before'} {day} lies outside the calendar "
+            f"{abs(days):,} days {'after' if days > 0 else 'before'} {day} is outside the calendar "
             f"({date.min} to {date.max}). Choose another day, or settings that span fewer days."
         ) from error
 

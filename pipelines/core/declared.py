@@ -1,9 +1,9 @@
 """Frozen declaration classes that collect their mistakes instead of stopping at the first.
 
 Why: a declaration with five misspelt settings should be corrected once, not five times.
-Promise: constructing a declared class never raises; what was wrong with the call is in its
+Promise: constructing a declared class never raises; the mistakes of the call are in its
     ``mistakes``, each with the nearest valid spelling.
-Not here: whether the values fit together (``pipelines/spec/checks.py``).
+Not here: whether the values are consistent (``pipelines/spec/checks.py``).
 """
 
 import dataclasses
@@ -54,7 +54,7 @@ def _required(field: "dataclasses.Field[Any]") -> bool:
 
 
 def mistakes_in(value: object, where: str = "") -> Iterable[str]:
-    """Every construction mistake in a tree of declared objects, with its place."""
+    """Every construction mistake in a tree of declared objects, with its path in the tree."""
     if not dataclasses.is_dataclass(value) or isinstance(value, type):
         return
     for text in getattr(value, "mistakes", ()):
@@ -63,5 +63,5 @@ def mistakes_in(value: object, where: str = "") -> Iterable[str]:
         inner = getattr(value, field.name)
         for item in inner if isinstance(inner, tuple) else (inner,):
             label = getattr(item, "name", None)
-            place = f"{field.name}[{label}]" if label else field.name
-            yield from mistakes_in(item, f"{where}{place}: ")
+            step = f"{field.name}[{label}]" if label else field.name
+            yield from mistakes_in(item, f"{where}{step}: ")

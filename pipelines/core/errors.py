@@ -1,7 +1,7 @@
 """Errors the stages raise on purpose, sorted by one question: can a retry help?
 
 Why: the scheduler, the command line and a worker's pickled exception must agree on what to
-    do next, and only the type says it.
+    do next, and only the type carries it.
 Promise: nothing heavy is imported, because Airflow's retry policy imports these classes
     when it parses a DAG file; every error rebuilds itself from its ``args``.
 Not here: which Airflow action a type leads to (``plugins/millrace/airflow/policies.py``).
@@ -48,15 +48,15 @@ class StageStoppedError(TransientError):
 
 
 class SourceNotReadyError(TransientError):
-    """The source of a partition is not there yet, or still being written."""
+    """The source of a partition does not exist yet, or is still being written."""
 
 
 class HistoryNotReadyError(TransientError):
-    """Earlier partitions that this one looks back on have no verdict yet."""
+    """Earlier partitions that this one depends on have no verdict yet."""
 
 
 class ConfigError(PermanentError):
-    """A setting or an argument cannot be used; says which values can."""
+    """A setting or an argument is invalid; the message names valid values."""
 
     exit_code: ClassVar[int] = 2
 
@@ -76,16 +76,16 @@ class DeclarationError(ConfigError):
     def __str__(self) -> str:
         mistakes = "mistake" if len(self.problems) == 1 else "mistakes"
         listed = "\n".join(f"  {n}. {text}" for n, text in enumerate(self.problems, start=1))
-        told = f"{self.pipeline}: {len(self.problems)} {mistakes} in the declaration:\n{listed}"
-        return readable(told, MAX_LIST_CHARS, lines=True)
+        text = f"{self.pipeline}: {len(self.problems)} {mistakes} in the declaration:\n{listed}"
+        return readable(text, MAX_LIST_CHARS, lines=True)
 
 
 class PartitionRefusedError(PermanentError):
-    """A partition broke a rule that stops it at the door; nothing downstream uses it."""
+    """A partition failed a rule that refuses it whole; nothing downstream uses it."""
 
 
 class SourceUnreadableError(PartitionRefusedError):
-    """A source file cannot be read as what it says it is (truncated, corrupt, wrong format)."""
+    """A source file cannot be read in its declared format (truncated, corrupt, wrong format)."""
 
 
 class SchemaError(PartitionRefusedError):
@@ -93,23 +93,23 @@ class SchemaError(PartitionRefusedError):
 
 
 class InputMissingError(PermanentError):
-    """An artifact that this work reads was never published; its own stage must run first."""
+    """An input artifact was never published; its own stage must run first."""
 
 
 class InputMismatchError(PermanentError):
-    """Inputs of one piece of work do not belong together, or to this run's settings."""
+    """Inputs of one stage do not belong together, or to this run's settings."""
 
 
 class ArtifactError(PermanentError):
-    """A published artifact is not what its manifest says."""
+    """A published artifact differs from its manifest."""
 
 
 class TrainingError(PermanentError):
-    """The training data or its numbers make training pointless (one class, NaN loss)."""
+    """The training data or its numbers make training impossible (one class, NaN loss)."""
 
 
 class LeakageError(TrainingError):
-    """A single feature nearly tells the label: the answer leaked into the features."""
+    """A single feature nearly determines the label: the label leaked into the features."""
 
 
 class ColumnMismatchError(PermanentError):
@@ -135,14 +135,14 @@ class ColumnMismatchError(PermanentError):
 
 
 def listed(names: Iterable[object], limit: int = 5) -> str:
-    """Name at most ``limit`` things, so a long list keeps a one-line message."""
+    """List at most ``limit`` names, so that a long list fits a one-line message."""
     every = [str(name) for name in names]
     shown = ", ".join(every[:limit]) or "none"
     return shown if len(every) <= limit else f"{shown} and {len(every) - limit} more"
 
 
 def rebuild(name: str, args: Sequence[object], message: str, kind: str) -> PipelineError:
-    """Make again the error a child process told of.
+    """Rebuild the error that a child process reported.
 
     Args:
         name: Class name, as in this module.
@@ -155,7 +155,7 @@ def rebuild(name: str, args: Sequence[object], message: str, kind: str) -> Pipel
         try:
             return cls(*args)
         except TypeError:
-            # The child runs other code than we do; its message still tells what happened.
+            # The child runs another version of this code; its message still says what happened.
             return (
                 TransientError(message)
                 if issubclass(cls, TransientError)

@@ -1,7 +1,7 @@
-"""What a stage tells while it runs: JSON lines on a pipe, or lines in a log.
+"""The events of a running stage: JSON lines on a pipe, or lines in a log.
 
-Why: the Airflow task, the command line and a test follow the same child process and must
-    see its progress, its result and its error without parsing log text.
+Why: the Airflow task, the command line and a test run the same child process and need its
+    progress, its result and its error without parsing log text.
 Promise: one event is one line of JSON with an ``event`` field; a reader may ignore kinds it
     does not know. Progress is throttled, so a stage may report as often as it likes.
 Not here: what the reader does with an event (``pipelines/process/``, ``plugins/millrace/airflow/``).
@@ -25,7 +25,7 @@ from pipelines.core.text import every_text, message
 PROGRESS_INTERVAL_S = 2.0
 _PROGRESS = re.compile(r": [\d,]+( of [\d,]+)? (\w+), [\d,]+ \2/s")
 
-# Values that are told in percent; values from which on decimals tell nobody anything.
+# Values that are shown in percent; values from which on decimals are not shown.
 SHARES, WHOLE_FROM = frozenset({"input_stall"}), 1000
 
 Sink = Callable[[Mapping[str, object]], None]
@@ -38,7 +38,7 @@ _reporting: ContextVar["Reporter | None"] = ContextVar("reporting", default=None
 
 @contextmanager
 def reporting(reporter: "Reporter") -> Iterator[None]:
-    """Let what runs inside tell events through this reporter without being handed it."""
+    """Let the code inside emit events through this reporter without passing it along."""
     token = _reporting.set(reporter)
     try:
         yield
@@ -47,7 +47,7 @@ def reporting(reporter: "Reporter") -> Iterator[None]:
 
 
 def dashboard(url: str) -> None:
-    """Tell where a person can watch the work at hand, if a stage is at work."""
+    """Emit the address of a dashboard for the running stage, if there is one."""
     reporter = _reporting.get()
     if reporter is not None:
         reporter.sink({"event": "dashboard", "work": reporter.work, "url": url})
@@ -56,14 +56,14 @@ def dashboard(url: str) -> None:
 def to_pipe(fd: int) -> Sink:
     """Write events to a file descriptor, one JSON line each.
 
-    A reader that went away does not stop the stage: its guard decides that.
+    A closed pipe does not stop the stage; its guard on the parent process does.
     """
 
     def write(event: Mapping[str, object]) -> None:
         try:
             os.write(fd, (json.dumps(every_text(event), default=str) + "\n").encode())
         except BrokenPipeError:
-            log.warning("nobody reads this stage's events any more")
+            log.warning("the reader of this stage's events has closed the pipe")
 
     return write
 
@@ -78,7 +78,7 @@ def to_log(event: Mapping[str, object]) -> None:
 
 
 def level_of(event: Mapping[str, object]) -> int:
-    """How loudly a ``log`` event is to be told."""
+    """The logging level of a ``log`` event."""
     level = event.get("level")
     return level if isinstance(level, int) else logging.INFO
 
@@ -89,9 +89,9 @@ def describe_progress(event: Mapping[str, object]) -> str:
     of = f" of {total:,}" if total else ""
     left = f", {event['eta_s']:.0f} s left" if event.get("eta_s") is not None else ""
     values = event.get("values")
-    told = worded(values) if isinstance(values, Mapping) else []
+    described = worded(values) if isinstance(values, Mapping) else []
     notes = [str(event["note"])] if event.get("note") else []
-    notes += [f"{name} {text}" for name, text in told]
+    notes += [f"{name} {text}" for name, text in described]
     note = f" ({', '.join(notes)})" if notes else ""
     bytes_per_s = event.get("bytes_per_s")
     of_bytes = f", {bytes_per_s / 1e6:,.1f} MB/s" if isinstance(bytes_per_s, float) else ""
@@ -126,13 +126,13 @@ def is_progress(line: str) -> bool:
 
 
 def evenly(done: int, total: int, stored_bytes: int) -> tuple[int, int]:
-    """``of_bytes`` of work through files of that size, a row taken to be as wide as another."""
+    """``of_bytes`` of a scan through files of that size, all rows taken as equally wide."""
     return stored_bytes * done // max(total, 1), stored_bytes
 
 
 @dataclass(slots=True)
 class Reporter:
-    """What a stage reports through; one per piece of work.
+    """Emits the events of one unit of work.
 
     Attributes:
         work: Stage and key, as every line of the log names it (``train as_of=2026-02-15``).
@@ -143,17 +143,17 @@ class Reporter:
     sink: Sink = to_log
     _started: float = field(default_factory=time.monotonic)
     _before: int = 0
-    _told: float | None = None
+    _reported_at: float | None = None
 
     def started(self, **fields: object) -> None:
-        """Tell that the work begins, with what names it."""
+        """Emit that the work starts, with the fields that identify it."""
         self.sink({"event": "started", "work": self.work, "pid": os.getpid(), **fields})
 
     def begin(self, done: int = 0) -> None:
-        """Count rates and the time left from now: what came before was preparation.
+        """Count rates and the time left from now; the time before was preparation.
 
         Args:
-            done: What was done by the way, in the unit of ``progress``; bytes are not counted so.
+            done: What is done already, in the unit of ``progress``; bytes are counted from the start.
         """
         self._started, self._before = time.monotonic(), done
 
@@ -166,23 +166,23 @@ class Reporter:
         of_bytes: tuple[int, int] | None = None,
         values: Mapping[str, float] | None = None,
     ) -> None:
-        """Tell how far the work is, every two seconds, and its end if it took that long.
+        """Emit the progress, at most every two seconds, and the end if it took that long.
 
         Args:
             done: What is done so far, in ``unit``.
-            total: All there is to do; None where nobody knows.
+            total: All there is to do; None where it is unknown.
             unit: Rows, steps, days, ...
-            note: What the work is at.
+            note: The current step of the work.
             of_bytes: Bytes read so far, and all there are (``evenly``, where only rows are
-                counted); they give the time left where the total is not known.
-            values: What the work has come to, by name (epoch, loss, ...); what is not finite
-                is left out, as JSON has no word for it.
+                counted); they give the time left where the total is unknown.
+            values: Current values by name (epoch, loss, ...); non-finite ones are omitted,
+                because JSON cannot represent them.
         """
         now = time.monotonic()
-        is_end = done == total and self._told is not None
-        if now - (self._told or self._started) < PROGRESS_INTERVAL_S and not is_end:
+        is_end = done == total and self._reported_at is not None
+        if now - (self._reported_at or self._started) < PROGRESS_INTERVAL_S and not is_end:
             return
-        self._told = now
+        self._reported_at = now
         per_s = (done - self._before) / max(now - self._started, 1e-9)
         eta_s = (total - done) / per_s if total and per_s > 0 else None
         bytes_per_s = None
@@ -198,28 +198,28 @@ class Reporter:
         )
 
     def metrics(self, step: int, values: Mapping[str, float]) -> None:
-        """Tell some numbers as they are after a step: a curve's next points."""
+        """Emit metrics after a step: a curve's next points."""
         self.sink({"event": "metric", "work": self.work, "step": step, "values": dict(values)})
 
     def log(self, message: str, *, level: int = logging.INFO) -> None:
-        """Tell one sentence, by default as nothing to worry about."""
-        told = {"event": "log", "work": self.work, "message": f"{self.work}: {message}"}
-        self.sink(told | ({} if level == logging.INFO else {"level": level}))
+        """Emit one log message."""
+        event = {"event": "log", "work": self.work, "message": f"{self.work}: {message}"}
+        self.sink(event | ({} if level == logging.INFO else {"level": level}))
 
     def result(self, result: Mapping[str, object]) -> None:
-        """Tell the short JSON that the work hands on."""
+        """Emit the result of the work, a short JSON object."""
         self.sink({"event": "result", "work": self.work, "result": dict(result)})
 
     def error(self, error: BaseException) -> None:
-        """Tell why the work ended, so that the reader can raise the same error."""
+        """Emit the error that ended the work, so that the reader can raise the same error."""
         self.sink({"event": "error", "work": self.work, **describe_error(error)})
 
 
 def describe_error(error: BaseException) -> dict[str, object]:
-    """Fields from which ``pipelines.core.errors.rebuild`` makes the error again.
+    """Fields from which ``pipelines.core.errors.rebuild`` rebuilds the error.
 
-    An error that is not ours is permanent unless it is of a family that passes by itself
-    (a lost connection, a full disk, no memory).
+    An error that is not ours is permanent unless it is of a kind that a retry can help (a lost
+    connection, a timeout, out of memory).
     """
     passing = isinstance(error, TransientError | ConnectionError | TimeoutError | MemoryError)
     ours = isinstance(error, PipelineError)

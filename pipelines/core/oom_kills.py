@@ -1,9 +1,9 @@
-"""How often the kernel killed for want of memory, as far as a process can know it.
+"""The kernel's count of out-of-memory kills, as far as a process can read it.
 
-Why: a process killed with -9 leaves no word, and only the kernel's counter tells a want of memory
-    from a person, a supervisor or a machine that went away.
-Promise: counts of two moments are compared only within one control group of one boot; where
-    nothing can be read, nothing is claimed.
+Why: a process killed with SIGKILL leaves no message, and only the kernel's counter distinguishes
+    out of memory from a kill by a person or a supervisor.
+Promise: two counts are compared only within one control group of one boot; where no counter can
+    be read, no cause is claimed.
 Not here: what follows from it (``pipelines/stages/train/micro_batches.py``, ``pipelines/process/launch.py``).
 
 Source:
@@ -27,19 +27,19 @@ COUNT = re.compile(r"^oom_kill (\d+)$", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class OomKills:
-    """The kernel's count of its kills in one place.
+    """The kernel's count of out-of-memory kills in one control group.
 
     Attributes:
-        place: Boot and control group that are counted; empty where no counter can be read.
-        count: Processes killed there since it exists.
+        scope: Boot and control group that are counted; empty where no counter can be read.
+        count: Processes killed there since it was created.
     """
 
-    place: str
+    scope: str
     count: int
 
     def since(self, before: Self) -> int:
-        """Kills since an earlier count; 0 where the two are not of the same place."""
-        same = bool(self.place) and self.place == before.place
+        """Kills since an earlier count; 0 where the two are not of the same scope."""
+        same = bool(self.scope) and self.scope == before.scope
         return max(self.count - before.count, 0) if same else 0
 
 
@@ -47,7 +47,7 @@ def oom_kills(proc: Path = PROC, cgroup: Path = CGROUP) -> OomKills:
     """The count of this process's control group, else of the whole machine.
 
     Args:
-        proc: Where the kernel tells of processes.
+        proc: Where the proc file system is mounted.
         cgroup: Where control groups are mounted.
     """
     for path in (*_of_groups(proc, cgroup), proc / "vmstat"):
@@ -62,26 +62,29 @@ def oom_kills(proc: Path = PROC, cgroup: Path = CGROUP) -> OomKills:
 
 
 def killed_helper(what: str, signal_number: int, before: OomKills) -> PipelineError:
-    """The error of a helper process that a signal ended: a want of memory, or a loss.
+    """The error of a helper process that a signal ended: out of memory, or a lost worker.
 
     Args:
-        what: What it was doing, for people.
+        what: What it was doing, for the message.
         signal_number: The signal.
         before: The kernel's count when it was started.
     """
     name = signal.Signals(signal_number).name
-    told = f"The process of {what} was ended by {name}"
+    ended = f"The process of {what} was ended by {name}"
     now = oom_kills()
-    if signal_number != signal.SIGKILL or (now.place and not now.since(before)):
-        return WorkerLostError(f"{told}, and not for want of memory. Run it again.")
-    why = "by the kernel for want of memory" if now.place else "most likely for want of memory"
+    if signal_number != signal.SIGKILL or (now.scope and not now.since(before)):
+        return WorkerLostError(
+            f"{ended}, and the kernel counted no out-of-memory kill. Run it again."
+        )
+    why = "by the kernel's out-of-memory killer" if now.scope else "most likely for memory"
     return OutOfMemoryError(
-        f"{told}, {why}. Run it again when less else runs, or on a machine with more memory."
+        f"{ended}, {why}. Run it again when fewer other processes run, or on a machine with more "
+        f"memory."
     )
 
 
 def _of_groups(proc: Path, cgroup: Path) -> Iterator[Path]:
-    """Where the counter of this process's group may lie, the likeliest first.
+    """Paths that may hold the counter of this process's group, the likeliest first.
 
     In a container the group's path is that of the host, and its own group is mounted at the root.
     """

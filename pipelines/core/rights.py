@@ -1,8 +1,8 @@
-"""Who may read what this program writes: its owner alone, unless a setting says otherwise.
+"""File permissions of what this program writes: the owner alone, unless a setting says otherwise.
 
 Why: the store, the quarantine and a local database hold rows of people, and the usual umask lets
     every user of the machine read them.
-Promise: a private folder is the caller's own, not a link, and nobody else can write into it.
+Promise: a private folder is the caller's own, not a link, and no other user can write into it.
 """
 
 import os
@@ -18,10 +18,10 @@ OWNER_ALONE = 0o077
 
 
 def chosen_umask(environ: Mapping[str, str] = os.environ) -> int:
-    """The umask that what is written is to have.
+    """The umask for everything this program writes.
 
     Raises:
-        ConfigError: ``MILLRACE_UMASK`` is no umask, or keeps out the owner.
+        ConfigError: ``MILLRACE_UMASK`` is not a umask, or denies the owner.
     """
     text = environ.get(UMASK, "")
     if not text:
@@ -30,18 +30,18 @@ def chosen_umask(environ: Mapping[str, str] = os.environ) -> int:
     if not 0 <= mask <= 0o077:  # noqa: PLR2004  the owner's own bits stay
         raise ConfigError(
             f"{UMASK} is {text!r}; expected octal digits from 000 to 077, such as 077 (the owner "
-            f"alone), 007 (the group too) or 022 (everybody may read)."
+            f"alone), 007 (the group too) or 022 (all users may read)."
         )
     return mask
 
 
 def private_folder(path: Path) -> Path:
-    """Make a folder that this user alone can open, or check that it is one.
+    """Create a folder that this user alone can open, or check an existing one.
 
-    A name below a temporary folder can be guessed, and another user may have made it first.
+    A name below a temporary folder can be guessed, and another user may have created it first.
 
     Raises:
-        ConfigError: It is no folder, another user's, or others may write into it.
+        ConfigError: It is not a folder, belongs to another user, or others may write into it.
     """
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = path.lstat()
@@ -50,7 +50,7 @@ def private_folder(path: Path) -> Path:
         kind = "folder" if stat.S_ISDIR(found.st_mode) else "link or file"
         raise ConfigError(
             f"{path} is a {kind} of user {found.st_uid} with mode {mode:03o}; expected a folder of "
-            f"user {os.geteuid()} with mode 700. What is in it may be somebody else's and is not "
+            f"user {os.geteuid()} with mode 700. Its contents may be another user's and are not "
             f"used: remove it, or set TMPDIR to a folder of your own."
         )
     if mode & 0o077:

@@ -1,10 +1,10 @@
-"""A temporary folder of each stage's own, which nothing of the stage outlives.
+"""A temporary folder for each stage, removed when the stage ends.
 
 Why: libraries leave files in the temporary folder and remove them when the interpreter shuts down, which
     a stage's process skips and a killed one never reaches; TensorFlow leaves 28 a training.
-Promise: the folder is removed when the stage ends, by whoever started it when the stage was killed, and
-    else by the next stage of this user on this machine; never while its process lives.
-Not here: folders that processes share (``host_folder`` says where they lie).
+Promise: the folder is removed when the stage ends, by its parent process when the stage was killed,
+    else by the next stage of this user on this machine; never while its process runs.
+Not here: folders that processes share (``host_folder`` is their parent).
 """
 
 import fcntl
@@ -25,9 +25,9 @@ def host_folder() -> Path:
 
 
 def use_own_folder() -> Path:
-    """Give this process a temporary folder of its own, and remove those of processes that are gone.
+    """Create a temporary folder for this process, and remove those of processes that have ended.
 
-    It is that of ``tempfile`` alone: what this process starts may outlive it.
+    Only ``tempfile`` of this process uses it: child processes may outlive it.
     """
     global _own  # noqa: PLW0603  as tempfile's own: one a process
     sweep()
@@ -45,13 +45,13 @@ def use_own_folder() -> Path:
 
 
 def drop_own_folder() -> None:
-    """Remove this process's folder, if it has one; to be called at its end."""
+    """Remove this process's folder, if it has one; call it when the process ends."""
     if _own:
         shutil.rmtree(_own[0], ignore_errors=True)
 
 
 def sweep() -> None:
-    """Remove the folders of processes of this user that are gone."""
+    """Remove the folders of this user's processes that have ended."""
     with suppress(OSError):
         for entry in os.scandir(host_folder()):
             if entry.name.startswith(_PREFIX) and entry.is_dir(follow_symlinks=False):
@@ -59,7 +59,7 @@ def sweep() -> None:
 
 
 def _remove_if_left(path: str) -> None:
-    """Remove a folder that no process holds the lock of."""
+    """Remove a folder whose lock no process holds."""
     try:
         lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     except OSError:

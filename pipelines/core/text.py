@@ -1,10 +1,10 @@
-r"""Text that a person reads: values of the data clipped, and without characters that act.
+r"""Text for people: values of the data truncated, and control characters escaped.
 
 Why: a value may be ten megabytes long, hold a terminal's escape sequences, or turn the direction in
     which the rest of a line is read.
-Promise: what comes out is printable, of bounded length, and tells values apart: a character that acts
-    is shown as its escape (``\x1b``, ``\u202e``), what is left out as ``…``, both ends being kept.
-Not here: the markup of a page or a terminal table, which whoever writes those escapes.
+Promise: the result is printable, of bounded length, and keeps values distinct: a control character
+    is shown as its escape (``\x1b``, ``\u202e``), omitted text as ``…``, and both ends are kept.
+Not here: escaping the markup of a page or a terminal table, which their writers do.
 """
 
 import re
@@ -15,21 +15,21 @@ VALUE_CHARS, MESSAGE_CHARS, LISTED = 200, 8_000, 200
 KEPT_AT_END = 0.25
 
 # Controls and their C1 kin, surrogates, invisible and bidirectional ones, line and paragraph ends, tags.
-# Joiners (U+200C, U+200D) are left: words of several languages are written with them.
-_ACTING = (
+# Joiners (U+200C, U+200D) are kept: several languages need them.
+_CONTROL = (
     "\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
     "\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f"
 )
-_ANY = re.compile(f"[{_ACTING}]")
-_BUT_LINES = re.compile(f"(?![\n\t])[{_ACTING}]")
+_ANY = re.compile(f"[{_CONTROL}]")
+_BUT_LINES = re.compile(f"(?![\n\t])[{_CONTROL}]")
 
 
 def readable(text: object, limit: int = VALUE_CHARS, *, lines: bool = False) -> str:
-    r"""A text as a person may be shown it.
+    r"""A text that is safe to show.
 
     Args:
-        text: Any value; what is no text is shown as ``str`` has it.
-        limit: The most characters of it to show.
+        text: Any value; one that is not a string is converted with ``str``.
+        limit: The maximum number of characters.
         lines: Whether line breaks and tabs are left as they are, as in a traceback.
     """
     whole = clipped(text if isinstance(text, str) else str(text), limit)
@@ -40,7 +40,7 @@ def readable(text: object, limit: int = VALUE_CHARS, *, lines: bool = False) -> 
 
 
 def clipped(text: str, limit: int = VALUE_CHARS) -> str:
-    """The text with its middle left out where it is longer than ``limit`` characters."""
+    """The text with its middle omitted where it is longer than ``limit`` characters."""
     if len(text) <= limit:
         return text
     end = int(limit * KEPT_AT_END)
@@ -48,12 +48,12 @@ def clipped(text: str, limit: int = VALUE_CHARS) -> str:
 
 
 def message(text: object) -> str:
-    """A sentence or several, as logs, errors and events tell them."""
+    """A message for logs, errors and events: one or more sentences."""
     return readable(text, MESSAGE_CHARS, lines=True)
 
 
 def lined(text: str) -> str:
-    """A page of lines of any number, each without characters that act."""
+    """Any number of lines, each without control characters."""
     return "\n".join(readable(line, MESSAGE_CHARS) for line in text.split("\n"))
 
 
@@ -69,7 +69,7 @@ def plain(value: Any, limit: int = VALUE_CHARS) -> Any:
 
 
 def _first(values: "list[Any] | tuple[Any, ...]") -> list[Any]:
-    """The first of them; of texts, how many more there are."""
+    """The first of them; for strings, how many more there are."""
     kept, more = list(values[:LISTED]), len(values) - LISTED
     return [*kept, f"… {more:,} more"] if more > 0 and isinstance(values[0], str) else kept
 
@@ -79,12 +79,12 @@ def _escape(found: re.Match[str]) -> str:
 
 
 def for_page(value: Any) -> Any:
-    """What a template prints, as its ``finalize``: texts readable, markup of our own as it is."""
+    """A template's ``finalize``: strings readable, our own markup unchanged."""
     return value if hasattr(value, "__html__") or not isinstance(value, str) else message(value)
 
 
 def every_text(value: Any) -> Any:
-    """An event or a result with every text in it as ``message`` has it."""
+    """An event or a result with ``message`` applied to every string in it."""
     if isinstance(value, str):
         return message(value)
     if isinstance(value, Mapping):

@@ -1,9 +1,10 @@
 """The whole chain of stages, each in a process of its own, and what it adds up to.
 
-Why: days of data must become a judged model by one call, with nothing between but published
+Why: days of data must become an evaluated model by one call, with nothing between but published
     artifacts.
-Promise: stages run as the children that Airflow would run; a refused day does not stop the
-    others; what is published already is found, not made again.
+Promise: stages run as the children that Airflow would run, in the order of their records: those of a
+    day over the days, those of a window once, those of a model for each seed. A refused day does
+    not stop the others; what is published already is found, not made again.
 Not here: parsing arguments and printing (``pipelines/cli/``), scheduling (``dags/``).
 """
 
@@ -26,10 +27,25 @@ from pipelines.drivers.preconditions import (
     require_store,
 )
 from pipelines.process.launch import run_stage
-from pipelines.protocol import REFUSED, STAGES, Result, Work, option_values
+from pipelines.protocol import (
+    REFUSED,
+    VALIDATED,
+    Result,
+    Stage,
+    Work,
+    chain_stages,
+    giver_of,
+    option_values,
+    stages,
+)
+from pipelines.protocol.stage import MODEL, PARTITION, WINDOW
 from pipelines.spec import Pipeline
 
 Summary = dict[str, Any]
+Totals = defaultdict[str, "StageTotals"]
+
+# What the summary lists, by the names of the results that stages give.
+TRAINED, EVALUATED, PROMOTED = "model", "evaluation", "promotion"
 
 log = logging.getLogger("millrace")
 
@@ -40,8 +56,8 @@ class ChainRequest:
 
     Attributes:
         pipeline: Declaration with the settings applied.
-        settings: Those settings, as children are told them.
-        options: ``key=value`` options that children are told.
+        settings: Those settings, as they are passed to children.
+        options: ``key=value`` options that are passed to children.
         store: Root of the artifact store.
         source: Root of the source files.
         first: First day of data; history begins there.
@@ -63,7 +79,7 @@ class ChainRequest:
 
 @dataclass(slots=True)
 class StageTotals:
-    """One stage's share of a chain: what its children told, added up."""
+    """One stage's share of a chain: what its children reported, added up."""
 
     seconds: float = 0.0
     cpu_seconds: float = 0.0
@@ -87,7 +103,7 @@ class StageTotals:
 
 
 def run_chain(request: ChainRequest) -> Summary:
-    """Take in the days, then make, judge and register the model.
+    """Take in the days, then make, evaluate and register the model.
 
     Returns:
         Per stage seconds, CPU-seconds, rows, rows/s, peak memory and cached work; quarantined
@@ -98,21 +114,29 @@ def run_chain(request: ChainRequest) -> Summary:
         PipelineError: A stage failed; what was published before stays.
     """
     _require_preconditions(request)
-    totals: dict[str, StageTotals] = defaultdict(StageTotals)
-    days = ["--from", request.first, "--to", request.last, "--history-from", request.first]
-    for name in ("ingest", "validate", "featurize"):
-        source = ["--source", request.source] if name == "ingest" and request.source else []
-        _child(totals[name], name, request, [*days, *source])
+    totals: Totals = defaultdict(StageTotals)
+    _take_in(totals, request, request.first)
     made: dict[str, str] = {}
-    for name in ("validate_window", "preprocess"):
-        _model_child(totals[name], name, request, made)
+    for stage in chain_stages(WINDOW):
+        _model_child(totals, stage, request, made)
     first_seed = request.pipeline.training.seed
     by_seed = {seed: dict(made) for seed in range(first_seed, first_seed + request.seeds)}
+    of_model = chain_stages(MODEL)
     for seed, own in by_seed.items():
-        for name in ("train", "evaluate"):
-            _model_child(totals[name], name, request, own, seed)
-    _model_child(totals["promote"], "promote", request, by_seed[first_seed], first_seed)
+        for stage in (each for each in of_model if not each.first_seed_only):
+            _model_child(totals, stage, request, own, seed)
+    for stage in (each for each in of_model if each.first_seed_only):
+        _model_child(totals, stage, request, by_seed[first_seed], first_seed)
     return _summary(request, totals)
+
+
+def _take_in(totals: Totals, request: ChainRequest, history_from: str | None) -> None:
+    """Run each stage of a day over the days."""
+    days = ["--from", request.first, "--to", request.last]
+    days += ["--history-from", history_from] if history_from else []
+    for stage in chain_stages(PARTITION):
+        source = ["--source", request.source] if stage.reads_source and request.source else []
+        _child(totals[stage.name], stage, request, [*days, *source])
 
 
 def _require_preconditions(request: ChainRequest) -> None:
@@ -146,7 +170,7 @@ def replay_partition(
     Returns:
         The summary of its stages, with the quarantined rows before and after.
     """
-    before = Store(store).find(Ref(pipeline.name, "validated", f"ds={partition}"))
+    before = Store(store).find(Ref(pipeline.name, VALIDATED, f"ds={partition}"))
     request = ChainRequest(
         pipeline=pipeline,
         settings=settings,
@@ -156,20 +180,16 @@ def replay_partition(
         last=partition,
         as_of=partition,
     )
-    totals: dict[str, StageTotals] = defaultdict(StageTotals)
-    history = ["--history-from", history_from] if history_from else []
-    # A range of one: a refused day is told in the summary and still changes the days after it.
-    days = ["--from", partition, "--to", partition, *history]
-    for name in ("ingest", "validate", "featurize"):
-        root = ["--source", source] if name == "ingest" and source else []
-        _child(totals[name], name, request, [*days, *root])
+    totals: Totals = defaultdict(StageTotals)
+    # A range of one: a refused day is listed in the summary and still changes the days after it.
+    _take_in(totals, request, history_from)
     quarantined = before.outcome["quarantined"] if before else {}
     return _summary(request, totals) | {"quarantined_before": quarantined}
 
 
 def _model_child(
-    totals: StageTotals,
-    name: str,
+    totals: Totals,
+    stage: Stage,
     request: ChainRequest,
     made: dict[str, str],
     seed: int | None = None,
@@ -177,25 +197,24 @@ def _model_child(
     """Run a stage of the model on what this run made before it, and note what it made.
 
     Args:
-        totals: The stage's share of the chain.
-        name: Its name.
+        totals: Every stage's share of the chain.
+        stage: The stage.
         request: The chain.
         made: Digest of each result that the run has made, by name; the stage's own is added.
         seed: Seed of the model; None for stages that all seeds share.
     """
-    stage = STAGES[name]
     arguments = ["--as-of", request.as_of]
     arguments += [] if seed is None else ["--set", f"training.seed={seed}"]
     arguments += [w for each in stage.takes for w in ("--input", f"{each}={made[each]}")]
-    _child(totals, name, request, arguments)
+    _child(totals[stage.name], stage, request, arguments)
     if stage.gives:
-        made[stage.gives] = totals.results[-1]["digest"]
+        made[stage.gives] = totals[stage.name].results[-1]["digest"]
 
 
 def _child(
-    totals: StageTotals, stage: str, request: ChainRequest, arguments: Sequence[str]
+    totals: StageTotals, stage: Stage, request: ChainRequest, arguments: Sequence[str]
 ) -> None:
-    """Run one stage in a child process and add up what it told."""
+    """Run one stage in a child process and add up what it reports."""
 
     def on_event(event: Mapping[str, Any]) -> None:
         if event["event"] == "progress":
@@ -205,16 +224,16 @@ def _child(
         elif event["event"] == "result":
             _add(totals, event["result"])
 
-    argv = ["stage", stage, request.pipeline.name, "--store", request.store]
+    argv = ["stage", stage.name, request.pipeline.name, "--store", request.store]
     argv += [word for setting in request.settings for word in ("--set", setting)]
     argv += [word for option in request.options for word in ("--option", option)]
     # A seed among the arguments comes after the settings, so it wins.
-    ended = run_stage([*argv, *arguments], on_event=on_event, on_line=_tell_line, server=False)
+    ended = run_stage([*argv, *arguments], on_event=on_event, on_line=_log_line, server=False)
     totals.cpu_seconds += ended.cpu_seconds
     totals.peak_memory_bytes = max(totals.peak_memory_bytes, ended.peak_memory_bytes)
 
 
-def _tell_line(line: str) -> None:
+def _log_line(line: str) -> None:
     log.info("%s", line)
 
 
@@ -229,10 +248,10 @@ def _add(totals: StageTotals, result: Result) -> None:
         totals.rows += result["rows"]
 
 
-def _summary(request: ChainRequest, totals: Mapping[str, StageTotals]) -> Summary:
-    judged = [*totals["ingest"].results, *totals["validate"].results]
+def _summary(request: ChainRequest, totals: Totals) -> Summary:
+    of_days = [result for s in chain_stages(PARTITION) for result in totals[s.name].results]
     quarantined: dict[str, int] = defaultdict(int)
-    for result in judged:
+    for result in of_days:
         for rule, rows in result["quarantined"].items():
             quarantined[rule] += rows
     return {
@@ -240,9 +259,9 @@ def _summary(request: ChainRequest, totals: Mapping[str, StageTotals]) -> Summar
         "from": request.first,
         "to": request.last,
         "as_of": request.as_of,
-        "stages": {n: totals[n].as_dict() for n in STAGES if totals[n].work},
+        "stages": {s.name: totals[s.name].as_dict() for s in stages() if totals[s.name].work},
         "refused": sorted(
-            {r["key"].removeprefix("ds=") for r in judged if r["verdict"] == REFUSED}
+            {r["key"].removeprefix("ds=") for r in of_days if r["verdict"] == REFUSED}
         ),
         "quarantined": dict(sorted(quarantined.items())),
         "pages_missing": _pages_missing(totals),
@@ -250,25 +269,23 @@ def _summary(request: ChainRequest, totals: Mapping[str, StageTotals]) -> Summar
     }
 
 
-def _pages_missing(totals: Mapping[str, StageTotals]) -> list[str]:
+def _pages_missing(totals: Totals) -> list[str]:
     """Pages that artifacts are published without: ``validated/ds=.../report.html``."""
     return sorted(
-        f"{STAGES[name].dataset}/{result['key']}/{page}"
-        for name in STAGES
-        for result in totals[name].results
+        f"{stage.dataset}/{result['key']}/{page}"
+        for stage in stages()
+        for result in totals[stage.name].results
         for page in result.get("pages_missing", ())
     )
 
 
-def _model(totals: Mapping[str, StageTotals]) -> Summary:
-    evaluations = totals["evaluate"].results
+def _model(totals: Totals) -> Summary:
+    trainings, evaluations, promotions = (
+        totals[giver_of(result).name].results for result in (TRAINED, EVALUATED, PROMOTED)
+    )
     if not evaluations:
         return {}
-    first, trained, promoted = (
-        evaluations[0],
-        totals["train"].results[0],
-        totals["promote"].results,
-    )
+    first, trained = evaluations[0], trainings[0]
     return {
         "metrics": first["metrics"],
         "seeds": [result["metrics"] for result in evaluations],
@@ -276,14 +293,14 @@ def _model(totals: Mapping[str, StageTotals]) -> Summary:
         "verdict": first["verdict"],
         "reason": first["reason"],
         "model": {key: trained[key] for key in ("uri", "digest", "content")},
-        "registered": _registered(promoted[0]) if promoted else {},
+        "registered": _registered(promotions[0]) if promotions else {},
     }
 
 
 def _registered(promotion: Result) -> dict[str, Any]:
     """What came of the recommendation."""
-    told = ("recommended", "promoted", "champion", "reason")
-    return {**promotion["metrics"], **{name: promotion.get(name) for name in told}}
+    facts = ("recommended", "promoted", "champion", "reason")
+    return {**promotion["metrics"], **{name: promotion.get(name) for name in facts}}
 
 
 def _over_seeds(evaluations: Sequence[Result]) -> dict[str, dict[str, float]]:

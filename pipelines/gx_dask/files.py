@@ -11,7 +11,7 @@ import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.core.errors import SourceNotReadyError, SourceUnreadableError
+from pipelines.gx_dask.errors import FileDamagedError, FilesMissingError
 
 
 def list_files(path: str) -> list[str]:
@@ -20,7 +20,7 @@ def list_files(path: str) -> list[str]:
     Names that start with ``.`` or ``_`` are no data, as everywhere in the Parquet world.
 
     Raises:
-        SourceNotReadyError: There is none.
+        FilesMissingError: There is none.
     """
     system, plain = fsspec.core.url_to_fs(path)
     if any(sign in plain for sign in "*?["):
@@ -31,7 +31,7 @@ def list_files(path: str) -> list[str]:
     else:
         found = [plain] if system.exists(plain) else []
     if not found:
-        raise SourceNotReadyError(
+        raise FilesMissingError(
             f"{path}: no Parquet file there. Expected a folder, a pattern or a file that exists. "
             f"Try again when the table was written, or correct the path."
         )
@@ -51,8 +51,8 @@ def open_file(path: str, encoded: Sequence[str] = ()) -> pq.ParquetFile:
         encoded: Text columns to read as places in a list of distinct values.
 
     Raises:
-        SourceNotReadyError: It is gone.
-        SourceUnreadableError: It is not Parquet.
+        FilesMissingError: It is gone.
+        FileDamagedError: It is not Parquet.
     """
     try:
         source = fsspec.open(path).open() if "://" in path else path
@@ -65,17 +65,17 @@ def open_file(path: str, encoded: Sequence[str] = ()) -> pq.ParquetFile:
         raise unreadable(path, error) from error
 
 
-def gone(path: str) -> SourceNotReadyError:
+def gone(path: str) -> FilesMissingError:
     """What to say of a file that was listed and is not there."""
-    return SourceNotReadyError(
+    return FilesMissingError(
         f"{path}: the file is gone. Expected it to stay while it is validated. "
         f"Try again when its writer has finished."
     )
 
 
-def unreadable(path: str, error: Exception) -> SourceUnreadableError:
+def unreadable(path: str, error: Exception) -> FileDamagedError:
     """What to say of a file that cannot be read as Parquet."""
-    return SourceUnreadableError(
+    return FileDamagedError(
         f"{path}: cannot be read as Parquet ({' '.join(str(error).split())[:300]}). "
         f"Expected a complete, undamaged file. Write it again."
     )

@@ -19,7 +19,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.core.errors import ConfigError, SchemaError
+from pipelines.gx_dask.errors import ColumnsDifferError, EngineSettingError
 from pipelines.gx_dask.files import open_file
 from pipelines.gx_dask.footers import (
     Statistics,
@@ -116,12 +116,12 @@ def lay_out(
         partition_rows: Rows a task should read at most; one row group is never split.
 
     Raises:
-        SourceNotReadyError: A file is gone.
-        SourceUnreadableError: A file is not Parquet.
-        SchemaError: A file's columns differ from the first file's.
+        FilesMissingError: A file is gone.
+        FileDamagedError: A file is not Parquet.
+        ColumnsDifferError: A file's columns differ from the first file's.
     """
     if not paths:
-        raise ConfigError("lay_out: got no files; expected at least one.")
+        raise EngineSettingError("lay_out: got no files; expected at least one.")
     footers = [_footer(path) for path in paths]
     told = footers[0].schema.to_arrow_schema()
     schema = told.remove_metadata()
@@ -155,7 +155,7 @@ def _require_same(first: pa.Schema, other: pa.Schema, path: str, other_path: str
         for name in (*wanted, *(n for n in seen if n not in wanted))
         if wanted.get(name) != seen.get(name)
     ]
-    raise SchemaError(
+    raise ColumnsDifferError(
         f"{other_path}: its columns differ from those of {path} "
         f"({'; '.join(differing[:5]) or 'another order'}). Expected the same names and types in "
         f"the same order in every file. Write the files alike."
@@ -169,7 +169,7 @@ def _hive_values(paths: Sequence[str]) -> list[dict[str, Any]]:
     ]
     for path, keys in zip(paths, texts, strict=True):
         if list(keys) != list(texts[0]):
-            raise SchemaError(
+            raise ColumnsDifferError(
                 f"{path}: its folders name {list(keys)}, those of {paths[0]} {list(texts[0])}. "
                 f"Expected the same keys in every path. Move the file."
             )

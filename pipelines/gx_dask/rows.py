@@ -55,8 +55,8 @@ class Rows:
         """Read columns together, those that are not here yet.
 
         Raises:
-            SourceNotReadyError: A file is gone.
-            SourceUnreadableError: A file is damaged.
+            FilesMissingError: A file is gone.
+            FileDamagedError: A file is damaged.
         """
         wanted = [name for name in dict.fromkeys(names) if name not in self._arrow]
         if not wanted:

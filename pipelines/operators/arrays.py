@@ -6,16 +6,14 @@ Promise: a row's result depends on that row alone, so blocks change no bit.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pipelines.operators.blocks import Block, closed, opened
+from pipelines.operators.lines import Line
 from pipelines.operators.operator import IDS, SEQUENCE, Fit
 from pipelines.operators.values import Words
 
-if TYPE_CHECKING:
-    from pipelines.operators.program import Line
-
-    Fitted = Sequence[tuple[Line, tuple[Fit, ...]]]
+Fitted = Sequence[tuple[Line, tuple[Fit, ...]]]
 
 # In blocks of 131 k rows the process asked the system for fresh memory again and again, in blocks of
 # 8 k the calls cost more than the arithmetic: 1.4 and 2.0 times the CPU of this.
@@ -33,7 +31,7 @@ class Transform:
     """A fitted program at work on some columns; what their blocks share is made once."""
 
     def __init__(
-        self, xp: Any, fitted: "Fitted", blocks: Sequence[Block], columns: Mapping[str, Any]
+        self, xp: Any, fitted: Fitted, blocks: Sequence[Block], columns: Mapping[str, Any]
     ) -> None:
         self.xp, self.blocks, self.columns = xp, blocks, columns
         self.n_rows = _length(next(iter(columns.values())))
@@ -108,7 +106,7 @@ class Transform:
 
 
 def _outputs(
-    xp: Any, line: "Line", fits: Sequence[Fit], columns: Mapping[str, Any]
+    xp: Any, line: Line, fits: Sequence[Fit], columns: Mapping[str, Any]
 ) -> Callable[[Mapping[str, Any]], list[Any]]:
     """What gives a line's outputs for a block of the columns' rows.
 

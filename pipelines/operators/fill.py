@@ -1,7 +1,7 @@
 """``Fill``: something in place of the unknown, and a flag that says so."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from pipelines.core.declared import declared, nearest
 from pipelines.operators.moments import chunk_moments, joined_moments, whole_moments
@@ -23,6 +23,7 @@ class Fill(Operator):
 
     value: str | float = "mean"
     flag: bool = False
+    fills: ClassVar[bool] = True
 
     def problems(self) -> Iterator[str]:
         """A word that is no statistic."""

@@ -35,6 +35,10 @@ class Operator:
     gives: ClassVar[str] = NUMERIC
     ends: ClassVar[bool] = False
     """Whether nothing may follow."""
+    fills: ClassVar[bool] = False
+    """Whether it replaces unknown values alone: a later step is fitted to the known ones, as it is."""
+    renames: ClassVar[bool] = False
+    """Whether it gives its input another name, and does nothing else."""
 
     def problems(self) -> Iterator[str]:
         """Mistakes in the values it was declared with."""
@@ -117,11 +121,9 @@ class FeatureSource:
         for name in self.names():
             yield name, (name,), ()
 
-    def usual(self) -> tuple[Operator, ...]:
-        """The steps of a source that is declared without any."""
-        from pipelines.operators.standardise import Standardise
-
-        return (Standardise(),)
+    def usual(self) -> tuple[Operator, ...] | None:
+        """The steps of a source that is declared without any; None for those of numbers."""
+        return None
 
     def problems(self) -> Iterator[str]:
         """Mistakes in the values it was declared with."""
@@ -156,7 +158,7 @@ class Chain:
                 yield f"{said}: {step!r} is no operator."
                 return
             yield from (f"{said}: {text}" for text in self._misplaced(step, nth, kind, learnt))
-            if step.is_fitted() and not isinstance(step, _filling()):
+            if step.is_fitted() and not step.fills:
                 learnt = type(step).__name__
             kind = kind if step.gives == "any" else step.gives
         if kind == CATEGORICAL:
@@ -177,23 +179,11 @@ class Chain:
                 f"learns from what {learnt} learnt, which would take another pass over the days. "
                 f"One step may learn, beside Fill before it."
             )
-        if step.ends and any(not isinstance(s, _renaming()) for s in self.steps[nth + 1 :]):
+        if step.ends and any(not s.renames for s in self.steps[nth + 1 :]):
             yield "must be the last step."
-        if self.source.kind == SEQUENCE and (step.beside("") or isinstance(step, _renaming())):
+        if self.source.kind == SEQUENCE and (step.beside("") or step.renames):
             yield "does not fit a sequence: an event keeps its numbers and their names."
 
 
 Feature = FeatureSource | Chain
 """What ``Pipeline.features`` holds."""
-
-
-def _filling() -> type:
-    from pipelines.operators.fill import Fill
-
-    return Fill
-
-
-def _renaming() -> type:
-    from pipelines.operators.rename import As
-
-    return As

@@ -7,7 +7,7 @@ Not here: single operators (their own files), reading and writing (``state.py``)
     days (``pipelines/stages/preprocess/``).
 """
 
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -15,10 +15,9 @@ from pipelines import operators
 from pipelines.operators.arrays import Transform, overflow_allowed
 from pipelines.operators.bfloat16 import BFLOAT16, narrowed, widened
 from pipelines.operators.blocks import Block, opened
-from pipelines.operators.moments import chunks
+from pipelines.operators.lines import Line
 from pipelines.operators.operator import (
     IDS,
-    MOMENTS,
     NUMERIC,
     SEQUENCE,
     Chain,
@@ -28,98 +27,7 @@ from pipelines.operators.operator import (
     Operator,
     State,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One output of a source, on its way to the model.
-
-    Attributes:
-        start: Name the steps begin with.
-        inputs: Columns of the feature table that it reads.
-        kind: ``numeric`` or ``categorical``.
-        steps: What is done with them, in order.
-    """
-
-    start: str
-    inputs: tuple[str, ...]
-    kind: str
-    steps: tuple[Operator, ...]
-
-    def gives(self) -> str:
-        """``numeric`` or ``ids``."""
-        kinds = [step.gives for step in self.steps if step.gives != "any"]
-        return kinds[-1] if kinds else self.kind
-
-    def numeric(self, outputs: Sequence[Any]) -> Sequence[Any]:
-        """Those of its outputs, or of their names, that are columns of ``x``."""
-        return outputs if self.gives() == NUMERIC else outputs[1:]
-
-    def outputs(self) -> tuple[str, ...]:
-        """Names of the model inputs: the main one, then the numeric ones beside it."""
-        name, beside = self.start, list[str]()
-        for step in self.steps:
-            beside += step.beside(name)
-            name = step.name(name)
-        return name, *beside
-
-    def learning(self) -> Iterator[int]:
-        """Which steps learn."""
-        return (nth for nth, step in enumerate(self.steps) if step.is_fitted())
-
-    def said(self, nth: int | None = None) -> str:
-        """Its inputs and its steps, up to and with the nth, as a person would declare them."""
-        steps = self.steps if nth is None else self.steps[: nth + 1]
-        return " >> ".join([", ".join(self.inputs), *(repr(step) for step in steps)])
-
-    def partials(self, xp: Any, columns: Mapping[str, Any]) -> list[State]:
-        """What its learning steps find in one partition, one after another."""
-        values, learning = self._taken(columns), [self.steps[n] for n in self.learning()]
-        if any(step.statistic() != MOMENTS for step in learning):
-            return self._partials(xp, values)
-        # Moments are kept by chunks, so taking chunks through the steps gives the same bits.
-        several = values if isinstance(values, tuple) else (values,)
-        found = []
-        for chunk in chunks(len(several[0])):
-            some = tuple(each[chunk] for each in several)
-            found.append(self._partials(xp, some if len(some) > 1 else some[0]))
-        return [
-            step.merge([parts[nth] for parts in found]) for nth, step in enumerate(learning)
-        ]
-
-    def _partials(self, xp: Any, values: Any) -> list[State]:
-        found, same = list[State](), dict[str, State]()
-        last = max(self.learning(), default=-1)
-        for nth, step in enumerate(self.steps[: last + 1]):
-            if step.is_fitted():
-                if step.statistic() not in same:
-                    same[step.statistic()] = step.partial(xp, values)
-                found.append(same[step.statistic()])
-            if nth < last and (passed := step.passes_on(xp, values)) is not values:
-                values, same = passed, {}
-        return found
-
-    def transform(self, xp: Any, columns: Mapping[str, Any], ready: Sequence[Fit]) -> list[Any]:
-        """Its outputs, in the order of their names, from steps' fits made ready."""
-        values, beside = self._taken(columns), []
-        for step, fit in zip(self.steps, ready, strict=True):
-            values, *more = step.transform(xp, values, fit)
-            beside += more
-        return [values, *beside]
-
-    def graph(
-        self, tf: Any, columns: Mapping[str, Any], fits: Sequence[Fit], tables: Sequence[Any]
-    ) -> list[Any]:
-        """The same, of tensors."""
-        values, beside = self._taken(columns), []
-        for step, fit, table in zip(self.steps, fits, tables, strict=True):
-            values, *more = step.graph(tf, values, fit, table)
-            beside += more
-        return [values, *beside]
-
-    def _taken(self, columns: Mapping[str, Any]) -> Any:
-        taken = tuple(columns[name] for name in self.inputs)
-        return taken if len(taken) > 1 else taken[0]
+from pipelines.operators.standardise import Standardise
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,7 +191,7 @@ def read_step(raw: Mapping[str, Any]) -> Operator:
 
 def _lines(feature: Feature) -> Iterator[Line]:
     source = feature.source if isinstance(feature, Chain) else feature
-    steps = feature.steps if isinstance(feature, Chain) else source.usual()
+    steps = feature.steps if isinstance(feature, Chain) else _usual(source)
     for start, inputs, first in source.lines():
         yield Line(start, inputs, source.kind, (*first, *steps))
 
@@ -296,3 +204,8 @@ def _kind(name: str, kind: str, kinds: Mapping[str, str]) -> str:
 
 def _giving(line: Line) -> int:
     return max(nth for nth, step in enumerate(line.steps) if step.gives == IDS)
+
+
+def _usual(source: FeatureSource) -> tuple[Operator, ...]:
+    steps = source.usual()
+    return (Standardise(),) if steps is None else steps

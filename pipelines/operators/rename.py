@@ -13,6 +13,7 @@ class As(Operator):
     to: str
     takes: ClassVar[str] = "any"
     gives: ClassVar[str] = "any"
+    renames: ClassVar[bool] = True
 
     def name(self, before: str) -> str:
         """The name asked for."""

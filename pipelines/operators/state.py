@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.operators.blocks import Block
+from pipelines.operators.lines import Line
 from pipelines.operators.operator import State
-from pipelines.operators.program import FittedProgram, Line, Program, read_step, written
+from pipelines.operators.program import FittedProgram, Program, read_step, written
 
 PROGRAM = "program.json"
 

@@ -1,9 +1,9 @@
-"""The child's side of a stage: tell what happens, die with the parent, stop when asked.
+"""The child's side of a stage: emit events, end with the parent, stop on request.
 
-Why: the process that asked for the stage may be cleared, time out or be killed; the stage
+Why: the process that started the stage may be cleared, time out or be killed; the stage
     must finish its checkpoint in the first two cases and never run on in the third.
-Promise: every end is told (a result, or an ``error`` event that rebuilds the error) except
-    one that the kernel brings about. The first SIGTERM stops the stage, later ones do nothing.
+Promise: every end is reported (a result, or an ``error`` event that rebuilds the error) except
+    a kill by the kernel. The first SIGTERM stops the stage, later ones do nothing.
 Not here: reading the events (``launch.py``), the sinks themselves (``pipelines/core/events.py``).
 
 The process ends by ``os._exit``, which spares seconds of interpreter shutdown: a stage closes
@@ -46,7 +46,7 @@ log = logging.getLogger("millrace")
 
 @dataclass(slots=True)
 class _Stop:
-    """Whether this process was asked to stop, and what to do then."""
+    """Whether a stop of this process was requested, and what to do then."""
 
     requested: bool = False
     overdue: bool = False
@@ -57,16 +57,16 @@ _stop = _Stop()
 
 
 def stop_requested() -> bool:
-    """Tell whether this stage was asked to stop. Training asks at each batch's end."""
+    """Return whether a stop of this stage was requested. Training checks it after each batch."""
     return _stop.requested
 
 
 def on_stop(callback: Callable[[], None] | None) -> None:
-    """Have ``callback`` called in the main thread when this stage is asked to stop.
+    """Have ``callback`` called in the main thread when this stage is requested to stop.
 
     Without one, :class:`StageStoppedError` is raised wherever the main thread is. A stage that
     sets a flag instead checks it often enough to write its checkpoint within 4 seconds, and
-    then raises that error itself. ``None`` goes back to raising.
+    then raises that error itself. ``None`` restores the default of raising.
     """
     _stop.callback = callback
 
@@ -74,13 +74,13 @@ def on_stop(callback: Callable[[], None] | None) -> None:
 def run_child(
     work: Callable[[Sink], int], *, name: str, time_limit_s: float = TIME_LIMIT_S
 ) -> NoReturn:
-    """Run a stage as this process's whole purpose, tell its end, and leave.
+    """Run a stage as this process's only task, report how it ended, and exit.
 
     Args:
         work: The stage. Gets the sink for its events, returns the exit code (0: done).
         name: Stage and key, as every line of the log names it.
-        time_limit_s: Seconds after which it is stopped and told as a ``TransientError``; 0 for
-            no limit.
+        time_limit_s: Seconds after which it is stopped and reported as a ``TransientError``; 0
+            for no limit.
 
     The exit code is 0 for done, else the error's: 2 configuration, 3 permanent, 4 transient.
     """
@@ -92,14 +92,13 @@ def run_child(
         signal.signal(signal.SIGTERM, _on_sigterm)
         set_limit(time_limit_s, _note_overdue)
         code = work(sink)
-    # Everything, SystemExit and KeyboardInterrupt included: an end nobody tells is a riddle.
+    # Everything, SystemExit and KeyboardInterrupt included, so that every end has a reason.
     except BaseException as error:
-        signal.signal(
-            signal.SIGTERM, signal.SIG_IGN
-        )  # nothing is left to stop but this telling
+        # Nothing is left to stop but this report.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         if _stop.overdue:
             error = _caused(_too_long(name, time_limit_s), error)
-        code = _tell_error(error, Reporter(name, sink), by_hand=events_fd is None)
+        code = _report_error(error, Reporter(name, sink), by_hand=events_fd is None)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     sink({"event": "usage", "work": name, **usage()})
     leave(code)
@@ -126,8 +125,8 @@ def leave(code: int) -> NoReturn:
     os._exit(code)
 
 
-def _tell_error(error: BaseException, reporter: Reporter, *, by_hand: bool) -> int:
-    """Tell an error to whoever follows, and return the exit code it stands for."""
+def _report_error(error: BaseException, reporter: Reporter, *, by_hand: bool) -> int:
+    """Report an error to the parent or the log, and return its exit code."""
     if isinstance(error, KeyboardInterrupt):
         error = _caused(StageStoppedError(f"{reporter.work}: stopped from the keyboard"), error)
     elif isinstance(error, Exception) and not isinstance(error, PipelineError):
@@ -142,7 +141,7 @@ def _tell_error(error: BaseException, reporter: Reporter, *, by_hand: bool) -> i
 
 
 def _ours(error: Exception, work: str) -> BaseException:
-    """Our error for a foreign one; a usage error of the command line stays what it is."""
+    """Convert an error of a library to one of ours; keep a usage error of the command line."""
     if hasattr(error, "show"):
         return error
     return sorted_by_cause(error, work) or unexpected(error, work)
@@ -154,7 +153,7 @@ def _caused(error: Exception, cause: BaseException) -> Exception:
 
 
 def _on_sigterm(_signum: int, _frame: FrameType | None) -> None:
-    """Stop once; a second SIGTERM must not interrupt the checkpoint the first one asked for."""
+    """Stop once; a second SIGTERM must not interrupt the checkpoint that the first one started."""
     if _stop.requested:
         return
     _stop.requested = True
@@ -171,13 +170,13 @@ def _note_overdue() -> None:
 def _too_long(name: str, time_limit_s: float) -> TransientError:
     return TransientError(
         f"{name}: not done after its time limit of {time_limit_s:,.0f} s, so it was stopped. What "
-        f"each of its threads was doing is printed above. Try again (it goes on from what it "
+        f"each of its threads was doing is printed above. Run it again (it resumes from what it "
         f"published), or raise the option time_limit_s if it was merely slow."
     )
 
 
 def _inherited_fd(variable: str) -> int | None:
-    """Take a file descriptor's number out of the environment: our children get neither."""
+    """Pop a file descriptor's number from the environment, so that children inherit neither."""
     text = os.environ.pop(variable, None)
     if text is None:
         return None
@@ -186,10 +185,10 @@ def _inherited_fd(variable: str) -> int | None:
 
 
 def _guard(alive_fd: int | None, parent: str | None) -> None:
-    """Make this process end with the one that asked for it, however that one ends.
+    """Make this process end with its parent, however the parent ends.
 
     The kernel's signal reaches a child that sits in a long C call holding the GIL. The pipe
-    gives a child whose fork server lives on the time for a checkpoint.
+    gives a child whose fork server survives the time for a checkpoint.
     """
     faulthandler.enable()
     if parent is not None:
@@ -205,7 +204,7 @@ def _end_at_eof(alive_fd: int) -> None:
     while os.read(alive_fd, 1):
         pass
     nothing = os.open(os.devnull, os.O_WRONLY)
-    for fd in (1, 2):  # nobody reads them: the next print would spoil the checkpoint
+    for fd in (1, 2):  # they have no reader: the next print would fail inside the checkpoint
         os.dup2(nothing, fd)
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(ORPHAN_GRACE_S)

@@ -1,4 +1,4 @@
-"""A stage forked from this host's fork server, which is started when there is none.
+"""A stage forked from this host's fork server, which is started when none runs.
 
 Why: a fork from a process with the libraries imported saves their import, per stage.
 Promise: either a child runs, or :class:`ServerError` says in one line why not and nothing runs.
@@ -19,9 +19,9 @@ from pathlib import Path
 
 from pipelines.core.errors import ConfigError, StageStoppedError
 from pipelines.process import wire
-from pipelines.process.environ import ROOT
+from pipelines.process.environ import working_directory
 from pipelines.process.server import IDLE_S, ONE_THREAD, READY
-from pipelines.process.server_address import Place, place
+from pipelines.process.server_address import ServerAddress, server_address
 from pipelines.process.spawn import Channels, Exit
 
 START_TIMEOUT_S = 120.0
@@ -29,7 +29,7 @@ ANSWER_TIMEOUT_S = 10.0
 REFUSED_FOR_S = 900.0
 POLL_S = 0.1
 
-_WISHES = {signal.SIGTERM: wire.TERMINATE, signal.SIGKILL: wire.KILL}
+_REQUESTS = {signal.SIGTERM: wire.TERMINATE, signal.SIGKILL: wire.KILL}
 
 
 class ServerError(Exception):
@@ -49,7 +49,7 @@ class Forked:
         self._exit: Exit | None = None
 
     def poll(self) -> bool:
-        """Take the server's answer; called when ``fd`` is readable."""
+        """Receive the server's answer; called when ``fd`` is readable."""
         if self._exit is None:
             self._exit = self._receive_exit()
         return True
@@ -57,7 +57,7 @@ class Forked:
     def signal(self, signum: int) -> None:
         """Ask the server to signal the child's group. Never blocks."""
         with suppress(OSError):
-            os.write(self.fd, _WISHES[signal.Signals(signum)])
+            os.write(self.fd, _REQUESTS[signal.Signals(signum)])
 
     def reap(self) -> Exit:
         """Return the child's exit and usage; a closed connection ends a child still there."""
@@ -78,7 +78,7 @@ class Forked:
                 stopped=bool(answer["stopped"]),
             )
         except (OSError, ValueError, TypeError, KeyError):
-            # The child dies with the server; what it started keeps the group's id from reuse.
+            # The child ends with the server; its own children keep the group's id from reuse.
             with suppress(ProcessLookupError):
                 os.killpg(self.pid, signal.SIGKILL)
             return Exit(None, 0.0, 0)
@@ -99,25 +99,30 @@ def fork(
         ServerError: It cannot; nothing was started.
         StageStoppedError: ``cancelled()`` became true while the server was starting.
     """
-    request = {"module": module, "argv": [*argv], "env": dict(env), "cwd": str(ROOT)}
+    request = {
+        "module": module,
+        "argv": [*argv],
+        "env": dict(env),
+        "cwd": str(working_directory()),
+    }
     try:
-        where = place(env)
+        where = server_address(env)
         try:
             return _request(_connect(where, env, cancelled, idle_s), request, channels)
-        except ConnectionError:  # it ended, idle, as we asked
+        except ConnectionError:  # it ended for idleness while we connected
             return _request(_connect(where, env, cancelled, idle_s), request, channels)
     except (OSError, ValueError, TypeError, ConfigError) as error:
         raise ServerError(str(error)) from error
 
 
 def _request(conn: socket.socket, request: Mapping[str, object], channels: Channels) -> Forked:
-    """Send a request and take the child's process id."""
+    """Send a request and receive the child's process id."""
     try:
         wire.send(conn, request, channels.theirs)
         answer, _ = wire.receive(conn)
         return Forked(conn, _pid_of(answer))
     except BaseException:
-        conn.close()  # the server ends a child whose client went away
+        conn.close()  # the server ends a child whose client disconnected
         raise
 
 
@@ -129,9 +134,9 @@ def _pid_of(answer: Mapping[str, object]) -> int:
 
 
 def _connect(
-    where: Place, env: Mapping[str, str], cancelled: Callable[[], bool], idle_s: float
+    where: ServerAddress, env: Mapping[str, str], cancelled: Callable[[], bool], idle_s: float
 ) -> socket.socket:
-    """Connect to the server, starting it first if need be."""
+    """Connect to the server, starting it first if none runs."""
     if conn := _try_connect(where.socket):
         return conn
     with _locked(where.lock, cancelled):
@@ -166,7 +171,7 @@ def _try_connect(path: Path) -> socket.socket | None:
 
 
 def _check_not_refused(note: Path) -> None:
-    """Do not pay for the same failed start at each stage."""
+    """Do not repeat a failed start for each stage."""
     with suppress(FileNotFoundError):
         ago_s = time.time() - note.stat().st_mtime
         if ago_s < REFUSED_FOR_S:
@@ -175,7 +180,7 @@ def _check_not_refused(note: Path) -> None:
 
 @contextmanager
 def _locked(path: Path, cancelled: Callable[[], bool]) -> Iterator[None]:
-    """Hold a lock file, waiting for whoever starts the server now."""
+    """Hold a lock file, waiting for another process that starts the server now."""
     with path.open("w") as file:
         _wait_until(lambda: _try_lock(file.fileno()), cancelled, "another start to end")
         yield
@@ -190,7 +195,7 @@ def _try_lock(fd: int) -> bool:
 
 
 def _start(
-    where: Place, env: Mapping[str, str], cancelled: Callable[[], bool], idle_s: float
+    where: ServerAddress, env: Mapping[str, str], cancelled: Callable[[], bool], idle_s: float
 ) -> None:
     """Start a server and wait until it listens."""
     ready_r, ready_w = os.pipe()
@@ -205,7 +210,7 @@ def _start(
         with where.log.open("w") as log:
             subprocess.run(
                 [*command, "--idle", str(idle_s), "--ready-fd", str(ready_w)],
-                cwd=ROOT,
+                cwd=working_directory(),
                 env={**env, **ONE_THREAD},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -219,14 +224,14 @@ def _start(
         _wait_until(
             lambda: bool(select.select([ready_r], [], [], 0)[0]), cancelled, "its imports"
         )
-        told = os.read(ready_r, 4096)
+        answer = os.read(ready_r, 4096)
     finally:
         os.close(ready_r)
         if ready_w >= 0:
             os.close(ready_w)
-    if told != READY:
+    if answer != READY:
         last = (where.log.read_text().strip().splitlines() or ["it printed nothing"])[-1]
-        raise ServerError(f"it did not start: {told.decode(errors='replace') or last}")
+        raise ServerError(f"it did not start: {answer.decode(errors='replace') or last}")
 
 
 def _wait_until(done: Callable[[], bool], cancelled: Callable[[], bool], what: str) -> None:

@@ -1,7 +1,7 @@
-"""A stage's time limit: no stage hangs for ever, and none ends without a word.
+"""A stage's time limit: no stage hangs for ever, and none ends without a reason.
 
-Why: run by hand there is no scheduler that would end what hangs, and a bare timeout does not
-    say where it hung.
+Why: a stage run by hand has no scheduler that would end it, and a bare timeout does not
+    show where it hung.
 Promise: at the limit the stacks of all threads are printed and the stage is stopped as by
     SIGTERM, so that it can write its checkpoint; ``GRACE_S`` later the process ends by itself,
     even from a C call that holds the interpreter's lock.
@@ -20,11 +20,11 @@ GRACE_S = 60.0
 
 
 def set_limit(seconds: float, on_overdue: Callable[[], None]) -> None:
-    """Give this process so long, from now on.
+    """Set the time limit of this process, counted from now.
 
     Args:
         seconds: The limit; 0 for none.
-        on_overdue: Called, on a thread of its own, when it is over and before the SIGTERM.
+        on_overdue: Called, on a separate thread, when the limit is reached, before the SIGTERM.
     """
     if seconds <= 0:
         return

@@ -1,8 +1,8 @@
-"""The environment of a stage: what it may need, chosen by name; nothing else is handed on.
+"""The environment of a stage: variables on an allow-list; nothing else is passed on.
 
 Why: an Airflow task's environment holds what signs its tokens and opens its database. A stage
-    runs users' code, keeps workers and a fork server that live on, and prints what goes wrong.
-Promise: a variable that nobody listed here or in ``MILLRACE_PASS_ENV`` reaches no stage.
+    runs users' code, keeps workers and a fork server running, and logs its errors.
+Promise: a variable that is not listed here or in ``MILLRACE_PASS_ENV`` reaches no stage.
 Not here: variables of one run (``wire.py``), starting the process (``spawn.py``).
 """
 
@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipelines.core.errors import ConfigError
+from pipelines.core.installation import checkout
 from pipelines.process.wire import PER_RUN
-
-ROOT = Path(__file__).resolve().parents[2]
+from pipelines.spec.folders import VARIABLE, folders
 
 PASS_ENV = "MILLRACE_PASS_ENV"  # noqa: S105  a name
-"""Names more variables to hand on, by commas or spaces: ``SSH_AUTH_SOCK, ORACLE_*``."""
+"""Names more variables to pass on, separated by commas or spaces: ``SSH_AUTH_SOCK, ORACLE_*``."""
 
 NAMES = frozenset(
     {
@@ -46,7 +46,7 @@ PREFIXES = (
 # Wanted by every stage, unless the environment says otherwise.
 DEFAULTS = {
     "TF_CPP_MIN_LOG_LEVEL": "2",
-    # Its client starts a thread when MLflow is imported, and calls home.
+    # Its client starts a thread when MLflow is imported, and sends usage data.
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }
 
@@ -56,10 +56,14 @@ _NAME_OR_PREFIX = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\*?")
 def child_environ(
     extra: Mapping[str, str] | None = None, base: Mapping[str, str] = os.environ
 ) -> dict[str, str]:
-    """Make a stage's environment: what is listed of this process's, and ``extra``.
+    """Build a stage's environment: this process's listed variables, and ``extra``.
+
+    The folders of users' pipelines are passed on as they were found, since a child may work in
+    another directory.
 
     Raises:
-        ConfigError: ``MILLRACE_PASS_ENV`` holds something that names no variable.
+        ConfigError: ``MILLRACE_PASS_ENV`` holds something that is not a variable's name, or a folder of
+            ``MILLRACE_PIPELINES`` cannot be used.
     """
     names, prefixes = _declared(base.get(PASS_ENV, ""))
     kept = {
@@ -68,8 +72,21 @@ def child_environ(
         if name not in PER_RUN
         and (_is_listed(name) or name in names or name.startswith(prefixes))
     }
-    forced = {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
-    return DEFAULTS | kept | forced | dict(extra or {})
+    found = os.pathsep.join(map(str, folders(base)))
+    kept |= {VARIABLE: found} if found else {}
+    return DEFAULTS | kept | _import_environ() | dict(extra or {})
+
+
+def working_directory() -> Path:
+    """Where a child works: the checkout's root, or, for an installed library, where we are."""
+    return checkout() or Path.cwd()
+
+
+def _import_environ() -> dict[str, str]:
+    """What makes a child import this library, and no file of its working directory instead."""
+    root = checkout()
+    found = {"PYTHONPATH": str(root)} if root else {"PYTHONSAFEPATH": "1"}
+    return found | {"PYTHONUNBUFFERED": "1"}
 
 
 def _is_listed(name: str) -> bool:
@@ -77,13 +94,13 @@ def _is_listed(name: str) -> bool:
 
 
 def _declared(text: str) -> tuple[frozenset[str], tuple[str, ...]]:
-    """Names, and prefixes, of variables that the user wants handed on."""
-    words = text.replace(",", " ").split()
-    for word in words:
-        if not _NAME_OR_PREFIX.fullmatch(word):
+    """Names, and prefixes, of variables that the user wants passed on."""
+    entries = text.replace(",", " ").split()
+    for entry in entries:
+        if not _NAME_OR_PREFIX.fullmatch(entry):
             raise ConfigError(
-                f"{PASS_ENV} holds {word!r}, which names no variable. Give names, or beginnings "
-                f"with a *, by commas: SSH_AUTH_SOCK,ORACLE_*"
+                f"{PASS_ENV} holds {entry!r}, which is not a variable's name. Give names, or "
+                f"prefixes with a *, separated by commas: SSH_AUTH_SOCK,ORACLE_*"
             )
-    prefixes = tuple(word[:-1] for word in words if word.endswith("*"))
-    return frozenset(word for word in words if not word.endswith("*")), prefixes
+    prefixes = tuple(entry[:-1] for entry in entries if entry.endswith("*"))
+    return frozenset(entry for entry in entries if not entry.endswith("*")), prefixes

@@ -1,4 +1,4 @@
-"""The parent's side of a stage: start it, follow it, stop it, and turn its end into ours.
+"""The parent's side of a stage: start it, monitor it, stop it, and convert its exit.
 
 Why: Airflow, the command line and a test run the same child and need the same answer: a
     result, or one of our errors, which says whether a retry can help.
@@ -27,19 +27,19 @@ from pipelines.core.oom_kills import OomKills, oom_kills
 from pipelines.core.temporary import sweep
 from pipelines.process.client import ServerError, fork
 from pipelines.process.environ import child_environ
-from pipelines.process.pump import Child, Pump
+from pipelines.process.monitor import Child, ChildMonitor
 from pipelines.process.spawn import Channels, Exit, Spawned
 
 GRACE_S = 3.5
-TOLD_LINES = 5
+LAST_LINES = 5
 
-# What an exit code says where no event does (usage errors of the command line, for one).
+# What an exit code means where no event was emitted (usage errors of the command line, for one).
 _BY_EXIT_CODE = {cls.exit_code: cls for cls in (ConfigError, PermanentError)}
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A stage that is done.
+    """A stage that has finished.
 
     Attributes:
         result: Fields of its ``result`` event.
@@ -67,9 +67,9 @@ def run_stage(
     env: Mapping[str, str] | None = None,
     module: str = "pipelines",
 ) -> Ended:
-    """Run one stage in a process of its own and wait for it.
+    """Run one stage in its own process and wait for it.
 
-    As :class:`StageProcess`, for a caller that has no use for ``stop``.
+    As :class:`StageProcess`, for a caller that does not need ``stop``.
     """
     process = StageProcess(
         argv,
@@ -84,16 +84,16 @@ def run_stage(
 
 
 class StageProcess:
-    """One run of one stage in a process of its own.
+    """One run of one stage in its own process.
 
     Args:
         argv: What follows ``python -m pipelines``.
-        on_event: Gets each event, in the thread that calls :meth:`run`.
-        on_line: Gets each line the child prints (stdout and stderr together).
-        server: Whether a fork of the preloaded server will do. TensorFlow and Dask clusters
-            want a new interpreter (False).
+        on_event: Called with each event, in the thread that calls :meth:`run`.
+        on_line: Called with each line the child prints (stdout and stderr together).
+        server: Whether a fork of the preloaded server may run it. TensorFlow and Dask
+            clusters need a new interpreter (False).
         grace_s: Seconds between SIGTERM and SIGKILL. Airflow gives a task 5 seconds in all.
-        env: Variables beside those that a stage gets of this process (``environ.py``).
+        env: Variables in addition to those that a stage inherits (``environ.py``).
         module: What runs after ``python -m``.
     """
 
@@ -111,63 +111,63 @@ class StageProcess:
         self._argv, self._module = list(argv), module
         self._on_event, self._on_line = on_event, on_line
         self._server, self._grace_s, self._env = server, grace_s, env
-        self._name = " ".join(takewhile(lambda word: not word.startswith("-"), argv)) or module
+        self._name = " ".join(takewhile(lambda arg: not arg.startswith("-"), argv)) or module
         self._child: Child | None = None
         self._kill_at: float | None = None
-        self._told_to_stop = False
+        self._stop_sent = False
         self._kills = OomKills("", 0)
 
     def run(self) -> Ended:
-        """Run the stage to its end, in a thread that lives as long.
+        """Run the stage to its end; the calling thread must live as long.
 
         Raises:
-            PipelineError: What the stage raised, as it raised it, the child's traceback noted.
-            OutOfMemoryError: It was killed (SIGKILL), and the kernel counted kills for want of
-                memory meanwhile, or keeps no count that we can read.
+            PipelineError: The error that the stage raised, with the child's traceback as a note.
+            OutOfMemoryError: It was killed (SIGKILL), and the kernel counted out-of-memory
+                kills meanwhile, or keeps no count that we can read.
             StageStoppedError: It was stopped.
             WorkerLostError: A signal ended it for another reason, or its fork server went away.
             TransientError: It ended with a code and no reason.
         """
         started, self._kills = time.monotonic(), oom_kills()
         child, channels = self._start()
-        pump = Pump(child, channels, self._on_event, self._on_line)
+        monitor = ChildMonitor(child, channels, self._on_event, self._on_line)
         try:
             try:
                 self._publish(child)
-                pump.follow(lambda: self._kill_at)
+                monitor.follow(lambda: self._kill_at)
             except BaseException:  # Airflow's timeout is a BaseException
                 self.stop()
-                pump.follow(lambda: self._kill_at, quiet=True)
+                monitor.follow(lambda: self._kill_at, quiet=True)
                 raise
             finally:
                 ended = child.reap()
         finally:
             sweep()  # one that was killed could not remove its temporary folder
-            pump.close()
+            monitor.close()
             channels.close()
-        return self._outcome(pump, ended, time.monotonic() - started)
+        return self._outcome(monitor, ended, time.monotonic() - started)
 
     def stop(self) -> None:
-        """Ask the child to stop, and have it killed after the grace.
+        """Request the child to stop, and have it killed after the grace period.
 
-        It neither blocks nor logs, and may be called at any time, from a signal handler too,
-        as often as one likes. :meth:`run` enforces the grace.
+        It neither blocks nor logs, and may be called at any time and any number of times, from
+        a signal handler too. :meth:`run` enforces the grace period.
         """
         if self._kill_at is None:
             self._kill_at = time.monotonic() + self._grace_s
         child = self._child
-        if child is not None and not self._told_to_stop:
-            self._told_to_stop = True
+        if child is not None and not self._stop_sent:
+            self._stop_sent = True
             child.signal(signal.SIGTERM)
 
     def _publish(self, child: Child) -> None:
-        """Let ``stop`` reach the child, also a ``stop`` that came before there was one."""
+        """Let ``stop`` reach the child, also a ``stop`` that was called before it started."""
         self._child = child
         if self._kill_at is not None:
             self.stop()
 
     def _start(self) -> tuple[Child, Channels]:
-        """Start the child, from the fork server where that is wanted and works."""
+        """Start the child, from the fork server where that is enabled and works."""
         env = child_environ(self._env)
         if self._server:
             channels = Channels.make()
@@ -184,7 +184,7 @@ class StageProcess:
             else:
                 channels.close(*channels.theirs)
                 return child, channels
-        # New pipes: a fork that was given up must not write into those of its replacement.
+        # New pipes: an abandoned fork must not write into those of its replacement.
         channels = Channels.make()
         try:
             child = Spawned(self._module, self._argv, env, channels)
@@ -197,66 +197,68 @@ class StageProcess:
     def _is_stopping(self) -> bool:
         return self._kill_at is not None
 
-    def _outcome(self, pump: Pump, ended: Exit, seconds: float) -> Ended:
-        """Turn the child's end into a result, or raise what it means."""
+    def _outcome(self, monitor: ChildMonitor, ended: Exit, seconds: float) -> Ended:
+        """Convert the child's exit into a result, or raise the error it means."""
         if self._is_stopping() or ended.stopped:
             raise StageStoppedError(
                 f"{self._name}: stopped after {seconds:.1f} s (its process ended with "
-                f"{_described(ended.code)}). Run it again; it goes on from what it published."
+                f"{_described(ended.code)}). Run it again; it resumes from what it published."
             )
         peak_bytes = max(
-            int(str(pump.usage.get("peak_memory_bytes", 0))) or ended.max_rss_bytes,
-            pump.peak_seen_bytes,
+            int(str(monitor.usage.get("peak_memory_bytes", 0))) or ended.max_rss_bytes,
+            monitor.peak_seen_bytes,
         )
-        if pump.error is not None and ended.code is not None and ended.code >= 0:
-            raise _rebuilt(pump.error)
-        if ended.code == 0 and pump.result is not None:
+        if monitor.error is not None and ended.code is not None and ended.code >= 0:
+            raise _rebuilt(monitor.error)
+        if ended.code == 0 and monitor.result is not None:
             forked = not isinstance(self._child, Spawned)
-            return Ended(pump.result, ended.cpu_seconds, peak_bytes, forked)
-        raise self._failure(pump, ended.code, seconds, peak_bytes)
+            return Ended(monitor.result, ended.cpu_seconds, peak_bytes, forked)
+        raise self._failure(monitor, ended.code, seconds, peak_bytes)
 
     def _failure(
-        self, pump: Pump, code: int | None, seconds: float, peak_bytes: int
+        self, monitor: ChildMonitor, code: int | None, seconds: float, peak_bytes: int
     ) -> PipelineError:
-        """Say what an end without a word of the stage itself means."""
+        """Return the error for an exit without an event of the stage itself."""
         if code is None:
             return WorkerLostError(
                 f"{self._name}: the fork server went away after {seconds:.1f} s, and the "
-                f"stage with it. The next try starts another."
+                f"stage with it. Run it again; the next run starts a new server."
             )
         if code == -signal.SIGKILL:
             return self._killed(seconds, peak_bytes)
-        last = " | ".join(list(pump.lines.tail)[-TOLD_LINES:]) or "nothing"
-        told = f"{self._name}: ended with {_described(code)} after {seconds:.1f} s and told "
-        if code < 0 and pump.lines.of_memory:
+        last = " | ".join(list(monitor.lines.tail)[-LAST_LINES:]) or "nothing"
+        ended = (
+            f"{self._name}: ended with {_described(code)} after {seconds:.1f} s and reported "
+        )
+        if code < 0 and monitor.lines.of_memory:
             return OutOfMemoryError(
-                f"{told}no error, but printed of memory: {pump.lines.of_memory[:200]}; the peak seen was "
-                f"{_mib(peak_bytes)}. Run it again with smaller partitions or batches, or on a "
+                f"{ended}no error, but printed about memory: {monitor.lines.of_memory[:200]}; the peak seen "
+                f"was {_mib(peak_bytes)}. Run it again with smaller partitions or batches, or on a "
                 f"machine with more memory."
             )
         if code < 0:
-            return WorkerLostError(f"{told}no error. It printed last: {last}. Run it again.")
+            return WorkerLostError(f"{ended}no error. It printed last: {last}. Run it again.")
         if code == 0:
             return PermanentError(
-                f"{told}no result. It printed last: {last}. Report this fault."
+                f"{ended}no result. It printed last: {last}. Report this bug."
             )
         cls = _BY_EXIT_CODE.get(code, TransientError)
-        return cls(f"{told}no error. It printed last: {last}")
+        return cls(f"{ended}no error. It printed last: {last}")
 
     def _killed(self, seconds: float, peak_bytes: int) -> PipelineError:
-        """Say whether it was the kernel for want of memory, as far as that can be known."""
+        """Return the error for SIGKILL: out of memory, unless the kernel's count rules it out."""
         # A fork of the server is in the server's control group, whose count is not ours.
         now = oom_kills() if isinstance(self._child, Spawned) else OomKills("", 0)
-        told = f"{self._name}: killed (SIGKILL) after {seconds:.1f} s, "
+        killed = f"{self._name}: killed (SIGKILL) after {seconds:.1f} s, "
         peak = f"the peak seen was {_mib(peak_bytes)}"
-        if now.place and not now.since(self._kills):
+        if now.scope and not now.since(self._kills):
             return WorkerLostError(
-                f"{told}and the kernel counted no out-of-memory kill meanwhile; {peak}. Somebody or "
-                f"something else ended it. Run it again; it goes on from what it published."
+                f"{killed}and the kernel counted no out-of-memory kill meanwhile; {peak}. A person or "
+                f"another process ended it. Run it again; it resumes from what it published."
             )
-        why = "by the kernel's out-of-memory killer" if now.place else "most likely for memory"
+        why = "by the kernel's out-of-memory killer" if now.scope else "most likely for memory"
         return OutOfMemoryError(
-            f"{told}{why}; {peak}. Run it again with smaller partitions or batches, or on a "
+            f"{killed}{why}; {peak}. Run it again with smaller partitions or batches, or on a "
             f"machine with more memory."
         )
 
@@ -266,7 +268,7 @@ def _mib(n_bytes: int) -> str:
 
 
 def _described(code: int | None) -> str:
-    """Name an exit code, or the signal it stands for."""
+    """Describe an exit code, or the signal it stands for."""
     if code is None:
         return "no known exit code"
     if code >= 0:
@@ -278,7 +280,7 @@ def _described(code: int | None) -> str:
 
 
 def _rebuilt(event: Mapping[str, object]) -> PipelineError:
-    """Make the child's error again, with its traceback as a note."""
+    """Rebuild the child's error, with its traceback as a note."""
     args = event.get("args")
     error = rebuild(
         str(event.get("cls")),

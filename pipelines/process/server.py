@@ -1,12 +1,12 @@
 """The fork server: stages start from a process that has already imported their libraries.
 
 Why: importing Great Expectations and MLflow costs some 7 CPU-seconds, and a backfill of 45
-    days asks for it 45 times over. A fork of this process costs 0.02.
+    days pays for it 45 times over. A fork of this process costs 0.02.
 Promise: it has one thread when it serves, computes nothing itself, and imports nothing of
-    this repository's stages; it ends when nobody has asked for long, when its socket is taken
-    away, and when told to.
-Not here: the loop (``forker.py``), who asks (``client.py``), what a child does (``child.py``),
-    TensorFlow and Dask clusters, which want an interpreter of their own.
+    this repository's stages; it ends when it has been idle for long, when its socket is removed,
+    and on request.
+Not here: the loop (``server_loop.py``), the client (``client.py``), what a child does (``child.py``),
+    TensorFlow and Dask clusters, which need a new interpreter.
 
 ``python -m pipelines.process.server --stop`` ends this user's servers.
 """
@@ -26,7 +26,7 @@ from typing import Any, NoReturn, cast
 
 from pipelines.core.memory import peak_memory_bytes
 from pipelines.process import server_address, wire
-from pipelines.process.forker import GRACE_S, Server
+from pipelines.process.server_loop import GRACE_S, Server
 
 PRELOAD = (
     "numpy",
@@ -47,7 +47,7 @@ PRELOAD = (
 )
 # MLflow imports it where it is installed, and its import starts threads.
 NOT_PRELOADED = ("polars",)
-# Each stands for a thread that an import would start.
+# Each disables a thread that an import would start.
 ONE_THREAD = {
     "OPENBLAS_NUM_THREADS": "1",
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
@@ -71,7 +71,7 @@ def preload() -> None:
     for name in PRELOAD:
         try:
             importlib.import_module(name)
-        except ImportError as error:  # the stage that needs it says so with its own name
+        except ImportError as error:  # the stage that needs it reports it under its own name
             log.warning("%s is not preloaded: %s", name, error)
     for name in hidden:
         del sys.modules[name]
@@ -85,9 +85,9 @@ def preload() -> None:
 
 
 def run_server(path: Path, idle_s: float, ready_fd: int) -> NoReturn:
-    """Leave the starter's family, preload, and serve; tell ``ready_fd`` how that went."""
+    """Detach from the process that started this one, preload, report to ``ready_fd``, and serve."""
     if os.fork():
-        os._exit(0)  # the starter waits for this process, and has no zombie to keep
+        os._exit(0)  # the starter waits for this process, so no zombie is left
     try:
         preload()
         server = Server(path, idle_s)
@@ -100,7 +100,7 @@ def run_server(path: Path, idle_s: float, ready_fd: int) -> NoReturn:
     log.info("serving on %s, %d MiB", path, peak_memory_bytes() >> 20)
     server.serve()
     log.info("ended")
-    os._exit(0)  # taking the libraries down costs a second, which whoever said --stop waits for
+    os._exit(0)  # shutting the libraries down costs a second, for which --stop would wait
 
 
 def stop_servers(timeout_s: float = GRACE_S + 5.0) -> int:
@@ -124,7 +124,7 @@ def stop_servers(timeout_s: float = GRACE_S + 5.0) -> int:
 
 
 def _wait_or_kill(conn: socket.socket, pid: int) -> None:
-    """Wait for a server's end; its children die with it, even when it has to be killed."""
+    """Wait for a server to end, and kill it after the timeout; its children end with it."""
     try:
         conn.recv(1)
     except TimeoutError:

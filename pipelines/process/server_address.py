@@ -2,9 +2,9 @@
 
 Why: a server holds imported libraries, so another interpreter, another set of packages or
     another checkout of this repository needs another server.
-Promise: sockets lie in a folder that only this user can open; a server with other libraries
-    than a new interpreter would import is never asked.
-Not here: talking to it (``client.py``), being it (``server.py``).
+Promise: sockets are in a folder that only this user can open; a server with other libraries
+    than a new interpreter would import is never used.
+Not here: the client (``client.py``), the server (``server.py``).
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from pathlib import Path
 from pipelines.core.rights import private_folder
 from pipelines.process.wire import PER_RUN
 
-# Read when an interpreter starts or a preloaded library is imported, hence fixed by then.
+# Prefixes of variables that an interpreter or a preloaded library reads once, at its start.
 SETTINGS = (
     "PYTHON",
     "LC_",
@@ -39,13 +39,13 @@ _HERE = Path(__file__).resolve().parent
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Files of one fork server.
+class ServerAddress:
+    """The socket of one fork server, and the files beside it.
 
     Attributes:
         socket: Where it listens.
         lock: Held while one is started.
-        log: What it printed, replaced at each start.
+        log: Its output, replaced at each start.
         refused: Why the last start failed; absent after a good one.
     """
 
@@ -71,7 +71,7 @@ def sockets() -> list[Path]:
 
 
 def _candidates() -> list[Path]:
-    """Folders a server of this user may have its socket in, the one to use first."""
+    """Folders that may hold the socket of a server of this user, the preferred one first."""
     temporary = Path(tempfile.gettempdir()) / f"millrace-{os.geteuid()}"
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     return (
@@ -87,10 +87,12 @@ def _is_private(path: Path) -> bool:
     return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not mode & 0o077
 
 
-def place(env: Mapping[str, str]) -> Place:
-    """Name the files of the server that fits this interpreter and this environment."""
+def server_address(env: Mapping[str, str]) -> ServerAddress:
+    """Return the address of the server that fits this interpreter and this environment."""
     stem = directory() / _key(env)
-    return Place(*(stem.with_suffix(end) for end in (".sock", ".lock", ".log", ".refused")))
+    return ServerAddress(
+        *(stem.with_suffix(end) for end in (".sock", ".lock", ".log", ".refused"))
+    )
 
 
 def _key(env: Mapping[str, str]) -> str:
@@ -108,8 +110,11 @@ def _key(env: Mapping[str, str]) -> str:
     namespaces = [os.readlink(f"/proc/self/ns/{kind}") for kind in NAMESPACES]  # noqa: PTH115
     code = [
         (_HERE / name).read_text()
-        for name in ("server.py", "forker.py", "wire.py", "place.py", "environ.py")
+        for name in (
+            *("server.py", "server_loop.py", "wire.py"),
+            *("server_address.py", "environ.py"),
+        )
     ]
     parts = [sys.executable, sys.version, str(_HERE), *sorted(packages)]
-    told = "\0".join(parts + settings + namespaces + code)
-    return hashlib.sha256(told.encode()).hexdigest()[:16]
+    described = "\0".join(parts + settings + namespaces + code)
+    return hashlib.sha256(described.encode()).hexdigest()[:16]

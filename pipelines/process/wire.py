@@ -1,4 +1,4 @@
-"""What the parent, the child and the fork server say to one another, byte for byte.
+"""The wire protocol between the parent, the child and the fork server.
 
 Why: three processes, started from possibly different moments of the repository, must agree.
 Promise: standard library only, so the fork server can import it before it forks.
@@ -31,7 +31,7 @@ def send(conn: socket.socket, message: Mapping[str, object], fds: Sequence[int] 
     data = _LENGTH.pack(len(body)) + body
     if fds:
         data = data[socket.send_fds(conn, [data], list(fds)) :]
-    if data:  # to send nothing fails where the other side has answered and left
+    if data:  # sending nothing fails where the peer has answered and disconnected
         conn.sendall(data)
 
 
@@ -39,9 +39,9 @@ def receive(conn: socket.socket) -> tuple[dict[str, object], list[int]]:
     """Receive one message and the file descriptors that came with it.
 
     Raises:
-        ConnectionError: The other side closed before the message was whole.
-        ValueError: What came is not a message of ours.
-        TypeError: The same.
+        ConnectionError: The peer closed the connection before the message was complete.
+        ValueError: The bytes are not a message of this protocol.
+        TypeError: The message is not a JSON object.
     """
     data = bytearray()
     fds: list[int] = []
@@ -57,7 +57,7 @@ def receive(conn: socket.socket) -> tuple[dict[str, object], list[int]]:
 
 
 def _length(data: bytearray) -> int:
-    """Bytes of the message that begins with ``data``; another program's may claim gigabytes."""
+    """Size of the message that begins with ``data``; another program's may claim gigabytes."""
     (length,) = _LENGTH.unpack_from(data)
     if length > MAX_MESSAGE_BYTES:
         raise ValueError(f"a message of {length} bytes; at most {MAX_MESSAGE_BYTES} expected")
@@ -65,24 +65,24 @@ def _length(data: bytearray) -> int:
 
 
 def _fill(conn: socket.socket, data: bytearray, fds: list[int], n_bytes: int) -> None:
-    """Read until ``data`` holds ``n_bytes``, taking file descriptors as they come."""
+    """Read until ``data`` holds ``n_bytes``, and collect file descriptors."""
     while len(data) < n_bytes:
         chunk, more, _, _ = socket.recv_fds(conn, n_bytes - len(data), MAX_FDS)
         fds.extend(more)
         if not chunk:
-            raise ConnectionError("the other side closed the connection")
+            raise ConnectionError("the peer closed the connection")
         data += chunk
 
 
 def peer(conn: socket.socket) -> tuple[int, int]:
-    """Process id and user at the other end of a unix socket, by the kernel's word."""
-    told = conn.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    pid, user, _group = _CREDENTIALS.unpack(told)
+    """Process id and user at the other end of a unix socket, as the kernel reports them."""
+    credentials = conn.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    pid, user, _group = _CREDENTIALS.unpack(credentials)
     return pid, user
 
 
 def require_own_peer(conn: socket.socket) -> None:
-    """Refuse to talk with another user's process, whatever the rights of the socket's folder.
+    """Refuse another user's process, whatever the permissions of the socket's folder.
 
     Raises:
         PermissionError: It is another user's.
@@ -90,12 +90,12 @@ def require_own_peer(conn: socket.socket) -> None:
     pid, user = peer(conn)
     if user != os.geteuid():
         raise PermissionError(
-            f"process {pid} at the other end is user {user}'s; only those of user "
-            f"{os.geteuid()} are talked to"
+            f"process {pid} at the other end belongs to user {user}; only processes of user "
+            f"{os.geteuid()} are accepted"
         )
 
 
 def thread_names(pid: int | str = "self") -> list[str]:
-    """Names of every thread of a process, those of C libraries included."""
+    """Names of all threads of a process, those of C libraries included."""
     tasks = Path(f"/proc/{pid}/task")
     return sorted((task / "comm").read_text().strip() for task in tasks.iterdir())

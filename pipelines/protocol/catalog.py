@@ -1,121 +1,139 @@
-"""The stages, in order: which module does each, what it publishes, what it works on.
+"""The stages, found by their records and put in order by what they need.
 
-Why: the command line, the operator and the docs list the same stages from one place.
-Promise: listing stages imports none of them.
+Why: the record in a stage's own folder is the only place where the stage is listed.
+Promise: only records are imported, no stage's work; the order is the same on every machine; records
+    that do not fit together are refused with what to change.
+Not here: what a record says (``stage.py``), whether records fit together (``catalog_checks.py``).
 """
 
+import importlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
+from graphlib import TopologicalSorter
+from pathlib import Path
 
 from pipelines.core.declared import nearest
 from pipelines.core.errors import ConfigError
+from pipelines.protocol.catalog_checks import require_consistent
+from pipelines.protocol.stage import EVERY_STAGE, SCOPES, Option, Page, Stage
+
+FOLDER = Path(__file__).resolve().parents[1] / "stages"
+RECORD, WORK = "record", "stage"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
-    """One step with published inputs and outputs.
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """Stages that fit together, each after those it needs.
 
     Attributes:
-        name: Its name in logs, tasks and the command line.
-        module: Module with ``plan`` and ``run``.
-        dataset: Dataset it publishes to.
-        scope: ``partition`` (a day), ``window`` (an as-of day) or ``model`` (as-of and seed).
-        heavy: Whether it imports TensorFlow or starts a cluster, and so wants an interpreter
-            of its own rather than a fork of the preloaded one.
-        gives: Name under which later stages of a run are given its result; empty for none.
-        takes: Names of the results that a run hands to it, by digest.
-        does: One line for people.
+        stages: In the order in which they are run.
+        edges: Names of the stages whose work comes directly before a stage's, by its name; without
+            those that come before one of the others anyway.
+        before: Names of all stages that come before it, by its name.
     """
 
-    name: str
-    module: str
-    dataset: str
-    scope: str
-    does: str
-    heavy: bool = False
-    gives: str = ""
-    takes: tuple[str, ...] = ()
+    stages: tuple[Stage, ...]
+    edges: Mapping[str, frozenset[str]]
+    before: Mapping[str, frozenset[str]]
+
+    @classmethod
+    def of(cls, records: Iterable[Stage]) -> "Catalog":
+        """The catalog of these records.
+
+        Raises:
+            ConfigError: They do not fit together; says which, and what to change.
+        """
+        found = {stage.name: stage for stage in sorted(records, key=lambda each: each.name)}
+        edges = require_consistent(list(found.values()))
+        before: dict[str, frozenset[str]] = {}
+        for name in TopologicalSorter(edges).static_order():
+            before[name] = frozenset(edges[name]).union(*(before[each] for each in edges[name]))
+        direct = {
+            name: frozenset(e for e in each if not any(e in before[other] for other in each))
+            for name, each in edges.items()
+        }
+        return cls(_in_order(found, edges), direct, before)
+
+    def options(self) -> dict[str, Option]:
+        """Every option that some stage may be asked, by its name."""
+        every = [*EVERY_STAGE, *(option for stage in self.stages for option in stage.options)]
+        return {option.name: option for option in every}
+
+    def pages(self) -> list[Page]:
+        """A page of each title, as the buttons of tasks are called."""
+        every = [page for stage in self.stages for page in stage.pages]
+        return list({page.title: page for page in every}.values())
 
 
-CATALOG = (
-    Stage(
-        name="ingest",
-        module="pipelines.stages.ingest.stage",
-        dataset="ingested",
-        scope="partition",
-        does="Read a day of source files into typed Parquet, after looking them over.",
-    ),
-    Stage(
-        name="validate",
-        module="pipelines.stages.validate.stage",
-        dataset="validated",
-        scope="partition",
-        does="Judge a day with Great Expectations: keep, quarantine rows, or refuse it.",
-    ),
-    Stage(
-        name="featurize",
-        module="pipelines.stages.featurize.stage",
-        dataset="features",
-        scope="partition",
-        does="Compute each row's features from the row and its entities' history.",
-    ),
-    Stage(
-        name="validate_window",
-        module="pipelines.stages.validate_window.stage",
-        dataset="window_validations",
-        scope="window",
-        does="Judge the window as a whole: days, rows, labels, nulls, drift from the champion's.",
-        gives="window_validation",
-    ),
-    Stage(
-        name="preprocess",
-        module="pipelines.stages.preprocess.stage",
-        dataset="training_set",
-        scope="window",
-        does="Merge the days' statistics, standardise, and write training shards.",
-        gives="training_set",
-        takes=("window_validation",),
-    ),
-    Stage(
-        name="tune",
-        module="pipelines.stages.tune.stage",
-        dataset="tunings",
-        scope="window",
-        does="Publish the settings that did best in a search.",
-        takes=("training_set",),
-    ),
-    Stage(
-        name="train",
-        module="pipelines.stages.train.stage",
-        dataset="models",
-        scope="model",
-        heavy=True,
-        does="Train the network on every GPU, or the CPU; resume where a kill left it.",
-        gives="model",
-        takes=("training_set",),
-    ),
-    Stage(
-        name="evaluate",
-        module="pipelines.stages.evaluate.stage",
-        dataset="evaluations",
-        scope="model",
-        does="Judge the model on later days, against the champion, with intervals.",
-        gives="evaluation",
-        takes=("training_set", "model"),
-    ),
-    Stage(
-        name="promote",
-        module="pipelines.stages.promote.stage",
-        dataset="promotions",
-        scope="model",
-        does="Register the model, and make it the champion if its gates passed.",
-        takes=("model", "evaluation"),
-    ),
-)
+def _in_order(
+    found: Mapping[str, Stage], edges: Mapping[str, Iterable[str]]
+) -> tuple[Stage, ...]:
+    """Each after those it needs; where that leaves a choice, days first, then by name."""
+    sorter, order = TopologicalSorter(edges), list[Stage]()
+    sorter.prepare()
+    ready = list(sorter.get_ready())
+    while ready:
+        ready.sort(key=lambda name: (SCOPES.index(found[name].scope), name), reverse=True)
+        order.append(found[ready.pop()])
+        sorter.done(order[-1].name)
+        ready += sorter.get_ready()
+    return tuple(order)
 
-STAGES = {stage.name: stage for stage in CATALOG}
 
-GIVERS = {stage.gives: stage for stage in CATALOG if stage.gives}
-"""The stage that gives each result, by the result's name."""
+def read_records(folder: Path, package: str) -> list[Stage]:
+    """The record of each folder that holds one.
+
+    Args:
+        folder: Where the stages' folders are.
+        package: Its name as a package.
+
+    Raises:
+        ConfigError: A record cannot be imported or has no ``STAGE``, or a stage's folder lacks
+            one of its two files.
+    """
+    files = {RECORD: set[str](), WORK: set[str]()}
+    for what, names in files.items():
+        names.update(path.parent.name for path in folder.glob(f"*/{what}.py"))
+    for name in sorted(files[RECORD] ^ files[WORK]):
+        lacking = WORK if name in files[RECORD] else RECORD
+        raise ConfigError(
+            f"The folder {folder / name} has no {lacking}.py. A stage has a {RECORD}.py with its "
+            f"STAGE and a {WORK}.py with plan and run: add the file, or remove the folder."
+        )
+    return [_read(f"{package}.{name}.{RECORD}") for name in sorted(files[RECORD])]
+
+
+def _read(module: str) -> Stage:
+    try:
+        stage = importlib.import_module(module).STAGE
+    except Exception as error:
+        raise ConfigError(
+            f"The record {module} cannot be read: {type(error).__name__}: {error}. It holds "
+            f"STAGE = Stage(record=__name__, does=..., scope=..., dataset=...), with the fields of "
+            f"pipelines/protocol/stage.py."
+        ) from error
+    if not isinstance(stage, Stage) or stage.record != module:
+        raise ConfigError(
+            f"The record {module} has STAGE = {stage!r:.200}. Expected a Stage(record=__name__, ...)."
+        )
+    return stage
+
+
+@cache
+def catalog() -> Catalog:
+    """The catalog of the stages in this tree."""
+    return Catalog.of(read_records(FOLDER, "pipelines.stages"))
+
+
+def stages() -> tuple[Stage, ...]:
+    """Every stage, each after those it needs."""
+    return catalog().stages
+
+
+def chain_stages(*scopes: str) -> tuple[Stage, ...]:
+    """The stages of these scopes that every chain runs, in order."""
+    return tuple(s for s in stages() if s.scope in scopes and not s.on_demand)
 
 
 def stage_named(name: str) -> Stage:
@@ -124,6 +142,44 @@ def stage_named(name: str) -> Stage:
     Raises:
         ConfigError: There is none; says the nearest one.
     """
-    if name not in STAGES:
-        raise ConfigError(f"There is no stage {name!r}. {nearest(name, STAGES)}")
-    return STAGES[name]
+    found = {stage.name: stage for stage in stages()}
+    if name not in found:
+        raise ConfigError(f"There is no stage {name!r}. {nearest(name, found)}")
+    return found[name]
+
+
+def stage_of(dataset: str) -> Stage:
+    """The stage that publishes a dataset.
+
+    Raises:
+        ConfigError: There is none; says the nearest one.
+    """
+    found = {stage.dataset: stage for stage in stages()}
+    if dataset not in found:
+        raise ConfigError(f"No stage publishes {dataset!r}. {nearest(dataset, found)}")
+    return found[dataset]
+
+
+def giver_of(result: str) -> Stage:
+    """The stage that gives a result of that name to later ones.
+
+    Raises:
+        ConfigError: There is none; says the nearest one.
+    """
+    found = {stage.gives: stage for stage in stages() if stage.gives}
+    if result not in found:
+        raise ConfigError(f"No stage gives {result!r}. {nearest(result, found)}")
+    return found[result]
+
+
+def stages_before(stage: Stage) -> tuple[Stage, ...]:
+    """The stages whose work comes directly before a stage's."""
+    return tuple(each for each in stages() if each.name in catalog().edges[stage.name])
+
+
+def steps_to(dataset: str, *, scopes: Iterable[str] = SCOPES) -> str:
+    """Names of the stages of these scopes that lead to a dataset: ``ingest, validate and featurize``."""
+    last = stage_of(dataset)
+    before = catalog().before[last.name]
+    names = [s.name for s in stages() if s.name in before and s.scope in scopes]
+    return " and ".join(filter(None, (", ".join(names), last.name)))

@@ -14,7 +14,8 @@ from typing import Any
 from pipelines.core.errors import InputMismatchError, InputMissingError, listed
 from pipelines.core.store import Manifest, Ref
 from pipelines.core.store.why import differing
-from pipelines.protocol.catalog import GIVERS, Stage
+from pipelines.protocol.catalog import giver_of
+from pipelines.protocol.stage import Stage
 from pipelines.protocol.work import Work, ref_of
 
 Settings = Mapping[str, Any]
@@ -37,11 +38,11 @@ def input_of(work: Work, name: str, settings: Settings | None = None) -> Manifes
         InputMismatchError: The published version was made with other settings.
         PartitionRefusedError: Its stage refused the data.
     """
-    giver = GIVERS[name]
+    giver = giver_of(name)
     ref = ref_of(giver, work)
     if name in work.inputs:
-        return work.accepted(_version(work, name, giver, ref), giver.name)
-    manifest = work.need(ref, giver.name)
+        return work.accepted(_version(work, name, giver, ref))
+    manifest = work.need(ref)
     _require_settings(work, name, giver, manifest, settings or {})
     return manifest
 

@@ -1,8 +1,9 @@
 """What a caller asks of one stage beside its settings, as ``key=value`` texts.
 
 Why: the command line, the chain and Airflow's operators take the same options.
-Promise: a misspelt option is refused with the nearest known one, whatever stage it is meant for: a
-    chain hands the same options to all of its stages.
+Promise: the options are those that the stages' records declare. A misspelt one is refused with the
+    nearest known one, whatever stage it is meant for: a chain passes the same options to all of
+    its stages.
 """
 
 from collections.abc import Iterable
@@ -10,11 +11,8 @@ from typing import Any
 
 from pipelines.core.declared import nearest
 from pipelines.core.errors import ConfigError
+from pipelines.protocol.catalog import catalog
 
-SWITCHES = ("promote_older", "track")
-VALUES = (
-    *("in_process_below_rows", "mlflow_uri", "scheduler", "time_limit_s", "tuned", "workers"),
-)
 ON_OFF = {"true": True, "false": False}
 
 
@@ -26,15 +24,16 @@ def option_values(options: Iterable[str] | None) -> dict[str, Any]:
             something neither on nor off.
     """
     values: dict[str, Any] = {}
+    known = catalog().options()
     for option in options or ():
         key, found, value = (part.strip() for part in option.partition("="))
         if not (found and key):
             raise ConfigError(f"--option {option!r} needs the form key=value.")
-        if key not in SWITCHES + VALUES:
+        if key not in known:
             raise ConfigError(
-                f"--option {option!r}: {key!r} is no option. {nearest(key, SWITCHES + VALUES)}"
+                f"--option {option!r}: {key!r} is no option. {nearest(key, known)}"
             )
-        values[key] = _switch(option, value) if key in SWITCHES else value
+        values[key] = _switch(option, value) if known[key].is_switch else value
     return values
 
 

@@ -18,7 +18,7 @@ from pipelines.core.errors import StageStoppedError
 from pipelines.core.store import Manifest
 from pipelines.core.store.added import add_file, find_added
 from pipelines.core.text import readable
-from pipelines.protocol.catalog import Stage
+from pipelines.protocol.stage import Stage
 from pipelines.protocol.work import Outcome, Work
 
 MISSING = "pages_missing"

@@ -16,9 +16,9 @@ from typing import Any, cast
 from pipelines.core.errors import PartitionRefusedError, PermanentError, rebuild
 from pipelines.core.events import reporting
 from pipelines.core.store import Manifest, Ref
-from pipelines.protocol.catalog import Stage
 from pipelines.protocol.pages import MISSING, still_missing, with_pages, without
 from pipelines.protocol.publishing import publish_work
+from pipelines.protocol.stage import Stage
 from pipelines.protocol.work import REFUSED, Plan, StageModule, Work, ref_of
 
 Result = dict[str, Any]

@@ -16,7 +16,8 @@ from pipelines.core.errors import ConfigError, InputMissingError, PartitionRefus
 from pipelines.core.events import Reporter
 from pipelines.core.store import Manifest, Ref, Store, work_digest
 from pipelines.core.text import message
-from pipelines.protocol.catalog import Stage
+from pipelines.protocol.catalog import stage_of
+from pipelines.protocol.stage import PARTITION, WINDOW, Stage
 from pipelines.spec import ModelDays, Pipeline, model_days
 
 ACCEPTED, REFUSED = "accepted", "refused"
@@ -88,7 +89,7 @@ class Work:
         """A published artifact, or None."""
         return self.store.find(ref)
 
-    def need(self, ref: Ref, stage: str) -> Manifest:
+    def need(self, ref: Ref) -> Manifest:
         """A published artifact that must be there.
 
         Raises:
@@ -98,11 +99,12 @@ class Work:
         manifest = self.store.find(ref)
         if manifest is None:
             raise InputMissingError(
-                f"{self.report.work}: {ref.path()} is not published. Run {stage} for it first."
+                f"{self.report.work}: {ref.path()} is not published. Run "
+                f"{stage_of(ref.dataset).name} for it first."
             )
-        return self.accepted(manifest, stage)
+        return self.accepted(manifest)
 
-    def accepted(self, manifest: Manifest, stage: str) -> Manifest:
+    def accepted(self, manifest: Manifest) -> Manifest:
         """The same manifest, if its stage did not refuse the partition.
 
         Raises:
@@ -110,7 +112,7 @@ class Work:
         """
         if manifest.outcome.get("verdict") == REFUSED:
             raise PartitionRefusedError(
-                f"{self.report.work}: {manifest.key} was refused by {stage}. "
+                f"{self.report.work}: {manifest.key} was refused by {manifest.stage}. "
                 f"{manifest.outcome['reason']}"
             )
         return manifest
@@ -122,13 +124,8 @@ class Work:
 
 def ref_of(stage: Stage, work: Work) -> Ref:
     """The artifact that this work publishes."""
-    if stage.scope == "partition":
-        return work.partition_ref(stage.dataset)
-    return (
-        work.window_ref(stage.dataset)
-        if stage.scope == "window"
-        else work.model_ref(stage.dataset)
-    )
+    of = {PARTITION: work.partition_ref, WINDOW: work.window_ref}
+    return of.get(stage.scope, work.model_ref)(stage.dataset)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,13 +42,15 @@ from pipelines.spec.models import (
     model_settings,
 )
 from pipelines.spec.pipeline import Entity, Pipeline
-from pipelines.spec.registry import declared_names, load
+from pipelines.spec.registry import declared_names, load, load_all
 from pipelines.spec.search import Choice, Range, Search
 from pipelines.spec.settings import with_settings
-from pipelines.spec.split import ModelDays, model_days, search_day
+from pipelines.spec.split import PARTS, TRAIN, ModelDays, model_days, search_day
 from pipelines.spec.tables import Column, Source, Table
 
 __all__ = [
+    "PARTS",
+    "TRAIN",
     "AnyModel",
     "Binary",
     "Builder",
@@ -87,6 +89,7 @@ __all__ = [
     "head_settings",
     "kind_of",
     "load",
+    "load_all",
     "metrics_of",
     "model_code",
     "model_days",

@@ -125,8 +125,8 @@ class Validation:
         budgets: The same for single rules, as ``(rule id, share)`` pairs.
         min_rows: Rows that a day must have.
         rules: Expectations of the pipeline's own.
-        suites: Suites saved by Great Expectations as JSON, used as they are: paths below the
-            repository's root, or absolute.
+        suites: Suites saved by Great Expectations as JSON, used as they are: paths below the folder of
+            the pipeline's declaration, or absolute.
         parameters: What ``{"$PARAMETER": name}`` in a rule's arguments stands for, as ``(name,
             value)`` pairs.
         mask: Whether reports and Data Docs hide the values of sensitive columns.

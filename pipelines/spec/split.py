@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from pipelines.core.days import days_between, shift
 from pipelines.spec.pipeline import Pipeline
 
+TRAIN, GAP, TEST = PARTS = ("train", "gap", "test")
+"""Parts of a model's days, as published indexes name them."""
+
 
 @dataclass(frozen=True, slots=True)
 class ModelDays:

@@ -17,7 +17,7 @@ from pipelines.protocol import perform, stage_named
 from pipelines.shared.compute import open_compute
 from pipelines.shared.tables.window import window_of
 from pipelines.spec import Clip, Numeric, Split, Standardise, Trailing
-from pipelines.stages.preprocess.statistics import learn_days, merge_days
+from pipelines.stages.preprocess.statistics import day_statistics, merge_statistics
 from tests.pipelines.stages.featurize.validated import (
     FIRST,
     publish_validated,
@@ -54,8 +54,8 @@ def fit(root, as_of, pipeline=None):
     window = window_of(work_on(root, pipeline, as_of=as_of))
     program, train = window.work.pipeline.program(), window.work.days().train
     with open_compute(0) as compute:
-        folders = learn_days(window, program, list(train), compute, lambda rows: None)
-    return merge_days(folders, program)
+        folders = day_statistics(window, program, list(train), compute, lambda rows: None)
+    return merge_statistics(folders, program)
 
 
 def cpu(what, *given):

@@ -45,7 +45,13 @@ from pipelines.spec import (
     Weekday,
     Weekend,
 )
-from pipelines.stages.featurize.program import DAY_S, EntityProgram, Events, Source, Window
+from pipelines.stages.featurize.entity_program import (
+    DAY_S,
+    EntityProgram,
+    EventSequence,
+    HistoryColumn,
+    TrailingWindow,
+)
 from pipelines.stages.featurize.rows import row_features
 from pipelines.stages.featurize.timeline import timeline
 from pipelines.stages.featurize.windows import block_on, trailing
@@ -145,7 +151,7 @@ def calendar(n_rows):
     rows = pa.table({"tx_datetime": pa.array(us.astype("M8[us]"))})
     for name, source in CALENDAR.items():
         pipeline = small_pipeline(features=(source,))
-        told(name, n_rows, [us], None, lambda p=pipeline: row_features(rows, p))
+        told(name, n_rows, [us], None, lambda p=pipeline: row_features(rows, p.sources()))
 
 
 def windows(n_rows):
@@ -161,12 +167,16 @@ def windows(n_rows):
     told("timeline", n_rows, keys, None, line)
     for aggregate in AGGREGATES:
         column = "flag" if aggregate == "rate" else "cents"
-        window = Window((aggregate,), (aggregate,), (span_s,), 0, Source(column, 1), None)
+        window = TrailingWindow(
+            (aggregate,), (aggregate,), (span_s,), 0, HistoryColumn(column, 1), None
+        )
         program = EntityProgram("entity", (window,))
         arrays = [*keys, columns[column]]
         run = lambda p=program: trailing(np, p, columns, entity, time_s, n_rows)  # noqa: E731
         told(f"Trailing, {aggregate}", n_rows, arrays, None, run)
-    events = Events(("block", "length"), 8, 0, span_s, True, (Source("cents", 100),))
+    events = EventSequence(
+        ("block", "length"), 8, 0, span_s, True, (HistoryColumn("cents", 100),)
+    )
     arrays = [*keys, columns["cents"]]
     told("Sequence, 8 steps", n_rows, arrays, None, lambda: block_on(line(), events, columns))
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from pipelines.spec import Binary, MultiClass, Ordinal, Regression, Survival, Training
 from pipelines.stages.train.leakage import SAMPLE_ROWS
-from pipelines.stages.train.preflight import look_over
+from pipelines.stages.train.preflight import check_rows
 from pipelines.stages.train.shards import Shards
 
 IDS = 5_000
@@ -37,7 +37,7 @@ def cpu_s(head, y, **inputs):
     """CPU-seconds of one look."""
     arrays = {"y": y.astype(np.float32), **inputs}
     began = time.process_time()
-    warnings = list(look_over("", Shards((arrays,), np.array([0, len(y)])), Training(), head))
+    warnings = list(check_rows("", Shards((arrays,), np.array([0, len(y)])), Training(), head))
     assert not warnings
     return time.process_time() - began
 

@@ -138,7 +138,7 @@ def plain(result):
 
 
 def ours(folder, workers, in_process):
-    from pipelines.gx_dask.validate_files import judge_files
+    from pipelines.gx_dask.validation import validate_files
     from pipelines.shared.compute import ComputeSettings, open_compute
 
     watch, suite = Watch(), suite_of()
@@ -149,7 +149,7 @@ def ours(folder, workers, in_process):
         compute.map(warm, range(workers * 4))
         start = watch.cpu_s()
         began = time.perf_counter()
-        judged = judge_files([folder], suite, compute=compute)
+        judged = validate_files([folder], suite, runner=compute)
         wall, spent = time.perf_counter() - began, watch.cpu_s() - start
         assert not judged.gathered, judged.gathered
     return watch.told(start, spent, wall, plain(judged.result))
@@ -166,7 +166,7 @@ def warm(_):
 def stock(folder):
     import pandas as pd
 
-    from pipelines.gx_dask.validate_files import new_context
+    from pipelines.gx_dask.validation import new_context
 
     watch, suite = Watch(), suite_of()
     asset = new_context().data_sources.add_pandas("stock").add_dataframe_asset("frame")

@@ -15,7 +15,12 @@ os.environ.setdefault("POLARS_MAX_THREADS", "1")
 
 import numpy as np
 
-from pipelines.stages.featurize.program import DAY_S, EntityProgram, Source, Window
+from pipelines.stages.featurize.entity_program import (
+    DAY_S,
+    EntityProgram,
+    HistoryColumn,
+    TrailingWindow,
+)
 from pipelines.stages.featurize.windows import trailing
 
 SPANS_DAYS = (1, 7, 30)
@@ -39,7 +44,7 @@ SETS = {"sums": ("count", "sum"), "latest": ("min", "max", "last", "distinct")}
 def ours(entity, time_s, cents, aggregates):
     names = tuple(f"{a}{d}" for d in SPANS_DAYS for a in aggregates)
     spans = tuple(d * DAY_S for d in SPANS_DAYS)
-    window = Window(names, aggregates, spans, 0, Source("cents", 1), None)
+    window = TrailingWindow(names, aggregates, spans, 0, HistoryColumn("cents", 1), None)
     program = EntityProgram("entity", (window,))
     return trailing(np, program, {"cents": cents}, entity, time_s, len(entity))
 

@@ -41,31 +41,31 @@ def learning(whole):
 
 
 def floor(data, out):
-    """Read every piece's columns twice, and write labels, keys and matrices once, as ours does."""
+    """Read every row range's columns twice, and write labels, keys and matrices once, as ours does."""
     import pyarrow.parquet as pq
 
     from pipelines.shared.tables.schema import write_table
     from pipelines.shared.tables.values import read_rows, table_rows
-    from pipelines.stages.preprocess.row_ranges import pieces_of
+    from pipelines.stages.preprocess.row_ranges import row_ranges_of
 
     kinds = program().kinds
     learnt = learning(program()).kinds
 
-    def one(piece):
-        rows = piece.first, piece.rows
-        read_rows(np, Path(piece.path), *rows, learnt)
-        read_rows(np, Path(piece.path), *rows, kinds)
-        with pq.ParquetFile(piece.path) as file:
+    def one(row_range):
+        rows = row_range.first, row_range.rows
+        read_rows(np, Path(row_range.path), *rows, learnt)
+        read_rows(np, Path(row_range.path), *rows, kinds)
+        with pq.ParquetFile(row_range.path) as file:
             beside = table_rows(file, *rows, ["event", "label"])
-        name = f"{piece.day}-{piece.first}"
+        name = f"{row_range.day}-{row_range.first}"
         write_table(beside.select(["event"]), out / f"{name}-keys.parquet")
         beside["label"].to_numpy().astype(np.float32).tofile(out / f"{name}.y")
-        np.zeros((piece.rows, 7), np.int32).tofile(out / f"{name}.ids")
-        np.zeros((piece.rows, 3), np.float32).tofile(out / f"{name}.x")
+        np.zeros((row_range.rows, 7), np.int32).tofile(out / f"{name}.ids")
+        np.zeros((row_range.rows, 3), np.float32).tofile(out / f"{name}.x")
 
-    pieces = [p for part in parts(data) for p in pieces_of(part.parent.name, part)]
+    row_ranges = [p for part in parts(data) for p in row_ranges_of(part.parent.name, part)]
     with ThreadPoolExecutor(THREADS) as pool:
-        list(pool.map(one, pieces))
+        list(pool.map(one, row_ranges))
 
 
 def memory_floor(data, out):
@@ -102,20 +102,27 @@ def memory_floor(data, out):
 def ours(data, out, *, processes=False, gpus=0, write=None):
     from pipelines.operators.state import write_program
     from pipelines.shared.compute import ComputeSettings, Machine, open_compute
-    from pipelines.stages.preprocess.row_ranges import LearnTask, learn, merged, pieces_of
-    from pipelines.stages.preprocess.shards import ShardTask, make_files, write_piece
+    from pipelines.stages.preprocess.row_ranges import (
+        StatisticsTask,
+        merged,
+        row_ranges_of,
+        summarize,
+    )
+    from pipelines.stages.preprocess.shards import ShardTask, make_files, write_rows
 
     whole = program()
     machine = Machine(cores=THREADS, memory_bytes=THREADS << 30, gpus=gpus)
     settings = ComputeSettings(in_process_below_rows=0 if processes else 1 << 60)
-    days = {p.parent.name: pieces_of(p.parent.name, p) for p in parts(data)}
-    pieces = [piece for day in days.values() for piece in day]
+    days = {p.parent.name: row_ranges_of(p.parent.name, p) for p in parts(data)}
+    row_ranges = [row_range for day in days.values() for row_range in day]
     (out / "train").mkdir()
     with open_compute(1, settings, machine) as compute:
         started, module = time.perf_counter(), compute.array_module
         if gpus and module != "cupy":
             raise SystemExit(f"{compute.describe()} compute with {module}, not with cupy.")
-        found = compute.map(learn, [LearnTask(p, learning(whole), module) for p in pieces])
+        found = compute.map(
+            summarize, [StatisticsTask(p, learning(whole), module) for p in row_ranges]
+        )
         states = merged([each.states for each in found], whole.asked())
         write_program(out, whole.fitted(states))
         shapes = {"x": ((3,), "float32"), "ids": ((7,), "int32"), "y": ((), "float32")}
@@ -126,7 +133,7 @@ def ours(data, out, *, processes=False, gpus=0, write=None):
                 make_files(out / "train", day, whole)
         tasks = [
             ShardTask(
-                piece=p,
+                row_range=p,
                 day_rows=sum(each.rows for each in days[p.day]),
                 out=str(out / "train"),
                 program=str(out),
@@ -134,9 +141,9 @@ def ours(data, out, *, processes=False, gpus=0, write=None):
                 label="label",
                 array_module=module,
             )
-            for p in pieces
+            for p in row_ranges
         ]
-        compute.map(write or write_piece, tasks)
+        compute.map(write or write_rows, tasks)
         (out / WORK_S).write_text(str(time.perf_counter() - started))
 
 
@@ -149,22 +156,22 @@ def ours_gpus(data, out):
 
 
 def write_parquet(task):
-    """A piece's inputs, label and key as a Parquet file, as the other engines write them."""
+    """A row range's inputs, label and key as a Parquet file, as the other engines write them."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     from pipelines.shared.tables.values import read_rows, table_rows
     from pipelines.stages.preprocess import shards
 
-    piece, fitted = task.piece, shards._program(task.program)
-    rows = Path(piece.path), piece.first, piece.rows
+    row_range, fitted = task.row_range, shards._program(task.program)
+    rows = Path(row_range.path), row_range.first, row_range.rows
     found = fitted.transform(np, read_rows(np, *rows, fitted.program.kinds))
     columns = {n: found["x"][:, i] for i, n in enumerate(FLOATS)}
     columns |= {n: found["ids"][:, i] for i, n in enumerate(IDS)}
     columns["label"] = read_rows(np, *rows, {"label": "number"})["label"].astype(np.float32)
-    with pq.ParquetFile(task.piece.path) as file:
+    with pq.ParquetFile(task.row_range.path) as file:
         columns["event"] = table_rows(file, *rows[1:], ["event"])["event"]
-    name = f"{piece.day}-{piece.first}.parquet"
+    name = f"{row_range.day}-{row_range.first}.parquet"
     pq.write_table(pa.table(columns), Path(task.out) / name, compression="snappy")
 
 

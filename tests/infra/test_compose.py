@@ -341,7 +341,7 @@ def test_the_pools_that_tasks_wait_in_are_made():
             r'\("(\w+)", "MILLRACE_\w+_SLOTS"', (INFRA / "images/initialise.py").read_text()
         )
     )
-    from millrace.airflow.dags import GPU_POOL, STAGES_POOL
+    from pipelines.protocol.stage import GPU_POOL, STAGES_POOL
 
     assert made == {STAGES_POOL, GPU_POOL}
 

@@ -17,7 +17,7 @@ from pipelines.core.store import Manifest, Store, describe_files, digest_of
 from pipelines.operators.bfloat16 import BFLOAT16, narrowed
 from pipelines.operators.program import FittedProgram
 from pipelines.operators.state import read_program, write_program
-from pipelines.protocol import STAGES, Work, perform, ref_of
+from pipelines.protocol import Work, perform, ref_of, stage_named
 from pipelines.spec import Chain, load, model_days
 
 AS_OF = "2026-03-01"
@@ -40,7 +40,7 @@ def work_on(
         history_from="2026-01-01",
         options=options or {},
     )
-    return STAGES[stage], work
+    return stage_named(stage), work
 
 
 def done(stage, root, **more):
@@ -56,7 +56,7 @@ def seeded(seed, pipeline=FRAUD):
 
 def publish(root, stage, work, write, *, outcome=None, inputs=None, config=None):
     """Publish an artifact as its stage would, from a function that writes its files."""
-    store, ref = Store(str(root)), ref_of(STAGES[stage], work)
+    store, ref = Store(str(root)), ref_of(stage_named(stage), work)
     told = {"rows": 0, "metrics": {}, "verdict": "", "reason": "", "quarantined": {}}
     digest = digest_of([ref.path(), inputs or {}, config or {}])
     with store.aside(ref, digest) as out:

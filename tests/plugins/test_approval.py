@@ -36,6 +36,7 @@ def ask(store, as_of, seed, wanted="True", older="false", **more):
     root, digests = store
     operator = AskOperator(
         task_id="approve",
+        stage="promote",
         subject="Promote?",
         wanted=wanted,
         pipeline=FRAUD.name,
@@ -85,6 +86,7 @@ def test_where_the_form_does_not_ask_the_registry_is_not_read(store):
 def test_the_answers_are_still_those_of_an_approval(store):
     operator = AskOperator(
         task_id="a",
+        stage="promote",
         subject="?",
         wanted="",
         pipeline="p",
@@ -102,6 +104,7 @@ def test_a_damaged_registry_is_told_before_anybody_is_asked(store, tmp_path):
     root, digests = store
     operator = AskOperator(
         task_id="approve",
+        stage="promote",
         subject="Promote?",
         wanted="True",
         pipeline=FRAUD.name,

@@ -14,7 +14,7 @@ from millrace.airflow.operator import StageOperator
 from millrace.airflow.progress_xcom import PROGRESS_KEY, Showing
 from millrace_plugin import MillracePlugin
 from pipelines.core import errors
-from pipelines.protocol import CATALOG
+from pipelines.protocol import stages
 
 NOW = datetime(2026, 2, 1, 0, 5, tzinfo=UTC)
 
@@ -203,11 +203,11 @@ def test_the_child_gets_the_same_arguments_as_by_hand():
     ]
 
 
-def test_a_stage_that_is_heavy_in_the_catalogue_gets_a_new_interpreter_and_no_other():
-    for stage in CATALOG:
+def test_a_stage_that_is_heavy_by_its_record_gets_a_new_interpreter_and_no_other():
+    for stage in stages():
         operator = StageOperator(task_id="t", stage=stage.name, pipeline="p", store="s")
         assert operator.new_interpreter is stage.heavy
-    assert {stage.heavy for stage in CATALOG} == {True, False}
+    assert {stage.heavy for stage in stages()} == {True, False}
 
 
 def test_an_unset_source_is_refused_with_the_variable_to_set():

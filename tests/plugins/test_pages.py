@@ -2,9 +2,11 @@
 
 import pytest
 
-from millrace.airflow.links import DATA_DOCS_PAGES, REPORT_PAGES, links_of
+from millrace.airflow.links import links_of
 from millrace.airflow.pages import find_page, store_of
 from pipelines.core.store import Store
+from pipelines.protocol import stage_named
+from pipelines.protocol.stage import DATA_DOCS, REPORTS
 from tests.pipelines.made_models import publish, work_on
 
 DAY = "ds=2026-01-02"
@@ -25,7 +27,7 @@ def store(tmp_path_factory):
 
 
 def test_each_kind_of_page_is_found_by_the_artifacts_key(store):
-    for kind, name in ((REPORT_PAGES, "report.html"), (DATA_DOCS_PAGES, "data_docs.html")):
+    for kind, name in ((REPORTS, "report.html"), (DATA_DOCS, "data_docs.html")):
         page = find_page(store, OWN, "validated", DAY, kind)
         assert page is not None
         assert page.name == name
@@ -34,14 +36,14 @@ def test_each_kind_of_page_is_found_by_the_artifacts_key(store):
 @pytest.mark.parametrize(
     ("pipeline", "dataset", "key", "kind"),
     [
-        (OWN, "validated", f"{DAY}/../{DAY}", REPORT_PAGES),
-        (OWN, "validated", "../../../../etc/passwd", DATA_DOCS_PAGES),
-        (OWN, "validated", f"{DAY}/secret.html", REPORT_PAGES),
-        (OWN, "../validated", DAY, REPORT_PAGES),
-        ("..", "validated", DAY, REPORT_PAGES),
-        (OWN, "evaluations", "as_of=2026-01-02/seed=0", DATA_DOCS_PAGES),
+        (OWN, "validated", f"{DAY}/../{DAY}", REPORTS),
+        (OWN, "validated", "../../../../etc/passwd", DATA_DOCS),
+        (OWN, "validated", f"{DAY}/secret.html", REPORTS),
+        (OWN, "../validated", DAY, REPORTS),
+        ("..", "validated", DAY, REPORTS),
+        (OWN, "evaluations", "as_of=2026-01-02/seed=0", DATA_DOCS),
         (OWN, "validated", DAY, "secrets"),
-        (OWN, "validated", "ds=2026-01-03", REPORT_PAGES),
+        (OWN, "validated", "ds=2026-01-03", REPORTS),
     ],
 )
 def test_no_other_address_gives_a_file(store, pipeline, dataset, key, kind):
@@ -65,5 +67,5 @@ def test_a_pipelines_own_store_comes_before_the_common_one():
     ],
 )
 def test_a_stage_has_the_buttons_of_the_pages_it_publishes(stage, pages):
-    names = {link.name for link in links_of(stage)}
+    names = {link.name for link in links_of(stage_named(stage))}
     assert names & {"Report", "Data Docs"} == pages

@@ -147,7 +147,10 @@ class Flow:
 
     def _tell_days(self, runs: Sequence[Run], lacking: Sequence[str], phase: Phase) -> None:
         done = {str(run["partition_key"]) for run in runs if run["state"] in FINISHED}
-        manifests = [self.published.manifest("ingest", day=day) for day in done & set(lacking)]
+        reading = next(each for each in self.published.day_stages if each.reads_source)
+        manifests = [
+            self.published.manifest(reading.name, day=day) for day in done & set(lacking)
+        ]
         rows = sum(int(manifest.outcome["rows"]) for manifest in manifests if manifest)
         running = sum(run["state"] == "running" for run in runs)
         phase.progress(len(done), len(runs), "days", rows, f"{running} at work")

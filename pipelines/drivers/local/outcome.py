@@ -13,9 +13,10 @@ from rich.text import Text
 
 from pipelines.core.store import Manifest
 from pipelines.core.text import readable
+from pipelines.drivers.chain import EVALUATED, PROMOTED
 from pipelines.drivers.local.console import Teller
-from pipelines.drivers.local.published import DAY_STAGES, MODEL_STAGES, Published
-from pipelines.protocol import REFUSED
+from pipelines.drivers.local.published import Published
+from pipelines.protocol import REFUSED, giver_of
 
 MIB = 1 << 20
 LOW, HIGH = "_low", "_high"
@@ -23,14 +24,18 @@ LOW, HIGH = "_low", "_high"
 
 def print_outcome(teller: Teller, published: Published, as_of: str) -> None:
     """Tell what the window's days and its model came to."""
-    days = {stage: published.manifests(stage) for stage in DAY_STAGES}
-    models = {stage: published.manifest(stage, as_of=as_of) for stage in MODEL_STAGES}
+    days = {each.name: published.manifests(each.name) for each in published.day_stages}
+    models = {
+        each.name: published.manifest(each.name, as_of=as_of) for each in published.model_stages
+    }
     made = days | {stage: [found] for stage, found in models.items() if found is not None}
     teller.console.print(
         _stage_table(made, f"{published.window.first} to {published.window.last}")
     )
-    teller.console.print(_quarantine_table([*days["ingest"], *days["validate"]]))
-    evaluated, promoted = models["evaluate"], models["promote"]
+    teller.console.print(
+        _quarantine_table([manifest for each in days.values() for manifest in each])
+    )
+    evaluated, promoted = (models[giver_of(each).name] for each in (EVALUATED, PROMOTED))
     if evaluated is not None:
         teller.console.print(_metric_table(evaluated.outcome["metrics"], as_of))
         teller.line(f"Verdict: {evaluated.outcome['verdict']}. {evaluated.outcome['reason']}")

@@ -14,11 +14,17 @@ from pipelines.core.events import Reporter
 from pipelines.core.store import Manifest, Store
 from pipelines.drivers.local.demo_days import Window
 from pipelines.drivers.local.home import Home
-from pipelines.protocol import REFUSED, STAGES, Stage, Work, judged_day, ref_of
+from pipelines.protocol import (
+    REFUSED,
+    Stage,
+    Work,
+    chain_stages,
+    judged_day,
+    ref_of,
+    stage_named,
+)
+from pipelines.protocol.stage import MODEL, PARTITION, WINDOW
 from pipelines.spec import Pipeline
-
-DAY_STAGES = ("ingest", "validate", "featurize")
-MODEL_STAGES = ("validate_window", "preprocess", "train", "evaluate", "promote")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +40,16 @@ class Published:
     pipeline: Pipeline
     home: Home
     window: Window
+
+    @property
+    def day_stages(self) -> tuple[Stage, ...]:
+        """The stages of a day, in order."""
+        return chain_stages(PARTITION)
+
+    @property
+    def model_stages(self) -> tuple[Stage, ...]:
+        """The stages of a model, in order."""
+        return chain_stages(WINDOW, MODEL)
 
     def work(self, stage: str, *, day: str | None = None, as_of: str | None = None) -> Work:
         """A stage's work, as its Airflow task describes it."""
@@ -52,7 +68,7 @@ class Published:
     ) -> Manifest | None:
         """What a stage published last for a day, or for a model."""
         work = self.work(stage, day=day, as_of=as_of)
-        return work.store.find(ref_of(STAGES[stage], work))
+        return work.store.find(ref_of(stage_named(stage), work))
 
     def manifests(self, stage: str) -> list[Manifest]:
         """What a stage published for the window's days."""
@@ -65,14 +81,15 @@ class Published:
 
     def model_is_current(self, as_of: str) -> bool:
         """Whether the model of an as-of day needs no work."""
-        works = [(STAGES[name], self.work(name, as_of=as_of)) for name in MODEL_STAGES]
+        works = [(each, self.work(each.name, as_of=as_of)) for each in self.model_stages]
         return _are_current(works)
 
     def _day_is_current(self, day: str) -> bool:
-        works = [(STAGES[name], self.work(name, day=day)) for name in DAY_STAGES]
+        works = [(each, self.work(each.name, day=day)) for each in self.day_stages]
         judged = judged_day(Store(f"file://{self.home.store}"), self.pipeline.name, day)
         if judged is not None and judged.outcome["verdict"] == REFUSED:
-            works = works[: DAY_STAGES.index(judged.stage) + 1]
+            names = [each.name for each in self.day_stages]
+            works = works[: names.index(judged.stage) + 1]
         return _are_current(works)
 
 

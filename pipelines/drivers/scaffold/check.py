@@ -13,8 +13,9 @@ from pipelines.core.errors import ConfigError, PipelineError
 from pipelines.core.events import Reporter
 from pipelines.core.store import Store
 from pipelines.drivers.local.doctor import describe
-from pipelines.protocol import STAGES, Work
+from pipelines.protocol import Work
 from pipelines.spec import Pipeline, load
+from pipelines.spec.registry import own_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,17 @@ def findings(
     return [_found(look) for look in looks]
 
 
+def findings_of_all(store: str | None) -> dict[str, list[Finding]]:
+    """The same for each pipeline of the project; one that cannot be loaded is a finding."""
+    found: dict[str, list[Finding]] = {}
+    for name in own_names():
+        try:
+            found[name] = findings(name, source=None, store=store, day=None)
+        except ConfigError as error:
+            found[name] = [Finding(ok=False, text=str(error))]
+    return found
+
+
 def _found(look: Callable[[], str]) -> Finding:
     try:
         return Finding(ok=True, text=look())
@@ -90,13 +102,14 @@ def _machine() -> str:
 
 def _source(pipeline: Pipeline, source: str, day: str | None) -> str:
     """Plan an ingest: finds the files and looks over their form, without reading the rows."""
+    from pipelines.stages.ingest.record import STAGE as INGEST
     from pipelines.stages.ingest.stage import plan
 
     partition = day or pipeline.schedule.start
     work = Work(
         pipeline=pipeline,
         store=Store("."),
-        report=Reporter(f"{STAGES['ingest'].name} ds={partition}"),
+        report=Reporter(f"{INGEST.name} ds={partition}"),
         partition=partition,
         source=source,
         history_from=partition,

@@ -1,4 +1,4 @@
-"""Searches for better settings: the trials, by hand or as Airflow's mapped tasks.
+"""Hyperparameter search: its trials, from the command line or as Airflow's mapped tasks.
 
-Not here: what a search published in the end (``pipelines/stages/tune/``).
+Not here: what a search publishes (``pipelines/stages/tune/``).
 """

@@ -1,7 +1,7 @@
-"""A whole search by hand: the training set, every trial, the winner, each in a process of its own.
+"""A whole search without Airflow: the training set, every trial, the winner, each in a process.
 
 Why: a laptop and a test need what the DAG does, without Airflow.
-Promise: the same commands as the DAG's tasks; trials that have ended are found.
+Promise: the same commands as the DAG's tasks; trials that have ended are not run again.
 Not here: parsing arguments (``pipelines/cli/``), one trial (``trial.py``).
 """
 
@@ -13,23 +13,24 @@ from typing import Any
 
 from pipelines.core.events import to_log
 from pipelines.process.launch import StageProcess
-from pipelines.protocol import Result
+from pipelines.protocol import Result, giver_of
 from pipelines.spec import Pipeline, search_day
+from pipelines.stages.tune.record import STAGE as TUNE
 
 log = logging.getLogger("millrace")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchRequest:
-    """What ``run_search`` is asked for.
+    """Arguments of ``run_search``.
 
     Attributes:
         pipeline: Declaration with the settings applied.
-        settings: Those settings, as children are told them.
-        options: ``key=value`` options that children are told.
+        settings: The same settings as text, passed to child processes.
+        options: ``key=value`` options, passed to child processes.
         store: Root of the artifact store.
         as_of: As-of day of the model that the settings are for.
-        at_once: Trials to run side by side.
+        at_once: Trials to run in parallel.
         history_from: First day of data; None for the declared one.
     """
 
@@ -45,73 +46,75 @@ class SearchRequest:
 def run_search(request: SearchRequest) -> Result:
     """Run every trial and publish the winner.
 
-    A trial whose process fails does not keep the others from their end; then its error is raised.
+    A trial whose process fails does not stop the others; its error is raised when they have ended.
 
     Returns:
-        What the ``tune`` stage tells, its trials' results beside it.
+        The result of the ``tune`` stage, with its trials' results under ``trials``.
 
     Raises:
-        PipelineError: A child failed; trials that ended stay ended, and the next call goes on.
+        PipelineError: A child process failed; the next call resumes, and does not repeat ended trials.
     """
     name = request.pipeline.name
-    children = _Children(request)
+    children = _ChildProcesses(request)
     day = search_day(request.pipeline, request.as_of)
-    made = children.run(["stage", "preprocess", name, "--as-of", day])
-    common = ["--as-of", request.as_of, "--input", f"training_set={made['digest']}"]
+    common = ["--as-of", request.as_of]
+    for result in TUNE.takes:
+        made = children.run(["stage", giver_of(result).name, name, "--as-of", day])
+        common += ["--input", f"{result}={made['digest']}"]
     trials = _trials(children, ["trial", name, *common, "--number"])
-    winner = children.run(["stage", "tune", name, *common])
+    winner = children.run(["stage", TUNE.name, name, *common])
     return winner | {"trials": trials}
 
 
-def _trials(children: "_Children", argv: list[str]) -> list[Result]:
+def _trials(children: "_ChildProcesses", argv: list[str]) -> list[Result]:
     request = children.request
     pool = ThreadPoolExecutor(request.at_once)
     try:
-        asked = [
+        submitted = [
             pool.submit(children.run, [*argv, str(number)])
             for number in range(request.pipeline.search.trials)
         ]
-        wait(asked)
-        return [each.result() for each in asked]
-    except BaseException:  # Ctrl-C: no other trial is begun, and those at work checkpoint
+        wait(submitted)
+        return [each.result() for each in submitted]
+    except BaseException:  # Ctrl-C: start no other trial; running ones write a checkpoint
         children.stop()
         raise
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-class _Children:
+class _ChildProcesses:
     """The processes of one search."""
 
     def __init__(self, request: SearchRequest) -> None:
         self.request = request
-        self._begun: list[StageProcess] = []
+        self._started: list[StageProcess] = []
         self._stopping = False
 
     def run(self, argv: list[str]) -> Result:
-        """Run one to its end and return what it tells."""
-        request, told = self.request, dict[str, Any]()
+        """Run one process to its end and return its result."""
+        request, result = self.request, dict[str, Any]()
 
         def on_event(event: Mapping[str, Any]) -> None:
             to_log(event)
             if event["event"] == "result":
-                told.update(event["result"])
+                result.update(event["result"])
 
         argv = [*argv, "--store", request.store]
-        argv += [word for setting in request.settings for word in ("--set", setting)]
-        argv += [word for option in request.options for word in ("--option", option)]
+        argv += [text for setting in request.settings for text in ("--set", setting)]
+        argv += [text for option in request.options for text in ("--option", option)]
         argv += ["--history-from", request.history_from] if request.history_from else []
         child = StageProcess(
             argv, on_event=on_event, on_line=lambda line: log.info("%s", line), server=False
         )
-        self._begun.append(child)
+        self._started.append(child)
         if self._stopping:
             child.stop()
         child.run()
-        return told
+        return result
 
     def stop(self) -> None:
-        """Have all that are at work write a checkpoint and end."""
+        """Ask all running processes to write a checkpoint and exit."""
         self._stopping = True
-        for child in self._begun:
+        for child in self._started:
             child.stop()

@@ -1,7 +1,7 @@
 """From a declared search to the settings of one trial.
 
-Why: a trial must be told as the settings a person would pass, so that its winner can be.
-Promise: a setting that the drawn kind of network does not have is left out.
+Why: a trial must be described by the settings that a user would pass, so that its winner can be.
+Promise: a setting that the drawn network kind does not have is omitted.
 """
 
 import dataclasses
@@ -10,21 +10,21 @@ from typing import Any, Protocol
 from pipelines.spec import Pipeline, Range, kind_of, with_settings
 
 
-class Draws(Protocol):
-    """What a trial of the search library offers."""
+class TrialSampler(Protocol):
+    """The methods of an Optuna trial that draw values."""
 
     def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
-        """A number between two."""
+        """Draw a number between two bounds."""
 
     def suggest_int(self, name: str, low: int, high: int, *, log: bool = False) -> int:
-        """A whole number between two."""
+        """Draw an integer between two bounds."""
 
     def suggest_categorical(self, name: str, choices: Any) -> Any:
-        """One of some values."""
+        """Draw one of the given values."""
 
 
-def draw(trial: Draws, pipeline: Pipeline) -> tuple[str, ...]:
-    """Settings of one trial, ``section.name=value``, the kind of network first."""
+def draw(trial: TrialSampler, pipeline: Pipeline) -> tuple[str, ...]:
+    """Draw the settings of one trial, ``section.name=value``, the network kind first."""
     space = sorted(pipeline.search.space, key=lambda item: item.setting != "model")
     settings: list[str] = []
     for item in space:
@@ -40,7 +40,7 @@ def _has(part: Any, name: str) -> bool:
     return name in {field.name for field in dataclasses.fields(part)}
 
 
-def _drawn(trial: Draws, item: Any, pipeline: Pipeline, kind: str) -> object:
+def _drawn(trial: TrialSampler, item: Any, pipeline: Pipeline, kind: str) -> object:
     if not isinstance(item, Range):
         return trial.suggest_categorical(item.setting, item.texts())
     section, _, name = item.setting.rpartition(".")

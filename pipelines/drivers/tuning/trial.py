@@ -1,9 +1,9 @@
-"""One trial: draw settings, train, be judged after each epoch, stop where others did better.
+"""One trial: draw settings, train, evaluate after each epoch, prune it where others did better.
 
 Why: a trial is a training like any other, so it uses the same loop, feed and checkpoints.
-Promise: a trial that was killed goes on from its checkpoint with the settings it drew; one that
-    cannot be trained (its loss is no number) ends as failed and does not end the search.
-Not here: the study (``study.py``), the training (``pipelines/stages/train/``).
+Promise: a trial that was killed resumes from its checkpoint with the settings it drew; one that
+    cannot be trained (its loss is non-finite) ends as failed and does not end the search.
+Not here: the study (``pipelines/stages/tune/study.py``), the training (``pipelines/stages/train/``).
 """
 
 import json
@@ -24,20 +24,20 @@ from pipelines.shared.tracking.tracker import About, Tracker, tracking
 from pipelines.spec import Binary, with_settings
 from pipelines.stages.evaluate.rows import open_test_rows, read_inputs
 from pipelines.stages.train.devices import choose_devices, open_strategy
-from pipelines.stages.train.micro_batches import Pieces
-from pipelines.stages.train.preflight import look_over, require_judgeable
+from pipelines.stages.train.micro_batches import MicroBatches
+from pipelines.stages.train.preflight import check_rows, require_evaluable
 from pipelines.stages.train.shards import LABEL, Shards, open_shards
 from pipelines.stages.train.stage import Setup, trained
 from pipelines.stages.train.stage import plan as training_plan
-from pipelines.stages.tune.stage import TOLD, TRIAL, folder_of, trials_work
+from pipelines.stages.tune.stage import TRACKING, TRIAL, folder_of, trials_work
 from pipelines.stages.tune.stage import plan as search_plan
 from pipelines.stages.tune.study import (
     ERROR,
     SETTINGS,
     claimed,
-    facts,
+    end_trial,
     open_study,
-    tell,
+    trial_records,
     watched,
 )
 from pipelines.stages.tune.winner import DATASET
@@ -45,22 +45,22 @@ from pipelines.stages.tune.winner import DATASET
 TRAINING_SET = "training_set"
 
 
-class StoppedEarly(Exception):  # noqa: N818  an end, not an error
-    """Others did better by this epoch."""
+class TrialPrunedEarly(Exception):  # noqa: N818  an end, not an error
+    """Other trials did better by this epoch."""
 
 
 def run_trial(work: Work, number: int) -> Result:
-    """Run a trial to its end, or find it ended.
+    """Run a trial to its end; one that has ended is not run again.
 
     Raises:
         ConfigError: The search has no such trial.
         StageStoppedError: SIGTERM; a checkpoint was written first.
-        OutOfMemoryError: Memory is too small; the next try works through smaller pieces.
+        OutOfMemoryError: Memory is too small; the next try uses smaller micro-batches.
     """
     plan, trials = search_plan(work), work.pipeline.search.trials
     if number >= trials:
         raise ConfigError(
-            f"{work.report.work}: the search has trials 0 to {trials - 1}, and {number} is asked for. "
+            f"{work.report.work}: the search has trials 0 to {trials - 1}, received number {number}. "
             f"Raise search.trials for more."
         )
     published = work.store.find_intact(work.window_ref(DATASET))
@@ -72,22 +72,22 @@ def run_trial(work: Work, number: int) -> Result:
         if trial is not None:
             scratch = folder / f"{TRIAL}{number}"
             own = replace(work, inputs={TRAINING_SET: plan.made_from[TRAINING_SET].digest})
-            _to_its_end(own, study, trial, scratch, _about(work, plan, number))
-    told = next(each for each in facts(study) if each["number"] == number)
-    work.report.log(_summary(told))
-    return {"trial": number, "cached": trial is None, **told}
+            _run_to_end(own, study, trial, scratch, _about(work, plan, number))
+    record = next(each for each in trial_records(study) if each["number"] == number)
+    work.report.log(_summary(record))
+    return {"trial": number, "cached": trial is None, **record}
 
 
 def _about(work: Work, search: Plan, number: int) -> About:
-    """The trial's MLflow run: its own, though others may draw the same settings."""
+    """The trial's MLflow run: one of its own, even if another trial draws the same settings."""
     return About(
         name=f"{work.window_ref(DATASET).key}/{TRIAL}{number}",
         tags={"search": search.digest(), "trial": str(number)},
-        kept=f"{TOLD}{TRIAL}{number}.jsonl",
+        kept=f"{TRACKING}{TRIAL}{number}.jsonl",
     )
 
 
-def _to_its_end(work: Work, study: Any, trial: Any, scratch: Path, about: About) -> None:
+def _run_to_end(work: Work, study: Any, trial: Any, scratch: Path, about: About) -> None:
     settings = draw(trial, work.pipeline)
     drawn = dict(setting.split("=", 1) for setting in settings)
     trial.set_user_attr(SETTINGS, list(settings))
@@ -96,7 +96,7 @@ def _to_its_end(work: Work, study: Any, trial: Any, scratch: Path, about: About)
     there = replace(there, pipeline=with_settings(work.pipeline, settings))
     scratch.mkdir(exist_ok=True)
     plan = training_plan(there)
-    # Side by side, a search that is made again may draw otherwise: that is another run.
+    # A parallel search that is repeated may draw other settings: that is another run.
     own = "/".join((*about.tags.values(), digest_of(settings)[:12]))
     about = replace(
         about,
@@ -108,16 +108,16 @@ def _to_its_end(work: Work, study: Any, trial: Any, scratch: Path, about: About)
         tracking(there, plan, scratch, about) as tracker,
     ):
         if gpus:
-            work.report.log(f"on GPU {', '.join(gpus)}, which no other trial has")
+            work.report.log(f"on GPU {', '.join(gpus)}, reserved for this trial")
         tapped = replace(there, report=tracker.tap(there.report))
         ended = _ended(tapped, plan, trial, scratch, tracker)
-    tell(study, trial, *ended)
+    end_trial(study, trial, *ended)
 
 
 def _ended(
     work: Work, plan: Plan, trial: Any, scratch: Path, tracker: Tracker
 ) -> tuple[TrialState, float | None]:
-    """How a trial ends for the search, and what it came to."""
+    """The final state of a trial, and its value if it is complete."""
     try:
         value = _trained(work, plan, trial, scratch)
     except TrainingError as error:
@@ -131,12 +131,12 @@ def _ended(
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """Tells the study each epoch's judgement, and ends the trial where others did better.
+class PruningCallback:
+    """Reports each epoch's metric to the study, and prunes the trial where others did better.
 
     Attributes:
-        trial: Whom it is told to.
-        metric: What is told of it.
+        trial: Optuna trial to report to.
+        metric: Metric to report.
         epochs: Epochs of the whole training.
     """
 
@@ -145,29 +145,29 @@ class Told:
     epochs: int
 
     def __call__(self, epoch: int, _loss: float, found: dict[str, float]) -> None:
-        """Tell one epoch; told again after a kill, the first value stays.
+        """Report one epoch; if it is reported again after a kill, the first value stays.
 
         Raises:
-            StoppedEarly: Its value is not among the best that came so far.
+            TrialPrunedEarly: Its value is not among the best so far.
         """
         stored = self.trial.storage.get_trial(self.trial._trial_id)
         if epoch not in stored.intermediate_values:
             self.trial.report(found[self.metric], epoch)
         if epoch < self.epochs and self.trial.should_prune():
-            raise StoppedEarly
+            raise TrialPrunedEarly
 
 
 def _trained(work: Work, plan: Plan, trial: Any, scratch: Path) -> float | None:
-    """Train to the last epoch; what its judgement was, or None if others did better before."""
+    """Train to the last epoch; its metric, or None if the trial was pruned."""
     pipeline, training = work.pipeline, work.pipeline.training
     training_set = work.store.open(plan.made_from[TRAINING_SET])
     days = work.days()
     shards = open_shards(training_set, set(days.train) - set(days.validation))
-    for warning in look_over(work.report.work, shards, training, pipeline.head):
+    for warning in check_rows(work.report.work, shards, training, pipeline.head):
         work.report.log(warning)
-    judged = judged_rows(work, training_set)
+    test_rows = evaluation_rows(work, training_set)
     advice = "Raise split.test_days, or search as of another day."
-    require_judgeable(work.report.work, judged, watched(pipeline), advice)
+    require_evaluable(work.report.work, test_rows, watched(pipeline), advice)
     devices = choose_devices(training.replicas, visible_gpu_count())
     strategy = open_strategy(devices, training.seed, training.threads)
     setup = Setup(
@@ -176,23 +176,24 @@ def _trained(work: Work, plan: Plan, trial: Any, scratch: Path) -> float | None:
         scratch,
         training_set,
         shards,
-        judged,
+        test_rows,
         strategy,
         str(devices),
-        Pieces(scratch, training.micro_batches),
-        Told(trial, watched(pipeline), training.epochs),
+        MicroBatches(scratch, training.micro_batches),
+        PruningCallback(trial, watched(pipeline), training.epochs),
     )
     try:
         done = trained(setup)
-    except StoppedEarly:
+    except TrialPrunedEarly:
         return None
-    return float(done["cursor"].judged[-1][watched(pipeline)])
+    return float(done["cursor"].validation[-1][watched(pipeline)])
 
 
-def judged_rows(work: Work, training_set: Path) -> Shards:
-    """The rows that a trial is judged on: the test days as of the search's day.
+def evaluation_rows(work: Work, training_set: Path) -> Shards:
+    """The rows that a trial is evaluated on: the test days as of the search's day.
 
-    For an event without the rows of entities known to be compromised by then, as in evaluation.
+    With a ``Binary`` head, rows of entities known to be compromised by then are excluded, as in
+    evaluation.
     """
     entries = json.loads((training_set / "index.json").read_text())["test"]
     arrays = read_inputs(training_set, entries)
@@ -205,6 +206,6 @@ def judged_rows(work: Work, training_set: Path) -> Shards:
     return Shards((arrays,), np.array([0, count], np.int64))
 
 
-def _summary(told: dict[str, Any]) -> str:
-    last = f" at {told['by_epoch'][-1]:.4f}" if told["by_epoch"] else ""
-    return f"{told['state']} after {len(told['by_epoch'])} epochs{last} {told['error']}".strip()
+def _summary(record: dict[str, Any]) -> str:
+    last = f" at {record['by_epoch'][-1]:.4f}" if record["by_epoch"] else ""
+    return f"{record['state']} after {len(record['by_epoch'])} epochs{last} {record['error']}".strip()

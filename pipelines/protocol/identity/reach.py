@@ -191,7 +191,8 @@ class Reach:
     def _does_something(self, module: str, unit: dict[str, Any]) -> bool:
         if unit["kind"] != "statement":
             return self._keeps(module, unit.get("decorators", ()))
-        return unit["effect"] or self._registers(module, unit["chains"])
+        ran = unit["effect"] and not unit["main"]
+        return ran or self._registers(module, unit["chains"])
 
     def _registers(self, module: str, chains: Iterable[list[str]]) -> bool:
         """Whether one of our functions that is called there changes what belongs to its module."""

@@ -16,23 +16,26 @@ from typing import TYPE_CHECKING, Any
 from pipelines.core.days import days_between, parse_day, shift
 from pipelines.core.errors import ArtifactError
 from pipelines.core.store import Manifest
-from pipelines.protocol import ACCEPTED, VALIDATED, Work, judged_day
+from pipelines.protocol import ACCEPTED, VALIDATED, Work, judged_day, steps_to
 from pipelines.shared.expectations.day_columns import (
     PROFILE,
     DayProfile,
     profile_known_by,
     unsaid_columns,
 )
-from pipelines.shared.tables.known import content_as_known
-from pipelines.shared.tables.window import Window
+from pipelines.shared.tables.known_days import content_as_known
+from pipelines.shared.tables.window import FEATURES, ModelWindow
 
 if TYPE_CHECKING:
     from pipelines.shared.expectations.day_compare import Compared
 
-REMEDY = (
-    "Correct the source of such a day and run ingest, validate and featurize for it again, or "
-    "name it in validation.days.excused if it is right"
-)
+
+def remedy() -> str:
+    """What to do about a day that is unlike others."""
+    return (
+        f"Correct the source of such a day and run {steps_to(FEATURES)} for it again, or name it in "
+        f"validation.days.excused if it is right"
+    )
 
 
 def compared_before(work: Work, folder: Path) -> "Compared | None":
@@ -66,7 +69,7 @@ def noted_of(compared: "Compared | None") -> str:
     far = compared.odd(REFUSE)
     beyond = " A window with this day will be refused." if far else ""
     told = compared.told(WARN, REFUSE)
-    return f"unlike the {len(compared.days)} days before it. {told}.{beyond} {REMEDY}."
+    return f"unlike the {len(compared.days)} days before it. {told}.{beyond} {remedy()}."
 
 
 def _published(work: Work, days: Iterable[str]) -> dict[str, dict[str, Any]]:
@@ -104,7 +107,7 @@ class Behind:
     """
 
     work: Work
-    window: Window
+    window: ModelWindow
     manifests: Mapping[str, Manifest]
 
     def inputs(self) -> dict[str, str]:
@@ -144,7 +147,7 @@ class Behind:
         return content_as_known(manifest, [shift(self.work.model_day, -1)])
 
 
-def behind_window(work: Work, window: Window) -> Behind:
+def behind_window(work: Work, window: ModelWindow) -> Behind:
     """The days behind a window: none where nothing is to be compared.
 
     The features' manifests name them with their content, and were checked to be current, so they

@@ -18,11 +18,11 @@ from pipelines.core.declared import nearest
 from pipelines.core.errors import ConfigError
 from pipelines.shared.expectations.parameters import named_in, resolved
 from pipelines.spec import Column, Pipeline, Rule, Table
+from pipelines.spec.registry import folder_of
 
 INFO, WARNING, CRITICAL = "info", "warning", "critical"
 FLAGS = (0, 1)
 MIN_ROWS = "table.min_rows"
-ROOT = Path(__file__).resolve().parents[3]
 NEW, NEW_IDS = "new", "expect_column_values_to_be_new"
 COLUMN_ARGUMENTS = ("column", "column_A", "column_B", "column_list")
 
@@ -76,7 +76,11 @@ def rules_of(pipeline: Pipeline, day: str) -> tuple[CheckedRule, ...]:
     ]
     derived = [rule.name for rule in rules]
     own = [_own(rule) for rule in pipeline.validation.rules]
-    own += [rule for path in pipeline.validation.suites for rule in saved_rules(path)]
+    own += [
+        rule
+        for path in pipeline.validation.suites
+        for rule in saved_rules(suite_path(pipeline, path))
+    ]
     rules += _with_parameters(pipeline, own)
     names = [rule.name for rule in rules]
     twice = sorted({name for name in names if names.count(name) > 1})
@@ -180,12 +184,16 @@ def _own(rule: Rule) -> CheckedRule:
     return CheckedRule(rule.name, rule.expectation, dict(rule.kwargs), rule.severity)
 
 
-def suite_path(path: str) -> Path:
-    """Where a saved suite lies: below the repository's root, or where an absolute path says."""
-    return ROOT / path
+def suite_path(pipeline: Pipeline, path: str) -> Path:
+    """The file of a saved suite: beside the pipeline's declaration, or where an absolute path says.
+
+    Raises:
+        ConfigError: The path is relative, and the pipeline is declared nowhere.
+    """
+    return Path(path) if Path(path).is_absolute() else folder_of(pipeline.name) / path
 
 
-def saved_rules(path: str) -> list[CheckedRule]:
+def saved_rules(file: Path) -> list[CheckedRule]:
     """The expectations of a suite that Great Expectations saved, each with a name of its own.
 
     The name is the suite's, then ``meta.rule`` where that is given, else the type without
@@ -195,12 +203,12 @@ def saved_rules(path: str) -> list[CheckedRule]:
         ConfigError: There is no such file, or it is no suite.
     """
     try:
-        suite = json.loads(suite_path(path).read_text(encoding="utf-8"))
+        suite = json.loads(file.read_text(encoding="utf-8"))
         each = [(str(e.get("type") or e["expectation_type"]), e) for e in suite["expectations"]]
         suite_name = str(suite["name"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(
-            f"validation.suites: {suite_path(path)} is no saved suite ({error!r}). Expected the "
+            f"validation.suites: {file} is no saved suite ({error!r}). Expected the "
             f"JSON of a Great Expectations suite: a name and a list of expectations."
         ) from error
     rules: dict[str, CheckedRule] = {}

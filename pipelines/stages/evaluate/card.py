@@ -12,6 +12,7 @@ import jinja2
 from markupsafe import Markup
 
 from pipelines.core.text import for_page
+from pipelines.protocol import giver_of
 from pipelines.shared.pages.plots import Plot, legend
 from pipelines.shared.pages.style import STYLE
 from pipelines.stages.evaluate.serving_facts import SERVING_SECTION
@@ -55,10 +56,14 @@ PAGE = (
 """
 )
 
-OUTCOME = (
-    "This is what the numbers recommend. Whether the model became the champion is told by the task "
-    "promote: a champion of a later day, or a person, may keep its place."
-)
+
+def outcome_note() -> str:
+    """What the card says of the recommendation."""
+    return (
+        f"This is what the numbers recommend. Whether the model became the champion is reported by "
+        f"the task {giver_of('promotion').name}: a champion of a later day, or a person, may overrule it."
+    )
+
 
 TILES = {
     "auc": ("ROC AUC", "Chance that an event scores above a row without one."),
@@ -93,7 +98,7 @@ def card_page(
         last_day=judged["test_days"][-1],
         verdict=judged["verdict"],
         reasons=judged["reasons"],
-        outcome=OUTCOME,
+        outcome=outcome_note(),
         tiles=[_tile(judged, name) for name in TILES],
         plots=[
             {"title": p.title, "svg": Markup(p.svg()), "legend": Markup(legend(p))}  # noqa: S704

@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 
 from pipelines.core.errors import InputMissingError
 from pipelines.core.store import Ref
-from pipelines.protocol import Work
+from pipelines.protocol import Work, steps_to
+from pipelines.protocol.stage import MODEL
 from pipelines.shared.pages.plots import Plot
 from pipelines.stages.evaluate.card import card_page
 from pipelines.stages.evaluate.figures import (
@@ -58,7 +59,7 @@ def _model(work: Work, judged: Mapping[str, Any]) -> Path:
     if manifest is None:
         raise InputMissingError(
             f"{ref.path()}: version {judged['model_digest'][:16]}, which was judged, is no longer in "
-            f"the store. Run train and evaluate for it again."
+            f"the store. Run {steps_to('evaluations', scopes=(MODEL,))} for it again."
         )
     return work.store.open(manifest)
 

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from pipelines.core.text import for_page
 from pipelines.shared.pages.style import STYLE
-from pipelines.stages.evaluate.card import OUTCOME
+from pipelines.stages.evaluate.card import outcome_note
 from pipelines.stages.evaluate.figures import loss_plot
 from pipelines.stages.evaluate.serving_facts import SERVING_SECTION
 
@@ -90,6 +90,6 @@ def head_card(
         svg=Markup(plot.svg()),  # noqa: S704  made of numbers
         plot=plot,
         meanings=MEANINGS,
-        outcome=OUTCOME,
+        outcome=outcome_note(),
         serving=serving,
     )

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from pipelines.core.errors import TrainingError
 from pipelines.core.store import Manifest
-from pipelines.protocol import Work
+from pipelines.protocol import VALIDATED, Work, stage_of
 from pipelines.stages.evaluate.graph import open_graph
 from pipelines.stages.evaluate.head_metrics import HeadJudgeable, judgeable
 from pipelines.stages.evaluate.judgement import (
@@ -48,7 +48,7 @@ def judge_head(
     if not entries:
         raise TrainingError(
             f"{work.report.work}: the training set has no test rows. Widen split.test_days, or look "
-            f"at what validate refused."
+            f"at what {stage_of(VALIDATED).name} refused."
         )
     y = np.concatenate([np.load(folder / e["y"]) for e in entries]).astype(np.float64)
     keys = pa.concat_tables(

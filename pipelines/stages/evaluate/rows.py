@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 from pipelines.core.days import parse_day
 from pipelines.core.errors import TrainingError
 from pipelines.operators.bfloat16 import widened
+from pipelines.protocol import VALIDATED, stage_of
+from pipelines.spec import PARTS
 
 NEVER = np.iinfo(np.int64).max
 
@@ -65,10 +67,10 @@ def open_test_rows(training_set: Path, entity_column: str, known_after_days: int
     index = json.loads((training_set / "index.json").read_text())
     if not index["test"]:
         raise TrainingError(
-            "The training set has no test rows: its test days are empty or were refused. Widen "
-            "split.test_days, or look at what validate refused."
+            f"The training set has no test rows: its test days are empty or were refused. Widen "
+            f"split.test_days, or look at what {stage_of(VALIDATED).name} refused."
         )
-    entries = [entry for part in ("train", "gap", "test") for entry in index[part]]
+    entries = [entry for part in PARTS for entry in index[part]]
     days = [_Day.read(training_set, entry, entity_column) for entry in entries]
     known, tested = first_events(days), days[len(days) - len(index["test"]) :]
     return TestRows(

@@ -17,17 +17,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pipelines.operators.operator import SEQUENCE
 from pipelines.shared.compute import ComputeSettings
-from pipelines.shared.tables.known import part_name, statistics_name
+from pipelines.shared.tables.known_days import part_name, statistics_name
 from pipelines.shared.tables.schema import group_rows, write_groups
 from pipelines.shared.tables.versions import Versions, version_columns, versions_of
-from pipelines.spec import Pipeline
+from pipelines.stages.featurize.feature_plan import FeaturePlan
 from pipelines.stages.featurize.groups import in_groups, read_groups
-from pipelines.stages.featurize.history import DayInput, OnRows, placed, spill_history
-from pipelines.stages.featurize.program import key_columns, label_column, row_bytes
+from pipelines.stages.featurize.history import DayInput, OnRows, in_row_order, spill_history
 from pipelines.stages.featurize.reused import Columns
-from pipelines.stages.featurize.rows import category_columns, row_features
+from pipelines.stages.featurize.rows import row_features
 from pipelines.stages.featurize.spill import Spill
 from pipelines.stages.featurize.statistics import describe, together
 
@@ -43,28 +41,28 @@ def make_day(
         day: What they are made from.
         out: Folder for the table and its statistics.
         settings: Where the tasks run.
-        on_rows: Told after each task the rows read so far and the rows to read.
+        on_rows: Called after each task with the rows read so far and the rows to read.
 
     Returns:
         The statistics; with known times, those of the rows known last.
     """
     rows = pq.read_metadata(day.own.folder / PART).num_rows
-    size, statistics = group_rows(row_bytes(day.pipeline)), dict[str, Any]()
+    size, statistics = group_rows(day.features.row_bytes), dict[str, Any]()
     versions = _versions(day)
     with Spill(out, rows, size) as spill:
         spill_history(day, spill, settings, on_rows)
-        for result in day.carried.results(day.name, versions) if day.carried else ():
+        for result in day.reused.results(day.name, versions) if day.reused else ():
             spill.add(result)
         groups = _groups(day, spill, size)
         for known, part in _as_known(day, versions, groups, size, out):
-            statistics = _write(day.pipeline, part, out / part_name(day.name, known))
+            statistics = _write(day.features, part, out / part_name(day.name, known))
             text = json.dumps(statistics) + "\n"
             (out / statistics_name(day.name, known)).write_text(text)
     return statistics
 
 
 def _versions(day: DayInput) -> Versions | None:
-    table, part = day.pipeline.table, day.own.folder / PART
+    table, part = day.features.table, day.own.folder / PART
     if table.known_time is None:
         return None
     rows = pq.read_table(part, columns=version_columns(table), use_threads=False)
@@ -73,11 +71,11 @@ def _versions(day: DayInput) -> Versions | None:
 
 def _groups(day: DayInput, spill: Spill, size: int) -> Iterator[pa.Table]:
     """The day's features, every version of a row among them, in groups of ``size`` rows."""
-    tables = read_groups(day.own.folder / PART, _read_columns(day.pipeline), size)
+    tables = read_groups(day.own.folder / PART, [*day.features.read_columns], size)
     for nth, table in enumerate(tables):
-        found = row_features(table, day.pipeline)
-        found |= placed(day, spill.of(nth), table.num_rows)
-        group = [_joined(table, day.pipeline, found)]
+        found = row_features(table, day.features.row_sources)
+        found |= in_row_order(day, spill.of(nth), table.num_rows)
+        group = [_joined(table, day.features, found)]
         # Whoever asks for the next group holds none of this one's columns any more.
         del table, found
         yield group.pop()
@@ -121,41 +119,33 @@ def _seen(file: Any, visible: NDArray[Any]) -> Iterator[pa.Table]:
             yield pa.Table.from_batches([batch]).filter(mask)
 
 
-def _write(pipeline: Pipeline, groups: Iterable[pa.Table], path: Path) -> dict[str, Any]:
-    """Write a table from its groups; hand back its statistics."""
-    told: dict[str, Any] = {}
+def _write(features: FeaturePlan, groups: Iterable[pa.Table], path: Path) -> dict[str, Any]:
+    """Write a table from its groups; return its statistics."""
+    statistics: dict[str, Any] = {}
 
-    def telling() -> Iterator[pa.Table]:
-        nonlocal told
+    def described() -> Iterator[pa.Table]:
+        nonlocal statistics
         for group in groups:
-            found = _statistics(pipeline, group)
-            told = together([told, found]) if told else found
+            found = _statistics(features, group)
+            statistics = together([statistics, found]) if statistics else found
             yield group
             del group
 
-    write_groups(telling(), path)
-    return told
+    write_groups(described(), path)
+    return statistics
 
 
-def _statistics(pipeline: Pipeline, rows: pa.Table) -> dict[str, Any]:
-    label = rows[label_column(pipeline)].cast(pa.float64()).to_numpy()
-    blocks = {n for s in pipeline.sources() if s.kind == SEQUENCE for n in s.names()}
-    beside = {*blocks, *category_columns(pipeline)}
-    names = [name for name in pipeline.feature_names() if name not in beside]
-    return describe({name: rows[name].to_numpy() for name in names}, label)
+def _statistics(features: FeaturePlan, rows: pa.Table) -> dict[str, Any]:
+    label = rows[features.label].cast(pa.float64()).to_numpy()
+    return describe({name: rows[name].to_numpy() for name in features.described}, label)
 
 
-def _read_columns(pipeline: Pipeline) -> list[str]:
-    used = [column for source in pipeline.sources() for column in source.reads()]
-    return list(dict.fromkeys([*key_columns(pipeline), *used]))
-
-
-def _joined(table: pa.Table, pipeline: Pipeline, values: Columns) -> pa.Table:
+def _joined(table: pa.Table, features: FeaturePlan, values: Columns) -> pa.Table:
     """Keys, then features in the order of the declaration."""
-    carried = {name: table[name] for name in key_columns(pipeline)}
-    found = {name: table[name] for name in category_columns(pipeline)}
+    keys = {name: table[name] for name in features.key_columns}
+    found = {name: table[name] for name in features.categories}
     found |= {name: _arrow(array) for name, array in values.items()}
-    return pa.table(carried | {name: found[name] for name in pipeline.feature_names()})
+    return pa.table(keys | {name: found[name] for name in features.names})
 
 
 def _arrow(values: NDArray[Any]) -> pa.Array:

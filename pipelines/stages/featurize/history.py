@@ -1,21 +1,20 @@
 """Windows and sequences of a day's rows: what is read for them, and where the results go.
 
 Why: a task knows an entity and a bucket; a day wants every column in the order of its rows.
-Promise: what is carried over from an earlier version is read and computed for no row. No more
+Promise: what is reused from an earlier version is read and computed for no row. No more
     than a few results, or one group of rows, are in memory at a time.
-Not here: one task (``bucket.py``), what is carried (``carried.py``), where tasks run
+Not here: one task (``bucket.py``), what is reused (``reused.py``), where tasks run
     (``pipelines/shared/compute/``), results that wait (``spill.py``).
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from pipelines.shared.compute import ComputeSettings, open_compute
 from pipelines.shared.tables.history import history_name
-from pipelines.spec import Pipeline
 from pipelines.stages.featurize.bucket import (
     BucketResult,
     BucketTask,
@@ -23,8 +22,9 @@ from pipelines.stages.featurize.bucket import (
     require_buckets,
     run_bucket,
 )
-from pipelines.stages.featurize.program import EntityProgram, programs_of
-from pipelines.stages.featurize.reused import Carried, Columns
+from pipelines.stages.featurize.entity_program import EntityProgram
+from pipelines.stages.featurize.feature_plan import FeaturePlan
+from pipelines.stages.featurize.reused import Columns, ReusedColumns
 from pipelines.stages.featurize.spill import Spill
 
 OnRows = Callable[[int, int], None]
@@ -54,37 +54,32 @@ class DayInput:
     """What a day's features are made from.
 
     Attributes:
-        pipeline: Declaration.
+        features: What to make of it.
         name: The day, ``YYYY-MM-DD``.
         own: The day itself.
         earlier: The look-back's accepted days, oldest first.
-        carried: What need not be made again; None for nothing.
+        programs: Windows and sequences to compute: all of the plan's but the reused ones.
+        reused: Those that need not be made again; None for nothing.
     """
 
-    pipeline: Pipeline
+    features: FeaturePlan
     name: str
     own: DayFiles
     earlier: tuple[DayFiles, ...]
-    carried: Carried | None = None
+    programs: tuple[EntityProgram, ...]
+    reused: ReusedColumns | None = None
 
     def read_by(self, program: EntityProgram) -> tuple[DayFiles, ...]:
         """Earlier days whose rows are in some window of the program, oldest first."""
         return tuple(day for day in self.earlier if program.reads(day.back))
 
-    def programs(self) -> tuple[EntityProgram, ...]:
-        """What is to be computed: every entity's windows and sequences but the carried ones."""
-        done = self.carried.names if self.carried else frozenset()
-        left = (_without(program, done) for program in programs_of(self.pipeline))
-        return tuple(program for program in left if program.every_name())
-
 
 def spill_history(
     day: DayInput, spill: Spill, settings: ComputeSettings, on_rows: OnRows
 ) -> None:
-    """Compute every window and sequence of a day that is not carried over."""
-    programs = day.programs()
-    _require_buckets(day, programs)
-    to_read = sum(d.rows for p in programs for d in (*day.read_by(p), day.own))
+    """Compute every window and sequence of a day that is not reused."""
+    _require_buckets(day)
+    to_read = sum(d.rows for p in day.programs for d in (*day.read_by(p), day.own))
     read = 0
 
     def take(result: BucketResult) -> None:
@@ -93,32 +88,24 @@ def spill_history(
         read += result.rows_read
         on_rows(read, to_read)
 
-    if programs:
+    if day.programs:
         with open_compute(to_read, settings) as compute:
-            compute.each(run_bucket, _tasks(day, programs, compute.array_module), take)
+            compute.each(run_bucket, _tasks(day, compute.array_module), take)
 
 
-def placed(day: DayInput, results: Iterable[BucketResult], rows: int) -> Columns:
+def in_row_order(day: DayInput, results: Iterable[BucketResult], rows: int) -> Columns:
     """Every window and sequence of a group of rows, by name, in their order.
 
     A row without an entity has no history: its windows are empty.
     """
-    found = _nothing_seen(programs_of(day.pipeline), rows)
-    outputs = {program.entity: program.names() for program in day.programs()}
+    found = _nothing_seen(day.features.programs, rows)
+    outputs = {program.entity: program.names() for program in day.programs}
     for result in results:
         for nth, name in enumerate(outputs.get(result.entity, ())):
             found[name][result.position] = result.values[:, nth]
         for name, block in result.blocks.items():
             found[name][result.position] = block
     return found
-
-
-def _without(program: EntityProgram, done: frozenset[str]) -> EntityProgram:
-    return replace(
-        program,
-        windows=tuple(w for w in program.windows if not done.issuperset(w.names)),
-        sequences=tuple(s for s in program.sequences if not done.issuperset(s.names)),
-    )
 
 
 def _nothing_seen(programs: tuple[EntityProgram, ...], rows: int) -> Columns:
@@ -137,16 +124,14 @@ def _nothing_seen(programs: tuple[EntityProgram, ...], rows: int) -> Columns:
     return found
 
 
-def _require_buckets(day: DayInput, programs: tuple[EntityProgram, ...]) -> None:
-    for program in programs:
+def _require_buckets(day: DayInput) -> None:
+    for program in day.programs:
         days = (*day.read_by(program), day.own)
         paths = [each.folder / history_name(program.entity) for each in days]
-        require_buckets(paths, day.pipeline.buckets)
+        require_buckets(paths, day.features.buckets)
 
 
-def _tasks(
-    day: DayInput, programs: tuple[EntityProgram, ...], array_module: str
-) -> list[BucketTask]:
+def _tasks(day: DayInput, array_module: str) -> list[BucketTask]:
     return [
         BucketTask(
             program=program,
@@ -157,9 +142,9 @@ def _tasks(
             ),
             own=str(day.own.folder / history_name(program.entity)),
             array_module=array_module,
-            versioned=day.pipeline.table.known_time is not None,
-            buckets=day.pipeline.buckets,
+            versioned=day.features.table.known_time is not None,
+            buckets=day.features.buckets,
         )
-        for program in programs
-        for bucket in range(day.pipeline.buckets)
+        for program in day.programs
+        for bucket in range(day.features.buckets)
     ]

@@ -1,4 +1,4 @@
-"""Windows and sequences taken over from the version of a day that is published.
+"""Windows and sequences reused from the version of a day that is published.
 
 Why: a changed window costs that window alone, and the others are read as they stand.
 Promise: every row that ends up in a table has the values it had. With known times a day has a
@@ -17,18 +17,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pipelines.shared.tables.known import part_name
+from pipelines.shared.tables.known_days import part_name
 from pipelines.shared.tables.versions import Versions
 from pipelines.stages.featurize.bucket import BucketResult
 
 Columns = dict[str, NDArray[Any]]
 BATCH_ROWS = 1 << 16
-NOBODY = ""
-"""In place of an entity: what is carried over is of several, each column by its own name."""
+NO_ENTITY = ""
+"""Instead of an entity: reused columns are of several, each known by its own name."""
 
 
 @dataclass(frozen=True, slots=True)
-class Carried:
+class ReusedColumns:
     """Columns of an earlier version that are still right.
 
     Attributes:
@@ -52,16 +52,16 @@ class Carried:
         for known, rows in versions.parts(day):
             yield from self._read(part_name(day, known), np.flatnonzero(rows))
 
-    def _read(self, part: str, places: NDArray[np.int64] | None) -> Iterator[BucketResult]:
-        """Rows of a table, which are those at ``places`` of the day; None for all of them."""
+    def _read(self, part: str, positions: NDArray[np.int64] | None) -> Iterator[BucketResult]:
+        """Rows of a table, which are those at ``positions`` of the day; None for all of them."""
         names, start = sorted(self.names), 0
         with pq.ParquetFile(self.folder / part, page_checksum_verification=True) as file:
             for batch in file.iter_batches(BATCH_ROWS, columns=names, use_threads=False):
                 end = start + len(batch)
-                at = np.arange(start, end) if places is None else places[start:end]
+                at = np.arange(start, end) if positions is None else positions[start:end]
                 columns = {name: _values(batch[name]) for name in names}
                 none = np.empty((len(batch), 0))
-                yield BucketResult(NOBODY, at.astype(np.int32), none, 0, columns)
+                yield BucketResult(NO_ENTITY, at.astype(np.int32), none, 0, columns)
                 start = end
 
 

@@ -5,32 +5,30 @@ Promise: numbers come as float64 with NaN for null, which statistics leave out; 
     as they are, nulls and all.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipelines.operators.times import TimeSource
-from pipelines.spec import Categorical, Numeric, Pipeline
+from pipelines.spec import Numeric
 
 MICROSECONDS = 1_000_000
 
 
-def row_features(table: pa.Table, pipeline: Pipeline) -> dict[str, NDArray[np.float64]]:
-    """Numeric columns of every source that reads its own row alone, shape ``(n_rows,)``."""
+def row_features(
+    table: pa.Table, sources: Iterable[Numeric | TimeSource]
+) -> dict[str, NDArray[np.float64]]:
+    """Numeric columns of sources that read their row alone, shape ``(n_rows,)``."""
     found = {}
-    for source in pipeline.sources():
+    for source in sources:
         if isinstance(source, Numeric):
             found[source.column] = _floats(table[source.column])
-        elif isinstance(source, TimeSource):
+        else:
             found[source.names()[0]] = source.of(np, _seconds(table[source.column]))
     return found
-
-
-def category_columns(pipeline: Pipeline) -> tuple[str, ...]:
-    """Columns that go into the feature table as they are."""
-    found = (s.column for s in pipeline.sources() if isinstance(s, Categorical))
-    return tuple(dict.fromkeys(found))
 
 
 def _floats(column: pa.ChunkedArray) -> NDArray[np.float64]:

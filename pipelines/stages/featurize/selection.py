@@ -11,7 +11,7 @@ from typing import Any
 
 from pipelines.core.errors import ConfigError
 from pipelines.operators.values import NULL_WHOLE
-from pipelines.stages.featurize.program import Window
+from pipelines.stages.featurize.entity_program import TrailingWindow
 from pipelines.stages.featurize.timeline import Span, Timeline
 
 # A float is cut into whole units, units of 2**-31 and units of 2**-62. A window of up to 2**31
@@ -29,7 +29,7 @@ class Selection:
         scale: Divides whole values; 1 where they are floats.
     """
 
-    def __init__(self, line: Timeline, window: Window, columns: dict[str, Any]) -> None:
+    def __init__(self, line: Timeline, window: TrailingWindow, columns: dict[str, Any]) -> None:
         self.line, self.window, self._columns = line, window, columns
         self.scale = window.source.scale or 1 if window.source else 1
 

@@ -7,7 +7,7 @@ Not here: making them (``day.py``), looking back (``lookback.py``).
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,16 +31,27 @@ from pipelines.protocol import (
     same_code,
 )
 from pipelines.shared.compute.settings import ComputeSettings
-from pipelines.shared.tables.known import content_as_known, known_days
+from pipelines.shared.tables.known_days import content_as_known, known_days
 from pipelines.spec import Pipeline
+from pipelines.stages.featurize.feature_plan import FeaturePlan, plan_features
 from pipelines.stages.featurize.lookback import LookBack
-from pipelines.stages.featurize.program import key_columns, programs_of
 
 if TYPE_CHECKING:
     from pipelines.stages.featurize.history import DayFiles
-    from pipelines.stages.featurize.reused import Carried
+    from pipelines.stages.featurize.reused import ReusedColumns
 
 READ_BY_ALL = ("keys", "entities", "columns", "known_time")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeaturizePlan(Plan):
+    """What a day's features depend on.
+
+    Attributes:
+        features: What they are made of; no part of the digest, which has the declared features.
+    """
+
+    features: FeaturePlan
 
 
 def due(work: Work) -> tuple[bool, list[str]]:
@@ -54,47 +65,53 @@ def require_ready(work: Work) -> None:
     LookBack(work).require_ready()
 
 
-def plan(work: Work) -> Plan:
+def plan(work: Work) -> FeaturizePlan:
     """The day, the accepted days it looks back on, and the declared features.
 
     Raises:
-        InputMissingError: The day was never judged.
+        InputMissingError: The day was never validated.
         PartitionRefusedError: It was refused.
         HistoryNotReadyError: Days it looks back on have no verdict.
         DeclarationError: The declaration asks for what cannot be computed.
     """
     days = LookBack(work)
     days.require_ready()
-    programs_of(work.pipeline)
-    return Plan(
+    features = plan_features(work.pipeline)
+    return FeaturizePlan(
+        features=features,
         inputs=_inputs(days),
-        config=_config(work.pipeline),
+        config=_config(work.pipeline, features),
         code=_code(work.pipeline),
     )
 
 
-def run(work: Work, plan: Plan, out: Path) -> Outcome:
+def run(work: Work, plan: FeaturizePlan, out: Path) -> Outcome:
     """Make the day's features.
 
     Raises:
-        TransientError: A day was judged again while this work was waiting for its turn.
+        TransientError: A day was validated again while this work was waiting for its turn.
         ArtifactError: A history file is not what the declaration says.
     """
     from pipelines.stages.featurize.day import make_day
     from pipelines.stages.featurize.history import DayInput
 
     *earlier, own = _files_as_planned(work, plan)
-    carried = _carried(work, plan)
+    reused = _reused(work, plan)
     stored = sum(day.stored_bytes for day in (*earlier, own))
 
-    def tell(read: int, to_read: int) -> None:
+    def on_rows(read: int, to_read: int) -> None:
         of_bytes = evenly(read, to_read, stored)
         work.report.progress(read, to_read, note=f"{len(earlier)} days back", of_bytes=of_bytes)
 
     day = DayInput(
-        pipeline=work.pipeline, name=work.day, own=own, earlier=tuple(earlier), carried=carried
+        features=plan.features,
+        name=work.day,
+        own=own,
+        earlier=tuple(earlier),
+        programs=plan.features.programs_without(reused.names if reused else ()),
+        reused=reused,
     )
-    found = make_day(day, out, ComputeSettings.from_options(work.options), tell)
+    found = make_day(day, out, ComputeSettings.from_options(work.options), on_rows)
     return Outcome(rows=found["rows"], metrics={"positives": float(found["positives"])})
 
 
@@ -138,23 +155,19 @@ def _files_as_planned(work: Work, plan: Plan) -> "list[DayFiles]":
     return found[::-1]
 
 
-def _carried(work: Work, plan: Plan) -> "Carried | None":
+def _reused(work: Work, plan: Plan) -> "ReusedColumns | None":
     """Windows and sequences that the published version has of the same rows and declaration."""
-    from pipelines.stages.featurize.reused import Carried
+    from pipelines.stages.featurize.reused import ReusedColumns
 
     old = work.store.find_intact(work.partition_ref("features"))
     if old is None or any(old.config.get(n) != plan.config[n] for n in READ_BY_ALL):
         return None
-    before = [digest_of(feature) for feature in old.config["features"]]
-    names = frozenset(
-        name
-        for source in work.pipeline.sources()
-        if isinstance(source, Trailing | Sequence)
-        and digest_of(written(source)) in before
-        and _same_rows_and_code(work, plan, old, source)
-        for name in source.names()
-    )
-    return Carried(work.store.open(old), names) if names else None
+    before = {digest_of(feature) for feature in old.config["features"]}
+    of_history = (s for s in work.pipeline.sources() if isinstance(s, Trailing | Sequence))
+    same = (s for s in of_history if digest_of(written(s)) in before)
+    usable = (s for s in same if _same_rows_and_code(work, plan, old, s))
+    names = frozenset(name for source in usable for name in source.names())
+    return ReusedColumns(work.store.open(old), names) if names else None
 
 
 def _same_rows_and_code(
@@ -179,7 +192,7 @@ def _code(pipeline: Pipeline) -> dict[str, str]:
     return by_source | code_of(__name__, *sorted(dotted(kind) for kind in kinds))
 
 
-def _config(pipeline: Pipeline) -> Mapping[str, Any]:
+def _config(pipeline: Pipeline, features: FeaturePlan) -> Mapping[str, Any]:
     """What features depend on beside rows: buckets and threads are no part of it."""
     columns = [
         {"name": c.name, "type": c.type, "decimals": c.decimals} for c in pipeline.table.columns
@@ -187,7 +200,7 @@ def _config(pipeline: Pipeline) -> Mapping[str, Any]:
     return {
         # A source that adds no column is made of others, after this stage.
         "features": [written(s) for s in pipeline.sources() if s.names()],
-        "keys": list(key_columns(pipeline)),
+        "keys": list(features.key_columns),
         "entities": [asdict(entity) for entity in pipeline.entities],
         "columns": columns,
         "known_time": pipeline.table.known_time,

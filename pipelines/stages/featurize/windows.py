@@ -14,13 +14,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipelines.stages.featurize.aggregates import AGGREGATES, DAY_S
-from pipelines.stages.featurize.program import EntityProgram, Events, Window
+from pipelines.stages.featurize.entity_program import (
+    EntityProgram,
+    EventSequence,
+    TrailingWindow,
+)
 from pipelines.stages.featurize.selection import Selection, is_known
 from pipelines.stages.featurize.timeline import Timeline, timeline
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class SequenceArrays:
     """The last events of each asked row.
 
     Attributes:
@@ -73,7 +77,7 @@ def windows_on(line: Timeline, program: EntityProgram, columns: dict[str, Any]) 
     return found
 
 
-def block_on(line: Timeline, events: Events, columns: dict[str, Any]) -> Block:
+def block_on(line: Timeline, events: EventSequence, columns: dict[str, Any]) -> SequenceArrays:
     """The last events up to each asked row, or up to its delay.
 
     Without a delay they end with the row itself, its ties in their declared order; without the
@@ -99,10 +103,10 @@ def block_on(line: Timeline, events: Events, columns: dict[str, Any]) -> Block:
             steps[:, :, nth] = xp.where(is_there, number[line.order[place]], 0.0)
     found = xp.empty_like(steps)
     found[line.asker] = steps
-    return Block(found.reshape(len(end), shape[1] * shape[2]), length)
+    return SequenceArrays(found.reshape(len(end), shape[1] * shape[2]), length)
 
 
-def _outputs(line: Timeline, window: Window, columns: dict[str, Any]) -> list[Any]:
+def _outputs(line: Timeline, window: TrailingWindow, columns: dict[str, Any]) -> list[Any]:
     """One array an output, by span and then by aggregate."""
     rows = Selection(line, window, columns)
     spans = [line.span(window.delay_s, span_s) for span_s in window.spans_s]

@@ -16,7 +16,7 @@ from pipelines.shared.tables import IDS, ROW
 from pipelines.shared.tables.ids import IdsWriter
 from pipelines.shared.tables.schema import parquet_options, table_schema, write_table
 from pipelines.spec import Table
-from pipelines.stages.ingest.rows import Reject
+from pipelines.stages.ingest.rejects import Reject
 
 PART, REJECTS = "part-0.parquet", "rejected-lines.parquet"
 GROUP_ROWS = 1 << 20

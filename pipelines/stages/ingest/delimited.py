@@ -27,8 +27,8 @@ from pipelines.stages.ingest.columns import match_columns, undeclared
 from pipelines.stages.ingest.damage import CutShortError
 from pipelines.stages.ingest.lines import Lines
 from pipelines.stages.ingest.quoting import Quoting, lines_in
-from pipelines.stages.ingest.rejects import told
-from pipelines.stages.ingest.rows import Read, Reject
+from pipelines.stages.ingest.reading import Read
+from pipelines.stages.ingest.rejects import Reject, told
 from pipelines.stages.ingest.stream import END, Watched, opened, require_text
 
 # A value may hold line breaks; a row longer than a block could not be read.

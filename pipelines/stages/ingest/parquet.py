@@ -23,7 +23,7 @@ from pipelines.core.errors import SourceUnreadableError
 from pipelines.stages.ingest.cast_errors import MisfitError, Place
 from pipelines.stages.ingest.columns import match_columns, undeclared
 from pipelines.stages.ingest.damage import PASSING, CutShortError
-from pipelines.stages.ingest.rows import Read
+from pipelines.stages.ingest.reading import Read
 from pipelines.stages.ingest.stream import is_gzipped
 from pipelines.stages.ingest.times import BEYOND, first_beyond
 

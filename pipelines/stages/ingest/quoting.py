@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipelines.stages.ingest.lines import Lines, Row
-from pipelines.stages.ingest.rows import Reject
+from pipelines.stages.ingest.rejects import Reject
 from pipelines.stages.ingest.stream import Watched
 
 LINE_BREAK = re.compile(r"\r\n|\n|\r")

@@ -4,9 +4,30 @@ Not here: keeping them (``delimited.py``), the budget for them (``stage.py``).
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from pipelines.core.errors import listed
-from pipelines.stages.ingest.rows import Reject
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """Lines of a CSV file that are no row.
+
+    Attributes:
+        line: The line they begin on, from 1.
+        fields: Fields they have, read as one row.
+        expected: Fields the first line has.
+        text: The lines.
+        lines: How many they are.
+        why: What is wrong with their quotation marks; empty where the number of fields is wrong.
+    """
+
+    line: int
+    fields: int
+    expected: int
+    text: str
+    lines: int = 1
+    why: str = ""
 
 
 def told(rejected: Sequence[Reject]) -> str:

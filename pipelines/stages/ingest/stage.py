@@ -10,6 +10,7 @@ Not here: finding files (``locate.py``), reading one (``rows.py``), writing rows
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,8 +26,8 @@ from pipelines.shared.compute.machine import usable_cores
 from pipelines.shared.compute.settings import ComputeSettings
 from pipelines.spec import Table
 from pipelines.stages.ingest.locate import DENIED, SourceFile, source_files
+from pipelines.stages.ingest.reading import Read, mixed_offsets
 from pipelines.stages.ingest.rejects import told
-from pipelines.stages.ingest.rows import Read, mixed_offsets
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -83,10 +84,12 @@ class _Day:
         """Write the rows of every file; a file that is refused does not hide the next one's."""
         from pipelines.stages.ingest.day import DayWriter
         from pipelines.stages.ingest.prefetch import read_ahead
+        from pipelines.stages.ingest.rows import read_blocks
 
         threads = ComputeSettings.from_options(self.work.options).workers or usable_cores()
         writer = DayWriter(self.reads[0].table, self.work.day, out)
-        with read_ahead([read.blocks for read in self.reads], threads) as files:
+        opening = [partial(read_blocks, read) for read in self.reads]
+        with read_ahead(opening, threads) as files:
             for done, (read, blocks) in enumerate(zip(self.reads, files, strict=True)):
                 self._take_file(read, blocks, writer)
                 read.read_share = 1.0

@@ -1,8 +1,8 @@
-"""Pieces of a day: so many rows of its feature table, the unit of a task.
+"""Row ranges of a day's feature table, the unit of a task, and their statistics.
 
 Why: a day may be larger than a worker's memory, and a lost worker should cost seconds.
-Promise: pieces are cut by rows, whatever row groups these lie in, and halved between the chunks
-    that statistics are kept by; so what is made of them depends on the rows alone.
+Promise: ranges are independent of the file's row groups, and halved only between the chunks of
+    which statistics are computed; so results depend on the rows alone.
 """
 
 import importlib
@@ -21,19 +21,19 @@ from pipelines.shared.tables.schema import GROUP_ROWS
 from pipelines.shared.tables.values import read_rows
 
 FEATURES_PART = "part-0.parquet"
-# Those of a row group as it is written: a piece is then read without a row too many.
-PIECE_ROWS = GROUP_ROWS
+# The size of a written row group: no row outside of the range is then read.
+RANGE_ROWS = GROUP_ROWS
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """Some rows of a day.
+class RowRange:
+    """Consecutive rows of a day.
 
     Attributes:
         day: Day.
-        path: Part of its feature table.
-        first: Place of the first of them in the day.
-        rows: How many.
+        path: Parquet file of its feature table.
+        first: Index of the first row in the day.
+        rows: Number of rows.
     """
 
     day: str
@@ -41,8 +41,8 @@ class Piece:
     first: int
     rows: int
 
-    def halves(self) -> "list[Piece]":
-        """Two pieces, cut between chunks; none where it is one chunk."""
+    def halves(self) -> "list[RowRange]":
+        """Divide it in two between chunks; empty if it is a single chunk."""
         head = -(-self.rows // (2 * moments.CHUNK_ROWS)) * moments.CHUNK_ROWS
         if head >= self.rows:
             return []
@@ -51,45 +51,47 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
-class LearnTask(Splittable):
-    """A piece to learn from: what, and in which array module."""
+class StatisticsTask(Splittable):
+    """A row range to summarize, for which program and in which array module."""
 
-    piece: Piece
+    row_range: RowRange
     program: Program
     array_module: str
 
-    def split(self) -> "list[LearnTask]":
+    def split(self) -> "list[StatisticsTask]":
         """Tasks of half the rows each."""
-        return [replace(self, piece=half) for half in self.piece.halves()]
+        return [replace(self, row_range=half) for half in self.row_range.halves()]
 
-    def join(self, results: "Sequence[Learnt]") -> "Learnt":
-        """What they learnt together."""
+    def join(self, results: "Sequence[RangeStatistics]") -> "RangeStatistics":
+        """Merge the statistics of both halves."""
         asked = self.program.asked()
-        return Learnt(self.piece, merged([result.states for result in results], asked))
+        return RangeStatistics(
+            self.row_range, merged([result.states for result in results], asked)
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Learnt:
-    """What was found in a piece, by what was asked."""
+class RangeStatistics:
+    """The statistics of a row range, by name."""
 
-    piece: Piece
+    row_range: RowRange
     states: dict[str, State]
 
 
-def pieces_of(day: str, path: Path) -> list[Piece]:
-    """The pieces of a day's feature table, in order; none for a day without rows."""
+def row_ranges_of(day: str, path: Path) -> list[RowRange]:
+    """Row ranges of a day's feature table, in order; empty for a day without rows."""
     rows = pq.read_metadata(path).num_rows
-    starts = range(0, rows, PIECE_ROWS)
-    return [Piece(day, str(path), first, min(PIECE_ROWS, rows - first)) for first in starts]
+    starts = range(0, rows, RANGE_ROWS)
+    return [RowRange(day, str(path), first, min(RANGE_ROWS, rows - first)) for first in starts]
 
 
 def merged(
     parts: Sequence[Mapping[str, State]], asked: Mapping[str, tuple[Operator, ...]]
 ) -> dict[str, State]:
-    """What neighbouring parts say together of all that is asked."""
+    """Merge the statistics of consecutive parts, by name."""
     return {
-        said: steps[-1].merge([states[said] for states in parts])
-        for said, steps in asked.items()
+        name: steps[-1].merge([states[name] for states in parts])
+        for name, steps in asked.items()
     }
 
 
@@ -98,9 +100,11 @@ def columns_of(folder: Path) -> list[str]:
     return list(pq.read_schema(folder / FEATURES_PART).names)
 
 
-def learn(task: LearnTask) -> Learnt:
-    """Read a piece's columns and summarise them."""
+def summarize(task: StatisticsTask) -> RangeStatistics:
+    """Read the columns of a row range and compute their statistics."""
     xp: Any = importlib.import_module(task.array_module)
-    piece = task.piece
-    columns = read_rows(xp, Path(piece.path), piece.first, piece.rows, task.program.kinds)
-    return Learnt(piece, task.program.partials(xp, columns))
+    row_range = task.row_range
+    columns = read_rows(
+        xp, Path(row_range.path), row_range.first, row_range.rows, task.program.kinds
+    )
+    return RangeStatistics(row_range, task.program.partials(xp, columns))

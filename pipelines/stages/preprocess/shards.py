@@ -1,13 +1,14 @@
-"""Turning a day's features into arrays that a training loop maps into memory.
+"""Write a day's features as arrays that a training loop maps into memory.
 
-Why: a step of training must cost no parsing, so rows lie as it reads them: in the model's own
+Why: a training step must not parse anything, so rows are stored as it reads them: in the model's
     types, row after row.
-Promise: a piece of a day is a task of its own, which writes its place in the day's files; the
-    same features and fit give the same bytes, whichever task comes last.
-Not here: which days (``stage.py``), what is done with a value (``pipelines/operators/``).
+Promise: each row range is a task, which writes its rows into the day's files; the same features
+    and fit give the same bytes, whichever task ends last.
+Not here: which days (``stage.py``), how a value is transformed (``pipelines/operators/``).
 """
 
 import importlib
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -27,27 +28,27 @@ from pipelines.operators.values import on_host
 from pipelines.shared.compute.splitting import Splittable
 from pipelines.shared.tables.schema import GROUP_ROWS, parquet_options
 from pipelines.shared.tables.values import read_rows, table_rows
-from pipelines.stages.preprocess.row_ranges import Piece
+from pipelines.stages.preprocess.row_ranges import RowRange
 
-# Whatever the pieces, the keys' file has the row groups of any other table.
+# Row groups of the file of keys, whatever the row ranges.
 KEY_ROWS = GROUP_ROWS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShardTask(Splittable):
-    """What the task of one piece is told; where memory is short, two write half of it each.
+    """Arguments of the task that writes one row range; it is split where memory is short.
 
     Attributes:
-        piece: Which rows.
+        row_range: Rows to write.
         day_rows: Rows of the whole day.
         out: Folder of the part (``train``, ``gap`` or ``test``) it belongs to.
-        program: Folder of the fitted program; empty to leave the inputs out (gap days).
+        program: Folder of the fitted program; empty to omit the inputs (gap days).
         keys: Columns that name a row, written beside the arrays.
         label: Label column.
         array_module: ``numpy`` or ``cupy``.
     """
 
-    piece: Piece
+    row_range: RowRange
     day_rows: int
     out: str
     program: str
@@ -57,17 +58,17 @@ class ShardTask(Splittable):
 
     def split(self) -> "list[ShardTask]":
         """Tasks of half the rows each."""
-        return [replace(self, piece=half) for half in self.piece.halves()]
+        return [replace(self, row_range=half) for half in self.row_range.halves()]
 
     def join(self, results: "Sequence[Shard]") -> "Shard":
-        """Their shares as one."""
+        """Combine the results of both halves."""
         positives = sum(result.positives for result in results)
-        return Shard(self.piece.day, Path(self.out).name, self.piece.rows, positives)
+        return Shard(self.row_range.day, Path(self.out).name, self.row_range.rows, positives)
 
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """One piece's share of a day's arrays."""
+    """The result of writing one row range."""
 
     day: str
     part: str
@@ -76,7 +77,7 @@ class Shard:
 
 
 def make_files(out: Path, day: str, shapes: Mapping[str, tuple[tuple[int, ...], str]]) -> None:
-    """Make a day's arrays, of their whole size and with nothing in them yet.
+    """Create a day's array files in full size, without values.
 
     Args:
         out: Folder of the part.
@@ -87,30 +88,30 @@ def make_files(out: Path, day: str, shapes: Mapping[str, tuple[tuple[int, ...], 
         np.lib.format.open_memmap(_path(out, day, name), "w+", np.dtype(kind), shape).flush()
 
 
-def write_piece(task: ShardTask) -> Shard:
-    """Write one piece's rows into the day's arrays; the first one writes the keys as well."""
+def write_rows(task: ShardTask) -> Shard:
+    """Write a row range into the day's arrays; the first range also writes the keys."""
     xp: Any = importlib.import_module(task.array_module)
-    piece, out = task.piece, Path(task.out)
+    row_range, out = task.row_range, Path(task.out)
     fitted = _program(task.program) if task.program else None
     kinds = {**(fitted.program.kinds if fitted else {}), task.label: "number"}
-    columns = read_rows(xp, Path(piece.path), piece.first, piece.rows, kinds)
+    columns = read_rows(xp, Path(row_range.path), row_range.first, row_range.rows, kinds)
     label = on_host(columns.pop(task.label)).astype(np.float32)
-    with _Places(out, piece) as places:
-        places.write("y", label)
+    with _ArrayFiles(out, row_range) as files:
+        files.write("y", label)
         for inputs in _inputs(xp, fitted, columns) if fitted else ():
             for name, values in inputs.items():
-                places.write(name, on_host(values))
-    if piece.first == 0:
-        _write_keys(task, out / f"{piece.day}-keys.parquet")
-    return Shard(piece.day, out.name, piece.rows, int(np.count_nonzero(label == 1)))
+                files.write(name, on_host(values))
+    if row_range.first == 0:
+        _write_keys(task, out / f"{row_range.day}-keys.parquet")
+    return Shard(row_range.day, out.name, row_range.rows, int(np.count_nonzero(label == 1)))
 
 
 def _inputs(
     xp: Any, fitted: FittedProgram, columns: Mapping[str, Any]
 ) -> Iterator[dict[str, Any]]:
-    """The arrays of each block of the piece's rows.
+    """The arrays of each block of rows.
 
-    Written one by one, they are made in memory that is still in the cache.
+    Blocks are written one by one, so each is made in memory that is still in the cache.
     """
     for found in fitted.over(xp, columns).in_turn():
         if fitted.program.x_type == BFLOAT16 and "x" in found:
@@ -120,25 +121,25 @@ def _inputs(
 
 @lru_cache(maxsize=1)
 def _program(folder: str) -> FittedProgram:
-    """The fitted program, read once a process: a vocabulary is too large to send with a task."""
+    """The fitted program, read once a process: a vocabulary is too large to send with each task."""
     return read_program(Path(folder))
 
 
-class _Places(ExitStack):
-    """A piece's places in the day's array files, filled from its first row on.
+class _ArrayFiles(ExitStack):
+    """The day's array files, opened at the first row of a row range.
 
-    Not through a memory map: its dirty pages would count as this process's memory.
+    Not memory maps: their dirty pages would count as this process's memory.
     """
 
-    def __init__(self, out: Path, piece: Piece) -> None:
+    def __init__(self, out: Path, row_range: RowRange) -> None:
         super().__init__()
-        self.out, self.piece = out, piece
+        self.out, self.row_range = out, row_range
         self.files = dict[str, tuple[BinaryIO, np.dtype[Any]]]()
 
     def write(self, name: str, values: NDArray[Any]) -> None:
-        """The next rows of an array."""
+        """Append the next rows of an array."""
         if name not in self.files:
-            self.files[name] = self._opened(_path(self.out, self.piece.day, name))
+            self.files[name] = self._opened(_path(self.out, self.row_range.day, name))
         file, dtype = self.files[name]
         file.write(np.ascontiguousarray(values, dtype).data)
 
@@ -147,12 +148,12 @@ class _Places(ExitStack):
         np.lib.format.read_magic(file)
         shape, _, dtype = np.lib.format.read_array_header_1_0(file)
         row_bytes = dtype.itemsize * int(np.prod(shape[1:], dtype=np.int64))
-        file.seek(file.tell() + self.piece.first * row_bytes)
+        file.seek(self.row_range.first * row_bytes, os.SEEK_CUR)
         return file, dtype
 
 
 def _write_keys(task: ShardTask, path: Path) -> None:
-    with pq.ParquetFile(task.piece.path) as file:
+    with pq.ParquetFile(task.row_range.path) as file:
         schema = pa.schema([file.schema_arrow.field(name) for name in task.keys])
         with pq.ParquetWriter(path, schema, **parquet_options(schema)) as writer:
             for first in range(0, task.day_rows, KEY_ROWS):

@@ -1,7 +1,7 @@
-"""Stage ``preprocess``: what a training set depends on, and making it.
+"""Stage ``preprocess``: what a training set depends on, and how it is made.
 
-Why: the fit is a merge of the training days' statistics, and the transform one task a piece.
-Promise: nothing heavy is imported until ``run``; test and gap days have no part in the fit.
+Why: the fit merges the training days' statistics; the transform is one task for each row range.
+Promise: nothing heavy is imported until ``run``; test and gap days are not used in the fit.
 Not here: statistics (``statistics.py``), arrays (``shards.py``), finding days (``pipelines/shared/tables/window.py``).
 """
 
@@ -13,29 +13,28 @@ from typing import TYPE_CHECKING, Any
 from pipelines.core.errors import ColumnMismatchError, TrainingError, TransientError
 from pipelines.core.events import evenly
 from pipelines.operators.bfloat16 import BFLOAT16
-from pipelines.protocol import Outcome, Plan, Work, code_of, input_of
+from pipelines.protocol import VALIDATED, Outcome, Plan, Work, code_of, input_of, stage_of
 from pipelines.protocol.settings import (
-    PARTS,
     key_columns,
     label_column,
     training_set_settings,
 )
 from pipelines.shared.compute.settings import ComputeSettings
-from pipelines.shared.tables.window import Window, window_as_validated, window_of
-from pipelines.spec import Binary, Pipeline
+from pipelines.shared.tables.window import ModelWindow, window_as_validated, window_of
+from pipelines.spec import PARTS, Binary, Pipeline
 
 if TYPE_CHECKING:
     from pipelines.operators.program import FittedProgram
     from pipelines.shared.compute.compute import Compute
-    from pipelines.stages.preprocess.row_ranges import Piece
+    from pipelines.stages.preprocess.row_ranges import RowRange
     from pipelines.stages.preprocess.shards import Shard, ShardTask
 
 VALIDATION = "window_validation"
-Pieces = dict[str, "list[Piece]"]
+RangesByDay = dict[str, "list[RowRange]"]
 
 
 def plan(work: Work) -> Plan:
-    """The features of the model's days, and which of them train and judge.
+    """The features of the model's days, and which days train and test.
 
     Raises:
         InputMissingError: Days have no features, or outdated ones.
@@ -51,12 +50,12 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
     """Fit on the training days, then write every day's arrays.
 
     Raises:
-        TransientError: A day was published again while this work waited for its turn.
+        TransientError: A day was published again while this work waited.
         TrainingError: The training days have no rows, or for ``Binary`` rows of one class only.
         ColumnMismatchError: A day has other features than the pipeline declares.
     """
     from pipelines.shared.compute import open_compute
-    from pipelines.stages.preprocess.shards import write_piece
+    from pipelines.stages.preprocess.shards import write_rows
 
     window = _window(work)
     if window.inputs() != dict(plan.inputs):
@@ -68,51 +67,51 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
     facts = _facts(window, train)
     rows = sum(int(manifest.outcome["rows"]) for manifest in window.days.values())
     with open_compute(rows, ComputeSettings.from_options(work.options)) as compute:
-        tell = _telling(window, rows + facts["rows"])
-        fitted = _fit(window, list(train), compute, tell, out)
+        report = _row_counter(window, rows + facts["rows"])
+        fitted = _fit(window, list(train), compute, report, out)
         _write_state(fitted, facts, out)
-        pieces = _pieces(window)
+        ranges = _row_ranges(window)
         shapes = _shapes(fitted)
-        tasks = _tasks(window, pieces, shapes, out, compute.array_module)
-        shards = compute.map(write_piece, tasks, lambda shard: tell(shard.rows))
-    _write_index(window, pieces, fitted, shapes, shards, out)
+        tasks = _tasks(window, ranges, shapes, out, compute.array_module)
+        shards = compute.map(write_rows, tasks, lambda shard: report(shard.rows))
+    _write_index(window, ranges, fitted, shapes, shards, out)
     return _outcome(facts, shards)
 
 
-def _window(work: Work) -> Window:
-    """The features that this run's ``validate_window`` judged; else those published now."""
+def _window(work: Work) -> ModelWindow:
+    """The features that this run's ``validate_window`` checked; else those published now."""
     if VALIDATION not in work.inputs:
         return window_of(work)
     return window_as_validated(work, input_of(work, VALIDATION))
 
 
-def _telling(window: Window, to_do: int) -> Callable[[int], None]:
-    """Rows read for the fit and rows written, as they are done."""
+def _row_counter(window: ModelWindow, to_do: int) -> Callable[[int], None]:
+    """Report progress in rows read for the fit and rows written."""
     files = [file for day in window.days.values() for file in day.files.values()]
     stored, done = sum(file["bytes"] for file in files), 0
 
-    def tell(rows: int) -> None:
+    def add(rows: int) -> None:
         nonlocal done
         done += rows
         window.work.report.progress(done, to_do, of_bytes=evenly(done, to_do, stored))
 
-    return tell
+    return add
 
 
-def _train_days(window: Window) -> dict[str, dict[str, Any]]:
+def _train_days(window: ModelWindow) -> dict[str, dict[str, Any]]:
     """Statistics of the training days that have rows as known by now, oldest first."""
     found = {}
     for day in (day for day in window.work.days().train if day in window.days):
         folder = window.work.store.open(window.days[day])
-        # Not the manifest's count, which is of the rows that became known later as well.
+        # Not the manifest's count, which includes rows that became known later.
         statistics = json.loads((folder / window.statistics(day)).read_text())
         if statistics["rows"]:
             found[day] = statistics
     return found
 
 
-def _facts(window: Window, train: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
-    """Rows and positives of the training days: some rows, and of an event both classes."""
+def _facts(window: ModelWindow, train: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
+    """Count rows and positives of the training days; refuse none, and for ``Binary`` one class only."""
     for day in train:
         _require_features(window.work.pipeline, window.work.store.open(window.days[day]))
     rows, positives = (sum(s[name] for s in train.values()) for name in ("rows", "positives"))
@@ -125,10 +124,10 @@ def _facts(window: Window, train: Mapping[str, Mapping[str, Any]]) -> dict[str, 
     )
     if not rows:
         raise TrainingError(
-            f"{which} hold 0 rows. Train on more days (split.train_days), or look at what validate "
-            f"refused."
+            f"{which} hold 0 rows. Train on more days (split.train_days), or check the days that "
+            f"{stage_of(VALIDATED).name} refused."
         )
-    # In the words of training, which looks again without the validation days, and at every head.
+    # The message of training, which checks again without the validation days, and for every head.
     raise TrainingError(
         f"{which}: {positives} of {rows} training rows have label 1. Both classes are needed: widen "
         f"split.train_days, or check the label column."
@@ -136,46 +135,48 @@ def _facts(window: Window, train: Mapping[str, Mapping[str, Any]]) -> dict[str, 
 
 
 def _require_features(pipeline: Pipeline, folder: Path) -> None:
-    """The feature table must hold the declared features, and no others beside its keys."""
+    """Require the declared features, and no others except the keys and the label."""
     from pipelines.stages.preprocess.row_ranges import columns_of
 
     found, wanted = columns_of(folder), pipeline.feature_names()
-    beside = {*wanted, *key_columns(pipeline), label_column(pipeline)}
+    expected = {*wanted, *key_columns(pipeline), label_column(pipeline)}
     missing = [name for name in wanted if name not in found]
-    unexpected = [name for name in found if name not in beside]
+    unexpected = [name for name in found if name not in expected]
     if missing or unexpected:
         raise ColumnMismatchError("preprocess", missing=missing, unexpected=unexpected)
 
 
 def _fit(
-    window: Window,
+    window: ModelWindow,
     days: list[str],
     compute: "Compute",
-    tell: Callable[[int], None],
+    on_rows: Callable[[int], None],
     out: Path,
 ) -> "FittedProgram":
-    """Merge the training days' statistics, oldest first, and write what follows from them."""
+    """Fit the program to the training days' statistics, oldest first, and write it."""
     from pipelines.operators.state import write_program
-    from pipelines.stages.preprocess.statistics import learn_days, merge_days
+    from pipelines.stages.preprocess.statistics import day_statistics, merge_statistics
 
     program = window.work.pipeline.program()
-    folders = learn_days(window, program, days, compute, tell)
-    fitted = program.fitted(merge_days(folders, program))
+    folders = day_statistics(window, program, days, compute, on_rows)
+    fitted = program.fitted(merge_statistics(folders, program))
     write_program(out, fitted)
     return fitted
 
 
 def _write_state(fitted: "FittedProgram", facts: dict[str, int], out: Path) -> None:
-    """What was fitted, for a reader that knows no operators."""
+    """Write a summary of the fit, for a reader without the operators."""
     state = {"features": list(fitted.program.numeric()), **facts}
     (out / "state.json").write_text(json.dumps(state, indent=1) + "\n")
 
 
-def _pieces(window: Window) -> Pieces:
-    from pipelines.stages.preprocess.row_ranges import pieces_of
+def _row_ranges(window: ModelWindow) -> RangesByDay:
+    from pipelines.stages.preprocess.row_ranges import row_ranges_of
 
     opened = {day: window.work.store.open(manifest) for day, manifest in window.days.items()}
-    return {day: pieces_of(day, folder / window.part(day)) for day, folder in opened.items()}
+    return {
+        day: row_ranges_of(day, folder / window.part(day)) for day, folder in opened.items()
+    }
 
 
 def _shapes(fitted: "FittedProgram") -> dict[str, tuple[tuple[int, ...], str]]:
@@ -195,26 +196,26 @@ def _shapes(fitted: "FittedProgram") -> dict[str, tuple[tuple[int, ...], str]]:
 
 
 def _tasks(
-    window: Window,
-    pieces: Pieces,
+    window: ModelWindow,
+    ranges: RangesByDay,
     shapes: dict[str, tuple[tuple[int, ...], str]],
     out: Path,
     array_module: str,
 ) -> "list[ShardTask]":
-    """One task a piece; gap days need no model inputs."""
+    """One task for each row range; gap days need no model inputs."""
     from pipelines.stages.preprocess.shards import ShardTask, make_files
 
     work, tasks = window.work, []
     for part in PARTS:
         (out / part).mkdir()
         wanted = {"y": shapes["y"]} if part == "gap" else shapes
-        for day in (day for day in getattr(work.days(), part) if pieces.get(day)):
-            rows = sum(piece.rows for piece in pieces[day])
+        for day in (day for day in getattr(work.days(), part) if ranges.get(day)):
+            rows = sum(row_range.rows for row_range in ranges[day])
             whole = {name: ((rows, *shape), kind) for name, (shape, kind) in wanted.items()}
             make_files(out / part, day, whole)
             tasks += [
                 ShardTask(
-                    piece=piece,
+                    row_range=row_range,
                     day_rows=rows,
                     out=str(out / part),
                     program="" if part == "gap" else str(out),
@@ -222,20 +223,20 @@ def _tasks(
                     label=label_column(work.pipeline),
                     array_module=array_module,
                 )
-                for piece in pieces[day]
+                for row_range in ranges[day]
             ]
     return tasks
 
 
 def _write_index(
-    window: Window,
-    pieces: Pieces,
+    window: ModelWindow,
+    ranges: RangesByDay,
     fitted: "FittedProgram",
     shapes: dict[str, Any],
     shards: "list[Shard]",
     out: Path,
 ) -> None:
-    """What is where; checksums are in the manifest, rows lie in the order of the keys."""
+    """Write the list of all files; rows are in the order of the keys, checksums in the manifest."""
     work, program = window.work, fitted.program
     index: dict[str, Any] = {
         "features": program.numeric(),
@@ -256,14 +257,14 @@ def _write_index(
         index[part] = [
             _entry(part, day, names, [s for s in shards if (s.part, s.day) == (part, day)])
             for day in getattr(work.days(), part)
-            if pieces.get(day)
+            if ranges.get(day)
         ]
     index["refused"] = window.refused
     (out / "index.json").write_text(json.dumps(index, indent=1) + "\n")
 
 
 def _entry(part: str, day: str, names: list[str], shards: "list[Shard]") -> dict[str, Any]:
-    """The line of one day: paths are relative to the training set."""
+    """The entry of one day; paths are relative to the training set."""
     return {
         "day": day,
         "rows": sum(shard.rows for shard in shards),

@@ -1,10 +1,10 @@
-"""What operators learn from one day, published once and merged ever after.
+"""The statistics that operators are fitted to, published for each day and merged for a window.
 
-Why: a window of thirty days is fitted from thirty small files, and a new day adds one.
-Promise: a day's statistics depend on its features and on the steps that learn, with their code;
-    what an earlier version learnt in the same way is taken over, so a changed operator reads the
-    columns that it depends on and nothing else.
-Not here: the arithmetic (``pipelines/operators/``), reading a piece (``pieces.py``).
+Why: a window of thirty days is fitted to thirty small files, and a new day adds one.
+Promise: a day's statistics depend on its features and on the fitted steps, with their code;
+    unchanged statistics of an earlier version are reused, so a changed operator reads only the
+    columns that it depends on.
+Not here: the arithmetic (``pipelines/operators/``), reading a row range (``row_ranges.py``).
 """
 
 import json
@@ -20,14 +20,14 @@ from pipelines.operators.state import read_states, write_states
 from pipelines.protocol import Outcome, Plan, Work, code_by_class, publish_work, same_code
 from pipelines.shared.compute.compute import Compute
 from pipelines.shared.compute.graph import FAN_IN
-from pipelines.shared.tables.window import Window
+from pipelines.shared.tables.window import ModelWindow
 from pipelines.stages.preprocess.row_ranges import (
-    Learnt,
-    LearnTask,
-    Piece,
-    learn,
+    RangeStatistics,
+    RowRange,
+    StatisticsTask,
     merged,
-    pieces_of,
+    row_ranges_of,
+    summarize,
 )
 
 DATASET, FILE = "statistics", "statistics.json"
@@ -35,49 +35,49 @@ States = dict[str, State]
 
 
 @dataclass(slots=True)
-class Day:
-    """One day whose statistics are wanted.
+class DayStatistics:
+    """The statistics of one day while they are computed.
 
     Attributes:
-        ref: Their name.
+        ref: Reference of their artifact.
         plan: What they depend on.
-        pieces: Of its features.
-        carried: What an earlier version learnt in the same way.
-        found: What is learnt of each piece now, by its first row.
+        row_ranges: Row ranges of the day's features.
+        reused: Unchanged statistics of an earlier version.
+        found: New statistics of each row range, by its first row.
     """
 
     ref: Ref
     plan: Plan
-    pieces: list[Piece]
-    carried: States
+    row_ranges: list[RowRange]
+    reused: States
     found: dict[int, States] = field(default_factory=dict)
 
     def states(self, program: Program) -> States:
-        """All that is asked of the day, pieces merged in their order."""
+        """All statistics of the day, row ranges merged in their order."""
         asked = program.asked()
-        missing = {said: steps for said, steps in asked.items() if said not in self.carried}
-        new = merged([self.found[piece.first] for piece in self.pieces], missing)
-        return {said: (self.carried | new)[said] for said in asked}
+        missing = {name: steps for name, steps in asked.items() if name not in self.reused}
+        new = merged([self.found[row_range.first] for row_range in self.row_ranges], missing)
+        return {name: (self.reused | new)[name] for name in asked}
 
 
-def learn_days(
-    window: Window,
+def day_statistics(
+    window: ModelWindow,
     program: Program,
     days: Sequence[str],
     compute: Compute,
     on_rows: Callable[[int], None],
 ) -> list[Path]:
-    """Folders of the days' published statistics, in order; those that are missing are made.
+    """Folders of the days' published statistics, in order; missing ones are computed.
 
     Args:
         window: The days' features.
-        program: Whose steps learn.
+        program: Program to fit.
         days: Days with rows, oldest first.
-        compute: Where pieces are read.
-        on_rows: Told the rows of each piece that was read.
+        compute: Runs the tasks.
+        on_rows: Called with the number of rows of each row range that was read.
     """
     work, made = window.work, dict[str, Manifest]()
-    wanted: dict[str, Day] = {}
+    wanted: dict[str, DayStatistics] = {}
     for day in days:
         ref, plan = work.partition_ref(DATASET, day), _plan(window, program, day)
         found = work.store.find_whole(ref, plan.digest())
@@ -86,22 +86,22 @@ def learn_days(
         else:
             wanted[day] = _day(window, program, day, ref, plan)
 
-    def take(learnt: Learnt) -> None:
-        day = wanted[learnt.piece.day]
-        day.found[learnt.piece.first] = learnt.states
-        on_rows(learnt.piece.rows)
-        if len(day.found) == len(day.pieces):
-            made[learnt.piece.day] = _published(work, program, day)
+    def take(part: RangeStatistics) -> None:
+        day = wanted[part.row_range.day]
+        day.found[part.row_range.first] = part.states
+        on_rows(part.row_range.rows)
+        if len(day.found) == len(day.row_ranges):
+            made[part.row_range.day] = _published(work, program, day)
 
     tasks = [t for day in wanted.values() for t in _tasks(day, program, compute.array_module)]
-    compute.map(learn, tasks, take)
+    compute.map(summarize, tasks, take)
     return [work.store.open(made[day]) for day in days]
 
 
-def merge_days(folders: Sequence[Path], program: Program) -> States:
-    """What the days say together; how they are grouped changes nothing.
+def merge_statistics(folders: Sequence[Path], program: Program) -> States:
+    """Merge the statistics of the days; their grouping does not change the result.
 
-    No more than ``FAN_IN`` days, and one for each group of so many, are in memory at a time.
+    At most ``FAN_IN`` days, and one merged result for each group of days, are in memory at a time.
     """
     asked = program.asked()
     level = [merged([_read(f) for f in group], asked) for group in _grouped(folders)]
@@ -114,43 +114,45 @@ def _grouped(parts: Sequence[Any]) -> Iterator[Sequence[Any]]:
     return (parts[n : n + FAN_IN] for n in range(0, len(parts), FAN_IN))
 
 
-def _plan(window: Window, program: Program, day: str) -> Plan:
+def _plan(window: ModelWindow, program: Program, day: str) -> Plan:
     steps = {type(step) for steps in program.asked().values() for step in steps}
     return Plan(
         inputs={f"features/ds={day}": window.digest(day)},
         config={"asked": dict.fromkeys(program.asked(), "learnt")},
         code=code_by_class(
-            [f"{__name__}.{learn_days.__name__}"], (Operator, FeatureSource), steps
+            [f"{__name__}.{day_statistics.__name__}"], (Operator, FeatureSource), steps
         ),
     )
 
 
-def _day(window: Window, program: Program, day: str, ref: Ref, plan: Plan) -> Day:
+def _day(
+    window: ModelWindow, program: Program, day: str, ref: Ref, plan: Plan
+) -> DayStatistics:
     work = window.work
-    pieces = pieces_of(day, work.store.open(window.days[day]) / window.part(day))
-    return Day(ref, plan, pieces, _carried(work, program, ref, plan))
+    row_ranges = row_ranges_of(day, work.store.open(window.days[day]) / window.part(day))
+    return DayStatistics(ref, plan, row_ranges, _reused(work, program, ref, plan))
 
 
-def _carried(work: Work, program: Program, ref: Ref, plan: Plan) -> States:
-    """What the published version learnt from the same features by the same code."""
+def _reused(work: Work, program: Program, ref: Ref, plan: Plan) -> States:
+    """Statistics of the published version, of the same features and by the same code."""
     old = work.store.find_intact(ref)
     if old is None or old.inputs != plan.inputs:
         return {}
     known = _read(work.store.open(old))
     return {
-        said: known[said]
-        for said, steps in program.asked().items()
-        if said in known and same_code(old.code, plan.code, {type(step) for step in steps})
+        name: known[name]
+        for name, steps in program.asked().items()
+        if name in known and same_code(old.code, plan.code, {type(step) for step in steps})
     }
 
 
-def _tasks(day: Day, program: Program, array_module: str) -> list[LearnTask]:
-    missing = program.only([said for said in program.asked() if said not in day.carried])
-    return [LearnTask(piece, missing, array_module) for piece in day.pieces]
+def _tasks(day: DayStatistics, program: Program, array_module: str) -> list[StatisticsTask]:
+    missing = program.only([name for name in program.asked() if name not in day.reused])
+    return [StatisticsTask(row_range, missing, array_module) for row_range in day.row_ranges]
 
 
-def _published(work: Work, program: Program, day: Day) -> Manifest:
-    rows = sum(piece.rows for piece in day.pieces)
+def _published(work: Work, program: Program, day: DayStatistics) -> Manifest:
+    rows = sum(row_range.rows for row_range in day.row_ranges)
 
     def make(out: Path) -> Outcome:
         raw = write_states(out, day.states(program))

@@ -1,6 +1,6 @@
-"""Promotion: a registered version for each judged model, and one of them the champion.
+"""Promotion: a registered version for each evaluated model, and one of them the champion.
 
-Why: what serves must be named, findable and replaceable by people and programs alike.
-Promise: done twice, or killed at any point and done again, it ends the same.
+Why: the model in use must have a name by which people and programs can find and replace it.
+Promise: it is idempotent, also where it was killed at any point and run again.
 Not here: the verdict (``pipelines/stages/evaluate/``), reading the registry (``pipelines/shared/registry/``).
 """

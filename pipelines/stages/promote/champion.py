@@ -1,9 +1,9 @@
 """The champion: listing versions, promoting one, and going back.
 
-Why: promotion by the stage, by hand and rollback must leave the same trail.
-Promise: every change is two writes, of which either alone reads as before or as after; what was
-    champion and when it was rolled back stays in tags.
-Not here: making versions (``registering.py``).
+Why: promotion by the stage, promotion by hand and rollback must leave the same tags.
+Promise: every change is two writes, and a reader between them sees the state before or after; former
+    champions and rollbacks are kept in tags.
+Not here: creating versions (``registering.py``).
 """
 
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ from pipelines.shared.registry import (
     HISTORY,
     Registered,
     read_registry,
+    registry_errors,
     registry_uri,
-    telling,
 )
 from pipelines.shared.registry.client import open_client
 from pipelines.stages.promote.decision import ROLLED_BACK
@@ -36,11 +36,11 @@ class Registry:
     model: str
 
     def read(self) -> Registered:
-        """What the registry holds now."""
+        """Read the current state of the registry."""
         return read_registry(self.uri, self.model)
 
     def versions(self) -> list[dict[str, Any]]:
-        """Every version as short facts, newest first."""
+        """List every version as a dict, newest first."""
         held = self.read()
         return [
             {
@@ -60,7 +60,7 @@ class Registry:
         """Make a version the champion, whatever its verdict.
 
         Raises:
-            ConfigError: There is no such version; says which there are.
+            ConfigError: There is no such version; the message lists those that exist.
         """
         held = self.read()
         version = held.version(number)
@@ -69,7 +69,7 @@ class Registry:
             raise ConfigError(
                 f"{self.model} has no version {number}. Registered versions: {listed(known)}."
             )
-        with telling(self.uri):
+        with registry_errors(self.uri):
             client = open_client(self.uri)
             if ROLLED_BACK in version.tags:
                 client.delete_model_version_tag(self.model, str(number), ROLLED_BACK)
@@ -92,7 +92,7 @@ class Registry:
                 f"{held.champion or 'none'}). Promote a version by its number instead."
             )
         earlier, left = held.champions[-2], held.champions[-1]
-        with telling(self.uri):
+        with registry_errors(self.uri):
             client = open_client(self.uri)
             client.set_model_version_tag(self.model, str(left), ROLLED_BACK, "true")
             client.set_registered_model_alias(self.model, CHAMPION, str(earlier))

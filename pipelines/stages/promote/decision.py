@@ -1,13 +1,14 @@
-"""Whether a judged model becomes the champion, from what the registry holds.
+"""Whether an evaluated model becomes the champion, from the state of the registry.
 
-Why: what an evaluation recommends and what comes of it are two facts; the stage, the question whether
-    a person need be asked, and the check of what was done before must come to the same answer.
+Why: an evaluation recommends, a promotion decides; the stage, the approval task and the check of an
+    earlier promotion must decide alike.
 Promise: a pure function of the registry's versions and the evaluation.
-Not here: the recommendation (``pipelines/stages/evaluate/``), writing the registry (``registry.py``).
+Not here: the recommendation (``pipelines/stages/evaluate/``), writing the registry (``registering.py``, ``champion.py``).
 """
 
 from dataclasses import dataclass
 
+from pipelines.protocol import giver_of
 from pipelines.shared.registry import Registered, Version, opponent_of
 
 PROMOTE, REJECT = "PROMOTE", "REJECT"
@@ -16,13 +17,13 @@ ROLLED_BACK = "rolled_back"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A judged model.
+    """An evaluated model.
 
     Attributes:
         digest: Digest of its artifact.
         as_of: Its as-of day.
         recommended: What its evaluation recommends: PROMOTE, HOLD or REJECT.
-        met: Name of the champion that it was compared with; None where there was none.
+        met: Name of the champion that it was compared with; None if there was none.
         may_be_older: Whether it may replace a champion of a later day.
     """
 
@@ -43,7 +44,7 @@ def why_not(held: Registered, candidate: Candidate) -> str:
     own, champion = own_version(held, candidate.digest), held.current()
     if own is not None and own == champion:
         return ""
-    if candidate.recommended == REJECT:  # whoever is champion
+    if candidate.recommended == REJECT:  # whichever version is champion
         return f"its verdict is {REJECT}"
     if own is not None and ROLLED_BACK in own.tags:
         return "it was rolled back; promote it by hand to use it again"
@@ -68,18 +69,19 @@ def _is_later(champion: Version | None, candidate: Candidate) -> bool:
 
 
 def _outdated(held: Registered, candidate: Candidate) -> str:
-    """Why its evaluation does not count any more; empty if it does."""
+    """Why its evaluation is outdated; empty if it is not."""
     opponent = opponent_of(held, candidate.digest, candidate.as_of)
     if (opponent.name if opponent else None) == candidate.met:
         return ""
+    evaluating = giver_of("evaluation").name
     if opponent is not None:
         return (
-            f"{opponent.title} became the champion after it was judged. Run evaluate again, then "
-            f"promote"
+            f"{opponent.title} became the champion after it was evaluated. Run {evaluating} again, "
+            f"then promote"
         )
     if candidate.recommended == PROMOTE:
-        return ""  # it reached the gates, and nobody is left to compare it with
+        return ""  # it passed the gates, and there is no champion to compare it with
     return (
-        "the champion that it was compared with is the champion no more. Run evaluate again, then "
-        "promote"
+        f"the version that it was compared with is no longer the champion. Run {evaluating} again, "
+        f"then promote"
     )

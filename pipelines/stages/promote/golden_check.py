@@ -1,8 +1,8 @@
-"""Load a SavedModel as a stranger would, and compare what it says of the golden rows.
+"""Load a SavedModel as any other program would, and compare its predictions of the golden rows.
 
-Why: a serving graph that prepares rows in another way than training did must not be promoted.
-Promise: run as a file by a Python without our code on its path; TensorFlow and NumPy are all it
-    needs. Prints JSON: the rows compared and the largest difference.
+Why: a serving graph whose preprocessing differs from training's must not be promoted.
+Promise: runs as a script by a Python without Millrace on its path; it needs only TensorFlow and
+    NumPy. Prints JSON: the number of rows, the largest difference, and missing outputs.
 
 Usage: ``python -I golden_check.py MODEL_FOLDER``.
 """
@@ -31,18 +31,18 @@ def compared(folder: Path) -> dict[str, Any]:
         name: tf.constant(_known(golden["rows"][name], unknown.get(spec.dtype)), spec.dtype)
         for name, spec in given.items()
     }
-    told = signature(**columns)
+    predicted = signature(**columns)
     differences = [
-        float(np.abs(told[name].numpy() - np.array(values)).max())
+        float(np.abs(predicted[name].numpy() - np.array(values)).max())
         for name, values in golden["predictions"].items()
     ]
-    missing = sorted(set(golden["predictions"]) ^ set(told))
+    missing = sorted(set(golden["predictions"]) ^ set(predicted))
     rows = len(next(iter(golden["predictions"].values())))
     return {"rows": rows, "difference": max(differences), "missing": missing}
 
 
 def _known(values: list[Any], unknown: Any) -> list[Any]:
-    """Values with nulls, those of a sequence's events too, as the graph takes the unknown."""
+    """Values with each null, in sequences too, replaced by what the graph reads as unknown."""
     return [
         _known(v, unknown) if isinstance(v, list) else unknown if v is None else v
         for v in values

@@ -1,10 +1,11 @@
-"""Stage ``promote``: register the judged model, and make it the champion if it earned it.
+"""Stage ``promote``: register the evaluated model, and make it the champion if recommended.
 
-Why: promotion is the one step that changes what others use; it must be safe to repeat.
+Why: promotion is the only step that changes what others use; it must be idempotent.
 Promise: a model has one run and one version, however often this runs or is killed; only the
-    recommendation PROMOTE moves the champion, only if it was reached against the present one, and never
-    back to an earlier as-of day unless asked. What was published counts only while the registry has it.
-Not here: the decision (``decision.py``), promoting by hand and rolling back (``registry.py``).
+    recommendation PROMOTE changes the champion, only if it was reached against the current one, and
+    never to an earlier as-of day unless requested. A published promotion is valid only while the
+    registry has it.
+Not here: the decision (``decision.py``), promoting by hand and rolling back (``champion.py``).
 """
 
 import json
@@ -17,7 +18,13 @@ from pipelines.core.days import parse_day
 from pipelines.core.store import Manifest, Ref
 from pipelines.protocol import Outcome, Plan, Work, code_of, input_of, require_pair
 from pipelines.protocol.settings import evaluation_settings, trained_settings
-from pipelines.shared.registry import Registered, has_run, read_registry, registry_uri, telling
+from pipelines.shared.registry import (
+    Registered,
+    has_run,
+    read_registry,
+    registry_errors,
+    registry_uri,
+)
 from pipelines.shared.tracking.params import flat_params
 from pipelines.stages.promote.decision import PROMOTE, Candidate, own_version, unmet, why_not
 
@@ -40,10 +47,10 @@ def plan(work: Work) -> Plan:
 
 
 def run(work: Work, plan: Plan, out: Path) -> Outcome:
-    """Register the model, and move the champion if the recommendation and the days allow it."""
+    """Register the model, and change the champion if the recommendation and the days allow it."""
     from pipelines.shared.registry.client import open_client
     from pipelines.stages.promote.champion import Registry
-    from pipelines.stages.promote.golden import check_golden
+    from pipelines.stages.promote.golden_rows import check_golden
     from pipelines.stages.promote.registering import register
 
     model, evaluation = plan.made_from["model"], plan.made_from["evaluation"]
@@ -52,11 +59,11 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
     folder = work.store.open(model)
     if (folder / GOLDEN).exists():
         work.report.log(check_golden(folder))
-    judged = _judged(work, model, evaluation, uri)
+    evaluated = _evaluated_model(work, model, evaluation, uri)
     with work.store.lock(_registry_lock(work)):
-        registry.read()  # a server that cannot be reached is told before anything is written
-        with telling(uri):
-            number = register(open_client(uri), judged, copy_files=_copies_files(work))
+        registry.read()  # an unreachable server raises before anything is written
+        with registry_errors(uri):
+            number = register(open_client(uri), evaluated, copy_files=_copies_files(work))
         held = registry.read()
         refusal = why_not(held, candidate)
         if not refusal:
@@ -68,8 +75,8 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
         "promoted": not refusal,
         "champion": champion,
     }
-    told = {"version": number, **details, "reason": reason, "uri": uri}
-    (out / "promotion.json").write_text(json.dumps(told, indent=1) + "\n")
+    promotion = {"version": number, **details, "reason": reason, "uri": uri}
+    (out / "promotion.json").write_text(json.dumps(promotion, indent=1) + "\n")
     work.report.log(reason)
     return Outcome(
         rows=0,
@@ -81,41 +88,41 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
 
 
 def effects_stand(work: Work, plan: Plan, manifest: Manifest) -> bool:
-    """Whether the registry still has what that promotion wrote, and it would end the same now."""
+    """Whether the registry still has what that promotion wrote, and it would decide alike now."""
     model, evaluation = plan.made_from["model"], plan.made_from["evaluation"]
     uri, candidate = _uri(work), _candidate(work, model, evaluation)
-    held, told = read_registry(uri, work.pipeline.name), manifest.outcome
+    held, outcome = read_registry(uri, work.pipeline.name), manifest.outcome
     own = own_version(held, model.digest)
-    if own is None or own.number != told["metrics"]["version"]:
+    if own is None or own.number != outcome["metrics"]["version"]:
         return False
-    if held.champion != told["champion"]:
+    if held.champion != outcome["champion"]:
         return False
     if not _tags(work, model, evaluation).items() <= own.tags.items():
         return False
     if not (has_run(uri, work.pipeline.name, model.digest) and _files_stand(work, own.number)):
         return False
-    # A version that became the champion met the one before it, which it would not meet again.
+    # A new champion was compared with the previous one; it would not be compared with it again.
     return bool(
-        told["promoted"]
-        or told["reason"] == _reason(own.number, held, candidate, why_not(held, candidate))
+        outcome["promoted"]
+        or outcome["reason"] == _reason(own.number, held, candidate, why_not(held, candidate))
     )
 
 
 def _files_stand(work: Work, number: int) -> bool:
-    """Whether a server that cannot read the store still has the files that were copied to it."""
+    """Whether a server that cannot read the store still has the files copied to it."""
     if not _copies_files(work):
         return True
     from pipelines.shared.registry.client import open_client
     from pipelines.stages.promote.registering import has_files
 
-    with telling(_uri(work)):
+    with registry_errors(_uri(work)):
         return has_files(open_client(_uri(work)), work.pipeline.name, number)
 
 
 def foreseen(work: Work) -> dict[str, Any]:
-    """What promoting now would come to, with nothing written: ``promoted``, ``reason``.
+    """The result of promoting now, with nothing written: ``promoted`` and ``reason``.
 
-    ``changes`` tells whether the champion would become another.
+    ``changes`` is whether another version would become the champion.
     """
     model, evaluation = _inputs(work)
     held = read_registry(_uri(work), work.pipeline.name)
@@ -154,22 +161,22 @@ def _candidate(work: Work, model: Manifest, evaluation: Manifest) -> Candidate:
 
 
 def _reason(number: int, held: Registered, candidate: Candidate, refusal: str) -> str:
-    """What came of it, in one sentence; ``held`` is the registry before the champion moved."""
+    """The result in one sentence; ``held`` is the registry before the champion changed."""
     if refusal:
         return f"version {number} is registered and not promoted: {refusal}"
-    told, later = f"version {number} is the champion", unmet(held, candidate)
+    text, later = f"version {number} is the champion", unmet(held, candidate)
     if later is not None:
-        told += f", as was asked; it was not compared with {later.title} of a later day"
+        text += f", as was asked; it was not compared with {later.title} of a later day"
     if candidate.recommended != PROMOTE:
-        told += (
+        text += (
             f" and stays it, though its verdict is {candidate.recommended} now; models --rollback makes "
             f"the one before it the champion again"
         )
-    return told
+    return text
 
 
 def _registry_lock(work: Work) -> Ref:
-    """One promotion at a time on this machine, whatever the as-of day and seed."""
+    """Allow one promotion at a time on this machine, of any as-of day and seed."""
     return Ref(work.pipeline.name, "promotions", ".registry")
 
 
@@ -183,13 +190,13 @@ def _tags(work: Work, model: Manifest, evaluation: Manifest) -> Mapping[str, str
     }
 
 
-def _judged(work: Work, model: Manifest, evaluation: Manifest, uri: str) -> Any:
-    from pipelines.stages.promote.registering import Judged
+def _evaluated_model(work: Work, model: Manifest, evaluation: Manifest, uri: str) -> Any:
+    from pipelines.stages.promote.registering import EvaluatedModel
 
     day = parse_day(work.model_day)
     folder = work.store.open(model)
     history = json.loads((folder / "history.json").read_text())
-    return Judged(
+    return EvaluatedModel(
         pipeline=work.pipeline.name,
         title=work.pipeline.title,
         source=f"{work.store.uri_of(model)}/mlflow_model",
@@ -199,7 +206,7 @@ def _judged(work: Work, model: Manifest, evaluation: Manifest, uri: str) -> Any:
         params=flat_params(model.config),
         metrics=evaluation.outcome["metrics"],
         losses=tuple(history["loss"]),
-        # Without a place of its own MLflow would make one in the current folder.
+        # Without an artifact location MLflow would create one in the current folder.
         artifacts=None
         if uri.startswith("http")
         else f"{work.store.uri.rstrip('/')}/mlflow-artifacts",

@@ -15,7 +15,7 @@ from pipelines.core.store import Manifest
 from pipelines.operators.bfloat16 import widened
 from pipelines.operators.program import FittedProgram
 from pipelines.operators.state import read_program
-from pipelines.shared.tables.known import part_as_of
+from pipelines.shared.tables.known_days import part_as_of
 from pipelines.shared.tables.values import read_served
 from pipelines.shared.tables.window import FEATURES, features_version
 from pipelines.stages.train.export import Export

@@ -172,12 +172,12 @@ class Run:
     def _epoch_ended(self, cursor: Cursor, spent_s: float) -> Cursor:
         """Judge an epoch that has just ended, and say whether training has."""
         cursor = replace(cursor, spent_s=max(spent_s, cursor.spent_s))
-        if len(cursor.judged) < cursor.epoch:
+        if len(cursor.validation) < cursor.epoch:
             require_finite_weights(self, cursor)
             cursor = self._judged(cursor)
             self._tell_epoch(cursor)
             if self.on_epoch is not None:  # last: it may end the run, whose curve is told
-                self.on_epoch(cursor.epoch, cursor.last_loss(), dict(cursor.judged[-1]))
+                self.on_epoch(cursor.epoch, cursor.last_loss(), dict(cursor.validation[-1]))
         limit = self.course.time_limit_s
         if cursor.epoch >= self.course.epochs:
             return replace(cursor, ended=OVER)
@@ -192,17 +192,17 @@ class Run:
             found = self.validation.judge(self._placed, lambda: self._stop_if_asked(cursor))
             self.report.log(_judgement(cursor, found))
         if not found:
-            return replace(cursor, judged=(*cursor.judged, {}))
-        value, judged = found[self.course.watch], (*cursor.judged, found)
+            return replace(cursor, validation=(*cursor.validation, {}))
+        value, judged = found[self.course.watch], (*cursor.validation, found)
         if cursor.best_epoch and not is_better(self.course.watch, value, cursor.best):
-            return replace(cursor, judged=judged)
+            return replace(cursor, validation=judged)
         if not np.isfinite(value):
-            return replace(cursor, judged=judged)
+            return replace(cursor, validation=judged)
         self.checkpoints.keep_best(cursor.epoch)
-        return replace(cursor, judged=judged, best_epoch=cursor.epoch, best=value)
+        return replace(cursor, validation=judged, best_epoch=cursor.epoch, best=value)
 
     def _tell_epoch(self, cursor: Cursor) -> None:
-        values = {f"validation_{name}": value for name, value in cursor.judged[-1].items()}
+        values = {f"validation_{name}": value for name, value in cursor.validation[-1].items()}
         self.report.metrics(cursor.step, {"loss": cursor.last_loss(), **values})
         first, *later = cursor.losses
         if len(later) == LEARNS_WITHIN and min(later) > first * (1 - LEAST_FALL):
@@ -257,7 +257,7 @@ class Run:
         watch, epochs = self.course.watch, self.course.epochs
         values: dict[str, float] = {"epoch": min(cursor.epoch + 1, epochs), "epochs": epochs}
         values |= {"step": cursor.step, "loss": loss}
-        found = cursor.judged[-1] if cursor.judged else {}
+        found = cursor.validation[-1] if cursor.validation else {}
         values |= {f"validation_{n}": v for n, v in found.items() if not n.endswith(ERROR)}
         if cursor.best_epoch:
             values |= {f"best_{watch}": cursor.best, "best_epoch": cursor.best_epoch}

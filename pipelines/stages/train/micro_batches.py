@@ -1,10 +1,10 @@
-"""In how many pieces a step is worked through: more after each try that found no memory.
+"""The number of micro-batches of a step: doubled after each try that ran out of memory.
 
-Why: how much memory a step takes is known once it is run, and a try that the kernel killed for it
-    cannot say so any more.
-Promise: the number grows only where memory was missing: after an error that said so, or after a
-    try without an end during which the kernel counted a kill for want of memory.
-Not here: the pieces themselves (``steps.py``), the counting (``pipelines/core/oom_kills.py``).
+Why: the memory that a step needs is known only when it runs, and a try that the kernel killed
+    cannot report it.
+Promise: the number grows only where memory was too small: after an out-of-memory error, or after a
+    try that did not end and during which the kernel counted an out-of-memory kill.
+Not here: the accumulation over micro-batches (``steps.py``), the kernel's count (``pipelines/core/oom_kills.py``).
 """
 
 import json
@@ -16,82 +16,84 @@ from pathlib import Path
 from pipelines.core.oom_kills import OomKills, oom_kills
 
 
-class Pieces:
-    """Pieces that a replica's rows of a step are worked through in."""
+class MicroBatches:
+    """The number of micro-batches that a replica's rows of a step are divided into."""
 
     def __init__(
         self, scratch: Path, declared: int, kills: Callable[[], OomKills] = oom_kills
     ) -> None:
-        """Read what earlier tries came to.
+        """Read the number that earlier tries stored.
 
         Args:
             scratch: Folder that outlives a kill.
-            declared: Pieces at least.
-            kills: The kernel's count now.
+            declared: Least number of micro-batches.
+            kills: Returns the kernel's current count.
         """
-        self._file, self._begun = scratch / "micro_batches", scratch / "begun.json"
+        self._file, self._started = scratch / "micro_batches", scratch / "started.json"
         self._kills = kills
         found = int(self._file.read_text()) if self._file.exists() else 0
         self.count = max(found, declared)
 
     def __str__(self) -> str:
-        return f"{self.count} {'piece' if self.count == 1 else 'pieces'}"
+        return f"{self.count} {'micro-batch' if self.count == 1 else 'micro-batches'}"
 
     def next_try(self, most: int) -> str:
-        """Remember twice as many for the next try, and say so.
+        """Store twice the number for the next try, and describe it.
 
         Args:
-            most: Rows of a replica's step, beyond which there are no more pieces.
+            most: Rows of a replica's step, the largest possible number.
         """
         if self.count >= most:
-            return "A piece is a single row: the network itself is too large."
+            return "A micro-batch is a single row: the network itself is too large."
         _write(self._file, str(self.count * 2))
         return (
-            f"The next try works through {self.count * 2} pieces, one after another, the batch "
-            f"staying the same."
+            f"The next try uses {self.count * 2} micro-batches, one after another. The batch size "
+            f"stays the same."
         )
 
-    def learn(self, most: int) -> str:
-        """Work through twice as many where the try before was killed for want of memory.
+    def double_after_kill(self, most: int) -> str:
+        """Double the number if the previous try was killed because memory was too small.
 
         Args:
-            most: Rows of a replica's step, beyond which there are no more pieces.
+            most: Rows of a replica's step, the largest possible number.
 
         Returns:
-            What was found, as a line for the log; empty for nothing.
+            A log line that gives the reason; empty if the number is unchanged.
         """
-        kills = self._kills_of_the_try_before()
+        kills = self._kills_during_previous_try()
         if not kills:
             return ""
-        told = (
-            f"the try before ended without a word in {self} a replica, and the kernel counted "
+        reason = (
+            f"the previous try ended without an error with {self} a replica, and the kernel counted "
             f"{kills} out-of-memory {'kill' if kills == 1 else 'kills'} meanwhile"
         )
         if self.count >= most:
-            return f"{told}; a piece is a single row, so the network itself is too large"
+            return (
+                f"{reason}; a micro-batch is a single row, so the network itself is too large"
+            )
         self.count *= 2
         _write(self._file, str(self.count))
-        return f"{told}: working through {self}, the batch staying the same"
+        return f"{reason}: now using {self}, the batch size stays the same"
 
     @contextmanager
-    def trying(self) -> Iterator[None]:
-        """Note that a try is under way, until it ends in any way that it can tell of."""
-        _write(self._begun, json.dumps(asdict(self._kills())))
+    def attempt(self) -> Iterator[None]:
+        """Mark a try as running, until it ends in any way but a kill."""
+        _write(self._started, json.dumps(asdict(self._kills())))
         try:
             yield
         finally:
-            self._begun.unlink(missing_ok=True)
+            self._started.unlink(missing_ok=True)
 
-    def _kills_of_the_try_before(self) -> int:
-        if not self._begun.exists():
+    def _kills_during_previous_try(self) -> int:
+        if not self._started.exists():
             return 0
-        before = OomKills(**json.loads(self._begun.read_text()))
-        # Taken away at once: a kill is counted for one try alone.
-        self._begun.unlink()
+        before = OomKills(**json.loads(self._started.read_text()))
+        # Removed at once: a kill counts for one try only.
+        self._started.unlink()
         return self._kills().since(before)
 
 
 def _write(file: Path, text: str) -> None:
-    aside = file.with_name(f".{file.name}")  # `aside-*` are the folders of killed saves
-    aside.write_text(text)
-    aside.replace(file)
+    staged = file.with_name(f".{file.name}")
+    staged.write_text(text)
+    staged.replace(file)

@@ -7,18 +7,19 @@ Promise: inputs, loss, gradients and weights are each looked at, whatever a kern
 """
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from pipelines.core.errors import TrainingError, listed
-from pipelines.stages.train.batches import Block
+from pipelines.core.events import Reporter
+from pipelines.protocol import VALIDATED, stage_of
+from pipelines.stages.train.batches import Block, Feed
+from pipelines.stages.train.checkpoints import Checkpoints
 from pipelines.stages.train.cursor import Cursor
+from pipelines.stages.train.network import Network
 from pipelines.stages.train.shards import Rows
 from pipelines.stages.train.steps import TOLD
-
-if TYPE_CHECKING:
-    from pipelines.stages.train.loop import Run
 
 # Causes first: what is wrong in one of them soon is in the next.
 FOUND = {
@@ -27,12 +28,25 @@ FOUND = {
     "gradients": "The norm of the gradients of step {step} is {value:g}",
     "weights": "The sum of the squared weights after step {step} is {value:g}",
 }
-MEND_ROWS = "Mend those features: fill them (Fill), or have validate refuse such rows."
 SLOWER = "Lower training.learning_rate, set training.clip_norm above 0, or mend those features."
 
 
+def _mend_rows() -> str:
+    validating = stage_of(VALIDATED).name
+    return f"Mend those features: fill them (Fill), or have {validating} refuse such rows."
+
+
+class CheckedRun(Protocol):
+    """What is looked at of a run (``loop.Run``)."""
+
+    network: Network
+    feed: Feed
+    checkpoints: Checkpoints
+    report: Reporter
+
+
 def require_finite(
-    run: "Run", cursor: Cursor, told: Any, block: Block, step: int, *, taken: bool
+    run: CheckedRun, cursor: Cursor, told: Any, block: Block, step: int, *, taken: bool
 ) -> None:
     """Let a step pass whose numbers are all finite.
 
@@ -56,11 +70,11 @@ def require_finite(
     raise TrainingError(
         f"{run.report.work}: {what} (epoch {cursor.epoch + 1}, rows' digest "
         f"{digest_of_rows(rows)}). {suspects(rows, run.feed.shards.features)} Last finite checkpoint: "
-        f"{run.checkpoints.last_finite()}. {MEND_ROWS if bad[0] == 'inputs' else SLOWER}"
+        f"{run.checkpoints.last_finite()}. {_mend_rows() if bad[0] == 'inputs' else SLOWER}"
     )
 
 
-def require_finite_weights(run: "Run", cursor: Cursor) -> None:
+def require_finite_weights(run: CheckedRun, cursor: Cursor) -> None:
     """Let a network pass whose weights, tables and moving statistics are all finite.
 
     Raises:
@@ -90,7 +104,7 @@ def require_finite_rows(work: str, block: Block, features: tuple[str, ...]) -> N
         if any(map(_spoilt, rows.values())):
             raise TrainingError(
                 f"{work}: rows of the validation days hold values that are no numbers (rows' digest "
-                f"{digest_of_rows(rows)}). {suspects(rows, features)} {MEND_ROWS}"
+                f"{digest_of_rows(rows)}). {suspects(rows, features)} {_mend_rows()}"
             )
 
 

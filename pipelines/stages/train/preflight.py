@@ -21,7 +21,7 @@ BINARY = Binary()
 CHECK = "widen split.train_days, or check the label column."
 
 
-def look_over(
+def check_rows(
     work: str, shards: Shards, training: Training, head: Head = BINARY
 ) -> Iterator[str]:
     """Warnings about the training rows, one sentence each.
@@ -48,7 +48,7 @@ def look_over(
     yield from _require_no_leak(work, shards, training.leakage_auc, head)
 
 
-def require_judgeable(work: str, shards: Shards, watch: str, advice: str) -> None:
+def require_evaluable(work: str, shards: Shards, watch: str, advice: str) -> None:
     """Refuse rows by which no epoch can be told from another.
 
     Args:
@@ -63,8 +63,8 @@ def require_judgeable(work: str, shards: Shards, watch: str, advice: str) -> Non
     events, rows = shards.positives(), shards.rows
     if not rows or (watch != "loss" and events in {0, rows}):
         raise TrainingError(
-            f"{work}: {events} of the {rows} rows that judge an epoch have label 1, and {watch} "
-            f"cannot be told of them. {advice}"
+            f"{work}: {events} of the {rows} rows that evaluate an epoch have label 1, so {watch} "
+            f"is not defined. {advice}"
         )
 
 

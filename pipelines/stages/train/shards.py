@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from pipelines.core.errors import ArtifactError
 from pipelines.operators.bfloat16 import BFLOAT16, widened
+from pipelines.protocol import VALIDATED, giver_of, stage_of
 
 Rows = dict[str, NDArray[Any]]
 
@@ -98,7 +99,7 @@ def open_shards(training_set: Path, days: Collection[str] | None = None) -> Shar
     if not chosen:
         raise ArtifactError(
             f"{training_set.name}: none of the {len(index['train'])} training days has the rows "
-            f"asked for. Widen split.train_days, or look at what validate refused."
+            f"asked for. Widen split.train_days, or look at what {stage_of(VALIDATED).name} refused."
         )
     counts = [day["rows"] for day in chosen]
     starts = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int64)
@@ -126,6 +127,6 @@ def _mapped(
         if array.shape != shape or array.dtype != kind:
             raise ArtifactError(
                 f"{day[name]} is {array.dtype} {array.shape}; its index says "
-                f"{np.dtype(kind)} {shape}. Run preprocess again."
+                f"{np.dtype(kind)} {shape}. Run {giver_of('training_set').name} again."
             )
     return arrays

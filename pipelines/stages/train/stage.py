@@ -19,7 +19,7 @@ from pipelines.core.store import Manifest
 from pipelines.protocol import Outcome, Plan, Work, code_of, input_of
 from pipelines.protocol.settings import trained_settings, training_set_settings
 from pipelines.spec import model_code
-from pipelines.stages.train.micro_batches import Pieces
+from pipelines.stages.train.micro_batches import MicroBatches
 
 
 def plan(work: Work) -> Plan:
@@ -42,9 +42,9 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
         OutOfMemoryError: Memory is too small for a step; the next try halves its pieces.
     """
     from pipelines.shared.compute.machine import visible_gpu_count
-    from pipelines.shared.tracking.tracker import About, keep_told, tracking
+    from pipelines.shared.tracking.tracker import About, keep_spool, tracking
     from pipelines.stages.train.devices import choose_devices, open_strategy
-    from pipelines.stages.train.preflight import look_over, require_judgeable
+    from pipelines.stages.train.preflight import check_rows, require_evaluable
     from pipelines.stages.train.shards import open_shards
 
     began = time.monotonic()
@@ -55,11 +55,11 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
     scratch = work.scratch(plan, work.model_ref("models"))
     about = About(name=work.model_ref("models").key)
     with tracking(work, plan, scratch, about) as tracker:
-        for warning in look_over(work.report.work, shards, training, work.pipeline.head):
+        for warning in check_rows(work.report.work, shards, training, work.pipeline.head):
             work.report.log(warning)
         if held_out is not None:
             advice = "Raise split.validation_days, or set training.watch=loss."
-            require_judgeable(work.report.work, held_out, training.watch, advice)
+            require_evaluable(work.report.work, held_out, training.watch, advice)
         devices = choose_devices(training.replicas, visible_gpu_count())
         strategy = open_strategy(devices, training.seed, training.threads)
         setup = Setup(
@@ -71,22 +71,22 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
             held_out,
             strategy,
             str(devices),
-            Pieces(scratch, training.micro_batches),
+            MicroBatches(scratch, training.micro_batches),
         )
         done = trained(setup)
         outcome = _published(setup, out, done, began)
         for name in ("history.json", "timing.json", "millrace.json"):
             tracker.file(out / name)
-    keep_told(scratch, out)
+    keep_spool(scratch, out)
     return outcome
 
 
 def effects_stand(work: Work, plan: Plan, manifest: Manifest) -> bool:
     """Have MLflow told of a training that it does not know; that is no reason to train again."""
-    from pipelines.shared.tracking.resend import tell_missing
+    from pipelines.shared.tracking.resend import resend_missing
     from pipelines.shared.tracking.tracker import SPOOL
 
-    tell_missing(work, manifest, SPOOL)
+    resend_missing(work, manifest, SPOOL)
     return True
 
 
@@ -115,7 +115,7 @@ class Setup:
     held_out: Any
     strategy: Any
     devices: str
-    pieces: Pieces
+    pieces: MicroBatches
     on_epoch: Callable[[int, float, dict[str, float]], None] | None = None
 
     def inputs(self) -> Any:
@@ -135,10 +135,10 @@ def trained(setup: Setup) -> dict[str, Any]:
     """
     batch = setup.work.pipeline.training.global_batch_rows
     most = batch // setup.strategy.num_replicas_in_sync
-    if learnt := setup.pieces.learn(most):
+    if learnt := setup.pieces.double_after_kill(most):
         setup.work.report.log(learnt)
     try:
-        with setup.pieces.trying():
+        with setup.pieces.attempt():
             return _trained(setup)
     except Exception as error:
         if not is_out_of_memory(error):
@@ -308,7 +308,7 @@ def _published(setup: Setup, out: Path, done: dict[str, Any], began: float) -> O
     )
     history = {
         "loss": list(cursor.losses) or [cursor.last_loss()],
-        "validation": list(cursor.judged) if setup.held_out else [],
+        "validation": list(cursor.validation) if setup.held_out else [],
         "best_epoch": cursor.best_epoch,
         "ended": cursor.ended,
         "steps": cursor.step,

@@ -1,8 +1,9 @@
-"""The course of a search as a plot: what each trial came to after each epoch, and where it ended.
+"""The learning curves of a search as a plot: each trial's metric after each epoch, and its end.
 
-Why: a table tells who won; how close it was, and whether a stopped trial was still rising, is seen.
+Why: a table names the winner; a plot shows how close the others were, and whether a pruned trial
+    was still improving.
 Promise: the same plot for the same trials; the best epoch and the end of every trial that did not
-    fail lie in view.
+    fail are in view.
 Not here: the page around it (``page.py``).
 """
 
@@ -17,7 +18,7 @@ from pipelines.shared.pages.plots import Axis, Plot, Series
 LABELS = {
     "fail": "failed",
     "pruned": "stopped early, at the dot",
-    "complete": "came to its last epoch",
+    "complete": "reached its last epoch",
     "winner": "winner",
 }
 WIDTH, HEIGHT = 760, 380
@@ -27,10 +28,13 @@ Trial = Mapping[str, Any]
 Points = list[tuple[float, float]]
 
 
-def course_plot(trials: Sequence[Trial], winner: Mapping[str, Any], *, rises: bool) -> Plot:
+def learning_curve_plot(
+    trials: Sequence[Trial], winner: Mapping[str, Any], *, rises: bool
+) -> Plot:
     """A line for each trial, coloured by how it ended.
 
-    First epochs far from where any trial got to are cut off, so that what decided is told apart.
+    Values far from any trial's best or last epoch are cut off, so that close trials can be
+    distinguished.
 
     Args:
         trials: All of them, as ``trials.json`` has them.
@@ -55,13 +59,13 @@ def _series(trials: Sequence[Trial], winner: int, low: float, high: float) -> It
     for style, label in LABELS.items():
         own = [trial for trial in trials if styles[trial["number"]] == style]
         for trial in own:
-            for piece in within(_finite(trial), low, high):
-                yield Series(points=piece, style=style)
-        ends = [(course[-1], _said(t)) for t in own if (course := _finite(t))]
-        ends = [(end, said) for end, said in ends if low <= end[1] <= high]
+            for segment in clipped(_finite(trial), low, high):
+                yield Series(points=segment, style=style)
+        ends = [(curve[-1], _end_title(t)) for t in own if (curve := _finite(t))]
+        ends = [(end, title) for end, title in ends if low <= end[1] <= high]
         if ends:
-            points, title = zip(*ends, strict=True)
-            yield Series(points=points, style=style, kind="dots", title=title, label=label)
+            points, titles = zip(*ends, strict=True)
+            yield Series(points=points, style=style, kind="dots", title=titles, label=label)
 
 
 def _finite(trial: Trial) -> Points:
@@ -69,23 +73,23 @@ def _finite(trial: Trial) -> Points:
     return [(float(epoch), value) for epoch, value in values if math.isfinite(value)]
 
 
-def _said(trial: Trial) -> str:
+def _end_title(trial: Trial) -> str:
     return f"trial {trial['number']}, {trial['state']}: {trial['by_epoch'][-1]:.4f}"
 
 
-def _view(courses: list[Points], *, rises: bool) -> tuple[float, float]:
-    """From the worst to the best of the courses' ends and best epochs, with a margin."""
-    shown = [course[-1][1] for course in courses if course]
+def _view(curves: list[Points], *, rises: bool) -> tuple[float, float]:
+    """From the worst to the best of the curves' last and best epochs, with a margin."""
+    shown = [curve[-1][1] for curve in curves if curve]
     chosen = max if rises else min
-    shown += [chosen(value for _, value in course) for course in courses if course]
+    shown += [chosen(value for _, value in curve) for curve in curves if curve]
     low, high = min(shown, default=0.0), max(shown, default=1.0)
     margin = (high - low or abs(high) or 1.0) * MARGIN
     return low - margin, high + margin
 
 
-def within(points: Points, low: float, high: float) -> list[Points]:
-    """The pieces of a line that lie in a band, cut where it crosses the edge."""
-    pieces: list[Points] = []
+def clipped(points: Points, low: float, high: float) -> list[Points]:
+    """The segments of a line inside a band, cut where it crosses the edge."""
+    segments: list[Points] = []
     for (x0, y0), (x1, y1) in pairwise(points):
         span = y1 - y0
         ends = sorted((edge - y0) / span for edge in (low, high)) if span else [0.0, 1.0]
@@ -95,8 +99,8 @@ def within(points: Points, low: float, high: float) -> list[Points]:
         first, last = (
             (x0 + (x1 - x0) * at, min(max(y0 + span * at, low), high)) for at in (begin, end)
         )
-        if pieces and begin == 0.0 and pieces[-1][-1] == (x0, y0):
-            pieces[-1].append(last)
+        if segments and begin == 0.0 and segments[-1][-1] == (x0, y0):
+            segments[-1].append(last)
         else:
-            pieces.append([first, last])
-    return pieces
+            segments.append([first, last])
+    return segments

@@ -1,9 +1,9 @@
 """The page of a search: what won, how each trial went, and every trial, the best first.
 
-Why: who takes over the winner's settings wants to see how far it was ahead.
+Why: before the winner's settings are used, a reader wants to see by how much it won.
 Promise: self-contained, and the same bytes for the same trials. Drawn numbers are shown with four
-    digits; the whole value is told on hovering and in ``trials.json``.
-Not here: the plot (``course.py``), which trial wins (``stage.py``).
+    digits; the full value is in the tooltip and in ``trials.json``.
+Not here: the plot (``learning_curves.py``), which trial wins (``stage.py``).
 """
 
 import math
@@ -17,13 +17,14 @@ from pipelines.core.text import for_page
 from pipelines.protocol import Work
 from pipelines.shared.pages.plots import legend
 from pipelines.shared.pages.style import STYLE
-from pipelines.stages.tune.learning_curves import course_plot
+from pipelines.stages.tune.learning_curves import learning_curve_plot
 from pipelines.stages.tune.study import direction
+from pipelines.stages.tune.winner import EVALUATED_ON
 
-# How a trial can end, the best first, and the word for it.
+# How a trial can end, the best first, and its label.
 ENDS = {"complete": "complete", "pruned": "pruned", "fail": "failed"}
-# Blue, grey and amber stay apart for eyes that do not tell red from green.
-COURSE_STYLE = """
+# Blue, grey and amber can be distinguished without separating red from green.
+CURVE_STYLE = """
 figure .plot { min-width: 560px; }
 polyline.winner { stroke: var(--own); stroke-width: 3; } circle.winner { fill: var(--own); }
 polyline.complete { stroke: var(--soft); stroke-width: 1.5; } circle.complete { fill: var(--soft); }
@@ -44,13 +45,13 @@ PAGE = """<!doctype html>
 <main>
 <h1>{{ title }}: search</h1>
 <p class="soft">As of {{ as_of }} &middot; trained on {{ winner.trained_on[0] }} to
-{{ winner.trained_on[-1] }}, judged on {{ winner.judged_on[0] }} to {{ winner.judged_on[-1] }},
+{{ winner.trained_on[-1] }}, evaluated on {{ evaluated_on[0] }} to {{ evaluated_on[-1] }},
 before the test days of that model begin</p>
 <section class="verdict PROMOTE"><b>Trial {{ winner.trial }}</b>
 <p>{{ metric }} {{ "%.4f"|format(winner.value) }}, the best of {{ trials|length }}: {{ counts }}</p>
 <dl>{% for name, value in won.items() %}<div><dt>{{ name }}</dt>
 <dd class="num" title="{{ value }}">{{ value|short }}</dd></div>{% endfor %}</dl>
-<p class="soft">A model run uses these settings, with all their digits, where it is asked to:
+<p class="soft">A model run uses these settings, with all their digits, with the option
 <code>--option tuned={{ as_of }}</code></p></section>
 <figure class="wide"><h3>{{ plot.title }}</h3>{{ svg }}{{ legend }}</figure>
 <h2>Trials, the best first</h2>
@@ -82,42 +83,43 @@ def tuning_page(
         winner: What ``winner.json`` holds.
     """
     rises = direction(work.pipeline) == "maximize"
-    plot = course_plot(trials, winner, rises=rises)
+    plot = learning_curve_plot(trials, winner, rises=rises)
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, finalize=for_page
     )
     environment.filters["short"] = short
-    told = [
+    rows = [
         {**trial, "settings": _by_name(trial["settings"])}
         for trial in best_first(trials, rises=rises)
     ]
     return environment.from_string(PAGE).render(
         title=work.pipeline.title,
         as_of=work.model_day,
-        style=Markup(STYLE + COURSE_STYLE),  # noqa: S704  a constant
+        style=Markup(STYLE + CURVE_STYLE),  # noqa: S704  a constant
         svg=Markup(plot.svg()),  # noqa: S704  made of numbers
         legend=Markup(legend(plot)),  # noqa: S704  constants
         plot=plot,
         metric=winner["metric"].replace("_", " "),
         counts=_counts(trials),
-        columns=_columns(told),
+        columns=_columns(rows),
         ends=ENDS,
-        trials=told,
+        trials=rows,
         winner=winner,
+        evaluated_on=winner[EVALUATED_ON],
         won=_by_name(winner["settings"]),
     )
 
 
 def best_first(trials: Sequence[Mapping[str, Any]], *, rises: bool) -> list[Mapping[str, Any]]:
-    """Those that came to their end by what they came to; then the others, who got furthest first."""
+    """Complete trials by their last value; then the others, those with the most epochs first."""
 
-    def place(trial: Mapping[str, Any]) -> tuple[int, int, float, int]:
+    def sort_key(trial: Mapping[str, Any]) -> tuple[int, int, float, int]:
         state, last = trial["state"], (trial["by_epoch"] or [math.nan])[-1]
         epochs = 0 if state == "complete" else len(trial["by_epoch"])
         loss = (-last if rises else last) if math.isfinite(last) else math.inf
         return list(ENDS).index(state), -epochs, loss, trial["number"]
 
-    return sorted(trials, key=place)
+    return sorted(trials, key=sort_key)
 
 
 def short(value: str) -> str:
@@ -135,7 +137,7 @@ def _by_name(settings: Sequence[str]) -> dict[str, str]:
 
 
 def _columns(trials: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, str]]:
-    """Section and words of each setting that any trial drew, in the order of the best trial's."""
+    """Section and name of each setting that any trial drew, in the order of the best trial's."""
     names = dict.fromkeys(name for trial in trials for name in trial["settings"])
     parted = {name: name.rpartition(".") for name in names}
     return {name: (parts[0], parts[2].replace("_", " ")) for name, parts in parted.items()}

@@ -1,8 +1,8 @@
 """Stage ``tune``: the settings that did best in a search whose trials have ended.
 
-Why: a model run must find the winner as it finds every other input: published, with its digest.
+Why: a model run must find the winner like every other input: published, with its digest.
 Promise: one winner for a search; nothing heavy is imported by ``plan``.
-Not here: running a trial (``trial.py``), all of them from the command line (``search.py``).
+Not here: running a trial or a whole search (``pipelines/drivers/tuning/``).
 """
 
 import json
@@ -16,18 +16,20 @@ from pipelines.core.store import Manifest
 from pipelines.protocol import Maker, Outcome, Plan, Work, code_of, input_of
 from pipelines.protocol.settings import training_set_settings
 from pipelines.spec import head_settings, model_code, model_settings, search_day
-from pipelines.stages.tune.winner import DATASET, WINNER
+from pipelines.stages.tune.winner import DATASET, EVALUATED_ON, WINNER
 
 TRIALS = "trials.json"
 TRIALS_RUN = "pipelines.drivers.tuning.trial.run_trial"
 """What runs the trials; no stage imports it."""
-# Folder of a trial in the search's, and where what it told MLflow is published.
-TRIAL, TOLD = "trial-", "tracking/"
+# Prefix of a trial's folder in the search's, and the folder of its published MLflow events.
+TRIAL, TRACKING = "trial-", "tracking/"
+# A published key: it keeps its name.
+EVALUATED_AS_OF = "judged_as_of"
 ENDED = ("complete", "pruned", "fail")
 
 
 def plan(work: Work) -> Plan:
-    """The training set that trials learn from and are judged on, and what may vary.
+    """The training set that trials are trained and evaluated on, and the search space.
 
     Raises:
         ConfigError: The pipeline declares no search.
@@ -47,7 +49,7 @@ def plan(work: Work) -> Plan:
             "model": model_settings(work.pipeline.model),
             "head": head_settings(work.pipeline.head),
             "training": asdict(work.pipeline.training),
-            "judged_as_of": there.model_day,
+            EVALUATED_AS_OF: there.model_day,
         },
         code=code_of(__name__, TRIALS_RUN, *model_code(work.pipeline.model)),
         made_from={"training_set": manifest},
@@ -60,7 +62,7 @@ def trials_work(work: Work) -> Work:
 
 
 def folder_of(work: Work, plan: Plan) -> Path:
-    """Where the study and its trials' checkpoints lie until the winner is published."""
+    """Folder of the study and its trials' checkpoints until the winner is published."""
     return work.scratch(plan, work.window_ref(DATASET))
 
 
@@ -69,23 +71,23 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
 
     Raises:
         InputMissingError: Trials have not ended.
-        TrainingError: No trial came to its last epoch.
+        TrainingError: No trial reached its last epoch.
     """
-    from pipelines.stages.tune.study import direction, facts, open_study, watched
+    from pipelines.stages.tune.study import direction, open_study, trial_records, watched
 
     pipeline = work.pipeline
-    told = facts(open_study(folder_of(work, plan), pipeline))
-    missing = _not_ended(told, pipeline.search.trials)
+    trials = trial_records(open_study(folder_of(work, plan), pipeline))
+    missing = _not_ended(trials, pipeline.search.trials)
     if missing:
         raise InputMissingError(
             f"{work.report.work}: {len(missing)} of {pipeline.search.trials} trials have not ended "
             f"({listed(missing)}). Run trial for them first."
         )
-    complete = [trial for trial in told if trial["state"] == "complete"]
+    complete = [trial for trial in trials if trial["state"] == "complete"]
     if not complete:
-        errors = [trial["error"] for trial in told if trial["error"]]
+        errors = [trial["error"] for trial in trials if trial["error"]]
         raise TrainingError(
-            f"{work.report.work}: none of {len(told)} trials came to its last epoch ({listed(errors)}). "
+            f"{work.report.work}: none of {len(trials)} trials reached its last epoch ({listed(errors)}). "
             f"Narrow the ranges of the search."
         )
     sign = 1 if direction(pipeline) == "maximize" else -1
@@ -97,25 +99,25 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
         "metric": watched(pipeline),
         "value": best["value"],
         "trained_on": list(days.train),
-        "judged_on": list(days.test),
+        EVALUATED_ON: list(days.test),
     }
     (out / WINNER).write_text(json.dumps(winner, indent=1) + "\n")
-    (out / TRIALS).write_text(json.dumps(told, indent=1) + "\n")
-    _keep_told(out, work, folder_of(work, plan))
-    return _outcome(work, told, winner)
+    (out / TRIALS).write_text(json.dumps(trials, indent=1) + "\n")
+    _keep_unsent_events(out, work, folder_of(work, plan))
+    return _outcome(work, trials, winner)
 
 
 def effects_stand(work: Work, plan: Plan, manifest: Manifest) -> bool:
-    """Have MLflow told of trials that it does not know; that is no reason to search again."""
-    from pipelines.shared.tracking.resend import tell_missing
+    """Send MLflow the trials that it has no run of; a missing run is no reason to search again."""
+    from pipelines.shared.tracking.resend import resend_missing
 
-    tell_missing(work, manifest, f"{TOLD}*.jsonl")
+    resend_missing(work, manifest, f"{TRACKING}*.jsonl")
     return True
 
 
-def _not_ended(told: list[dict[str, Any]], trials: int) -> list[int]:
-    ended = {trial["number"] for trial in told if trial["state"] in ENDED}
-    return [number for number in range(trials) if number not in ended]
+def _not_ended(trials: list[dict[str, Any]], expected: int) -> list[int]:
+    ended = {trial["number"] for trial in trials if trial["state"] in ENDED}
+    return [number for number in range(expected) if number not in ended]
 
 
 def pages(work: Work) -> Mapping[str, Maker]:
@@ -124,31 +126,33 @@ def pages(work: Work) -> Mapping[str, Maker]:
     def page(folder: Path) -> str:
         from pipelines.stages.tune.page import tuning_page
 
-        told, winner = (json.loads((folder / name).read_text()) for name in (TRIALS, WINNER))
-        return tuning_page(work, told, winner)
+        trials, winner = (json.loads((folder / name).read_text()) for name in (TRIALS, WINNER))
+        return tuning_page(work, trials, winner)
 
     return {"tuning.html": page}
 
 
-def _keep_told(out: Path, work: Work, folder: Path) -> None:
-    from pipelines.shared.tracking.tracker import keep_told
+def _keep_unsent_events(out: Path, work: Work, folder: Path) -> None:
+    from pipelines.shared.tracking.tracker import keep_spool
 
-    trials = sorted(folder.glob(f"{TRIAL}*/"), key=lambda each: int(each.name[len(TRIAL) :]))
-    kept = [t.name for t in trials if keep_told(t, out, f"{TOLD}{t.name}.jsonl")]
+    folders = sorted(folder.glob(f"{TRIAL}*/"), key=lambda each: int(each.name[len(TRIAL) :]))
+    kept = [
+        each.name for each in folders if keep_spool(each, out, f"{TRACKING}{each.name}.jsonl")
+    ]
     if kept:
         work.report.log(
-            f"MLflow was not told all of {len(kept)} trials ({listed(kept)}); their lines are kept in "
-            f"{TOLD}: python -m pipelines.shared.tracking.sender URI FILE sends one"
+            f"MLflow did not receive all events of {len(kept)} trials ({listed(kept)}). They are stored in "
+            f"{TRACKING}: python -m pipelines.shared.tracking.sender URI FILE sends a file"
         )
 
 
-def _outcome(work: Work, told: list[dict[str, Any]], winner: dict[str, Any]) -> Outcome:
-    states = [trial["state"] for trial in told]
+def _outcome(work: Work, trials: list[dict[str, Any]], winner: dict[str, Any]) -> Outcome:
+    states = [trial["state"] for trial in trials]
     counts = {state: float(states.count(state)) for state in ENDED}
-    epochs = float(sum(len(trial["by_epoch"]) for trial in told))
+    epochs = float(sum(len(trial["by_epoch"]) for trial in trials))
     reason = (
-        f"Trial {winner['trial']} of {len(told)} did best: {winner['metric']} "
-        f"{winner['value']:.4f} on {winner['judged_on'][0]} to {winner['judged_on'][-1]} with "
+        f"Trial {winner['trial']} of {len(trials)} did best: {winner['metric']} "
+        f"{winner['value']:.4f} on {winner[EVALUATED_ON][0]} to {winner[EVALUATED_ON][-1]} with "
         f"{' '.join(winner['settings'])}."
     )
     work.report.log(reason)
@@ -156,5 +160,5 @@ def _outcome(work: Work, told: list[dict[str, Any]], winner: dict[str, Any]) -> 
         rows=0,
         metrics={winner["metric"]: winner["value"], "epochs": epochs, **counts},
         reason=reason,
-        volatile=(TOLD,),
+        volatile=(TRACKING,),
     )

@@ -1,13 +1,13 @@
-"""The study: every trial's settings, its values epoch by epoch, and which to stop.
+"""The study: every trial's settings, its value after each epoch, and which trials are pruned.
 
 Why: trials run in processes of their own, on several GPUs, and any of them may be killed.
-Promise: a study is one file of appended lines; a trial has one entry however often it is begun,
-    and goes on with the settings that it drew.
+Promise: a study is one append-only file; a trial has one entry however often it is started,
+    and resumes with the settings that it drew.
 Source: L. Li et al., "A System for Massively Parallel Hyperparameter Tuning", MLSys 2020 (asynchronous
     successive halving, as optuna's ``SuccessiveHalvingPruner`` has it), and optuna's TPE sampler.
 
-Draws of a trial follow from the search's seed, the trial's number, the setting and the trials told before it:
-one after another, a search repeats exactly; side by side, they depend on which ends first.
+Draws of a trial follow from the search's seed, the trial's number, the setting and the trials reported before
+it: a sequential search is reproducible exactly; a parallel one depends on which trial ends first.
 """
 
 import fcntl
@@ -29,10 +29,10 @@ NUMBER, ERROR, SETTINGS = "number", "error", "settings"
 
 
 class _JournalLock:
-    """The writers' lock of a journal; the kernel takes it back when its holder dies.
+    """The writers' lock of a journal; the kernel releases it when its holder dies.
 
-    Whoever gets it finds whole lines: a trial beside this one may have been killed in the midst of
-    its own, and a line written after that would be glued to it.
+    Acquiring it also removes an incomplete last line: a concurrent trial may have been killed
+    while writing one, and the next line would be appended to it.
     """
 
     def __init__(self, journal: Path) -> None:
@@ -48,19 +48,19 @@ class _JournalLock:
         return True
 
     def release(self) -> None:
-        """Give it back."""
+        """Release the lock."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
 
 
 def open_study(folder: Path, pipeline: Pipeline, number: int = 0) -> Any:
-    """The study in a folder, made if it is not there.
+    """Open the study in a folder, or create it.
 
     Args:
-        folder: Where its file lies.
-        pipeline: Whose search it is.
-        number: Trial that is about to draw.
+        folder: Folder of its file.
+        pipeline: Pipeline that declares the search.
+        number: Number of the trial that is about to draw.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     lock: Any = _JournalLock(folder / JOURNAL)
@@ -80,21 +80,21 @@ def open_study(folder: Path, pipeline: Pipeline, number: int = 0) -> Any:
 
 
 def direction(pipeline: Pipeline) -> Literal["maximize", "minimize"]:
-    """Whether the watched metric is to rise or to fall."""
+    """Whether the watched metric is maximized or minimized."""
     return "maximize" if watched(pipeline) != "loss" else "minimize"
 
 
 def watched(pipeline: Pipeline) -> str:
-    """What an epoch is judged by: average precision for an event, else the head's loss."""
+    """The metric that evaluates an epoch: average precision for an event, else the head's loss."""
     metric = primary_metric(pipeline.head)
     return metric if metric == "average_precision" else "loss"
 
 
-class _OneByOne(optuna.samplers.TPESampler):
+class _IndependentTPESampler(optuna.samplers.TPESampler):
     """TPE whose draw of a setting does not depend on which settings this process drew before.
 
-    A trial killed between two draws has stored the first: the process that goes on draws the second
-    alone, and must come to the same.
+    A trial killed between two draws has stored the first: the process that resumes it draws only
+    the second, and must draw the same value.
     """
 
     def __init__(self, seed: int) -> None:
@@ -104,14 +104,14 @@ class _OneByOne(optuna.samplers.TPESampler):
     def sample_independent(
         self, study: Any, trial: Any, param_name: str, param_distribution: Any
     ) -> Any:
-        """Draw with a generator of this setting's own."""
+        """Draw with a random generator of its own for each setting."""
         seed = zlib.crc32(f"{self._seed} {param_name}".encode())
         own = optuna.samplers.TPESampler(seed=seed)
         return own.sample_independent(study, trial, param_name, param_distribution)
 
 
 def _sampler(search: Search, number: int) -> Any:
-    return _OneByOne(search.seed * 1_000_003 + number)
+    return _IndependentTPESampler(search.seed * 1_000_003 + number)
 
 
 def _pruner(search: Search) -> Any:
@@ -121,7 +121,7 @@ def _pruner(search: Search) -> Any:
 
 
 def _drop_torn_line(journal: Path) -> None:
-    """Cut off what a kill in the middle of a write left."""
+    """Remove the incomplete line that a kill in the middle of a write left."""
     if not journal.exists():
         return
     with journal.open("rb+") as file:
@@ -133,7 +133,7 @@ def _drop_torn_line(journal: Path) -> None:
 
 @contextmanager
 def claimed(study: Any, folder: Path, number: int) -> Iterator[Any]:
-    """The trial of that number, held by this process alone; begun if nobody did.
+    """Lock the trial of that number for this process, and start it if it was not started.
 
     Yields:
         The trial, to draw from and report to; or None if it has ended.
@@ -142,7 +142,7 @@ def claimed(study: Any, folder: Path, number: int) -> Iterator[Any]:
         fcntl.flock(file, fcntl.LOCK_EX)
         found = trial_of(study, number)
         if found is None:
-            # One entry of the journal: a kill leaves either no trial or one with its number.
+            # One entry of the journal, so it is atomic: no trial, or one with its number.
             template = optuna.trial.create_trial(
                 state=TrialState.RUNNING, user_attrs={NUMBER: number}
             )
@@ -158,16 +158,16 @@ def trial_of(study: Any, number: int) -> Any:
     return next((t for t in trials if t.user_attrs.get(NUMBER) == number), None)
 
 
-def tell(study: Any, trial: Any, state: TrialState, value: float | None = None) -> None:
-    """End a trial."""
+def end_trial(study: Any, trial: Any, state: TrialState, value: float | None = None) -> None:
+    """Set the final state of a trial."""
     study._storage.set_trial_state_values(
         trial._trial_id, state, None if value is None else [value]
     )
 
 
-def facts(study: Any) -> list[dict[str, Any]]:
-    """Every trial as plain values, by number."""
-    told = [
+def trial_records(study: Any) -> list[dict[str, Any]]:
+    """Every trial as a JSON-serializable dict, by number."""
+    records = [
         {
             "number": trial.user_attrs[NUMBER],
             "state": trial.state.name.lower(),
@@ -179,4 +179,4 @@ def facts(study: Any) -> list[dict[str, Any]]:
         for trial in study.get_trials(deepcopy=False)
         if NUMBER in trial.user_attrs
     ]
-    return sorted(told, key=lambda each: int(each["number"]))
+    return sorted(records, key=lambda each: int(each["number"]))

@@ -1,4 +1,4 @@
-"""The settings that a search found, as a model run takes them.
+"""The settings that a search found, as a model run uses them.
 
 Why: a model of a later day may use an earlier search, and must be able to say which.
 Promise: reads published artifacts only; imports nothing heavy.
@@ -11,6 +11,7 @@ from pipelines.core.errors import ConfigError, InputMissingError
 from pipelines.core.store import Ref, Store
 
 DATASET, WINNER = "tunings", "winner.json"
+EVALUATED_ON = "judged_on"  # a published key: it keeps its name
 
 
 def tuned_settings(store: Store, pipeline: str, tuned: str, as_of: str | None) -> list[str]:
@@ -18,18 +19,18 @@ def tuned_settings(store: Store, pipeline: str, tuned: str, as_of: str | None) -
 
     Args:
         store: Where it is published.
-        pipeline: Whose it is.
+        pipeline: Name of the pipeline.
         tuned: As-of day of the search.
         as_of: As-of day of the model that is to use them.
 
     Raises:
         InputMissingError: That search is not published.
-        ConfigError: It is of a later day than the model: it was judged on the model's test days.
+        ConfigError: It is of a later day than the model: it was evaluated on the model's test days.
     """
     if as_of is not None and tuned > as_of:
         raise ConfigError(
-            f"The model is as of {as_of} and the search as of {tuned}, a later day, so it was judged "
-            f"on days that test the model. Use a search as of {as_of} or earlier."
+            f"The model is as of {as_of} and the search as of {tuned}, a later day, so it was "
+            f"evaluated on days that test the model. Use a search as of {as_of} or earlier."
         )
     manifest = store.find(Ref(pipeline, DATASET, f"as_of={tuned}"))
     if manifest is None:

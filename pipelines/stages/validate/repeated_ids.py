@@ -45,7 +45,7 @@ class Repeats:
     ) -> list[CheckedRule]:
         """The rules, and for the one about ids the days that share some, with their folders."""
         refs = [self.work.partition_ref(INGESTED, day) for day in shared]
-        folders = [str(self.work.store.open(self.work.need(ref, "ingest"))) for ref in refs]
+        folders = [str(self.work.store.open(self.work.need(ref))) for ref in refs]
         also = {"days": list(shared), "folders": folders}
         return [
             replace(rule, kwargs={**rule.kwargs, **also})

@@ -21,7 +21,12 @@ from pipelines.shared.compute.compute import Compute
 from pipelines.shared.expectations.report import First
 from pipelines.shared.expectations.rules import CheckedRule
 from pipelines.shared.tables import ROW
-from pipelines.shared.tables.history import Piece, history_name, history_piece, write_history
+from pipelines.shared.tables.history import (
+    HistoryPart,
+    history_name,
+    history_part,
+    write_history,
+)
 from pipelines.shared.tables.schema import GROUP_ROWS, parquet_options, table_schema
 from pipelines.shared.tables.versions import Versions, version_columns, versions_of, write_known
 from pipelines.spec import Pipeline
@@ -202,7 +207,7 @@ def _write_good(task: _Task, ingested: pa.Table, is_bad: NDArray[np.bool_]) -> N
     good = ingested.filter(pa.array(~is_bad)) if is_bad.any() else ingested
     _write_piece(good, task.piece(PART))
     for entity in task.pipeline.entities:
-        piece = history_piece(good, task.pipeline, entity.name, task.good_before)
+        piece = history_part(good, task.pipeline, entity.name, task.good_before)
         path = task.piece(history_name(entity.name))
         _write_piece(piece.rows, path)
         np.save(path.with_suffix(".npy"), piece.ends)
@@ -262,7 +267,7 @@ def _put_together(file: _File) -> None:
     """Write a file from its pieces, in the order of the partitions."""
     paths = [_piece(file.scratch, file.name, number) for number in range(file.parts)]
     if file.schema is None:
-        pieces = [Piece(_read_piece(p), np.load(p.with_suffix(".npy"))) for p in paths]
+        pieces = [HistoryPart(_read_piece(p), np.load(p.with_suffix(".npy"))) for p in paths]
         write_history(pieces, file.pipeline, file.out / file.name, _versions(file))
         return
     with pq.ParquetWriter(

@@ -42,7 +42,7 @@ def due(work: Work) -> tuple[bool, list[str]]:
 
 def plan(work: Work) -> Plan:
     """Name the ingested day by its content, what it repeats, and everything it is judged by."""
-    ingested = work.need(work.partition_ref("ingested"), "ingest")
+    ingested = work.need(work.partition_ref("ingested"))
     rules_of(work.pipeline, work.day)
     return Plan(
         inputs={f"ingested {ingested.key}": ingested.content}
@@ -137,7 +137,7 @@ def _ingested(work: Work, manifest: Manifest) -> tuple[Path, int]:
     if not schema.equals(wanted):
         raise ArtifactError(
             f"{manifest.ref.path()}: {PART} has {_columns(schema)}. Expected, from the "
-            f"declaration, {_columns(wanted)}. Run ingest for it again."
+            f"declaration, {_columns(wanted)}. Run {manifest.stage} for it again."
         )
     return path, rows
 
@@ -206,7 +206,7 @@ def _validation(pipeline: Pipeline) -> dict[str, Any]:
     """A day does not depend on what other days, or its window, must be; suites count by content."""
     told = asdict(pipeline.validation)
     del told["window"], told["days"]
-    told["suites"] = {path: file_digest(suite_path(path)) for path in told["suites"]}
+    told["suites"] = {path: file_digest(suite_path(pipeline, path)) for path in told["suites"]}
     return told
 
 

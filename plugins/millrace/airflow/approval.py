@@ -14,11 +14,13 @@ from typing import Any
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk.exceptions import AirflowSkipException
 from airflow.sdk.execution_time.hitl import HITLUser
+
 from millrace.airflow.approvers import people
 from millrace.airflow.operator import given, lines
 from pipelines.core.events import Reporter
 from pipelines.core.store import Store
-from pipelines.protocol import Work, option_values
+from pipelines.protocol import Work, option_values, stage_named
+from pipelines.protocol.pages import module_of
 from pipelines.spec import load, with_settings
 
 
@@ -29,6 +31,7 @@ class AskOperator(ApprovalOperator):
         wanted: Renders to ``True`` where a person is to be asked. (templated)
         approvers: User ids of those who may answer, separated by commas; empty for everybody who
             may edit the DAG. (templated)
+        stage: The stage that is asked about.
         pipeline: Declared pipeline.
         store: Root of the artifact store. (templated)
         as_of: As-of day of the model. (templated)
@@ -53,6 +56,7 @@ class AskOperator(ApprovalOperator):
         self,
         *,
         wanted: str,
+        stage: str,
         pipeline: str,
         store: str,
         as_of: str,
@@ -64,7 +68,7 @@ class AskOperator(ApprovalOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.wanted, self.pipeline, self.store, self.as_of = wanted, pipeline, store, as_of
-        self.approvers = approvers
+        self.stage, self.approvers = stage, approvers
         # Its own options are the answers that a person may give.
         self.stage_settings, self.stage_options = list(stage_settings), list(stage_options)
         self.stage_inputs = list(stage_inputs)
@@ -77,19 +81,19 @@ class AskOperator(ApprovalOperator):
             PipelineError: The registry cannot be read.
         """
         if str(self.wanted).lower() != "true":
-            raise AirflowSkipException("No approval is asked for (the form's approve is off).")
-        from pipelines.stages.promote.stage import foreseen
-
-        told = foreseen(self._promotion())
-        if not told["changes"]:
             raise AirflowSkipException(
-                f"No answer would change the champion, so nobody is asked: {told['reason']}."
+                f"No approval is asked for (the form's {self.task_id} is off)."
+            )
+        foreseen = module_of(stage_named(self.stage)).foreseen(self._work())
+        if not foreseen["changes"]:
+            raise AirflowSkipException(
+                f"No answer would change the champion, so nobody is asked: {foreseen['reason']}."
             )
         named = people(self.approvers)
         self.assigned_users = [HITLUser(id=name, name=name) for name in named] or None
         return super().execute(context)
 
-    def _promotion(self) -> Work:
+    def _work(self) -> Work:
         return Work(
             pipeline=with_settings(load(self.pipeline), lines(self.stage_settings)),
             store=Store(self.store),
@@ -101,11 +105,15 @@ class AskOperator(ApprovalOperator):
         )
 
 
-def judgement(result: Mapping[str, Any] | None) -> str:
-    """What the person is shown: what ``evaluate`` recommends, its reason and its numbers."""
-    told = result or {}
-    metrics = told.get("metrics", {})
+def recommendation(result: Mapping[str, Any] | None) -> str:
+    """What the person is shown: what the evaluation recommends, its reason and its numbers."""
+    found = result or {}
+    metrics = found.get("metrics", {})
     numbers = [f"- {name}: {value:.4g}" for name, value in sorted(metrics.items())]
     return "\n".join(
-        [f"Recommended: **{told.get('verdict', '?')}**. {told.get('reason', '')}", "", *numbers]
+        [
+            f"Recommended: **{found.get('verdict', '?')}**. {found.get('reason', '')}",
+            "",
+            *numbers,
+        ]
     )

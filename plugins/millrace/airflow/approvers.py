@@ -6,6 +6,7 @@ Not here: the question (``approval.py``).
 """
 
 from airflow.configuration import conf
+
 from pipelines.core.errors import ConfigError, listed
 
 VARIABLE = "millrace_approvers"

@@ -17,6 +17,7 @@ from typing import Any
 
 from airflow.sdk import BaseOperator
 from airflow.triggers.base import BaseTrigger, TriggerEvent
+
 from millrace.airflow.approvers import require_people
 from millrace.airflow.operator import given, lines
 from pipelines.core.errors import ConfigError, InputMissingError, listed
@@ -29,7 +30,7 @@ from pipelines.drivers.preconditions import (
     require_store,
 )
 from pipelines.protocol import Work, option_values
-from pipelines.shared.tables.window import FEATURES, Window
+from pipelines.shared.tables.window import FEATURES, ModelWindow
 from pipelines.spec import load, model_days, with_settings
 
 
@@ -39,11 +40,11 @@ def missing_days(store: Store, pipeline: str, days: Sequence[str]) -> list[str]:
     Features of a day that was replayed since are stale: its run, or a later day's, makes them anew.
     """
     work = Work(pipeline=load(pipeline), store=store, report=Reporter("await"), history_from="")
-    window = Window(work)
+    window = ModelWindow(work)
     return [day for day in days if not _done(window, day)]
 
 
-def _done(window: Window, day: str) -> bool:
+def _done(window: ModelWindow, day: str) -> bool:
     if window.was_refused(day):
         return True
     features = window.work.find(window.work.partition_ref(FEATURES, day))

@@ -8,49 +8,16 @@ Promise: a link is there for a task that failed, too: a refusal is published bef
 Not here: serving the page, and who may see it (``pages.py``).
 """
 
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlparse
 
 from airflow.sdk import BaseOperatorLink
 
+from pipelines.protocol import Stage
+from pipelines.protocol.stage import Page
+
 PREFIX = "/millrace"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """The pages that a stage publishes among its files.
-
-    Attributes:
-        dataset: Dataset the stage publishes to.
-        dag: The DAG that runs it, as the suffix of the DAG id.
-        file: Name of its page.
-        data_docs: Name of its Data Docs page; empty where it has none.
-    """
-
-    dataset: str
-    dag: str
-    file: str
-    data_docs: str = ""
-
-    def page(self, kind: str) -> str:
-        """Name of the page of a kind: ``reports`` or ``data_docs``; empty if there is none."""
-        return {REPORT_PAGES: self.file, DATA_DOCS_PAGES: self.data_docs}.get(kind, "")
-
-
-REPORT_PAGES, DATA_DOCS_PAGES = "reports", "data_docs"
-REPORTS = {
-    "validate": Report("validated", "data", "report.html", data_docs="data_docs.html"),
-    "validate_window": Report(
-        "window_validations", "model", "report.html", data_docs="data_docs.html"
-    ),
-    "evaluate": Report("evaluations", "model", "model_card.html"),
-    "tune": Report("tunings", "tune", "tuning.html"),
-}
-
-DISTRIBUTED = ("validate", "validate_window", "featurize", "preprocess")
-"""Stages whose work may be on a Dask cluster."""
 
 
 class DashboardLink(BaseOperatorLink):
@@ -68,11 +35,25 @@ class DashboardLink(BaseOperatorLink):
         return "" if urlparse(url).hostname in LOOPBACK else url
 
 
-class ReportLink(BaseOperatorLink):
-    """Opens the validation report, the model card or the page of the search."""
+class PageLink(BaseOperatorLink):
+    """Opens a page that a stage published.
 
-    name = "Report"
-    kind = REPORT_PAGES
+    Args:
+        page: The page, as the stage's record has it.
+    """
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+
+    @property
+    def name(self) -> str:
+        """What the button says."""
+        return self.page.title
+
+    @property
+    def xcom_key(self) -> str:
+        """Key under which a task stores the page's address."""
+        return page_key(self.page.kind)
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
         """Address of the page; Airflow asks for it in the task's process, at its end."""
@@ -80,21 +61,15 @@ class ReportLink(BaseOperatorLink):
 
         ref, base = operator.ref(), conf.get("api", "base_url", fallback="")
         mount = f"{urlparse(base).path.rstrip('/')}{PREFIX}"
-        return f"{mount}/{self.kind}/{quote(ref.pipeline)}/{ref.dataset}/{quote(ref.key)}"
+        return f"{mount}/{self.page.kind}/{quote(ref.pipeline)}/{ref.dataset}/{quote(ref.key)}"
 
 
-class DataDocsLink(ReportLink):
-    """Opens Great Expectations' Data Docs of what was validated."""
-
-    name = "Data Docs"
-    kind = DATA_DOCS_PAGES
+def page_key(kind: str) -> str:
+    """Key under which tasks store the addresses of pages of a kind."""
+    return f"_link_{kind}"
 
 
-def links_of(stage: str) -> tuple[BaseOperatorLink, ...]:
+def links_of(stage: Stage) -> tuple[BaseOperatorLink, ...]:
     """The buttons of a stage's task."""
-    report = REPORTS.get(stage)
-    return (
-        *((ReportLink(),) if report else ()),
-        *((DataDocsLink(),) if report and report.data_docs else ()),
-        *((DashboardLink(),) if stage in DISTRIBUTED else ()),
-    )
+    pages = tuple(PageLink(page) for page in stage.pages)
+    return (*pages, DashboardLink()) if stage.distributed else pages

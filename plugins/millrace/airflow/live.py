@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from millrace.airflow.links import PREFIX, REPORT_PAGES, ReportLink
+from millrace.airflow.links import PREFIX, page_key
 from millrace.airflow.progress_xcom import PROGRESS_KEY
+from pipelines.protocol.stage import REPORTS
 
 UNFINISHED = ("queued", "running")
 AT_WORK, FOR_A_PERSON = ("running", "deferred"), "awaiting_input"
@@ -75,11 +76,10 @@ class RunNow:
 
 def run_now(dag_id: str, run_id: str) -> RunNow:
     """A run's state, tasks, and what they told; without a state where there is no such run."""
-    from sqlalchemy import select
-
     from airflow.models.dagrun import DagRun
     from airflow.models.taskinstance import TaskInstance
     from airflow.utils.session import create_session
+    from sqlalchemy import select
 
     with create_session() as session:
         state = session.scalar(
@@ -95,7 +95,7 @@ def run_now(dag_id: str, run_id: str) -> RunNow:
             ).where(TaskInstance.dag_id == dag_id, TaskInstance.run_id == run_id)
         ).all()
         progress, links = (
-            _told(session, dag_id, run_id, key) for key in (PROGRESS_KEY, ReportLink().xcom_key)
+            _told(session, dag_id, run_id, key) for key in (PROGRESS_KEY, page_key(REPORTS))
         )
     places = [(each.task_id, each.map_index) for each in found]
     tasks = [
@@ -113,9 +113,8 @@ def _moment(time: datetime | None) -> float:
 
 def _told(session: Any, dag_id: str, run_id: str, key: str) -> dict[tuple[str, int], Any]:
     """Value and time of what the tasks of a run show under a key, by task id and map index."""
-    from sqlalchemy import select
-
     from airflow.models.xcom import XComModel
+    from sqlalchemy import select
 
     columns = XComModel.task_id, XComModel.map_index, XComModel.value, XComModel.timestamp
     rows = session.execute(
@@ -137,7 +136,7 @@ def _task(found: Any, progress: Any, report: Any) -> Task:
         since=found.start_date,
         told=told,
         told_at=told_at,
-        report=str(link).partition(f"{PREFIX}/{REPORT_PAGES}/")[2],
+        report=str(link).partition(f"{PREFIX}/{REPORTS}/")[2],
         reported_at=reported_at,
     )
 

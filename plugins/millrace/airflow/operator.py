@@ -16,6 +16,7 @@ from typing import Any
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
+
 from millrace.airflow.links import links_of
 from millrace.airflow.progress_xcom import Showing
 from pipelines.core.errors import ConfigError, HistoryNotReadyError, SourceNotReadyError
@@ -23,6 +24,7 @@ from pipelines.core.events import Reporter, describe_progress, level_of
 from pipelines.core.store import Ref, Store
 from pipelines.process.launch import Ended, StageProcess
 from pipelines.protocol import Work, ref_of, stage_named
+from pipelines.protocol.stage import PARTITION
 from pipelines.spec import load, with_settings
 
 ANNOUNCED = ("uri", "digest", "rows", "verdict", "recommended", "promoted")
@@ -114,12 +116,12 @@ class StageOperator(CommandOperator):
     """Run one stage on a partition, or for an as-of day.
 
     Args:
-        stage: Stage in the catalogue, such as ``validate``.
+        stage: Name of a stage, such as ``validate``.
         pipeline: Declared pipeline.
         store: Root of the artifact store. (templated)
         partition: Day of data, for a stage that works by day. (templated)
         as_of: As-of day, for a stage that makes a model. (templated)
-        source: Root of the source files; only ``ingest`` reads it. (templated)
+        source: Root of the source files, for a stage that reads them. (templated)
         history_from: First day of data; empty for the declared one. (templated)
         settings: ``section.name=value`` replacements, one a line. (templated)
         options: ``key=value`` asked of this stage alone. (templated)
@@ -153,9 +155,10 @@ class StageOperator(CommandOperator):
         inputs: Sequence[str] = (),
         **kwargs: Any,
     ) -> None:
-        kwargs.setdefault("new_interpreter", stage_named(stage).heavy)
+        record = stage_named(stage)
+        kwargs.setdefault("new_interpreter", record.heavy)
         super().__init__(**kwargs)
-        self.operator_extra_links = links_of(stage)
+        self.operator_extra_links = links_of(record)
         self.stage, self.pipeline, self.store = stage, pipeline, store
         self.partition, self.as_of = partition, as_of
         self.source, self.history_from = source, history_from
@@ -190,11 +193,11 @@ class StageOperator(CommandOperator):
         """
         stage = stage_named(self.stage)
         chosen = {"--store": self.store, "--history-from": self.history_from}
-        if stage.scope == "partition":
+        if stage.scope == PARTITION:
             chosen["--partition"] = _needed(self.partition, "partition", self.task_id)
         else:
             chosen["--as-of"] = _needed(self.as_of, "as_of", self.task_id)
-        if self.stage == "ingest":
+        if stage.reads_source:
             chosen["--source"] = _needed(self.source, "source", self.task_id)
             self._require_over(now)
         argv = ["stage", self.stage, self.pipeline]
@@ -233,7 +236,7 @@ class StageOperator(CommandOperator):
         for outlet in self.outlets:
             event = context["outlet_events"][outlet]
             event.extra = {k: result[k] for k in ANNOUNCED if result.get(k) not in (None, "")}
-            if stage_named(self.stage).scope == "partition":
+            if stage_named(self.stage).scope == PARTITION:
                 event.add_partitions([str(self.partition), *result.get("also", ())])
 
 

@@ -18,14 +18,16 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from millrace.airflow.links import REPORT_PAGES, REPORTS
 from millrace.airflow.live import run_now
 from millrace.airflow.live_page import live_page
+from millrace.airflow.templates import DEFAULT_STORE
 from pipelines.core.errors import ArtifactError
 from pipelines.core.store import Manifest, Ref, Store
 from pipelines.core.store.added import find_added
 from pipelines.core.text import message
+from pipelines.protocol import stages
 from pipelines.protocol.pages import MISSING, without
+from pipelines.protocol.stage import REPORTS
 from pipelines.spec import declared_names
 
 if TYPE_CHECKING:
@@ -68,7 +70,7 @@ class LazyApp:
 
 
 def find_page(
-    store: Store, pipeline: str, dataset: str, key: str, kind: str = REPORT_PAGES
+    store: Store, pipeline: str, dataset: str, key: str, kind: str = REPORTS
 ) -> Path | None:
     """The page of a published artifact, or None where there is none.
 
@@ -80,7 +82,7 @@ def find_page(
         pipeline: Declared pipeline.
         dataset: Dataset of a stage that publishes pages.
         key: The artifact's key.
-        kind: ``reports`` or ``data_docs``.
+        kind: ``reports``, ``data_docs`` or another kind of a stage's record.
     """
     try:
         manifest, file = _published(store, pipeline, dataset, key, kind)
@@ -96,7 +98,7 @@ def find_page(
 
 
 def missing_page(
-    store: Store, pipeline: str, dataset: str, key: str, kind: str = REPORT_PAGES
+    store: Store, pipeline: str, dataset: str, key: str, kind: str = REPORTS
 ) -> str:
     """Why there is no page: the artifact was published without it, or there is none."""
     manifest, file = _published(store, pipeline, dataset, key, kind)
@@ -110,7 +112,7 @@ def _published(
     store: Store, pipeline: str, dataset: str, key: str, kind: str
 ) -> tuple[Manifest | None, str]:
     """The artifact of an address, and the name of its page of that kind."""
-    files = {report.dataset: report.page(kind) for report in REPORTS.values()}
+    files = {stage.dataset: stage.page(kind) for stage in stages()}
     if pipeline not in declared_names() or not files.get(dataset) or not KEY.fullmatch(key):
         return None, ""
     return store.find(Ref(pipeline, dataset, key)), files[dataset]
@@ -119,24 +121,21 @@ def _published(
 def store_of(pipeline: str, variable: Callable[[str], str | None]) -> str:
     """Root of a pipeline's store: its own Variable if that is set, else the common one.
 
-    The same order as the template of the tasks (``millrace.airflow.dags.variable``).
+    The same order as the template of the tasks (``millrace.airflow.templates.variable``).
     """
-    from millrace.airflow.dags import DEFAULT_STORE
-
     own, common = variable(f"millrace_store_{pipeline}"), variable("millrace_store")
     return own or common or DEFAULT_STORE
 
 
 def make_app() -> "FastAPI":
     """The application, without the interactive documentation that would need no login."""
-    from fastapi import Depends, FastAPI, HTTPException, Request
-    from fastapi.responses import HTMLResponse, RedirectResponse, Response
-
     from airflow.api_fastapi.core_api.security import (
         GetUserDep,
         requires_access_dag,
         requires_authenticated,
     )
+    from fastapi import Depends, FastAPI, HTTPException, Request
+    from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
     app = FastAPI(
         docs_url=None,
@@ -147,11 +146,11 @@ def make_app() -> "FastAPI":
 
     def may_read(request: Request, user: GetUserDep) -> None:
         """The right to a page is the right to the DAG that makes it."""
-        kinds = {report.dataset: report.dag for report in REPORTS.values()}
+        dags = {stage.dataset: stage.dag for stage in stages() if stage.pages}
         dataset = request.path_params["dataset"]
-        if dataset not in kinds:
+        if dataset not in dags:
             raise HTTPException(404, "There is no such page.")
-        dag_id = f"{request.path_params['pipeline']}_{kinds[dataset]}"
+        dag_id = f"{request.path_params['pipeline']}_{dags[dataset]}"
         requires_access_dag("GET", param_dag_id=dag_id)(request, user)
 
     @app.get("/{kind}/{pipeline}/{dataset}/{key:path}", dependencies=[Depends(may_read)])
@@ -172,7 +171,7 @@ def make_app() -> "FastAPI":
             return HTMLResponse(live_page(run, datetime.now(UTC), mount), headers=LIVE_HEADERS)
         if not run.reported():
             return HTMLResponse("<p>This run has published no page.</p>", headers=HEADERS)
-        return RedirectResponse(f"{mount}/{REPORT_PAGES}/{run.reported()[-1].report}")
+        return RedirectResponse(f"{mount}/{REPORTS}/{run.reported()[-1].report}")
 
     return app
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow.sdk import BaseOperator
+
 from millrace.airflow.operator import CommandOperator, flags, lines
 
 

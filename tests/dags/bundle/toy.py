@@ -1,47 +1,28 @@
-"""The DAGs of a pipeline, wired as in ``dags/``, whose stages are a toy."""
+"""The DAGs of a pipeline as ``dags/`` has them, whose stages are a toy."""
 
-from functools import partial
-
-from airflow.sdk import TriggerRule, chain, dag
-
-from millrace.airflow.dags import (
-    approve,
-    as_of_tick,
-    data_dag,
-    features_asset,
-    model_dag,
-    once_closed,
-)
-from millrace.airflow.dags import promote as promote_
-from millrace.airflow.dags import stage as stage_
+from millrace.airflow.dags import data_dag, model_dag
+from millrace.airflow.operator import StageOperator
 from pipelines.spec import load
 
 PIPELINE = load("fraud_detection")
-TOY = {"module": "tests.plugins.toy_stage", "new_interpreter": True, "pool": "default_pool"}
-stage, promote = partial(stage_, PIPELINE, **TOY), partial(promote_, PIPELINE, **TOY)
 
 
-@dag(schedule=once_closed(PIPELINE), **data_dag(PIPELINE, __doc__) | {"dag_id": "toy_data"})
-def toy_data():
-    chain(
-        stage("ingest"),
-        stage("validate", options=["raise={{ var.value.get('toy_raise', '') }}"]),
-        stage(
-            "featurize", trigger_rule=TriggerRule.ALL_DONE, outlets=[features_asset(PIPELINE)]
-        ),
-    )
+def with_toys(dag):
+    for task in dag.tasks:
+        task.pool = "default_pool"
+        if isinstance(task, StageOperator):
+            task.module, task.new_interpreter = "tests.plugins.toy_stage", True
+    return dag
 
 
-@dag(schedule=as_of_tick(PIPELINE), **model_dag(PIPELINE, __doc__) | {"dag_id": "toy_model"})
-def toy_model():
-    made = [
-        stage(name, options=[f"digest={{{{ var.value.get('toy_{name}', 'of-{name}') }}}}"])
-        for name in ("validate_window", "preprocess", "train", "evaluate")
-    ]
-    options = ["promote_older={{ params.promote_older | lower }}"]
-    options += ["promoted={{ var.value.get('toy_promoted', '') }}"]
-    chain(*made, approve(PIPELINE), promote(options=options))
+toy_data = with_toys(data_dag(PIPELINE, __doc__, dag_id="toy_data"))
+toy_data.get_task("validate").options = ["raise={{ var.value.get('toy_raise', '') }}"]
 
+toy_model = with_toys(model_dag(PIPELINE, __doc__, dag_id="toy_model"))
+for name in ("validate_window", "preprocess", "train", "evaluate"):
+    digest = f"digest={{{{ var.value.get('toy_{name}', 'of-{name}') }}}}"
+    toy_model.get_task(name).options = [digest]
+toy_model.get_task("promote").options += ["promoted={{ var.value.get('toy_promoted', '') }}"]
 
-toy_data()
-toy_model()
+# Its days are in no store.
+toy_model.get_task("await_partitions").execute = lambda context: {}

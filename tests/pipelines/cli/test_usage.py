@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.cli.arguments import time_limit_s
+from pipelines.api.work import time_limit_s
 from pipelines.core.errors import ConfigError
 from pipelines.protocol import option_values
 

@@ -219,10 +219,10 @@ def test_the_table_in_the_docs_has_no_row_without_a_test():
     rows = {
         tuple(cell.strip(" `") for cell in line.split("|")[1:3]) for line in table.splitlines()
     }
-    told = {row for row in rows if len(row) == 2 and hasattr(errors, row[1])}
+    reported = {row for row in rows if len(row) == 2 and hasattr(errors, row[1])}
     helper = ("a helper process is killed", "OutOfMemoryError")
-    assert told - {helper} == {(cause, cls) for cause, _, cls, _ in ROWS}
-    assert helper in told
+    assert reported - {helper} == {(cause, cls) for cause, _, cls, _ in ROWS}
+    assert helper in reported
 
 
 def test_a_cause_behind_other_errors_is_found_and_a_fault_of_the_program_is_not_hidden():
@@ -237,9 +237,9 @@ def test_a_cause_behind_other_errors_is_found_and_a_fault_of_the_program_is_not_
 
     assert isinstance(behind(RuntimeError("the library's own words")), errors.TransientError)
     assert behind(KeyError("a fault")) is None
-    told = unexpected(KeyError("a fault"), "w")
-    assert type(told) is errors.PermanentError
-    assert "w: unexpected KeyError: 'a fault'. This is a fault of Millrace" in str(told)
+    reported = unexpected(KeyError("a fault"), "w")
+    assert type(reported) is errors.PermanentError
+    assert "w: unexpected KeyError: 'a fault'. This is a fault of Millrace" in str(reported)
 
 
 def test_a_value_of_somebodys_data_is_no_cause():
@@ -255,7 +255,7 @@ def test_a_value_of_somebodys_data_is_no_cause():
     ],
 )
 def test_a_helper_that_was_killed_is_memory_or_loss(before, number, cls, monkeypatch):
-    from pipelines.shared.compute import oom_kills
+    from pipelines.core import oom_kills
 
     now = OomKills("", 0) if before else OomKills("boot cgroup", 3)
     monkeypatch.setattr(oom_kills, "oom_kills", lambda: now)
@@ -273,7 +273,7 @@ def test_a_helper_that_was_killed_is_memory_or_loss(before, number, cls, monkeyp
         ("KeyError: 'serving_default'", None),
     ],
 )
-def test_what_a_helper_said_last_is_sorted_too(text, cls):
+def test_a_helpers_last_line_is_classified_too(text, cls):
     found = cause_of_text(text)
     assert (found[0] if found else None) is cls
 

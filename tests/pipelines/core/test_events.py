@@ -35,9 +35,9 @@ from pipelines.core.events import (
         DeclarationError("p", ["one", "two"]),
     ],
 )
-def test_an_error_told_as_json_is_raised_as_itself(error):
-    told = json.loads(json.dumps(describe_error(error)))
-    again = rebuild(told["cls"], told["args"], told["message"], told["kind"])
+def test_an_error_reported_as_json_is_raised_as_itself(error):
+    reported = json.loads(json.dumps(describe_error(error)))
+    again = rebuild(reported["cls"], reported["args"], reported["message"], reported["kind"])
     assert type(again) is type(error)
     assert str(again) == str(error)
 
@@ -52,8 +52,11 @@ def test_an_error_told_as_json_is_raised_as_itself(error):
     ],
 )
 def test_an_error_of_others_is_sorted_by_whether_a_retry_can_help(error, kind):
-    told = describe_error(error)
-    assert type(rebuild(told["cls"], told["args"], told["message"], told["kind"])) is kind
+    reported = describe_error(error)
+    assert (
+        type(rebuild(reported["cls"], reported["args"], reported["message"], reported["kind"]))
+        is kind
+    )
 
 
 def test_a_foreign_error_names_its_class():
@@ -67,7 +70,7 @@ def test_an_error_that_cannot_be_rebuilt_keeps_its_message_and_kind():
     assert (type(again), str(again)) == (PermanentError, "what happened")
 
 
-def test_progress_is_told_every_two_seconds_and_short_work_tells_none():
+def test_progress_is_reported_every_two_seconds_and_short_work_reports_none():
     events = []
     report = Reporter("work", events.append)
     for done in range(1000):
@@ -122,7 +125,7 @@ def test_long_lists_are_capped():
 
 
 @pytest.mark.parametrize(("total", "note"), [(1_400_000, "epoch 3 of 10"), (None, "")])
-def test_a_line_of_progress_is_told_from_other_lines_of_a_log(total, note):
+def test_a_line_of_progress_is_distinguished_from_other_lines_of_a_log(total, note):
     event = {"work": "train as_of=2026-02-01", "done": 120_000, "total": total, "unit": "rows"}
     assert is_progress(describe_progress(event | {"per_s": 5611.2, "eta_s": 9.0, "note": note}))
     assert not is_progress("train as_of=2026-02-01: 1,400,000 rows, published in 30.1 s")
@@ -140,7 +143,7 @@ def test_bytes_give_a_rate_and_the_time_left_where_the_rows_to_come_are_not_know
     assert "rows/s, 10.0 MB/s, 30 s left (a.csv)" in describe_progress(event)
 
 
-def test_values_are_told_as_numbers_and_as_words_and_what_is_not_finite_is_left_out():
+def test_values_are_reported_as_numbers_and_as_words_and_what_is_not_finite_is_left_out():
     events = []
     report = Reporter("train as_of=2026-02-01", events.append)
     report._started = time.monotonic() - 10
@@ -160,7 +163,7 @@ def test_values_are_told_as_numbers_and_as_words_and_what_is_not_finite_is_left_
     )
 
 
-def test_a_dashboard_is_told_by_the_stage_at_work_and_by_nobody_else():
+def test_a_dashboard_is_reported_by_the_stage_at_work_and_by_nobody_else():
     events = []
     dashboard("http://nobody/status")
     with reporting(Reporter("work", events.append)):

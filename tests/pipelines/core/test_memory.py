@@ -29,7 +29,7 @@ class ResourceExhaustedError(OpError):
         type("_ArrayMemoryError", (MemoryError,), {})("Unable to allocate 8 GiB"),
     ],
 )
-def test_it_is_told_from(error):
+def test_out_of_memory_is_recognised(error):
     assert is_out_of_memory(error)
 
 
@@ -43,5 +43,5 @@ def test_it_is_told_from(error):
         TrainingError("Nothing is out of memory"),
     ],
 )
-def test_it_is_not_told_from(error):
+def test_another_error_is_not_recognised_as_out_of_memory(error):
     assert not is_out_of_memory(error)

@@ -55,7 +55,7 @@ def test_where_nothing_can_be_read_nothing_is_claimed(tmp_path):
     assert OomKills("", 4).since(nothing) == 0
 
 
-def test_this_machine_tells_a_count():
+def test_this_machine_reports_a_count():
     found = oom_kills()
     assert found.since(found) == 0
-    assert found.place
+    assert found.scope

@@ -62,7 +62,7 @@ def test_a_planted_temporary_folder_is_not_used(tmp_path, monkeypatch, plant, ki
         USES[kind]()
 
 
-def test_a_file_in_a_folders_place_is_told_as_one(tmp_path):
+def test_a_file_instead_of_a_folder_is_reported_as_one(tmp_path):
     no_folder(tmp_path / "x")
     with pytest.raises((ConfigError, FileExistsError), match="x"):
         private_folder(tmp_path / "x")

@@ -18,7 +18,7 @@ from pipelines.cli import app, quarantine
 from pipelines.core.errors import DeclarationError, PermanentError, TransientError, rebuild
 from pipelines.core.events import Reporter, describe_error, to_log, to_pipe
 from pipelines.core.text import every_text, for_page, message, plain, readable
-from pipelines.process.lines import LineCutter
+from pipelines.process.output_lines import LineCutter
 from pipelines.protocol import Outcome
 from pipelines.spec import Column, load
 from pipelines.spec.checks import require_valid
@@ -30,7 +30,7 @@ HOSTILE = (
     "\x1b[2J\x1b]0;owned\x07 \u202eevil\u2066 \x9b31m\x00\r <script>x</script> [red]no[/red]"
 )
 LONG = "m" * 10_000_000
-ACTING = re.compile(
+CONTROL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
 )
 
@@ -39,12 +39,12 @@ ACTING = re.compile(
 def test_what_is_readable_prints_fits_its_limit_and_is_readable_again(text, limit):
     shown = readable(text, limit)
     assert len(shown) <= limit
-    assert not ACTING.search(shown)
+    assert not CONTROL.search(shown)
     assert not any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in shown)
     assert readable(shown, limit) == shown
     shown.encode("utf-8")
     lines = readable(text, limit, lines=True)
-    assert not ACTING.search(lines.replace("\n", "").replace("\t", ""))
+    assert not CONTROL.search(lines.replace("\n", "").replace("\t", ""))
 
 
 @pytest.mark.parametrize(
@@ -65,11 +65,11 @@ def test_a_value_is_shown_as_it_is_or_by_its_escapes(text, shown):
 
 
 def harmless(text):
-    return not ACTING.search(text) and len(text) < 100_000
+    return not CONTROL.search(text) and len(text) < 100_000
 
 
 @pytest.fixture(scope="module")
-def judged(tmp_path_factory):
+def validated(tmp_path_factory):
     """A day whose merchants are no shops: one is ten megabytes long, one full of sequences."""
     folder = tmp_path_factory.mktemp("hostile")
     table = transactions(60)
@@ -81,14 +81,14 @@ def judged(tmp_path_factory):
     pipeline = require_valid(replace(FRAUD, tables=(declared,), validation=gate))
     write_source(folder / "source", table)
     done("ingest", folder / "store", folder / "source", pipeline)
-    told = done("validate", folder / "store", None, pipeline)
-    return folder / "store", pipeline, told
+    reported = done("validate", folder / "store", None, pipeline)
+    return folder / "store", pipeline, reported
 
 
-def test_reports_pages_and_results_are_small_and_hold_nothing_that_acts(judged):
-    store, _, told = judged
-    assert told["quarantined"] == {"merchant.values": 3}
-    assert harmless(json.dumps(told, ensure_ascii=False))
+def test_reports_pages_and_results_are_small_and_hold_no_control_characters(validated):
+    store, _, reported = validated
+    assert reported["quarantined"] == {"merchant.values": 3}
+    assert harmless(json.dumps(reported, ensure_ascii=False))
     folder = published(store, "validated")
     for name in ("report.json", "report.html", "data_docs.json", "data_docs.html"):
         text = (folder / name).read_text()
@@ -99,16 +99,18 @@ def test_reports_pages_and_results_are_small_and_hold_nothing_that_acts(judged):
             assert "<script" not in text
 
 
-def test_the_quarantine_holds_the_rows_whole_and_what_the_rule_saw_clipped(judged):
-    lines = pq.read_table(published(judged[0], "validated") / "quarantine.parquet").to_pylist()
+def test_the_quarantine_holds_the_rows_whole_and_what_the_rule_saw_clipped(validated):
+    lines = pq.read_table(
+        published(validated[0], "validated") / "quarantine.parquet"
+    ).to_pylist()
     assert [line["merchant"] for line in lines] == [HOSTILE, LONG, "\u202e[bold]x"]
     assert max(len(line["_value"]) for line in lines) == 200
 
 
 def test_the_command_shows_markup_as_text_and_sends_a_terminal_no_sequence(
-    judged, capsys, monkeypatch
+    validated, capsys, monkeypatch
 ):
-    store, pipeline, _ = judged
+    store, pipeline, _ = validated
     monkeypatch.setattr(quarantine, "load", lambda _: pipeline)
     quarantine.quarantine("fraud_detection", str(store))
     out = capsys.readouterr().out
@@ -127,7 +129,7 @@ def test_the_command_shows_markup_as_text_and_sends_a_terminal_no_sequence(
         ValueError(HOSTILE + LONG),
     ],
 )
-def test_an_error_is_told_and_made_again_without_what_acts(error):
+def test_an_error_is_reported_and_rebuilt_without_control_characters(error):
     read, write = os.pipe()
     Reporter("work", to_pipe(write)).error(error)
     os.close(write)
@@ -151,11 +153,11 @@ def test_logs_lines_and_events_are_cleaned_and_keep_their_line_breaks(caplog):
     handler.setFormatter(app._Readable())
     handler.emit(logging.LogRecord("x", 20, "", 0, "a %s\nb", (HOSTILE,), None))
     assert harmless(stream.getvalue().replace("\n", ""))
-    told = []
-    cutter = LineCutter(told.append)
+    reported = []
+    cutter = LineCutter(reported.append)
     cutter.feed(f"{HOSTILE}\n".encode())
-    assert told
-    assert all(map(harmless, told))
+    assert reported
+    assert all(map(harmless, reported))
 
 
 def test_a_reason_is_clean_before_it_is_in_a_manifest_or_an_xcom():

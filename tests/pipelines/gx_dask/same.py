@@ -10,7 +10,7 @@ from great_expectations import ExpectationSuite
 from great_expectations.expectations.registry import get_expectation_impl
 
 from pipelines.gx_dask import validator_patches
-from pipelines.gx_dask.validate_files import judge_files, new_context
+from pipelines.gx_dask.validation import new_context, validate_files
 
 RELATIVE = 1e-12
 
@@ -111,4 +111,4 @@ def _equal(left: Any, right: Any, relative: float) -> bool:
 
 def judged(paths: Sequence[str], entries: Sequence[tuple[str, dict]], **options: Any) -> Any:
     """The entry for stages, with small partitions."""
-    return judge_files(paths, suite_of(entries), partition_rows=10, **options)
+    return validate_files(paths, suite_of(entries), partition_rows=10, **options)

@@ -24,8 +24,8 @@ from pipelines.spec import (
     Weekday,
     Weekend,
 )
-from pipelines.stages.preprocess.row_ranges import LearnTask, learn, pieces_of
-from pipelines.stages.preprocess.shards import ShardTask, make_files, write_piece
+from pipelines.stages.preprocess.row_ranges import StatisticsTask, row_ranges_of, summarize
+from pipelines.stages.preprocess.shards import ShardTask, make_files, write_rows
 from tests.pipelines import strict_arrays
 from tests.pipelines.operators.rows import (
     ARROW,
@@ -119,26 +119,29 @@ def written(folder, rows):
         "label", pa.array([n % 2 for n in range(len(rows))], pa.int64())
     )
     pq.write_table(table, folder / "part-0.parquet", row_group_size=len(rows) // 3)
-    return pieces_of("2024-01-01", folder / "part-0.parquet")
+    return row_ranges_of("2024-01-01", folder / "part-0.parquet")
 
 
-def preprocessed(folder, pieces, array_module):
+def preprocessed(folder, row_ranges, array_module):
     """What the tasks of ``preprocess`` make on an array module: statistics, and files."""
-    states = [learn(LearnTask(piece, PROGRAM, array_module)).states for piece in pieces]
+    states = [
+        summarize(StatisticsTask(row_range, PROGRAM, array_module)).states
+        for row_range in row_ranges
+    ]
     steps = PROGRAM.asked()
     merged = {said: steps[said][-1].merge([s[said] for s in states]) for said in steps}
     fitted = PROGRAM.fitted(merged)
-    rows = sum(piece.rows for piece in pieces)
+    rows = sum(row_range.rows for row_range in row_ranges)
     out, program = folder / "train", folder / "program"
     out.mkdir(parents=True)
     program.mkdir()
     write_program(program, fitted)
     some = fitted.transform(np, columns_of(drawn(1), PROGRAM)) | {"y": np.zeros(1, np.float32)}
     shapes = {n: ((rows, *v.shape[1:]), v.dtype.name) for n, v in some.items()}
-    make_files(out, pieces[0].day, shapes)
-    for piece in pieces:
+    make_files(out, row_ranges[0].day, shapes)
+    for row_range in row_ranges:
         task = ShardTask(
-            piece=piece,
+            row_range=row_range,
             day_rows=rows,
             out=str(out),
             program=str(program),
@@ -146,7 +149,7 @@ def preprocessed(folder, pieces, array_module):
             label="label",
             array_module=array_module,
         )
-        write_piece(task)
+        write_rows(task)
     found = {path.name: np.load(path) for path in sorted(out.glob("*.npy"))}
     return {said: plain(state) for said, state in merged.items()}, found
 
@@ -154,11 +157,11 @@ def preprocessed(folder, pieces, array_module):
 def test_the_tasks_of_preprocess_on_cupys_manners_write_the_bytes_of_numpy(
     tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("pipelines.stages.preprocess.row_ranges.PIECE_ROWS", 100)
-    pieces = written(tmp_path, drawn(300, seed=9))
-    assert len(pieces) == 3
-    states, files = preprocessed(tmp_path / "numpy", pieces, "numpy")
-    strict_states, strict_files = preprocessed(tmp_path / "strict", pieces, STRICT)
+    monkeypatch.setattr("pipelines.stages.preprocess.row_ranges.RANGE_ROWS", 100)
+    row_ranges = written(tmp_path, drawn(300, seed=9))
+    assert len(row_ranges) == 3
+    states, files = preprocessed(tmp_path / "numpy", row_ranges, "numpy")
+    strict_states, strict_files = preprocessed(tmp_path / "strict", row_ranges, STRICT)
     assert strict_states == states
     assert {n: v.tobytes() for n, v in strict_files.items()} == {
         n: v.tobytes() for n, v in files.items()
@@ -187,7 +190,7 @@ def test_cupy_learns_equal_counts_and_moments_to_a_tolerance():
 
 
 @pytest.mark.gpu("cupy")
-def test_cupy_gives_equal_ids_and_numbers_to_a_unit_in_the_last_place():
+def test_cupy_gives_equal_ids_and_numbers_to_a_unit_in_the_last_digit():
     cupy = importlib.import_module("cupy")
     for program in (PROGRAM, MORE):
         fitted, rows = fitted_on([drawn(900, seed=6)], program), drawn(20_000, seed=7)
@@ -201,9 +204,9 @@ def test_cupy_gives_equal_ids_and_numbers_to_a_unit_in_the_last_place():
 
 @pytest.mark.gpu("cupy")
 def test_the_tasks_of_preprocess_on_cupy_write_equal_integers_and_close_numbers(tmp_path):
-    pieces = written(tmp_path, drawn(3_000, seed=9))
-    _, files = preprocessed(tmp_path / "numpy", pieces, "numpy")
-    _, theirs = preprocessed(tmp_path / "cupy", pieces, "cupy")
+    row_ranges = written(tmp_path, drawn(3_000, seed=9))
+    _, files = preprocessed(tmp_path / "numpy", row_ranges, "numpy")
+    _, theirs = preprocessed(tmp_path / "cupy", row_ranges, "cupy")
     assert files.keys() == theirs.keys()
     for name, values in files.items():
         if values.dtype == np.int32:

@@ -51,7 +51,7 @@ def calendar_of(moment):
 def features_of(moments):
     """What ``featurize`` makes of them, by name."""
     column = pa.array(moments, pa.timestamp("us", tz="UTC")).cast(pa.timestamp("us"))
-    return row_features(pa.table({"tx_datetime": column}), PIPELINE)
+    return row_features(pa.table({"tx_datetime": column}), PIPELINE.sources())
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""What these tests share: run a toy stage, keep what it told, wait for a process to end."""
+"""What these tests share: run a toy stage, keep its events, wait for a process to end."""
 
 import subprocess
 import sys
@@ -7,16 +7,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipelines.process.environ import ROOT, child_environ
+from pipelines.process.environ import child_environ, working_directory
 from pipelines.process.launch import Ended, StageProcess
-from pipelines.process.server_address import Place, place
+from pipelines.process.server_address import ServerAddress, server_address
 
 TOY = "tests.pipelines.process.toy_stage"
 
 
 @dataclass
 class Toy:
-    """One toy stage, with what it told and printed."""
+    """One toy stage, with its events and output."""
 
     events: list[Mapping[str, object]] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
@@ -69,22 +69,22 @@ def eventually(condition: Callable[[], bool], within_s: float = 60.0) -> bool:
     return True
 
 
-def server_place(env: Mapping[str, str] | None = None) -> Place:
-    return place(child_environ(env))
+def address_of_server(env: Mapping[str, str] | None = None) -> ServerAddress:
+    return server_address(child_environ(env))
 
 
 def bare_server(
     idle_s: float = 60.0, env: Mapping[str, str] | None = None
 ) -> subprocess.Popen[bytes]:
     """Start a fork server without the imports, where stages look for theirs."""
-    path = server_place(env).socket
+    path = address_of_server(env).socket
     before = inode(path)
     code = (
-        "import sys, pathlib; from pipelines.process.forker import Server;"
+        "import sys, pathlib; from pipelines.process.server_loop import Server;"
         "Server(pathlib.Path(sys.argv[1]), float(sys.argv[2])).serve()"
     )
     command = [sys.executable, "-c", code, str(path), str(idle_s)]
-    process = subprocess.Popen(command, cwd=ROOT, env=child_environ(env))
+    process = subprocess.Popen(command, cwd=working_directory(), env=child_environ(env))
     assert eventually(lambda: inode(path) not in (None, before)), "the server does not listen"
     return process
 

@@ -31,7 +31,7 @@ from tests.pipelines.process.following import (
 )
 
 
-def test_a_stage_hands_on_its_result_its_progress_and_its_lines():
+def test_a_stage_passes_on_its_result_its_progress_and_its_lines():
     toy = Toy()
     ended = toy.run("done", "one", "two", server=False)
     assert ended.result == {"rows": 10, "words": ["one", "two"]}
@@ -90,14 +90,14 @@ def test_an_error_of_the_stage_is_raised_in_the_parent(action, error, match):
     ("code", "error"),
     [("1", TransientError), ("2", ConfigError), ("3", PermanentError), ("4", TransientError)],
 )
-def test_an_exit_without_a_reason_is_judged_by_its_code(code, error):
+def test_an_exit_without_a_reason_is_classified_by_its_code(code, error):
     with pytest.raises(error, match=rf"exit code {code} .* about to leave") as raised:
         Toy().run("mute", code, server=False)
     assert type(raised.value) is error
 
 
 def test_an_exit_0_without_a_result_is_not_taken_for_success():
-    with pytest.raises(PermanentError, match="told no result"):
+    with pytest.raises(PermanentError, match="reported no result"):
         Toy().run("mute", "0", server=False)
 
 
@@ -112,7 +112,7 @@ def test_a_child_killed_where_no_count_can_be_read_most_likely_ran_out_of_memory
         Toy().run("kill", "9", server=False)
 
 
-def test_a_child_that_the_kernel_kills_for_memory_is_told_as_out_of_memory():
+def test_a_child_that_the_kernel_kills_for_memory_is_reported_as_out_of_memory():
     with memory_group(300 << 20) as members:
         parent = subprocess.Popen(
             [sys.executable, "-m", "tests.pipelines.process.toy_parent", "new", "fill", "900"],
@@ -120,9 +120,9 @@ def test_a_child_that_the_kernel_kills_for_memory_is_told_as_out_of_memory():
             text=True,
         )
         members.write_text(str(parent.pid))
-        told = parent.communicate(timeout=120)[1]
-    assert "OutOfMemoryError: fill 900: killed (SIGKILL)" in told
-    assert "by the kernel's out-of-memory killer" in told
+        output = parent.communicate(timeout=120)[1]
+    assert "OutOfMemoryError: fill 900: killed (SIGKILL)" in output
+    assert "by the kernel's out-of-memory killer" in output
 
 
 def test_a_child_that_crashes_is_a_lost_worker():
@@ -130,9 +130,11 @@ def test_a_child_that_crashes_is_a_lost_worker():
         Toy().run("kill", str(int(signal.SIGSEGV)), server=False)
 
 
-def test_a_child_that_aborts_for_memory_is_told_as_out_of_memory():
+def test_a_child_that_aborts_for_memory_is_reported_as_out_of_memory():
     said = ("terminate called after throwing an instance of 'std::bad_alloc'",)
-    with pytest.raises(OutOfMemoryError, match=r"abort .*SIGABRT.*of memory: .*std::bad_alloc"):
+    with pytest.raises(
+        OutOfMemoryError, match=r"abort .*SIGABRT.*about memory: .*std::bad_alloc"
+    ):
         Toy().run("abort", *said, server=False)
 
 
@@ -154,9 +156,9 @@ def test_a_stage_that_hangs_is_stopped_at_its_limit_and_says_where_it_was(tmp_pa
     assert eventually(lambda: not is_alive(toy.of("started")["grandchild"]))
 
 
-def test_a_stage_that_cannot_hear_is_ended_by_its_limit_all_the_same():
+def test_a_stage_that_ignores_signals_is_ended_by_its_limit_all_the_same():
     environ = {"TOY_TIME_LIMIT_S": "1", "TOY_GRACE_S": "1"}
-    with pytest.raises(TransientError, match=r"exit code 1 after .*told no error"):
+    with pytest.raises(TransientError, match=r"exit code 1 after .*reported no error"):
         Toy().run("stuck", server=False, env=environ)
 
 
@@ -262,7 +264,7 @@ def test_a_flooding_stage_is_cut_to_a_bearable_log_and_its_end_is_kept():
     assert 2000 <= len(toy.lines) < 4000
     assert toy.lines[:2] == ["line 0", "line 1"]
     assert toy.lines[-2:] == ["half a bar", "whole bar"]
-    assert any("lines left out" in line for line in toy.lines)
+    assert any("lines omitted" in line for line in toy.lines)
 
 
 def test_no_file_descriptor_is_left_open(tmp_path):
@@ -283,7 +285,7 @@ def test_a_dask_cluster_left_open_leaves_no_worker_and_no_airflow_in_it():
 
 
 def test_by_hand_a_stage_logs_and_ends_with_the_errors_code(caplog):
-    """Without a parent there is no pipe: the same call tells the log."""
+    """Without a parent there is no pipe: the same call writes to the log."""
     pid = os.fork()
     if pid == 0:
 

@@ -18,15 +18,15 @@ from pipelines.core.errors import (
     StageStoppedError,
     WorkerLostError,
 )
+from pipelines.core.installation import LIBRARY
 from pipelines.process import wire
-from pipelines.process.environ import ROOT
 from tests.pipelines.process.following import (
     Toy,
+    address_of_server,
     bare_server,
     eventually,
     is_alive,
     open_fds,
-    server_place,
     stop_when_started,
 )
 
@@ -52,7 +52,7 @@ def run_both(*argvs: tuple[str, ...]) -> list[Toy]:
     return toys
 
 
-def test_a_fork_hands_on_the_same_as_a_new_interpreter(server):
+def test_a_fork_returns_the_same_as_a_new_interpreter(server):
     toy = Toy()
     ended = toy.run("done", "one")
     assert ended.forked
@@ -76,7 +76,7 @@ def test_a_fork_gets_its_own_environment_and_folder(server, monkeypatch):
     assert result["env"]["DASK_X"] == "1"
     assert "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN" not in result["env"]
     assert "MILLRACE_EVENTS_FD" not in result["env"]
-    assert (result["cwd"], result["argv"]) == (str(ROOT), ["environment"])
+    assert (result["cwd"], result["argv"]) == (str(LIBRARY), ["environment"])
 
 
 def test_two_forks_draw_different_random_numbers(server):
@@ -115,7 +115,7 @@ def test_a_fork_that_ignores_sigterm_is_killed_after_the_grace(server):
     assert not is_alive(toy.pid())
 
 
-def test_the_server_outlives_wishes_that_come_as_the_child_ends(server):
+def test_the_server_outlives_requests_that_come_as_the_child_ends(server):
     def stop_at_the_end(event, process):
         if event["event"] == "usage":
             process.stop()
@@ -135,7 +135,7 @@ def test_what_a_fork_started_ends_with_it(server, tmp_path):
 
 
 def test_an_edited_stage_is_the_stage_that_runs(tmp_path):
-    env = {"PYTHONPATH": f"{ROOT}:{tmp_path}"}
+    env = {"PYTHONPATH": f"{LIBRARY}:{tmp_path}"}
     server = bare_server(env=env)
     for word in ("first", "second"):
         (tmp_path / "edited.py").write_text(
@@ -170,7 +170,7 @@ def test_a_killed_server_takes_its_stages_with_it_and_the_next_one_runs(server):
     assert eventually(lambda: not is_alive(toy.pid()))
     assert eventually(lambda: not is_alive(toy.of("started")["grandchild"]))
     server.wait(10)
-    assert server_place().socket.exists()  # stale: nobody listens
+    assert address_of_server().socket.exists()  # stale: no process listens
     other = bare_server()
     assert Toy().run("done").forked
     other.kill()
@@ -181,7 +181,7 @@ def test_an_idle_server_ends_and_takes_its_socket_away():
     server = bare_server(idle_s=0.2)
     assert Toy().run("done").forked
     assert server.wait(10) == 0
-    assert not server_place().socket.exists()
+    assert not address_of_server().socket.exists()
 
 
 def test_a_server_whose_socket_is_removed_ends_when_its_stages_have():
@@ -189,7 +189,7 @@ def test_a_server_whose_socket_is_removed_ends_when_its_stages_have():
 
     def remove(event, _process):
         if event["event"] == "started":
-            server_place().socket.unlink()
+            address_of_server().socket.unlink()
 
     assert Toy(then=remove).run("done").forked
     assert server.wait(10) == 0
@@ -210,7 +210,7 @@ def test_stop_ends_the_server_and_the_stage_in_it(server):
 
     def stop_servers(event, _process):
         if event["event"] == "started":
-            subprocess.Popen(stop, cwd=ROOT, stderr=subprocess.DEVNULL)
+            subprocess.Popen(stop, cwd=LIBRARY, stderr=subprocess.DEVNULL)
 
     toy = Toy(then=stop_servers)
     with pytest.raises(StageStoppedError, match="wait: stopped"):
@@ -218,15 +218,15 @@ def test_stop_ends_the_server_and_the_stage_in_it(server):
     assert server.wait(10) == 0
     assert not is_alive(toy.pid())
     assert eventually(lambda: not is_alive(toy.of("started")["grandchild"]))
-    told = subprocess.run(stop, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert "fork servers stopped: 0" in told.stderr
+    output = subprocess.run(stop, cwd=LIBRARY, capture_output=True, text=True, check=True)
+    assert "fork servers stopped: 0" in output.stderr
 
 
 @contextmanager
 def parent(mode: str, *argv: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, object]]]:
     """A parent to kill, and its stage's `started` event."""
     command = [sys.executable, "-m", "tests.pipelines.process.toy_parent", mode, *argv]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, cwd=LIBRARY, stdout=subprocess.PIPE, text=True)
     events = (json.loads(line) for line in process.stdout)
     yield process, next(event for event in events if event["event"] == "started")
     process.kill()
@@ -277,7 +277,7 @@ def test_dask_workers_end_with_a_killed_parent(server, mode):
 
 def test_a_server_that_answers_nonsense_is_replaced_by_a_new_interpreter():
     with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(server_place().socket))
+        listener.bind(str(address_of_server().socket))
         listener.listen()
         threading.Thread(target=_answer_nonsense, args=(listener,), daemon=True).start()
         toy = Toy()
@@ -308,7 +308,7 @@ def test_a_folder_that_others_may_write_into_is_not_trusted(own_servers):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 def test_another_user_is_refused_even_where_the_socket_is_open_to_all(server, own_servers):
-    path = server_place().socket
+    path = address_of_server().socket
     for opened, mode in ((own_servers, 0o711), (path.parent, 0o711), (path, 0o777)):
         opened.chmod(mode)
     as_nobody = (
@@ -317,15 +317,18 @@ def test_another_user_is_refused_even_where_the_socket_is_open_to_all(server, ow
         "conn = socket.socket(socket.AF_UNIX); conn.connect(sys.argv[1])\n"
         "print(conn.recv(4096)[4:].decode())\n"
     )
-    told = subprocess.check_output([sys.executable, "-c", as_nobody, path], text=True)
-    assert "is user 65534's; only those of user 0 are talked to" in json.loads(told)["refused"]
+    output = subprocess.check_output([sys.executable, "-c", as_nobody, path], text=True)
+    assert (
+        "belongs to user 65534; only processes of user 0 are accepted"
+        in json.loads(output)["refused"]
+    )
     path.parent.chmod(0o700)
     assert Toy().run("done").forked
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 def test_a_server_of_another_user_is_not_asked(own_servers):
-    path = server_place().socket
+    path = address_of_server().socket
     own_servers.chmod(0o711)
     path.parent.chmod(0o777)
     as_nobody = (
@@ -339,12 +342,12 @@ def test_a_server_of_another_user_is_not_asked(own_servers):
         toy = Toy()
         assert not toy.run("done").forked
         planted.kill()
-    assert f"process {planted.pid} at the other end is user 65534's" in toy.lines[0]
+    assert f"process {planted.pid} at the other end belongs to user 65534" in toy.lines[0]
 
 
-def test_a_server_that_cannot_start_is_tried_once_and_said(tmp_path):
+def test_a_server_that_cannot_start_is_tried_once_and_reported(tmp_path):
     (tmp_path / "numpy.py").write_text("raise RuntimeError('numpy is broken')")
-    env = {"PYTHONPATH": f"{tmp_path}:{ROOT}"}
+    env = {"PYTHONPATH": f"{tmp_path}:{LIBRARY}"}
     first, second = Toy(), Toy()
     assert not first.run("done", env=env).forked
     assert not second.run("done", env=env).forked
@@ -355,7 +358,7 @@ def test_a_server_that_cannot_start_is_tried_once_and_said(tmp_path):
 @pytest.mark.slow
 def test_the_real_server_has_one_thread_and_its_forks_have_the_libraries():
     """Started on demand over the socket of a server that died."""
-    socket_path = server_place().socket
+    socket_path = address_of_server().socket
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(socket_path))
     toys = run_both(("validate",), ("validate",))

@@ -15,61 +15,71 @@ from pipelines.process import deadline
 from pipelines.process.child import on_stop, run_child, stop_requested
 
 
-def done(tell: Reporter, *words: str) -> None:
-    tell.started(partition="2026-01-01")
-    tell.sink({"event": "progress", "done": 5, "total": 10})  # the reporter's waits 2 s
+def done(reporter: Reporter, *words: str) -> None:
+    reporter.started(partition="2026-01-01")
+    reporter.sink({"event": "progress", "done": 5, "total": 10})  # the reporter's waits 2 s
     print("hello from", os.getpid(), *words, flush=True)
-    tell.result({"rows": 10, "words": list(words)})
+    reporter.result({"rows": 10, "words": list(words)})
 
 
-def environment(tell: Reporter) -> None:
-    tell.result({"env": dict(os.environ), "cwd": str(Path.cwd()), "argv": sys.argv[1:]})
+def environment(reporter: Reporter) -> None:
+    reporter.result({"env": dict(os.environ), "cwd": str(Path.cwd()), "argv": sys.argv[1:]})
 
 
-def permanent(_tell: Reporter) -> None:
+def network(reporter: Reporter, name: str) -> None:
+    """Call the network of a user's pipeline."""
+    from importlib import import_module
+
+    from pipelines.spec import load
+
+    module, _, function = load(name).model.function.rpartition(".")
+    reporter.result({"width": getattr(import_module(module), function)({}, 1, width=7)})
+
+
+def permanent(_reporter: Reporter) -> None:
     raise ColumnMismatchError("scale", ("amount",), ())
 
 
-def transient(_tell: Reporter) -> None:
+def transient(_reporter: Reporter) -> None:
     raise SourceNotReadyError("data/2026-01-01.csv is still growing")
 
 
-def config(_tell: Reporter) -> None:
+def config(_reporter: Reporter) -> None:
     raise ConfigError("train.epochs must be above 0; got -1")
 
 
-def ordinary(_tell: Reporter) -> None:
+def ordinary(_reporter: Reporter) -> None:
     raise KeyError("amount")
 
 
-def memory(_tell: Reporter) -> None:
+def memory(_reporter: Reporter) -> None:
     raise MemoryError
 
 
-def mute(_tell: Reporter, code: str) -> None:
+def mute(_reporter: Reporter, code: str) -> None:
     print("about to leave", flush=True)
     os._exit(int(code))
 
 
-def kill(_tell: Reporter, signum: str) -> None:
+def kill(_reporter: Reporter, signum: str) -> None:
     os.kill(os.getpid(), int(signum))
 
 
-def abort(_tell: Reporter, *words: str) -> None:
+def abort(_reporter: Reporter, *words: str) -> None:
     sys.stderr.write(" ".join(words) + "\n")
     sys.stderr.flush()
     os.abort()
 
 
-def fill(_tell: Reporter, mib: str) -> None:
+def fill(_reporter: Reporter, mib: str) -> None:
     print(len([bytearray(1 << 20) for _ in range(int(mib))]))
 
 
-def wait(tell: Reporter, mark: str = "") -> None:
+def wait(reporter: Reporter, mark: str = "") -> None:
     """Wait for long; leave a mark if stopped in good order."""
     grandchild = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"])
     try:
-        tell.started(grandchild=grandchild.pid)
+        reporter.started(grandchild=grandchild.pid)
         while True:
             time.sleep(0.05)
     finally:
@@ -77,47 +87,47 @@ def wait(tell: Reporter, mark: str = "") -> None:
             Path(mark).write_text("stopped")
 
 
-def checkpoint(tell: Reporter, mark: str) -> None:
+def checkpoint(reporter: Reporter, mark: str) -> None:
     """Stop by a flag, and need one second to write a checkpoint."""
     on_stop(lambda: print("asked to stop", flush=True))
-    tell.started()
+    reporter.started()
     while not stop_requested():
         time.sleep(0.02)
     time.sleep(1.0)
     Path(mark).write_text("checkpoint")
-    tell.result({"checkpoint": mark})
+    reporter.result({"checkpoint": mark})
 
 
-def stubborn(tell: Reporter) -> None:
+def stubborn(reporter: Reporter) -> None:
     """Ignore SIGTERM and print without end."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    tell.started()
+    reporter.started()
     while True:
         print("still here" * 10)
 
 
-def stuck(tell: Reporter, mark: str = "") -> None:
+def stuck(reporter: Reporter, mark: str = "") -> None:
     """Sit in a C call that holds the GIL, deaf to any Python handler or thread."""
-    tell.started()
+    reporter.started()
     sum(range(10**12))
 
 
-def flood(tell: Reporter) -> None:
+def flood(reporter: Reporter) -> None:
     for number in range(50_000):
         print("line", number)
     print("half a bar\rwhole bar")
-    tell.result({})
+    reporter.result({})
 
 
-def draw(tell: Reporter) -> None:
+def draw(reporter: Reporter) -> None:
     import random
 
     import numpy as np
 
-    tell.result({"python": random.random(), "numpy": float(np.random.random())})
+    reporter.result({"python": random.random(), "numpy": float(np.random.random())})
 
 
-def cluster(tell: Reporter, *, then: str = "leave") -> None:
+def cluster(reporter: Reporter, *, then: str = "leave") -> None:
     import logging
 
     from dask.distributed import Client, LocalCluster
@@ -127,18 +137,18 @@ def cluster(tell: Reporter, *, then: str = "leave") -> None:
     client = Client(cluster)
     pid = client.submit(os.getpid).result(timeout=60)
     heavy = client.submit(lambda: "airflow" in sys.modules).result(timeout=60)
-    tell.started(worker=pid)
-    tell.result({"airflow": heavy})
+    reporter.started(worker=pid)
+    reporter.result({"airflow": heavy})
     if then == "leave":
         os._exit(0)  # without closing it: the launcher has to clean up
     time.sleep(300)
 
 
-def cluster_wait(tell: Reporter) -> None:
-    cluster(tell, then="wait")
+def cluster_wait(reporter: Reporter) -> None:
+    cluster(reporter, then="wait")
 
 
-def validate(tell: Reporter) -> None:
+def validate(reporter: Reporter) -> None:
     """What a small validation stage does."""
     import logging
 
@@ -156,7 +166,7 @@ def validate(tell: Reporter) -> None:
     found = batch.get_batch({"dataframe": frame}).validate(
         gx.expectations.ExpectColumnValuesToNotBeNull(column="amount")
     )
-    tell.result({"success": bool(found.success), "preloaded": "mlflow" in sys.modules})
+    reporter.result({"success": bool(found.success), "preloaded": "mlflow" in sys.modules})
 
 
 def main() -> None:

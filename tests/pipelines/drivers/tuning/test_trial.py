@@ -1,4 +1,4 @@
-"""Trials as the processes they are: killed, resumed, found ended, and their winner used."""
+"""Trials as processes: killed, resumed, not run again once ended, and their winner used."""
 
 import json
 import re
@@ -49,7 +49,7 @@ def test_a_trial_killed_after_an_epoch_ends_as_the_unbroken_one_and_its_winner_i
     tmp_path,
 ):
     trial = ("trial", "fraud_detection", "--number", "0", "--json")
-    told = {}
+    results = {}
     for name in ("unbroken", "killed"):
         root = tmp_path / name
         publish_training_set(root, as_of=search_day(load("fraud_detection"), AS_OF))
@@ -62,10 +62,10 @@ def test_a_trial_killed_after_an_epoch_ends_as_the_unbroken_one_and_its_winner_i
                 time.sleep(0.01)
             child.send_signal(signal.SIGKILL)
             child.wait()
-        told[name] = finished(command(root, *trial))
-    assert told["killed"]["by_epoch"] == told["unbroken"]["by_epoch"]
-    assert told["killed"]["settings"] == told["unbroken"]["settings"]
-    assert len(told["killed"]["by_epoch"]) == 4
+        results[name] = finished(command(root, *trial))
+    assert results["killed"]["by_epoch"] == results["unbroken"]["by_epoch"]
+    assert results["killed"]["settings"] == results["unbroken"]["settings"]
+    assert len(results["killed"]["by_epoch"]) == 4
     root = tmp_path / "killed"
     assert finished(command(root, *trial))["cached"] is True
     winner = finished(command(root, "stage", "tune", "fraud_detection", "--json"))
@@ -79,7 +79,7 @@ def test_a_trial_killed_after_an_epoch_ends_as_the_unbroken_one_and_its_winner_i
     manifest = json.loads(
         (Path(model["uri"].removeprefix("file://")) / "manifest.json").read_text()
     )
-    drawn = dict(s.split("=") for s in told["killed"]["settings"])
+    drawn = dict(s.split("=") for s in results["killed"]["settings"])
     assert manifest["config"]["model"]["kind"] == drawn["model"]
     assert manifest["config"]["training"]["learning_rate"] == float(
         drawn["training.learning_rate"]
@@ -100,20 +100,20 @@ def test_each_trial_is_a_run_with_what_it_drew_its_curve_and_its_end(tmp_path):
         argv = command(root, *words, "--json", settings=HALVING, trials=trials, **more)
         return finished(argv)
 
-    told = []
+    results = []
     for number in range(trials):
         options = (AWAY,) if number == trials - 1 else ()
         trial = ("trial", "fraud_detection", "--number", str(number))
-        told.append(on_store(*trial, options=options))
-    assert {each["state"] for each in told} == {"complete", "pruned"}
+        results.append(on_store(*trial, options=options))
+    assert {each["state"] for each in results} == {"complete", "pruned"}
     winner = on_store("stage", "tune", "fraud_detection", options=())
-    assert_runs(root, told[:-1])
-    # The last trial could not be sent: what it told is beside the winner, and can be sent still.
+    assert_runs(root, results[:-1])
+    # The last trial could not be sent: its events are published beside the winner, and can still be sent.
     folder = Path(winner["uri"].removeprefix("file://"))
     kept = folder / f"tracking/trial-{trials - 1}.jsonl"
     sender = [sys.executable, "-m", "pipelines.shared.tracking.sender", uri_of(root), str(kept)]
     subprocess.run(sender, cwd=ROOT, check=True, capture_output=True, timeout=120)
-    assert_runs(root, told)
+    assert_runs(root, results)
 
 
 def test_a_trial_that_its_rows_refuse_is_a_failed_run_of_the_search(tmp_path):
@@ -123,12 +123,12 @@ def test_a_trial_that_its_rows_refuse_is_a_failed_run_of_the_search(tmp_path):
     day = search_day(load("fraud_detection"), AS_OF)
     publish_training_set(tmp_path, as_of=day, rows=50, spoil=spoil)
     _, work = work_on("tune", tmp_path, pipeline=load("fraud_detection"))
-    told = run_trial(work, 0)
-    assert told["state"] == "fail"
-    assert_runs(tmp_path, [told])
+    result = run_trial(work, 0)
+    assert result["state"] == "fail"
+    assert_runs(tmp_path, [result])
     (run,) = runs_of(tmp_path)
     assert run.data.tags["search"] == plan(work).digest()
-    assert run.data.tags["error"] == f"TrainingError: {told['error']}"
+    assert run.data.tags["error"] == f"TrainingError: {result['error']}"
 
 
 def test_a_trial_whose_days_have_no_event_fails_before_it_trains(tmp_path):
@@ -140,16 +140,18 @@ def test_a_trial_whose_days_have_no_event_fails_before_it_trains(tmp_path):
 
     publish_training_set(tmp_path, as_of=as_of, rows=50, spoil=spoil)
     _, work = work_on("tune", tmp_path, pipeline=pipeline, options={"track": False})
-    told = run_trial(work, 0)
-    assert told["state"] == "fail"
-    assert re.search("0 of the .* rows that judge an epoch .* average_precision", told["error"])
+    result = run_trial(work, 0)
+    assert result["state"] == "fail"
+    assert re.search(
+        "0 of the .* rows that evaluate an epoch .* average_precision", result["error"]
+    )
 
 
 def test_a_trial_that_the_search_has_not_is_refused(tmp_path):
     pipeline = load("fraud_detection")
     publish_training_set(tmp_path, as_of=search_day(pipeline, AS_OF), rows=50)
     _, work = work_on("tune", tmp_path, pipeline=pipeline)
-    with pytest.raises(ConfigError, match="has trials 0 to 11, and 12 is asked for"):
+    with pytest.raises(ConfigError, match="has trials 0 to 11, received number 12"):
         run_trial(work, 12)
 
 
@@ -160,12 +162,12 @@ STATUS = {
 }
 
 
-def assert_runs(root, told):
+def assert_runs(root, results):
     client = open_client(uri_of(root))
     runs = {int(run.data.tags["trial"]): run for run in runs_of(root, client)}
-    assert sorted(runs) == [each["number"] for each in told]
+    assert sorted(runs) == [each["number"] for each in results]
     assert len({run.data.tags["search"] for run in runs.values()}) == 1
-    for each in told:
+    for each in results:
         run = runs[each["number"]]
         assert (run.info.status, run.data.tags["ended"]) == STATUS[each["state"]]
         drawn = {n: v for n, v in run.data.params.items() if n.startswith("drawn.")}

@@ -8,7 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.operators.values import NULL_WHOLE
-from pipelines.stages.featurize.program import EntityProgram, Events, Only, Source
+from pipelines.stages.featurize.entity_program import (
+    EntityProgram,
+    EventSequence,
+    HistoryColumn,
+    RowFilter,
+)
 from pipelines.stages.featurize.timeline import timeline
 from pipelines.stages.featurize.windows import block_on
 from tests.pipelines.stages.featurize.test_windows import ENTITIES, TIMES, rows_of, run, window
@@ -64,7 +69,7 @@ def test_the_least_greatest_last_and_distinct_equal_their_definition(value, dtyp
     delay = data.draw(st.sampled_from([0, 0, 1, 7, 30]))
     n_asked = min(data.draw(st.integers(0, 30)), len(rows))
     only_flag = data.draw(st.sampled_from([None, 0, 1]))
-    asked = window(LATEST, spans, delay, Source("value", scale), only_on(only_flag))
+    asked = window(LATEST, spans, delay, HistoryColumn("value", scale), only_on(only_flag))
     found = run(rows, [asked], n_asked, dtype)
     wanted = [
         [v for s in spans for v in by_definition(rows, at, s, delay, only_flag, scale or 1)]
@@ -74,7 +79,7 @@ def test_the_least_greatest_last_and_distinct_equal_their_definition(value, dtyp
 
 
 def only_on(flag):
-    return None if flag is None else Only("flag", flag)
+    return None if flag is None else RowFilter("flag", flag)
 
 
 @given(
@@ -86,7 +91,9 @@ def only_on(flag):
 )
 @settings(max_examples=200)
 def test_a_sequence_holds_the_last_events_oldest_first(rows, steps, within, delay, own):
-    events = Events(("seq", "len"), steps, delay, within, own, (Source("value", 100),))
+    events = EventSequence(
+        ("seq", "len"), steps, delay, within, own, (HistoryColumn("value", 100),)
+    )
     entity, time_s, value = zip(*rows, strict=True) if rows else ((), (), ())
     arrays = [np.array(column, np.int64) for column in (entity, time_s, value)]
     line = timeline(np, arrays[0], arrays[1], len(rows), events.reach_s())
@@ -116,7 +123,7 @@ def test_a_sequence_holds_the_last_events_oldest_first(rows, steps, within, dela
 def test_rows_still_to_come_move_no_aggregate_and_no_sequence(rows, future, now, delay):
     past = [row for row in rows if row[1] <= now]
     later = [(e, now + 1 + t, v, f) for e, t, v, f in future]
-    asked = [window(LATEST, (5, 17), delay, Source("value", 1))]
+    asked = [window(LATEST, (5, 17), delay, HistoryColumn("value", 1))]
     before = run(past, asked, len(past))
     after = run(later + past, asked, len(past))
     np.testing.assert_array_equal(before, after)
@@ -124,7 +131,7 @@ def test_rows_still_to_come_move_no_aggregate_and_no_sequence(rows, future, now,
 
 def test_one_entity_with_all_rows_and_many_with_one_each():
     for rows in ([(1, t, t % 3, 0) for t in range(500)], [(t, t, 1, 0) for t in range(500)]):
-        found = run(rows, [window(LATEST, (7, 400), 0, Source("value", 1))], 500)
+        found = run(rows, [window(LATEST, (7, 400), 0, HistoryColumn("value", 1))], 500)
         wanted = [
             [v for s in (7, 400) for v in by_definition(rows, at, s, 0, None, 1)]
             for at in range(500)
@@ -133,7 +140,7 @@ def test_one_entity_with_all_rows_and_many_with_one_each():
 
 
 def test_nobody_asking_and_no_rows_give_empty_blocks():
-    events = Events(("seq", "len"), 3, 0, 9, True, (Source("value", 1),))
+    events = EventSequence(("seq", "len"), 3, 0, 9, True, (HistoryColumn("value", 1),))
     empty = np.zeros(0, np.int64)
     line = timeline(np, empty, empty, 0, 9)
     block = block_on(line, events, {"value": empty})

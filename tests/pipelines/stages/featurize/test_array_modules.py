@@ -9,7 +9,13 @@ from pipelines.operators.values import NULL_WHOLE, on_host
 from pipelines.shared.tables.history import history_name
 from pipelines.shared.tables.reading import read_bucket, reader_of
 from pipelines.spec import Trailing
-from pipelines.stages.featurize.program import EntityProgram, Events, Only, Source, Window
+from pipelines.stages.featurize.entity_program import (
+    EntityProgram,
+    EventSequence,
+    HistoryColumn,
+    RowFilter,
+    TrailingWindow,
+)
 from pipelines.stages.featurize.timeline import timeline
 from pipelines.stages.featurize.views import views
 from pipelines.stages.featurize.windows import block_on, windows_on
@@ -41,11 +47,22 @@ def made(n_rows=400, wide=1):
 PROGRAM = EntityProgram(
     "_entity",
     (
-        Window((), EVERY, (5, 17), 0, Source("whole", 100), None),
-        Window((), (*EVERY, "rate"), (9,), 3, Source("float", 0), Only("flag", 1)),
-        Window((), ("count", "rate"), (9,), 3, Source("flag", 1), None),
+        TrailingWindow((), EVERY, (5, 17), 0, HistoryColumn("whole", 100), None),
+        TrailingWindow(
+            (), (*EVERY, "rate"), (9,), 3, HistoryColumn("float", 0), RowFilter("flag", 1)
+        ),
+        TrailingWindow((), ("count", "rate"), (9,), 3, HistoryColumn("flag", 1), None),
     ),
-    (Events(("seq", "len"), 4, 0, 20, True, (Source("whole", 100), Source("float", 0))),),
+    (
+        EventSequence(
+            ("seq", "len"),
+            4,
+            0,
+            20,
+            True,
+            (HistoryColumn("whole", 100), HistoryColumn("float", 0)),
+        ),
+    ),
 )
 
 
@@ -70,7 +87,7 @@ def _windows(line, columns):
         w: tuple(map(str, range(len(w.aggregates) * len(w.spans_s)))) for w in PROGRAM.windows
     }
     named = [
-        Window(n, w.aggregates, w.spans_s, w.delay_s, w.source, w.only)
+        TrailingWindow(n, w.aggregates, w.spans_s, w.delay_s, w.source, w.only)
         for w, n in names.items()
     ]
     return on_host(windows_on(line, EntityProgram("entity", tuple(named)), columns))

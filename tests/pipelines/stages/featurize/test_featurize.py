@@ -25,6 +25,7 @@ from pipelines.core.errors import (
 from pipelines.protocol import perform, stage_named
 from pipelines.spec import Numeric, Trailing
 from pipelines.stages.featurize import stage as featurize
+from pipelines.stages.featurize.feature_plan import plan_features
 from pipelines.stages.featurize.rows import row_features
 from pipelines.stages.featurize.statistics import describe
 from tests.pipelines.stages.featurize.validated import (
@@ -105,6 +106,23 @@ def _value(rows, own, name):
         "mean": cents / (100 * n),
         "rate": frauds / n,
     }[kind]
+
+
+def test_features_are_planned_once_and_made_from_that_plan_alone(tmp_path, monkeypatch):
+    days = publish_days(PIPELINE, tmp_path, 2)
+    work = work_on(PIPELINE, tmp_path, partition=days[-1])
+    plan = featurize.plan(work)
+    assert plan.features == plan_features(PIPELINE)
+
+    def again(*_args):
+        raise AssertionError("the declaration was read again")
+
+    for name in ("plan_features", "problems_of"):
+        monkeypatch.setattr(f"pipelines.stages.featurize.feature_plan.{name}", again)
+    (tmp_path / "out").mkdir()
+    featurize.run(work, plan, tmp_path / "out")
+    made = pq.read_table(tmp_path / "out" / "part-0.parquet")
+    assert tuple(made.column_names) == (*plan.features.key_columns, *plan.features.names)
 
 
 def test_features_equal_their_definition_row_for_row(tmp_path):
@@ -319,7 +337,7 @@ def test_null_amounts_are_no_values_and_nan_in_the_table(tmp_path):
 def test_a_whole_number_that_no_float_holds_becomes_the_nearest():
     pipeline = small_pipeline(features=(Numeric("transaction_id"),))
     rows = pa.table({"transaction_id": pa.array([2**53 + 1, -(2**63), None, 7], pa.int64())})
-    found = row_features(rows, pipeline)["transaction_id"]
+    found = row_features(rows, pipeline.sources())["transaction_id"]
     np.testing.assert_array_equal(found, [float(2**53), -float(2**63), np.nan, 7.0])
 
 

@@ -8,7 +8,12 @@ from hypothesis import strategies as st
 
 from pipelines.core.errors import ConfigError
 from pipelines.stages.featurize import timeline as timelines
-from pipelines.stages.featurize.program import EntityProgram, Only, Source, Window
+from pipelines.stages.featurize.entity_program import (
+    EntityProgram,
+    HistoryColumn,
+    RowFilter,
+    TrailingWindow,
+)
 from pipelines.stages.featurize.timeline import timeline
 from pipelines.stages.featurize.windows import trailing
 
@@ -26,7 +31,7 @@ def rows_of(value):
 
 def window(aggregates, spans, delay, source, only=None):
     names = tuple(f"{a}{s}" for s in spans for a in aggregates)
-    return Window(names, aggregates, spans, delay, source, only)
+    return TrailingWindow(names, aggregates, spans, delay, source, only)
 
 
 def run(rows, windows_, n_asked, value_type=np.int64):
@@ -61,9 +66,11 @@ def test_windows_of_whole_numbers_equal_their_definition_exactly(
     rows, n_asked, spans, delay, only_flag
 ):
     n_asked = min(n_asked, len(rows))
-    only = None if only_flag is None else Only("flag", only_flag)
+    only = None if only_flag is None else RowFilter("flag", only_flag)
     aggregates = ("count", "sum", "mean")
-    found = run(rows, [window(aggregates, spans, delay, Source("value", 100), only)], n_asked)
+    found = run(
+        rows, [window(aggregates, spans, delay, HistoryColumn("value", 100), only)], n_asked
+    )
     for row, got in zip(rows[len(rows) - n_asked :], found, strict=True):
         wanted = []
         for span in spans:
@@ -76,7 +83,7 @@ def test_windows_of_whole_numbers_equal_their_definition_exactly(
 @given(rows=rows_of(FLOATS), span=st.integers(1, 50), delay=st.integers(0, 30))
 @settings(max_examples=200)
 def test_floats_and_nulls_sum_like_an_exact_sum_of_the_window_alone(rows, span, delay):
-    asked = window(("sum", "mean", "count"), (span,), delay, Source("value", 0))
+    asked = window(("sum", "mean", "count"), (span,), delay, HistoryColumn("value", 0))
     found = run(rows, [asked], len(rows), np.float64)
     for row, got in zip(rows, found, strict=True):
         inside = seen(rows, row, span, delay)
@@ -90,7 +97,7 @@ def test_floats_and_nulls_sum_like_an_exact_sum_of_the_window_alone(rows, span, 
 
 @given(rows=rows_of(CENTS), span=st.integers(1, 50), delay=st.integers(0, 30))
 def test_a_rate_is_the_share_of_ones_and_zero_over_nothing(rows, span, delay):
-    found = run(rows, [window(("rate",), (span,), delay, Source("flag", 1))], len(rows))
+    found = run(rows, [window(("rate",), (span,), delay, HistoryColumn("flag", 1))], len(rows))
     for row, got in zip(rows, found[:, 0], strict=True):
         flags = [r[3] for r in seen(rows, row, span, delay)]
         assert got == (sum(flags) / len(flags) if flags else 0.0)
@@ -110,8 +117,8 @@ def test_rows_still_to_come_and_labels_not_yet_known_move_no_feature(
     later = [(e, now + 1 + t, v, f) for e, t, v, f in future]
     unknown = [(e, t, v, flips.randint(0, 1) if t > now - delay else f) for e, t, v, f in past]
     asked = [
-        window(("count", "sum", "mean"), (5, 17), 0, Source("value", 0)),
-        window(("count", "rate"), (5, 17), delay, Source("flag", 1)),
+        window(("count", "sum", "mean"), (5, 17), 0, HistoryColumn("value", 0)),
+        window(("count", "rate"), (5, 17), delay, HistoryColumn("flag", 1)),
     ]
     before = run(past, asked, len(past), np.float64)
     after = run(later + unknown, asked, len(past), np.float64)
@@ -120,7 +127,7 @@ def test_rows_still_to_come_and_labels_not_yet_known_move_no_feature(
 
 @given(rows=rows_of(FLOATS), order=st.randoms(use_true_random=False))
 def test_no_order_of_rows_changes_a_bit(rows, order):
-    asked = [window(("count", "sum", "mean"), (5, 17), 3, Source("value", 0))]
+    asked = [window(("count", "sum", "mean"), (5, 17), 3, HistoryColumn("value", 0))]
     place = list(range(len(rows)))
     order.shuffle(place)
     found = run(rows, asked, len(rows), np.float64)
@@ -130,12 +137,12 @@ def test_no_order_of_rows_changes_a_bit(rows, order):
 
 def test_one_entity_does_not_leak_its_magnitude_or_its_nulls_into_the_next():
     rows = [(1, 0, 1e17, 0), (1, 1, math.nan, 0), (2, 0, 0.1, 0), (2, 1, 0.2, 0)]
-    found = run(rows, [window(("sum",), (9,), 0, Source("value", 0))], 4, np.float64)
+    found = run(rows, [window(("sum",), (9,), 0, HistoryColumn("value", 0))], 4, np.float64)
     assert found[:, 0].tolist() == [1e17, 1e17, 0.1, 0.1 + 0.2]
 
 
 def test_no_rows_and_nobody_asking_give_empty_results():
-    asked = [window(("count", "mean"), (9,), 0, Source("value", 100))]
+    asked = [window(("count", "mean"), (9,), 0, HistoryColumn("value", 100))]
     assert run([], asked, 0).shape == (0, 2)
     assert run([(1, 0, 5, 0)], asked, 0).shape == (0, 2)
 
@@ -147,7 +154,7 @@ def test_keys_that_do_not_fit_63_bits_are_refused_and_the_message_says_what_to_d
 
 
 def test_floats_too_large_to_sum_exactly_are_refused():
-    asked = [window(("sum",), (9,), 0, Source("value", 0))]
+    asked = [window(("sum",), (9,), 0, HistoryColumn("value", 0))]
     with pytest.raises(ConfigError, match=r"values up to 1e\+30; they must stay below"):
         run([(1, 0, 1e30, 0)], asked, 1, np.float64)
 

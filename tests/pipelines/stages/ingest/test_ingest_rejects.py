@@ -140,7 +140,7 @@ def test_a_source_that_cannot_be_read_is_refused_when_it_is_declared(given, told
         require_valid(with_source(**given))
 
 
-def test_undeclared_columns_are_left_out_and_told_once(tmp_path):
+def test_undeclared_columns_are_left_out_and_logged_once(tmp_path):
     deliver(tmp_path, HEADER.replace("\n", ",note,more\n") + "1,2018-04-01,5,7,1,0,x,y\n")
     told = []
     work = work_on("ingest", tmp_path / "store", tmp_path, csv_pipeline())

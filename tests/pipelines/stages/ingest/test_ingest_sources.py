@@ -83,7 +83,7 @@ def test_no_source_at_all_is_a_mistake_of_the_call(tmp_path):
 
 
 @pytest.mark.parametrize("kept", [0, 3, 4, 700])
-def test_an_old_truncated_file_is_unreadable_and_its_size_is_told(ingest, source, kept):
+def test_an_old_truncated_file_is_unreadable_and_its_size_is_reported(ingest, source, kept):
     age(cut(write_source(source, transactions()), kept))
     with pytest.raises(
         SourceUnreadableError, match=rf"part-0.parquet \({kept} bytes\) is trunc"

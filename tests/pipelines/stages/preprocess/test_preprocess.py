@@ -101,7 +101,7 @@ def test_the_arrays_are_what_scikit_learn_makes_of_the_features(store):
             np.testing.assert_array_equal(y, frame.tx_fraud)
 
 
-def test_the_fitted_state_is_that_of_the_training_days_alone(store):
+def test_operators_are_fitted_to_the_training_days_alone(store):
     work = asked(store)
     perform(PREPROCESS, work)
     state = json.loads((folder_of(work) / "state.json").read_text())
@@ -122,7 +122,7 @@ def test_the_index_lists_every_day_with_files_that_are_there(store):
     index = json.loads((folder / "index.json").read_text())
     assert [e["day"] for part in ("train", "gap", "test") for e in index[part]] == DAYS
     assert index["features"] == list(PIPELINE.feature_names())
-    assert "x" not in index["gap"][0], "gap days judge nothing and train nothing"
+    assert "x" not in index["gap"][0], "gap days neither train nor test"
     for entry in (e for part in ("train", "gap", "test") for e in index[part]):
         keys = pq.read_table(folder / entry["keys"])
         assert keys.column_names == KEYS
@@ -131,7 +131,7 @@ def test_the_index_lists_every_day_with_files_that_are_there(store):
     assert result["metrics"]["train_rows"] == 180.0
 
 
-def test_test_days_have_no_part_in_the_fit(store):
+def test_test_days_are_not_used_in_the_fit(store):
     work = asked(store)
     perform(PREPROCESS, work)
     before = (folder_of(work) / "state.json").read_bytes()
@@ -172,7 +172,7 @@ def test_days_without_features_are_named(store):
         perform(PREPROCESS, asked(store))
 
 
-def test_features_of_a_day_that_was_judged_again_are_refused_until_made_again(store):
+def test_features_of_a_day_that_was_validated_again_are_refused_until_made_again(store):
     day = DAYS[0]
     publish_validated(
         work_on(PIPELINE, store, partition=day), day, rows_of(PIPELINE, day, seed=4)
@@ -184,7 +184,7 @@ def test_features_of_a_day_that_was_judged_again_are_refused_until_made_again(st
     assert perform(PREPROCESS, asked(store))["cached"] is False
 
 
-def test_a_refused_day_is_left_out_and_said_so(store):
+def test_a_refused_day_is_left_out_and_listed(store):
     day = DAYS[1]
     publish_validated(work_on(PIPELINE, store, partition=day), day, None)
     featurize(store, [day])
@@ -232,7 +232,7 @@ def test_features_of_another_declaration_are_refused_by_name(store):
         perform(PREPROCESS, asked(store, fewer))
 
 
-def test_a_day_made_again_while_its_turn_is_awaited_is_worth_a_retry(store, tmp_path):
+def test_a_day_made_again_while_this_work_waited_is_worth_a_retry(store, tmp_path):
     work, day = asked(store), DAYS[-1]
     planned = preprocess.plan(work)
     publish_validated(
@@ -243,7 +243,7 @@ def test_a_day_made_again_while_its_turn_is_awaited_is_worth_a_retry(store, tmp_
         preprocess.run(work, planned, tmp_path)
 
 
-def test_a_value_that_is_no_number_becomes_the_mean(store):
+def test_a_missing_value_becomes_the_mean(store):
     day = DAYS[0]
     amounts = rows_of(PIPELINE, day)["tx_amount"].to_pylist()
     table = rows_of(PIPELINE, day, tx_amount=[None, *amounts[1:]])
@@ -284,31 +284,31 @@ def republish(root, day):
 
 
 def test_the_features_that_were_validated_are_those_of_the_training_set(store):
-    """Whatever a correction publishes meanwhile, and back again without work."""
-    judged = perform(stage_named("validate_window"), asked(store))
+    """Also where a correction is published meanwhile; the old training set is then found again."""
+    validation = perform(stage_named("validate_window"), asked(store))
     before = perform(PREPROCESS, asked(store))
     republish(store, DAYS[1])
-    inputs = {"window_validation": judged["digest"]}
+    inputs = {"window_validation": validation["digest"]}
     pinned = perform(PREPROCESS, asked(store, inputs=inputs))
     assert pinned["digest"] == before["digest"]
     assert perform(PREPROCESS, asked(store))["content"] != before["content"]
 
 
 def test_a_window_that_was_validated_for_other_days_is_refused(store):
-    judged = perform(stage_named("validate_window"), asked(store))
-    inputs = {"window_validation": judged["digest"]}
+    validation = perform(stage_named("validate_window"), asked(store))
+    inputs = {"window_validation": validation["digest"]}
     fewer = replace(PIPELINE, split=replace(PIPELINE.split, train_days=2))
-    with pytest.raises(InputMismatchError, match="judged other days"):
+    with pytest.raises(InputMismatchError, match="is of other days"):
         perform(PREPROCESS, asked(store, fewer, inputs=inputs))
 
 
 def test_features_that_were_validated_and_removed_since_are_named(store):
     work = asked(store)
-    judged = perform(stage_named("validate_window"), work)
+    validation = perform(stage_named("validate_window"), work)
     old = work.find(work.partition_ref("features", DAYS[1]))
     republish(store, DAYS[1])
     featurize(store, days_between(DAYS[1], shift(FIRST, 7)))
     shutil.rmtree(work.store.open(old))
-    inputs = {"window_validation": judged["digest"]}
+    inputs = {"window_validation": validation["digest"]}
     with pytest.raises(InputMissingError, match=rf"ds={DAYS[1]} was published again.*again"):
         perform(PREPROCESS, asked(store, inputs=inputs))

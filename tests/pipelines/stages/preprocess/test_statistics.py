@@ -129,7 +129,7 @@ def ids_of(folder, part, days):
 
 
 def columns_read():
-    """Which columns pieces are learnt from, while they are read as ever."""
+    """Record which columns are read for statistics, while they are read as usual."""
     seen = []
 
     def spy(xp, path, first, rows, kinds):
@@ -146,21 +146,21 @@ def test_text_columns_and_ids_become_categories_counted_over_the_training_days(s
     index = json.loads((folder / "index.json").read_text())
     named = [each["name"] for each in index["inputs"]["categorical"]]
     assert named == ["tx_amount_bucket", "shop", "shop_hash", "terminal_id"]
-    for place, column, least in ((1, "shop", 8), (3, "terminal_id", 1)):
+    for position, column, least in ((1, "shop", 8), (3, "terminal_id", 1)):
         values = raw_rows(TRAIN)[column].to_pylist()
         counts = Counter(v for v in values if v not in (None, ""))
         kept = sorted((v for v in counts if counts[v] >= least), key=lambda v: (-counts[v], v))
-        assert index["inputs"]["categorical"][place]["size"] == len(kept) + 2
+        assert index["inputs"]["categorical"][position]["size"] == len(kept) + 2
         known = {value: 2 + n for n, value in enumerate(kept)} | {None: 0, "": 0}
         for part, days in (
             ("train", TRAIN),
             ("test", days_between(shift(FIRST, 6), shift(FIRST, 7))),
         ):
             wanted = [known.get(v, 1) for v in raw_rows(days)[column].to_pylist()]
-            assert ids_of(folder, part, days)[:, place].tolist() == wanted
+            assert ids_of(folder, part, days)[:, position].tolist() == wanted
 
 
-def test_the_index_says_what_each_array_holds(store):
+def test_the_index_describes_each_array(store):
     work = asked(store)
     perform(PREPROCESS, work)
     folder = folder_of(work)
@@ -193,7 +193,7 @@ def test_the_published_program_makes_the_published_arrays(store):
         np.testing.assert_array_equal(values, np.load(folder / "train" / f"{day}-{name}.npy"))
 
 
-def test_a_later_window_learns_from_the_new_day_alone(store):
+def test_a_later_window_reads_the_new_day_alone(store):
     perform(PREPROCESS, asked(store))
     before = {day: statistics_on(asked(store), day).made for day in TRAIN}
     seen, spying = columns_read()
@@ -214,17 +214,17 @@ def test_a_changed_operator_reads_its_own_column_and_no_features_are_made_again(
     with spying:
         assert perform(PREPROCESS, asked(store, changed))["cached"] is False
     assert seen == [frozenset({"tx_amount"})] * len(TRAIN)
-    told = explain(day.store, f"{changed.name}/statistics/ds={TRAIN[0]}")
-    differs = "\n".join(told["earlier"][0]["differs"])
+    explained = explain(day.store, f"{changed.name}/statistics/ds={TRAIN[0]}")
+    differs = "\n".join(explained["earlier"][0]["differs"])
     assert "tx_amount >> Log() >> Standardise(): absent -> learnt" in differs
     assert "shop" not in differs
     seen.clear()
     with spying:
         perform(PREPROCESS, asked(store))
-    assert seen == [], "what was learnt before is found again"
+    assert seen == [], "earlier statistics are found again"
 
 
-def test_what_is_carried_over_is_what_would_be_learnt(store, tmp_path):
+def test_reused_statistics_equal_new_ones(store, tmp_path):
     shutil.copytree(store, tmp_path / "fresh")
     perform(
         PREPROCESS, asked(store, replace(PIPELINE, features=(LOGGED, *PIPELINE.features[1:])))
@@ -243,13 +243,13 @@ EVERY = replace(
 
 @pytest.fixture
 def every(tmp_path, monkeypatch):
-    """A store with features of every kind, where statistics are kept by chunks of 8 rows."""
+    """A store with features of every kind, where statistics are computed by chunks of 8 rows."""
     monkeypatch.setattr(moments, "CHUNK_ROWS", 8)
     return featurized(tmp_path / "every", EVERY, days_between(FIRST, shift(FIRST, 8)))
 
 
 def content_of(root, name, pipeline=EVERY):
-    """What preprocess makes in a copy of a store, and the digest of the training days' statistics."""
+    """The content that preprocess makes in a copy of a store, and the digest of the training days' statistics."""
     shutil.copytree(root, root.parent / name)
     made = asked(root.parent / name, pipeline)
     found = perform(PREPROCESS, made)["content"]
@@ -270,13 +270,13 @@ def test_row_groups_of_the_features_change_no_bit_of_statistics_and_arrays(
     assert str(pq.read_table(part).to_pylist()) == str(pq.read_table(whole_part).to_pylist())
     work = asked(cut, EVERY)
     perform(PREPROCESS, work)
-    whole, pieced = (folder_of(each) for each in (asked(tmp_path / "whole", EVERY), work))
+    whole, parts = (folder_of(each) for each in (asked(tmp_path / "whole", EVERY), work))
     assert [statistics_on(work, day).content for day in TRAIN] == wanted[1]
     made = sorted(p.relative_to(whole) for p in whole.rglob("*") if p.is_file())
     assert {p.suffix for p in made} == {".json", ".npy", ".parquet"}
     for path in made:
         if path.name != "manifest.json":
-            assert (pieced / path).read_bytes() == (whole / path).read_bytes(), path
+            assert (parts / path).read_bytes() == (whole / path).read_bytes(), path
 
 
 def test_the_number_of_buckets_changes_no_window(every, tmp_path):
@@ -291,10 +291,10 @@ def test_the_number_of_buckets_changes_no_window(every, tmp_path):
         assert ours.read_bytes() == theirs.read_bytes()
 
 
-@pytest.mark.parametrize("piece_rows", [8, 24, 64])
-def test_the_size_of_pieces_changes_no_bit(every, monkeypatch, piece_rows):
+@pytest.mark.parametrize("range_rows", [8, 24, 64])
+def test_the_size_of_row_ranges_changes_no_bit(every, monkeypatch, range_rows):
     wanted = content_of(every, "whole")
-    monkeypatch.setattr(row_ranges, "PIECE_ROWS", piece_rows)
+    monkeypatch.setattr(row_ranges, "RANGE_ROWS", range_rows)
     found = content_of(every, "cut")
     assert found[1] == wanted[1]
     assert found[0] == wanted[0]
@@ -319,7 +319,7 @@ def test_a_task_without_memory_is_halved_twice_and_gives_the_same_bytes(
     )
 
 
-def test_a_task_that_finds_no_memory_after_two_halvings_says_so(every, monkeypatch):
+def test_a_task_out_of_memory_after_two_halvings_is_an_error(every, monkeypatch):
     def short(xp, path, first, rows, kinds):
         raise MemoryError(f"Unable to allocate {rows} rows")
 

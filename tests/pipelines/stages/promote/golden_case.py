@@ -41,7 +41,10 @@ def main(folder):
     signatures = {"serving_default": served.of_rows}
     tf.saved_model.save(served, str(folder / "saved_model"), signatures=signatures)
     write_golden(
-        folder / "golden.json", ROWS, {"x": np.zeros(2)}, {"arrays": lambda x: told_by_hand()}
+        folder / "golden.json",
+        ROWS,
+        {"x": np.zeros(2)},
+        {"arrays": lambda x: expected_predictions()},
     )
     model = folder / "mlflow_model"
     write_mlflow_model(model, folder / "saved_model", SPECS, ("score",), {})
@@ -51,7 +54,7 @@ def main(folder):
     print(json.dumps({"inputs": inputs, "scores": loaded.predict(table)["score"].tolist()}))
 
 
-def told_by_hand():
+def expected_predictions():
     return {"score": tf.constant([0.25, 11.5])}
 
 

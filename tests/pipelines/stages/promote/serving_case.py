@@ -1,4 +1,4 @@
-"""Load the champion as a stranger would, score a table of features, print the scores."""
+"""Load the champion as any other program would, score a table of features, print the scores."""
 
 import json
 import logging
@@ -15,13 +15,13 @@ def main():
     champion = mlflow.pyfunc.load_model("models:/fraud_detection@champion")
     table = pd.read_parquet(features)
     flavour = mlflow.tensorflow.load_model("models:/fraud_detection@champion")
-    told = {
+    result = {
         "scores": champion.predict(table)["score"].tolist(),
         "inputs": champion.metadata.signature.inputs.input_names(),
         "tensorflow": sorted(flavour.structured_outputs),
         "as_of": champion.metadata.metadata["as_of"],
     }
-    print(json.dumps(told))
+    print(json.dumps(result))
 
 
 main()

@@ -1,4 +1,4 @@
-"""Who becomes the champion: a table, and what holds of every registry and candidate."""
+"""Which version becomes the champion: a table, and properties of every registry and candidate."""
 
 import pytest
 from hypothesis import given
@@ -22,17 +22,17 @@ def candidate(digest="new", day=2, recommended="PROMOTE", met=None, **more):
 
 
 @pytest.mark.parametrize(
-    ("versions", "champions", "judged", "told"),
+    ("versions", "champions", "model", "reason"),
     [
         ((), (), candidate(), ""),
         ((), (), candidate(recommended="HOLD"), "its verdict is HOLD"),
         ((ONE,), (1,), candidate(met="d1"), ""),
         ((ONE,), (1,), candidate(met="d1", recommended="HOLD"), "its verdict is HOLD"),
         ((ONE,), (1,), candidate(met="d0", recommended="REJECT"), "its verdict is REJECT"),
-        ((ONE,), (1,), candidate(), "version 1 became the champion after it was judged"),
+        ((ONE,), (1,), candidate(), "version 1 became the champion after it was evaluated"),
         ((ONE,), (1,), candidate(met="d0", recommended="HOLD"), "Run evaluate again"),
-        ((ONE,), (), candidate(met="d1", recommended="HOLD"), "is the champion no more. Run"),
-        ((ONE,), (), candidate(met="d1"), ""),  # nobody is left to compare it with
+        ((ONE,), (), candidate(met="d1", recommended="HOLD"), "is no longer the champion. Run"),
+        ((ONE,), (), candidate(met="d1"), ""),  # there is no champion to compare it with
         ((TWO,), (2,), candidate(day=0), "version 2) is as of 2026-01-02, a later day"),
         ((TWO,), (2,), candidate(day=0, may_be_older=True), ""),
         ((ONE, TWO), (1, 2), candidate("d1", 1), "version 2 became the champion after"),
@@ -46,10 +46,10 @@ def candidate(digest="new", day=2, recommended="PROMOTE", met=None, **more):
         ),
     ],
 )
-def test_who_becomes_the_champion(versions, champions, judged, told):
+def test_which_version_becomes_the_champion(versions, champions, model, reason):
     held = Registered(versions, champions[-1] if champions else None, champions)
-    found = why_not(held, judged)
-    assert (told in found) if told else (found == "")
+    found = why_not(held, model)
+    assert (reason in found) if reason else (found == "")
 
 
 @given(
@@ -60,17 +60,17 @@ def test_who_becomes_the_champion(versions, champions, judged, told):
     recommended=st.sampled_from(["PROMOTE", "HOLD", "REJECT"]),
     met=st.sampled_from([None, "d0", "d1", "d2", "d3"]),
 )
-def test_whoever_replaces_a_champion_has_met_it_or_was_asked_to(
+def test_a_version_that_replaces_a_champion_was_compared_with_it_or_is_explicitly_allowed(
     days, turns, own, day, recommended, met
 ):
     versions = tuple(version(n, day) for n, day in enumerate(days))
     champions = tuple(turn for turn in turns if turn < len(days))
     held = Registered(versions, champions[-1] if champions else None, champions)
     day = days[own] if own < len(days) else day
-    judged = candidate(f"d{own}", day, recommended, met)
+    model = candidate(f"d{own}", day, recommended, met)
     champion = held.current()
-    if why_not(held, judged) or champion is None or champion.digest == judged.digest:
+    if why_not(held, model) or champion is None or champion.digest == model.digest:
         return
     assert recommended == "PROMOTE"
     assert champion.digest == met
-    assert opponent_of(held, judged.digest, judged.as_of) == champion
+    assert opponent_of(held, model.digest, model.as_of) == champion

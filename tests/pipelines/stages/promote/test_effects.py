@@ -1,4 +1,4 @@
-"""What a promotion found published looks for in the registry, and does again where it is gone."""
+"""What a published promotion looks up in the registry, and repeats where it is missing."""
 
 import os
 import shutil
@@ -54,8 +54,8 @@ def test_what_is_still_there_is_not_done_again(promoted, registry):
 def test_a_registry_that_was_deleted_is_made_again_by_promote(promoted, registry):
     (promoted / "mlflow.db").unlink()
     for as_of in (EARLIER, LATER):
-        told = done("promote", promoted, as_of=as_of)
-        assert (told["cached"], told["promoted"]) == (False, True)
+        result = done("promote", promoted, as_of=as_of)
+        assert (result["cached"], result["promoted"]) == (False, True)
     assert facts(registry) == [(2, True, LATER), (1, False, EARLIER)]
     assert registry.read().champions == (1, 2)
     assert done("promote", promoted)["cached"]
@@ -74,7 +74,7 @@ def delete_tag(client):
     client.delete_model_version_tag(FRAUD.name, "2", "content")
 
 
-def write_over_a_tag(client):
+def overwrite_tag(client):
     client.set_model_version_tag(FRAUD.name, "2", "as_of", "2026-01-01")
 
 
@@ -88,15 +88,15 @@ def delete_model(client):
 
 @pytest.mark.parametrize(
     "damage",
-    [delete_version, delete_alias, delete_tag, write_over_a_tag, delete_run, delete_model],
+    [delete_version, delete_alias, delete_tag, overwrite_tag, delete_run, delete_model],
 )
 def test_any_part_that_is_gone_is_made_again(promoted, registry, damage):
     client = open_client(registry.uri)
     damage(client)
-    told = done("promote", promoted)
-    assert (told["cached"], told["promoted"]) == (False, True)
+    result = done("promote", promoted)
+    assert (result["cached"], result["promoted"]) == (False, True)
     version = client.get_model_version_by_alias(FRAUD.name, "champion")
-    assert (version.tags["as_of"], int(version.version)) == (LATER, told["champion"])
+    assert (version.tags["as_of"], int(version.version)) == (LATER, result["champion"])
     experiment = client.get_experiment_by_name(FRAUD.name).experiment_id
     query = f"tags.digest = '{version.tags['digest']}'"
     (run,) = client.search_runs([experiment], query)
@@ -104,11 +104,11 @@ def test_any_part_that_is_gone_is_made_again(promoted, registry, damage):
     assert done("promote", promoted)["cached"]
 
 
-def test_a_promotion_rolled_back_since_is_not_told_as_one(promoted, registry):
+def test_a_promotion_rolled_back_since_is_not_reported_as_promoted(promoted, registry):
     registry.rollback()
-    told = done("promote", promoted)
-    assert (told["cached"], told["promoted"], told["champion"]) == (False, False, 1)
-    assert "it was rolled back; promote it by hand" in told["reason"]
+    result = done("promote", promoted)
+    assert (result["cached"], result["promoted"], result["champion"]) == (False, False, 1)
+    assert "it was rolled back; promote it by hand" in result["reason"]
     assert done("promote", promoted)["cached"]
     registry.promote(2)
     assert done("promote", promoted)["promoted"]
@@ -116,7 +116,7 @@ def test_a_promotion_rolled_back_since_is_not_told_as_one(promoted, registry):
 
 @pytest.fixture
 def server(tmp_path):
-    """An MLflow server that keeps the files it is given in a folder of its own."""
+    """An MLflow server that stores uploaded files in a folder of its own."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -164,8 +164,8 @@ def test_files_that_a_server_was_given_are_given_again_where_it_lost_them(
     (kept,) = files.rglob("mlflow_model")
     assert done("promote", promoted, options=options)["cached"]
     shutil.rmtree(kept)
-    told = done("promote", promoted, options=options)
-    assert (told["cached"], told["promoted"]) == (False, True)
+    result = done("promote", promoted, options=options)
+    assert (result["cached"], result["promoted"]) == (False, True)
     assert (kept / "MLmodel").exists()
     assert done("promote", promoted, options=options)["cached"]
 

@@ -26,8 +26,8 @@ def registry_of(root):
     return open_registry(str(root), FRAUD.name)
 
 
-def judged(root, *, as_of=LATER, seed=0, quality=1.0, pipeline=FRAUD):
-    """A model judged on the training set of that day."""
+def evaluated(root, *, as_of=LATER, seed=0, quality=1.0, pipeline=FRAUD):
+    """A model evaluated on the training set of that day."""
     publish_model(root, as_of=as_of, seed=seed, quality=quality)
     return done("evaluate", root, as_of=as_of, pipeline=seeded(seed, pipeline))
 
@@ -43,8 +43,8 @@ def facts(root):
     return [(v["version"], v["champion"], v["verdict"]) for v in registry_of(root).versions()]
 
 
-def test_a_judged_model_becomes_a_version_with_a_run_and_the_champion(store):
-    told = judged(store)
+def test_an_evaluated_model_becomes_a_version_with_a_run_and_the_champion(store):
+    result = evaluated(store)
     promoted = done("promote", store)
     assert promoted["reason"] == "version 1 is the champion"
     assert (promoted["recommended"], promoted["promoted"]) == ("PROMOTE", True)
@@ -59,35 +59,43 @@ def test_a_judged_model_becomes_a_version_with_a_run_and_the_champion(store):
     run = client.get_run(version.run_id)
     assert run.info.status == "FINISHED"
     assert run.data.params["training.seed"] == "0"
-    assert run.data.metrics["auc"] == pytest.approx(told["metrics"]["auc"])
+    assert run.data.metrics["auc"] == pytest.approx(result["metrics"]["auc"])
     losses = client.get_metric_history(version.run_id, "loss_by_epoch")
     assert [(m.step, m.value) for m in losses] == [(1, 0.5), (2, 0.4)]
 
 
 def test_a_rejected_model_is_registered_and_not_promoted(store):
     strict = dataclasses.replace(FRAUD, gates=Gates(min_auc=0.999))
-    judged(store, pipeline=strict)
-    told = done("promote", store, pipeline=strict)
-    assert (told["recommended"], told["promoted"], told["champion"]) == ("REJECT", False, None)
+    evaluated(store, pipeline=strict)
+    result = done("promote", store, pipeline=strict)
+    assert (result["recommended"], result["promoted"], result["champion"]) == (
+        "REJECT",
+        False,
+        None,
+    )
     assert facts(store) == [(1, False, "REJECT")]
 
 
 def test_an_older_model_never_replaces_a_newer_champion_unless_asked(store):
-    judged(store, as_of=LATER)
+    evaluated(store, as_of=LATER)
     done("promote", store, as_of=LATER)
-    judged(store, as_of=EARLIER)
-    told = done("promote", store, as_of=EARLIER)
-    assert "the champion (version 1) is as of 2026-03-01, a later day" in told["reason"]
-    assert (told["recommended"], told["promoted"], told["champion"]) == ("PROMOTE", False, 1)
+    evaluated(store, as_of=EARLIER)
+    result = done("promote", store, as_of=EARLIER)
+    assert "the champion (version 1) is as of 2026-03-01, a later day" in result["reason"]
+    assert (result["recommended"], result["promoted"], result["champion"]) == (
+        "PROMOTE",
+        False,
+        1,
+    )
     assert facts(store) == [(2, False, "PROMOTE"), (1, True, "PROMOTE")]
-    told = done("promote", store, as_of=EARLIER, options={"promote_older": True})
-    assert (told["promoted"], told["champion"]) == (True, 2)
-    assert "version 2 is the champion, as was asked; it was not compared" in told["reason"]
+    result = done("promote", store, as_of=EARLIER, options={"promote_older": True})
+    assert (result["promoted"], result["champion"]) == (True, 2)
+    assert "version 2 is the champion, as was asked; it was not compared" in result["reason"]
     assert facts(store) == [(2, True, "PROMOTE"), (1, False, "PROMOTE")]
 
 
-def test_a_run_that_was_not_told_of_its_trainings_end_is_closed_by_the_promotion(store):
-    judged(store)
+def test_a_run_whose_end_was_not_logged_is_closed_by_the_promotion(store):
+    evaluated(store)
     client = open_client(registry_of(store).uri)
     model = Store(str(store)).find(work_on("train", store)[1].model_ref("models"))
     tags, folder = {"digest": model.digest}, str(store / "files")
@@ -104,7 +112,7 @@ def test_a_run_that_was_not_told_of_its_trainings_end_is_closed_by_the_promotion
 
 def test_a_newer_model_replaces_the_champion_and_rollback_goes_back(store):
     for as_of in (EARLIER, LATER):
-        judged(store, as_of=as_of)
+        evaluated(store, as_of=as_of)
         done("promote", store, as_of=as_of)
     registry = registry_of(store)
     assert registry.read().champions == (1, 2)
@@ -117,7 +125,7 @@ def test_a_newer_model_replaces_the_champion_and_rollback_goes_back(store):
 
 def test_a_version_that_was_rolled_back_comes_back_only_by_hand(store):
     for as_of in (EARLIER, LATER):
-        judged(store, as_of=as_of)
+        evaluated(store, as_of=as_of)
         done("promote", store, as_of=as_of)
     registry = registry_of(store)
     registry.rollback()
@@ -130,38 +138,42 @@ def test_a_version_that_was_rolled_back_comes_back_only_by_hand(store):
 
 def test_a_verdict_reached_before_the_champion_changed_promotes_nothing(store):
     for seed, quality in ((0, 1.0), (1, 0.5)):
-        judged(store, seed=seed, quality=quality)
+        evaluated(store, seed=seed, quality=quality)
     done("promote", store, pipeline=seeded(0))
     stale = done("promote", store, pipeline=seeded(1))
-    assert "version 1 became the champion after it was judged. Run evaluate" in stale["reason"]
+    assert (
+        "version 1 became the champion after it was evaluated. Run evaluate" in stale["reason"]
+    )
     assert facts(store) == [(2, False, "PROMOTE"), (1, True, "PROMOTE")]
     done("evaluate", store, pipeline=seeded(1))
     done("promote", store, pipeline=seeded(1))
     assert facts(store) == [(2, False, "HOLD"), (1, True, "PROMOTE")]
 
 
-def test_a_former_champion_judged_again_meets_the_champion_of_now(store):
+def test_a_former_champion_evaluated_again_is_compared_with_the_current_champion(store):
     for seed, quality in ((0, 0.5), (1, 1.0)):
-        judged(store, seed=seed, quality=quality)
+        evaluated(store, seed=seed, quality=quality)
         done("promote", store, pipeline=seeded(seed))
     assert facts(store) == [(2, True, "PROMOTE"), (1, False, "PROMOTE")]
     lax = dataclasses.replace(FRAUD, gates=Gates(min_auc=0.01))
     again = done("evaluate", store, pipeline=lax)
     assert again["verdict"] == "HOLD"
     assert "below the champion's" in again["reason"]
-    told = done("promote", store, pipeline=lax)
-    assert "version 1 is registered and not promoted: its verdict is HOLD" in told["reason"]
+    result = done("promote", store, pipeline=lax)
+    assert "version 1 is registered and not promoted: its verdict is HOLD" in result["reason"]
     assert facts(store) == [(2, True, "PROMOTE"), (1, False, "HOLD")]
 
 
-def test_a_champion_that_a_stricter_gate_rejects_stays_and_it_is_said_how_to_go_back(store):
-    judged(store)
+def test_a_champion_that_a_stricter_gate_rejects_stays_and_the_reason_says_how_to_roll_back(
+    store,
+):
+    evaluated(store)
     done("promote", store)
     strict = dataclasses.replace(FRAUD, gates=Gates(min_auc=0.999))
     done("evaluate", store, pipeline=strict)
-    told = done("promote", store, pipeline=strict)
-    assert (told["recommended"], told["promoted"]) == ("REJECT", True)
-    assert "stays it, though its verdict is REJECT now; models --rollback" in told["reason"]
+    result = done("promote", store, pipeline=strict)
+    assert (result["recommended"], result["promoted"]) == ("REJECT", True)
+    assert "stays it, though its verdict is REJECT now; models --rollback" in result["reason"]
 
 
 def test_a_champion_that_somebody_else_registered_is_not_replaced_as_if_there_were_none(store):
@@ -169,16 +181,16 @@ def test_a_champion_that_somebody_else_registered_is_not_replaced_as_if_there_we
     client.create_registered_model(FRAUD.name)
     client.create_model_version(FRAUD.name, "s3://elsewhere")
     client.set_registered_model_alias(FRAUD.name, "champion", "1")
-    told = judged(store)
-    assert told["verdict"] == "HOLD"
-    assert "The champion (version 1) was registered by somebody else" in told["reason"]
+    result = evaluated(store)
+    assert result["verdict"] == "HOLD"
+    assert "The champion (version 1) was registered by somebody else" in result["reason"]
     assert not done("promote", store)["promoted"]
     registry_of(store).promote(2)
     assert registry_of(store).read().champion == 2
 
 
 def test_an_unknown_version_is_refused_with_those_there_are(store):
-    judged(store)
+    evaluated(store)
     done("promote", store)
     with pytest.raises(ConfigError, match=r"has no version 7. Registered versions: 1."):
         registry_of(store).promote(7)
@@ -200,7 +212,7 @@ def test_promotion_needs_an_evaluation(store):
 
 def test_the_registry_asked_for_is_the_one_written(store, tmp_path_factory):
     uri = f"sqlite:///{tmp_path_factory.mktemp('elsewhere')}/registry.db"
-    judged(store)
+    evaluated(store)
     done("promote", store, options={"mlflow_uri": uri})
     assert not (store / "mlflow.db").exists()
     held = open_registry(str(store), FRAUD.name, uri)

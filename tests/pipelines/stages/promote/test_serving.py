@@ -59,28 +59,28 @@ def test_the_champion_that_mlflow_loads_scores_features_as_the_evaluation_did(tm
     )
     assert trained["metrics"]["steps"] == 3 * 11
     assert done("evaluate", root, pipeline=trained_as(3))["verdict"] == "PROMOTE"
-    told = []
-    done("promote", root, pipeline=trained_as(3), sink=told.append)
-    assert any("64 golden rows agree" in event.get("message", "") for event in told)
+    events = []
+    done("promote", root, pipeline=trained_as(3), sink=events.append)
+    assert any("64 golden rows agree" in event.get("message", "") for event in events)
     assert runs_of(open_registry(str(root), FRAUD.name).uri) == [("FINISHED", 3)]
     table = features_of_test_days(root)
     table.to_parquet(tmp_path / "features.parquet")
     uri = open_registry(str(root), FRAUD.name).uri
-    told = child(
+    served = child(
         "tests.pipelines.stages.promote.serving_case", uri, str(tmp_path / "features.parquet")
     )
     store = Store(str(root))
     evaluation = store.find(work_on("evaluate", root)[1].model_ref("evaluations"))
     ours = pq.read_table(store.open(evaluation) / "scores.parquet")["score"].to_numpy()
-    np.testing.assert_allclose(told["scores"], ours, atol=2e-6)
+    np.testing.assert_allclose(served["scores"], ours, atol=2e-6)
     assert ours.std() > 0.01
-    assert told["inputs"] == list(FRAUD.feature_names())
-    assert told["tensorflow"] == ["score"]
-    assert told["as_of"] == AS_OF
+    assert served["inputs"] == list(FRAUD.feature_names())
+    assert served["tensorflow"] == ["score"]
+    assert served["as_of"] == AS_OF
 
 
 def runs_of(uri):
-    """End and epochs of each run: training and promotion must have told the same one."""
+    """Status and epochs of each run: training and promotion must have logged to the same one."""
     client = open_client(uri)
     experiment = client.get_experiment_by_name(FRAUD.name)
     return [

@@ -19,7 +19,7 @@ from pipelines.core.errors import PipelineError, TrainingError
 from pipelines.spec import with_settings
 from pipelines.stages.train import stage
 from pipelines.stages.train.devices import Devices, open_strategy
-from pipelines.stages.train.micro_batches import Pieces
+from pipelines.stages.train.micro_batches import MicroBatches
 from pipelines.stages.train.shards import open_shards
 from tests.pipelines.made_models import FRAUD, work_on
 from tests.pipelines.stages.train import children
@@ -44,7 +44,7 @@ def setup_of(work):
         open_shards(training_set, days.validation) if days.validation else None,
         open_strategy(devices, training.seed, training.threads),
         str(devices),
-        Pieces(scratch, training.micro_batches),
+        MicroBatches(scratch, training.micro_batches),
     )
 
 
@@ -64,7 +64,7 @@ def one_try(root, asked):
         np.savez(asked["keep"], *done["model"].get_weights())
         cursor = done["cursor"]
         told |= {"error": "", "ended": cursor.ended, "best_epoch": cursor.best_epoch}
-        told |= {"epochs": cursor.epoch, "judged": cursor.judged}
+        told |= {"epochs": cursor.epoch, "validation": cursor.validation}
     told["curve"] = [e["values"] for e in said if e["event"] == "metric"]
     return told | {"logged": [e["message"] for e in said if e["event"] == "log"]}
 

@@ -117,6 +117,6 @@ def test_two_replicas_judge_epochs_as_one_and_keep_the_same_one(root, optimizer)
     one, two = (tries[-1] for tries in ends(root, **runs).values())
     assert one["best_epoch"] == two["best_epoch"] > 0
     assert one["ended"] == two["ended"]
-    for ours, theirs in zip(one["judged"], two["judged"], strict=True):
+    for ours, theirs in zip(one["validation"], two["validation"], strict=True):
         assert ours == pytest.approx(theirs, abs=1e-4)
     assert apart(root, "on-1", "on-2") < 1e-4  # rounding, grown over hundreds of steps

@@ -23,7 +23,7 @@ from pipelines.stages.train.leakage import (
     sample,
     told_by_each,
 )
-from pipelines.stages.train.preflight import look_over
+from pipelines.stages.train.preflight import check_rows
 from pipelines.stages.train.shards import Shards
 from tests.pipelines.made_models import FRAUD, done, publish_training_set
 
@@ -69,7 +69,7 @@ def _cut(found, days):
 
 
 def told(kind, shards, training=SMALL):
-    return list(look_over("train", shards, training, HEADS[kind]))
+    return list(check_rows("train", shards, training, HEADS[kind]))
 
 
 def z_and_noise(seed=1, rows=ROWS):

@@ -7,7 +7,7 @@ import pytest
 from tests.pipelines.stages.train import children
 
 # What is said of each place; the step is counted from 1, the rows of the order of seed 0.
-SAID = {
+SENDER_LOG = {
     "input": r"The sum of the inputs of step \d is inf .*by feature: c \(1\)\..*Mend those",
     "validation": r"rows of the validation days hold .*by feature: b \(1\)\. Mend those",
     "weights": r"step 1 is nan \(epoch 1, .*Every feature is a number.*Lower training\.learning",
@@ -26,7 +26,7 @@ def assert_told(places, onednn):
     found = children.told_by("poison_case", places, onednn=onednn)
     assert [each["place"] for each in found] == places
     for each in found:
-        assert re.search(SAID[each["place"]], each["told"]), each
+        assert re.search(SENDER_LOG[each["place"]], each["told"]), each
 
 
 def test_what_fused_kernels_hide_from_the_loss_is_told():
@@ -36,4 +36,4 @@ def test_what_fused_kernels_hide_from_the_loss_is_told():
 @pytest.mark.slow
 @pytest.mark.parametrize("onednn", ["0", "1"], ids=["plain", "fused"])
 def test_each_place_is_told_whatever_the_kernels(onednn):
-    assert_told([*SAID], onednn)
+    assert_told([*SENDER_LOG], onednn)

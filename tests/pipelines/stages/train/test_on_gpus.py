@@ -110,7 +110,9 @@ def test_a_gpu_gives_the_same_bits_twice_and_after_a_kill(train):
     assert_same_bits(first, train("killed", gpu, *SETTINGS, *many, kill_at=300))
 
 
-def test_a_full_device_makes_the_next_try_work_through_smaller_pieces(tmp_path, monkeypatch):
+def test_a_full_device_makes_the_next_try_work_through_smaller_micro_batches(
+    tmp_path, monkeypatch
+):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible_gpus()[0])
     publish_training_set(tmp_path, rows=5000)
     # One layer's activations of the whole batch take 2 GiB.

@@ -11,7 +11,7 @@ import pytest
 
 from pipelines.core.errors import InputMissingError, LeakageError, TrainingError
 from pipelines.spec import model_days
-from pipelines.stages.train.preflight import look_over
+from pipelines.stages.train.preflight import check_rows
 from pipelines.stages.train.shards import open_shards
 from pipelines.stages.train.stage import plan
 from tests.pipelines.made_models import (
@@ -116,7 +116,7 @@ def test_too_few_rows_are_refused_with_what_to_do(tmp_path):
 def test_few_rows_of_a_class_or_less_than_a_step_are_warned_of(tmp_path):
     publish_training_set(tmp_path, rows=20)
     shards = open_shards(next(tmp_path.rglob("index.json")).parent)
-    told = list(look_over("train", shards, FRAUD.training))
+    told = list(check_rows("train", shards, FRAUD.training))
     assert "all 140 training rows fit one step of training.global_batch_rows=256" in told[0]
     assert f"only {shards.positives()} training rows are of the rarer class" in told[1]
 

@@ -1,4 +1,4 @@
-"""Studies without training: what is drawn, who is stopped, and what a kill leaves."""
+"""Studies without training: what is drawn, which trials are pruned, and what a kill leaves."""
 
 import dataclasses
 import os
@@ -12,7 +12,14 @@ from optuna.trial import TrialState
 
 from pipelines.drivers.tuning.space import draw
 from pipelines.spec import Choice, DeepCross, Range, Search, load, with_settings
-from pipelines.stages.tune.study import JOURNAL, claimed, facts, open_study, tell, trial_of
+from pipelines.stages.tune.study import (
+    JOURNAL,
+    claimed,
+    end_trial,
+    open_study,
+    trial_of,
+    trial_records,
+)
 
 ROOT = Path(__file__).resolve().parents[4]
 SPACE = (
@@ -29,7 +36,7 @@ def drawn(folder, number, value=None):
     with claimed(study, folder, number) as trial:
         settings = draw(trial, PIPELINE)
         if value is not None:
-            tell(study, trial, TrialState.COMPLETE, value)
+            end_trial(study, trial, TrialState.COMPLETE, value)
     return settings
 
 
@@ -55,11 +62,11 @@ def test_drawn_settings_make_a_valid_pipeline_and_leave_out_what_the_kind_lacks(
     assert len(kinds) == 2
 
 
-def test_a_trial_that_was_begun_goes_on_with_the_settings_it_drew(tmp_path):
+def test_a_trial_that_was_started_resumes_with_the_settings_it_drew(tmp_path):
     first = drawn(tmp_path, 3)
     drawn(tmp_path, 4)
     assert drawn(tmp_path, 3) == first
-    assert [each["number"] for each in facts(open_study(tmp_path, PIPELINE))] == [3, 4]
+    assert [each["number"] for each in trial_records(open_study(tmp_path, PIPELINE))] == [3, 4]
 
 
 class Killed:
@@ -77,7 +84,7 @@ class Killed:
 
 @pytest.mark.parametrize("before", [0, 12])  # random at first, then guided by earlier trials
 @pytest.mark.parametrize("draws", [1, 2, 3])
-def test_a_trial_killed_between_two_draws_goes_on_with_what_it_would_have_drawn(
+def test_a_trial_killed_between_two_draws_resumes_with_what_it_would_have_drawn(
     tmp_path, before, draws
 ):
     for name in ("one", "two"):
@@ -99,7 +106,7 @@ def test_a_trial_that_has_ended_is_not_run_again(tmp_path):
     study = open_study(tmp_path, PIPELINE)
     with claimed(study, tmp_path, 0) as trial:
         assert trial is None
-    assert facts(study)[0]["value"] == 0.5
+    assert trial_records(study)[0]["value"] == 0.5
 
 
 def test_of_three_trials_at_a_rung_the_weaker_ones_stop(tmp_path):
@@ -112,12 +119,12 @@ def test_of_three_trials_at_a_rung_the_weaker_ones_stop(tmp_path):
     assert stopped == [False, True, True, False]
 
 
-def test_a_line_that_a_kill_tore_is_dropped_and_the_study_goes_on(tmp_path):
+def test_a_line_that_a_kill_tore_is_dropped_and_the_study_continues(tmp_path):
     first = drawn(tmp_path, 0, value=0.5)
     with (tmp_path / JOURNAL).open("ab") as file:
         file.write(b'{"op_code": 4, "worker_id": "x", "tr')
     assert drawn(tmp_path, 1) != first
-    assert [each["number"] for each in facts(open_study(tmp_path, PIPELINE))] == [0, 1]
+    assert [each["number"] for each in trial_records(open_study(tmp_path, PIPELINE))] == [0, 1]
 
 
 def test_a_killed_trial_leaves_its_claim_to_the_next_process(tmp_path):

@@ -1,4 +1,4 @@
-"""A winner is published once, and used by models that it was not judged on."""
+"""A winner is published once, and used by models whose test days it was not evaluated on."""
 
 import dataclasses
 import json
@@ -9,7 +9,7 @@ from pipelines.core.errors import ConfigError, InputMissingError, TrainingError
 from pipelines.core.store import Store
 from pipelines.spec import Range, Search, load, search_day
 from pipelines.stages.tune.stage import plan
-from pipelines.stages.tune.winner import tuned_settings
+from pipelines.stages.tune.winner import EVALUATED_ON, tuned_settings
 from tests.pipelines.made_models import AS_OF, done, publish_training_set, work_on
 
 SPACE = (Range("training.learning_rate", 1e-4, 1e-2, log=True),)
@@ -22,7 +22,7 @@ def ended(root, number, value=None, error=""):
     from optuna.trial import TrialState
 
     from pipelines.stages.tune.stage import folder_of
-    from pipelines.stages.tune.study import ERROR, SETTINGS, claimed, open_study, tell
+    from pipelines.stages.tune.study import ERROR, SETTINGS, claimed, end_trial, open_study
 
     _, work = work_on("tune", root, pipeline=PIPELINE)
     folder = folder_of(work, plan(work))
@@ -31,10 +31,10 @@ def ended(root, number, value=None, error=""):
         trial.set_user_attr(SETTINGS, [f"training.learning_rate=0.00{number + 1}"])
         if value is None:
             trial.set_user_attr(ERROR, error)
-            tell(study, trial, TrialState.FAIL)
+            end_trial(study, trial, TrialState.FAIL)
         else:
             trial.report(value, 1)
-            tell(study, trial, TrialState.COMPLETE, value)
+            end_trial(study, trial, TrialState.COMPLETE, value)
 
 
 @pytest.fixture
@@ -46,14 +46,14 @@ def root(tmp_path):
 def test_the_best_last_epoch_wins_and_its_settings_reach_a_model_of_that_day(root):
     ended(root, 0, value=0.4)
     ended(root, 1, value=0.6)
-    told = done("tune", root, pipeline=PIPELINE)
-    assert told["metrics"]["average_precision"] == 0.6
+    result = done("tune", root, pipeline=PIPELINE)
+    assert result["metrics"]["average_precision"] == 0.6
     found = tuned_settings(Store(str(root)), "fraud_detection", AS_OF, AS_OF)
     assert found == ["training.learning_rate=0.002"]
     manifest = Store(str(root)).find(work_on("tune", root)[1].window_ref("tunings"))
     folder = Store(str(root)).open(manifest)
     winner = json.loads((folder / "winner.json").read_text())
-    assert max(winner["judged_on"]) < min(work_on("tune", root)[1].days().test)
+    assert max(winner[EVALUATED_ON]) < min(work_on("tune", root)[1].days().test)
     assert "0.6000" in (folder / "tuning.html").read_text()
 
 
@@ -72,15 +72,15 @@ def test_a_search_whose_trials_all_fail_says_why(root):
         done("tune", root, pipeline=PIPELINE)
 
 
-def test_a_pipeline_without_a_search_is_told_what_to_declare(root):
+def test_a_pipeline_without_a_search_is_refused_with_what_to_declare(root):
     plain = dataclasses.replace(PIPELINE, search=Search())
     with pytest.raises(ConfigError, match=r"declares no search. Add search=Search"):
         done("tune", root, pipeline=plain)
 
 
-def test_a_model_cannot_use_a_search_that_was_judged_on_its_test_days(root):
+def test_a_model_cannot_use_a_search_that_was_evaluated_on_its_test_days(root):
     store = Store(str(root))
-    with pytest.raises(ConfigError, match="a later day, so it was judged on days that test"):
+    with pytest.raises(ConfigError, match="a later day, so it was evaluated on days that test"):
         tuned_settings(store, "fraud_detection", "2026-03-02", AS_OF)
     with pytest.raises(InputMissingError, match="no published search as of 2026-02-01"):
         tuned_settings(store, "fraud_detection", "2026-02-01", AS_OF)

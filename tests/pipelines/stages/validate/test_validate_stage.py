@@ -156,7 +156,7 @@ def dirty(rows=1000):
     return with_column(table, "CUSTOMER_ID", pa.array(customers, pa.int64()))
 
 
-def test_bad_rows_are_kept_out_with_rule_expectation_and_value(tmp_path):
+def test_bad_rows_are_quarantined_with_rule_expectation_and_value(tmp_path):
     result, folder = judged(tmp_path, dirty())
     assert (result["verdict"], result["rows"]) == ("accepted", 995)
     assert result["quarantined"] == {

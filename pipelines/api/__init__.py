@@ -1,0 +1,41 @@
+"""The public Python API: the same work and the same words as the command line.
+
+Why: notebooks, services and scripts need what the commands do, with values instead of text.
+Promise: the names below are stable; importing them imports no numpy, pandas, pyarrow, Dask or
+    TensorFlow. Every error is one of ``pipelines.core.errors``.
+Not here: the name ``millrace`` under which users import this (``plugins/millrace/``).
+
+An argument is called as the option of the command line is: ``--as-of`` is ``as_of``, ``--from`` is
+``from_``, ``--set`` are the settings that a pipeline is opened with.
+"""
+
+from pipelines.api.artifacts import quarantine, verify, why
+from pipelines.api.chain import replay, run
+from pipelines.api.dataset import PublishedDataset
+from pipelines.api.listing import DatasetVersion
+from pipelines.api.model import PublishedModel
+from pipelines.api.opening import PipelineHandle, pipeline, pipelines
+from pipelines.api.registry import models, promote, rollback
+from pipelines.api.stages import run_partitions, run_stage
+from pipelines.api.store import PublishedStore, open_store
+
+__all__ = [
+    "DatasetVersion",
+    "PipelineHandle",
+    "PublishedDataset",
+    "PublishedModel",
+    "PublishedStore",
+    "models",
+    "open_store",
+    "pipeline",
+    "pipelines",
+    "promote",
+    "quarantine",
+    "replay",
+    "rollback",
+    "run",
+    "run_partitions",
+    "run_stage",
+    "verify",
+    "why",
+]

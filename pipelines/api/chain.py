@@ -1,0 +1,114 @@
+"""Running the whole chain of stages, and taking a day in again.
+
+Why: days of data become an evaluated and registered model by one call.
+Promise: everything that can be refused is refused before the first stage starts; what is published
+    already is found, not made again.
+"""
+
+from pipelines.api.opening import Assignments, PipelineHandle, assignments, opened
+from pipelines.api.stages import AnyStore, Source
+from pipelines.api.store import absolute_source, open_store
+from pipelines.api.work import range_of_days, time_limit_s, tuned
+from pipelines.core.days import parse_day, shift
+from pipelines.core.errors import ConfigError
+from pipelines.drivers.chain import ChainRequest, Summary, replay_partition, run_chain
+from pipelines.protocol import option_values
+from pipelines.shared.compute.settings import ComputeSettings
+
+
+def run(
+    pipeline: str | PipelineHandle,
+    store: AnyStore,
+    *,
+    source: Source,
+    from_: str,
+    to: str,
+    as_of: str | None = None,
+    seeds: int = 1,
+    options: Assignments = None,
+) -> Summary:
+    """Take in days of data, train a model on them, evaluate it, and register it.
+
+    Each stage runs in a process of its own. Refused days do not stop the chain: the model is made
+    without them, and ``refused`` lists them.
+
+    Args:
+        pipeline: A pipeline, opened with the settings of this run, or its name.
+        store: Where artifacts are published.
+        source: Root of the source files.
+        from_: First day of data; history begins there.
+        to: Last day of data.
+        as_of: As-of day of the model; by default the first that knows the labels of ``to``.
+        seeds: Models to train, from ``training.seed`` upwards; the first is promoted.
+        options: What is asked of stages beside settings: ``{"track": False}``.
+
+    Returns:
+        Of each stage seconds, CPU-seconds, rows and cached work; ``quarantined`` rows by rule;
+        ``refused`` days; ``metrics`` of the model with intervals; ``verdict``, ``reason``,
+        ``registered``, ``model``: what the command's ``--json`` prints.
+
+    Raises:
+        ConfigError: An argument or a setting cannot be used.
+        TransientError: A retry can help; what is published already stays.
+        PermanentError: A stage failed for good; what is published already stays.
+    """
+    handle, root = opened(pipeline), open_store(store).uri
+    texts, days = assignments(options, "options"), range_of_days(from_, to)
+    spec = handle.declaration
+    if type(seeds) is not int or seeds < 1:
+        raise ConfigError(f"--seeds must be 1 or more; got {seeds!r}.")
+    handle.with_settings([f"training.seed={spec.training.seed + seeds - 1}"])
+    request = ChainRequest(
+        pipeline=spec,
+        settings=handle.settings,
+        options=texts,
+        store=root,
+        source=absolute_source(source),
+        first=days[0],
+        last=days[-1],
+        as_of=as_of or shift(to, spec.label.known_after_days + 1),
+        seeds=seeds,
+    )
+    parse_day(request.as_of, "--as-of")
+    # What only a later stage uses must not come to light after hours of work.
+    tuned(spec, handle.settings, texts, root, request.as_of)
+    time_limit_s(texts)
+    ComputeSettings.from_options(option_values(texts))
+    return run_chain(request)
+
+
+def replay(
+    pipeline: str | PipelineHandle,
+    store: AnyStore,
+    *,
+    partition: str,
+    source: Source,
+    history_from: str | None = None,
+) -> Summary:
+    """Validate a day again after its source or its rules were mended, and admit its rows.
+
+    Args:
+        pipeline: A pipeline, opened with the settings of this run, or its name.
+        store: Where it is published.
+        partition: Day to take in again.
+        source: Root of the source files.
+        history_from: First day of data; by default the start of the pipeline's schedule.
+
+    Returns:
+        As ``run``, of the stages by day, with ``quarantined_before``.
+
+    Raises:
+        PipelineError: As ``run``.
+    """
+    parse_day(partition, "--partition")
+    if history_from is not None:
+        parse_day(history_from, "--history-from")
+    handle = opened(pipeline)
+    return replay_partition(
+        handle.declaration,
+        handle.settings,
+        store=open_store(store).uri,
+        source=absolute_source(source),
+        partition=partition,
+        history_from=history_from,
+    )

@@ -1,0 +1,111 @@
+"""The model registry: listing versions, promoting one, and going back.
+
+Why: promoting by hand and rolling back are one call each, with the audit trail of the ``promote`` stage.
+Promise: no version becomes the champion whose files are missing or damaged.
+"""
+
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+from pipelines.api.opening import PipelineHandle, opened
+from pipelines.api.store import PublishedStore, open_store
+from pipelines.core.errors import ConfigError, listed
+from pipelines.core.store import Store
+from pipelines.shared.registry import Version, read_registry, registry_uri
+
+if TYPE_CHECKING:
+    from pipelines.stages.promote.champion import Registry
+
+AnyStore = str | PathLike[str] | PublishedStore
+AnyPipeline = str | PipelineHandle
+
+
+def models(
+    pipeline: AnyPipeline, store: AnyStore, *, mlflow_uri: str | None = None
+) -> list[dict[str, Any]]:
+    """Registered versions of a pipeline's model, newest first.
+
+    Returns:
+        Of each ``version``, ``champion``, ``as_of``, ``seed``, ``verdict``, ``rolled_back``,
+        ``digest`` and ``source``.
+
+    Raises:
+        ConfigError: No such pipeline, or a store that cannot hold a registry.
+        TransientError: The registry is locked, or its server cannot be reached.
+    """
+    return _registry(pipeline, store, mlflow_uri).versions()
+
+
+def promote(
+    pipeline: AnyPipeline, store: AnyStore, version: int, *, mlflow_uri: str | None = None
+) -> None:
+    """Make a registered version the champion, whatever its verdict.
+
+    Raises:
+        ConfigError: No such pipeline or version; says which there are.
+        ArtifactError: The version's files are missing or damaged.
+        TransientError: The registry is locked, or its server cannot be reached.
+    """
+    registry = _registry(pipeline, store, mlflow_uri)
+    number = _number(version)
+    _require_files(registry, open_store(store).artifacts, number)
+    registry.promote(number)
+
+
+def rollback(pipeline: AnyPipeline, store: AnyStore, *, mlflow_uri: str | None = None) -> int:
+    """Make the previous champion the champion again, and return its version number.
+
+    Raises:
+        ConfigError: No such pipeline, or no earlier champion.
+        ArtifactError: The earlier champion's files are missing or damaged.
+        TransientError: The registry is locked, or its server cannot be reached.
+    """
+    registry = _registry(pipeline, store, mlflow_uri)
+    past = registry.read().champions
+    if len(past) > 1:
+        _require_files(registry, open_store(store).artifacts, past[-2])
+    return registry.rollback()
+
+
+def registered_version(
+    store: Store, pipeline: str, number: int | str | None, mlflow_uri: str | None
+) -> Version:
+    """The registered version of that number; the champion for None or ``champion``.
+
+    Raises:
+        ConfigError: There is none; says which there are.
+    """
+    held = read_registry(registry_uri(store, mlflow_uri), pipeline)
+    champion = number in (None, "champion")
+    found = held.current() if champion else held.version(_number(number))
+    if found is None:
+        known = listed(version.number for version in reversed(held.versions))
+        what = "champion" if champion else f"version {number}"
+        raise ConfigError(
+            f"{pipeline} has no {what} in {store.uri}. Registered versions: {known}. Pass the number of "
+            f"one, promote one, or choose a published model by as_of."
+        )
+    return found
+
+
+def _registry(pipeline: AnyPipeline, store: AnyStore, mlflow_uri: str | None) -> "Registry":
+    from pipelines.stages.promote.champion import open_registry
+
+    return open_registry(open_store(store).uri, opened(pipeline).name, mlflow_uri)
+
+
+def _require_files(registry: "Registry", store: Store, number: int) -> None:
+    from pipelines.stages.promote.model_files import require_files
+
+    version = registry.read().version(number)
+    if version is not None:
+        require_files(store, registry.uri, registry.model, version)
+
+
+def _number(version: object) -> int:
+    if isinstance(version, bool) or not isinstance(version, int):
+        raise ConfigError(
+            f"A version is the number that models() lists, such as 3, or the digest of one in the "
+            f"store (16 to 64 hexadecimal digits); got {version!r}."
+        )
+    return version

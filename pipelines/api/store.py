@@ -1,0 +1,231 @@
+"""Opening a store: looking around in it, and reading what it has published.
+
+Why: notebooks, reports and other services read published data, and need no stage for it.
+Promise: nothing is written. A version that is read is compared with its manifest first.
+"""
+
+from dataclasses import dataclass
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Literal
+
+from pipelines.api.choosing import DIGEST, Wanted, choose
+from pipelines.api.dataset import PublishedDataset
+from pipelines.api.listing import (
+    DatasetVersion,
+    published_datasets,
+    published_keys,
+    published_pipelines,
+    versions_of,
+)
+from pipelines.api.model import PublishedModel
+from pipelines.api.opening import PipelineHandle
+from pipelines.core.errors import ConfigError, InputMissingError
+from pipelines.core.store import Manifest, Ref, Store
+from pipelines.core.store.store import FILE
+
+MODELS = "models"
+
+PipelineName = str | PipelineHandle
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedStore:
+    """An opened store. Made by ``millrace.open_store``.
+
+    Every method takes a pipeline by its name or as ``millrace.pipeline`` opened it. The pipeline need not
+    be declared here: what is published says everything that is needed.
+
+    Attributes:
+        uri: Its root: an absolute folder, or a URI that fsspec opens.
+    """
+
+    uri: str
+
+    @property
+    def artifacts(self) -> Store:
+        """The store as stages use it."""
+        return Store(self.uri)
+
+    def pipelines(self) -> list[str]:
+        """Pipelines that have something published here, sorted."""
+        return published_pipelines(self.artifacts)
+
+    def datasets(self, pipeline: PipelineName) -> list[str]:
+        """Datasets of a pipeline that have something published, sorted.
+
+        Raises:
+            ConfigError: Nothing is published of that pipeline; names the nearest one.
+        """
+        return published_datasets(self.artifacts, _name(pipeline))
+
+    def keys(self, pipeline: PipelineName, dataset: str) -> list[str]:
+        """Keys of a dataset's published artifacts, sorted: ``ds=2026-01-31``, ``as_of=2026-02-15/seed=0``.
+
+        Raises:
+            ConfigError: No such pipeline or dataset; names the nearest one.
+        """
+        return published_keys(self.artifacts, _name(pipeline), dataset)
+
+    def partitions(self, pipeline: PipelineName, dataset: str) -> list[str]:
+        """Days of a dataset that are published, sorted; empty for one that is not by day.
+
+        Raises:
+            ConfigError: No such pipeline or dataset; names the nearest one.
+        """
+        keys = self.keys(pipeline, dataset)
+        return [key.removeprefix("ds=") for key in keys if key.startswith("ds=")]
+
+    def versions(
+        self,
+        pipeline: PipelineName,
+        dataset: str,
+        *,
+        partition: str | None = None,
+        as_of: str | None = None,
+        seed: int | None = None,
+    ) -> list[DatasetVersion]:
+        """Kept versions of one artifact, newest first, or of each of a dataset's, in the order of keys.
+
+        Raises:
+            ConfigError: No such pipeline or dataset, or a malformed day; names the nearest one.
+            InputMissingError: That artifact is not published.
+        """
+        name, wanted = _name(pipeline), Wanted(partition=partition, as_of=as_of, seed=seed)
+        if wanted.named():
+            refs = [each.ref for each in choose(self.artifacts, name, dataset, wanted)]
+        else:
+            refs = [Ref(name, dataset, key) for key in self.keys(name, dataset)]
+        return [version for ref in refs for version in versions_of(self.artifacts, ref)]
+
+    def dataset(
+        self,
+        pipeline: PipelineName,
+        dataset: str,
+        *,
+        partition: str | None = None,
+        from_: str | None = None,
+        to: str | None = None,
+        as_of: str | None = None,
+        seed: int | None = None,
+        version: str | None = None,
+        missing: Literal["error", "skip"] = "error",
+    ) -> PublishedDataset:
+        """Choose what to read of a dataset.
+
+        Args:
+            pipeline: Whose.
+            dataset: Its name, such as ``features`` (``datasets`` lists them).
+            partition: One day of a dataset that is published by day.
+            from_: First of several days; without any, every published day.
+            to: Last of them.
+            as_of: As-of day of a dataset that belongs to a model; may be left out where there is
+                one. Of a dataset by day whose rows arrive late: read those known when this day began.
+            seed: Seed of the model; may be left out where there is one.
+            version: A version by its digest (16 to 64 hexadecimal digits), also one that was
+                replaced since; alone, or with its day.
+            missing: ``skip`` to leave out days of the range that are not published.
+
+        Raises:
+            ConfigError: No such pipeline or dataset, or arguments that do not go together.
+            InputMissingError: It is not published, or that version is not kept.
+            ArtifactError: Its manifest is damaged; running its stage again mends it.
+        """
+        wanted = Wanted(
+            partition=partition,
+            from_=from_,
+            to=to,
+            as_of=as_of,
+            seed=seed,
+            version=version,
+            missing=missing,
+        )
+        chosen = choose(self.artifacts, _name(pipeline), dataset, wanted)
+        return PublishedDataset(self.artifacts, chosen, as_of)
+
+    def model(
+        self,
+        pipeline: PipelineName,
+        version: int | str | None = None,
+        *,
+        as_of: str | None = None,
+        seed: int | None = None,
+        mlflow_uri: str | None = None,
+    ) -> PublishedModel:
+        """Choose a model to score with: the champion, unless another one is named.
+
+        Args:
+            pipeline: Whose.
+            version: Number of a registered version, or digest of one in this store.
+            as_of: As-of day of a model that is published here, registered or not.
+            seed: Its seed; may be left out where there is one.
+            mlflow_uri: Registry; by default the one in the store.
+
+        Raises:
+            ConfigError: There is no champion, or no such version; says which there are.
+            InputMissingError: The model's files are not in this store.
+        """
+        name = _name(pipeline)
+        by_digest = isinstance(version, str) and DIGEST.fullmatch(version)
+        if as_of is None and seed is None and not by_digest:
+            return self._registered(name, version, mlflow_uri)
+        if version is not None and not by_digest:
+            raise ConfigError(
+                f"version={version!r} names a registered version, as_of and seed a published model. "
+                f"Pass one of them."
+            )
+        digest = str(version) if by_digest else None
+        wanted = Wanted(as_of=as_of, seed=seed, version=digest)
+        return PublishedModel(self.artifacts, choose(self.artifacts, name, MODELS, wanted)[0])
+
+    def _registered(
+        self, name: str, number: int | str | None, mlflow_uri: str | None
+    ) -> PublishedModel:
+        from pipelines.api.registry import registered_version
+
+        found = registered_version(self.artifacts, name, number, mlflow_uri)
+        manifest: Manifest | None = None
+        if found.digest and found.as_of:
+            key = f"as_of={found.as_of}/seed={found.tags.get('seed', '')}"
+            manifest = self.artifacts.find_version(Ref(name, MODELS, key), found.digest)
+        if manifest is None:
+            raise InputMissingError(
+                f"{found.title} of {name} is not in the store {self.uri}: it was registered from "
+                f"{found.source}. Open the store that has it, or choose another version."
+            )
+        return PublishedModel(self.artifacts, manifest, found.number)
+
+
+def open_store(uri: "str | PathLike[str] | PublishedStore") -> PublishedStore:
+    """Open a store by its root: a folder, ``file:///folder``, or a URI that fsspec opens.
+
+    A folder that is not there yet is an empty store; the first run makes it.
+
+    Raises:
+        ConfigError: The address is empty or no text.
+    """
+    if isinstance(uri, PublishedStore):
+        return uri
+    if not isinstance(uri, str | PathLike):
+        raise ConfigError(
+            f"A store is opened by its root, a folder or a URI; got {uri!r} ({type(uri).__name__})."
+        )
+    store = Store(str(fspath(uri)))
+    # Stages run as other processes, in another working directory.
+    return PublishedStore(_absolute(store.uri) if store.is_local else store.uri)
+
+
+def absolute_source(source: "str | PathLike[str] | None") -> str | None:
+    """Root of source files, as another process finds it too."""
+    if source is None:
+        return None
+    text = str(fspath(source))
+    return text if "://" in text or not text.strip() else _absolute(text)
+
+
+def _absolute(folder: str) -> str:
+    return str(Path(folder.removeprefix(FILE)).absolute())
+
+
+def _name(pipeline: PipelineName) -> str:
+    return pipeline.name if isinstance(pipeline, PipelineHandle) else pipeline

@@ -1,0 +1,163 @@
+"""Whether the records of all stages fit together.
+
+Why: a stage is added by one folder, and what is wrong with it must be said before anything runs.
+Promise: each error names the stages and what to change in which record.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from graphlib import CycleError, TopologicalSorter
+
+from pipelines.core.declared import nearest
+from pipelines.core.errors import ConfigError
+from pipelines.protocol.stage import (
+    EVERY_STAGE,
+    MODEL,
+    PARTITION,
+    SCOPES,
+    WINDOW,
+    Option,
+    Stage,
+)
+
+NAME = re.compile("[a-z][a-z0-9_]*")
+FILE = re.compile(r"[a-z][a-z0-9_]*\.html")
+
+ONLY_FOR = {
+    "reads_source": (PARTITION,),
+    "runs_after_refusal": (PARTITION,),
+    "first_seed_only": (MODEL,),
+    "approval": (WINDOW, MODEL),
+}
+"""Scopes that a field has a meaning for."""
+
+Edges = dict[str, frozenset[str]]
+
+
+def require_consistent(stages: Sequence[Stage]) -> Edges:
+    """Check records against one another.
+
+    Returns:
+        For each stage the names of those whose work comes before its own.
+
+    Raises:
+        ConfigError: They do not fit together.
+    """
+    for stage in stages:
+        _require_sound(stage)
+    _require_distinct(stages, "dataset", lambda stage: stage.dataset)
+    _require_distinct(stages, "gives", lambda stage: stage.gives)
+    _require_distinct(stages, "approval", lambda stage: stage.approval)
+    _require_one_kind_of_option(stages)
+    edges = _edges(stages)
+    _require_order(edges)
+    for stage in stages:
+        for earlier in stages:
+            if earlier.name in edges[stage.name]:
+                _require_run_before(stage, earlier)
+    return edges
+
+
+def _require_sound(stage: Stage) -> None:
+    problems = [
+        (stage.scope not in SCOPES, f"scope is {stage.scope!r}, not one of {_named(SCOPES)}"),
+        (not NAME.fullmatch(stage.name), "its folder's name is no lower-case identifier"),
+        (not NAME.fullmatch(stage.dataset), f"dataset {stage.dataset!r} is no lower-case name"),
+        (not stage.does.strip(), "does is empty, and is the line that people read"),
+        (stage.timeout.total_seconds() <= 0, f"timeout is {stage.timeout}, not above 0"),
+        (stage.retries < 0, f"retries is {stage.retries}, below 0"),
+        *(
+            (
+                getattr(stage, field) and stage.scope not in scopes,
+                f"{field} is for {_named(scopes)}",
+            )
+            for field, scopes in ONLY_FOR.items()
+        ),
+        (_repeated(p.kind for p in stage.pages), "two of its pages are of one kind"),
+        (_repeated(o.name for o in stage.options), "it declares an option twice"),
+        *(
+            (not FILE.fullmatch(p.file), f"page {p.file!r} is no name.html")
+            for p in stage.pages
+        ),
+    ]
+    wrong = [text for is_wrong, text in problems if is_wrong]
+    if wrong:
+        raise ConfigError(f"The record {stage.record}: {'; '.join(wrong)}. Correct it there.")
+
+
+def _require_distinct(stages: Sequence[Stage], what: str, of: Callable[[Stage], str]) -> None:
+    for value in _repeated(of(stage) for stage in stages if of(stage)):
+        both = _named(stage.record for stage in stages if of(stage) == value)
+        raise ConfigError(
+            f"The records {both} all say {what}={value!r}. Give each stage another {what}."
+        )
+
+
+def _require_one_kind_of_option(stages: Sequence[Stage]) -> None:
+    known: dict[str, tuple[Option, str]] = {o.name: (o, "every stage") for o in EVERY_STAGE}
+    for stage in stages:
+        for option in stage.options:
+            other, where = known.setdefault(option.name, (option, stage.record))
+            if (other.is_switch, other.service) != (option.is_switch, option.service):
+                raise ConfigError(
+                    f"The option {option.name!r} of {stage.record} is declared otherwise by {where}: a "
+                    f"chain passes one value to all. Give it another name, or declare it alike."
+                )
+
+
+def _edges(stages: Sequence[Stage]) -> Edges:
+    by_dataset = {stage.dataset: stage for stage in stages}
+    by_gives = {stage.gives: stage for stage in stages if stage.gives}
+    return {
+        stage.name: frozenset(
+            [_found(stage, "needs", name, by_dataset).name for name in stage.needs]
+            + [_found(stage, "takes", name, by_gives).name for name in stage.takes]
+        )
+        for stage in stages
+    }
+
+
+def _found(stage: Stage, what: str, name: str, known: dict[str, Stage]) -> Stage:
+    if name not in known:
+        verb = "publishes" if what == "needs" else "gives"
+        raise ConfigError(
+            f"The record {stage.record} {what} {name!r}, which no stage {verb}. "
+            f"{nearest(name, known)}"
+        )
+    return known[name]
+
+
+def _require_order(edges: Edges) -> None:
+    try:
+        TopologicalSorter(edges).prepare()
+    except CycleError as error:
+        circle = " -> ".join(reversed(error.args[1]))
+        raise ConfigError(
+            f"The stages {circle} wait for one another. Take a needs or a takes out of one of "
+            f"their records."
+        ) from error
+
+
+def _require_run_before(stage: Stage, earlier: Stage) -> None:
+    """Check that whoever runs a stage has run the earlier one by then."""
+    if SCOPES.index(earlier.scope) > SCOPES.index(stage.scope):
+        why = f"its scope is {stage.scope!r}, and the other's is {earlier.scope!r}, which is later"
+    elif earlier.on_demand and not stage.on_demand:
+        why = "every chain runs it, and the other is run on demand alone"
+    elif earlier.first_seed_only and not stage.first_seed_only:
+        why = "it is run for each seed, and the other for the first seed alone"
+    else:
+        return
+    raise ConfigError(
+        f"The stage {stage.name} cannot come after {earlier.name}: {why}. Change {stage.record} or "
+        f"{earlier.record}."
+    )
+
+
+def _repeated(values: Iterable[str]) -> list[str]:
+    return sorted(value for value, count in Counter(values).items() if count > 1)
+
+
+def _named(values: Iterable[str]) -> str:
+    return ", ".join(sorted(values))

@@ -1,0 +1,131 @@
+"""Windows and sequences of one entity as plain values, which travel to a worker.
+
+Why: a worker needs to know columns, spans and scales, and not the pipeline.
+Not here: making them from a declaration (``feature_plan.py``), the arithmetic (``windows.py``).
+"""
+
+from dataclasses import dataclass
+
+DAY_S = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryColumn:
+    """A history column that windows read.
+
+    Attributes:
+        column: Its name in the history file.
+        scale: Stored whole numbers per unit (100 for cents); 0 where it holds floats.
+    """
+
+    column: str
+    scale: int
+
+
+@dataclass(frozen=True, slots=True)
+class RowFilter:
+    """Rows that count: those whose stored column equals a value (a text, its hash)."""
+
+    column: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class TrailingWindow:
+    """The outputs of one declared ``Trailing``.
+
+    Attributes:
+        names: Output columns, by span and then by aggregate.
+        aggregates: As declared.
+        spans_s: Window lengths in seconds.
+        delay_s: Seconds until a row's values are known.
+        source: What every aggregate but ``count`` and ``days_since_last`` reads.
+        only: Which rows count; None for all.
+    """
+
+    names: tuple[str, ...]
+    aggregates: tuple[str, ...]
+    spans_s: tuple[int, ...]
+    delay_s: int
+    source: HistoryColumn | None
+    only: RowFilter | None
+
+    def reach_s(self) -> int:
+        """Seconds back from a row to the far end of its longest window."""
+        return max(self.spans_s) + self.delay_s
+
+    def columns(self) -> tuple[str, ...]:
+        """History columns that it reads."""
+        return tuple(part.column for part in (self.source, self.only) if part is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class EventSequence:
+    """The block of one declared ``Sequence``.
+
+    Attributes:
+        names: Column of the block, column of its length.
+        steps: Most events in it.
+        delay_s: Seconds until a row's values are known.
+        within_s: Seconds it reaches back beyond the delay.
+        own: Whether it ends with the row itself where there is no delay.
+        sources: What a step holds, before its age.
+    """
+
+    names: tuple[str, str]
+    steps: int
+    delay_s: int
+    within_s: int
+    own: bool
+    sources: tuple[HistoryColumn, ...]
+
+    def reach_s(self) -> int:
+        """Seconds back from a row to the oldest event it can hold."""
+        return self.within_s + self.delay_s
+
+    def columns(self) -> tuple[str, ...]:
+        """History columns that it reads."""
+        return tuple(source.column for source in self.sources)
+
+
+@dataclass(frozen=True, slots=True)
+class EntityProgram:
+    """Every window and sequence over one entity, so that its rows are read and sorted once."""
+
+    entity: str
+    windows: tuple[TrailingWindow, ...]
+    sequences: tuple[EventSequence, ...] = ()
+
+    def parts(self) -> "tuple[TrailingWindow | EventSequence, ...]":
+        """Its windows and its sequences."""
+        return (*self.windows, *self.sequences)
+
+    def names(self) -> tuple[str, ...]:
+        """Output columns of every window, in order."""
+        return tuple(name for window in self.windows for name in window.names)
+
+    def every_name(self) -> tuple[str, ...]:
+        """Output columns of every window and sequence."""
+        return (*self.names(), *(name for events in self.sequences for name in events.names))
+
+    def reach_s(self) -> int:
+        """Seconds back from a row to the oldest row it can see."""
+        return max(part.reach_s() for part in self.parts())
+
+    def columns(self, days_back: int = 0) -> tuple[str, ...]:
+        """History columns needed of a day so many days back, each once, in order of first use.
+
+        The day itself needs them all: the columns of the other days are appended to its own.
+        """
+        used = [p.columns() for p in self.parts() if not days_back or _reads(p, days_back)]
+        return tuple(dict.fromkeys(name for names in used for name in names))
+
+    def reads(self, days_back: int) -> bool:
+        """Whether some row of a day can see a row of so many days before it."""
+        return any(_reads(part, days_back) for part in self.parts())
+
+
+def _reads(part: TrailingWindow | EventSequence, days_back: int) -> bool:
+    """Whether seconds between two rows so many days apart can lie in [delay, reach)."""
+    nearest_s, farthest_s = (days_back - 1) * DAY_S + 1, (days_back + 1) * DAY_S
+    return max(part.delay_s, nearest_s) < min(part.reach_s(), farthest_s)

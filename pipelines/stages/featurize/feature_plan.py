@@ -1,0 +1,192 @@
+"""What a day's features are made of: one plan from the declaration, made once and passed along.
+
+Why: reading, computing, writing and describing must agree on columns and their order, so they
+    read the same plan instead of asking the declaration again.
+Promise: what a declaration asks for that cannot be computed is found here, before any row is
+    read, and all of it at once.
+Not here: windows and sequences as a worker sees them (``entity_program.py``), what is wrong
+    with a declaration (``problems.py``), the arithmetic (``windows.py``, ``rows.py``).
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+
+from pipelines.core.errors import DeclarationError
+from pipelines.operators import Categorical, Numeric, Sequence, Trailing
+from pipelines.operators.hashing import hash_word
+from pipelines.operators.operator import SEQUENCE, FeatureSource
+from pipelines.operators.times import TimeSource
+from pipelines.spec import Column, Label, Pipeline
+from pipelines.spec.tables import Table
+from pipelines.stages.featurize.entity_program import (
+    DAY_S,
+    EntityProgram,
+    EventSequence,
+    HistoryColumn,
+    RowFilter,
+    TrailingWindow,
+)
+from pipelines.stages.featurize.problems import problems_of
+
+VALUE_BYTES, EVENT_BYTES = 8, 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeaturePlan:
+    """What every day of a pipeline's features is made of.
+
+    Attributes:
+        table: The declared table of the rows.
+        buckets: Hash buckets of every history.
+        key_columns: Columns copied beside the features: row id, event time, entities, label.
+        label: The one of them that holds the label.
+        read_columns: Columns of the validated table that are read.
+        row_sources: Sources that read their row alone.
+        categories: Features that are columns of the table as they are.
+        programs: Windows and sequences, by entity.
+        names: Every feature, in the order of the declaration.
+        described: Those that statistics are kept of.
+        row_bytes: About what a row takes in memory; a text counts as a number.
+    """
+
+    table: Table
+    buckets: int
+    key_columns: tuple[str, ...]
+    label: str
+    read_columns: tuple[str, ...]
+    row_sources: tuple[Numeric | TimeSource, ...]
+    categories: tuple[str, ...]
+    programs: tuple[EntityProgram, ...]
+    names: tuple[str, ...]
+    described: tuple[str, ...]
+    row_bytes: int
+
+    def programs_without(self, names: Collection[str]) -> tuple[EntityProgram, ...]:
+        """Windows and sequences but those whose outputs are all among ``names``."""
+        done = frozenset(names)
+        left = (_without(program, done) for program in self.programs)
+        return tuple(program for program in left if program.every_name())
+
+
+def plan_features(pipeline: Pipeline) -> FeaturePlan:
+    """Work out what a pipeline's features are made of.
+
+    Raises:
+        DeclarationError: Features that cannot be computed; every one is listed.
+    """
+    problems = list(problems_of(pipeline))
+    if problems:
+        raise DeclarationError(pipeline.name, problems)
+    sources, names = pipeline.sources(), pipeline.feature_names()
+    label = _label(pipeline)
+    keys = _unique((*_identity(pipeline), label))
+    categories = _unique(s.column for s in sources if isinstance(s, Categorical))
+    blocks = {n for s in sources if s.kind == SEQUENCE for n in s.names()}
+    return FeaturePlan(
+        table=pipeline.table,
+        buckets=pipeline.buckets,
+        key_columns=keys,
+        label=label,
+        read_columns=_unique((*keys, *(c for source in sources for c in source.reads()))),
+        row_sources=tuple(s for s in sources if isinstance(s, Numeric | TimeSource)),
+        categories=categories,
+        programs=_programs(pipeline, sources),
+        names=names,
+        described=tuple(n for n in names if n not in {*blocks, *categories}),
+        row_bytes=VALUE_BYTES * (len(keys) + len(names)) + EVENT_BYTES * _steps(sources),
+    )
+
+
+def _label(pipeline: Pipeline) -> str:
+    if isinstance(pipeline.label, Label):
+        return pipeline.label.column
+    raise DeclarationError(
+        pipeline.name,
+        [
+            f"label: an Outcome in table {pipeline.label.table!r} is no column of "
+            f"{pipeline.examples!r}. featurize needs a Label(column, known_after_days)."
+        ],
+    )
+
+
+def _identity(pipeline: Pipeline) -> tuple[str, ...]:
+    entities = (entity.column for entity in pipeline.entities)
+    return pipeline.table.row_id, pipeline.table.event_time, *entities
+
+
+def _unique(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))
+
+
+def _steps(sources: Iterable[FeatureSource]) -> int:
+    """Numbers in a row's sequences."""
+    events = (s for s in sources if isinstance(s, Sequence))
+    return sum(each.steps * (len(each.columns) + 1) for each in events)
+
+
+def _programs(
+    pipeline: Pipeline, sources: Iterable[FeatureSource]
+) -> tuple[EntityProgram, ...]:
+    """One program for each entity that has windows or sequences."""
+    of_history = [s for s in sources if isinstance(s, Trailing | Sequence)]
+    return tuple(
+        _program(pipeline, entity, [s for s in of_history if s.entity == entity])
+        for entity in _unique(source.entity for source in of_history)
+    )
+
+
+def _program(
+    pipeline: Pipeline, entity: str, sources: Iterable[Trailing | Sequence]
+) -> EntityProgram:
+    windows, sequences = list[TrailingWindow](), list[EventSequence]()
+    for source in sources:
+        if isinstance(source, Trailing):
+            windows.append(_window(pipeline.table, source))
+        else:
+            sequences.append(_sequence(pipeline.table, source))
+    return EntityProgram(entity, tuple(windows), tuple(sequences))
+
+
+def _window(table: Table, feature: Trailing) -> TrailingWindow:
+    only = feature.where
+    return TrailingWindow(
+        names=feature.names(),
+        aggregates=feature.aggregates,
+        spans_s=feature.every_span_s(),
+        delay_s=feature.delay_days * DAY_S,
+        source=None if feature.column is None else _column(table.column(feature.column)),
+        only=None if only is None else _filter(table.column(only[0]), only[1]),
+    )
+
+
+def _sequence(table: Table, feature: Sequence) -> EventSequence:
+    return EventSequence(
+        names=feature.names(),
+        steps=feature.steps,
+        delay_s=feature.delay_days * DAY_S,
+        within_s=feature.within_days * DAY_S,
+        own=feature.own,
+        sources=tuple(_column(table.column(name)) for name in feature.columns),
+    )
+
+
+def _column(column: Column) -> HistoryColumn:
+    if column.type == "number":
+        return HistoryColumn(column.name, 0 if column.decimals is None else 10**column.decimals)
+    return HistoryColumn(column.name, 1)
+
+
+def _filter(column: Column, value: object) -> RowFilter:
+    if isinstance(value, str):
+        return RowFilter(column.name, hash_word(value))
+    number = float(value)  # type: ignore[arg-type]  # checked by problems_of
+    scale = _column(column).scale
+    return RowFilter(column.name, round(number * scale) if column.decimals else number)
+
+
+def _without(program: EntityProgram, done: frozenset[str]) -> EntityProgram:
+    return replace(
+        program,
+        windows=tuple(w for w in program.windows if not done.issuperset(w.names)),
+        sequences=tuple(s for s in program.sequences if not done.issuperset(s.names)),
+    )

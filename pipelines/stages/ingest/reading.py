@@ -1,0 +1,60 @@
+"""The reading of one source file: what it is, and what was noticed on the way.
+
+Promise: what is here is complete once the file's blocks were read; nothing heavy is imported.
+Not here: its rows (``rows.py``).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pipelines.core.errors import SchemaError
+from pipelines.spec import Table
+from pipelines.stages.ingest.locate import SourceFile
+from pipelines.stages.ingest.rejects import Reject
+
+if TYPE_CHECKING:
+    from pipelines.stages.ingest.times import Offsets
+
+
+@dataclass(slots=True)
+class Read:
+    """The reading of one file.
+
+    Attributes:
+        file: The file.
+        table: Declares the columns.
+        planned: The file's digest when the work was planned.
+        extra: Columns of the file that are not declared.
+        rejected: Lines that were kept apart.
+        read_share: How much of the file has been read, from 0 to 1.
+        offsets: By timestamp column, where its first times with and without an offset are.
+    """
+
+    file: SourceFile
+    table: Table
+    planned: str
+    extra: tuple[str, ...] = ()
+    rejected: list[Reject] = field(default_factory=list)
+    read_share: float = 0.0
+    offsets: dict[str, "Offsets"] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The file's name in messages."""
+        return self.file.name
+
+
+def mixed_offsets(column: str, reads: Sequence[Read]) -> tuple[str, SchemaError] | None:
+    """The file and error of a column that has times with an offset from UTC and without one."""
+    naive = [(read.name, at) for read in reads if (at := read.offsets[column].naive)]
+    zoned = [(read.name, at) for read in reads if (at := read.offsets[column].zoned)]
+    if not (naive and zoned):
+        return None
+    (without, there), (offset, here) = naive[0], zoned[0]
+    return max(without, offset), SchemaError(
+        f"Source file {offset}: column {column!r} has a time with an offset from UTC in {here}, "
+        f"and {without} has one without in {there}. Expected times of one kind within a day. "
+        f"Have the source write one kind, or declare source.time_zone, the zone of those without "
+        f"an offset, such as 'UTC'."
+    )

@@ -1,0 +1,25 @@
+"""The record of this stage."""
+
+from pipelines.protocol.stage import MODEL, REGISTRY, TUNED, Option, Outlet, Stage
+
+STAGE = Stage(
+    record=__name__,
+    does="Register the model, and make it the champion if its gates passed.",
+    scope=MODEL,
+    dataset="promotions",
+    gives="promotion",
+    takes=("model", "evaluation"),
+    first_seed_only=True,
+    approval="approve",
+    options=(
+        TUNED,
+        Option(
+            name="promote_older",
+            is_switch=True,
+            form="Let an older model replace a newer champion",
+            hint="A backfill of old models leaves the champion alone unless this is on.",
+        ),
+        REGISTRY,
+    ),
+    outlet=Outlet("model", "models"),
+)

@@ -1,0 +1,79 @@
+"""The forms of runs: what a person may choose when a run is triggered by hand.
+
+Why: what a stage may be asked is in its record, and the form asks for it.
+Promise: a run whose form is left as it is does what a scheduled run does.
+Not here: where the chosen values go (``templates.py``).
+"""
+
+from airflow.sdk import Param
+
+from pipelines.protocol import chain_stages
+from pipelines.protocol.stage import MODEL, PARTITION, WINDOW, Option
+from pipelines.spec import Pipeline
+
+
+def data_form() -> dict[str, Param]:
+    """The form of a run that takes in a day."""
+    title = "Day to take in, or to replay after a fix"
+    form = {"partition": _day(title, "Empty: the day before the run was due.")}
+    return form | _of_stages(PARTITION)
+
+
+def model_form(pipeline: Pipeline) -> dict[str, Param]:
+    """The form of a run that makes a model, with what the stages' records add to it."""
+    split, training = pipeline.split, pipeline.training
+    return {
+        "as_of": _as_of(),
+        "train_days": Param(split.train_days, type="integer", minimum=1, title="Training days"),
+        "epochs": Param(training.epochs, type="integer", minimum=1, title="Epochs"),
+        "seed": Param(training.seed, type="integer", minimum=0, title="Seed"),
+        "settings": _settings(),
+        **_of_stages(WINDOW, MODEL),
+    }
+
+
+def search_form(pipeline: Pipeline) -> dict[str, Param]:
+    """The form of a search for settings."""
+    trials = pipeline.search.trials
+    return {
+        "as_of": _as_of(),
+        "trials": Param(trials, type="integer", minimum=1, title="Settings to try"),
+        "settings": _settings(),
+    }
+
+
+def _of_stages(*scopes: str) -> dict[str, Param]:
+    form = dict[str, Param]()
+    for stage in chain_stages(*scopes):
+        if stage.approval:
+            title = f"Ask a person before {stage.name}"
+            form[stage.approval] = Param(False, type="boolean", title=title)
+        form |= {option.name: _param(option) for option in stage.options if option.form}
+    return form
+
+
+def _param(option: Option) -> Param:
+    if option.is_switch:
+        return Param(False, type="boolean", title=option.form, description=option.hint)
+    if option.is_day:
+        return _day(option.form, option.hint)
+    return Param(None, type=["null", "string"], title=option.form, description=option.hint)
+
+
+def _as_of() -> Param:
+    return _day("As-of day", "Empty: the day the run was due.")
+
+
+def _day(title: str, hint: str) -> Param:
+    kinds = ["null", "string"]
+    return Param(None, type=kinds, format="date", title=title, description=hint)
+
+
+def _settings() -> Param:
+    return Param(
+        None,
+        type=["null", "array"],
+        items={"type": "string", "pattern": r"^[a-z_.]+=.+$"},
+        title="Other settings",
+        description="One a line: section.name=value, such as training.learning_rate=0.0005.",
+    )

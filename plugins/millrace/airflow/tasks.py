@@ -1,0 +1,154 @@
+"""The tasks of a pipeline, each from its stage's record.
+
+Why: a stage is listed in its own record alone; a DAG of one's own takes the same tasks as ours.
+Promise: nothing is read when a DAG file is parsed; ``**more`` replaces any argument of a task.
+Not here: which task follows which (``dags.py``), the operators themselves.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import Asset, TriggerRule
+
+from millrace.airflow.approval import AskOperator
+from millrace.airflow.await_partitions import AwaitPartitionsOperator
+from millrace.airflow.operator import CommandOperator, StageOperator
+from millrace.airflow.partition import AS_OF, PARTITION
+from millrace.airflow.templates import (
+    FORM_SETTINGS,
+    SEARCH_SETTINGS,
+    input_templates,
+    option_templates,
+    store_and_history,
+    variable,
+)
+from millrace.airflow.trials import NumbersOperator, TrialOperator
+from pipelines.protocol import Stage, chain_stages, giver_of, stage_named
+from pipelines.protocol import stages as every_stage
+from pipelines.protocol.stage import MODEL, WINDOW
+from pipelines.protocol.stage import PARTITION as BY_DAY
+from pipelines.spec import Pipeline
+from pipelines.stages.tune.record import STAGE as TUNE
+
+OTHER_POOL = "default_pool"
+"""Tasks that do no work of a stage take no slot of the stages' pools."""
+
+EVALUATION, TRAINED = "evaluation", "model"
+"""Results by the names that stages give them."""
+
+HOUSEKEEPING_TIMEOUT = timedelta(hours=2)
+ANSWER_WITHIN = timedelta(days=7)
+
+
+def stage(pipeline: Pipeline, name: str, **more: Any) -> StageOperator:
+    """The task of one stage, its day and its settings taken from the run."""
+    record = stage_named(name)
+    by_day, of_model = {"partition": PARTITION}, {"as_of": AS_OF, "settings": FORM_SETTINGS}
+    defaults: dict[str, Any] = {
+        "task_id": name,
+        "stage": name,
+        "pipeline": pipeline.name,
+        "doc_md": record.does,
+        "source": variable("source", pipeline) if record.reads_source else None,
+        "options": option_templates(pipeline, record.options),
+        "inputs": input_templates(record.takes),
+        "execution_timeout": record.timeout,
+        "pool": record.pool,
+        "retries": record.retries,
+        "trigger_rule": _trigger_rule(record),
+        "outlets": [asset_of(pipeline, record)] if record.outlet else [],
+        **store_and_history(pipeline),
+        **(by_day if record.scope == BY_DAY else of_model),
+    }
+    return StageOperator(**(defaults | more))
+
+
+def _trigger_rule(record: Stage) -> TriggerRule:
+    if record.runs_after_refusal:
+        return TriggerRule.ALL_DONE
+    # An approval that nobody asked for is skipped, and its stage goes on.
+    return TriggerRule.NONE_FAILED if record.approval else TriggerRule.ALL_SUCCESS
+
+
+def approval(pipeline: Pipeline, name: str, **more: Any) -> AskOperator:
+    """The task that asks a person before a stage, if the form says so and it matters."""
+    record = stage_named(name)
+    defaults: dict[str, Any] = {
+        "task_id": record.approval,
+        "stage": name,
+        "pipeline": pipeline.name,
+        "store": store_and_history(pipeline)["store"],
+        "as_of": AS_OF,
+        "stage_settings": FORM_SETTINGS,
+        "stage_options": option_templates(pipeline, record.options),
+        "stage_inputs": input_templates(record.takes),
+        "pool": OTHER_POOL,
+        "wanted": f"{{{{ params.get('{record.approval}', false) }}}}",
+        "approvers": variable("approvers", pipeline),
+        "subject": f"{pipeline.title}: {name} the model as of {AS_OF}?",
+        "body": f"{{{{ recommendation(ti.xcom_pull(task_ids='{giver_of(EVALUATION).name}')) }}}}",
+        "response_timeout": ANSWER_WITHIN,
+    }
+    return AskOperator(**(defaults | more))
+
+
+def await_partitions(pipeline: Pipeline, **more: Any) -> AwaitPartitionsOperator:
+    """The task that waits for the days of the model's window."""
+    of_model = chain_stages(WINDOW, MODEL)
+    asked = {o.name: o for each in of_model for o in each.options if o.service}
+    asks = [f"params.get('{each.approval}', false)" for each in of_model if each.approval]
+    defaults: dict[str, Any] = {
+        "task_id": "await_partitions",
+        "pool": OTHER_POOL,
+        "pipeline": pipeline.name,
+        "as_of": AS_OF,
+        "settings": FORM_SETTINGS,
+        "options": option_templates(pipeline, asked.values()),
+        "asks": f"{{{{ {' or '.join(asks) or 'false'} }}}}",
+        "approvers": variable("approvers", pipeline),
+        **store_and_history(pipeline),
+    }
+    return AwaitPartitionsOperator(**(defaults | more))
+
+
+def trials(pipeline: Pipeline, **more: Any) -> Any:
+    """The trials of a search as mapped tasks, as many at once as the pool has slots."""
+    numbers = NumbersOperator(task_id="numbers", pool=OTHER_POOL, count="{{ params.trials }}")
+    training = giver_of(TRAINED)
+    defaults: dict[str, Any] = {
+        "task_id": "trial",
+        "pool": training.pool,
+        "pipeline": pipeline.name,
+        "as_of": AS_OF,
+        "settings": SEARCH_SETTINGS,
+        "options": option_templates(pipeline, training.options),
+        "inputs": input_templates(TUNE.takes),
+        "execution_timeout": training.timeout,
+        "map_index_template": "trial {{ task.number }}{{ task.came_to }}",
+        "doc_md": "Train with drawn settings until others do better, or to the last epoch.",
+        **store_and_history(pipeline),
+    }
+    return TrialOperator.partial(**(defaults | more)).expand(number=numbers.output)
+
+
+def housekeeping(pipeline: Pipeline, **more: Any) -> CommandOperator:
+    """The task that removes what a pipeline's part of the store no longer needs."""
+    argv = ["housekeeping", pipeline.name, "--store", store_and_history(pipeline)["store"]]
+    argv += ["--mlflow-uri", variable("mlflow_uri", pipeline)]
+    defaults: dict[str, Any] = {
+        "task_id": pipeline.name,
+        "execution_timeout": HOUSEKEEPING_TIMEOUT,
+    }
+    return CommandOperator(argv=argv, **(defaults | more))
+
+
+def assets(pipeline: Pipeline) -> dict[str, Asset]:
+    """The assets that a pipeline's stages publish, by name: ``features``, ``model``."""
+    return {s.outlet.name: asset_of(pipeline, s) for s in every_stage() if s.outlet}
+
+
+def asset_of(pipeline: Pipeline, record: Stage) -> Asset:
+    """The asset of a stage that has one."""
+    assert record.outlet is not None
+    name, path = record.outlet.name, record.outlet.path
+    return Asset(f"{pipeline.name}_{name}", uri=f"millrace://{pipeline.name}/{path}")

@@ -1,0 +1,49 @@
+"""Every error that Millrace raises on purpose, sorted by whether a retry can help.
+
+Why: a caller catches by these names: ``except millrace.errors.TransientError``.
+Promise: nothing else is raised for bad input, bad data or a broken environment.
+"""
+
+from pipelines.core.errors import (
+    ArtifactError,
+    ColumnMismatchError,
+    ConfigError,
+    DeclarationError,
+    HistoryNotReadyError,
+    InputMismatchError,
+    InputMissingError,
+    LeakageError,
+    OutOfMemoryError,
+    PartitionRefusedError,
+    PermanentError,
+    PipelineError,
+    SchemaError,
+    SourceNotReadyError,
+    SourceUnreadableError,
+    StageStoppedError,
+    TrainingError,
+    TransientError,
+    WorkerLostError,
+)
+
+__all__ = [
+    "ArtifactError",
+    "ColumnMismatchError",
+    "ConfigError",
+    "DeclarationError",
+    "HistoryNotReadyError",
+    "InputMismatchError",
+    "InputMissingError",
+    "LeakageError",
+    "OutOfMemoryError",
+    "PartitionRefusedError",
+    "PermanentError",
+    "PipelineError",
+    "SchemaError",
+    "SourceNotReadyError",
+    "SourceUnreadableError",
+    "StageStoppedError",
+    "TrainingError",
+    "TransientError",
+    "WorkerLostError",
+]
