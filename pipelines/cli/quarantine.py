@@ -55,9 +55,9 @@ def _print(summary: dict[str, Any]) -> None:
     from pipelines.shared.expectations.quarantined import EXPECTATION, RUN
 
     console = Console(width=None if sys.stdout.isatty() else 160)
-    share = summary["rows_kept_out"] / max(summary["rows_in"], 1)
+    share = summary["rows_quarantined"] / max(summary["rows_in"], 1)
     console.print(
-        f"{summary['pipeline']} {summary['from']} .. {summary['to']}: {summary['rows_kept_out']:,} of "
+        f"{summary['pipeline']} {summary['from']} .. {summary['to']}: {summary['rows_quarantined']:,} of "
         f"{summary['rows_in']:,} rows kept out ({share:.3%}) on {summary['days']} days",
         highlight=False,
         markup=False,

@@ -1,9 +1,9 @@
 """Choosing what to train on: every visible GPU, logical CPUs when asked, else one CPU.
 
-Why: an import of TensorFlow or CuPy succeeds without a driver, so only NVML tells whether
-    there is a GPU.
+Why: an import of TensorFlow or CuPy succeeds without a driver, so only NVML shows
+    whether there is a GPU.
 Promise: counting GPUs makes no CUDA context; a process opens one strategy, once, because
-    several strategies in a process share keys that get mixed up (tensorflow #61314).
+    several strategies in one process confuse shared keys (tensorflow #61314).
 """
 
 from dataclasses import dataclass

@@ -7,6 +7,6 @@ Not here: what a declaration may say (``pipelines/spec/models.py``), losses (``h
 """
 
 from pipelines.stages.train.networks.build import build_model
-from pipelines.stages.train.networks.inputs import ModelInputs, Sequence
+from pipelines.stages.train.networks.inputs import ModelInputs, SequenceInput
 
-__all__ = ["ModelInputs", "Sequence", "build_model"]
+__all__ = ["ModelInputs", "SequenceInput", "build_model"]

@@ -1,4 +1,4 @@
-"""What a network reads: the arrays of a training set, as Keras inputs by name.
+"""The inputs of a network: the arrays of a training set, as Keras inputs by name.
 
 Why: the network, the feed and the serving graph must agree on names, shapes and types.
 Promise: follows from the training set's index alone.
@@ -18,7 +18,7 @@ MIN_WIDTH, MAX_WIDTH = 2, 64
 
 
 @dataclass(frozen=True, slots=True)
-class Sequence:
+class SequenceInput:
     """A sequence feature: the last ``steps`` events, ``features`` numbers each."""
 
     name: str
@@ -28,7 +28,7 @@ class Sequence:
 
 @dataclass(frozen=True, slots=True)
 class ModelInputs:
-    """Arrays that a row has.
+    """The arrays that a network reads.
 
     Attributes:
         numeric: Columns of ``x``.
@@ -38,18 +38,18 @@ class ModelInputs:
 
     numeric: int
     sizes: tuple[int, ...] = ()
-    sequences: tuple[Sequence, ...] = ()
+    sequences: tuple[SequenceInput, ...] = ()
 
     @classmethod
     def from_index(cls, index: Mapping[str, Any]) -> Self:
         """From a training set's ``index.json``; one without ``inputs`` has numbers only."""
-        told = index.get("inputs", {"numeric": index["features"]})
-        sequences = told.get("sequences", ())
+        inputs = index.get("inputs", {"numeric": index["features"]})
+        sequences = inputs.get("sequences", ())
         return cls(
-            numeric=len(told["numeric"]),
-            sizes=tuple(int(each["size"]) for each in told.get("categorical", ())),
+            numeric=len(inputs["numeric"]),
+            sizes=tuple(int(each["size"]) for each in inputs.get("categorical", ())),
             sequences=tuple(
-                Sequence(each["name"], int(each["steps"]), len(each["features"]))
+                SequenceInput(each["name"], int(each["steps"]), len(each["features"]))
                 for each in sequences
             ),
         )
