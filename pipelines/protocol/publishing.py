@@ -1,4 +1,4 @@
-"""Making one artifact aside and publishing it with its manifest.
+"""Making one artifact in a staging directory and publishing it with its manifest.
 
 Why: a stage's own artifact, and what it keeps beside it for later work, must be published alike.
 Promise: the caller holds the artifact's lock; what a kill left is swept first; readers see the
@@ -31,8 +31,8 @@ def publish_work(
     """
     started, cpu = time.monotonic(), _cpu_seconds()
     work.store.sweep(ref)
-    work.store.tell_reading(ref, plan.inputs)
-    with work.store.aside(ref, plan.digest()) as out:
+    work.store.record_inputs(ref, plan.inputs)
+    with work.store.staging(ref, plan.digest()) as out:
         outcome = make(out)
         files = describe_files(out, outcome.volatile)
         manifest = Manifest(
