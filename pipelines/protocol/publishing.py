@@ -31,8 +31,8 @@ def publish_work(
     """
     started, cpu = time.monotonic(), _cpu_seconds()
     work.store.sweep(ref)
-    work.store.tell_reading(ref, plan.inputs)
-    with work.store.aside(ref, plan.digest()) as out:
+    work.store.record_inputs(ref, plan.inputs)
+    with work.store.staging(ref, plan.digest()) as out:
         outcome = make(out)
         files = describe_files(out, outcome.volatile)
         manifest = Manifest(

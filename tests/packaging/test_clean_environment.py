@@ -178,7 +178,10 @@ def test_a_users_pipeline_with_its_own_network_and_suite_becomes_a_model(user):
     assert result["refused"] == []
     store = user.project / ".millrace" / "store" / "tracking"
     (model,) = store.glob("models/*/*/*/model.json")
-    assert "pipelines.projects.tracking.network.build" in model.read_text()
+    assert '"name": "own"' in model.read_text()
+    recorded = (model.parent / "manifest.json").read_text()
+    assert "pipelines.projects.tracking.network.build" in recorded
+    assert str(user.project) not in recorded
     report = next(store.glob("validated/ds=2026-01-01/*/report.json")).read_text()
     assert "own.column_values_to_be_between.value" in report
 
