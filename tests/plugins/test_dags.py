@@ -75,8 +75,8 @@ def test_a_dag_that_is_wired_by_hand_takes_single_tasks():
         waits >> train >> approval(PIPELINE, "promote")
     assert dag.get_task("train").pool == "a100"
     assert sorted(assets(PIPELINE)) == ["features", "model"]
-    with pytest.raises(ConfigError, match=r"There is no stage 'trian'. Did you mean 'train'"):
-        stage(PIPELINE, "trian")
+    with pytest.raises(ConfigError, match=r"There is no stage 'trainin'. Did you mean 'train'"):
+        stage(PIPELINE, "trainin")
 
 
 def test_no_stage_that_is_run_on_demand_is_in_a_scheduled_dag(dags):
