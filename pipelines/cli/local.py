@@ -81,7 +81,7 @@ def serve(
         bool, typer.Option("--exit", help="Stop when the run is done, instead of on Ctrl-C.")
     ] = False,
 ) -> None:
-    """Start Airflow, simulate, backfill, train, judge; keep the UI up until Ctrl-C."""
+    """Start Airflow, simulate, backfill, train, evaluate; keep the UI up until Ctrl-C."""
     from pipelines.drivers.local.demo import serve as serve_demo
 
     serve_demo(home, days=days, rows_per_day=rows_per_day, port=port, exit_at_end=exit_)
