@@ -23,7 +23,7 @@ from pipelines.api.opening import PipelineHandle
 from pipelines.api.registered import registered_version
 from pipelines.core.errors import ConfigError, InputMissingError
 from pipelines.core.store import Manifest, Ref, Store
-from pipelines.core.store.store import FILE
+from pipelines.core.store.root import FILE
 
 MODELS = "models"
 

@@ -1,6 +1,6 @@
 """``simulate``, ``serve``, ``stop`` and ``doctor``: what a person does on their own machine.
 
-Why: a newcomer needs data, a running Airflow and a word about the machine before anything.
+Why: a newcomer needs data, a running Airflow and facts about the machine before anything.
 Promise: nothing is left running or half-written when a command is stopped.
 """
 
@@ -102,12 +102,12 @@ def doctor(
 ) -> None:
     """Say what this machine can do: cores, memory, disk, GPUs, versions; and whether a store is whole."""
     from pipelines.cli.summary import print_json
-    from pipelines.core.store.verify import told, verify
+    from pipelines.core.store.verify import describe_verification, verify
     from pipelines.drivers.local.doctor import describe
 
     facts, found = describe(Path(os.curdir)), verify(Store(store)) if store else None
     if found is not None:
-        facts["store"] = told(found)
+        facts["store"] = describe_verification(found)
     if json_:
         print_json(facts)
     else:

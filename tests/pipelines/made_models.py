@@ -60,7 +60,7 @@ def publish(root, stage, work, write, *, outcome=None, inputs=None, config=None)
     store, ref = Store(str(root)), ref_of(stage_named(stage), work)
     told = {"rows": 0, "metrics": {}, "verdict": "", "reason": "", "quarantined": {}}
     digest = digest_of([ref.path(), inputs or {}, config or {}])
-    with store.aside(ref, digest) as out:
+    with store.staging(ref, digest) as out:
         write(out)
         files = describe_files(out, ("saved_model/", "mlflow_model/"))
         manifest = Manifest(

@@ -62,6 +62,10 @@ class Sources:
         """Whether a module belongs to a tree that reach goes through."""
         return bool(self._roots(module.partition(".")[0]))
 
+    def is_foreign(self, top: str) -> bool:
+        """Whether a package is neither followed nor Python's own."""
+        return top not in sys.stdlib_module_names and not self.follows(top)
+
     def facts(self, module: str) -> Facts:
         """What the module's file holds."""
         if module not in self._facts:

@@ -1,6 +1,6 @@
 """The serving graph: a row of the feature table in, the head's predictions out.
 
-Why: whoever serves a model must not have to repeat preprocessing, and cannot get it wrong.
+Why: a serving program must not reimplement preprocessing, and so cannot get it wrong.
 Promise: the fitted preprocessing of the training set is part of the graph; it loads where only
     TensorFlow is; golden rows with their predictions are stored beside it.
 Not here: other forms of the model (``export.py``), checking golden rows (``pipelines/stages/promote/``).

@@ -13,7 +13,7 @@ from types import FrameType
 
 
 class StopFlag:
-    """Whether this process was asked to stop."""
+    """Whether a stop was requested."""
 
     def __init__(self) -> None:
         self.requested = False

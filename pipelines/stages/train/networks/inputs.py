@@ -74,21 +74,21 @@ class ModelInputs:
         }
 
 
-def embedding_width(sizes: tuple[int, ...], asked: int) -> int:
-    """Width of the one table: as asked, or by the rule for the largest vocabulary.
+def embedding_width(sizes: tuple[int, ...], declared: int) -> int:
+    """Width of the embedding table: as declared, or by a rule for the largest vocabulary.
 
     The rule, ``1.6 * n ** 0.56``, is fastai's (``emb_sz_rule``), here between 2 and 64.
     """
-    return asked or int(np.clip(round(1.6 * max(sizes) ** 0.56), MIN_WIDTH, MAX_WIDTH))
+    return declared or int(np.clip(round(1.6 * max(sizes) ** 0.56), MIN_WIDTH, MAX_WIDTH))
 
 
 def row_vector(
     arrays: Mapping[str, Any], inputs: ModelInputs, embedding_dim: int, seeds: Seeds
 ) -> Any | None:
-    """Numbers and embeddings of a row side by side; None where it has neither.
+    """Concatenate numbers and embeddings of a row; None if it has neither.
 
-    Every categorical feature has its range of rows in one table, so that the optimiser meets one
-    sparse gradient and not one a feature.
+    All categorical features share one table, each with its range of rows, so that the optimiser has one
+    sparse gradient instead of one for each feature.
     """
     parts = [arrays["x"]] if inputs.numeric else []
     if inputs.sizes:
@@ -107,7 +107,7 @@ def row_vector(
 
 
 def joined(parts: list[Any], name: str) -> Any | None:
-    """The parts side by side; None if there are none."""
+    """Concatenate the parts; None if there are none."""
     if len(parts) < 2:  # noqa: PLR2004  one part needs no joining
         return parts[0] if parts else None
     return keras.layers.Concatenate(name=name)(parts)
