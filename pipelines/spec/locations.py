@@ -95,11 +95,26 @@ def _in_folder(folder: Path, package: str) -> Iterator[Location]:
         if path.name.startswith((".", "_")):
             continue
         file = path / "declaration.py"
-        if file.is_file():
+        if _is_file(file):
             module = f"{package}.{path.name}.declaration"
             yield Location(path.name, module, str(file), file=file.resolve())
-        elif path.suffix == ".py" and path.is_file() and _ASSIGNED.search(path.read_bytes()):
+        elif path.suffix == ".py" and _is_file(path) and _declares(path):
             yield Location(path.stem, f"{package}.{path.stem}", str(path), file=path.resolve())
+
+
+def _is_file(path: Path) -> bool:
+    """Whether it is a file, or nobody may say: then loading reports why."""
+    try:
+        return path.is_file()
+    except OSError:
+        return True
+
+
+def _declares(path: Path) -> bool:
+    try:
+        return bool(_ASSIGNED.search(path.read_bytes()))
+    except OSError:
+        return True
 
 
 def _installed(point: "EntryPoint") -> Location:
