@@ -7,6 +7,7 @@ Promise: every recorded file is read, whatever was remembered of it; an artifact
 Not here: checking before use (``integrity.py``), making again (``pipelines/protocol/perform.py``).
 """
 
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +21,8 @@ from pipelines.core.store.locks import held_if_free
 from pipelines.core.store.manifest import MANIFEST, Manifest, Ref
 from pipelines.core.store.store import LOCK, VERSION, Store
 from pipelines.core.store.walking import keys_below
+
+NAME = re.compile(r"\w+")
 
 OnKey = Callable[[int, int], None]
 
@@ -67,6 +70,8 @@ def verify(
     Raises:
         ConfigError: A later version of Millrace wrote one of the manifests, or there is none.
     """
+    if pipeline is not None and not NAME.fullmatch(pipeline):
+        raise ConfigError(f"{pipeline!r} is not the name of a pipeline: letters, digits and _.")
     found, keys = Found(), list(_keys(store, pipeline))
     if not keys:
         raise ConfigError(
