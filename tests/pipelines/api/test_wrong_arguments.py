@@ -80,7 +80,7 @@ def calls(store, name, dataset, day, more):
     }
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(name=ANYTHING, dataset=ANYTHING, day=ANYTHING, more=ANYTHING)
 def test_no_argument_leads_to_an_error_that_is_not_ours(store, name, dataset, day, more):
     for what, call in calls(store, name, dataset, day, more).items():
