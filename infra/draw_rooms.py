@@ -21,7 +21,7 @@ ROWS = (
     ("plugins/millrace",),
     ("pipelines/cli",),
     ("pipelines/api",),
-    ("pipelines/drivers", "pipelines/domains"),
+    ("pipelines/drivers", "pipelines/domains", "pipelines/projects"),
     ("pipelines/process",),
     ("pipelines/stages",),
     ("pipelines/shared",),

@@ -8,7 +8,7 @@ Promise: the tests are those of the source distribution of the locked version, t
 
     python infra/great_expectations_tests.py [--stock] [options of pytest]
 
-With ``--stock`` the stock pandas engine judges the same files, as ``pandas.read_parquet`` reads
+With ``--stock`` the stock pandas engine validates the same files, as ``pandas.read_parquet`` reads
 them: it must fail in the same tests.
 
 The same file is the plugin that pytest loads beside those tests.
@@ -140,7 +140,7 @@ def _parquet(tmp_path_factory: pytest.TempPathFactory) -> None:
     import pyarrow.parquet as pq
     from tests.integration.test_utils.data_source_config import pandas_data_frame
 
-    import pipelines.shared.expectations  # noqa: F401 registers add_dask
+    import pipelines.gx_dask  # noqa: F401 registers add_dask
 
     root = tmp_path_factory.mktemp("tables")
 

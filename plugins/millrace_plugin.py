@@ -1,29 +1,14 @@
-"""Millrace's entry in Airflow's plugin list: the pages of published artifacts.
+"""Millrace's plugin for an Airflow whose plugins folder this is.
 
 Why: Airflow runs every module directly below ``plugins/`` under its bare file name; the
     package beside this file is hidden from that by ``.airflowignore``.
-Promise: loading it builds nothing; the application is made at the api-server's first request.
-Not here: operators and policies, which DAG files import from ``millrace``.
+Promise: where an installed Millrace offers the plugin by its entry point, Airflow loads it from
+    there and not a second time from here.
 """
 
-from airflow.sdk.plugins_manager import AirflowPlugin
+from importlib.metadata import entry_points
 
-from millrace.airflow.links import PREFIX, DashboardLink, PageLink
-from millrace.airflow.pages import LazyApp, make_app
-from pipelines.protocol.catalog import catalog
+if not entry_points(group="airflow.plugins", name="millrace"):
+    from millrace.airflow.plugin import MillracePlugin
 
-
-class MillracePlugin(AirflowPlugin):
-    """Adds ``/millrace`` to the api-server, and the link to it."""
-
-    name = "millrace"
-    fastapi_apps = [{"app": LazyApp(make_app), "url_prefix": PREFIX, "name": "Millrace"}]  # noqa: RUF012
-    external_views = [  # noqa: RUF012
-        {
-            "name": "Progress and report",
-            "href": f"{PREFIX}/runs/{{DAG_ID}}/{{RUN_ID}}",
-            "destination": "dag_run",
-            "url_route": "millrace_report",
-        }
-    ]
-    operator_extra_links = [*map(PageLink, catalog().pages()), DashboardLink()]  # noqa: RUF012
+    __all__ = ["MillracePlugin"]

@@ -15,6 +15,7 @@ from pipelines.core.days import parse_day
 from pipelines.core.declared import nearest
 from pipelines.core.errors import ConfigError
 from pipelines.core.store import Store
+from pipelines.protocol import VALIDATED, stage_of
 
 AnyStore = str | PathLike[str] | PublishedStore
 
@@ -95,7 +96,7 @@ def quarantine(
     Raises:
         ConfigError: No day is validated between these, or no rule of that name quarantined a row.
     """
-    from pipelines.shared.expectations.quarantined import kept_out, lines_of
+    from pipelines.shared.expectations.quarantined import lines_of, quarantined_days
 
     if type(rows) is not int or rows < 0:
         raise ConfigError(f"rows must be a whole number from 0; got {rows!r}.")
@@ -103,11 +104,13 @@ def quarantine(
     for day, option in ((partition, "--partition"), (from_, "--from"), (to, "--to")):
         if day is not None:
             parse_day(day, option)
-    days = kept_out(Store(opened_store.uri), spec.name, partition or from_, partition or to)
+    days = quarantined_days(
+        Store(opened_store.uri), spec.name, partition or from_, partition or to
+    )
     if not days:
         raise ConfigError(
             f"{spec.name}: no day is validated in {opened_store.uri} between {partition or from_ or 'ever'} "
-            f"and {partition or to or 'now'}. Run validate first, or choose other days."
+            f"and {partition or to or 'now'}. Run {stage_of(VALIDATED).name} first, or choose other days."
         )
     return {
         "pipeline": spec.name,

@@ -22,7 +22,7 @@ from pipelines.core.errors import (
 )
 from pipelines.core.store import Manifest, Store
 from pipelines.protocol import REFUSED
-from pipelines.shared.tables.known import LATE_PART, part_as_of
+from pipelines.shared.tables.known_days import LATE_PART, part_as_of
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,40 +1,62 @@
-"""``new`` and ``check``: starting a pipeline, and finding its mistakes before anything runs.
+"""``init``, ``new`` and ``check``: starting projects and pipelines, and finding their mistakes.
 
 Why: a new pipeline is one declaration and one DAG file; both can be wrong in known ways.
-Promise: ``new`` never overwrites a file; ``check`` changes nothing.
+Promise: ``init`` and ``new`` never overwrite a file; ``check`` changes nothing.
 """
 
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelines.cli.arguments import Json, Name, SourceUri
+from pipelines.cli.arguments import Json, SourceUri
+from pipelines.cli.program import program
 from pipelines.core.errors import ConfigError
 from pipelines.core.text import message
+
+if TYPE_CHECKING:
+    from pipelines.drivers.scaffold.check import Finding
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
+    app.command("init")(init)
     app.command("new")(new)
     app.command("check")(check)
 
 
+def init(
+    folder: Annotated[Path, typer.Argument(help="New or empty folder of the project.")],
+    pipeline: Annotated[str, typer.Option(help="Name of its first pipeline.")] = "example",
+) -> None:
+    """Start a project of your own: pipelines, DAG files, tests and a Makefile."""
+    from pipelines.drivers.scaffold.project import init as init_project
+
+    for path in init_project(folder, pipeline):
+        sys.stdout.write(f"wrote {folder / path}\n")
+    sys.stdout.write(f"Next: cd {folder}, edit the declaration, then run: make test\n")
+
+
 def new(
     name: Annotated[str, typer.Argument(help="Name of the pipeline: lower_case_words.")],
-    root: Annotated[Path, typer.Option(help="Root of the repository.")] = Path(),
+    root: Annotated[
+        Path, typer.Option(help="Root of the project, or of Millrace's repository.")
+    ] = Path(),
 ) -> None:
     """Scaffold a declaration, its DAG file and its test."""
     from pipelines.drivers.scaffold.new import scaffold
 
     for path in scaffold(name, root):
         sys.stdout.write(f"wrote {path}\n")
-    sys.stdout.write(f"Edit the declaration, then run: python -m pipelines check {name}\n")
+    sys.stdout.write(f"Edit the declaration, then run: {program()} check {name}\n")
 
 
 def check(
-    name: Name,
+    name: Annotated[
+        str | None, typer.Argument(help="Declared pipeline. [every one of this project]")
+    ] = None,
     source: SourceUri = None,
     store: Annotated[str | None, typer.Option(help="Artifact store to check.")] = None,
     day: Annotated[str | None, typer.Option(help="Day of the source to look at.")] = None,
@@ -42,14 +64,34 @@ def check(
 ) -> None:
     """Find everything that can be known before a run."""
     from pipelines.cli.summary import print_json
-    from pipelines.drivers.scaffold.check import findings
+    from pipelines.drivers.scaffold.check import Finding, findings, findings_of_all
 
-    found = findings(name, source=source, store=store, day=day)
+    if name is None and (source or day):
+        raise ConfigError("--source and --day are of one pipeline. Name it: check NAME.")
+    found: dict[str, list[Finding]] = (
+        findings_of_all(store)
+        if name is None
+        else {name: findings(name, source=source, store=store, day=day)}
+    )
     if json_:
-        print_json({"findings": [f.as_dict() for f in found]})
+        every = [{"pipeline": n, **f.as_dict()} for n, each in found.items() for f in each]
+        print_json({"findings": every})
     else:
-        for finding in found:
+        _print_findings(found, headed=name is None)
+    _require_well(found)
+
+
+def _print_findings(found: "Mapping[str, Sequence[Finding]]", *, headed: bool) -> None:
+    for name, each in found.items():
+        sys.stdout.write(f"{name}:\n" if headed else "")
+        for finding in each:
             sys.stdout.write(f"{'ok  ' if finding.ok else 'FAIL'}  {message(finding.text)}\n")
-    wrong = [finding for finding in found if not finding.ok]
-    if wrong:
-        raise ConfigError(f"{name}: {len(wrong)} of {len(found)} checks failed.")
+
+
+def _require_well(found: "Mapping[str, Sequence[Finding]]") -> None:
+    wrong = {name: sum(not finding.ok for finding in each) for name, each in found.items()}
+    failed = [
+        f"{name}: {n} of {len(found[name])} checks failed" for name, n in wrong.items() if n
+    ]
+    if failed:
+        raise ConfigError(f"{'; '.join(failed)}.")

@@ -1,11 +1,9 @@
 """``simulate``, ``serve``, ``stop`` and ``doctor``: what a person does on their own machine.
 
-Why: a newcomer needs data, a running Airflow and a word about the machine before anything.
+Why: a newcomer needs data, a running Airflow and facts about the machine before anything.
 Promise: nothing is left running or half-written when a command is stopped.
 """
 
-import importlib
-import importlib.util
 import os
 import sys
 import time
@@ -15,10 +13,11 @@ from typing import Annotated
 import typer
 
 from pipelines.cli.arguments import Json, Name
-from pipelines.core.errors import ArtifactError, ConfigError
+from pipelines.core.errors import ArtifactError
 from pipelines.core.events import Reporter
 from pipelines.core.store import Store
 from pipelines.spec import load
+from pipelines.spec.simulation import simulation_of
 
 
 def register(app: typer.Typer) -> None:
@@ -46,32 +45,30 @@ def simulate(
     ] = None,
     processes: Annotated[int, typer.Option(help="Processes to write days with.")] = 1,
 ) -> None:
-    """Write days of made-up data of the pipeline's domain, with known truth."""
+    """Write days of simulated data that the pipeline offers, with known truth."""
     load(pipeline)
-    if importlib.util.find_spec(f"pipelines.domains.{pipeline}.simulator") is None:
-        raise ConfigError(f"{pipeline} has no simulator. Use your own files with --source.")
-    simulator = importlib.import_module(f"pipelines.domains.{pipeline}.simulator")
-    planting = importlib.import_module(f"pipelines.domains.{pipeline}.planting")
-    report, started = Reporter(f"simulate {pipeline}"), time.monotonic()
+    simulation = simulation_of(pipeline)
+    reporter, started = Reporter(f"simulate {pipeline}"), time.monotonic()
 
-    def tell(days_done: int, days_total: int, rows_done: int) -> None:
+    def report(days_done: int, days_total: int, rows_done: int) -> None:
         note = f"{days_done} of {days_total} days"
-        report.progress(rows_done, rows_done * days_total // max(days_done, 1), note=note)
+        reporter.progress(rows_done, rows_done * days_total // max(days_done, 1), note=note)
 
-    days = simulator.simulate(
-        simulator.Simulation(rows_per_day=rows_per_day, seed=seed),
+    days = simulation.simulate_days(
         first,
         last,
         out,
+        rows_per_day=rows_per_day,
+        seed=seed,
         processes=processes,
-        plant=planting.Plant.parse(plant) if plant else None,
-        progress=tell,
+        plant=plant or None,
+        progress=report,
     )
-    rows, frauds = sum(day.rows for day in days), sum(day.frauds for day in days)
+    rows, positives = sum(day.rows for day in days), sum(day.positives for day in days)
     seconds = time.monotonic() - started
     sys.stdout.write(
-        f"{len(days)} days, {rows:,} rows, {frauds:,} frauds ({frauds / max(rows, 1):.2%}) in "
-        f"{seconds:.1f} s ({rows / seconds:,.0f} rows/s): {out}\n"
+        f"{len(days)} days, {rows:,} rows, {positives:,} positive ({positives / max(rows, 1):.2%}) "
+        f"in {seconds:.1f} s ({rows / seconds:,.0f} rows/s): {out}\n"
     )
 
 
@@ -84,7 +81,7 @@ def serve(
         bool, typer.Option("--exit", help="Stop when the run is done, instead of on Ctrl-C.")
     ] = False,
 ) -> None:
-    """Start Airflow, simulate, backfill, train, judge; keep the UI up until Ctrl-C."""
+    """Start Airflow, simulate, backfill, train, evaluate; keep the UI up until Ctrl-C."""
     from pipelines.drivers.local.demo import serve as serve_demo
 
     serve_demo(home, days=days, rows_per_day=rows_per_day, port=port, exit_at_end=exit_)
@@ -105,12 +102,12 @@ def doctor(
 ) -> None:
     """Say what this machine can do: cores, memory, disk, GPUs, versions; and whether a store is whole."""
     from pipelines.cli.summary import print_json
-    from pipelines.core.store.verify import told, verify
+    from pipelines.core.store.verify import describe_verification, verify
     from pipelines.drivers.local.doctor import describe
 
     facts, found = describe(Path(os.curdir)), verify(Store(store)) if store else None
     if found is not None:
-        facts["store"] = told(found)
+        facts["store"] = describe_verification(found)
     if json_:
         print_json(facts)
     else:

@@ -1,19 +1,16 @@
-"""Column aggregates: what a partition says of a column, and how partitions' words merge.
+"""Column aggregates: a summary of each partition, and how summaries merge.
 
 Why: a mean needs three numbers of a partition, not its rows.
 Promise: a rule is used only for types on which it gives what the stock metric gives on the
-    whole column: counts, extremes, distinct values and whole-number sums exactly, moments of
-    floats to rounding (a deviation within 1e-13 of the true one, relative). What a rule leaves open (types, order, missing values) is answered by
-    the stock metric on the merged, small column.
-Not here: quantiles (``quantiles.py``), counting distinct values beyond memory
+    whole column: counts, extremes, distinct values and whole-number sums exactly. What
+    a rule leaves open (types, order, missing values) is answered by the stock metric on the
+    merged, small column.
+Not here: count, mean and deviation (``moments.py``), quantiles (``quantiles.py``), counting distinct values beyond memory
     (``uniqueness.py``).
 """
 
-import math
-import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -22,18 +19,17 @@ from numpy.typing import NDArray
 
 from pipelines.gx_dask.filters import kept_by_condition
 from pipelines.gx_dask.kernels import coded_of
+from pipelines.gx_dask.moments import Moments, looked_at, merged_moments, moments, values_of
 from pipelines.gx_dask.partitions import Layout
 from pipelines.gx_dask.rows import Rows
 from pipelines.gx_dask.stock import Node, call, small_engine, unfiltered
 
 # More distinct values than this in one column do not belong on the driver.
 MOST_DISTINCT = 2_000_000
-# Sums of 64-bit integers are surely whole below this, and wrap somewhere beyond it.
-LARGEST_SUM = 2.0**62
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class MergeRule:
     """How a metric is computed by parts.
 
     Attributes:
@@ -47,39 +43,33 @@ class Rule:
     kinds: str = "iufbMmO"
 
 
-def rule_of(node: Node, kind: str) -> Rule | None:
-    """The rule for a metric on a column of that type; None where there is none."""
+def applies(node: Node, kind: str) -> bool:
+    """Whether there is a rule for the metric on a column of that type."""
     rule = RULES.get(node.name)
     if rule is None or (kind and kind not in rule.kinds):
-        return None
+        return False
     if node.name == "column_values.between.count":
-        return rule if _has_one_bound(node) else None
-    sort = node.value.get("sort", "value")
-    return None if node.name == "column.value_counts" and sort != "value" else rule
+        return _has_one_bound(node)
+    return node.name != "column.value_counts" or node.value.get("sort", "value") == "value"
 
 
-def _kept(node: Node, rows: Rows) -> NDArray[np.bool_] | None:
-    return kept_by_condition(node.domain, rows)
+def summary(node: Node, rows: Rows) -> Any:
+    """What the metric's rule keeps of one partition."""
+    return RULES[node.name].part(node, rows)
 
 
-def _looked(node: Node, rows: Rows) -> NDArray[np.bool_]:
-    kept, valid = _kept(node, rows), rows.valid(node.domain["column"])
-    return valid if kept is None else valid & kept
-
-
-def values_of(node: Node, rows: Rows) -> pd.Series:
-    """The column's values that are there, after the row condition."""
-    series, looked = rows.series(node.domain["column"]), _looked(node, rows)
-    return series if looked.all() else series[looked]
+def merge(node: Node, parts: Sequence[Any], layout: Layout) -> Any:
+    """The metric's value from all summaries, in the order of partitions."""
+    return RULES[node.name].merge(node, parts, layout)
 
 
 def _count_rows(node: Node, rows: Rows) -> int:
-    kept = _kept(node, rows)
+    kept = kept_by_condition(node.domain, rows)
     return rows.count if kept is None else int(np.count_nonzero(kept))
 
 
 def _count_values(node: Node, rows: Rows) -> int:
-    return int(np.count_nonzero(_looked(node, rows)))
+    return int(np.count_nonzero(looked_at(node, rows)))
 
 
 def _sum_counts(node: Node, parts: Sequence[int], layout: Layout) -> int:
@@ -107,91 +97,6 @@ def _merge_extreme(which: Callable[..., Any]) -> Callable[..., Any]:
         return which(found) if found else on_column(node, [], layout)
 
     return merge
-
-
-@dataclass(frozen=True, slots=True)
-class Moments:
-    """Count, exact or rounded sum, mean and squared deviations of some values.
-
-    Attributes:
-        rest: What the mean is above ``mean``, which is too coarse beside a small spread.
-    """
-
-    count: int
-    total: Any
-    mean: float
-    rest: float
-    m2: float
-
-
-def moments(node: Node, rows: Rows) -> Moments:
-    """Moments of one partition's values, computed once for mean, sum and deviation."""
-    key = repr((node.domain["column"], node.domain.get("row_condition")))
-    return rows.once("moments", key, lambda: _moments(node, rows))
-
-
-def _moments(node: Node, rows: Rows) -> Moments:
-    values = values_of(node, rows).to_numpy()
-    count, kind = len(values), values.dtype.kind
-    if not count:
-        return NO_VALUES
-    with np.errstate(invalid="ignore", over="ignore"):
-        sum_of_floats = float(values.sum(dtype=np.float64))
-        mean = sum_of_floats / count
-        off = values.astype(np.float64, copy=False) - mean
-        rest = float(off.sum()) / count
-        m2 = max(float(np.square(off, out=off).sum()) - count * rest * rest, 0.0)
-    total = int(values.sum()) if kind in "iub" else sum_of_floats
-    return Moments(count, total, mean, rest, m2)
-
-
-NO_VALUES = Moments(0, 0, 0.0, 0.0, 0.0)
-
-
-def merged_moments(parts: Sequence[Moments]) -> Moments:
-    """Moments of all the values; nothing is rounded between partitions but the result.
-
-    Partitions whose means differ by less than a mean's last digit still add up to the spread
-    of the whole column, where floats would lose it.
-
-    Source:
-        Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for computing
-        sample variances", Stanford report STAN-CS-79-773, 1979.
-    """
-    some = [part for part in parts if part.count]
-    if not some:
-        return NO_VALUES
-    count, total = sum(part.count for part in some), _sum([part.total for part in some])
-    mean = float(total) / count
-    if any(
-        abs(part.mean) * count >= LARGEST_SUM for part in some
-    ):  # integers wrap, floats do not
-        mean = _sum([part.mean * part.count for part in some]) / count
-    return Moments(count, total, mean, 0.0, _merged_squares(some, count))
-
-
-def _merged_squares(parts: Sequence[Moments], count: int) -> float:
-    within = _sum([part.m2 for part in parts])
-    if not all(math.isfinite(part.mean) and math.isfinite(part.rest) for part in parts):
-        return math.nan
-    means = [Fraction(part.mean) + Fraction(part.rest) for part in parts]
-    weights = [part.count for part in parts]
-    middle = sum(map(operator.mul, means, weights)) / count
-    between = sum(n * (mean - middle) ** 2 for n, mean in zip(weights, means, strict=True))
-    try:
-        return within + float(between)
-    except OverflowError:
-        return math.inf
-
-
-def _sum(numbers: Sequence[Any]) -> Any:
-    """Exactly rounded; infinities and overflow as NumPy has them."""
-    if all(isinstance(number, int) for number in numbers):
-        return sum(numbers)
-    try:
-        return math.fsum(numbers)
-    except (OverflowError, ValueError):
-        return float(np.sum(np.asarray(numbers)))
 
 
 def as_column(value: float, node: Node, layout: Layout) -> Any:
@@ -226,7 +131,7 @@ def _merge_deviation(node: Node, parts: Sequence[Moments], layout: Layout) -> An
 def _distinct(node: Node, rows: Rows) -> tuple[pd.Series, NDArray[np.int64], int]:
     """Distinct values, how often each occurs, and how many rows have none."""
     coded = coded_of(node.domain["column"], rows)
-    kept = _kept(node, rows)
+    kept = kept_by_condition(node.domain, rows)
     codes = coded.codes if kept is None else coded.codes[kept]
     counts = np.bincount(codes + 1, minlength=len(coded.values) + 1)
     there = coded.values.notna().to_numpy()
@@ -238,7 +143,7 @@ def _distinct(node: Node, rows: Rows) -> tuple[pd.Series, NDArray[np.int64], int
 
 
 def too_many(node: Node) -> str:
-    """What to say of a column with more distinct values than the driver should hold."""
+    """Why nothing is returned for a column with more distinct values than the driver should hold."""
     return (
         f"{node.name}: column {node.domain['column']} has more than {MOST_DISTINCT:,} distinct "
         f"values. Expected fewer, as all of them are part of the answer. Use an expectation "
@@ -307,22 +212,24 @@ def on_column(node: Node, values: Any, layout: Layout, *, missing: bool = False)
 
 
 RULES = {
-    "table.row_count": Rule(_count_rows, _sum_counts),
-    "column.non_null_count": Rule(_count_values, _sum_numpy),
-    "column.min": Rule(_extreme("min"), _merge_extreme(min), "iufMmO"),
-    "column.max": Rule(_extreme("max"), _merge_extreme(max), "iufMmO"),
-    "column.mean": Rule(moments, _merge_mean, "iuf"),
-    "column.sum": Rule(moments, _merge_sum, "iuf"),
-    "column.standard_deviation": Rule(moments, _merge_deviation, "iuf"),
-    "column.distinct_values": Rule(_distinct, _merge_distinct, "iufMO"),
-    "column.distinct_values.missing_from_column": Rule(_distinct, _merge_distinct, "iufMO"),
-    "column.distinct_values.missing_from_column.count": Rule(
+    "table.row_count": MergeRule(_count_rows, _sum_counts),
+    "column.non_null_count": MergeRule(_count_values, _sum_numpy),
+    "column.min": MergeRule(_extreme("min"), _merge_extreme(min), "iufMmO"),
+    "column.max": MergeRule(_extreme("max"), _merge_extreme(max), "iufMmO"),
+    "column.mean": MergeRule(moments, _merge_mean, "iuf"),
+    "column.sum": MergeRule(moments, _merge_sum, "iuf"),
+    "column.standard_deviation": MergeRule(moments, _merge_deviation, "iuf"),
+    "column.distinct_values": MergeRule(_distinct, _merge_distinct, "iufMO"),
+    "column.distinct_values.missing_from_column": MergeRule(
         _distinct, _merge_distinct, "iufMO"
     ),
-    "column.distinct_values.not_in_set": Rule(_distinct, _merge_distinct, "iufMO"),
-    "column.distinct_values.not_in_set.count": Rule(_distinct, _merge_distinct, "iufMO"),
-    "column.value_counts": Rule(_distinct, _merge_value_counts, "iufMO"),
-    "column.most_common_value": Rule(_distinct, _merge_most_common, "iufMO"),
-    "column_values.between.count": Rule(_count_between, _sum_counts, "iuf"),
-    "column.histogram": Rule(_histogram, _merge_histogram, "iuf"),
+    "column.distinct_values.missing_from_column.count": MergeRule(
+        _distinct, _merge_distinct, "iufMO"
+    ),
+    "column.distinct_values.not_in_set": MergeRule(_distinct, _merge_distinct, "iufMO"),
+    "column.distinct_values.not_in_set.count": MergeRule(_distinct, _merge_distinct, "iufMO"),
+    "column.value_counts": MergeRule(_distinct, _merge_value_counts, "iufMO"),
+    "column.most_common_value": MergeRule(_distinct, _merge_most_common, "iufMO"),
+    "column_values.between.count": MergeRule(_count_between, _sum_counts, "iuf"),
+    "column.histogram": MergeRule(_histogram, _merge_histogram, "iuf"),
 }

@@ -3,7 +3,7 @@
 Why: whoever has suites, checkpoints and documents for Great Expectations keeps them, and names
     another data source.
 Promise: defining these classes registers them; they are stored in great_expectations.yml as
-    any other. A process that opens such a context must have imported ``pipelines.shared.expectations``.
+    any other. A process that opens such a context must have called ``register`` before.
 
     source = context.data_sources.add_dask("lake")
     source.add_parquet("transactions", "/lake/transactions")       # a folder, a pattern, a list
@@ -25,13 +25,12 @@ from great_expectations.datasource.fluent.pandas_datasource import (
     _PandasDatasource,
 )
 
-from pipelines.core.errors import SourceNotReadyError
-from pipelines.gx_dask import validator_patches
 from pipelines.gx_dask.engine import Bounds, DaskBatchData, DaskExecutionEngine
+from pipelines.gx_dask.errors import FilesMissingError
 from pipelines.gx_dask.files import list_files
 from pipelines.gx_dask.partitions import PARTITION_ROWS, lay_out
-from pipelines.gx_dask.row_locations import folder_for_places
-from pipelines.shared.compute import ComputeSettings
+from pipelines.gx_dask.row_locations import failing_rows_folder
+from pipelines.gx_dask.runners import IN_PROCESS_BELOW_ROWS, RunnerSettings
 
 
 class DaskParquetAsset(_PandasDataAsset):
@@ -80,9 +79,9 @@ class DaskParquetAsset(_PandasDataAsset):
         """Read the footers.
 
         Raises:
-            SourceNotReadyError: There is no file.
-            SourceUnreadableError: A file is not Parquet.
-            SchemaError: Files differ.
+            FilesMissingError: There is no file.
+            FileDamagedError: A file is not Parquet.
+            ColumnsDifferError: Files differ.
         """
         files = self._files(batch_request.options)
         layout = lay_out(
@@ -90,7 +89,10 @@ class DaskParquetAsset(_PandasDataAsset):
         )
         datasource = self.datasource
         data = DaskBatchData(
-            datasource.get_execution_engine(), layout, datasource.compute(), datasource.bounds()
+            datasource.get_execution_engine(),
+            layout,
+            datasource.runner_settings(),
+            datasource.bounds(),
         )
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
         return Batch(
@@ -114,7 +116,7 @@ class DaskParquetAsset(_PandasDataAsset):
         wanted = {key: str(value) for key, value in (options or {}).items()}
         chosen = [f for f in found if wanted.items() <= _keys(f).items()]
         if not chosen:
-            raise SourceNotReadyError(
+            raise FilesMissingError(
                 f"{self.name}: none of its {len(found)} files is in folders with {wanted}. "
                 f"Expected at least one. Try again when it was written, or correct the parameters."
             )
@@ -148,16 +150,16 @@ class DaskDatasource(_PandasDatasource):
     }  # fmt: skip
     scheduler: str = ""
     workers: int = 0
-    in_process_below_rows: int = ComputeSettings().in_process_below_rows
+    in_process_below_rows: int = IN_PROCESS_BELOW_ROWS
     evidence_rows: int = Bounds().evidence_rows
     gather_bytes: int = Bounds().gather_bytes
 
     def test_connection(self, test_assets: bool = True) -> None:  # noqa: FBT001
         """Nothing to connect to: files are looked at when a batch is asked for."""
 
-    def compute(self) -> ComputeSettings:
-        """Where its passes run."""
-        return ComputeSettings(
+    def runner_settings(self) -> RunnerSettings:
+        """What its scans run on."""
+        return RunnerSettings(
             scheduler=self.scheduler,
             workers=self.workers,
             in_process_below_rows=self.in_process_below_rows,
@@ -165,7 +167,7 @@ class DaskDatasource(_PandasDatasource):
 
     def bounds(self) -> Bounds:
         """What its results may hold."""
-        return Bounds(self.evidence_rows, self.gather_bytes, folder_for_places())
+        return Bounds(self.evidence_rows, self.gather_bytes, failing_rows_folder())
 
     def add_parquet(
         self, name: str, paths: str | Sequence[str], **options: Any
@@ -179,6 +181,3 @@ class DaskDatasource(_PandasDatasource):
     ) -> DaskParquetAsset:
         """Add a table whose folders are named ``key=value``."""
         return self.add_parquet(name, folder, hive=True, **options)
-
-
-validator_patches.install()

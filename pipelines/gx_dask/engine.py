@@ -4,7 +4,7 @@ Why: the stock engine holds the whole table in one process.
 Promise: results are those of the stock pandas engine on the same rows. Metrics of a suite that
     are ready together share one pass over the partitions. A metric without a rule is answered
     by the stock function on its own columns, gathered in one task, and the log says so.
-Not here: what partitions are asked (``wave.py``), rules (``aggregates.py`` and others).
+Not here: how a metric is answered (``metric_steps.py``), passes over the data (``passes.py``).
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,15 +15,16 @@ from great_expectations.exceptions import MetricResolutionError
 from great_expectations.execution_engine import PandasExecutionEngine
 from great_expectations.execution_engine.pandas_batch_data import PandasBatchData
 
-from pipelines.gx_dask.computing import Interrupted, compute_for, run
-from pipelines.gx_dask.conditions import Need
+from pipelines.gx_dask.conditions import EvidenceRequest
+from pipelines.gx_dask.current_runner import runner_for
+from pipelines.gx_dask.errors import Interrupted
 from pipelines.gx_dask.evidence import child_name, child_value, wanted_rows
+from pipelines.gx_dask.metric_steps import StepContext
+from pipelines.gx_dask.metric_table import way_of
 from pipelines.gx_dask.partitions import Layout
-from pipelines.gx_dask.plan import Exchange, Gather, Plan, Setting, plan_of
-from pipelines.gx_dask.scan import Ask, Wave, gather_task, tasks_of
+from pipelines.gx_dask.passes import Done, Step, guarded, run_steps
+from pipelines.gx_dask.runners import RunnerSettings
 from pipelines.gx_dask.stock import Failure, Node, call, is_stock, provided
-from pipelines.gx_dask.uniqueness import exchange
-from pipelines.shared.compute import ComputeSettings
 
 # Metrics that are made of other metrics alone.
 DERIVED = frozenset(
@@ -66,7 +67,7 @@ class DaskBatchData(PandasBatchData):
     """
 
     def __init__(
-        self, engine: Any, layout: Layout, settings: ComputeSettings, bounds: Bounds
+        self, engine: Any, layout: Layout, settings: RunnerSettings, bounds: Bounds
     ) -> None:
         super().__init__(engine, layout.empty_frame)
         self.layout, self.settings, self.bounds = layout, settings, bounds
@@ -87,23 +88,20 @@ class DaskExecutionEngine(PandasExecutionEngine):
 
         Raises:
             MetricResolutionError: A metric could not be evaluated; the others are kept.
-            Interrupted: A pass did not come to an end.
+            Interrupted: A pass did not come to an end: a worker was lost, memory ran out, a file could
+                not be read.
         """
         wanted = sorted(metrics_to_resolve, key=lambda metric: str(metric.id))
         try:
-            asked = [self._asked(m, metrics or {}, runtime_configuration) for m in wanted]
-            self._answer_by_data([each for each in asked if each.needs_data])
-            outcomes = {each.metric.id: each.outcome(self) for each in asked}
+            requests = [self._request(m, metrics or {}, runtime_configuration) for m in wanted]
+            self._answer_by_batch(filter(MetricRequest.needs_data, requests))
+            outcomes = {each.metric.id: each.outcome(self) for each in requests}
         except Exception as error:  # a defect of the engine is no result either
             raise Interrupted(error) from error
-        failed = {key: value for key, value in outcomes.items() if isinstance(value, Failure)}
-        if failed:
-            text = next(iter(failed.values())).text
-            same = [m for m in wanted if m.id in failed and failed[m.id].text == text]
-            raise MetricResolutionError(message=text, failed_metrics=same)
+        _require_answers(wanted, outcomes)
         return outcomes
 
-    def _asked(self, metric: Any, known: Mapping[Any, Any], runtime: Any) -> "Asked":
+    def _request(self, metric: Any, known: Mapping[Any, Any], runtime: Any) -> "MetricRequest":
         data = self._data_of(metric)
         need = wanted_rows(
             runtime,
@@ -115,7 +113,7 @@ class DaskExecutionEngine(PandasExecutionEngine):
         dependencies = self._get_computed_metric_evaluation_dependencies_by_metric_name(
             metric_to_resolve=metric, metrics=dict(known)
         )
-        return Asked(metric, data, need, dependencies)
+        return MetricRequest(metric, data, need, dependencies)
 
     def _data_of(self, metric: Any) -> DaskBatchData:
         batch_id = metric.metric_domain_kwargs.get("batch_id")
@@ -123,17 +121,26 @@ class DaskExecutionEngine(PandasExecutionEngine):
             return self.batch_manager.active_batch_data
         return self.batch_manager.batch_data_cache[batch_id]
 
-    def _answer_by_data(self, asked: Iterable["Asked"]) -> None:
-        by_batch: dict[int, list[Asked]] = {}
-        for each in asked:
+    def _answer_by_batch(self, requests: Iterable["MetricRequest"]) -> None:
+        by_batch: dict[int, list[MetricRequest]] = {}
+        for each in requests:
             if each.key not in each.data.answers:
                 by_batch.setdefault(id(each.data), []).append(each)
         for group in by_batch.values():
-            answer(group, self)
+            _answer(group, self)
+
+
+def _require_answers(wanted: Iterable[Any], outcomes: Mapping[Any, object]) -> None:
+    """Raise for the first failure, naming every metric that failed in the same way."""
+    failed = {key: each.text for key, each in outcomes.items() if isinstance(each, Failure)}
+    if failed:
+        text = next(iter(failed.values()))
+        same = [metric for metric in wanted if failed.get(metric.id) == text]
+        raise MetricResolutionError(message=text, failed_metrics=same)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Asked:
+class MetricRequest:
     """One metric of a level.
 
     Attributes:
@@ -145,17 +152,16 @@ class Asked:
 
     metric: Any
     data: DaskBatchData
-    need: Need
+    need: EvidenceRequest
     known: Mapping[str, Any]
 
-    @property
     def needs_data(self) -> bool:
         """Whether it is more than a function of other metrics."""
         name = self.metric.metric_name
         return not (name in DERIVED or name.endswith(".map") or child_name(name))
 
     @property
-    def key(self) -> Any:
+    def key(self) -> tuple[Any, EvidenceRequest]:
         """What its answer is kept under: another result format needs other rows."""
         return self.metric.id, self.need
 
@@ -188,61 +194,21 @@ class Asked:
             return Failure(str(error))
 
 
-def answer(asked: list[Asked], engine: DaskExecutionEngine) -> None:
-    """Run the plans of metrics of one batch side by side, and keep what they return."""
-    data = asked[0].data
-    compute = compute_for(data.layout.rows, data.settings)
-    at = Setting(
+def _answer(requests: list[MetricRequest], engine: DaskExecutionEngine) -> None:
+    """Answer metrics of one batch side by side, and keep their values on it."""
+    data = requests[0].data
+    runner = runner_for(data.layout.rows, data.settings)
+    context = StepContext(
         layout=data.layout,
         engine=engine,
-        workers=compute.workers,
+        workers=runner.workers,
         gather_bytes=data.bounds.gather_bytes,
         gathered=data.gathered,
     )
-    steps = {each.key: _step(plan_of(each.node(), each.need, at), None) for each in asked}
-    while steps:
-        data.answers |= {key: value for key, (plan, value) in steps.items() if plan is None}
-        going = {k: (plan, wish) for k, (plan, wish) in steps.items() if plan is not None}
-        answers = _ask(data.layout, {k: wish for k, (_, wish) in going.items()}, compute)
-        steps = {key: _next(plan, answers[key]) for key, (plan, _) in going.items()}
+    firsts = {each.key: _first_step(each, context) for each in requests}
+    data.answers |= run_steps(firsts, data.layout, runner)
 
 
-def _next(plan: Plan, answers: Any) -> tuple[Plan | None, Any]:
-    flat = [*answers[0], answers[1]] if isinstance(answers, tuple) else answers
-    failed = next((a for a in flat if isinstance(a, Failure)), None)
-    return (None, failed) if failed is not None else _step(plan, answers)
-
-
-def _step(plan: Plan, answers: Any) -> tuple[Plan | None, Any]:
-    """Go on to the plan's next wish, or to its value, which then has no plan beside it."""
-    try:
-        return plan, plan.send(answers)
-    except StopIteration as end:
-        return None, end.value
-    except Exception as error:  # it is this metric's result
-        return None, Failure(str(error))
-
-
-def _ask(layout: Layout, wishes: Mapping[Any, Any], compute: Any) -> dict[Any, Any]:
-    """Put all wishes in one run of tasks; each gets its answers in the order of partitions."""
-    if not wishes:
-        return {}
-    shared = [key for key, wish in wishes.items() if isinstance(wish, Ask)]
-    whole = [key for key, wish in wishes.items() if isinstance(wish, Gather)]
-    meeting = [key for key, wish in wishes.items() if isinstance(wish, Exchange)]
-    tasks = tasks_of(Wave(layout, [wishes[key] for key in shared])) if shared else []
-    count = len(tasks)
-    if whole:
-        tasks.append(gather_task(Wave(layout, [wishes[key].ask for key in whole])))
-    graphs = {key: exchange(wishes[key].task) for key in meeting}
-    for parts, distinct in graphs.values():
-        tasks += [*parts, distinct]
-    found = run(compute, tasks)
-    answers: dict[Any, Any] = {
-        key: [part[place] for part in found[:count]] for place, key in enumerate(shared)
-    }
-    answers |= {key: [found[count][place]] for place, key in enumerate(whole)}
-    rest = found[count + bool(whole) :]
-    for key, (parts, _) in graphs.items():
-        answers[key], rest = (rest[: len(parts)], rest[len(parts)]), rest[len(parts) + 1 :]
-    return answers
+def _first_step(request: MetricRequest, context: StepContext) -> Step | Done:
+    node = request.node()
+    return guarded(way_of(node, context), node, request.need, context)

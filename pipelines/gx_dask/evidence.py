@@ -1,6 +1,6 @@
 """A merged condition, and the results that are read off it.
 
-Why: counts, values, places and rows of a result all follow from what the partitions found.
+Why: counts, values, indices and rows of a result all follow from what the partitions found.
 Promise: lists are made by the stock functions on the rows that were kept, so their content and
     their order are the stock ones; a list that was bounded is counted in full and says so.
 """
@@ -14,7 +14,7 @@ from great_expectations.execution_engine import PandasExecutionEngine
 from great_expectations.expectations.expectation_configuration import parse_result_format
 from great_expectations.expectations.registry import get_metric_provider
 
-from pipelines.gx_dask.conditions import Need, Part
+from pipelines.gx_dask.conditions import ConditionPart, EvidenceRequest
 from pipelines.gx_dask.partitions import Layout
 from pipelines.gx_dask.stock import FILTERS, domain_columns, small_engine
 
@@ -30,12 +30,12 @@ CHILDREN = (
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Found:
-    """What the whole table's rows say of a condition.
+class MergedCondition:
+    """A condition on the whole table.
 
     Attributes:
         bad: Failing rows.
-        looked: Rows that were judged.
+        looked: Rows that were validated.
         evidence: The first failing rows, as many as were wanted.
         limit: The most that were kept.
     """
@@ -52,7 +52,7 @@ def wanted_rows(
     names: Sequence[str],
     limit: int,
     folder: str = "",
-) -> Need:
+) -> EvidenceRequest:
     """What the run's result format shows of failing rows.
 
     Args:
@@ -60,7 +60,7 @@ def wanted_rows(
         domain: The condition's domain.
         names: All columns of the table.
         limit: The most rows to keep, where the format wants all of them.
-        folder: Where the places of all failing rows go; empty for nowhere.
+        folder: Where the numbers of all failing rows go; empty for nowhere.
     """
     form = parse_result_format((runtime or {}).get("result_format", "BASIC"))
     keys = form.get("unexpected_index_column_names") or []
@@ -71,16 +71,20 @@ def wanted_rows(
     )
     count = limit if everything else min(form["partial_unexpected_count"], limit)
     shown = names if form.get("include_unexpected_rows") else [*domain_columns(domain), *keys]
-    return Need(rows=count, columns=tuple(dict.fromkeys(shown)), folder=folder)
+    return EvidenceRequest(rows=count, columns=tuple(dict.fromkeys(shown)), folder=folder)
 
 
-def merged(parts: Sequence[Part], need: Need, layout: Layout) -> Found:
+def merged(
+    parts: Sequence[ConditionPart], need: EvidenceRequest, layout: Layout
+) -> MergedCondition:
     """All partitions' findings, in the order of their rows."""
     bad = sum(part.bad for part in parts)
     frames = [part.evidence for part in parts if part.evidence is not None]
     empty = layout.empty_frame[[name for name in need.columns if name in layout.schema.names]]
     kept = pd.concat(frames) if frames else empty
-    return Found(bad, sum(part.looked for part in parts), kept.iloc[: need.rows], need.rows)
+    return MergedCondition(
+        bad, sum(part.looked for part in parts), kept.iloc[: need.rows], need.rows
+    )
 
 
 def child_name(name: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Which rows of a partition a metric looks at.
+"""Which columns and rows of a partition a metric looks at.
 
 Why: row conditions and the treatment of missing values choose rows before a metric does; a
     kernel that looks at whole columns has to leave the same rows out.
@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.gx_dask.partitions import Layout
 from pipelines.gx_dask.rows import Rows
-from pipelines.gx_dask.stock import domain_columns, small_engine
+from pipelines.gx_dask.stock import Node, call, domain_columns, small_engine
 
 DROPPED_IF_ANY = ("either_value_is_missing", "any_value_is_missing")
 DROPPED_IF_ALL = ("both_values_are_missing", "all_values_are_missing")
@@ -32,6 +33,23 @@ def condition_columns(domain: Mapping[str, Any], names: Sequence[str]) -> list[s
     if any("`" in name for name in names):
         return list(names)
     return [name for name in names if name in text]
+
+
+def columns_read(node: Node, layout: Layout) -> list[str]:
+    """Columns a metric reads, those of its row condition too, without those there are not."""
+    names = layout.schema.names
+    wanted = [*node.columns(), *condition_columns(node.domain, names)]
+    return [name for name in dict.fromkeys(wanted) if name in names]
+
+
+def stock_value(node: Node, rows: Rows) -> Any:
+    """The stock metric on the columns that it reads; all columns where it names none.
+
+    Raises:
+        Exception: What the stock metric raises on these rows.
+    """
+    frame = rows.frame(columns_read(node, rows.layout) or rows.layout.schema.names)
+    return call(node, small_engine(frame, node.domain["batch_id"]))
 
 
 def kept_by_condition(domain: Mapping[str, Any], rows: Rows) -> NDArray[np.bool_] | None:
@@ -58,7 +76,7 @@ def _kept(domain: Mapping[str, Any], rows: Rows) -> NDArray[np.bool_]:
 
 
 def considered(domain: Mapping[str, Any], rows: Rows, *, skips_null: bool) -> NDArray[np.bool_]:
-    """Rows that a map metric judges, shape ``(n_rows,)``.
+    """Rows that a map metric validates, shape ``(n_rows,)``.
 
     Args:
         domain: The metric's domain; its ``ignore_row_if`` must be one of the known ones.

@@ -1,11 +1,11 @@
 """Fast paths of the common row-local conditions.
 
-Why: the stock functions drop missing values by copying, and judge text row by row in Python;
+Why: the stock functions drop missing values by copying, and validate text row by row in Python;
     most columns of text hold few distinct values, and numbers need no copy.
 Promise: a kernel answers with Great Expectations' own function, asked once a distinct value or
     once for the whole column, so results are the stock ones; where a kernel does not apply, or
-    its function raises, it says None and the stock path decides.
-Not here: which rows are judged (``filters.py``), the stock path (``conditions.py``).
+    its function raises, it returns None and the stock path decides.
+Not here: which rows are considered (``filters.py``), the stock path (``conditions.py``).
 """
 
 import inspect
@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pipelines.core.errors import PipelineError
+from pipelines.gx_dask.errors import EngineError
 from pipelines.gx_dask.filters import considered
 from pipelines.gx_dask.rows import Coded, Rows
 from pipelines.gx_dask.stock import (
@@ -35,13 +35,13 @@ SPAN = 1 << 16
 
 
 def bad_rows(node: Node, rows: Rows) -> Mask | None:
-    """Rows that break the condition, shape ``(n_rows,)``; None where no kernel can say."""
+    """Rows that break the condition, shape ``(n_rows,)``; None where no kernel applies."""
     kernel = KERNELS.get(node.name.removesuffix(".condition"))
     if kernel is None or not is_stock(node.name):
         return None
     try:
         return kernel(node, rows)
-    except (PipelineError, MemoryError):
+    except (EngineError, MemoryError):
         raise
     except Exception:  # the stock path raises it again, or has an answer
         return None
@@ -56,7 +56,7 @@ def _nonnull(node: Node, rows: Rows) -> Mask:
 
 
 def _each_distinct(node: Node, rows: Rows) -> Mask:
-    """Judge distinct values, and give each row the verdict of its own."""
+    """Validate distinct values, and give each row the outcome of its own."""
     column = node.domain["column"]
     return _spread(node, coded_of(column, rows))
 
@@ -68,9 +68,9 @@ def _spread(node: Node, coded: Coded) -> Mask:
     broken = np.asarray(call(bare, small_engine(frame, node.domain["batch_id"]))[0])
     if broken.dtype != bool:
         raise TypeError(f"{node.name} gave {broken.dtype}")
-    verdicts = np.zeros(len(frame) + 1, dtype=bool)
-    verdicts[:-1][frame[column].notna().to_numpy()] = broken
-    return verdicts[coded.codes]
+    outcomes = np.zeros(len(frame) + 1, dtype=bool)
+    outcomes[:-1][frame[column].notna().to_numpy()] = broken
+    return outcomes[coded.codes]
 
 
 def _bare(maps: Any) -> dict[str, Node]:
@@ -117,7 +117,7 @@ def _in_set(node: Node, rows: Rows) -> Mask | None:
 def _whole_column(node: Node, rows: Rows) -> Mask | None:
     """Ask the function inside the stock metric, which sees missing values too.
 
-    Rows without a value are left out afterwards, so what it says of them does not matter.
+    Rows without a value are left out afterwards, so what it returns for them does not matter.
     """
     if any(rows.series_kind(name) not in "iufM" for name in node.columns()):
         return None
@@ -171,13 +171,13 @@ def _unique_within_record(node: Node, rows: Rows) -> Mask | None:
 
 
 def _pair_in_set(node: Node, rows: Rows) -> Mask:
-    """Judge distinct pairs."""
+    """Validate distinct pairs."""
     names = [node.domain["column_A"], node.domain["column_B"]]
     left, right = (coded_of(name, rows) for name in names)
     looked = considered(node.domain, rows, skips_null=True)
     width = len(right.values) + 1
     key = (left.codes.astype(np.int64) + 1) * width + right.codes + 1
-    distinct, place = np.unique(key[looked], return_inverse=True)
+    distinct, index = np.unique(key[looked], return_inverse=True)
     pairs = {
         name: coded.values.reindex(codes - 1).reset_index(drop=True)
         for name, coded, codes in zip(
@@ -187,7 +187,7 @@ def _pair_in_set(node: Node, rows: Rows) -> Mask:
     bare = Node(node.name, unfiltered(node.domain), node.value, node.known)
     broken = call(bare, small_engine(pd.DataFrame(pairs), node.domain["batch_id"]))[0]
     bad = np.zeros(rows.count, dtype=bool)
-    bad[looked] = np.asarray(broken, dtype=bool)[place]
+    bad[looked] = np.asarray(broken, dtype=bool)[index]
     return bad
 
 

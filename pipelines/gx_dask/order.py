@@ -2,7 +2,7 @@
 
 Why: the value before a partition's first row is in another partition, perhaps not in the one
     just before, as that may hold no value.
-Promise: the first pass tells each partition's last value; the second gives each partition the
+Promise: the first pass finds each partition's last value; the second gives each partition the
     value before it, and asks the stock condition.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from pipelines.gx_dask.conditions import Need, Part, part_of
+from pipelines.gx_dask.conditions import ConditionPart, EvidenceRequest, part_of
 from pipelines.gx_dask.filters import considered
 from pipelines.gx_dask.rows import Rows
 from pipelines.gx_dask.stock import Node, call, small_engine, unfiltered
@@ -20,7 +20,7 @@ METRICS = ("column_values.increasing.condition", "column_values.decreasing.condi
 
 
 def last_value(node: Node, rows: Rows) -> pd.Series:
-    """The last judged value, as a column of one row or none."""
+    """The last value that is considered, as a column of one row or none."""
     looked = np.flatnonzero(considered(node.domain, rows, skips_null=True))
     return rows.series(node.domain["column"]).iloc[looked[-1:]]
 
@@ -34,8 +34,10 @@ def values_before(lasts: Sequence[pd.Series]) -> list[pd.Series]:
     return found
 
 
-def evaluate_order(node: Node, rows: Rows, need: Need, before: pd.Series) -> Part:
-    """Judge a partition, given the value before its first row."""
+def evaluate_order(
+    node: Node, rows: Rows, need: EvidenceRequest, before: pd.Series
+) -> ConditionPart:
+    """Validate a partition, given the value before its first row."""
     column = node.domain["column"]
     looked = np.flatnonzero(considered(node.domain, rows, skips_null=True))
     values = rows.series(column).iloc[looked]

@@ -19,7 +19,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.core.errors import ConfigError, SchemaError
+from pipelines.gx_dask.errors import ColumnsDifferError, EngineSettingError
 from pipelines.gx_dask.files import open_file
 from pipelines.gx_dask.footers import (
     Statistics,
@@ -35,7 +35,7 @@ class Partition:
     """Some neighbouring row groups of one file.
 
     Attributes:
-        number: Its place among the table's partitions.
+        number: Its index among the table's partitions.
         path: The file.
         row_groups: Row groups of the file, rising.
         offset: Number of the first row, counted through the whole table.
@@ -116,20 +116,20 @@ def lay_out(
         partition_rows: Rows a task should read at most; one row group is never split.
 
     Raises:
-        SourceNotReadyError: A file is gone.
-        SourceUnreadableError: A file is not Parquet.
-        SchemaError: A file's columns differ from the first file's.
+        FilesMissingError: A file is gone.
+        FileDamagedError: A file is not Parquet.
+        ColumnsDifferError: A file's columns differ from the first file's.
     """
     if not paths:
-        raise ConfigError("lay_out: got no files; expected at least one.")
+        raise EngineSettingError("lay_out: got no files; expected at least one.")
     footers = [_footer(path) for path in paths]
-    told = footers[0].schema.to_arrow_schema()
-    schema = told.remove_metadata()
+    stored = footers[0].schema.to_arrow_schema()
+    schema = stored.remove_metadata()
     for path, footer in zip(paths, footers, strict=True):
         _require_same(schema, footer.schema.to_arrow_schema(), paths[0], path)
     folders = _hive_values(paths) if hive else [{}] * len(paths)
     statistics = Statistics(paths, footers)
-    own = {} if exact else pandas_types(told)
+    own = {} if exact else pandas_types(stored)
     schema, casts = frame_types(schema, statistics, own, exact=exact)
     for name, value in folders[0].items():
         schema = schema.append(pa.field(name, pa.scalar(value).type))
@@ -155,7 +155,7 @@ def _require_same(first: pa.Schema, other: pa.Schema, path: str, other_path: str
         for name in (*wanted, *(n for n in seen if n not in wanted))
         if wanted.get(name) != seen.get(name)
     ]
-    raise SchemaError(
+    raise ColumnsDifferError(
         f"{other_path}: its columns differ from those of {path} "
         f"({'; '.join(differing[:5]) or 'another order'}). Expected the same names and types in "
         f"the same order in every file. Write the files alike."
@@ -167,12 +167,7 @@ def _hive_values(paths: Sequence[str]) -> list[dict[str, Any]]:
         dict(part.split("=", 1) for part in PurePosixPath(path).parts[:-1] if "=" in part)
         for path in paths
     ]
-    for path, keys in zip(paths, texts, strict=True):
-        if list(keys) != list(texts[0]):
-            raise SchemaError(
-                f"{path}: its folders name {list(keys)}, those of {paths[0]} {list(texts[0])}. "
-                f"Expected the same keys in every path. Move the file."
-            )
+    _require_same_keys(paths, texts)
     whole = {key: all(_is_whole(text[key]) for text in texts) for key in texts[0]}
     return [
         {
@@ -181,6 +176,15 @@ def _hive_values(paths: Sequence[str]) -> list[dict[str, Any]]:
         }
         for text in texts
     ]
+
+
+def _require_same_keys(paths: Sequence[str], texts: Sequence[Mapping[str, str]]) -> None:
+    for path, keys in zip(paths, texts, strict=True):
+        if list(keys) != list(texts[0]):
+            raise ColumnsDifferError(
+                f"{path}: its folders name {list(keys)}, those of {paths[0]} {list(texts[0])}. "
+                f"Expected the same keys in every path. Move the file."
+            )
 
 
 def _is_whole(text: str) -> bool:

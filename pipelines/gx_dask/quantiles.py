@@ -1,6 +1,6 @@
 """Exact quantiles of a column in two passes.
 
-Why: sorting a whole column needs all of it in one place; the two values around a rank do not.
+Why: sorting a whole column needs all of it in one process; the two values around a rank do not.
 Promise: the first pass sketches each partition; the second fetches only the values that can be
     at the wanted ranks. The result is the order statistic itself, not an estimate.
 """
@@ -16,12 +16,8 @@ from great_expectations.expectations.metrics.column_aggregate_metrics import (
 )
 from numpy.typing import NDArray
 
-from pipelines.gx_dask.aggregates import (
-    Moments,
-    merged_moments,
-    on_column,
-    values_of,
-)
+from pipelines.gx_dask.aggregates import on_column
+from pipelines.gx_dask.moments import Moments, merged_moments, values_of
 from pipelines.gx_dask.partitions import Layout
 from pipelines.gx_dask.rows import Rows
 from pipelines.gx_dask.stock import Node
@@ -75,11 +71,11 @@ def sketch(node: Node, rows: Rows) -> Sketch:
 
 def wanted_ranks(node: Node, count: int) -> NDArray[np.int64]:
     """Ranks, from 0, of the values that the metric is made of, rising."""
-    places = _places(node, count)
-    return np.unique(np.concatenate([np.floor(places), np.ceil(places)])).astype(np.int64)
+    positions = _positions(node, count)
+    return np.unique(np.concatenate([np.floor(positions), np.ceil(positions)])).astype(np.int64)
 
 
-def _places(node: Node, count: int) -> NDArray[np.float64]:
+def _positions(node: Node, count: int) -> NDArray[np.float64]:
     """Where quantiles lie between ranks, rounded as NumPy's percentiles are."""
     shares = np.asarray(_shares(node), dtype=np.float64)
     return (count - 1) * np.true_divide(shares * 100, 100)
@@ -114,6 +110,12 @@ def slices(node: Node, rows: Rows, ends: Sequence[tuple[Any, Any]]) -> list[Slic
     return found
 
 
+def values_at(ranks: NDArray[np.int64], parts: Sequence[Sequence[Slice]]) -> dict[int, Any]:
+    """The value at each rank, from every partition's slices, one a rank."""
+    each = zip(ranks.tolist(), zip(*parts, strict=True), strict=True)
+    return {rank: pick(rank, slices) for rank, slices in each}
+
+
 def pick(rank: int, parts: Sequence[Slice]) -> Any:
     """The value at a rank, from all partitions' slices of its bracket."""
     values = np.concatenate([part.values for part in parts])
@@ -128,20 +130,20 @@ def finish(node: Node, count: int, at: dict[int, Any], layout: Layout) -> Any:
     if not count:
         return on_column(node, [], layout)
     kind = layout.empty_frame[node.domain["column"]].dtype
-    places = _places(node, count)
+    positions = _positions(node, count)
     if node.name == "column.median":
-        ends = [at[int(np.floor(places[0]))], at[int(np.ceil(places[0]))]]
+        ends = [at[int(np.floor(positions[0]))], at[int(np.ceil(positions[0]))]]
         return pd.Series(ends, dtype=kind).median()
     how = node.value.get("allow_relative_error") or "nearest"
     if node.name == "column.outlier_statistics":
         how = "linear"
-    values = [_between(place, at, kind, how) for place in places]
+    values = [_between(position, at, kind, how) for position in positions]
     return values if node.name == "column.quantile_values" else _quartiles(values)
 
 
-def _between(place: float, at: dict[int, Any], kind: Any, how: str) -> Any:
-    low, high = int(np.floor(place)), int(np.ceil(place))
-    share = place - low
+def _between(position: float, at: dict[int, Any], kind: Any, how: str) -> Any:
+    low, high = int(np.floor(position)), int(np.ceil(position))
+    share = position - low
     if how == "nearest":  # ties go to the even rank
         low = high = low if share < HALF or (share == HALF and low % 2 == 0) else high
     pair = pd.Series([at[low], at[high]], dtype=kind)

@@ -4,155 +4,99 @@ Why: reading a column costs more than most questions about it.
 Promise: a task reads each column it needs once; one question that cannot be answered fails
     alone. A file that cannot be read, a lost worker and lack of memory are never an answer
     about the data: they leave the pass as errors.
-Not here: which questions (``engine.py``).
+Not here: which questions (``metric_steps.py``), which of them share a pass (``passes.py``).
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from dask.delayed import Delayed, delayed
 
-from pipelines.core.errors import PipelineError
-from pipelines.gx_dask import aggregates, order, quantiles, uniqueness
-from pipelines.gx_dask.conditions import Need, evaluate_condition
-from pipelines.gx_dask.filters import condition_columns
+from pipelines.gx_dask.errors import EngineError
+from pipelines.gx_dask.filters import columns_read
 from pipelines.gx_dask.partitions import Layout
 from pipelines.gx_dask.rows import Rows
-from pipelines.gx_dask.stock import Failure, Node, call, small_engine
+from pipelines.gx_dask.stock import Failure, Node
 
 # A partition with less than this is read in one go, a larger one column by column.
 READ_AT_ONCE_BYTES = 200 << 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Ask:
-    """One question to every partition.
+class Question:
+    """What is asked about a metric, where the rows are.
 
     Attributes:
-        what: Name of the question, one of ``ANSWERS``.
-        node: The metric it is about.
-        need: What is wanted of failing rows, where it is about rows.
-        each: Something of its own for each partition, by the partition's number.
-        extra: Something the same for all.
+        answer: A function of a module: of the metric, the rows and the arguments.
+        node: The metric.
+        arguments: More arguments, the same for every partition.
+        by_partition: One more argument for each partition, by the partition's number.
     """
 
-    what: str
+    answer: Callable[..., Any]
     node: Node
-    need: Need | None = None
-    each: Sequence[Any] = field(default_factory=tuple)
-    extra: Any = None
+    arguments: tuple[Any, ...] = ()
+    by_partition: Sequence[Any] = ()
+
+    def answered(self, rows: Rows) -> Any:
+        """The answer from these rows, or a ``Failure``."""
+        own = [self.by_partition[p.number] for p in rows.partitions[:1] if self.by_partition]
+        try:
+            return self.answer(self.node, rows, *self.arguments, *own)
+        except (EngineError, MemoryError):
+            raise
+        except Exception as error:  # one metric's failure is that metric's result
+            return Failure(str(error))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Wave:
+class Scan:
     """A pass: the table and the questions."""
 
     layout: Layout
-    asks: Sequence[Ask]
+    questions: Sequence[Question]
 
 
-def tasks_of(wave: Wave) -> list[Delayed]:
-    """A task a partition; the questions travel once."""
-    shared = delayed(wave, pure=False, traverse=False)
+def partition_tasks(scan: Scan) -> list[Delayed]:
+    """A task a partition; the questions are sent once."""
+    shared = delayed(scan, pure=False, traverse=False)
     task = delayed(answer_partition, pure=False, traverse=False)
-    return [task(shared, number) for number in range(len(wave.layout.partitions))]
+    return [task(shared, number) for number in range(len(scan.layout.partitions))]
 
 
-def gather_task(wave: Wave) -> Delayed:
+def whole_table_task(scan: Scan) -> Delayed:
     """One task that has the rows of all partitions at once."""
-    return delayed(answer_whole, pure=False, traverse=False)(
-        delayed(wave, pure=False, traverse=False)
+    return delayed(answer_whole_table, pure=False, traverse=False)(
+        delayed(scan, pure=False, traverse=False)
     )
 
 
-def answer_partition(wave: Wave, number: int) -> list[Any]:
+def answer_partition(scan: Scan, number: int) -> list[Any]:
     """An answer or a ``Failure`` for each question, from one partition."""
-    rows = Rows(wave.layout, [wave.layout.partitions[number]])
-    return _answer_all(wave, rows)
+    return _answers(scan, Rows(scan.layout, [scan.layout.partitions[number]]))
 
 
-def answer_whole(wave: Wave) -> list[Any]:
+def answer_whole_table(scan: Scan) -> list[Any]:
     """An answer or a ``Failure`` for each question, from the whole table."""
-    return _answer_all(wave, Rows(wave.layout, wave.layout.partitions))
+    return _answers(scan, Rows(scan.layout, scan.layout.partitions))
 
 
-def columns_of(node: Node, layout: Layout) -> list[str]:
-    """Columns a metric reads, those of its row condition too, without those there are not."""
-    names = layout.schema.names
-    wanted = [*node.columns(), *condition_columns(node.domain, names)]
-    return [name for name in dict.fromkeys(wanted) if name in names]
-
-
-def _answer_all(wave: Wave, rows: Rows) -> list[Any]:
-    reads = [columns_of(ask.node, wave.layout) for ask in wave.asks]
-    last = {name: index for index, names in enumerate(_sorted(reads)) for name in names[1]}
-    if _bytes(wave.layout, last, rows) < READ_AT_ONCE_BYTES:
+def _answers(scan: Scan, rows: Rows) -> list[Any]:
+    reads = [columns_read(question.node, scan.layout) for question in scan.questions]
+    # Questions about the same columns one after the other.
+    order = sorted(range(len(reads)), key=lambda index: (reads[index], index))
+    last = {name: index for index in order for name in reads[index]}
+    if _bytes(scan.layout, last, rows) < READ_AT_ONCE_BYTES:
         rows.read(last)
-    answers: list[Any] = [None] * len(wave.asks)
-    for index, (place, names) in enumerate(_sorted(reads)):
-        rows.read(names)
-        answers[place] = _answer(wave.asks[place], rows)
-        rows.forget(name for name in names if last[name] == index)
+    answers: list[Any] = [None] * len(reads)
+    for index in order:
+        rows.read(reads[index])
+        answers[index] = scan.questions[index].answered(rows)
+        rows.forget(name for name in reads[index] if last[name] == index)
     return answers
-
-
-def _sorted(reads: Sequence[Sequence[str]]) -> list[tuple[int, Sequence[str]]]:
-    """Questions about the same columns one after the other."""
-    return sorted(enumerate(reads), key=lambda each: (list(each[1]), each[0]))
 
 
 def _bytes(layout: Layout, names: Mapping[str, Any], rows: Rows) -> float:
     share = rows.count / max(layout.rows, 1)
     return share * sum(layout.widths.get(name, 0) for name in names)
-
-
-def _answer(ask: Ask, rows: Rows) -> Any:
-    try:
-        return ANSWERS[ask.what](ask, rows)
-    except (PipelineError, MemoryError):
-        raise
-    except Exception as error:  # one metric's failure is that metric's result
-        return Failure(str(error))
-
-
-def _number(rows: Rows) -> int:
-    return rows.partitions[0].number
-
-
-def _stock(ask: Ask, rows: Rows) -> Any:
-    frame = rows.frame(columns_of(ask.node, rows.layout) or rows.layout.schema.names)
-    return call(ask.node, small_engine(frame, ask.node.domain["batch_id"]))
-
-
-def _aggregate(ask: Ask, rows: Rows) -> Any:
-    return aggregates.RULES[ask.node.name].part(ask.node, rows)
-
-
-def _condition(ask: Ask, rows: Rows) -> Any:
-    assert ask.need is not None
-    return evaluate_condition(ask.node, rows, ask.need)
-
-
-def _whole_condition(ask: Ask, rows: Rows) -> Any:
-    assert ask.need is not None
-    return evaluate_condition(ask.node, rows, ask.need, fast=False)
-
-
-def _order(ask: Ask, rows: Rows) -> Any:
-    assert ask.need is not None
-    return order.evaluate_order(ask.node, rows, ask.need, ask.each[_number(rows)])
-
-
-ANSWERS: dict[str, Callable[[Ask, Rows], Any]] = {
-    "aggregate": _aggregate,
-    "condition": _condition,
-    "last value": lambda ask, rows: order.last_value(ask.node, rows),
-    "order": _order,
-    "run": lambda ask, rows: uniqueness.rising_run(ask.node, rows),
-    "sketch": lambda ask, rows: quantiles.sketch(ask.node, rows),
-    "moments": lambda ask, rows: aggregates.moments(ask.node, rows),
-    "slices": lambda ask, rows: quantiles.slices(ask.node, rows, ask.extra),
-    "stock": _stock,
-    "whole condition": _whole_condition,
-}

@@ -1,6 +1,6 @@
 """Calling Great Expectations' own metric functions on a frame that is not the whole table.
 
-Why: what a metric means stays Great Expectations' word; this engine decides only which rows
+Why: what a metric means stays Great Expectations' own; this engine decides only which rows
     and which columns it is asked about.
 Promise: nothing is looked up that the caller did not hand in: a metric that needs the mean of
     the whole table can never compute it again from one partition.
@@ -49,7 +49,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A metric that could not be evaluated, in the words of what was raised."""
+    """A metric that could not be evaluated, by the message of what was raised."""
 
     text: str
 

@@ -1,4 +1,4 @@
-"""What Great Expectations' validator is taught beyond its own: four small things.
+"""Four small changes to Great Expectations' validator.
 
 Why: its validator turns every exception into a result; it lists rows without a bound; its
     renderers cannot print NumPy's numbers, which metrics return; and quantile expectations
@@ -15,15 +15,15 @@ import numpy as np
 from great_expectations.expectations.core import ExpectColumnQuantileValuesToBeBetween
 from great_expectations.validator.v1_validator import Validator
 
-from pipelines.gx_dask.computing import Interrupted
 from pipelines.gx_dask.engine import DaskExecutionEngine
+from pipelines.gx_dask.errors import Interrupted
 
 NOTE = "unexpected_list_note"
 
 
 @cache
 def install() -> None:
-    """Teach it."""
+    """Make the changes."""
     Validator._validate_expectation_configs = _guarded(Validator._validate_expectation_configs)
     quantiles = ExpectColumnQuantileValuesToBeBetween
     quantiles._validate = _plain_flag(quantiles._validate)
@@ -62,7 +62,7 @@ def _say_if_bounded(result: Any) -> None:
     if len(listed) < count:
         result[NOTE] = (
             f"The lists hold the first {len(listed):,} of {count:,} unexpected rows "
-            f"(evidence_rows of the data source). Quarantine has them all."
+            f"(evidence_rows of the data source)."
         )
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from pipelines.core.errors import ConfigError, StageStoppedError
 from pipelines.process import wire
-from pipelines.process.environ import ROOT
+from pipelines.process.environ import working_directory
 from pipelines.process.server import IDLE_S, ONE_THREAD, READY
 from pipelines.process.server_address import ServerAddress, server_address
 from pipelines.process.spawn import Channels, Exit
@@ -99,7 +99,12 @@ def fork(
         ServerError: It cannot; nothing was started.
         StageStoppedError: ``cancelled()`` became true while the server was starting.
     """
-    request = {"module": module, "argv": [*argv], "env": dict(env), "cwd": str(ROOT)}
+    request = {
+        "module": module,
+        "argv": [*argv],
+        "env": dict(env),
+        "cwd": str(working_directory()),
+    }
     try:
         where = server_address(env)
         try:
@@ -205,7 +210,7 @@ def _start(
         with where.log.open("w") as log:
             subprocess.run(
                 [*command, "--idle", str(idle_s), "--ready-fd", str(ready_w)],
-                cwd=ROOT,
+                cwd=working_directory(),
                 env={**env, **ONE_THREAD},
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipelines.core.errors import ConfigError
+from pipelines.core.installation import checkout
 from pipelines.process.wire import PER_RUN
-
-ROOT = Path(__file__).resolve().parents[2]
+from pipelines.spec.folders import VARIABLE, folders
 
 PASS_ENV = "MILLRACE_PASS_ENV"  # noqa: S105  a name
 """Names more variables to pass on, separated by commas or spaces: ``SSH_AUTH_SOCK, ORACLE_*``."""
@@ -58,8 +58,12 @@ def child_environ(
 ) -> dict[str, str]:
     """Build a stage's environment: this process's listed variables, and ``extra``.
 
+    The folders of users' pipelines are passed on as they were found, since a child may work in
+    another directory.
+
     Raises:
-        ConfigError: ``MILLRACE_PASS_ENV`` holds something that is not a variable's name.
+        ConfigError: ``MILLRACE_PASS_ENV`` holds something that is not a variable's name, or a folder of
+            ``MILLRACE_PIPELINES`` cannot be used.
     """
     names, prefixes = _declared(base.get(PASS_ENV, ""))
     kept = {
@@ -68,8 +72,21 @@ def child_environ(
         if name not in PER_RUN
         and (_is_listed(name) or name in names or name.startswith(prefixes))
     }
-    forced = {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
-    return DEFAULTS | kept | forced | dict(extra or {})
+    found = os.pathsep.join(map(str, folders(base)))
+    kept |= {VARIABLE: found} if found else {}
+    return DEFAULTS | kept | _import_environ() | dict(extra or {})
+
+
+def working_directory() -> Path:
+    """Where a child works: the checkout's root, or, for an installed library, where we are."""
+    return checkout() or Path.cwd()
+
+
+def _import_environ() -> dict[str, str]:
+    """What makes a child import this library, and no file of its working directory instead."""
+    root = checkout()
+    found = {"PYTHONPATH": str(root)} if root else {"PYTHONSAFEPATH": "1"}
+    return found | {"PYTHONUNBUFFERED": "1"}
 
 
 def _is_listed(name: str) -> bool:

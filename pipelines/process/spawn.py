@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from pipelines.core.memory import peak_memory_bytes
-from pipelines.process.environ import ROOT
+from pipelines.process.environ import working_directory
 from pipelines.process.wire import ALIVE_FD, EVENTS_FD, PARENT
 
 # Waits for the end of the pipe that the parent alone holds open, then ends the child's group.
@@ -91,7 +91,7 @@ class Spawned:
         per_run = {EVENTS_FD: str(events), ALIVE_FD: str(alive), PARENT: str(os.getpid())}
         self._popen = subprocess.Popen(
             [sys.executable, "-m", module, *argv],
-            cwd=ROOT,
+            cwd=working_directory(),
             env={**env, **per_run},
             stdin=subprocess.DEVNULL,
             stdout=output,

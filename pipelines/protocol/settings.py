@@ -9,10 +9,9 @@ from dataclasses import asdict
 from typing import Any
 
 from pipelines.core.errors import ConfigError
+from pipelines.protocol.catalog import giver_of
 from pipelines.protocol.work import Work
-from pipelines.spec import Label, Pipeline, head_settings, model_settings
-
-PARTS = ("train", "gap", "test")
+from pipelines.spec import PARTS, Label, Pipeline, head_settings, model_settings
 
 # Settings that change when state is kept, not what comes out.
 KEEPING = ("checkpoint_every_s", "checkpoint_every_steps", "keep_checkpoints")
@@ -23,7 +22,7 @@ def training_set_settings(work: Work) -> dict[str, Any]:
     days, program = work.days(), work.pipeline.program()
     return {
         "days": {part: list(getattr(days, part)) for part in PARTS},
-        "model_inputs": {line.outputs()[0]: line.said() for line in program.lines},
+        "model_inputs": {line.outputs()[0]: line.expression() for line in program.lines},
         "features": list(work.pipeline.feature_names()),
         "keys": list(key_columns(work.pipeline)),
         "label": label_column(work.pipeline),
@@ -68,6 +67,6 @@ def label_column(pipeline: Pipeline) -> str:
     if isinstance(pipeline.label, Label):
         return pipeline.label.column
     raise ConfigError(
-        f"{pipeline.name}: the label is an event in table {pipeline.label.table!r}, which is no "
-        "column of the features. preprocess needs a Label(column, known_after_days)."
+        f"{pipeline.name}: the label is an event in table {pipeline.label.table!r}, which is no column "
+        f"of the features. {giver_of('training_set').name} needs a Label(column, known_after_days)."
     )

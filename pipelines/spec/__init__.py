@@ -1,11 +1,11 @@
-"""The declaration of a pipeline: what it is made of, checked before anything runs.
+"""The declaration of a pipeline, checked before anything runs.
 
 Why: one declaration has four uses: validation, features, DAGs and docs.
 Promise: importing this package costs milliseconds, because Airflow does so at each parse.
 """
 
 from pipelines import operators
-from pipelines.operators import *  # noqa: F403  what a declaration says of features
+from pipelines.operators import *  # noqa: F403  the features of a declaration
 from pipelines.operators.operator import Feature
 from pipelines.spec.checks import require_valid
 from pipelines.spec.gates import DayGate, Limit, Rule, Validation, WindowGate
@@ -42,13 +42,15 @@ from pipelines.spec.models import (
     model_settings,
 )
 from pipelines.spec.pipeline import Entity, Pipeline
-from pipelines.spec.registry import declared_names, load
+from pipelines.spec.registry import declared_names, load, load_all
 from pipelines.spec.search import Choice, Range, Search
 from pipelines.spec.settings import with_settings
-from pipelines.spec.split import ModelDays, model_days, search_day
+from pipelines.spec.split import PARTS, TRAIN, ModelDays, model_days, search_day
 from pipelines.spec.tables import Column, Source, Table
 
 __all__ = [
+    "PARTS",
+    "TRAIN",
     "AnyModel",
     "Binary",
     "Builder",
@@ -87,6 +89,7 @@ __all__ = [
     "head_settings",
     "kind_of",
     "load",
+    "load_all",
     "metrics_of",
     "model_code",
     "model_days",

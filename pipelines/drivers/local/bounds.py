@@ -8,9 +8,9 @@ import math
 
 from pipelines.core.days import days_between, shift
 from pipelines.core.errors import ConfigError
-from pipelines.domains.fraud_detection.simulator import MAX_ROWS_PER_DAY
 from pipelines.drivers.local.demo_days import BAD_ROWS_PER_DAY
 from pipelines.spec import Pipeline, model_days
+from pipelines.spec.simulation import simulation_of
 
 # A duplicate takes the row that it repeats with it.
 PLANTED = BAD_ROWS_PER_DAY + 1
@@ -34,7 +34,7 @@ def require_possible(
         "--rows-per-day",
         rows_per_day,
         least=math.ceil(PLANTED / share * FEWER_ROWS),
-        most=MAX_ROWS_PER_DAY,
+        most=simulation_of(pipeline.name).MAX_ROWS_PER_DAY,
         why=f"{PLANTED} rows a day are bad on purpose, and a day of which more than "
         f"{share:.2%} are bad is refused",
     )

@@ -13,11 +13,11 @@ from pathlib import Path
 import psutil
 
 from pipelines.core.errors import PermanentError
+from pipelines.core.installation import LIBRARY
 from pipelines.core.rights import chosen_umask
 from pipelines.drivers.local.home import Home, read_json, write_json
 from pipelines.drivers.local.processes import Leader, end_all, end_session
 
-ROOT = Path(__file__).resolve().parents[3]
 TAIL_LINES = 20
 
 # The log servers would listen on every interface, for logs that the api-server reads as files.
@@ -52,7 +52,7 @@ class Components:
             process = subprocess.Popen(
                 [sys.executable, "-m", "airflow", *COMPONENTS[name]],
                 env=self._environ,
-                cwd=ROOT,
+                cwd=LIBRARY,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -17,7 +17,8 @@ from types import FrameType
 
 from rich.console import Console
 
-from pipelines.core.errors import PipelineError
+from pipelines.core.errors import ConfigError, PipelineError
+from pipelines.core.installation import checkout
 from pipelines.drivers.local.bounds import require_possible
 from pipelines.drivers.local.console import Teller
 from pipelines.drivers.local.demo_days import Window
@@ -30,6 +31,7 @@ from pipelines.drivers.local.stack import Stack, StackSettings, started
 from pipelines.drivers.local.stack import stop as stop_stack
 from pipelines.shared.compute.machine import usable_cores
 from pipelines.spec import load
+from pipelines.spec.simulation import simulation_of
 
 PIPELINE = "fraud_detection"
 WATCH_S = 1.0
@@ -57,11 +59,12 @@ def serve(
         exit_at_end: Stop Airflow when the work is done.
 
     Raises:
-        ConfigError: A number is out of its bounds, the home holds other data, or its Airflow runs
+        ConfigError: This is no checkout of the repository, a number is out of its bounds, the home holds other data, or its Airflow runs
             already.
         TransientError: Too little memory or disk is free.
         PermanentError: A component of Airflow died again and again, or, with ``exit_at_end``, a run failed.
     """
+    _require_checkout()
     teller = Teller(Console())
     today = datetime.now(UTC).date().isoformat()
     require_possible(load(PIPELINE), today, days=days, rows_per_day=rows_per_day, port=port)
@@ -79,6 +82,16 @@ def stop(home: Path = Path(".millrace")) -> None:
     ended = stop_stack(Home.at(home))
     say = f"{ended} processes ended." if ended else "Nothing was running."
     Teller(Console()).line(say)
+
+
+def _require_checkout() -> None:
+    """Refuse an installed library, which has no DAG files to show."""
+    if checkout() is None:
+        raise ConfigError(
+            "`serve` shows the demonstration of Millrace's repository, and this Millrace is "
+            "installed as a library, without its dags/ folder. In a project made by `millrace init` "
+            "run `make serve`, which starts Airflow with the project's own DAGs."
+        )
 
 
 def _serve(home: Home, teller: Teller, window: Window, port: int, *, exit_at_end: bool) -> None:
@@ -126,6 +139,7 @@ def _simulate(home: Home, window: Window, teller: Teller) -> None:
         return
     with teller.phase(f"simulate {missing} days of {window.rows_per_day:,} rows") as phase:
         window.write(
+            simulation_of(PIPELINE),
             home,
             min(usable_cores(), missing),
             lambda done, total, rows: phase.progress(done, total, "days", rows),

@@ -3,7 +3,7 @@
 Why: a second run must find the first one's work, so its window is recorded and kept; each
     later day only adds to it.
 Promise: the same record gives the same bytes, whenever a day is simulated.
-Not here: what a transaction looks like (``pipelines/domains/fraud_detection/``).
+Not here: what a row looks like, which the pipeline offers as its simulation.
 """
 
 from collections.abc import Callable
@@ -12,9 +12,8 @@ from typing import Self
 
 from pipelines.core.days import days_between, shift
 from pipelines.core.errors import ConfigError
-from pipelines.domains.fraud_detection.planting import Plant
-from pipelines.domains.fraud_detection.simulator import Simulation, simulate
 from pipelines.drivers.local.home import Home, read_json, write_json
+from pipelines.spec.simulation import SimulationModule
 
 SEED = 20_260_101
 BAD_ROWS_PER_DAY = 7  # one of each kind of defect, so that the quarantine has something to show
@@ -74,19 +73,24 @@ class Window:
         return [day for day, file in files if not file.exists()]
 
     def write(
-        self, home: Home, processes: int, progress: Callable[[int, int, int], None]
+        self,
+        simulation: SimulationModule,
+        home: Home,
+        processes: int,
+        progress: Callable[[int, int, int], None],
     ) -> int:
         """Simulate the days that are not there; returns how many rows were written."""
         missing = self.missing_days(home)
         if not missing:
             return 0
-        written = simulate(
-            Simulation(rows_per_day=self.rows_per_day, seed=self.seed),
+        written = simulation.simulate_days(
             missing[0],
             missing[-1],
             home.source,
+            rows_per_day=self.rows_per_day,
+            seed=self.seed,
             processes=processes,
-            plant=Plant(rows=self.bad_rows_per_day),
+            plant=f"rows={self.bad_rows_per_day}",
             progress=progress,
         )
         return sum(day.rows for day in written)

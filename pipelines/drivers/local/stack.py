@@ -23,10 +23,10 @@ from pathlib import Path
 import psutil
 
 from pipelines.core.errors import ConfigError
+from pipelines.core.installation import LIBRARY
 from pipelines.core.rights import chosen_umask
 from pipelines.drivers.local.components import (
     COMPONENTS,
-    ROOT,
     ComponentDiedError,
     Components,
     log_file,
@@ -59,8 +59,8 @@ class StackSettings:
     port: int
     parallelism: int
     variables: Mapping[str, str] = field(default_factory=dict)
-    dags: Path = ROOT / "dags"
-    plugins: Path = ROOT / "plugins"
+    dags: Path = LIBRARY / "dags"
+    plugins: Path = LIBRARY / "plugins"
 
 
 @dataclass(slots=True)
@@ -140,7 +140,7 @@ def airflow_environ(
     # The last marks the stack's processes, and its fork server, as this home's.
     paths = {
         "AIRFLOW_HOME": str(home.airflow),
-        "PYTHONPATH": f"{ROOT}:{ROOT / 'plugins'}",
+        "PYTHONPATH": f"{LIBRARY}:{LIBRARY / 'plugins'}",
         MARK: str(home.root),
     }
     return kept | variables | airflow | paths
@@ -224,7 +224,7 @@ def _migrate(home: Home, env: Mapping[str, str]) -> None:
         ended = subprocess.run(
             [sys.executable, "-m", "airflow", "db", "migrate"],
             env=dict(env),
-            cwd=ROOT,
+            cwd=LIBRARY,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

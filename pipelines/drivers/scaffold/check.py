@@ -15,6 +15,7 @@ from pipelines.core.store import Store
 from pipelines.drivers.local.doctor import describe
 from pipelines.protocol import Work
 from pipelines.spec import Pipeline, load
+from pipelines.spec.registry import own_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,17 @@ def findings(
     if store is not None:
         looks.append(lambda: _store(Store(store)))
     return [_found(look) for look in looks]
+
+
+def findings_of_all(store: str | None) -> dict[str, list[Finding]]:
+    """The same for each pipeline of the project; one that cannot be loaded is a finding."""
+    found: dict[str, list[Finding]] = {}
+    for name in own_names():
+        try:
+            found[name] = findings(name, source=None, store=store, day=None)
+        except ConfigError as error:
+            found[name] = [Finding(ok=False, text=str(error))]
+    return found
 
 
 def _found(look: Callable[[], str]) -> Finding:

@@ -2,44 +2,78 @@
 
 Why: the first declaration is easier to change than to write.
 Promise: what is written passes its own test, and no existing file is replaced.
+Not here: the files of a new project (``project.py``).
 """
 
+import keyword
+from collections.abc import Mapping
 from pathlib import Path
 
 from pipelines.core.errors import ConfigError
+from pipelines.drivers.scaffold.writing import template, write_new
+from pipelines.spec import declared_names
 from pipelines.spec.checks import NAME
+from pipelines.spec.folders import project_folder
 
-TEMPLATES = Path(__file__).parent / "templates"
+OWN_DAGS = ("housekeeping",)
 
 
 def scaffold(name: str, root: Path) -> list[Path]:
-    """Write the files of a new pipeline below the repository's root.
+    """Write the files of a new pipeline into a project, or into this repository's domains.
 
     Returns:
         Paths written, relative to ``root``.
 
     Raises:
-        ConfigError: The name is not a lower-case identifier, the folder is not a Millrace
-            repository, or one of the files exists.
+        ConfigError: The name cannot be a pipeline's or is taken, the folder is neither a project
+            nor the repository, or one of the files exists or cannot be written.
     """
-    if not NAME.fullmatch(name):
-        raise ConfigError(
-            f"{name!r} cannot name a pipeline. Use lower-case letters, digits and _, starting "
-            f"with a letter, such as disease_progression."
+    root = root.resolve()
+    check_name(name)
+    targets = _targets(name, root)
+    if name in declared_names():
+        raise ConfigError(f"There is a pipeline {name!r} already. Choose another name.")
+    return write_new(root, targets)
+
+
+def check_name(name: str) -> None:
+    """Refuse what cannot be the name of a Python module.
+
+    Raises:
+        ConfigError: It is not a lower-case identifier, or a keyword of Python.
+    """
+    if name in OWN_DAGS:
+        raise ConfigError(f"{name!r} is the name of Millrace's own DAG. Choose another name.")
+    if not NAME.fullmatch(name) or keyword.iskeyword(name):
+        what = (
+            "is a keyword of Python and" if keyword.iskeyword(name) else "is no identifier and"
         )
-    if not (root / "pipelines" / "spec").is_dir():
-        raise ConfigError(f"{root.resolve()} has no pipelines/spec. Pass --root REPOSITORY.")
-    targets = {
-        "declaration.txt": Path("pipelines") / name / "declaration.py",
-        "package.txt": Path("pipelines") / name / "__init__.py",
-        "dag.txt": Path("dags") / f"{name}.py",
-        "test.txt": Path("tests") / "pipelines" / name / "test_declaration.py",
+        raise ConfigError(
+            f"{name!r} {what} cannot name a pipeline. Use lower-case letters, digits and _, "
+            f"starting with a letter, such as disease_progression."
+        )
+
+
+def project_files(name: str, pipelines: Path = Path("pipelines")) -> dict[Path, str]:
+    """The files of a pipeline in a project, by path."""
+    return {
+        pipelines / name / "declaration.py": template("declaration.txt", name),
+        pipelines / name / "__init__.py": template("package.txt", name),
+        Path("dags") / f"{name}.py": template("dag.txt", name),
+        Path("tests") / f"test_{name}.py": template("test.txt", name),
     }
-    for path in targets.values():
-        if (root / path).exists():
-            raise ConfigError(f"{path} exists. Choose another name, or edit that file.")
-    for template, path in targets.items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        text = (TEMPLATES / template).read_text()
-        (root / path).write_text(text.replace("PIPELINE_NAME", name))
-    return list(targets.values())
+
+
+def _targets(name: str, root: Path) -> Mapping[Path, str]:
+    if (root / "pipelines" / "spec" / "registry.py").is_file():
+        files = project_files(name, Path("pipelines") / "domains")
+        text = files.pop(Path("tests") / f"test_{name}.py")
+        test = Path("tests") / "pipelines" / "domains" / name / "test_declaration.py"
+        return files | {test: text}
+    folder = project_folder(root)
+    if folder is None:
+        raise ConfigError(
+            f"{root} is neither a project nor Millrace's repository. Make a project with "
+            f"`millrace init DIR` and run this command in it, or pass --root PROJECT."
+        )
+    return project_files(name, folder)

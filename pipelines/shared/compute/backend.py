@@ -1,9 +1,9 @@
-"""Choosing where tasks run.
+"""Choose the backend that tasks run on.
 
 Why: starting a cluster costs seconds and a thread pool microseconds, so small work must not
     start one, and large work must not be confined to one process.
 Promise: nothing heavy is imported.
-Not here: opening what was chosen (``opening.py``), running a graph there (``threads.py``,
+Not here: opening the backend (``opening.py``), running a graph on it (``threads.py``,
     ``cluster.py``).
 """
 
@@ -19,31 +19,31 @@ CUDA_PACKAGES = ("cudf", "cupy", "dask_cuda", "rmm")
 log = logging.getLogger("millrace")
 
 
-class Place(StrEnum):
-    """Where a graph runs."""
+class Backend(StrEnum):
+    """What runs a graph."""
 
     SCHEDULER = "scheduler"
     """A running Dask cluster, given by address."""
     THREADS = "threads"
     """This process."""
     GPUS = "gpus"
-    """One worker process a GPU of this machine."""
+    """One worker process per GPU of this machine."""
     PROCESSES = "processes"
-    """One worker process a core of this machine."""
+    """One worker process per core of this machine."""
 
 
-def choose_place(rows: int, settings: ComputeSettings, machine: Machine) -> Place:
-    """Where work that reads so many rows runs best.
+def choose_backend(rows: int, settings: ComputeSettings, machine: Machine) -> Backend:
+    """Choose the backend for work that reads ``rows`` rows.
 
-    An address always wins. Small work stays in this process even beside a GPU, whose workers
-    take longer to start than the work itself.
+    A scheduler's address takes precedence. Small work stays in this process even where there is a
+    GPU, whose workers take longer to start than the work itself.
     """
     if settings.scheduler:
-        return Place.SCHEDULER
+        return Backend.SCHEDULER
     if rows < settings.in_process_below_rows:
-        return Place.THREADS
+        return Backend.THREADS
     if machine.gpus == 0:
-        return Place.PROCESSES
+        return Backend.PROCESSES
     missing = [name for name in CUDA_PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
         log.warning(
@@ -52,4 +52,4 @@ def choose_place(rows: int, settings: ComputeSettings, machine: Machine) -> Plac
             machine.gpus,
             ", ".join(missing),
         )
-    return Place.PROCESSES if missing else Place.GPUS
+    return Backend.PROCESSES if missing else Backend.GPUS

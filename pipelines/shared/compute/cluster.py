@@ -1,12 +1,11 @@
-"""Running a graph on worker processes: this machine's cores or GPUs, or a cluster elsewhere.
+"""Run a graph on worker processes: this machine's cores or GPUs, or a cluster elsewhere.
 
 Why: work that is larger than one process's memory, or than one machine.
 Promise: a worker that dies is replaced and its tasks run again; when that does not help, the
-    error says a retry may. What was started here is stopped here, and answers nobody but the
-    process that started it: it listens on the loopback device alone, and talks TLS by a key of
-    its own.
-Not here: which of them is used (``place.py``), collecting results (``gathering.py``), stopping
-    (``ending.py``).
+    error is transient. A cluster that was started here is stopped here, and only the process that
+    started it can use it: it listens on the loopback device alone, with TLS and a key of its own.
+Not here: choosing the backend (``backend.py``), collecting results (``gathering.py``), stopping
+    (``shutdown.py``).
 """
 
 import logging
@@ -28,13 +27,13 @@ from distributed.security import Security
 from pipelines.core.errors import OutOfMemoryError, TransientError, WorkerLostError
 from pipelines.core.events import dashboard
 from pipelines.core.rights import private_folder
-from pipelines.shared.compute.backend import Place
-from pipelines.shared.compute.compute import Compute, OnDone, Take, telling
+from pipelines.shared.compute.backend import Backend
+from pipelines.shared.compute.compute import Compute, OnDone, Take, result_handler
 from pipelines.shared.compute.gathering import finished
 from pipelines.shared.compute.machine import NO_GPU, Machine, own_array_module
 from pipelines.shared.compute.settings import ComputeSettings
 from pipelines.shared.compute.shutdown import children, end
-from pipelines.shared.compute.splitting import Starved
+from pipelines.shared.compute.splitting import OutOfMemoryResult
 
 CONNECT_TIMEOUT_S = 30
 LOOPBACK = "127.0.0.1"
@@ -42,12 +41,12 @@ LEAST_WORKER_BYTES = 1 << 30
 GIB = 1 << 30
 RMM_POOL_SHARE = 0.6
 QUIET = {
-    # The worker's profiler takes a third of an idle cluster's CPU time; nobody reads it here.
+    # The worker's profiler takes a third of an idle cluster's CPU time and is not used here.
     "distributed.worker.profile.enabled": False,
-    # A task that two workers died of is not tried on a third: it is split, or given up.
+    # A task that killed two workers is not tried on a third: it is split, or fails.
     "distributed.scheduler.allowed-failures": 1,
     # Dask's own has MALLOC_TRIM_THRESHOLD_, which stops glibc from learning which sizes are common:
-    # each large array was mapped, zeroed and given back anew, for 1.4 times the CPU of a window
+    # each large array was mapped, zeroed and released anew, for 1.4 times the CPU of a window
     # task (1.6 with one arena: a worker has one thread that allocates).
     "distributed.nanny.pre-spawn-environ": {
         "OMP_NUM_THREADS": 1,
@@ -74,16 +73,16 @@ class ClusterCompute(Compute):
     def run(self, tasks: Sequence[Delayed], on_done: OnDone | None = None) -> list[Any]:
         """Run tasks on the workers; see ``Compute.run``."""
         try:
-            found = self.attempts(tasks, telling(on_done))
+            found = self.attempts(tasks, result_handler(on_done))
         except MemoryError as error:
             raise OutOfMemoryError(
-                f"A task found no memory on {self.describe()} ({error}). "
+                f"A task ran out of memory on {self.describe()} ({error}). "
                 "Raise the pipeline's buckets, so that one holds fewer rows."
             ) from error
-        killed = [result for result in found if isinstance(result, Starved)]
+        killed = [result for result in found if isinstance(result, OutOfMemoryResult)]
         if killed:
             raise WorkerLostError(
-                f"{killed[0].reason}, most often for memory. Try again, or raise the pipeline's "
+                f"{killed[0].reason}, most likely for memory. Run it again, or raise the pipeline's "
                 "buckets, so that one holds fewer rows."
             )
         return found
@@ -94,16 +93,16 @@ class ClusterCompute(Compute):
             return self._gathered(tasks, take)
         except (CancelledError, CommClosedError) as error:
             raise TransientError(
-                f"The Dask scheduler went away while {len(tasks)} tasks ran ({error}). "
-                "Try again when it answers."
+                f"The Dask scheduler was lost while {len(tasks)} tasks ran ({error}). "
+                "Run it again when the scheduler answers."
             ) from error
 
     def describe(self) -> str:
-        """Worker processes, and the memory of each."""
+        """The number of worker processes, and the memory of each."""
         return f"{self.workers} worker processes of {self._memory_bytes / GIB:.1f} GiB"
 
     def _more(self, workers: int) -> None:
-        """Start workers beside those that did not come back; ``end`` sees to them."""
+        """Start workers for those that did not come back; ``end`` stops both."""
         self._cluster.scale(len(self._cluster.worker_spec) + workers)
 
     def _gathered(self, tasks: Sequence[Delayed], take: Take) -> list[Any]:
@@ -114,53 +113,55 @@ class ClusterCompute(Compute):
             try:
                 result = future.result()
             except KilledWorker as error:
-                result = Starved(f"Workers died while they ran {error.task}", killed=True)
+                result = OutOfMemoryResult(
+                    f"Workers died while they ran {error.task}", killed=True
+                )
             found[future.key] = take(result)
-            # What was fetched need not be held by its worker, nor be made again should that die.
+            # A fetched result need not stay on its worker, nor be computed again if the worker dies.
             future.release()
         return [found[future.key] for future in futures]
 
 
 @contextmanager
 def open_cluster(
-    place: Place, settings: ComputeSettings, machine: Machine
+    backend: Backend, settings: ComputeSettings, machine: Machine
 ) -> Iterator[ClusterCompute]:
-    """A cluster of that kind, stopped at the end unless it was running before.
+    """Open a cluster; it is stopped at the end unless it was running before.
 
     Raises:
         TransientError: The given scheduler does not answer.
     """
-    if place is Place.SCHEDULER:
+    if backend is Backend.SCHEDULER:
         with _client_of(settings.scheduler) as client:
-            yield _told(ClusterCompute(client))
+            yield _reported(ClusterCompute(client))
         return
     before = children()
     with dask.config.set(QUIET):
-        cluster = _started(place, settings, machine)
+        cluster = _started(backend, settings, machine)
         try:
             with Client(cluster) as client:
-                yield _told(ClusterCompute(client, cluster))
+                yield _reported(ClusterCompute(client, cluster))
         finally:
             end(cluster, before)
 
 
 def array_module_of(client: Client) -> str:
-    """``cupy`` where every worker says that it has a GPU of its own, else ``numpy``.
+    """``cupy`` where every worker reports a GPU of its own, else ``numpy``.
 
     A task does not know which worker it will run on, so workers of both kinds get NumPy.
     """
-    said = Counter(client.run(own_array_module).values())
-    if len(said) > 1:
+    modules = Counter(client.run(own_array_module).values())
+    if len(modules) > 1:
         log.warning(
             "compute: %d of %d workers have a GPU, so none is used. Start workers of one kind.",
-            said["cupy"],
-            sum(said.values()),
+            modules["cupy"],
+            sum(modules.values()),
         )
-    return "cupy" if set(said) == {"cupy"} else "numpy"
+    return "cupy" if set(modules) == {"cupy"} else "numpy"
 
 
 def processes_of(settings: ComputeSettings, machine: Machine) -> dict[str, Any]:
-    """Arguments of a cluster on this machine's cores: no worker below a GiB of memory."""
+    """Arguments of a cluster on this machine's cores, each worker with at least a GiB of memory."""
     roomy = max(1, machine.memory_bytes // LEAST_WORKER_BYTES)
     workers = settings.workers or min(machine.cores, roomy)
     return {
@@ -173,34 +174,34 @@ def processes_of(settings: ComputeSettings, machine: Machine) -> dict[str, Any]:
 def gpus_of(settings: ComputeSettings, machine: Machine) -> dict[str, Any]:
     """Arguments of a cluster on this machine's GPUs: one worker each.
 
-    The pool, which cuDF and CuPy share, leaves room for what allocates outside of RMM; cuDF spills
-    to the host beyond it.
+    The pool, which cuDF and CuPy share, leaves memory for allocations outside of RMM; beyond it cuDF
+    spills to the host.
     """
     workers = min(settings.workers or machine.gpus, machine.gpus)
     return {
         "n_workers": workers,
         "threads_per_worker": 1,
         "rmm_pool_size": RMM_POOL_SHARE,
-        # CuPy would have a pool of its own in what this one leaves, and the kernels are CuPy's.
+        # Otherwise CuPy has a pool of its own in the remaining memory, and the kernels use CuPy.
         "rmm_allocator_external_lib_list": ["cupy"],
         "enable_cudf_spill": True,
         "memory_limit": machine.memory_bytes // workers,
     }
 
 
-def _started(place: Place, settings: ComputeSettings, machine: Machine) -> Any:
+def _started(backend: Backend, settings: ComputeSettings, machine: Machine) -> Any:
     common: dict[str, Any] = {
-        # Any port: two stages at once would want the same one.
+        # Any port: two concurrent stages would want the same one.
         "dashboard_address": "127.0.0.1:0",
         "silence_logs": logging.ERROR,
         "host": LOOPBACK,
-        # Whoever can talk to a scheduler or a worker runs code as this user. The key is made for
-        # this cluster and is never on a disk.
+        # Any client of a scheduler or a worker can run code as this user. The key is made for
+        # this cluster and is never written to disk.
         "security": Security.temporary(),
-        # What is spilled is unpickled again.
+        # Spilled data is unpickled again, so no other user may write there.
         "local_directory": str(_scratch()),
     }
-    if place is Place.GPUS:
+    if backend is Backend.GPUS:
         from dask_cuda import LocalCUDACluster
 
         return LocalCUDACluster(**gpus_of(settings, machine), **common)
@@ -216,7 +217,7 @@ def _scratch() -> Path:
     return private_folder(Path(tempfile.gettempdir()) / f"millrace-dask-{os.getuid()}")
 
 
-def _told(compute: ClusterCompute) -> ClusterCompute:
+def _reported(compute: ClusterCompute) -> ClusterCompute:
     if compute.dashboard:
         log.info("compute: %s; Dask's dashboard is %s", compute.describe(), compute.dashboard)
         dashboard(compute.dashboard)
@@ -229,5 +230,5 @@ def _client_of(address: str) -> Client:
     except (OSError, TimeoutError) as error:
         raise TransientError(
             f"No Dask scheduler answers at {address} ({error}). "
-            "Start it, or leave the option scheduler away to use this machine."
+            "Start it, or omit the option scheduler to use this machine."
         ) from error

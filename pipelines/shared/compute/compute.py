@@ -1,9 +1,9 @@
-"""What a stage is handed to run its tasks on.
+"""The interface through which a stage runs its tasks.
 
 Why: ``map``, ``each`` and ``tree`` are all that most stages need; ``run`` takes any graph.
-Promise: results come in the order of the items, whatever finished first; ``each`` keeps none.
-Not here: making graphs (``graph.py``), where they run (``threads.py``, ``cluster.py``), what is
-    done for want of memory (``splitting.py``).
+Promise: results are in the order of the items, whichever finished first; ``each`` keeps none.
+Not here: making graphs (``graph.py``), the backends (``threads.py``, ``cluster.py``), tasks that
+    run out of memory (``splitting.py``).
 """
 
 from abc import ABC, abstractmethod
@@ -15,20 +15,20 @@ from dask.delayed import Delayed
 from dask.utils import funcname
 
 from pipelines.shared.compute.graph import calls, merged
-from pipelines.shared.compute.splitting import Starved, attempt, fed
+from pipelines.shared.compute.splitting import OutOfMemoryResult, attempt, retried_smaller
 
 OnDone = Callable[[Any], None]
 Take = Callable[[Any], Any]
-"""Called with a task's result; what it hands back is kept in the result's place."""
+"""Called with a task's result; its return value is kept instead of the result."""
 
 
 class Compute(ABC):
-    """Something that runs tasks.
+    """An open backend that runs tasks.
 
     Attributes:
         workers: Threads or processes that run them.
-        array_module: ``cupy`` where the workers hold a GPU each, else ``numpy``.
-        dashboard: Address of Dask's own page about the work; empty where there is none.
+        array_module: ``cupy`` where each worker has a GPU, else ``numpy``.
+        dashboard: Address of Dask's dashboard; empty where there is none.
     """
 
     workers: int
@@ -37,29 +37,29 @@ class Compute(ABC):
 
     @abstractmethod
     def run(self, tasks: Sequence[Delayed], on_done: OnDone | None = None) -> list[Any]:
-        """Run tasks and what they depend on, and hand back their results in order.
+        """Run tasks and their dependencies, and return their results in order.
 
         Args:
             tasks: The tasks whose results are wanted.
-            on_done: Called here, on the caller's thread, with each result as it comes.
+            on_done: Called on the caller's thread with each result as it arrives.
 
         Raises:
-            WorkerLostError: Workers that ran a task died, again and again; or none is left.
-            OutOfMemoryError: A task found no memory.
-            TransientError: The scheduler went away.
+            WorkerLostError: Workers that ran a task died repeatedly; or none is left.
+            OutOfMemoryError: A task ran out of memory.
+            TransientError: The scheduler was lost.
             Exception: Whatever a task raised.
         """
 
     @abstractmethod
     def attempts(self, tasks: Sequence[Delayed], take: Take) -> list[Any]:
-        """What ``take`` hands back for each result; where its workers died, for ``Starved``.
+        """Run tasks; return the value of ``take`` for each result or ``OutOfMemoryResult``.
 
-        Of a result itself nothing is held once it was taken, here or on a worker.
+        A result is released, here and on its worker, once ``take`` has returned.
         """
 
     @abstractmethod
     def describe(self) -> str:
-        """What tasks run on, for messages: ``2 worker processes of 2.0 GiB``."""
+        """The backend, for messages: ``2 worker processes of 2.0 GiB``."""
 
     def map(
         self,
@@ -67,22 +67,22 @@ class Compute(ABC):
         items: Iterable[Any],
         on_done: OnDone | None = None,
     ) -> list[Any]:
-        """Call a function on each item; hand back the results, and tell of each as it comes.
+        """Call a function on each item; return the results, and pass each to ``on_done``.
 
-        An item that is ``Splittable`` is split when it finds no memory, or when its workers die
-        again and again, which is most often the same.
+        An item that is ``Splittable`` is split when it runs out of memory, or when its workers die
+        repeatedly, which most often has the same cause.
         """
-        return self._taken(function, list(items), telling(on_done))
+        return self._taken(function, list(items), result_handler(on_done))
 
     def each(
         self, function: Callable[[Any], Any], items: Iterable[Any], on_done: OnDone
     ) -> None:
-        """As ``map``, but a result is handed over as it comes, and kept nowhere after that.
+        """As ``map``, but each result is passed to ``on_done`` as it arrives and is not kept.
 
-        So of many large results this process holds one at a time. On a cluster the others wait on
-        their workers, which spill them to disk where they are too many.
+        This process then holds one of many large results at a time. On a cluster the others stay
+        on their workers, which spill them to disk when memory runs short.
         """
-        self._taken(function, list(items), telling(on_done, keep=False))
+        self._taken(function, list(items), result_handler(on_done, keep=False))
 
     def tree(self, merge: Callable[[list[Any]], Any], parts: Sequence[Any]) -> Any:
         """Merge parts, values or tasks, in their order; ``graph.merged`` says how."""
@@ -92,11 +92,11 @@ class Compute(ABC):
     def _taken(
         self, function: Callable[[Any], Any], items: Sequence[Any], take: Take
     ) -> list[Any]:
-        run = partial(self._attempted, function, take=telling(None))
+        run = partial(self._attempted, function, take=result_handler(None))
         found = self._attempted(function, items, take)
-        for place, result in enumerate(found):
-            if isinstance(result, Starved):
-                found[place] = take(fed(items[place], result, run, self.describe()))
+        for index, result in enumerate(found):
+            if isinstance(result, OutOfMemoryResult):
+                found[index] = take(retried_smaller(items[index], result, run, self.describe()))
         return found
 
     def _attempted(
@@ -106,11 +106,11 @@ class Compute(ABC):
         return self.attempts(tasks, take)
 
 
-def telling(on_done: OnDone | None, *, keep: bool = True) -> Take:
-    """Tells of each result that is one, and keeps it or not."""
+def result_handler(on_done: OnDone | None, *, keep: bool = True) -> Take:
+    """Pass each result to ``on_done``, and keep it or not; out-of-memory results are kept."""
 
     def take(result: Any) -> Any:
-        if isinstance(result, Starved):
+        if isinstance(result, OutOfMemoryResult):
             return result
         if on_done is not None:
             on_done(result)

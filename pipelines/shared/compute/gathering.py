@@ -1,11 +1,11 @@
-"""Collecting results from a cluster, without waiting for what cannot come.
+"""Collect results from a cluster, without waiting for results that cannot arrive.
 
-Why: Dask waits for ever for a task that no worker is left to run: all have died, or a cluster
+Why: Dask waits for ever for a task when no worker is left to run it: all have died, or a cluster
     elsewhere has lost its machines.
-Promise: results are handed on as they come; workers that are missing from a cluster of our own
+Promise: results are yielded as they arrive; workers that are missing from a cluster of our own
     are replaced (a nanny whose worker dies while it starts may never start another); a cluster
-    without a worker, or without a scheduler that answers, for ``PATIENCE_S`` is an error; work
-    of which nothing has finished for ``QUIET_S`` says so in the log, with where to look.
+    without a worker, or without a scheduler that answers, for ``PATIENCE_S`` is an error; when no
+    task has finished for ``QUIET_S``, a warning with the dashboard's address is logged.
 """
 
 import logging
@@ -20,7 +20,7 @@ from distributed.comm import CommClosedError
 
 from pipelines.core.errors import TransientError, WorkerLostError
 
-LOOK_EVERY_S = 2.0
+CHECK_EVERY_S = 2.0
 REPLACE_AFTER_S = 8.0
 PATIENCE_S = 60.0
 QUIET_S = 600.0
@@ -35,16 +35,16 @@ Replace = Callable[[int], None]
 def finished(
     client: Client, futures: Sequence[Future], expected: int = 0, replace: Replace | None = None
 ) -> Iterator[Future]:
-    """Each future once it is done, failed or cancelled, in the order of their ends.
+    """Yield each future once it is done, failed or cancelled, in the order of completion.
 
     Args:
         client: The cluster's client.
-        futures: What is waited for.
-        expected: Workers that should be there.
+        futures: The futures to wait for.
+        expected: Workers that the cluster should have.
         replace: Starts the missing ones, in a cluster of our own.
 
     Raises:
-        WorkerLostError: No worker is left, and none comes.
+        WorkerLostError: No worker is left, and none joins.
         TransientError: The scheduler does not answer.
     """
     done: queue.SimpleQueue[Future] = queue.SimpleQueue()
@@ -53,9 +53,9 @@ def finished(
     watch = _Watch(client, len(futures), expected, replace)
     left = len(futures)
     while left:
-        watch.look(left)
+        watch.check(left)
         try:
-            future = done.get(timeout=LOOK_EVERY_S)
+            future = done.get(timeout=CHECK_EVERY_S)
         except queue.Empty:
             continue
         watch.ended()
@@ -64,7 +64,7 @@ def finished(
 
 
 class _Watch:
-    """Whether the work can still end."""
+    """Checks whether the work can still complete."""
 
     def __init__(
         self, client: Client, tasks: int, expected: int, replace: Replace | None
@@ -72,24 +72,24 @@ class _Watch:
         self._client, self._tasks = client, tasks
         self._expected, self._replace = expected, replace
         now = time.monotonic()
-        self._looked = self._alive = self._whole = self._last = self._told = now
+        self._checked = self._alive = self._whole = self._last = self._warned = now
 
     def ended(self) -> None:
         """Note that a task has ended."""
-        self._alive = self._last = self._told = time.monotonic()
+        self._alive = self._last = self._warned = time.monotonic()
 
-    def look(self, left: int) -> None:
-        """Every two seconds, replace missing workers; raise if none is there for too long."""
+    def check(self, left: int) -> None:
+        """Every two seconds, replace missing workers; raise if there has been none for too long."""
         now = time.monotonic()
-        if now - self._looked < LOOK_EVERY_S:
+        if now - self._checked < CHECK_EVERY_S:
             return
-        self._looked, workers = now, self._workers()
+        self._checked, workers = now, self._workers()
         if workers:
             self._alive = now
         if now - self._alive > PATIENCE_S:
             self._give_up(left, workers)
         self._replace_missing(now, workers)
-        self._tell_quiet(now, left, workers)
+        self._warn_if_quiet(now, left, workers)
 
     def _replace_missing(self, now: float, workers: int | None) -> None:
         if workers is None or workers >= self._expected or self._replace is None:
@@ -99,12 +99,12 @@ class _Watch:
             log.warning("compute: %d Dask workers did not come back; starting others", missing)
             self._replace(missing)
 
-    def _tell_quiet(self, now: float, left: int, workers: int | None) -> None:
-        if now - self._told > QUIET_S:
-            self._told = now
+    def _warn_if_quiet(self, now: float, left: int, workers: int | None) -> None:
+        if now - self._warned > QUIET_S:
+            self._warned = now
             log.warning(
                 "compute: no task has finished for %.0f s; %d of %d are left on %d workers. "
-                "What they do is shown at %s",
+                "Their dashboard is %s",
                 now - self._last,
                 left,
                 self._tasks,
@@ -113,11 +113,11 @@ class _Watch:
             )
 
     def _workers(self) -> int | None:
-        """Workers that the scheduler knows; None where it does not answer."""
+        """Number of workers registered at the scheduler; None where it does not answer."""
         try:
             # The rpc object makes its methods up, so a coroutine function is needed around it.
-            told = self._client.sync(self._identity, callback_timeout=PATIENCE_S / 2)
-            return int(told["n_workers"])
+            identity = self._client.sync(self._identity, callback_timeout=PATIENCE_S / 2)
+            return int(identity["n_workers"])
         except (TimeoutError, OSError, CommClosedError, CancelledError):
             return None
 
@@ -128,9 +128,9 @@ class _Watch:
         if workers is None:
             raise TransientError(
                 f"The Dask scheduler has not answered for {PATIENCE_S:.0f} s while {left} of "
-                f"{self._tasks} tasks ran. Try again when it answers."
+                f"{self._tasks} tasks ran. Run it again when the scheduler answers."
             )
         raise WorkerLostError(
-            f"No Dask worker has been there for {PATIENCE_S:.0f} s, and {left} of {self._tasks} "
-            f"tasks wait for one. Start workers, or leave the option scheduler away, and try again."
+            f"The cluster has had no Dask worker for {PATIENCE_S:.0f} s, and {left} of {self._tasks} "
+            f"tasks wait for one. Start workers, or omit the option scheduler, and run it again."
         )

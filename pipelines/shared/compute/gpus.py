@@ -1,11 +1,11 @@
-"""GPUs of one's own: processes side by side on one machine part them among themselves.
+"""Exclusive GPUs: concurrent processes on one machine divide its GPUs among them.
 
-Why: trials of a search each take every GPU that they see; two on one device fight for its memory.
-Promise: no two holders on a machine have the same GPU; a holder's death gives its GPUs back, as the
-    kernel drops its locks; without a second GPU nothing is locked and nobody waits.
+Why: trials of a search each use every visible GPU; two on one device compete for its memory.
+Promise: no two processes on a machine hold the same GPU; when a process dies, the kernel releases
+    its locks and so its GPUs; without a second GPU nothing is locked and no process waits.
 
-A container with a temporary folder of its own does not see the locks of others: give each its own
-devices. A GPU counts as two where one process names it by number and another by id.
+A container with its own temporary folder does not see the locks of others: give each its own
+devices. A GPU counts as two where one process names it by index and another by UUID.
 """
 
 import fcntl
@@ -25,16 +25,16 @@ POLL_S = 0.5
 
 @contextmanager
 def own_gpus(wanted: int = 1, folder: Path | None = None) -> Iterator[tuple[str, ...]]:
-    """Hold GPUs that no other holder has, and let this process and its children see no others.
+    """Lock GPUs for this process, and hide all others from it and its children.
 
-    To be entered before CUDA is first used in the process. Waits until enough are free.
+    Enter it before CUDA is first used in the process. Waits until enough are free.
 
     Args:
-        wanted: How many; no more than are visible are held.
-        folder: Where the locks lie; by default one that all of this user's processes share.
+        wanted: How many; at most the visible ones are locked.
+        folder: The folder of the locks; by default one that all of this user's processes share.
 
     Yields:
-        Their names; none where this process sees at most one GPU, which it is left with.
+        Their names; none where this process sees at most one GPU, which it keeps.
     """
     visible = visible_gpus()
     if len(visible) < 2:  # noqa: PLR2004  one is not shared out
@@ -54,7 +54,7 @@ def own_gpus(wanted: int = 1, folder: Path | None = None) -> Iterator[tuple[str,
 
 
 def _held(stack: ExitStack, visible: list[str], wanted: int, locks: Path) -> tuple[str, ...]:
-    """All of them or none: two that each hold a part would wait for each other for ever."""
+    """Lock all of them or none: two processes that each hold some would wait for each other."""
     while True:
         with ExitStack() as trying:
             held = list[str]()
@@ -68,7 +68,7 @@ def _held(stack: ExitStack, visible: list[str], wanted: int, locks: Path) -> tup
 
 
 def _locked(stack: ExitStack, path: Path) -> bool:
-    """Take a lock unless somebody has it."""
+    """Take a lock unless another process holds it."""
     file = path.open("w")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,6 +1,6 @@
-"""Graphs of tasks, the same for every place that can run them.
+"""Graphs of tasks, the same for every backend.
 
-Why: a stage that grows from a laptop to a cluster must not be written twice.
+Why: a stage runs unchanged on a laptop and on a cluster.
 Promise: a graph is made of ``dask.delayed`` calls in the order of its items; nothing runs
     until ``Compute.run``.
 """
@@ -17,15 +17,15 @@ FAN_IN = 8
 
 
 def calls(function: Callable[..., Any], items: Iterable[Any], name: str = "") -> list[Delayed]:
-    """One task an item. Never pure: a file that is rewritten keeps its path.
+    """One task per item. Never pure: a file that is rewritten keeps its path.
 
     Args:
-        function: What is called.
-        items: Its argument, one a task.
-        name: What the tasks are known by on the dashboard; by default the function's name.
+        function: The function to call.
+        items: Its argument, one per task.
+        name: The tasks' name on the dashboard; by default the function's name.
     """
     name = name or funcname(function)
-    # As an argument an item would be walked, a dataclass field by field, in search of tasks.
+    # Dask would search an argument, a dataclass field by field, for tasks.
     bound = (partial(function, item) for item in items)
     return [
         delayed(call, pure=False, traverse=False)(dask_key_name=f"{name}-{uuid4().hex}")
@@ -36,15 +36,15 @@ def calls(function: Callable[..., Any], items: Iterable[Any], name: str = "") ->
 def merged(merge: Callable[[list[Any]], Any], parts: Sequence[Any]) -> Any:
     """Merge parts in groups of up to ``FAN_IN`` neighbours, level by level.
 
-    The tree depends on the number of parts alone, so floating-point sums come out the same
-    whatever finished first.
+    The tree depends on the number of parts alone, so floating-point sums are the same whichever
+    task finished first.
 
     Args:
         merge: Takes a list of neighbouring parts, in order.
         parts: Values or tasks, in file order; at least one.
 
     Returns:
-        The task that gives the whole; a single part as it is.
+        The task that returns the merged value; a single part unchanged.
     """
     if not parts:
         raise ValueError("merged: got no parts to merge; expected at least one.")

@@ -1,9 +1,9 @@
-"""What this process may use: cores, memory, GPUs.
+"""The resources of this process: cores, memory, GPUs.
 
 Why: a container's limits are smaller than the machine's, and a pool sized to the machine is
     throttled or killed.
-Promise: nothing is started or reserved by looking; GPUs are counted by the driver (NVML),
-    because their libraries import without one.
+Promise: detection starts and reserves nothing; GPUs are counted by the driver (NVML), because
+    their libraries import without one.
 """
 
 import importlib.util
@@ -14,16 +14,16 @@ from pathlib import Path
 from pipelines.core.oom_kills import CGROUP
 
 NO_GPU = {"CUDA_VISIBLE_DEVICES": "-1"}
-"""Environment of a process that is to work on the CPU beside GPUs."""
+"""Environment of a process that uses the CPU on a machine with GPUs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """What work may be sized to.
+    """The resources that work is sized to.
 
     Attributes:
         cores: Whole cores this process may keep busy, at least 1.
-        memory_bytes: Memory it may fill before the kernel ends it.
+        memory_bytes: Memory it may use before the kernel kills it.
         gpus: GPUs it may use.
     """
 
@@ -33,7 +33,7 @@ class Machine:
 
 
 def this_machine() -> Machine:
-    """What this process may use now."""
+    """Detect what this process may use now."""
     return Machine(
         cores=usable_cores(), memory_bytes=usable_memory_bytes(), gpus=visible_gpu_count()
     )
@@ -55,7 +55,7 @@ def usable_memory_bytes(cgroup: Path = CGROUP) -> int:
 
 
 def visible_gpu_count() -> int:
-    """How many GPUs this process may use."""
+    """Number of GPUs this process may use."""
     return len(visible_gpus())
 
 
@@ -63,7 +63,7 @@ def visible_gpus() -> list[str]:
     """GPUs this process may use, as CUDA_VISIBLE_DEVICES names them.
 
     Creates no CUDA context, so it is safe before workers start. CUDA ignores everything in
-    CUDA_VISIBLE_DEVICES from the first invalid entry on, so an empty mask and "-1" hide all of them.
+    CUDA_VISIBLE_DEVICES from the first invalid entry on, so an empty mask and "-1" hide all GPUs.
     """
     try:
         import pynvml
@@ -81,8 +81,8 @@ def visible_gpus() -> list[str]:
 def own_array_module() -> str:
     """``cupy`` where this process sees a GPU and CuPy is installed, else ``numpy``.
 
-    Dask-CUDA gives each worker a mask that begins with its own GPU; a worker for the CPU beside
-    GPUs is started with ``CUDA_VISIBLE_DEVICES=-1``.
+    Dask-CUDA gives each worker a mask that begins with its own GPU; a worker for the CPU on a
+    machine with GPUs is started with ``CUDA_VISIBLE_DEVICES=-1``.
     """
     has_cupy = importlib.util.find_spec("cupy") is not None
     return "cupy" if has_cupy and visible_gpu_count() else "numpy"
@@ -111,7 +111,7 @@ def _quota_cores(cgroup: Path) -> float | None:
 
 
 def _number(path: Path) -> float | None:
-    """A control group's number; None where there is no such file or it says ``max``."""
+    """A control group's number; None where there is no such file or it contains ``max``."""
     try:
         return float(path.read_text())
     except (OSError, ValueError):

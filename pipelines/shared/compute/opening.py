@@ -1,8 +1,7 @@
-"""Opening the backend that suits some work, for as long as it is needed.
+"""Open the backend for some work, and stop it afterwards.
 
-Promise: nothing heavy is imported until a backend is opened; what was chosen, and why, is in
-    the log.
-Not here: choosing (``backend.py``), running a graph there (``threads.py``, ``cluster.py``).
+Promise: nothing heavy is imported until a backend is opened; the choice is logged.
+Not here: choosing it (``backend.py``), running a graph on it (``threads.py``, ``cluster.py``).
 """
 
 import logging
@@ -10,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from pipelines.shared.compute.backend import Place, choose_place
+from pipelines.shared.compute.backend import Backend, choose_backend
 from pipelines.shared.compute.machine import Machine, this_machine
 from pipelines.shared.compute.settings import ComputeSettings
 
@@ -24,25 +23,25 @@ log = logging.getLogger("millrace")
 def open_compute(
     rows: int, settings: ComputeSettings | None = None, machine: Machine | None = None
 ) -> Iterator["Compute"]:
-    """Hold something that runs tasks; what was started for it is stopped at the end.
+    """Open a backend; what was started for it is stopped at the end.
 
     Args:
         rows: Rows that the work reads, which decides whether a cluster is worth its start.
-        settings: What the caller asks for; by default nothing.
-        machine: What may be used; by default all that this process may use.
+        settings: The caller's options; by default none.
+        machine: The resources to use; by default all that this process may use.
 
     Raises:
         TransientError: The scheduler of the given address does not answer.
     """
     settings, machine = settings or ComputeSettings(), machine or this_machine()
-    place = choose_place(rows, settings, machine)
-    log.debug("compute: %d rows on %s (%s)", rows, place.value, machine)
-    if place is Place.THREADS:
+    backend = choose_backend(rows, settings, machine)
+    log.debug("compute: %d rows on %s (%s)", rows, backend.value, machine)
+    if backend is Backend.THREADS:
         from pipelines.shared.compute.threads import ThreadCompute
 
         yield ThreadCompute(settings.workers or machine.cores, machine)
         return
     from pipelines.shared.compute.cluster import open_cluster
 
-    with open_cluster(place, settings, machine) as compute:
+    with open_cluster(backend, settings, machine) as compute:
         yield compute

@@ -1,7 +1,7 @@
-"""Where a stage's tasks may run, as its caller asks for it.
+"""Options of a run that decide the backend of a stage's tasks.
 
 Why: the same stage runs on a laptop and on a cluster, and its result must not depend on which,
-    so where it runs is an option of the call and no part of the declaration.
+    so the backend is an option of the run and not part of the declaration.
 """
 
 from collections.abc import Mapping
@@ -17,13 +17,13 @@ IN_PROCESS_BELOW_ROWS = 20_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComputeSettings:
-    """Where tasks run.
+    """Options that decide where tasks run.
 
     Attributes:
         scheduler: Address of a running Dask scheduler (``tcp://host:8786``); empty for none.
         in_process_below_rows: Work that reads fewer rows runs on this process's threads: a
             cluster takes seconds to start.
-        workers: Threads or worker processes; 0 for one a core (or one a GPU).
+        workers: Threads or worker processes; 0 for one per core (or one per GPU).
     """
 
     scheduler: str = ""
@@ -35,7 +35,7 @@ class ComputeSettings:
         """Settings from a stage's options: ``scheduler``, ``in_process_below_rows``, ``workers``.
 
         Raises:
-            ConfigError: A number is not a whole one, 0 or more.
+            ConfigError: A number is not an integer, 0 or more.
         """
         return cls(
             scheduler=str(options.get("scheduler", "")),
@@ -53,5 +53,5 @@ def _whole(options: Mapping[str, Any], name: str, default: int) -> int:
     except (TypeError, ValueError):
         number = -1
     if number < 0:
-        raise ConfigError(f"option {name} must be a whole number, 0 or more; got {value!r}.")
+        raise ConfigError(f"option {name} must be an integer, 0 or more; got {value!r}.")
     return number

@@ -1,10 +1,10 @@
-"""Ending a cluster that was started here, whatever state its workers are in.
+"""Shut down a cluster that was started here, whatever state its workers are in.
 
-Why: a nanny that is closed while its worker is just starting waits for that start for ever, as
-    it has stopped listening to the worker (distributed 2026.7, ``WorkerProcess.kill``). Workers
-    are just starting whenever some have died a moment ago, so an error would become a hang.
-Promise: ``end`` returns within ``CLOSE_LIMIT_S`` and leaves no worker process behind; a worker
-    that is in order ends by itself.
+Why: a nanny that is closed while its worker is starting waits for that start for ever, because it
+    has stopped listening to the worker (distributed 2026.7, ``WorkerProcess.kill``). Workers are
+    starting whenever some have just died, so an error would become a hang.
+Promise: ``end`` returns within ``CLOSE_LIMIT_S`` and leaves no worker process behind; a healthy
+    worker ends by itself.
 """
 
 import logging
@@ -18,18 +18,18 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 CLOSE_LIMIT_S = 30.0
-LOOK_EVERY_S = 0.2
+CHECK_EVERY_S = 0.2
 
 log = logging.getLogger("millrace")
 
 
 def children() -> set[BaseProcess]:
-    """Processes that this one has started through ``multiprocessing`` and that are alive."""
+    """Live processes that this one has started through ``multiprocessing``."""
     return set(multiprocessing.active_children())
 
 
 def end(cluster: Any, before: set[BaseProcess]) -> None:
-    """Close a cluster; kill what does not end by itself.
+    """Close a cluster; kill workers that do not end by themselves.
 
     Args:
         cluster: A ``LocalCluster`` or ``LocalCUDACluster`` of this process.
@@ -61,7 +61,7 @@ def _starting_ones_killed(cluster: Any) -> Iterator[None]:
 
 
 def _kill_starting(cluster: Any, over: threading.Event) -> None:
-    while not over.wait(LOOK_EVERY_S):
+    while not over.wait(CHECK_EVERY_S):
         for nanny in list(cluster.workers.values()):
             pid = _stuck(nanny)
             if pid is not None:
@@ -70,7 +70,7 @@ def _kill_starting(cluster: Any, over: threading.Event) -> None:
 
 
 def _stuck(nanny: Any) -> int | None:
-    """Process of a worker that is starting under a nanny that is closing."""
+    """Process id of a worker that is starting while its nanny is closing."""
     process = nanny.process
     starting = process is not None and process.status.name == "starting"
     return process.pid if nanny.status.name == "closing" and starting else None

@@ -1,10 +1,10 @@
-"""What becomes of a task that finds no memory: smaller tasks, the CPU, and last an error.
+"""Tasks that run out of memory: retry as smaller tasks, then on the CPU, then raise an error.
 
-Why: how much memory a task takes is known once it is run, and a retry of the same task on the
-    same machine ends in the same way.
-Promise: a task that can be split is split up to ``SPLITS`` times and its pieces' results are
+Why: how much memory a task takes is known only when it runs, and a retry of the same task on the
+    same machine fails the same way.
+Promise: a task that can be split is split up to ``SPLITS`` times and the results of its parts are
     joined, so the result is that of the whole; one that ran on a GPU is then run on the CPU;
-    then the error tells how far it came.
+    then the error reports how often it was split.
 Not here: running tasks (``compute.py``).
 """
 
@@ -23,7 +23,7 @@ log = logging.getLogger("millrace")
 
 
 class Splittable(ABC):
-    """A task's item that knows how to become smaller ones. Subclassed, as text can split too."""
+    """A task's item that can be split. A base class, because strings have ``split`` and ``join`` too."""
 
     __slots__ = ()
 
@@ -33,16 +33,16 @@ class Splittable(ABC):
 
     @abstractmethod
     def join(self, results: Sequence[Any]) -> Any:
-        """The result of this item from those of its pieces, in their order."""
+        """The result of this item from those of its parts, in order."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Starved:
-    """Stands for the result of a task that found no memory.
+class OutOfMemoryResult:
+    """The result of a task that ran out of memory.
 
     Attributes:
-        reason: What said so.
-        killed: Whether its workers died of it, which is told by nobody but the kernel.
+        reason: The error's message.
+        killed: Whether its workers were killed instead, which only the kernel reports.
     """
 
     reason: str
@@ -50,68 +50,76 @@ class Starved:
 
 
 def attempt(function: Callable[[Any], Any], item: Any) -> Any:
-    """Call a function, where its item is; a lack of memory is a result, not an error."""
+    """Call a function on its item; out of memory is returned as a result, not raised."""
     try:
         return function(item)
     # CuPy's and RMM's errors are MemoryErrors as well.
     except MemoryError as error:
-        return Starved(str(error) or type(error).__name__)
+        return OutOfMemoryResult(str(error) or type(error).__name__)
 
 
 Run = Callable[[Sequence[Any]], list[Any]]
-"""Runs items and hands back a result, or ``Starved``, for each."""
+"""Runs items and returns a result, or ``OutOfMemoryResult``, for each."""
 
 
-def fed(item: Any, starved: Starved, run: Run, where: str, depth: int = 0) -> Any:
-    """The result of an item that found no memory.
+def retried_smaller(
+    item: Any, failure: OutOfMemoryResult, run: Run, where: str, depth: int = 0
+) -> Any:
+    """The result of an item that ran out of memory, from a retry as smaller items.
 
     Args:
         item: The item.
-        starved: What it ended with.
+        failure: Its result.
         run: Runs smaller items.
-        where: What it ran on, for the message.
+        where: The backend, for the message.
         depth: How often it was split already.
 
     Raises:
-        OutOfMemoryError: The smallest pieces found no memory either.
-        WorkerLostError: Nor did workers live through them.
+        OutOfMemoryError: The smallest parts ran out of memory too.
+        WorkerLostError: Workers were killed while they ran the smallest parts.
     """
-    pieces = item.split() if depth < SPLITS and isinstance(item, Splittable) else []
-    if len(pieces) > 1:
+    parts = item.split() if depth < SPLITS and isinstance(item, Splittable) else []
+    if len(parts) > 1:
         log.warning(
-            "compute: %s found no memory (%s); it goes on as %d smaller ones",
+            "compute: %s ran out of memory (%s); it is retried as %d smaller tasks",
             _named(item),
-            starved.reason,
-            len(pieces),
+            failure.reason,
+            len(parts),
         )
         found = [
-            fed(piece, result, run, where, depth + 1) if isinstance(result, Starved) else result
-            for piece, result in zip(pieces, run(pieces), strict=True)
+            retried_smaller(part, result, run, where, depth + 1)
+            if isinstance(result, OutOfMemoryResult)
+            else result
+            for part, result in zip(parts, run(parts), strict=True)
         ]
         return item.join(found)
     slower = on_cpu(item)
     if slower is None:
-        raise _hopeless(item, starved, where, depth)
-    log.warning("compute: %s found no memory on its GPU; it goes on on the CPU", _named(item))
+        raise _out_of_memory(item, failure, where, depth)
+    log.warning(
+        "compute: %s ran out of memory on its GPU; it is retried on the CPU", _named(item)
+    )
     (result,) = run([slower])
-    if isinstance(result, Starved):
-        raise _hopeless(slower, result, f"{where}, then on the CPU", depth)
+    if isinstance(result, OutOfMemoryResult):
+        raise _out_of_memory(slower, result, f"{where}, then on the CPU", depth)
     return result
 
 
 def on_cpu(item: Any) -> Any | None:
-    """The same item with NumPy for CuPy; None where it is one for the CPU already."""
+    """The same item with NumPy instead of CuPy; None where it uses NumPy already."""
     if getattr(item, "array_module", None) != "cupy":
         return None
     return dataclasses.replace(item, array_module="numpy")
 
 
-def _hopeless(item: Any, starved: Starved, where: str, depth: int) -> TransientError:
-    halved = f" after it was split {depth} times" if depth else ""
-    return (WorkerLostError if starved.killed else OutOfMemoryError)(
-        f"A task ({_named(item)}) found no memory{halved} ({starved.reason}) on {where}. "
-        f"Raise the pipeline's buckets, so that one holds fewer rows, give it fewer workers, or "
-        f"a machine with more memory, and try again."
+def _out_of_memory(
+    item: Any, failure: OutOfMemoryResult, where: str, depth: int
+) -> TransientError:
+    splits = f" after it was split {depth} times" if depth else ""
+    return (WorkerLostError if failure.killed else OutOfMemoryError)(
+        f"A task ({_named(item)}) ran out of memory{splits} ({failure.reason}) on {where}. "
+        f"Raise the pipeline's buckets, so that one holds fewer rows, use fewer workers, or "
+        f"a machine with more memory, and run it again."
     )
 
 

@@ -1,12 +1,12 @@
-"""TensorFlow as every stage imports it: with arithmetic that does not go by the host's processor.
+"""Import TensorFlow with arithmetic that does not depend on the host's processor.
 
-Why: left alone TensorFlow picks its kernels by the CPU's instructions and cuts products by the number
-    of its cores. A retry on another host would end with other bits; oneDNN's fused kernels turn NaN into
-    0, and end the process where they find no memory (docs/decisions/0029-kernels-are-pinned.md).
-Promise: what is pinned holds in a process that has not imported TensorFlow before; where it only scores,
-    no GPU is touched, so that a verdict does not hang on which machine scored.
-Not here: training's devices (``pipelines/stages/train/devices.py``); a process that is started to check a
-    model is given ``PINNED`` and ``NO_GPU`` (``machine.py``).
+Why: by default TensorFlow selects its kernels by the CPU's instructions and splits products by the
+    number of cores. A retry on another host would give other bits; oneDNN's fused kernels turn NaN into
+    0, and abort the process when they run out of memory (docs/decisions/0029-kernels-are-pinned.md).
+Promise: the pinned settings apply in a process that has not imported TensorFlow before; a process that
+    only scores uses no GPU, so that a verdict does not depend on the machine.
+Not here: training's devices (``pipelines/stages/train/devices.py``); a process that checks a model is
+    started with ``PINNED`` and ``NO_GPU`` (``machine.py``).
 """
 
 import logging
@@ -21,12 +21,11 @@ SCORING_THREADS = 2
 
 
 def pinned_tensorflow(threads: int) -> Any:
-    """Import TensorFlow with its kernels and the threads of an operation pinned.
+    """Import TensorFlow with its kernels and its threads per operation pinned.
 
-    Where it already runs in this process, who started it there chose them, and TensorFlow changes
-    them no more.
+    Where TensorFlow is already initialised in this process, its settings are fixed and stay.
     """
-    if "tensorflow" not in sys.modules:  # half of them in force would be worse than none
+    if "tensorflow" not in sys.modules:  # a part of them in force would be worse than none
         os.environ.update(PINNED)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ["KERAS_BACKEND"] = "tensorflow"
@@ -46,10 +45,7 @@ def tensorflow_on_cpu() -> Any:
 
 
 def hide_gpus(tf: Any) -> None:
-    """Hide the GPUs from TensorFlow, unless it already runs in this process.
-
-    Who started it there chose its devices, and TensorFlow changes them no more.
-    """
+    """Hide the GPUs from TensorFlow, unless it is already initialised in this process."""
     try:
         tf.config.set_visible_devices([], "GPU")
     except RuntimeError:

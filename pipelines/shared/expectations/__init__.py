@@ -1,22 +1,19 @@
-"""Validate: a day is judged by Great Expectations before anything uses it.
+"""Our use of Great Expectations: rules, their evaluation, verdicts, reports, days beside other days.
 
 Why: one bad delivery must not reach features, models or scores; and one bad row must not cost
     a day.
-Promise: importing this package registers ``context.data_sources.add_dask`` and our own
-    expectations with Great Expectations, as soon as somebody imports that, and imports nothing
-    heavy itself.
-Not here: reading source files (``pipelines/stages/ingest/``).
+Promise: importing this package imports nothing heavy. ``register`` is called before Great
+    Expectations is used; it makes ``context.data_sources.add_dask`` and Millrace's own
+    expectations known to it.
+Not here: the engine (``pipelines/gx_dask/``), reading source files (``pipelines/stages/ingest/``).
 """
 
-from importlib import import_module
 
-from pipelines.gx_dask.on_import import when_imported
+def register() -> None:
+    """Register the Dask data source and Millrace's expectations with Great Expectations.
 
+    Imports Great Expectations, which takes seconds; calling it again costs nothing.
+    """
+    from pipelines.shared.expectations.registration import register_all
 
-def _register() -> None:
-    import_module("pipelines.gx_dask.datasource")
-    import_module("pipelines.shared.expectations.decimals")
-    import_module("pipelines.shared.expectations.new_ids")
-
-
-when_imported("great_expectations", _register)
+    register_all()

@@ -2,10 +2,10 @@
 
 Why: what a failed expectation means is ours to decide; whether it failed, and on which rows,
     is Great Expectations' own answer, computed by its stock definitions on Dask.
-Promise: a finding for every rule, with the place of every failing row; an expectation that
+Promise: a finding for every rule, with the number of every failing row; an expectation that
     could not be evaluated is an error of the declaration, never bad data. A context of its own
     for each call, so that no answer of yesterday's rows can be found for today's.
-Not here: the engine (``dask_engine/``), which rules (``rules.py``), what follows from a
+Not here: the engine (``pipelines/gx_dask/``), which rules (``rules.py``), what follows from a
     finding (``verdict.py``).
 """
 
@@ -20,34 +20,34 @@ from numpy.typing import NDArray
 
 from pipelines.core.declared import nearest
 from pipelines.core.errors import ConfigError
-from pipelines.gx_dask import gx
 from pipelines.shared.compute.compute import Compute
+from pipelines.shared.expectations import register
 from pipelines.shared.expectations.rules import CheckedRule
 
 if TYPE_CHECKING:
+    from pipelines.gx_dask import ValidatedTable
     from pipelines.gx_dask.partitions import Partition
-    from pipelines.gx_dask.validate_files import Judged
 
 RULE = "rule"
-# What Great Expectations says of a metric that no engine but those of databases has.
+# What Great Expectations raises for a metric that no engine but those of databases has.
 NO_PROVIDER = "No provider found"
 NO_ROWS = np.zeros(0, dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Finding:
+class RuleResult:
     """What one rule found.
 
     Attributes:
         rule: The rule.
         success: Whether the expectation holds, ``mostly`` considered.
-        by_row: Whether it judges single rows.
+        by_row: Whether it is about single rows.
         failing: Number of failing rows; 0 where it is about no single row.
         checked: Rows it looked at.
         missing: Rows it passed over, because they hold no value.
         observed: What it saw instead, where it is about no single row.
         result: The whole result, as JSON.
-        place: Its place in the results.
+        index: Its index in the results.
     """
 
     rule: CheckedRule
@@ -58,7 +58,7 @@ class Finding:
     missing: int
     observed: object
     result: Mapping[str, Any]
-    place: int
+    index: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,31 +71,31 @@ class Evaluated:
         rows: Rows of all of them.
     """
 
-    findings: tuple[Finding, ...]
+    findings: tuple[RuleResult, ...]
     partitions: "tuple[Partition, ...]"
     rows: int
-    _judged: "Judged"
+    _validated: "ValidatedTable"
 
-    def failing_rows(self, finding: Finding, partition: "Partition") -> NDArray[np.int64]:
-        """Places of a rule's failing rows within a partition, rising, shape ``(n_failing,)``."""
+    def failing_rows(self, finding: RuleResult, partition: "Partition") -> NDArray[np.int64]:
+        """A rule's failing rows, counted from the partition's first one, rising, shape ``(n_failing,)``."""
         if not finding.by_row:
             return NO_ROWS
-        return self._judged.failing_rows(finding.place, partition) - partition.offset
+        return self._validated.failing_rows(finding.index, partition) - partition.offset
 
 
 def evaluate(
     rules: Sequence[CheckedRule],
     files: Sequence[Path],
-    places: Path,
+    rows_below: Path,
     compute: Compute | None = None,
     suite: str = "declared",
 ) -> Evaluated:
-    """Judge files by each rule, in their order.
+    """Validate files by each rule, in their order.
 
     Args:
         rules: The rules.
         files: Parquet files of the same columns.
-        places: Folder for the numbers of all failing rows, which the workers write.
+        rows_below: Folder for the numbers of all failing rows, which the workers write.
         compute: What the passes run on.
         suite: Name of the suite.
 
@@ -103,21 +103,21 @@ def evaluate(
         ConfigError: A rule names no expectation, or arguments that it does not take, or one that
             could not be evaluated on this table.
     """
-    gx.load()
-    judged, found = _judged(
-        [_expectation(rule) for rule in rules], files, places, compute, suite
+    register()
+    validated, found = _validated(
+        [_expectation(rule) for rule in rules], files, rows_below, compute, suite
     )
     return Evaluated(
-        findings=tuple(_finding(rule, found.get(rule.name), judged) for rule in rules),
-        partitions=judged.layout.partitions,
-        rows=judged.layout.rows,
-        _judged=judged,
+        findings=tuple(_finding(rule, found.get(rule.name), validated) for rule in rules),
+        partitions=validated.layout.partitions,
+        rows=validated.layout.rows,
+        _validated=validated,
     )
 
 
-def problems_of(rules: Sequence[CheckedRule], file: Path, places: Path) -> list[str]:
+def problems_of(rules: Sequence[CheckedRule], file: Path, rows_below: Path) -> list[str]:
     """Why rules cannot be evaluated on a file, one sentence a rule; empty if all can be."""
-    gx.load()
+    register()
     problems: dict[str, str] = {}
     expectations = []
     for rule in rules:
@@ -125,38 +125,42 @@ def problems_of(rules: Sequence[CheckedRule], file: Path, places: Path) -> list[
             expectations.append(_expectation(rule))
         except ConfigError as error:
             problems[rule.name] = str(error)
-    judged, found = _judged(expectations, [file], places, None, "declared")
+    validated, found = _validated(expectations, [file], rows_below, None, "declared")
     for rule in rules:
         try:
-            _finding(rule, found.get(rule.name), judged)
+            _finding(rule, found.get(rule.name), validated)
         except ConfigError as error:
             problems.setdefault(rule.name, str(error))
     return [problems[rule.name] for rule in rules if rule.name in problems]
 
 
-def _judged(
+def _validated(
     expectations: Sequence[Any],
     files: Sequence[Path],
-    places: Path,
+    rows_below: Path,
     compute: Compute | None,
     suite: str,
-) -> "tuple[Judged, dict[str, tuple[int, Any]]]":
+) -> "tuple[ValidatedTable, dict[str, tuple[int, Any]]]":
     """What each expectation found, and where: results come in an order of their own."""
-    from pipelines.gx_dask.validate_files import judge_files
+    from great_expectations import ExpectationSuite
 
-    judged = judge_files(
-        files,
-        gx.load().ExpectationSuite(name=suite, expectations=list(expectations)),
-        rows_below=places,
-        compute=compute,
-        # Integers keep all their digits beside nulls, and times are compared as nanoseconds.
-        exact=True,
-    )
+    from pipelines.gx_dask import validate_files
+    from pipelines.shared.expectations.registration import our_errors
+
+    with our_errors():
+        validated = validate_files(
+            files,
+            ExpectationSuite(name=suite, expectations=list(expectations)),
+            rows_below=rows_below,
+            runner=compute,
+            # Integers keep all their digits beside nulls; times are compared as nanoseconds.
+            exact=True,
+        )
     found = {
-        result.expectation_config.meta[RULE]: (place, result)
-        for place, result in enumerate(judged.result.results)
+        result.expectation_config.meta[RULE]: (index, result)
+        for index, result in enumerate(validated.result.results)
     }
-    return judged, found
+    return validated, found
 
 
 def _expectation(rule: CheckedRule) -> Any:
@@ -185,7 +189,9 @@ def _expectation(rule: CheckedRule) -> Any:
         ) from error
 
 
-def _finding(rule: CheckedRule, found: tuple[int, Any] | None, judged: "Judged") -> Finding:
+def _finding(
+    rule: CheckedRule, found: tuple[int, Any] | None, validated: "ValidatedTable"
+) -> RuleResult:
     broken = ["it was not evaluated"] if found is None else _errors(found[1].exception_info)
     if broken or found is None:
         said = " ".join(broken[0].split())
@@ -199,19 +205,19 @@ def _finding(rule: CheckedRule, found: tuple[int, Any] | None, judged: "Judged")
             f"rule {rule.name}: {rule.expectation} could not be evaluated ({said[:300]}). This says "
             f"nothing about the data. {advice}"
         )
-    place, result = found
-    told = result.to_json_dict()
-    by_row = judged.is_row_level(place)
-    return Finding(
+    index, result = found
+    document = result.to_json_dict()
+    by_row = validated.is_row_level(index)
+    return RuleResult(
         rule=rule,
         success=bool(result.success),
         by_row=by_row,
-        failing=int(told["result"].get("unexpected_count", 0)) if by_row else 0,
-        checked=int(told["result"].get("element_count", 0)),
-        missing=int(told["result"].get("missing_count", 0)),
-        observed=None if by_row else _plain(told["result"].get("observed_value")),
-        result=told,
-        place=place,
+        failing=int(document["result"].get("unexpected_count", 0)) if by_row else 0,
+        checked=int(document["result"].get("element_count", 0)),
+        missing=int(document["result"].get("missing_count", 0)),
+        observed=None if by_row else _plain(document["result"].get("observed_value")),
+        result=document,
+        index=index,
     )
 
 

@@ -1,1 +1,1 @@
-"""What pages have in common: their style, and plots as inline SVG."""
+"""Shared parts of the pages: their style sheet, and plots as inline SVG."""

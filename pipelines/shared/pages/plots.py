@@ -19,14 +19,14 @@ Points = Sequence[tuple[float, float]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
-    """One thing drawn.
+    """One line, set of dots or set of bars.
 
     Attributes:
         points: ``(x, y)`` in data units.
-        style: Class of the page's CSS that colours it, such as ``own`` or ``guide``.
+        style: CSS class of the page that colours it, such as ``own`` or ``guide``.
         label: Its name in the legend; empty for none.
         kind: ``line``, ``dots`` or ``bars``.
-        title: Text shown on hovering each point, in their order; empty for none.
+        title: Tooltip of each point, in order; empty for none.
     """
 
     points: Points
@@ -41,11 +41,11 @@ class Axis:
     """One axis.
 
     Attributes:
-        label: What is measured, with its unit.
+        label: The quantity, with its unit.
         low: Value at its start; above 0 where ``log``.
         high: Value at its end.
-        log: Whether equal steps are equal ratios.
-        whole: Whether there is nothing between whole numbers, such as epochs.
+        log: Whether the scale is logarithmic.
+        whole: Whether ticks are at integers alone, such as epochs.
     """
 
     label: str
@@ -54,8 +54,8 @@ class Axis:
     log: bool = False
     whole: bool = False
 
-    def place(self, value: float) -> float:
-        """0 at the start, 1 at the end, held between."""
+    def fraction(self, value: float) -> float:
+        """Position of a value along the axis: 0 at the start, 1 at the end, clipped."""
         if self.log:
             low, high, value = (
                 math.log10(max(v, self.low)) for v in (self.low, self.high, value)
@@ -83,15 +83,15 @@ class Axis:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plot:
-    """A pair of axes and what is drawn on them.
+    """A pair of axes and the series drawn on them.
 
     Attributes:
-        title: What the plot shows, for a screen reader.
+        title: Description of the plot, for a screen reader.
         x: Horizontal axis.
         y: Vertical axis.
         series: Drawn in order, the last on top.
-        width: Pixels, axes and their labels included, where it is not scaled.
-        height: The same, downwards.
+        width: Width in pixels, axes and their labels included, before scaling.
+        height: Height in pixels, likewise.
     """
 
     title: str
@@ -111,8 +111,8 @@ class Plot:
 
     def _at(self, x: float, y: float) -> tuple[float, float]:
         return (
-            LEFT + self.x.place(x) * (self.width - LEFT - RIGHT),
-            self.height - BOTTOM - self.y.place(y) * (self.height - TOP - BOTTOM),
+            LEFT + self.x.fraction(x) * (self.width - LEFT - RIGHT),
+            self.height - BOTTOM - self.y.fraction(y) * (self.height - TOP - BOTTOM),
         )
 
     def _grid(self) -> list[str]:
@@ -135,17 +135,17 @@ class Plot:
         return parts
 
     def _drawn(self, series: Series) -> str:
-        places = [self._at(x, y) for x, y in series.points]
+        points = [self._at(x, y) for x, y in series.points]
         if series.kind == "line":
-            path = " ".join(f"{_px(x)},{_px(y)}" for x, y in thinned(places))
+            path = " ".join(f"{_px(x)},{_px(y)}" for x, y in thinned(points))
             return f'<polyline class="{series.style}" points="{path}"/>'
-        titles = [f"<title>{escape(t)}</title>" for t in series.title] or [""] * len(places)
+        titles = [f"<title>{escape(t)}</title>" for t in series.title] or [""] * len(points)
         if series.kind == "dots":
             return "".join(
                 f'<circle class="{series.style}" cx="{_px(x)}" cy="{_px(y)}" r="3.5">{title}</circle>'
-                for (x, y), title in zip(places, titles, strict=True)
+                for (x, y), title in zip(points, titles, strict=True)
             )
-        return "".join(self._bar(series, n, titles[n]) for n in range(len(places) - 1))
+        return "".join(self._bar(series, n, titles[n]) for n in range(len(points) - 1))
 
     def _bar(self, series: Series, n: int, title: str) -> str:
         """A bar from this point's x to the next one's; nothing where it has no height."""
@@ -160,26 +160,26 @@ class Plot:
 
 
 def legend(plot: Plot) -> str:
-    """The plot's names and colours, as HTML below it."""
+    """The plot's legend, as HTML below it."""
     named = [s for s in plot.series if s.label]
     keys = (f'<span><i class="{s.style}"></i>{escape(s.label)}</span>' for s in named)
     return f'<p class="legend">{"".join(keys)}</p>' if named else ""
 
 
-def thinned(places: Points, tolerance: float = 0.5) -> list[tuple[float, float]]:
-    """Leave out points of a curve that lie within ``tolerance`` of the last one kept.
+def thinned(points: Points, tolerance: float = 0.5) -> list[tuple[float, float]]:
+    """Omit points of a curve that are within ``tolerance`` of the last one kept.
 
     A point before a jump is kept, so that steps stay steps.
     """
     kept: list[tuple[float, float]] = []
     before: tuple[float, float] | None = None
-    for place in places:
-        if kept and max(abs(place[0] - kept[-1][0]), abs(place[1] - kept[-1][1])) < tolerance:
-            before = place
+    for point in points:
+        if kept and max(abs(point[0] - kept[-1][0]), abs(point[1] - kept[-1][1])) < tolerance:
+            before = point
             continue
         if before is not None:
             kept.append(before)
-        kept.append(place)
+        kept.append(point)
         before = None
     return [*kept, before] if before is not None else kept
 

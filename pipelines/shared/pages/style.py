@@ -1,4 +1,4 @@
-"""The style sheet that pages share: light and dark, no font and no file from elsewhere."""
+"""The shared style sheet of the pages: light and dark mode, no external fonts or files."""
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1c2430; --soft: #5b6675; --paper: #f5f6f8; --card: #fff;

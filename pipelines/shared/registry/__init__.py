@@ -1,16 +1,16 @@
-"""Reading the model registry: which versions there are, and which one is the champion.
+"""Read the model registry: its versions, and which one is the champion.
 
-Why: a challenger is judged against the champion, a champion is promoted and rolled back, and the
+Why: a challenger is compared with the champion, a champion is promoted and rolled back, and the
     command line lists both; they must agree on what a champion is.
 Promise: reading imports neither MLflow nor anything else heavy where the registry is SQLite.
 Not here: writing to it (``pipelines/stages/promote/``).
 """
 
 from pipelines.shared.registry.champions import champion_before, opponent_of
-from pipelines.shared.registry.failures import telling
+from pipelines.shared.registry.errors import registry_errors
+from pipelines.shared.registry.location import registry_uri
 from pipelines.shared.registry.reading import has_run, read_registry
 from pipelines.shared.registry.state import CHAMPION, HISTORY, Registered, Version
-from pipelines.shared.registry.where import registry_uri
 
 __all__ = [
     "CHAMPION",
@@ -21,6 +21,6 @@ __all__ = [
     "has_run",
     "opponent_of",
     "read_registry",
+    "registry_errors",
     "registry_uri",
-    "telling",
 ]

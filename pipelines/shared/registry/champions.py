@@ -1,10 +1,10 @@
-"""Which champion a challenger is judged against.
+"""The champion that a challenger is compared with.
 
-Why: a model must beat the one in use, whatever became of it before; and an evaluation done again after
-    its own promotion, or by a backfill, must not get its verdict from the order of runs.
-Promise: a challenger meets the champion of now. The champion itself, judged again, meets the one that
-    it replaced; a model of an earlier as-of day meets the last champion of a day not after its own, as a
-    later one may have been trained on its test days.
+Why: a model must beat the one in use; and the verdict of an evaluation that is repeated after its own
+    promotion, or by a backfill, must not depend on the order of runs.
+Promise: a challenger is compared with the current champion. The champion itself, evaluated again, is
+    compared with the one that it replaced; a model of an earlier as-of day with the last champion of
+    a day not after its own, because a later one may have been trained on its test days.
 """
 
 from pipelines.shared.registry.state import Registered, Version
@@ -13,11 +13,11 @@ from pipelines.shared.registry.state import Registered, Version
 def opponent_of(registered: Registered, digest: str, as_of: str) -> Version | None:
     """The champion to compare a model with, or None.
 
-    A present champion that somebody else registered is one, though nobody can compare with it: it
-    must not be replaced as if there were none.
+    A current champion that another program registered is returned too, although no comparison with
+    it is possible: it must not be replaced as if there were none.
 
     Args:
-        registered: What the registry holds.
+        registered: The pipeline's registered model.
         digest: Digest of the challenger's artifact.
         as_of: Its as-of day.
     """
@@ -31,7 +31,7 @@ def opponent_of(registered: Registered, digest: str, as_of: str) -> Version | No
 def champion_before(registered: Registered, as_of: str) -> Version | None:
     """The last champion of an earlier as-of day, or None.
 
-    A window judged again after its own model was promoted meets the same champion as before.
+    A window that is validated again after its own model was promoted has the same champion as before.
     """
     past = (registered.version(number) for number in reversed(registered.champions))
     return next((v for v in past if v is not None and "" < v.as_of < as_of), None)

@@ -1,8 +1,8 @@
-"""Opening MLflow quietly, its SQLite file made once and whole.
+"""Open an MLflow client without its log noise; create its SQLite file atomically.
 
-Why: on first use MLflow runs its whole history of migrations, says so at length, and is left with
-    half a schema if it is killed meanwhile.
-Promise: the file appears with every table or not at all, whoever opens it at the same time.
+Why: on first use MLflow runs its whole history of migrations, logs each, and leaves half a schema
+    if it is killed meanwhile.
+Promise: creating the file is atomic, even when several processes open it at the same time.
 """
 
 import logging
@@ -10,10 +10,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-from pipelines.shared.registry.where import SQLITE, sqlite_path
+from pipelines.shared.registry.location import SQLITE, sqlite_path
 
 NOISY = ("mlflow", "alembic")
-# Logs each error with its traceback before it raises it; ``failures.py`` tells it in a sentence.
+# Logs each error with its traceback before it raises it; ``errors.py`` reports it in a sentence.
 TWICE = "mlflow.store.db.utils"
 
 
@@ -37,21 +37,21 @@ def _make_tables(path: Path) -> None:
     from mlflow.store.db.utils import _initialize_tables
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".aside-{path.name}-{os.getpid()}")
-    aside.unlink(missing_ok=True)
-    engine = sqlalchemy.create_engine(f"{SQLITE}{aside}")
-    # Nothing is lost with a file that is not there yet; syncing each migration takes seconds.
+    staged = path.with_name(f".staging-{path.name}-{os.getpid()}")
+    staged.unlink(missing_ok=True)
+    engine = sqlalchemy.create_engine(f"{SQLITE}{staged}")
+    # No data can be lost in a new file; syncing each migration takes seconds.
     sqlalchemy.event.listen(engine, "connect", _without_sync)
     try:
         _initialize_tables(engine)
         engine.dispose()
-        with aside.open("rb") as file:
+        with staged.open("rb") as file:
             os.fsync(file.fileno())
-        path.hardlink_to(aside)
+        path.hardlink_to(staged)
     except FileExistsError:
-        pass  # somebody else was first
+        pass  # another process was first
     finally:
-        aside.unlink(missing_ok=True)
+        staged.unlink(missing_ok=True)
 
 
 def _without_sync(connection: Any, _record: object) -> None:

@@ -1,16 +1,17 @@
-"""Reading a registry: SQLite by itself, anything else through MLflow's client.
+"""Read a registry: SQLite directly, anything else through MLflow's client.
 
 Why: an evaluation takes about a second of CPU; importing MLflow to look up one alias would double it.
-Promise: nothing is made; no registry yet reads as an empty one.
-Not here: what a killed writer left of a SQLite file (``sqlite.py``).
+Promise: nothing is created; a registry that does not exist yet reads as an empty one.
+Not here: recovery of a SQLite file after a killed writer (``sqlite.py``).
 """
 
 import os
 import sqlite3
 from typing import Any
 
-from pipelines.shared.registry.failures import telling
-from pipelines.shared.registry.sqlite import asked
+from pipelines.shared.registry.errors import registry_errors
+from pipelines.shared.registry.location import sqlite_path
+from pipelines.shared.registry.sqlite import query
 from pipelines.shared.registry.state import (
     CHAMPION,
     HISTORY,
@@ -18,7 +19,6 @@ from pipelines.shared.registry.state import (
     Version,
     champions_from,
 )
-from pipelines.shared.registry.where import sqlite_path
 
 RUN = """
 SELECT 1 FROM tags JOIN runs USING (run_uuid) JOIN experiments USING (experiment_id)
@@ -28,7 +28,7 @@ AND runs.lifecycle_stage='active' AND experiments.lifecycle_stage='active' LIMIT
 
 
 def read_registry(uri: str, model: str) -> Registered:
-    """What the registry holds of one registered model.
+    """Read one registered model with its versions.
 
     Args:
         uri: ``sqlite:///path`` or any URI that MLflow takes.
@@ -40,30 +40,30 @@ def read_registry(uri: str, model: str) -> Registered:
         PermanentError: This user may not read it.
     """
     path = sqlite_path(uri)
-    with telling(uri):
+    with registry_errors(uri):
         if path is None:
             return _from_client(uri, model)
-        return asked(path, lambda connection: _from_tables(connection, model), Registered())
+        return query(path, lambda connection: _from_tables(connection, model), Registered())
 
 
 def has_run(uri: str, experiment: str, digest: str) -> bool:
-    """Whether a run of an experiment carries that digest.
+    """Whether a run of an experiment has that digest as a tag.
 
     Raises:
         As ``read_registry``.
     """
     path = sqlite_path(uri)
-    with telling(uri):
+    with registry_errors(uri):
         if path is None:
             return _has_run(_client(uri), experiment, digest)
         about = {"name": experiment, "digest": digest}
-        return asked(path, lambda c: c.execute(RUN, about).fetchone() is not None, False)
+        return query(path, lambda c: c.execute(RUN, about).fetchone() is not None, False)
 
 
 def _from_tables(connection: sqlite3.Connection, model: str) -> Registered:
-    def rows(query: str) -> list[tuple[object, ...]]:
+    def rows(sql: str) -> list[tuple[object, ...]]:
         return connection.execute(
-            query, {"name": model, "alias": CHAMPION, "key": HISTORY}
+            sql, {"name": model, "alias": CHAMPION, "key": HISTORY}
         ).fetchall()
 
     alias = rows(
@@ -77,7 +77,7 @@ def _from_tables(connection: sqlite3.Connection, model: str) -> Registered:
         tags.setdefault(int(str(number)), {})[str(key)] = str(value)
     found = rows(
         "SELECT version, source FROM model_versions WHERE name=:name "
-        # What MLflow leaves of a version that was deleted.
+        # MLflow's marker of a deleted version.
         "AND coalesce(current_stage, '') != 'Deleted_Internal' ORDER BY version"
     )
     versions = (
@@ -111,8 +111,8 @@ def _has_run(client: Any, experiment: str, digest: str) -> bool:
     found = client.get_experiment_by_name(experiment)
     if found is None or found.lifecycle_stage != "active":
         return False
-    query = f"tags.digest = '{digest}'"
-    return bool(client.search_runs([found.experiment_id], query, max_results=1))
+    tagged = f"tags.digest = '{digest}'"
+    return bool(client.search_runs([found.experiment_id], tagged, max_results=1))
 
 
 def _client(uri: str) -> Any:

@@ -1,9 +1,9 @@
-"""Asking SQLite, in whatever state its last writer left the database.
+"""Query a SQLite database in whatever state its last writer left it.
 
-Why: a process killed inside a commit leaves a journal, which whoever opens the database next must roll
-    back; and a reader may not have the right to.
-Promise: no database is made. What a killed writer left is rolled back or taken in, as SQLite would do for
-    anybody; where this user may not write, in a private copy that is gone afterwards.
+Why: a process killed inside a commit leaves a journal, which the next process to open the database must
+    roll back; and a reader may lack the permission.
+Promise: no database is created. A transaction of a killed writer is rolled back or completed by SQLite;
+    where this user may not write, in a temporary private copy.
 """
 
 import os
@@ -16,79 +16,79 @@ from pathlib import Path
 from typing import TypeVar
 
 from pipelines.core.errors import TransientError
-from pipelines.shared.registry.failures import CLOSED, DamagedError, code_of
+from pipelines.shared.registry.errors import CLOSED, DamagedError, code_of
 
 WAIT_S = 30.0
 COPY_TRIES = 5
-# The database, and what says how its last transaction ended.
+# The database and its journals.
 PARTS = ("", "-journal", "-wal")
 
 T = TypeVar("T")
 
 
-def asked(path: Path, ask: Callable[[sqlite3.Connection], T], nothing: T) -> T:
-    """What ``ask`` finds in a database, as one moment left it.
+def query(path: Path, read: Callable[[sqlite3.Connection], T], default: T) -> T:
+    """Run ``read`` on one snapshot of a database.
 
     Args:
         path: The database.
-        ask: Queries it, within one transaction.
-        nothing: The answer where there is no database, or none of its tables yet.
+        read: Queries it, within one transaction.
+        default: Returned where there is no database, or no tables yet.
 
     Raises:
-        sqlite3.Error: It is locked for ``WAIT_S``, damaged, or not to be read by this user.
-        TransientError: It was written to again and again while a copy was made.
+        sqlite3.Error: It is locked for ``WAIT_S``, damaged, or not readable by this user.
+        TransientError: It was written to repeatedly while a copy was made.
     """
     if not path.exists():
-        return nothing
+        return default
     try:
-        return _of_file(path, ask, nothing)
+        return _of_file(path, read, default)
     except sqlite3.OperationalError as error:
-        # What a killed writer left can only be seen to by who may write beside the database.
-        whole = getattr(error, "sqlite_errorcode", 0)
-        if code_of(error) not in CLOSED and whole != sqlite3.SQLITE_IOERR_DELETE:
+        # Recovery after a killed writer needs permission to write beside the database.
+        extended = getattr(error, "sqlite_errorcode", 0)
+        if code_of(error) not in CLOSED and extended != sqlite3.SQLITE_IOERR_DELETE:
             raise
     with tempfile.TemporaryDirectory(prefix="millrace-registry-") as folder:
-        return _of_file(_copied(path, Path(folder)), ask, nothing)
+        return _of_file(_copied(path, Path(folder)), read, default)
 
 
-def _of_file(path: Path, ask: Callable[[sqlite3.Connection], T], nothing: T) -> T:
+def _of_file(path: Path, read: Callable[[sqlite3.Connection], T], default: T) -> T:
     # Never mode=ro: a journal left by a killed writer could not be rolled back.
     uri = f"{path.absolute().as_uri()}?mode=rw"
     with closing(sqlite3.connect(uri, uri=True, timeout=WAIT_S)) as connection:
         try:
             connection.execute("BEGIN")  # one snapshot for all its queries
-            return ask(connection)
+            return read(connection)
         except sqlite3.OperationalError as error:
-            # Made this moment by somebody else: there is nothing in it yet.
+            # Another process has just created it, and there are no tables yet.
             if "no such table" in str(error):
-                return nothing
+                return default
             raise
-        except ValueError as error:  # a number that is none
+        except ValueError as error:  # a text where a number is expected
             raise DamagedError(str(error)) from error
 
 
 def _copied(path: Path, folder: Path) -> Path:
-    """A copy of a database as one moment left it.
+    """Copy a consistent snapshot of a database.
 
     Raises:
-        TransientError: Somebody kept on writing.
+        TransientError: Another process kept writing.
     """
     for _ in range(COPY_TRIES):
-        before = _facts(path)
+        before = _stamps(path)
         for part in PARTS:
             target = folder / f"{path.name}{part}"
             target.unlink(missing_ok=True)
             with suppress(FileNotFoundError):
                 shutil.copyfile(f"{path}{part}", target)
-        if _facts(path) == before:
+        if _stamps(path) == before:
             return folder / path.name
     raise TransientError(
-        f"The registry {path} was written to each of {COPY_TRIES} times that a copy was made of it, "
-        f"as this user may not open it for writing. Try again."
+        f"The registry {path} was written to during each of {COPY_TRIES} attempts to copy it (this user "
+        f"may not open it for writing, so it is read from a copy). Run it again."
     )
 
 
-def _facts(path: Path) -> list[tuple[int, int] | None]:
+def _stamps(path: Path) -> list[tuple[int, int] | None]:
     found = [Path(f"{path}{part}") for part in PARTS]
     return [(s.st_mtime_ns, s.st_size) if (s := _stat(p)) else None for p in found]
 

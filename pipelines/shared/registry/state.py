@@ -1,6 +1,6 @@
-"""What a registry holds of one pipeline, as plain values.
+"""A pipeline's registered model and its versions, as plain values.
 
-Why: SQLite and an MLflow server are read differently and must mean the same.
+Why: SQLite and an MLflow server are read differently and must give the same.
 Promise: immutable; a version's tags are those that the ``promote`` stage wrote.
 """
 
@@ -30,7 +30,7 @@ class Version:
 
     @property
     def as_of(self) -> str:
-        """As-of day of the model; empty where somebody else registered it."""
+        """As-of day of the model; empty where another program registered it."""
         return self.tags.get("as_of", "")
 
     @property
@@ -40,12 +40,12 @@ class Version:
 
     @property
     def title(self) -> str:
-        """What people call it."""
+        """Its name for people."""
         return f"version {self.number}"
 
     @property
     def name(self) -> str:
-        """What a challenger's evaluation calls it: its digest, or its number for want of one."""
+        """Its name in a challenger's evaluation: its digest, or its number where it has none."""
         return self.digest or self.title
 
 
@@ -56,7 +56,7 @@ class Registered:
     Attributes:
         versions: Every version, oldest first.
         champion: Number of the champion, or None.
-        champions: Numbers of every champion in turn; the last is the present one.
+        champions: Numbers of all champions in order; the last is the current one.
     """
 
     versions: tuple[Version, ...] = ()
@@ -64,19 +64,19 @@ class Registered:
     champions: tuple[int, ...] = ()
 
     def version(self, number: int | None) -> Version | None:
-        """The version of that number, or None."""
+        """The version with that number, or None."""
         return next((v for v in self.versions if v.number == number), None)
 
     def current(self) -> Version | None:
-        """The champion of now, or None."""
+        """The current champion, or None."""
         return self.version(self.champion)
 
 
 def champions_from(tag: str | None, champion: int | None) -> tuple[int, ...]:
-    """The champions in turn, as the tag has them and the alias decides.
+    """The champions in order, from the tag, up to the one that has the alias.
 
-    A promotion writes the tag before the alias and a rollback after it, so where one was killed
-    between the two, the tag runs on beyond the alias.
+    A promotion writes the tag before the alias and a rollback after it, so when one is killed
+    between the two, the tag has entries after the alias.
     """
     if champion is None:
         return ()

@@ -1,7 +1,7 @@
-"""The bucket of an entity, by the one hash (``pipelines/operators/hashing.py``).
+"""The bucket of an entity, by the hash of ``pipelines/operators/hashing.py``.
 
 Why: a bucket written by one stage is read by others, on other days, machines and array
-    libraries; all must put the same entity into the same bucket.
+    libraries; all must assign the same entity to the same bucket.
 """
 
 import numpy as np

@@ -1,11 +1,11 @@
-"""History files: a day's rows by entity, so that a window reads one bucket of many days.
+"""History files: a day's rows by entity, so that a window task reads one bucket of many days.
 
-Why: trailing windows look back weeks; with row group b holding bucket b in every file, a
-    window task reads its bucket and nothing else, without a shuffle.
+Why: trailing windows span weeks; with row group b holding bucket b in every file, a window task
+    reads its bucket and nothing else, without a shuffle.
 Promise: row group b of ``history-<entity>.parquet`` holds exactly the rows whose entity hashes
-    to bucket b, by row id, which is how ties of time are ordered; an empty bucket is an empty
-    row group. A row whose entity is null has no history and is left out. A text is carried as
-    its 64-bit hash, which is the same on every day without a dictionary that all days share.
+    to bucket b, sorted by row id, which breaks ties of time; an empty bucket is an empty row
+    group. A row whose entity is null has no history and is omitted. A text is stored as its
+    64-bit hash, which is the same on every day without a dictionary shared by all days.
 Not here: windows (``pipelines/stages/featurize/``), reading to a GPU (``reading.py``).
 """
 
@@ -25,11 +25,11 @@ from pipelines.shared.tables.schema import parquet_options
 from pipelines.shared.tables.versions import Versions
 from pipelines.spec import Column, Pipeline
 
-# A declared column starts with a letter, so none can take the place of these.
+# A declared column starts with a letter, so none can collide with these.
 ENTITY, TIME_S, POSITION, ROW_ID = "_entity", "_time_s", "_position", "_row_id"
 KNOWN, UNTIL = "_known_day", "_until_day"
 MICROSECONDS = 1_000_000
-CARRIED = ("integer", "number", "flag", "text")
+HISTORY_TYPES = ("integer", "number", "flag", "text")
 
 
 def history_name(entity: str) -> str:
@@ -38,35 +38,35 @@ def history_name(entity: str) -> str:
 
 
 def history_columns(pipeline: Pipeline, entity: str) -> tuple[Column, ...]:
-    """Declared columns that an entity's history carries under their own names."""
+    """Declared columns that an entity's history contains under their own names."""
     table = pipeline.table
     named = {table.row_id, table.event_time, pipeline.entity(entity).column}
-    return tuple(c for c in table.columns if c.type in CARRIED and c.name not in named)
+    return tuple(c for c in table.columns if c.type in HISTORY_TYPES and c.name not in named)
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """Some neighbouring rows of a day, as an entity's history will have them.
+class HistoryPart:
+    """Consecutive rows of a day, as an entity's history contains them.
 
     Attributes:
         rows: Ordered by bucket, and within a bucket as in the day; with the row id.
-        ends: Where each bucket ends, shape ``(n_buckets,)``.
+        ends: Index after the last row of each bucket, shape ``(n_buckets,)``.
     """
 
     rows: pa.Table
     ends: NDArray[np.int64]
 
 
-def history_piece(
+def history_part(
     table: pa.Table, pipeline: Pipeline, entity: str, first_position: int = 0
-) -> Piece:
-    """Some rows of a day by bucket.
+) -> HistoryPart:
+    """Order consecutive rows of a day by bucket.
 
     Args:
-        table: Neighbouring good rows of a day.
+        table: Consecutive good rows of a day.
         pipeline: Declares entities, columns and the number of buckets.
         entity: Name of the entity.
-        first_position: How many good rows of the day come before them.
+        first_position: Number of good rows of the day before them.
     """
     rows = _history(table, pipeline, entity, first_position)
     # As NumPy, because entity is int64 without nulls here.
@@ -74,32 +74,32 @@ def history_piece(
     # NumPy sorts 16 bits by radix, five times as fast as 64.
     narrow = bucket.astype(np.uint16) if pipeline.buckets <= 1 << 16 else bucket
     ends = np.cumsum(np.bincount(bucket, minlength=pipeline.buckets))
-    return Piece(rows.take(np.argsort(narrow, kind="stable")), ends)
+    return HistoryPart(rows.take(np.argsort(narrow, kind="stable")), ends)
 
 
 def write_history(
-    pieces: Sequence[Piece],
+    parts: Sequence[HistoryPart],
     pipeline: Pipeline,
     path: Path,
     versions: Versions | None = None,
 ) -> None:
-    """Write a day from its pieces, in their order; one bucket is in memory at a time.
+    """Write a day from its parts, in order; one bucket is in memory at a time.
 
-    With known times, ``versions`` says of each of the day's good rows when it was known.
+    With known times, ``versions`` has the known day of each of the day's good rows.
     """
-    schema = _finished(pieces[0].rows.slice(0, 0), versions).schema
-    options = parquet_options(schema, few=_few_words(pipeline))
+    schema = _finished(parts[0].rows.slice(0, 0), versions).schema
+    options = parquet_options(schema, few=_dictionary_columns(pipeline))
     with pq.ParquetWriter(path, schema, **options) as writer:
-        for bucket in range(len(pieces[0].ends)):
-            rows = pa.concat_tables(_bucket_of_piece(piece, bucket) for piece in pieces)
+        for bucket in range(len(parts[0].ends)):
+            rows = pa.concat_tables(_bucket_of_part(part, bucket) for part in parts)
             rows = _finished(rows, versions)
-            # Without a size of its own, a table of more than 1,048,576 rows would become two
+            # Without an explicit size, a table of more than 1,048,576 rows would become two
             # row groups and shift every later bucket.
             writer.write_table(rows, max(rows.num_rows, 1))
 
 
 def _finished(rows: pa.Table, versions: Versions | None) -> pa.Table:
-    """Rows in the order of their ids, and when each was known."""
+    """Rows in the order of their ids, with the days on which each was known."""
     rows = in_row_order(rows, ROW_ID).drop_columns([ROW_ID])
     if versions is None:
         return rows
@@ -108,13 +108,13 @@ def _finished(rows: pa.Table, versions: Versions | None) -> pa.Table:
     return rows.append_column(KNOWN, pa.array(known)).append_column(UNTIL, pa.array(until))
 
 
-def _bucket_of_piece(piece: Piece, bucket: int) -> pa.Table:
-    start = int(piece.ends[bucket - 1]) if bucket else 0
-    return piece.rows.slice(start, int(piece.ends[bucket]) - start)
+def _bucket_of_part(part: HistoryPart, bucket: int) -> pa.Table:
+    start = int(part.ends[bucket - 1]) if bucket else 0
+    return part.rows.slice(start, int(part.ends[bucket]) - start)
 
 
 def scaled(values: pa.ChunkedArray, decimals: int) -> pa.ChunkedArray:
-    """Numbers as whole multiples of ``10**-decimals``; NaN counts as null."""
+    """Numbers as integer multiples of ``10**-decimals``; NaN counts as null."""
     known = pc.if_else(pc.is_nan(values), None, values)
     return pc.round(pc.multiply(known, float(10**decimals))).cast(pa.int64())
 
@@ -126,27 +126,27 @@ def _history(table: pa.Table, pipeline: Pipeline, entity: str, first: int) -> pa
         TIME_S: pa.array(time_us // MICROSECONDS),
     }
     for column in history_columns(pipeline, entity):
-        columns[column.name] = _carried(table[column.name], column)
+        columns[column.name] = _stored(table[column.name], column)
     columns[POSITION] = pa.array(np.arange(first, first + table.num_rows, dtype=np.int32))
     columns[ROW_ID] = table[pipeline.table.row_id]
     return pa.table(columns).filter(pc.is_valid(columns[ENTITY]))
 
 
-def _carried(values: pa.ChunkedArray, column: Column) -> pa.ChunkedArray | pa.Array:
+def _stored(values: pa.ChunkedArray, column: Column) -> pa.ChunkedArray | pa.Array:
     if column.type == "text":
         return hashed(values)
     return values if column.decimals is None else scaled(values, column.decimals)
 
 
 def hashed(words: pa.ChunkedArray) -> pa.Array:
-    """Each text's hash, its bits as int64, null for null: one hash a distinct word."""
+    """Each text's hash, its bits as int64, null for null: one hash per distinct text."""
     coded = words.combine_chunks().dictionary_encode()
     of_word = pa.array(hash_words(coded.dictionary).view(np.int64))
     return of_word.take(coded.indices)
 
 
 def in_row_order(table: pa.Table, row_id: str) -> pa.Table:
-    """Rows by row id, which decides between ties of time; the order of the day between equals."""
+    """Rows sorted by row id, which breaks ties of time; a stable sort."""
     ids = table[row_id]
     if not pa.types.is_integer(ids.type) or ids.null_count:
         return table.take(pc.sort_indices(table, sort_keys=[(row_id, "ascending")]))
@@ -156,6 +156,6 @@ def in_row_order(table: pa.Table, row_id: str) -> pa.Table:
     return table.take(np.argsort(numbers, kind="stable"))
 
 
-def _few_words(pipeline: Pipeline) -> tuple[str, ...]:
-    """Columns of hashes: as differences they would take eight bytes a row."""
+def _dictionary_columns(pipeline: Pipeline) -> tuple[str, ...]:
+    """Columns of hashes: as differences they would take eight bytes per row."""
     return tuple(c.name for c in pipeline.table.columns if c.type == "text")

@@ -1,11 +1,11 @@
-"""The row ids of a day as one sorted array, so that another day's can be looked for among them.
+"""The row ids of a day as one sorted array, in which another day's ids can be searched.
 
-Why: an export that is stuck is delivered again under the next date; each of its rows is good, and
-    only its ids tell that they were there before.
-Promise: the array follows from the ids alone. A whole number is its own key, so a key that is
-    found is an id that is found; a text's key is its 64-bit hash, and who finds one compares
-    the texts. Neither writing nor looking holds a day's keys in memory.
-Not here: which days are looked at, and what a repeated id means (``pipelines/shared/expectations/``).
+Why: a stuck export is delivered again under the next date; each of its rows is good, and only its
+    ids show that they were delivered before.
+Promise: the array follows from the ids alone. An integer is its own key, so a matching key is a
+    matching id; a text's key is its 64-bit hash, and on a match the caller compares the texts.
+    Neither writing nor searching holds a day's keys in memory.
+Not here: which days are compared, and what a repeated id means (``pipelines/shared/expectations/``).
 """
 
 import hashlib
@@ -31,7 +31,7 @@ Keys = NDArray[np.int64]
 
 
 def keys_of(ids: Any) -> Keys:
-    """Key of each id of a pyarrow array without nulls, shape ``(n,)``."""
+    """The key of each id in a pyarrow array without nulls, shape ``(n,)``."""
     import pyarrow as pa
 
     if not is_own_key(ids.type):
@@ -42,14 +42,14 @@ def keys_of(ids: Any) -> Keys:
 
 
 def is_own_key(kind: "pa.DataType") -> bool:
-    """Whether an id of that type is its own key, so that equal keys are equal ids."""
+    """Whether an id of that type is its own key, so that equal keys mean equal ids."""
     import pyarrow as pa
 
     return bool(pa.types.is_integer(kind) or pa.types.is_timestamp(kind))
 
 
 def open_keys(path: Path) -> Keys:
-    """A day's keys, sorted, by memory map."""
+    """A day's sorted keys as a memory map."""
     return np.memmap(path, "<i8", "r") if path.stat().st_size else np.zeros(0, np.int64)
 
 
@@ -62,11 +62,11 @@ def are_in(wanted: Keys, keys: Keys) -> NDArray[np.bool_]:
 
 
 def in_common(left: Keys, right: Keys) -> str:
-    """Names the keys that two days share by their number and digest; empty if there are none."""
+    """Number and digest of the keys that two days share; empty if there are none."""
     if not (len(left) and len(right)):
         return ""
     low, high = max(left[0], right[0]), min(left[-1], right[-1])
-    # Ids mostly rise with time, so days mostly lie apart and this is all that is looked at.
+    # Ids mostly increase with time, so most days do not overlap and nothing else is compared.
     left, right = (
         keys[np.searchsorted(keys, low) : np.searchsorted(keys, high, "right")]
         for keys in (left, right)
@@ -82,7 +82,7 @@ def in_common(left: Keys, right: Keys) -> str:
 
 
 class IdsWriter:
-    """Collects a day's ids, block by block, of the rows whose event lies within the day."""
+    """Collects the ids of the rows whose event is within the day, block by block."""
 
     def __init__(self, row_id: str, event_time: str, day: str, folder: Path) -> None:
         self._columns, self._path = (row_id, event_time), folder / IDS
@@ -92,7 +92,7 @@ class IdsWriter:
         self._sizes: list[int] = []
 
     def add(self, rows: "pa.Table") -> None:
-        """Take the ids of some rows."""
+        """Add the ids of some rows."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -121,12 +121,12 @@ class IdsWriter:
 
 
 def _merged(runs: Sequence[Keys]) -> Iterator[Keys]:
-    """Keys of sorted runs, each once, in pieces of about ``BLOCK``."""
+    """Distinct keys of sorted runs, in chunks of about ``BLOCK``."""
     if not runs:
         return
     samples = np.sort(np.concatenate([run[:: max(1, len(run) // SAMPLES)] for run in runs]))
-    pieces = -(-sum(map(len, runs)) // BLOCK)
-    cuts = _distinct(samples[np.arange(1, pieces) * len(samples) // pieces])
+    chunks = -(-sum(map(len, runs)) // BLOCK)
+    cuts = _distinct(samples[np.arange(1, chunks) * len(samples) // chunks])
     begins = [0] * len(runs)
     for cut in [*cuts, None]:
         ends = [len(run) if cut is None else int(np.searchsorted(run, cut)) for run in runs]
@@ -137,7 +137,7 @@ def _merged(runs: Sequence[Keys]) -> Iterator[Keys]:
 
 
 def _distinct(keys: Keys) -> Keys:
-    """Each key once, in order; ``np.unique`` hashes first, at five times the time."""
+    """Distinct keys in order; ``np.unique`` hashes first, which takes five times as long."""
     if (keys[1:] > keys[:-1]).all():
         return keys
     keys = np.sort(keys)

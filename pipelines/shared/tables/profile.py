@@ -1,10 +1,10 @@
-"""How a day's feature values are distributed, in a small file that merges over days.
+"""The distribution of a day's feature values, in a small profile that merges over days.
 
-Why: whether this month's data are still those that the champion learnt from must be known
-    without reading either month again.
-Promise: counts on one fixed grid, so a merge is exact in any order; about a hundred numbers a
+Why: drift between this month's data and the champion's training data must be measured without
+    reading either month again.
+Promise: counts on one fixed grid, so a merge is exact in any order; about a hundred numbers per
     feature. The same features give the same bytes.
-Not here: what a drift may cost (``pipelines/shared/expectations/``).
+Not here: thresholds of drift (``pipelines/shared/expectations/``).
 """
 
 import math
@@ -15,7 +15,7 @@ from typing import Any
 # of two wide.
 COARSER_BITS = 7
 BINS = 10
-# Half a row in every bin, so that a bin that one side lacks gives a large value, and no infinite one.
+# Half a row in every bin, so that a bin that is empty on one side gives a large, finite value.
 SMOOTHING = 0.5
 
 Profile = dict[str, Any]
@@ -40,7 +40,7 @@ def profile_of(features: Mapping[str, Any]) -> Profile:
 
 
 def merge_profiles(parts: Iterable[Profile]) -> Profile:
-    """Profiles of disjoint rows together; columns that only some have are of those alone."""
+    """Merge the profiles of disjoint rows; a column may be missing in some of them."""
     merged: Profile = {}
     for part in parts:
         for name, column in part.items():
@@ -59,8 +59,8 @@ def merge_profiles(parts: Iterable[Profile]) -> Profile:
 def psi(reference: Mapping[str, Any], current: Mapping[str, Any]) -> float:
     """Population stability index of one column's values; 0 where nothing changed.
 
-    Bins are tenths of the reference's rows, what lies below and above all of them, and the rows
-    without a value.
+    Bins are tenths of the reference's rows, one below and one above all of them, and one for the
+    rows without a value.
 
     Source:
         The symmetrised Kullback-Leibler divergence (Jeffreys, "An invariant form for the prior
@@ -71,7 +71,7 @@ def psi(reference: Mapping[str, Any], current: Mapping[str, Any]) -> float:
 
 
 def jensen_shannon(reference: Mapping[str, Any], current: Mapping[str, Any]) -> float:
-    """Jensen-Shannon divergence of the same bins in bits: 0 for the same, 1 for disjoint ones.
+    """Jensen-Shannon divergence of the same bins in bits: 0 for equal, 1 for disjoint columns.
 
     Source:
         Lin, "Divergence measures based on the Shannon entropy", IEEE Transactions on Information
@@ -94,7 +94,7 @@ def _cells(values: Any) -> Any:
 
 
 def _counted(cells: Any) -> tuple[Any, Any]:
-    """Cells that occur, ascending, and how often; in place, as there are 2**15 of them at most."""
+    """Distinct cells in ascending order, and their counts; there are at most 2**15 cells."""
     import numpy as np
 
     first = int(cells.min()) if len(cells) else 0
@@ -113,10 +113,10 @@ def _shares(
 
 
 def _ends(column: Mapping[str, Any]) -> list[int]:
-    """Last cell of each bin but the two above: what lies outside of the reference has its own bins.
+    """Last cell of each bin but the upper two; values outside of the reference have their own bins.
 
-    A bin ends where a further tenth of the known rows is reached; a cell that holds a tenth by
-    itself (a flag, a 0 that is common) is a bin of its own.
+    A bin ends where a further tenth of the known rows is reached; a cell with a tenth of the rows
+    (a flag, a common 0) is a bin of its own.
     """
     if not column["known"]:
         return []

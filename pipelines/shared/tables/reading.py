@@ -1,8 +1,8 @@
-"""Reading a bucket of a history, into main memory or onto a GPU: one seam, two readers.
+"""Read a bucket of a history into main memory or onto a GPU.
 
-Why: the kernels take arrays of whichever module; only this differs between CPU and GPU.
-Promise: both readers give the same arrays: whole numbers int64 with ``NULL_WHOLE`` for a null,
-    floats float64 with NaN for one; of a file, the asked columns of the asked row group alone.
+Why: the kernels take NumPy or CuPy arrays; only the reader differs between CPU and GPU.
+Promise: both readers return the same arrays: integers as int64 with ``NULL_WHOLE`` for null,
+    floats as float64 with NaN for null; only the requested columns of one row group are read.
 """
 
 import importlib.util
@@ -22,9 +22,9 @@ Reader = Callable[[Path, int, Sequence[str]], Columns]
 
 
 def reader_of(array_module: str) -> Reader:
-    """The reader whose arrays are of that module: ``numpy`` or ``cupy``.
+    """The reader that returns arrays of that module: ``numpy`` or ``cupy``.
 
-    Without cuDF, cupy's arrays are read by pyarrow and copied over.
+    Without cuDF, CuPy arrays are read by pyarrow and copied to the device.
     """
     if array_module == "numpy":
         return read_bucket
@@ -34,14 +34,14 @@ def reader_of(array_module: str) -> Reader:
 
 
 def read_bucket(path: Path, bucket: int, columns: Sequence[str]) -> Columns:
-    """Read columns of one bucket by pyarrow, numpy arrays of shape ``(n_rows,)``."""
+    """Read columns of one bucket with pyarrow into NumPy arrays of shape ``(n_rows,)``."""
     with pq.ParquetFile(path, page_checksum_verification=True) as file:
         rows = file.read_row_group(bucket, columns=list(columns), use_threads=False)
     return {name: _array(rows[name]) for name in columns}
 
 
 def read_bucket_cudf(path: Path, bucket: int, columns: Sequence[str]) -> Columns:
-    """Read columns of one bucket by cuDF, cupy arrays of shape ``(n_rows,)``."""
+    """Read columns of one bucket with cuDF into CuPy arrays of shape ``(n_rows,)``."""
     import cudf
 
     rows = cudf.read_parquet(path, columns=list(columns), row_groups=[[bucket]])
@@ -62,7 +62,7 @@ def _device_array(column: Any) -> Any:
 def _copied(xp: Any) -> Reader:
     def read(path: Path, bucket: int, columns: Sequence[str]) -> Columns:
         found = read_bucket(path, bucket, columns)
-        # Positions are told to the host anyway.
+        # Positions are needed on the host anyway.
         return {n: v if n == POSITION else xp.asarray(v) for n, v in found.items()}
 
     return read

@@ -1,6 +1,6 @@
 """Arrow types of a declared table, as ingest writes it and every later stage reads it.
 
-Why: a column that is int64 one day and float64 the next breaks hashes, sums and file readers.
+Why: a column that is int64 on one day and float64 on the next breaks hashes, sums and readers.
 Promise: the schema follows from the declaration alone, never from a day's values.
 """
 
@@ -24,25 +24,25 @@ TYPES = {
 }
 
 
-# A row group is the unit of later tasks: a task of half a million rows works ten times as long as
-# Dask takes to hand it out, and fits a worker of a GiB many times over.
+# A row group is the unit of later tasks: a task of half a million rows takes ten times as long as
+# Dask's overhead per task, and needs a small part of a worker's GiB.
 GROUP_ROWS = 1 << 19
 GROUP_BYTES = 256 << 20
 
 
 def canonical_type(column: Column) -> pa.DataType:
-    """The type every stage sees for a declared column."""
+    """The Arrow type of a declared column in every stage."""
     return TYPES[column.type]
 
 
 def table_schema(table: Table) -> pa.Schema:
-    """Declared columns in declared order, then the row's place in the source."""
+    """Declared columns in declared order, then the row's position in the source."""
     fields = [pa.field(column.name, canonical_type(column)) for column in table.columns]
     return pa.schema([*fields, pa.field(ROW, pa.int64(), nullable=False)])
 
 
 def write_table(table: pa.Table, path: Path) -> None:
-    """Write Parquet as the store keeps it, in row groups of ``GROUP_ROWS``."""
+    """Write Parquet with the store's options, in row groups of ``GROUP_ROWS``."""
     options = parquet_options(table.schema)
     pq.write_table(
         table.replace_schema_metadata(None), path, row_group_size=GROUP_ROWS, **options
@@ -50,7 +50,7 @@ def write_table(table: pa.Table, path: Path) -> None:
 
 
 def group_rows(row_bytes: int) -> int:
-    """Rows of a row group: ``GROUP_ROWS``, or of wide rows a half of it, a quarter and so on."""
+    """Rows of a row group: ``GROUP_ROWS``, or a half, a quarter and so on where rows are wide."""
     rows = GROUP_ROWS
     while rows > 1 and rows * row_bytes > GROUP_BYTES:
         rows //= 2
@@ -58,7 +58,7 @@ def group_rows(row_bytes: int) -> int:
 
 
 def write_groups(groups: Iterable[pa.Table], path: Path) -> None:
-    """Write Parquet as the store keeps it, a row group from each table; at least one is needed."""
+    """Write Parquet with the store's options, a row group for each table; at least one is needed."""
     with ExitStack() as stack:
         writer = None
         for group in groups:
@@ -67,16 +67,16 @@ def write_groups(groups: Iterable[pa.Table], path: Path) -> None:
                 options = parquet_options(rows.schema)
                 writer = stack.enter_context(pq.ParquetWriter(path, rows.schema, **options))
             writer.write_table(rows, max(rows.num_rows, 1))
-            # Else the next group would be made beside this one.
+            # Else the next group would be in memory together with this one.
             del group, rows
 
 
 def parquet_options(schema: pa.Schema, few: tuple[str, ...] = ()) -> dict[str, Any]:
-    """How columns are encoded: zstd 1, a checksum on each page, whole numbers as differences.
+    """Options of the Parquet writer: zstd 1, page checksums, integers as differences.
 
     Ids and times have few repeats, so a dictionary costs time and space; as differences they
     are written in a quarter of the time, and read in half (1 M rows, pyarrow 25). Columns of
-    ``few`` distinct values take a dictionary, as texts do.
+    ``few`` distinct values have a dictionary, as texts do.
     """
     whole = (pa.types.is_integer, pa.types.is_timestamp)
     differences = [

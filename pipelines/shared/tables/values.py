@@ -1,9 +1,9 @@
-"""Columns of a feature table as operators take them: numbers, whole numbers, words with codes.
+"""Columns of a feature table as input of operators: floats, integers, dictionary-encoded texts.
 
 Why: the reader differs between CPU and GPU, the operators do not.
-Promise: text is read dictionary-encoded, so a word is looked at once a row group and not once a
-    row; null, NaN and infinities are one thing, unknown.
-Not here: what is done with them (``pipelines/operators/``).
+Promise: text is read dictionary-encoded, so each distinct text is processed once per row group and
+    not once per row; null, NaN and infinities all mean unknown.
+Not here: the operators (``pipelines/operators/``).
 """
 
 from collections.abc import Mapping
@@ -26,9 +26,9 @@ def read_values(
     """Read columns of one row group.
 
     Args:
-        xp: numpy or cupy, which the values are to be in.
+        xp: numpy or cupy, the module of the returned arrays.
         path: Part of a feature table.
-        row_group: Which rows.
+        row_group: Index of the row group.
         kinds: ``number``, ``integer``, ``text``, ``block`` or ``length``, by column.
     """
     words = [name for name, kind in kinds.items() if kind == "text"]
@@ -40,7 +40,7 @@ def read_values(
 def read_rows(
     xp: Any, path: Path, first: int, rows: int, kinds: Mapping[str, str]
 ) -> dict[str, Any]:
-    """``read_values`` of some neighbouring rows, whatever row groups they lie in."""
+    """``read_values`` of consecutive rows, in whichever row groups they are."""
     words = [name for name, kind in kinds.items() if kind == "text"]
     with pq.ParquetFile(path, read_dictionary=words, page_checksum_verification=True) as file:
         table = table_rows(file, first, rows, list(kinds))
@@ -48,26 +48,26 @@ def read_rows(
 
 
 def table_rows(file: pq.ParquetFile, first: int, rows: int, columns: list[str]) -> pa.Table:
-    """Some neighbouring rows of a Parquet file; of a part of a row group no more is kept."""
+    """Consecutive rows of a Parquet file; rows of a row group outside of them are not kept."""
     groups = [file.metadata.row_group(n).num_rows for n in range(file.num_row_groups)]
     starts = np.cumsum([0, *groups])
     group = int(np.searchsorted(starts, first, side="right")) - 1
     if first == starts[group] and rows == groups[group]:
         return file.read_row_group(group, columns=columns, use_threads=False)
     reached = range(group, int(np.searchsorted(starts, first + rows)))
-    place, found = int(starts[group]), []
+    position, found = int(starts[group]), []
     batches = file.iter_batches(BATCH_ROWS, reached, columns=columns, use_threads=False)
     for batch in batches:
-        begin, end = max(first - place, 0), min(first + rows - place, len(batch))
+        begin, end = max(first - position, 0), min(first + rows - position, len(batch))
         found += [batch.slice(begin, end - begin)] if begin < end else []
-        place += len(batch)
+        position += len(batch)
     return pa.Table.from_batches(found)
 
 
 def read_served(path: Path, row_group: int, kinds: Mapping[str, str]) -> dict[str, Any]:
-    """Read columns of one row group as a serving graph takes them, ``(n_rows,)`` each.
+    """Read columns of one row group as input of a serving graph, ``(n_rows,)`` each.
 
-    Numbers are float64, whole numbers int64, words objects, an unknown word being empty.
+    Numbers are float64, integers int64, texts objects, an unknown text being empty.
     """
     values = read_values(np, path, row_group, kinds)
     return {name: served(each) for name, each in values.items()}
@@ -84,7 +84,7 @@ def served(values: Any) -> Any:
 def column_values(xp: Any, column: pa.ChunkedArray, kind: str) -> Any:
     """One column: float64 with NaN, int64 with ``NULL_WHOLE``, or ``Words``.
 
-    A block of a sequence is a matrix of float32, its length int32.
+    A block of a sequence is a float32 matrix, its length int32.
     """
     if kind == "text":
         return _words(xp, column)

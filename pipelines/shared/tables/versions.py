@@ -1,10 +1,10 @@
-"""Versions of rows: from when to when each is what is known of its row id.
+"""Versions of rows: the days from which and until which each is the known one of its row id.
 
-Why: a correction does not undo that something else was known before.
-Promise: of the versions of a row id in a day one at most is visible at the end of any day: the
-    newest by known time, and by place in the source between equals. A row without a known time,
-    or with one before its event, was known on the day of its event.
-Not here: what follows for names and digests (``known.py``).
+Why: a correction does not change what was known before it.
+Promise: at the end of any day at most one version of a row id in a day is visible: the newest by
+    known time, and by position in the source between equals. A row without a known time, or with
+    one before its event, was known on the day of its event.
+Not here: file names and digests (``known_days.py``).
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from pipelines.core.days import parse_day, shift
 from pipelines.core.store import digest_of
 from pipelines.operators.hashing import hash_words
 from pipelines.shared.tables import ROW
-from pipelines.shared.tables.known import known_name
+from pipelines.shared.tables.known_days import known_name
 from pipelines.spec import Table
 
 EPOCH = "1970-01-01"
@@ -32,10 +32,10 @@ FOREVER = int(np.iinfo(np.int32).max)
 
 @dataclass(frozen=True, slots=True)
 class Versions:
-    """When each row of a day's table is what is known, shape ``(n_rows,)``, days since 1970.
+    """The days between which each row of a day's table is known, shape ``(n_rows,)``, days since 1970.
 
     Attributes:
-        known: First day at whose end it is; int32.
+        known: First day at whose end it is known; int32.
         until: First day at whose end it no longer is; int32, ``FOREVER`` for the newest.
     """
 
@@ -43,17 +43,17 @@ class Versions:
     until: NDArray[np.int32]
 
     def days(self) -> list[int]:
-        """Days on which some row became known."""
+        """Days on which at least one row became known."""
         return [int(day) for day in np.unique(self.known[self.until > self.known])]
 
     def visible(self, day: int) -> NDArray[np.bool_]:
-        """Rows that are known at the end of a day, each by its newest version."""
+        """Mask of the rows that are known at the end of a day, each in its newest version."""
         return (self.known <= day) & (self.until > day)
 
     def parts(self, day: str) -> Iterator[tuple[str, NDArray[np.bool_]]]:
-        """Which rows are in each table of a day's features, by the day they were known by.
+        """Mask of the rows in each table of a day's features, by the day they were known by.
 
-        There is one of the day itself, and one of each later day that added some.
+        There is one table for the day itself, and one for each later day that added rows.
         """
         own = (parse_day(day) - parse_day(EPOCH)).days
         for known in sorted({own, *self.days()}):
@@ -61,7 +61,7 @@ class Versions:
 
 
 def versions_of(rows: pa.Table, table: Table) -> Versions | None:
-    """Tell the versions of a day's rows apart by ``Table.known_time``; None without one."""
+    """The versions of a day's rows by ``Table.known_time``; None without one."""
     if table.known_time is None:
         return None
     event = rows[table.event_time].cast(pa.int64()).to_numpy() // DAY_US
@@ -69,7 +69,7 @@ def versions_of(rows: pa.Table, table: Table) -> Versions | None:
     known_us = known_us.to_numpy()
     known = np.maximum(known_us // DAY_US, event).astype(np.int32)
     until = np.full(len(known), FOREVER, np.int32)
-    # A null id names no row, so it is no version of another.
+    # A null id identifies no row, so it is not a version of another.
     names = rows[table.row_id].combine_chunks().dictionary_encode().indices
     name = pc.fill_null(names.cast(pa.int64()), -1).to_numpy()
     order = np.lexsort((np.arange(len(name)), known_us, name))
@@ -79,26 +79,26 @@ def versions_of(rows: pa.Table, table: Table) -> Versions | None:
 
 
 def version_columns(table: Table) -> list[str]:
-    """Columns that tell versions apart."""
+    """Columns that distinguish versions."""
     known = [table.known_time] if table.known_time else []
     return list(dict.fromkeys([table.row_id, table.event_time, *known]))
 
 
-def write_known(pieces: Iterable[pa.Table], versions: Versions, folder: Path) -> None:
+def write_known(chunks: Iterable[pa.Table], versions: Versions, folder: Path) -> None:
     """Write the digest of the day's rows as known by each day on which some became known.
 
     Args:
-        pieces: The day's good rows in order, cut anywhere.
-        versions: When each of them was known.
-        folder: The validated day's.
+        chunks: The day's good rows in order, in chunks of any size.
+        versions: The days on which each of them was known.
+        folder: The validated day's folder.
     """
     digests: dict[int, dict[str, Any]] = {day: {} for day in versions.days()}
     start = 0
-    for piece in pieces:
+    for chunk in chunks:
         for day, columns in digests.items():
-            mask = versions.visible(day)[start : start + piece.num_rows]
-            _add(columns, piece.drop_columns([ROW]).filter(pa.array(mask)))
-        start += piece.num_rows
+            mask = versions.visible(day)[start : start + chunk.num_rows]
+            _add(columns, chunk.drop_columns([ROW]).filter(pa.array(mask)))
+        start += chunk.num_rows
     (folder / known_name(EPOCH)).parent.mkdir()
     for day, columns in digests.items():
         whole = digest_of({name: digest.hexdigest() for name, digest in columns.items()})
@@ -106,14 +106,14 @@ def write_known(pieces: Iterable[pa.Table], versions: Versions, folder: Path) ->
 
 
 def _add(columns: dict[str, Any], rows: pa.Table) -> None:
-    """Go on with the digest of each column: which values are there, and their bits."""
+    """Update the digest of each column with the validity and the bits of its values."""
     for name in rows.column_names:
         values = rows[name].combine_chunks()
         known = values.drop_null()
         is_text = pa.types.is_string(known.type)
         numbers = hash_words(known) if is_text else known.to_numpy(zero_copy_only=False)
         is_there = values.is_valid().to_numpy(zero_copy_only=False)
-        # Apart, so that it does not matter where the day is cut.
+        # In separate digests, so that the chunks' sizes do not matter.
         for part, array in ((f"{name} known", is_there), (name, numbers)):
             columns.setdefault(part, hashlib.sha256()).update(array.tobytes())
 

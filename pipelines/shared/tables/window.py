@@ -1,33 +1,33 @@
-"""The published features of a model's days, checked to be there and up to date.
+"""The published features of a model's days, checked to be complete and up to date.
 
-Why: a model trained on a day that is missing, or on features of a version that was replaced,
-    would be wrong without an error.
-Promise: only manifests are read; a day that ingest or validation refused is left out and
-    said so.
+Why: a model trained without a missing day, or on features of a replaced version, would be wrong
+    without an error.
+Promise: only manifests are read; a day that ingest or validation refused is omitted and listed.
 """
 
 from dataclasses import asdict, dataclass, field
 
 from pipelines.core.errors import InputMismatchError, InputMissingError, listed
 from pipelines.core.store import Manifest
-from pipelines.protocol import REFUSED, VALIDATED, Work, judged_day
-from pipelines.shared.tables.known import (
+from pipelines.protocol import REFUSED, VALIDATED, Work, day_verdict, steps_to
+from pipelines.protocol.stage import MODEL, WINDOW
+from pipelines.shared.tables.known_days import (
     content_as_known,
     known_days,
     part_as_of,
     statistics_as_of,
 )
-from pipelines.spec import Pipeline
+from pipelines.spec import TRAIN, Pipeline
 
 FEATURES = "features"
 
 
 @dataclass(slots=True)
-class Window:
+class ModelWindow:
     """Features of a model's days.
 
     Attributes:
-        work: Whose days they are.
+        work: The work for the model.
         days: Manifest of each day that has features, in order.
         refused: Days that ingest or validation refused.
     """
@@ -48,11 +48,11 @@ class Window:
         return part_as_of(self.days[day], self.work.model_day)
 
     def statistics(self, day: str) -> str:
-        """Its statistics."""
+        """Name of its statistics."""
         return statistics_as_of(self.days[day], self.work.model_day)
 
     def digest(self, day: str) -> str:
-        """What a model depends on of a day's features: rows that came later are no part of it."""
+        """The digest of a day's features on which a model depends; later rows do not change it."""
         return features_digest(self.work.pipeline, self.days[day], self.work.model_day)
 
     def was_refused(self, day: str) -> bool:
@@ -60,23 +60,23 @@ class Window:
         return self._content_now(day, None) == REFUSED
 
     def is_current(self, manifest: Manifest) -> bool:
-        """Whether every validated day behind some features is still the published one."""
+        """Whether every validated day that the features were made from is still the published one."""
         own = manifest.key.removeprefix("ds=")
-        cuts = known_days(self._judged(own))
+        cuts = known_days(self._with_verdict(own))
         named = {n.removeprefix(f"{VALIDATED}/ds="): was for n, was in manifest.inputs.items()}
         return all(
             self._content_now(day, None if day == own else cuts) == was
             for day, was in named.items()
         )
 
-    def _judged(self, day: str) -> Manifest | None:
+    def _with_verdict(self, day: str) -> Manifest | None:
         if day not in self._verdicts:
-            self._verdicts[day] = judged_day(self.work.store, self.work.pipeline.name, day)
+            self._verdicts[day] = day_verdict(self.work.store, self.work.pipeline.name, day)
         return self._verdicts[day]
 
     def _content_now(self, day: str, cuts: tuple[str, ...] | None) -> str:
-        """Content of a validated day as published now; ``refused`` or empty if so."""
-        manifest = self._judged(day)
+        """Content digest of a validated day as published now; ``refused``, or empty without a verdict."""
+        manifest = self._with_verdict(day)
         if manifest is None:
             return ""
         if manifest.outcome["verdict"] == REFUSED:
@@ -85,20 +85,20 @@ class Window:
 
 
 def features_digest(pipeline: Pipeline, manifest: Manifest, as_of: str) -> str:
-    """Digest of a day's features as known when the as-of day began; later rows leave it alone."""
+    """Digest of a day's features as known when the as-of day began; later rows do not change it."""
     if pipeline.table.known_time is None:
         return manifest.content
     return str(manifest.files[part_as_of(manifest, as_of)]["sha256"])
 
 
-def window_of(work: Work) -> Window:
+def window_of(work: Work) -> ModelWindow:
     """The features of every day of the model.
 
     Raises:
         InputMissingError: Days that were not refused have none, or have features of validated
             days that were replaced since; both are listed.
     """
-    window = Window(work)
+    window = ModelWindow(work)
     every = work.days().all()
     window.refused = tuple(day for day in every if window.was_refused(day))
     missing, stale = [], []
@@ -114,30 +114,30 @@ def window_of(work: Work) -> Window:
         raise InputMissingError(
             f"{work.report.work}: of its {len(every)} days, {len(missing)} have no features "
             f"({listed(missing)}) and {len(stale)} have features of a version that was replaced "
-            f"({listed(stale)}). Run ingest, validate and featurize for them first."
+            f"({listed(stale)}). Run {steps_to(FEATURES)} for them first."
         )
     return window
 
 
-def window_as_validated(work: Work, validation: Manifest) -> Window:
-    """The features of every day of the model, in the versions that ``validate_window`` judged.
+def window_as_validated(work: Work, validation: Manifest) -> ModelWindow:
+    """The features of every day of the model, in the versions that ``validate_window`` validated.
 
     Args:
-        work: Whose days they are.
-        validation: What ``validate_window`` published.
+        work: The work for the model.
+        validation: The manifest that ``validate_window`` published.
 
     Raises:
-        InputMismatchError: It judged other days than this work's.
-        InputMissingError: A version that it judged is not in the store any more.
+        InputMismatchError: It validated other days than this work's.
+        InputMissingError: A version that it validated is no longer in the store.
     """
     days = {part: list(days) for part, days in asdict(work.days()).items()}
     if validation.config["days"] != days:
         raise InputMismatchError(
-            f"{work.report.work}: window validation {validation.digest[:16]} judged other days "
-            f"({listed(validation.config['days']['train'])} to train on) than this run's settings "
-            f"name ({listed(days['train'])}). Run validate_window with this run's settings."
+            f"{work.report.work}: window validation {validation.digest[:16]} is of other days "
+            f"({listed(validation.config['days'][TRAIN])} to train on) than this run's "
+            f"settings ({listed(days[TRAIN])}). Run {validation.stage} with this run's settings."
         )
-    window = Window(work)
+    window = ModelWindow(work)
     for day in work.days().all():
         digest = validation.inputs[f"{FEATURES}/ds={day}"]
         if digest == REFUSED:
@@ -148,15 +148,15 @@ def window_as_validated(work: Work, validation: Manifest) -> Window:
 
 
 def features_version(work: Work, day: str, digest: str) -> Manifest:
-    """The version of a day's features with that digest, published now or before.
+    """The version of a day's features with that digest, published now or earlier.
 
     Args:
-        work: Whose features they are.
+        work: The work for the model.
         day: The day.
-        digest: As ``features_digest`` gives it, and as a training set's inputs have it.
+        digest: As returned by ``features_digest`` and recorded in a training set's inputs.
 
     Raises:
-        InputMissingError: No kept version has it.
+        InputMissingError: No version in the store has it.
     """
     ref = work.partition_ref(FEATURES, day)
     now = work.find(ref)
@@ -167,6 +167,6 @@ def features_version(work: Work, day: str, digest: str) -> Manifest:
             return kept
     raise InputMissingError(
         f"{work.report.work}: {ref.path()} was published again, and the version that this run "
-        f"began with (digest {digest[:16]}) is not kept any more. Run validate_window, preprocess "
-        f"and train again."
+        f"started from (digest {digest[:16]}) is no longer in the store. Run "
+        f"{steps_to('models', scopes=(WINDOW, MODEL))} again."
     )

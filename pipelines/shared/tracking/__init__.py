@@ -1,8 +1,8 @@
-"""Tracking: a training's settings, curves and machine in MLflow, while it runs and off its path.
+"""Tracking: a training's settings, curves and system metrics in MLflow, sent while it runs.
 
-Why: importing MLflow and talking to it costs seconds, which no step of training may wait for.
+Why: importing MLflow and sending to it costs seconds, and no step of training may wait for that.
 Promise: training appends lines to a file; another process sends them. A training has one run,
-    found by its digest, however often it is killed, retried or sent again; MLflow being away
+    found by its digest, however often it is killed, retried or sent again; an unreachable MLflow
     never fails it.
-Not here: registering the judged model (``pipelines/stages/promote/``), which finds the same run.
+Not here: registering the evaluated model (``pipelines/stages/promote/``), which finds the same run.
 """

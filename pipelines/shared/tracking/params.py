@@ -1,4 +1,4 @@
-"""Settings as MLflow takes them: one level of short texts.
+"""Settings as parameters of MLflow: one level of short texts.
 
 Why: training and promotion write to the same run, and a parameter cannot change its value.
 """
@@ -11,9 +11,9 @@ MAX_PARAM_CHARS = 500
 
 
 def flat_params(config: Mapping[str, Any]) -> dict[str, str]:
-    """Nested settings as ``section.name`` with their values as text, cut at MLflow's length.
+    """Nested settings as ``section.name`` with their values as text, cut at MLflow's maximum length.
 
-    A plan and the manifest that was read back from JSON give the same.
+    A plan and its manifest, read back from JSON, give the same.
     """
     plain = json.loads(json.dumps(config))
     return {name: str(value)[:MAX_PARAM_CHARS] for name, value in _flat(plain, "").items()}

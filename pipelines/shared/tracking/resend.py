@@ -1,8 +1,8 @@
-"""Runs that MLflow has no more, or never had, told again from what was published.
+"""Send published runs to MLflow again where it lost them or never received them.
 
-Why: a published training is not done again, so a lost database, or a server that was away, would never
-    know of it.
-Promise: a run that is there is left as it is; MLflow never fails the work that asks.
+Why: a published training is not done again, so a lost database, or a server that was unreachable, would
+    never get its run.
+Promise: an existing run is not changed; an error of MLflow never fails the work.
 """
 
 import os
@@ -17,39 +17,37 @@ from pipelines.core.store import Manifest
 from pipelines.protocol import Work
 from pipelines.shared.registry import has_run
 from pipelines.shared.tracking.spool import START, WAIT_S, read_lines
-from pipelines.shared.tracking.tracker import PATIENCE, uri_told
+from pipelines.shared.tracking.tracker import PATIENCE, tracking_uri
 
 
-def tell_missing(work: Work, manifest: Manifest, pattern: str) -> None:
-    """Send each published spool whose run MLflow has not.
+def resend_missing(work: Work, manifest: Manifest, pattern: str) -> None:
+    """Send each published spool whose run is missing in MLflow.
 
     Args:
         work: The work that found the artifact published.
         manifest: The artifact.
-        pattern: Where its spools lie in it.
+        pattern: Glob pattern of the spools in it.
     """
-    uri = uri_told(work)
+    uri = tracking_uri(work)
     if not uri:
         return
     try:
-        # A look at the artifact may have to fetch it.
+        # Opening the artifact may have to download it.
         if _has(uri, work.pipeline.name, manifest.digest):
             return
         spools = sorted(work.store.open(manifest).glob(pattern))
-        missing = [spool for spool in spools if not _is_told(uri, spool)]
+        missing = [spool for spool in spools if not _was_sent(uri, spool)]
         _send(uri, missing)
     except (PipelineError, OSError, subprocess.SubprocessError) as error:
-        work.report.log(
-            f"MLflow at {uri} could not be told again of what is published: {error}"
-        )
+        work.report.log(f"MLflow at {uri} could not be sent the published runs again: {error}")
         return
     if missing:
         work.report.log(
-            f"MLflow at {uri} was told again of runs that it had not: {len(missing)}"
+            f"MLflow at {uri} was sent the published runs that it was missing: {len(missing)}"
         )
 
 
-def _is_told(uri: str, spool: Path) -> bool:
+def _was_sent(uri: str, spool: Path) -> bool:
     lines, _ = read_lines(spool, 0)
     starts = [line for line in lines if line["kind"] == START]
     return not starts or _has(uri, starts[-1]["experiment"], starts[-1]["tags"]["digest"])
@@ -62,7 +60,7 @@ def _has(uri: str, experiment: str, digest: str) -> bool:
 
 @contextmanager
 def _patience() -> Iterator[None]:
-    """Wait for a server that is away no longer than the sender does."""
+    """Wait for an unreachable server no longer than the sender does."""
     added = {name: value for name, value in PATIENCE.items() if name not in os.environ}
     os.environ.update(added)
     try:

@@ -1,8 +1,8 @@
-"""The one run of a training: found by its digest or made, opened for each try, closed with its end.
+"""The MLflow run of a training: found by its digest or created, opened for each try, then terminated.
 
-Why: a retry, a second sending and the promotion of the model must all find the same run.
-Promise: looked for first; whatever is written again has the same value; a run is open while its
-    training is at work, and then says how that ended.
+Why: a retry, a resend and the promotion of the model must all find the same run.
+Promise: an existing run is reused; repeated writes have the same values; a run has the status RUNNING
+    while its training runs, and then a tag that says how it ended.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ STATUS = {
     STOPPED: "KILLED",
     KILLED: "KILLED",
 }
-"""MLflow's word for each end."""
+"""MLflow's status for each way a training ends."""
 ENDED, ERROR = "ended", "error"
 
 
@@ -36,19 +36,19 @@ def find_or_make_run(
     tags: Mapping[str, str],
     start_ms: int,
 ) -> Any:
-    """The oldest run with the digest of ``tags``, made if there is none.
+    """The oldest run with the digest of ``tags``, created if there is none.
 
     Args:
         client: ``MlflowClient``.
-        experiment: Name of the experiment, made if it is not there.
-        artifacts: Where files logged to its runs lie; None where a server decides.
+        experiment: Name of the experiment, created if it does not exist.
+        artifacts: Location of the artifacts of its runs; None where a server decides.
         name: The run's name.
         tags: Its tags, ``digest`` among them.
         start_ms: Unix time of its start.
     """
     found = client.get_experiment_by_name(experiment)
     if found is None:
-        unless_there(client.create_experiment, experiment, artifacts)
+        create_if_missing(client.create_experiment, experiment, artifacts)
         found = client.get_experiment_by_name(experiment)
     query = f"tags.digest = '{tags['digest']}'"
     runs = client.search_runs([found.experiment_id], query, order_by=["start_time ASC"])
@@ -59,18 +59,18 @@ def find_or_make_run(
     )
 
 
-def unless_there(create: Any, *args: object, **more: object) -> None:
-    """Create something that another process may be creating at this moment."""
+def create_if_missing(create: Any, *args: object, **more: object) -> None:
+    """Create an entity that another process may be creating at the same time."""
     try:
         create(*args, **more)
     except MlflowException as error:
-        # Another process made it between our look and our call.
+        # Another process created it after our search.
         if error.error_code != ALREADY_EXISTS:
             raise
 
 
 def open_run(client: Any, about: Mapping[str, Any]) -> str:
-    """Id of the run that a spool's ``start`` line describes, open, its settings and datasets told."""
+    """Open the run that a spool's ``start`` line describes, log its settings and datasets; return its id."""
     run = find_or_make_run(
         client,
         about["experiment"],
@@ -97,14 +97,14 @@ def open_run(client: Any, about: Mapping[str, Any]) -> str:
 
 
 def close_run(client: Any, run: Any, how: str, end_ms: int, error: str = "") -> None:
-    """Say how a training ended.
+    """Record how a training ended.
 
     Args:
         client: ``MlflowClient``.
         run: Id of its run.
-        how: One of ``STATUS``; the tag ``ended`` says it.
+        how: One of ``STATUS``, also the value of the tag ``ended``.
         end_ms: Unix time of the end.
-        error: What it failed with, for the tag ``error``.
+        error: Its error, for the tag ``error``.
     """
     tags = [RunTag(ENDED, how), *([RunTag(ERROR, error)] if error else [])]
     client.log_batch(run, tags=tags)
@@ -112,7 +112,7 @@ def close_run(client: Any, run: Any, how: str, end_ms: int, error: str = "") -> 
 
 
 def reopen(client: Any, run: Any) -> None:
-    """Take back what an earlier try's end said: this one goes on."""
+    """Remove the end that an earlier try recorded: this try continues the run."""
     for tag in {ENDED, ERROR} & set(run.data.tags):
         client.delete_tag(run.info.run_id, tag)
     if run.info.status != RUNNING:

@@ -1,11 +1,12 @@
-"""The sender: a process that follows a spool, sends it to MLflow, and looks at the machine.
+"""The sender: a process that follows a spool, sends it to MLflow, and samples system metrics.
 
-Why: MLflow's import, its round trips and its threads belong in no process that trains; and only
-    another process can tell that a training was killed.
-Promise: one run for a digest, one point for a metric and step that the training tells; sending a spool
-    again adds nothing. The run is closed with the training's end, or as killed when the training is
-    gone without a word, for which MLflow is asked for ``LAST_S``; then this process ends. Run it by hand to send what could not be
-    sent: ``python -m pipelines.shared.tracking.sender URI SPOOL``.
+Why: MLflow's import, its round trips and its threads must not slow the training process; and only
+    another process can report that a training was killed.
+Promise: one run per digest, one point per metric and step of the training; sending a spool again is
+    idempotent. The run is terminated as the training ended, or as killed when the training is gone
+    without an ``end`` line, for which sending is tried for ``LAST_S``; then this process ends. Run it
+    by hand to send a spool that could not be sent:
+    ``python -m pipelines.shared.tracking.sender URI SPOOL``.
 """
 
 import fcntl
@@ -20,7 +21,6 @@ from typing import Any
 from mlflow.entities import Metric
 
 from pipelines.shared.registry.client import open_client
-from pipelines.shared.tracking.load import Load
 from pipelines.shared.tracking.runs import close_run, open_run
 from pipelines.shared.tracking.spool import (
     END,
@@ -32,24 +32,27 @@ from pipelines.shared.tracking.spool import (
     keep_offset,
     read_lines,
 )
+from pipelines.shared.tracking.system_metrics import SystemMetrics
 
-POLL_S, AGAIN_S, LAST_S, LOOK_S, NICE = 0.5, 2.0, 10.0, 10.0, 5
+POLL_S, AGAIN_S, LAST_S, SAMPLE_EVERY_S, NICE = 0.5, 2.0, 10.0, 10.0, 5
 BATCH = 500
 Line = dict[str, Any]
 
 
-def send(uri: str, spool: Path, alive: Callable[[], bool], load: Load | None = None) -> None:
-    """Send a spool to its end; MLflow being away is waited out while the training is at work.
+def send(
+    uri: str, spool: Path, alive: Callable[[], bool], metrics: SystemMetrics | None = None
+) -> None:
+    """Send a spool to its end; while the training runs, an unreachable MLflow is retried.
 
     Args:
         uri: MLflow URI.
-        spool: What a training tells.
-        alive: Whether the training lives, so that more lines may come.
-        load: Its load, to be sent as well; None where no training started this process.
+        spool: The spool of a training.
+        alive: Whether the training still runs, so that more lines may follow.
+        metrics: Its system metrics, sent as well; None where no training started this process.
     """
-    sender, offset, patience_s = _Sender(uri, spool, load), 0, LAST_S if load else 0.0
+    sender, offset, patience_s = _Sender(uri, spool, metrics), 0, LAST_S if metrics else 0.0
     with spool.open("r+b") as file:
-        # The sender of the try before may still be telling how that ended.
+        # The sender of the previous try may still be sending how that ended.
         fcntl.flock(file, fcntl.LOCK_EX)
         while True:
             lives = alive()
@@ -64,7 +67,7 @@ def send(uri: str, spool: Path, alive: Callable[[], bool], load: Load | None = N
                 time.sleep(AGAIN_S)
                 continue
             offset = after
-            if load is not None:
+            if metrics is not None:
                 keep_offset(spool, offset)
             if ended or not lives:
                 return
@@ -72,18 +75,18 @@ def send(uri: str, spool: Path, alive: Callable[[], bool], load: Load | None = N
 
 
 class _Sender:
-    """The run that lines are sent to; lines whose sending failed may be sent again."""
+    """Sends lines to one run; lines may be sent again after an error."""
 
-    def __init__(self, uri: str, spool: Path, load: Load | None) -> None:
-        self._uri, self._beside, self._load = uri, spool.parent, load
+    def __init__(self, uri: str, spool: Path, metrics: SystemMetrics | None) -> None:
+        self._uri, self._folder, self._metrics = uri, spool.parent, metrics
         self._client: Any = None
         self._run: str | None = None
-        self._told = set[tuple[str, int]]()
+        self._sent = set[tuple[str, int]]()
         self._last: Line = {}
-        self._looked, self._step = 0.0, 0
+        self._sampled, self._step = 0.0, 0
 
     def send(self, lines: list[Line], *, gone: bool) -> None:
-        """Send some lines, and close the run if they end it or nobody is left to do so."""
+        """Send lines, and terminate the run if they end it or the training is gone."""
         self._client = self._client or open_client(self._uri)
         starts = [line for line in lines if line["kind"] == START]
         if starts:
@@ -100,10 +103,10 @@ class _Sender:
         elif gone:
             self._close(KILLED)
         else:
-            self._look()
+            self._sample()
 
     def _send_points(self, lines: Iterable[Line]) -> None:
-        """What a try told before it was killed is told again by the next: the first counts."""
+        """Send new points; a retry repeats points of a killed try, of which the first counts."""
         points = dict[tuple[str, int], Metric]()
         for line in lines:
             if line["kind"] == METRICS:
@@ -111,14 +114,14 @@ class _Sender:
                 for name, value in line["values"].items():
                     point = Metric(name, value, line["time_ms"], line["step"])
                     points.setdefault((name, line["step"]), point)
-        new = [point for key, point in points.items() if key not in self._told]
+        new = [point for key, point in points.items() if key not in self._sent]
         for first in range(0, len(new), BATCH):
             self._client.log_batch(self._run, metrics=new[first : first + BATCH])
-        self._told |= points.keys()
+        self._sent |= points.keys()
 
     def _send_file(self, path: Path) -> None:
-        """A file where it was written, or beside the spool that was kept with it."""
-        for found in (path, self._beside / path.name):
+        """Send a file from where it was written, or from the spool's folder."""
+        for found in (path, self._folder / path.name):
             if found.exists():
                 self._client.log_artifact(self._run, str(found))
                 return
@@ -126,20 +129,20 @@ class _Sender:
     def _close(self, how: str, error: str = "") -> None:
         close_run(self._client, self._run, how, self._last["time_ms"], error)
 
-    def _look(self) -> None:
+    def _sample(self) -> None:
         now = time.monotonic()
-        if self._load is None or now - self._looked < LOOK_S:
+        if self._metrics is None or now - self._sampled < SAMPLE_EVERY_S:
             return
-        self._looked, stamp = now, int(time.time() * 1000)
+        self._sampled, stamp = now, int(time.time() * 1000)
         points = [
             Metric(f"system/{name}", value, stamp, self._step)
-            for name, value in self._load.now().items()
+            for name, value in self._metrics.now().items()
         ]
         self._client.log_batch(self._run, metrics=points)
 
 
 def _end_after(alive: Callable[[], bool]) -> None:
-    """End this process when its training is gone and MLflow does not take the end."""
+    """End this process some time after its training is gone, even if MLflow never answers."""
     while alive():
         time.sleep(POLL_S)
     time.sleep(WAIT_S)
@@ -159,7 +162,7 @@ def main() -> None:
         return os.getppid() == parent
 
     threading.Thread(target=_end_after, args=(alive,), daemon=True).start()
-    send(uri, Path(spool), alive, Load(parent))
+    send(uri, Path(spool), alive, SystemMetrics(parent))
 
 
 if __name__ == "__main__":

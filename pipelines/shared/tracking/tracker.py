@@ -1,8 +1,8 @@
-"""The training's side: tell, start the sender, and at the end wait for it a little.
+"""The training's side of tracking: record metrics, start the sender, and wait for it at the end.
 
-Why: a run's curves should be in MLflow while it trains, and must not hold it up.
-Promise: never raises for MLflow's sake; what was not sent is told, and stays in the spool. However the
-    training ends, its run says so.
+Why: a run's curves should be in MLflow while it trains, without delaying the training.
+Promise: an error of MLflow is never raised; it is logged, and the data stays in the spool. However the
+    training ends, its run records it.
 Not here: sending (``sender.py``).
 """
 
@@ -33,9 +33,9 @@ from pipelines.shared.tracking.spool import (
     kept_offset,
 )
 
-SPOOL, SAID = "tracking.jsonl", "tracking.log"
+SPOOL, SENDER_LOG = "tracking.jsonl", "tracking.log"
 MAX_ERROR_CHARS = 500
-# MLflow's own patience with a server, seven tries with growing pauses, is longer than ours.
+# MLflow's default, seven tries with growing pauses, takes longer than a training should wait.
 PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
 
 log = logging.getLogger("millrace")
@@ -43,13 +43,13 @@ log = logging.getLogger("millrace")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class About:
-    """What names a run, beside its work and plan.
+    """The description of a run, in addition to its work and plan.
 
     Attributes:
         name: The run's name.
-        tags: More tags; a ``digest`` among them finds the run instead of the plan's.
+        tags: More tags; a ``digest`` among them identifies the run instead of the plan's.
         params: More parameters.
-        kept: What its artifact calls the spool, published where it could not be sent.
+        kept: Name of the published copy of the spool.
     """
 
     name: str
@@ -59,42 +59,42 @@ class About:
 
 
 class Tracker:
-    """What one training tells of itself."""
+    """Records the metrics, files and end of one training."""
 
     def __init__(self, spool: Spool | None) -> None:
-        """Tell nobody where ``spool`` is None."""
+        """Record nothing where ``spool`` is None."""
         self._spool, self._step = spool, 0
         self.end = (COMPLETE, "")
         self.lost = ""
 
     def metrics(self, step: int, values: Mapping[str, float]) -> None:
-        """Numbers after a step."""
+        """Record metrics after a step."""
         self._step = step
-        self._tell(lambda spool: spool.metrics(step, values))
+        self._record(lambda spool: spool.metrics(step, values))
 
     def file(self, path: Path) -> None:
-        """A file to keep with the run."""
-        self._tell(lambda spool: spool.file(path))
+        """Record a file as an artifact of the run."""
+        self._record(lambda spool: spool.file(path))
 
-    def _tell(self, say: Callable[[Spool], None]) -> None:
-        """Write something down; what cannot be written ends the telling, not the training."""
+    def _record(self, write: Callable[[Spool], None]) -> None:
+        """Write to the spool; an error ends the tracking, not the training."""
         if self._spool is None or self.lost:
             return
         try:
-            say(self._spool)
+            write(self._spool)
         except (OSError, TypeError, ValueError) as error:
             self.lost = f"{type(error).__name__}: {error}"
 
     def pruned(self) -> None:
-        """Training ended before its last epoch because others did better."""
+        """Record that training was pruned: stopped early because other trials did better."""
         self.end = (PRUNED, "")
 
     def failed(self, error: Exception) -> None:
-        """Training failed, and the block ends all the same."""
+        """Record that training failed although the block ends without an error."""
         self.end = _end_of(error)
 
     def tap(self, report: Reporter) -> Reporter:
-        """The same reporter, whose metrics and progress are tracked as well."""
+        """A copy of the reporter whose metrics and progress are tracked as well."""
         return replace(report, sink=self._tapped(report.sink))
 
     def _tapped(self, sink: Sink) -> Sink:
@@ -111,17 +111,17 @@ class Tracker:
 
 @contextmanager
 def tracking(work: Work, plan: Plan, folder: Path, about: About) -> Iterator[Tracker]:
-    """Track what happens in the block as one MLflow run.
+    """Track the block as one MLflow run.
 
-    An error ends the run too: the sender lives on for as long as it takes to tell it.
+    An error ends the run too: the sender runs on until it has sent it.
 
     Args:
         work: The training's work; ``--option track=false`` tracks nothing.
-        plan: Its plan: the digest names the run, settings and inputs describe it.
-        folder: Where the spool lies, over kills.
-        about: The run's name, and what else it is known by.
+        plan: Its plan: the digest identifies the run, settings and inputs describe it.
+        folder: Folder of the spool, the same for every try.
+        about: The run's name, tags and parameters.
     """
-    uri = uri_told(work)
+    uri = tracking_uri(work)
     if not uri:
         yield Tracker(None)
         return
@@ -130,7 +130,7 @@ def tracking(work: Work, plan: Plan, folder: Path, about: About) -> Iterator[Tra
         spool.start(_start_of(work, plan, about, uri))
         sender = _sender(uri, folder)
     except (OSError, TypeError, ValueError) as error:
-        work.report.log(f"MLflow at {uri} is not told of this training: {error}")
+        work.report.log(f"MLflow at {uri} does not track this training: {error}")
         spool = None
     if spool is None:
         yield Tracker(None)
@@ -139,37 +139,35 @@ def tracking(work: Work, plan: Plan, folder: Path, about: About) -> Iterator[Tra
     try:
         yield tracker
     except BaseException as error:
-        with suppress(
-            OSError, ValueError
-        ):  # the error counts, not that it could not be written down
+        with suppress(OSError, ValueError):  # the training's error is the one to raise
             spool.end(*_end_of(error))
         raise
     try:
         spool.end(*tracker.end)
     except (OSError, ValueError) as error:
-        sender.kill()  # it would wait for an end that cannot be written down
+        sender.kill()  # it would wait for an end that cannot be recorded
         tracker.lost = tracker.lost or f"{type(error).__name__}: {error}"
     problem = _problem(sender, folder)
     problem = tracker.lost or problem
     if problem:
         work.report.log(
-            f"MLflow at {uri} was not told of this training ({problem}). What it tells is published as "
-            f"{about.kept}: python -m pipelines.shared.tracking.sender {uri} {about.kept} sends it"
+            f"MLflow at {uri} did not receive all of this training ({problem}). Its data is published as "
+            f"{about.kept}; to send it: python -m pipelines.shared.tracking.sender {uri} {about.kept}"
         )
 
 
-def uri_told(work: Work) -> str:
-    """The MLflow that is told of a training; empty where none is."""
+def tracking_uri(work: Work) -> str:
+    """The MLflow URI that tracks a training; empty where it is not tracked."""
     if work.options.get("track") is False:
         return ""
     try:
         return registry_uri(work.store, work.options.get("mlflow_uri"))
     except ConfigError:
-        return ""  # a remote store without a server: promote will ask for one
+        return ""  # a remote store without a server: promote will require one
 
 
 def _end_of(error: BaseException) -> tuple[str, str]:
-    """How a training ended that this error ended, and the line that tells why."""
+    """The end of a training that raised this error, and the first line of its message."""
     if isinstance(error, StageStoppedError | KeyboardInterrupt):
         return STOPPED, ""
     first = next(iter(str(error).splitlines()), "")
@@ -180,7 +178,7 @@ def _start_of(work: Work, plan: Plan, about: About, uri: str) -> dict[str, Any]:
     root = work.store.uri.rstrip("/")
     return {
         "experiment": work.pipeline.name,
-        # Without a place of its own MLflow would make one in the current folder.
+        # Without a location MLflow would use the current folder.
         "artifacts": None if uri.startswith("http") else f"{root}/mlflow-artifacts",
         "name": about.name,
         "tags": {
@@ -197,35 +195,35 @@ def _start_of(work: Work, plan: Plan, about: About, uri: str) -> dict[str, Any]:
 
 def _sender(uri: str, folder: Path) -> "subprocess.Popen[bytes]":
     spool, parent = str(folder / SPOOL), str(os.getpid())
-    # Appended: the sender of the try before may still be writing.
-    with (folder / SAID).open("ab") as said:
+    # Appended: the sender of the previous try may still be writing.
+    with (folder / SENDER_LOG).open("ab") as sender_log:
         return subprocess.Popen(
             [sys.executable, "-m", "pipelines.shared.tracking.sender", uri, spool, parent],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            stderr=said,
+            stderr=sender_log,
             env=PATIENCE | os.environ,
-            # Whoever kills the training's group must leave it the time to tell of that.
+            # A kill of the training's process group must not reach it: it still has to report that.
             start_new_session=True,
         )
 
 
 def _problem(sender: "subprocess.Popen[bytes]", folder: Path) -> str:
-    """Wait for the sender; why it did not send everything, or empty."""
+    """Wait for the sender; return why it did not send everything, or an empty text."""
     try:
         code = sender.wait(WAIT_S)
     except subprocess.TimeoutExpired:
         sender.kill()
         sender.wait()
         return f"no answer in {WAIT_S:.0f} s"
-    lines = (folder / SAID).read_text(errors="replace").strip().splitlines()
+    lines = (folder / SENDER_LOG).read_text(errors="replace").strip().splitlines()
     return "" if code == 0 else (lines[-1] if lines else f"exit {code}")
 
 
-def keep_told(folder: Path, out: Path, name: str = SPOOL) -> bool:
-    """Copy the spool beside what is published; whether it was not sent to its end.
+def keep_spool(folder: Path, out: Path, name: str = SPOOL) -> bool:
+    """Copy the spool into the artifact; return whether it was not sent to its end.
 
-    MLflow may lose what it was told: then it is told again (``retell.py``).
+    If MLflow loses the run, it is sent again from there (``resend.py``).
     """
     path = folder / SPOOL
     if not path.exists():

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pipelines.core.store import Manifest
 from pipelines.protocol import Work
-from pipelines.shared.tables.known import part_as_of
+from pipelines.shared.tables.known_days import part_as_of
 from pipelines.shared.tables.values import read_served
 from pipelines.shared.tables.window import FEATURES, features_version
 

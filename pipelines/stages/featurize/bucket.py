@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from pipelines.core.errors import ArtifactError
 from pipelines.operators.hashing import hash_wholes
 from pipelines.operators.values import on_host
+from pipelines.protocol import VALIDATED, stage_of
 from pipelines.shared.compute.splitting import Splittable
 from pipelines.shared.tables.history import ENTITY, KNOWN, POSITION, TIME_S, UNTIL
 from pipelines.shared.tables.reading import Columns, Reader, reader_of
@@ -176,7 +177,7 @@ def require_buckets(paths: list[Path], buckets: int) -> None:
         if found != buckets:
             raise ArtifactError(
                 f"{path}: {found} buckets, but the pipeline declares {buckets}. "
-                "Run validate for that day again, or set buckets back."
+                f"Run {stage_of(VALIDATED).name} for that day again, or set buckets back."
             )
 
 

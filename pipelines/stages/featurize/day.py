@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipelines.shared.compute import ComputeSettings
-from pipelines.shared.tables.known import part_name, statistics_name
+from pipelines.shared.tables.known_days import part_name, statistics_name
 from pipelines.shared.tables.schema import group_rows, write_groups
 from pipelines.shared.tables.versions import Versions, version_columns, versions_of
 from pipelines.stages.featurize.feature_plan import FeaturePlan

@@ -16,7 +16,15 @@ from pipelines.core.errors import (
     listed,
 )
 from pipelines.core.store import Manifest
-from pipelines.protocol import ACCEPTED, REFUSED, VALIDATED, Work, judged_day
+from pipelines.protocol import (
+    ACCEPTED,
+    REFUSED,
+    VALIDATED,
+    Work,
+    day_verdict,
+    stage_of,
+    steps_to,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +38,7 @@ class LookBack:
         """The manifest with the day's verdict, validate's or a refusal of ingest, or None."""
         if day not in self._seen:
             work = self.work
-            self._seen[day] = judged_day(work.store, work.pipeline.name, day)
+            self._seen[day] = day_verdict(work.store, work.pipeline.name, day)
         return self._seen[day]
 
     def verdict(self, day: str) -> str:
@@ -71,18 +79,18 @@ class LookBack:
         manifest = self.manifest(day)
         if manifest is None:
             raise InputMissingError(
-                f"{who}: {VALIDATED}/ds={day} is not published. Run validate for it first."
+                f"{who}: {VALIDATED}/ds={day} is not published. Run {stage_of(VALIDATED).name} for it first."
             )
         if self.verdict(day) == REFUSED:
             raise PartitionRefusedError(
                 f"{who}: {day} was refused by {manifest.stage}, so it has no features. "
-                f"Repair its source and run ingest and validate again."
+                f"Repair its source and run {steps_to(VALIDATED)} again."
             )
         missing = self.missing(day)
         if missing:
             raise HistoryNotReadyError(
                 f"{who}: {len(missing)} of the {len(self.days(day))} days it looks back on have "
-                f"no verdict yet ({listed(missing)}). Run ingest and validate for them: "
+                f"no verdict yet ({listed(missing)}). Run {steps_to(VALIDATED)} for them: "
                 f"featurize of the last of them makes {day} too. Or, where the data begins later "
                 f"than {self.work.history_from}, pass its first day as --history-from."
             )

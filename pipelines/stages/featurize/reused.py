@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pipelines.shared.tables.known import part_name
+from pipelines.shared.tables.known_days import part_name
 from pipelines.shared.tables.versions import Versions
 from pipelines.stages.featurize.bucket import BucketResult
 

@@ -31,7 +31,7 @@ from pipelines.protocol import (
     same_code,
 )
 from pipelines.shared.compute.settings import ComputeSettings
-from pipelines.shared.tables.known import content_as_known, known_days
+from pipelines.shared.tables.known_days import content_as_known, known_days
 from pipelines.spec import Pipeline
 from pipelines.stages.featurize.feature_plan import FeaturePlan, plan_features
 from pipelines.stages.featurize.lookback import LookBack

@@ -13,16 +13,15 @@ from typing import TYPE_CHECKING, Any
 from pipelines.core.errors import ColumnMismatchError, TrainingError, TransientError
 from pipelines.core.events import evenly
 from pipelines.operators.bfloat16 import BFLOAT16
-from pipelines.protocol import Outcome, Plan, Work, code_of, input_of
+from pipelines.protocol import VALIDATED, Outcome, Plan, Work, code_of, input_of, stage_of
 from pipelines.protocol.settings import (
-    PARTS,
     key_columns,
     label_column,
     training_set_settings,
 )
 from pipelines.shared.compute.settings import ComputeSettings
-from pipelines.shared.tables.window import Window, window_as_validated, window_of
-from pipelines.spec import Binary, Pipeline
+from pipelines.shared.tables.window import ModelWindow, window_as_validated, window_of
+from pipelines.spec import PARTS, Binary, Pipeline
 
 if TYPE_CHECKING:
     from pipelines.operators.program import FittedProgram
@@ -79,14 +78,14 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
     return _outcome(facts, shards)
 
 
-def _window(work: Work) -> Window:
+def _window(work: Work) -> ModelWindow:
     """The features that this run's ``validate_window`` checked; else those published now."""
     if VALIDATION not in work.inputs:
         return window_of(work)
     return window_as_validated(work, input_of(work, VALIDATION))
 
 
-def _row_counter(window: Window, to_do: int) -> Callable[[int], None]:
+def _row_counter(window: ModelWindow, to_do: int) -> Callable[[int], None]:
     """Report progress in rows read for the fit and rows written."""
     files = [file for day in window.days.values() for file in day.files.values()]
     stored, done = sum(file["bytes"] for file in files), 0
@@ -99,7 +98,7 @@ def _row_counter(window: Window, to_do: int) -> Callable[[int], None]:
     return add
 
 
-def _train_days(window: Window) -> dict[str, dict[str, Any]]:
+def _train_days(window: ModelWindow) -> dict[str, dict[str, Any]]:
     """Statistics of the training days that have rows as known by now, oldest first."""
     found = {}
     for day in (day for day in window.work.days().train if day in window.days):
@@ -111,7 +110,7 @@ def _train_days(window: Window) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _facts(window: Window, train: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
+def _facts(window: ModelWindow, train: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
     """Count rows and positives of the training days; refuse none, and for ``Binary`` one class only."""
     for day in train:
         _require_features(window.work.pipeline, window.work.store.open(window.days[day]))
@@ -126,7 +125,7 @@ def _facts(window: Window, train: Mapping[str, Mapping[str, Any]]) -> dict[str, 
     if not rows:
         raise TrainingError(
             f"{which} hold 0 rows. Train on more days (split.train_days), or check the days that "
-            f"validate refused."
+            f"{stage_of(VALIDATED).name} refused."
         )
     # The message of training, which checks again without the validation days, and for every head.
     raise TrainingError(
@@ -148,7 +147,7 @@ def _require_features(pipeline: Pipeline, folder: Path) -> None:
 
 
 def _fit(
-    window: Window,
+    window: ModelWindow,
     days: list[str],
     compute: "Compute",
     on_rows: Callable[[int], None],
@@ -171,7 +170,7 @@ def _write_state(fitted: "FittedProgram", facts: dict[str, int], out: Path) -> N
     (out / "state.json").write_text(json.dumps(state, indent=1) + "\n")
 
 
-def _row_ranges(window: Window) -> RangesByDay:
+def _row_ranges(window: ModelWindow) -> RangesByDay:
     from pipelines.stages.preprocess.row_ranges import row_ranges_of
 
     opened = {day: window.work.store.open(manifest) for day, manifest in window.days.items()}
@@ -197,7 +196,7 @@ def _shapes(fitted: "FittedProgram") -> dict[str, tuple[tuple[int, ...], str]]:
 
 
 def _tasks(
-    window: Window,
+    window: ModelWindow,
     ranges: RangesByDay,
     shapes: dict[str, tuple[tuple[int, ...], str]],
     out: Path,
@@ -230,7 +229,7 @@ def _tasks(
 
 
 def _write_index(
-    window: Window,
+    window: ModelWindow,
     ranges: RangesByDay,
     fitted: "FittedProgram",
     shapes: dict[str, Any],

@@ -16,8 +16,8 @@ from pipelines.shared.registry import (
     HISTORY,
     Registered,
     read_registry,
+    registry_errors,
     registry_uri,
-    telling,
 )
 from pipelines.shared.registry.client import open_client
 from pipelines.stages.promote.decision import ROLLED_BACK
@@ -69,7 +69,7 @@ class Registry:
             raise ConfigError(
                 f"{self.model} has no version {number}. Registered versions: {listed(known)}."
             )
-        with telling(self.uri):
+        with registry_errors(self.uri):
             client = open_client(self.uri)
             if ROLLED_BACK in version.tags:
                 client.delete_model_version_tag(self.model, str(number), ROLLED_BACK)
@@ -92,7 +92,7 @@ class Registry:
                 f"{held.champion or 'none'}). Promote a version by its number instead."
             )
         earlier, left = held.champions[-2], held.champions[-1]
-        with telling(self.uri):
+        with registry_errors(self.uri):
             client = open_client(self.uri)
             client.set_model_version_tag(self.model, str(left), ROLLED_BACK, "true")
             client.set_registered_model_alias(self.model, CHAMPION, str(earlier))

@@ -8,6 +8,7 @@ Not here: the recommendation (``pipelines/stages/evaluate/``), writing the regis
 
 from dataclasses import dataclass
 
+from pipelines.protocol import giver_of
 from pipelines.shared.registry import Registered, Version, opponent_of
 
 PROMOTE, REJECT = "PROMOTE", "REJECT"
@@ -72,14 +73,15 @@ def _outdated(held: Registered, candidate: Candidate) -> str:
     opponent = opponent_of(held, candidate.digest, candidate.as_of)
     if (opponent.name if opponent else None) == candidate.met:
         return ""
+    evaluating = giver_of("evaluation").name
     if opponent is not None:
         return (
-            f"{opponent.title} became the champion after it was evaluated. Run evaluate again, then "
-            f"promote"
+            f"{opponent.title} became the champion after it was evaluated. Run {evaluating} again, "
+            f"then promote"
         )
     if candidate.recommended == PROMOTE:
         return ""  # it passed the gates, and there is no champion to compare it with
     return (
-        "the version that it was compared with is no longer the champion. Run evaluate again, then "
-        "promote"
+        f"the version that it was compared with is no longer the champion. Run {evaluating} again, "
+        f"then promote"
     )

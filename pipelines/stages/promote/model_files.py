@@ -10,9 +10,11 @@ from pathlib import Path
 from pipelines.core.causes import sorted_by_cause
 from pipelines.core.errors import ArtifactError, ConfigError
 from pipelines.core.store import Manifest, Ref, Store
+from pipelines.protocol import stage_of
 from pipelines.shared.registry import Version
 
 FILE, MODEL_FILE = "file://", "MLmodel"
+MODELS = "models"
 
 
 def require_files(store: Store, uri: str, pipeline: str, version: Version) -> None:
@@ -47,7 +49,7 @@ def _problem(store: Store, uri: str, pipeline: str, version: Version) -> str:
     if not (version.digest and store.holds(version.source)) and _is_at(uri, version.source):
         return ""
     return (
-        f"its files are no longer at {version.source}. Run train as of {version.as_of or 'its day'} "
+        f"its files are no longer at {version.source}. Run {stage_of(MODELS).name} as of {version.as_of or 'its day'} "
         f"with the settings, inputs and code that made it, or restore its folder from a backup."
     )
 
@@ -56,7 +58,7 @@ def _published(store: Store, pipeline: str, version: Version) -> Manifest | None
     if not (version.digest and version.as_of):
         return None
     key = f"as_of={version.as_of}/seed={version.tags.get('seed', '')}"
-    return store.find_version(Ref(pipeline, "models", key), version.digest)
+    return store.find_version(Ref(pipeline, MODELS, key), version.digest)
 
 
 def _is_at(uri: str, source: str) -> bool:

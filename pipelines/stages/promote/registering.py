@@ -12,7 +12,12 @@ from typing import Any
 
 from mlflow.entities import Metric, Param, RunTag
 
-from pipelines.shared.tracking.runs import close_run, find_or_make_run, reopen, unless_there
+from pipelines.shared.tracking.runs import (
+    close_run,
+    create_if_missing,
+    find_or_make_run,
+    reopen,
+)
 from pipelines.shared.tracking.spool import COMPLETE
 
 FINISHED = "FINISHED"
@@ -59,7 +64,9 @@ def register(client: Any, model: EvaluatedModel, *, copy_files: bool) -> int:
     run = _run(client, model)
     _log_run(client, run, model)
     if not _has_model(client, model.pipeline):
-        unless_there(client.create_registered_model, model.pipeline, description=model.title)
+        create_if_missing(
+            client.create_registered_model, model.pipeline, description=model.title
+        )
     found = version_of(client, model.pipeline, model.tags["digest"])
     if found is None:
         source = model.source

@@ -18,7 +18,13 @@ from pipelines.core.days import parse_day
 from pipelines.core.store import Manifest, Ref
 from pipelines.protocol import Outcome, Plan, Work, code_of, input_of, require_pair
 from pipelines.protocol.settings import evaluation_settings, trained_settings
-from pipelines.shared.registry import Registered, has_run, read_registry, registry_uri, telling
+from pipelines.shared.registry import (
+    Registered,
+    has_run,
+    read_registry,
+    registry_errors,
+    registry_uri,
+)
 from pipelines.shared.tracking.params import flat_params
 from pipelines.stages.promote.decision import PROMOTE, Candidate, own_version, unmet, why_not
 
@@ -56,7 +62,7 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
     evaluated = _evaluated_model(work, model, evaluation, uri)
     with work.store.lock(_registry_lock(work)):
         registry.read()  # an unreachable server raises before anything is written
-        with telling(uri):
+        with registry_errors(uri):
             number = register(open_client(uri), evaluated, copy_files=_copies_files(work))
         held = registry.read()
         refusal = why_not(held, candidate)
@@ -109,7 +115,7 @@ def _files_stand(work: Work, number: int) -> bool:
     from pipelines.shared.registry.client import open_client
     from pipelines.stages.promote.registering import has_files
 
-    with telling(_uri(work)):
+    with registry_errors(_uri(work)):
         return has_files(open_client(_uri(work)), work.pipeline.name, number)
 
 
@@ -160,7 +166,7 @@ def _reason(number: int, held: Registered, candidate: Candidate, refusal: str) -
         return f"version {number} is registered and not promoted: {refusal}"
     text, later = f"version {number} is the champion", unmet(held, candidate)
     if later is not None:
-        text += f", as was asked; it was not compared with {later.title} of a later day"
+        text += f", as requested; it was not compared with {later.title} of a later day"
     if candidate.recommended != PROMOTE:
         text += (
             f" and stays it, though its verdict is {candidate.recommended} now; models --rollback makes "

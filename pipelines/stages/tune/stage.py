@@ -109,9 +109,9 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
 
 def effects_stand(work: Work, plan: Plan, manifest: Manifest) -> bool:
     """Send MLflow the trials that it has no run of; a missing run is no reason to search again."""
-    from pipelines.shared.tracking.resend import tell_missing
+    from pipelines.shared.tracking.resend import resend_missing
 
-    tell_missing(work, manifest, f"{TRACKING}*.jsonl")
+    resend_missing(work, manifest, f"{TRACKING}*.jsonl")
     return True
 
 
@@ -133,11 +133,11 @@ def pages(work: Work) -> Mapping[str, Maker]:
 
 
 def _keep_unsent_events(out: Path, work: Work, folder: Path) -> None:
-    from pipelines.shared.tracking.tracker import keep_told
+    from pipelines.shared.tracking.tracker import keep_spool
 
     folders = sorted(folder.glob(f"{TRIAL}*/"), key=lambda each: int(each.name[len(TRIAL) :]))
     kept = [
-        each.name for each in folders if keep_told(each, out, f"{TRACKING}{each.name}.jsonl")
+        each.name for each in folders if keep_spool(each, out, f"{TRACKING}{each.name}.jsonl")
     ]
     if kept:
         work.report.log(

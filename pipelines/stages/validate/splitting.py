@@ -21,7 +21,12 @@ from pipelines.shared.compute.compute import Compute
 from pipelines.shared.expectations.report import First
 from pipelines.shared.expectations.rules import CheckedRule
 from pipelines.shared.tables import ROW
-from pipelines.shared.tables.history import Piece, history_name, history_piece, write_history
+from pipelines.shared.tables.history import (
+    HistoryPart,
+    history_name,
+    history_part,
+    write_history,
+)
 from pipelines.shared.tables.schema import GROUP_ROWS, parquet_options, table_schema
 from pipelines.shared.tables.versions import Versions, version_columns, versions_of, write_known
 from pipelines.spec import Pipeline
@@ -34,7 +39,7 @@ from pipelines.stages.validate.quarantine import (
 
 if TYPE_CHECKING:
     from pipelines.gx_dask.partitions import Partition
-    from pipelines.shared.expectations.engine import Evaluated, Finding
+    from pipelines.shared.expectations.engine import Evaluated, RuleResult
 
 PART, QUARANTINE = "part-0.parquet", "quarantine.parquet"
 SHOWN = 20
@@ -75,8 +80,8 @@ class _Task:
 
     evaluated: "Evaluated"
     partition: "Partition"
-    keeping: "tuple[Finding, ...]"
-    showing: "tuple[Finding, ...]"
+    keeping: "tuple[RuleResult, ...]"
+    showing: "tuple[RuleResult, ...]"
     good_before: int
     scratch: Path
     pipeline: Pipeline
@@ -90,7 +95,7 @@ class _Task:
 
 
 def count_rows(
-    evaluated: "Evaluated", keeping: "Sequence[Finding]", compute: Compute
+    evaluated: "Evaluated", keeping: "Sequence[RuleResult]", compute: Compute
 ) -> list[Counted]:
     """How many rows of each partition are kept out."""
     tasks = [(evaluated, partition, tuple(keeping)) for partition in evaluated.partitions]
@@ -99,7 +104,7 @@ def count_rows(
 
 def split_rows(
     evaluated: "Evaluated",
-    keeping: "Sequence[Finding]",
+    keeping: "Sequence[RuleResult]",
     counted: Sequence[Counted],
     compute: Compute,
     *,
@@ -157,7 +162,7 @@ def split_rows(
     return _first(found for _, found in firsts)
 
 
-def _count(task: "tuple[Evaluated, Partition, tuple[Finding, ...]]") -> Counted:
+def _count(task: "tuple[Evaluated, Partition, tuple[RuleResult, ...]]") -> Counted:
     evaluated, partition, keeping = task
     failing = _failing(evaluated, partition, keeping)
     is_bad = _is_bad(failing, partition.rows)
@@ -169,7 +174,7 @@ def _count(task: "tuple[Evaluated, Partition, tuple[Finding, ...]]") -> Counted:
 
 
 def _failing(
-    evaluated: "Evaluated", partition: "Partition", findings: "Sequence[Finding]"
+    evaluated: "Evaluated", partition: "Partition", findings: "Sequence[RuleResult]"
 ) -> Failing:
     return tuple(evaluated.failing_rows(finding, partition) for finding in findings)
 
@@ -202,7 +207,7 @@ def _write_good(task: _Task, ingested: pa.Table, is_bad: NDArray[np.bool_]) -> N
     good = ingested.filter(pa.array(~is_bad)) if is_bad.any() else ingested
     _write_piece(good, task.piece(PART))
     for entity in task.pipeline.entities:
-        piece = history_piece(good, task.pipeline, entity.name, task.good_before)
+        piece = history_part(good, task.pipeline, entity.name, task.good_before)
         path = task.piece(history_name(entity.name))
         _write_piece(piece.rows, path)
         np.save(path.with_suffix(".npy"), piece.ends)
@@ -262,7 +267,7 @@ def _put_together(file: _File) -> None:
     """Write a file from its pieces, in the order of the partitions."""
     paths = [_piece(file.scratch, file.name, number) for number in range(file.parts)]
     if file.schema is None:
-        pieces = [Piece(_read_piece(p), np.load(p.with_suffix(".npy"))) for p in paths]
+        pieces = [HistoryPart(_read_piece(p), np.load(p.with_suffix(".npy"))) for p in paths]
         write_history(pieces, file.pipeline, file.out / file.name, _versions(file))
         return
     with pq.ParquetWriter(

@@ -19,15 +19,15 @@ from pipelines.core.errors import TransientError, listed
 from pipelines.core.store import Manifest, Ref
 from pipelines.protocol import ACCEPTED, REFUSED, Maker, Outcome, Plan, Work, code_of
 from pipelines.shared.expectations.gate_run import docs_page, run_of
-from pipelines.shared.expectations.other_days import REMEDY, behind_window
+from pipelines.shared.expectations.other_days import behind_window, remedy
 from pipelines.shared.registry import Version, champion_before, read_registry, registry_uri
-from pipelines.shared.tables.known import statistics_as_of
-from pipelines.shared.tables.window import FEATURES, Window, features_digest, window_of
-from pipelines.spec import model_days
+from pipelines.shared.tables.known_days import statistics_as_of
+from pipelines.shared.tables.window import FEATURES, ModelWindow, features_digest, window_of
+from pipelines.spec import TRAIN, model_days
 
 if TYPE_CHECKING:
     from pipelines.shared.expectations.day_compare import Compared
-    from pipelines.shared.expectations.engine import Finding
+    from pipelines.shared.expectations.engine import RuleResult
     from pipelines.stages.validate_window.tables import Days, Row
 
 CHAMPION = "champion's"
@@ -123,14 +123,14 @@ def _champion_days(work: Work, champion: Version) -> dict[str, Manifest]:
     days = (
         model_days(work.pipeline, champion.as_of).train
         if made is None
-        else made.config["days"]["train"]
+        else made.config["days"][TRAIN]
     )
     found = {day: work.find(work.partition_ref(FEATURES, day)) for day in days}
     return {day: manifest for day, manifest in found.items() if manifest is not None}
 
 
 def _inputs(
-    work: Work, window: Window, champion: Version | None, theirs: Mapping[str, Manifest]
+    work: Work, window: ModelWindow, champion: Version | None, theirs: Mapping[str, Manifest]
 ) -> dict[str, str]:
     """Digests of the window's days, of those behind them, and of the champion's when it was made."""
     as_of = "" if champion is None else champion.as_of
@@ -144,7 +144,7 @@ def _inputs(
 def _require_planned(
     work: Work,
     plan: Plan,
-    window: Window,
+    window: ModelWindow,
     champion: Version | None,
     theirs: Mapping[str, Manifest],
 ) -> None:
@@ -164,7 +164,7 @@ def _statistics(work: Work, manifests: Mapping[str, Manifest], as_of: str) -> di
     }
 
 
-def _judged(work: Work, plan: Plan, tables: "Mapping[str, list[Row]]") -> "list[Finding]":
+def _judged(work: Work, plan: Plan, tables: "Mapping[str, list[Row]]") -> "list[RuleResult]":
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -172,7 +172,7 @@ def _judged(work: Work, plan: Plan, tables: "Mapping[str, list[Row]]") -> "list[
     from pipelines.stages.validate_window.tables import rules_of_window
 
     scratch = work.scratch(plan, work.window_ref("window_validations"))
-    findings: list[Finding] = []
+    findings: list[RuleResult] = []
     for name, rules in rules_of_window(work.pipeline.validation.window).items():
         file = scratch / f"{name}.parquet"
         columns = tables[name][0] if tables[name] else {"subject": ""}
@@ -188,7 +188,7 @@ def _judged(work: Work, plan: Plan, tables: "Mapping[str, list[Row]]") -> "list[
 
 def _reason(
     plan: Plan,
-    failed: "list[Finding]",
+    failed: "list[RuleResult]",
     tables: "Mapping[str, list[Row]]",
     compared: "Sequence[Compared]",
     champion: "Days | None",
@@ -202,14 +202,14 @@ def _reason(
 
 
 def _said(
-    finding: "Finding", tables: "Mapping[str, list[Row]]", compared: "Sequence[Compared]"
+    finding: "RuleResult", tables: "Mapping[str, list[Row]]", compared: "Sequence[Compared]"
 ) -> str:
     from pipelines.stages.validate_window.tables import LEVEL, levels_beyond
 
     if finding.rule.kwargs["column"] == LEVEL:
         levels = levels_beyond(finding.rule.kwargs["max_value"])
-        odd = [day.told(*levels) for day in compared if day.odd(*levels)]
-        return f"{finding.rule.name}: {'; '.join(odd[:MAX_TOLD])}{_more(odd)}. {REMEDY}"
+        odd = [day.text(*levels) for day in compared if day.odd(*levels)]
+        return f"{finding.rule.name}: {'; '.join(odd[:MAX_TOLD])}{_more(odd)}. {remedy()}"
     column = str(finding.rule.kwargs["column"])
     limits = {k: v for k, v in finding.rule.kwargs.items() if k != "column"}
     low, high = limits.get("min_value", float("-inf")), limits["max_value"]

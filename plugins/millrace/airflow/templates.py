@@ -11,12 +11,12 @@ from functools import partial
 from typing import Any
 
 from millrace.airflow.partition import MACROS
-from pipelines.process.environ import ROOT
+from pipelines.core.installation import default_store
 from pipelines.protocol import giver_of
 from pipelines.protocol.stage import Option
 from pipelines.spec import Pipeline, search_day, with_settings
 
-DEFAULT_STORE = f"file://{ROOT}/.millrace/store"
+DEFAULT_STORE = default_store()
 
 # As-of day of a search for the settings of the run's own as-of day.
 SEARCH_DAY = "{{ search_day(as_of(dag_run, params), params) }}"

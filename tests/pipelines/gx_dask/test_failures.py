@@ -1,4 +1,4 @@
-"""What is no bad data must not look like it: lost workers, damaged files, poison values."""
+"""What is no bad data must not look like it: lost workers, damaged files, invalid text."""
 
 from pathlib import Path
 from typing import Any
@@ -9,10 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.core.errors import SourceNotReadyError, SourceUnreadableError, WorkerLostError
+from pipelines.core.errors import WorkerLostError
+from pipelines.gx_dask.errors import FileDamagedError, FilesMissingError
 from pipelines.gx_dask.partitions import lay_out
 from pipelines.gx_dask.rows import Rows
-from pipelines.gx_dask.validate_files import judge_files, new_context
+from pipelines.gx_dask.validation import new_context, validate_files
 from pipelines.shared.compute import ComputeSettings, open_compute
 from tests.pipelines.gx_dask import tables
 from tests.pipelines.gx_dask.deadly import ExpectColumnValuesToBeDeadly
@@ -45,15 +46,15 @@ def test_a_worker_killed_while_it_validates_is_an_error_and_the_next_try_ends_ri
     rows = tmp_path / "rows"
     with open_compute(0, PROCESSES) as compute:
         with pytest.raises(WorkerLostError, match="Workers died"):
-            judge_files(paths, deadly_suite(flag), compute=compute, rows_below=rows)
-        again = judge_files(paths, deadly_suite(flag), compute=compute, rows_below=rows)
-    here = judge_files(paths, deadly_suite(flag), rows_below=tmp_path / "here")
+            validate_files(paths, deadly_suite(flag), runner=compute, rows_below=rows)
+        again = validate_files(paths, deadly_suite(flag), runner=compute, rows_below=rows)
+    here = validate_files(paths, deadly_suite(flag), rows_below=tmp_path / "here")
     assert flag.read_text() == "0"
     assert [r.success for r in again.result.results] == [r.success for r in here.result.results]
-    for place in range(2):
+    for index in range(2):
         kept = [
-            [judged.failing_rows(place, p).tolist() for p in judged.layout.partitions]
-            for judged in (again, here)
+            [validated.failing_rows(index, p).tolist() for p in validated.layout.partitions]
+            for validated in (again, here)
         ]
         assert kept[0] == kept[1]
 
@@ -63,7 +64,7 @@ def test_a_worker_killed_once_is_replaced_and_nothing_is_lost(tmp_path: Path) ->
     paths, flag = tables.write(tables.clean(30), tmp_path / "data"), tmp_path / "flag"
     flag.write_text("1")
     with open_compute(0, ComputeSettings(workers=2, in_process_below_rows=0)) as compute:
-        found = judge_files(paths, deadly_suite(flag), compute=compute).result
+        found = validate_files(paths, deadly_suite(flag), runner=compute).result
     assert flag.read_text() == "0"
     assert found.results[0].success
     assert found.results[0].result["element_count"] == 30
@@ -75,12 +76,10 @@ def test_a_damaged_file_is_named_and_is_no_failed_expectation(tmp_path: Path) ->
     suite = great.ExpectationSuite(
         name="s", expectations=[gxe.ExpectColumnValuesToNotBeNull(column="id")]
     )
-    with pytest.raises(
-        SourceUnreadableError, match=r"part-2\.parquet: cannot be read as Parquet"
-    ):
-        judge_files(paths, suite)
+    with pytest.raises(FileDamagedError, match=r"part-2\.parquet: cannot be read as Parquet"):
+        validate_files(paths, suite)
     tables.write(tables.clean(30), tmp_path)
-    assert judge_files(paths, suite).result.success
+    assert validate_files(paths, suite).result.success
 
 
 def test_a_checkpoint_raises_the_error_of_a_damaged_file(tmp_path: Path) -> None:
@@ -99,7 +98,7 @@ def test_a_checkpoint_raises_the_error_of_a_damaged_file(tmp_path: Path) -> None
     checkpoint = great.Checkpoint(
         name="c", validation_definitions=[context.validation_definitions.add(definition)]
     )
-    with pytest.raises(SourceUnreadableError, match=r"part-0\.parquet"):
+    with pytest.raises(FileDamagedError, match=r"part-0\.parquet"):
         context.checkpoints.add(checkpoint).run()
 
 
@@ -107,7 +106,7 @@ def test_a_file_cut_short_is_named(tmp_path: Path) -> None:
     paths = tables.write(tables.clean(30), tmp_path)
     whole = Path(paths[0]).read_bytes()
     Path(paths[0]).write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(SourceUnreadableError, match=r"part-0\.parquet.*magic bytes"):
+    with pytest.raises(FileDamagedError, match=r"part-0\.parquet.*magic bytes"):
         lay_out(paths)
 
 
@@ -115,16 +114,16 @@ def test_a_file_that_went_away_may_come_back(tmp_path: Path) -> None:
     paths = tables.write(tables.clean(30), tmp_path)
     layout = lay_out(paths)
     Path(paths[0]).unlink()
-    with pytest.raises(SourceNotReadyError, match=r"part-0\.parquet: the file is gone"):
+    with pytest.raises(FilesMissingError, match=r"part-0\.parquet: the file is gone"):
         Rows(layout, layout.partitions).read(["id"])
 
 
-def test_a_poison_value_in_one_file_fails_the_expectations_on_it_alone(tmp_path: Path) -> None:
+def test_invalid_text_in_one_file_fails_the_expectations_on_it_alone(tmp_path: Path) -> None:
     paths = tables.write(tables.clean(30), tmp_path)
     last = pq.read_table(paths[-1])
     bad = pa.array([b"\xff\xfe"] * len(last)).cast(pa.binary()).view(pa.string())
-    place = last.schema.get_field_index("w")
-    pq.write_table(last.set_column(place, "w", bad), paths[-1])
+    index = last.schema.get_field_index("w")
+    pq.write_table(last.set_column(index, "w", bad), paths[-1])
     suite = great.ExpectationSuite(
         name="s",
         expectations=[
@@ -133,8 +132,10 @@ def test_a_poison_value_in_one_file_fails_the_expectations_on_it_alone(tmp_path:
             gxe.ExpectColumnMaxToBeBetween(column="id", max_value=100),
         ],
     )
-    results = {r.expectation_config.type: r for r in judge_files(paths, suite).result.results}
-    poisoned = results.pop("expect_column_values_to_match_regex")
-    assert not poisoned.success
-    assert "utf" in str(poisoned.exception_info).lower()
+    results = {
+        r.expectation_config.type: r for r in validate_files(paths, suite).result.results
+    }
+    invalid = results.pop("expect_column_values_to_match_regex")
+    assert not invalid.success
+    assert "utf" in str(invalid.exception_info).lower()
     assert all(result.success for result in results.values())

@@ -21,7 +21,7 @@ from great_expectations.render.util import num_to_str
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.gx_dask.validate_files import judge_files
+from pipelines.gx_dask.validation import validate_files
 from tests.pipelines.gx_dask import tables
 from tests.pipelines.gx_dask.same import Ours, Stock, differences, suite_of
 
@@ -207,8 +207,8 @@ def test_a_deviation_over_partitions_is_the_true_one_to_its_last_digits(
     folder = tmp_path_factory.mktemp("deviation")
     pq.write_table(pa.table({"x": values}), folder / "t.parquet", row_group_size=5)
     entries = [("expect_column_stdev_to_be_between", {"column": "x", "max_value": 1})]
-    judged = judge_files([folder], suite_of(entries), partition_rows=5)
-    observed = judged.result.results[0].result["observed_value"]
+    validated = validate_files([folder], suite_of(entries), partition_rows=5)
+    observed = validated.result.results[0].result["observed_value"]
     assert observed == pytest.approx(exact_deviation(values), rel=1e-13)
 
 
@@ -234,7 +234,7 @@ def test_results_hold_pythons_numbers_and_data_docs_show_them_all(
     ]
     suite = suite_of([])
     suite.expectations = aggregates
-    result = judge_files(paths, suite).result
+    result = validate_files(paths, suite).result
     for each in result.results:
         assert not _numpy_in(each.result), each
     rendered = ValidationResultsPageRenderer().render(result).to_json_dict()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipelines.process.environ import ROOT, child_environ
+from pipelines.process.environ import child_environ, working_directory
 from pipelines.process.launch import Ended, StageProcess
 from pipelines.process.server_address import ServerAddress, server_address
 
@@ -84,7 +84,7 @@ def bare_server(
         "Server(pathlib.Path(sys.argv[1]), float(sys.argv[2])).serve()"
     )
     command = [sys.executable, "-c", code, str(path), str(idle_s)]
-    process = subprocess.Popen(command, cwd=ROOT, env=child_environ(env))
+    process = subprocess.Popen(command, cwd=working_directory(), env=child_environ(env))
     assert eventually(lambda: inode(path) not in (None, before)), "the server does not listen"
     return process
 

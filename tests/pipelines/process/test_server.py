@@ -18,8 +18,8 @@ from pipelines.core.errors import (
     StageStoppedError,
     WorkerLostError,
 )
+from pipelines.core.installation import LIBRARY
 from pipelines.process import wire
-from pipelines.process.environ import ROOT
 from tests.pipelines.process.following import (
     Toy,
     address_of_server,
@@ -76,7 +76,7 @@ def test_a_fork_gets_its_own_environment_and_folder(server, monkeypatch):
     assert result["env"]["DASK_X"] == "1"
     assert "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN" not in result["env"]
     assert "MILLRACE_EVENTS_FD" not in result["env"]
-    assert (result["cwd"], result["argv"]) == (str(ROOT), ["environment"])
+    assert (result["cwd"], result["argv"]) == (str(LIBRARY), ["environment"])
 
 
 def test_two_forks_draw_different_random_numbers(server):
@@ -135,7 +135,7 @@ def test_what_a_fork_started_ends_with_it(server, tmp_path):
 
 
 def test_an_edited_stage_is_the_stage_that_runs(tmp_path):
-    env = {"PYTHONPATH": f"{ROOT}:{tmp_path}"}
+    env = {"PYTHONPATH": f"{LIBRARY}:{tmp_path}"}
     server = bare_server(env=env)
     for word in ("first", "second"):
         (tmp_path / "edited.py").write_text(
@@ -210,7 +210,7 @@ def test_stop_ends_the_server_and_the_stage_in_it(server):
 
     def stop_servers(event, _process):
         if event["event"] == "started":
-            subprocess.Popen(stop, cwd=ROOT, stderr=subprocess.DEVNULL)
+            subprocess.Popen(stop, cwd=LIBRARY, stderr=subprocess.DEVNULL)
 
     toy = Toy(then=stop_servers)
     with pytest.raises(StageStoppedError, match="wait: stopped"):
@@ -218,7 +218,7 @@ def test_stop_ends_the_server_and_the_stage_in_it(server):
     assert server.wait(10) == 0
     assert not is_alive(toy.pid())
     assert eventually(lambda: not is_alive(toy.of("started")["grandchild"]))
-    output = subprocess.run(stop, cwd=ROOT, capture_output=True, text=True, check=True)
+    output = subprocess.run(stop, cwd=LIBRARY, capture_output=True, text=True, check=True)
     assert "fork servers stopped: 0" in output.stderr
 
 
@@ -226,7 +226,7 @@ def test_stop_ends_the_server_and_the_stage_in_it(server):
 def parent(mode: str, *argv: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, object]]]:
     """A parent to kill, and its stage's `started` event."""
     command = [sys.executable, "-m", "tests.pipelines.process.toy_parent", mode, *argv]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, cwd=LIBRARY, stdout=subprocess.PIPE, text=True)
     events = (json.loads(line) for line in process.stdout)
     yield process, next(event for event in events if event["event"] == "started")
     process.kill()
@@ -347,7 +347,7 @@ def test_a_server_of_another_user_is_not_asked(own_servers):
 
 def test_a_server_that_cannot_start_is_tried_once_and_reported(tmp_path):
     (tmp_path / "numpy.py").write_text("raise RuntimeError('numpy is broken')")
-    env = {"PYTHONPATH": f"{tmp_path}:{ROOT}"}
+    env = {"PYTHONPATH": f"{tmp_path}:{LIBRARY}"}
     first, second = Toy(), Toy()
     assert not first.run("done", env=env).forked
     assert not second.run("done", env=env).forked

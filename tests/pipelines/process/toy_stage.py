@@ -26,6 +26,16 @@ def environment(reporter: Reporter) -> None:
     reporter.result({"env": dict(os.environ), "cwd": str(Path.cwd()), "argv": sys.argv[1:]})
 
 
+def network(reporter: Reporter, name: str) -> None:
+    """Call the network of a user's pipeline."""
+    from importlib import import_module
+
+    from pipelines.spec import load
+
+    module, _, function = load(name).model.function.rpartition(".")
+    reporter.result({"width": getattr(import_module(module), function)({}, 1, width=7)})
+
+
 def permanent(_reporter: Reporter) -> None:
     raise ColumnMismatchError("scale", ("amount",), ())
 

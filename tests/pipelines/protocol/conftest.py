@@ -2,12 +2,12 @@ import pytest
 
 from pipelines.core.events import Reporter
 from pipelines.core.store import Store
-from pipelines.protocol import Stage, Work
+from pipelines.protocol import Stage, Work, stages
+from pipelines.protocol.catalog import Catalog
 from pipelines.spec import load
 
 TOY = Stage(
-    name="toy",
-    module="tests.pipelines.protocol.toy",
+    record="tests.pipelines.protocol.toy.record",
     dataset="doubled",
     scope="partition",
     does="Doubles.",
@@ -23,7 +23,13 @@ def toy_log(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def toy_work_of(toy_log):
+def toy_in_catalog(monkeypatch):
+    known = Catalog.of([*stages(), TOY])
+    monkeypatch.setattr("pipelines.protocol.catalog.catalog", lambda: known)
+
+
+@pytest.fixture
+def toy_work_of(toy_log, toy_in_catalog):
     def below(root):
         def make(day="2026-01-01", store=None, **options):
             return Work(

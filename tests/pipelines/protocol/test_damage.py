@@ -53,13 +53,13 @@ def published(toy_work):
     work = toy_work(number=4)
     told = perform(TOY, work)
     ref = work.partition_ref("doubled")
-    return work, told, work.store.open(work.need(ref, "toy"))
+    return work, told, work.store.open(work.need(ref))
 
 
 def read_as_a_stage(work):
     """The bytes a stage would read, or the error that it ends with."""
     try:
-        folder = work.store.open(work.need(work.partition_ref("doubled"), "toy"))
+        folder = work.store.open(work.need(work.partition_ref("doubled")))
     except (ArtifactError, InputMissingError) as error:
         return str(error)
     return {name: (folder / name).read_bytes() for name in FILES[:3]}

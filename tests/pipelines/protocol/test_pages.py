@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from millrace.airflow.links import DATA_DOCS_PAGES
 from millrace.airflow.pages import find_page, missing_page
 from pipelines.cli.app import app
 from pipelines.core.errors import ConfigError, PermanentError, StageStoppedError
 from pipelines.core.store import Store
 from pipelines.core.store.verify import verify
 from pipelines.protocol import Plan, perform
+from pipelines.protocol.stage import DATA_DOCS
 from pipelines.stages.validate import stage as validating
 from tests.pipelines.made_models import done as model_done
 from tests.pipelines.made_models import publish_model, publish_training_set
@@ -144,7 +144,7 @@ def test_what_is_missing_is_said_in_the_log_and_where_the_page_would_be(
     caplog.set_level("INFO", "millrace")
     monkeypatch.setattr(RENDERER, overflow)
     done("validate", store)
-    at = (Store(str(store)), "fraud_detection", "validated", f"ds={DAY}", DATA_DOCS_PAGES)
+    at = (Store(str(store)), "fraud_detection", "validated", f"ds={DAY}", DATA_DOCS)
     assert find_page(*at) is None
     command = f"python -m pipelines pages fraud_detection --store {store} --partition {DAY}"
     assert [r.levelname for r in caplog.records if "without" in r.getMessage()] == ["WARNING"]
@@ -165,7 +165,7 @@ def test_a_page_added_to_a_remote_store_is_found_by_a_host_that_holds_the_versio
     with monkeypatch.context() as patch:
         patch.setattr(RENDERER, overflow)
         done("validate", remote)
-    at = (Store(remote), "fraud_detection", "validated", f"ds={DAY}", DATA_DOCS_PAGES)
+    at = (Store(remote), "fraud_detection", "validated", f"ds={DAY}", DATA_DOCS)
     other = tmp_path / "other"
     monkeypatch.setattr(tempfile, "tempdir", str(other))
     assert find_page(*at) is None
@@ -252,7 +252,7 @@ class Paged:
     ],
 )
 def test_whatever_a_page_raises_the_result_stands(toy_work, monkeypatch, error):
-    monkeypatch.setattr("tests.pipelines.protocol.toy.pages", Paged.pages, raising=False)
+    monkeypatch.setattr("tests.pipelines.protocol.toy.stage.pages", Paged.pages, raising=False)
     monkeypatch.setattr(Paged, "error", error, raising=False)
     told = perform(TOY, toy_work(number=4))
     assert told["pages_missing"]["toy.html"].startswith(type(error).__name__)
@@ -260,7 +260,7 @@ def test_whatever_a_page_raises_the_result_stands(toy_work, monkeypatch, error):
 
 
 def test_a_stage_that_is_asked_to_stop_while_it_makes_a_page_stops(toy_work, monkeypatch):
-    monkeypatch.setattr("tests.pipelines.protocol.toy.pages", Paged.pages, raising=False)
+    monkeypatch.setattr("tests.pipelines.protocol.toy.stage.pages", Paged.pages, raising=False)
     monkeypatch.setattr(Paged, "error", StageStoppedError("stopped"), raising=False)
     with pytest.raises(StageStoppedError):
         perform(TOY, toy_work(number=4))
@@ -268,7 +268,7 @@ def test_a_stage_that_is_asked_to_stop_while_it_makes_a_page_stops(toy_work, mon
 
 def test_a_page_with_half_a_character_is_written(toy_work, monkeypatch):
     monkeypatch.setattr(
-        "tests.pipelines.protocol.toy.pages",
+        "tests.pipelines.protocol.toy.stage.pages",
         lambda _work: {"toy.html": lambda _folder: "a\ud800b"},
         raising=False,
     )

@@ -22,7 +22,7 @@ import pipelines.core.store.store as store_module, os, signal
 if os.environ.get("TOY_KILL_AT") == "point":
     def killed(*_): os.kill(os.getpid(), signal.SIGKILL)
     Store.point = killed
-stage = Stage(name="toy", module="tests.pipelines.protocol.toy", dataset="doubled",
+stage = Stage(record="tests.pipelines.protocol.toy.record", dataset="doubled",
               scope="partition", does="Doubles.")
 perform(stage, Work(pipeline=load("fraud_detection"), store=Store(sys.argv[1]),
         report=Reporter("toy"), partition="2026-01-01", history_from="2026-01-01"))
@@ -59,7 +59,7 @@ def test_going_back_to_an_earlier_input_finds_its_version(toy_work, toy_log):
 def test_a_reader_keeps_its_version_while_another_is_published(toy_work):
     work = toy_work(number=4)
     perform(TOY, work)
-    held = work.store.open(work.need(work.partition_ref("doubled"), "toy"))
+    held = work.store.open(work.need(work.partition_ref("doubled")))
     perform(TOY, toy_work(number=5))
     assert (held / "number.txt").read_text() == "8"
 
@@ -92,7 +92,7 @@ def test_killed_at_any_point_nothing_is_half_and_the_next_try_publishes_the_same
     assert again.content == whole["content"]
     # A kill between the rename and the pointer loses no work.
     assert times_worked(toy_log) == (2 if moment == "point" else 3)
-    left = [p.name for p in (store / ref.path()).iterdir() if p.name.startswith(".aside")]
+    left = [p.name for p in (store / ref.path()).iterdir() if p.name.startswith(".staging")]
     assert left == []
 
 
@@ -129,7 +129,7 @@ def test_threads_of_readers_see_the_old_version_or_the_new(toy_work):
 def test_a_damaged_artifact_is_told_when_it_is_opened(toy_work):
     work = toy_work(number=4)
     perform(TOY, work)
-    manifest = work.need(work.partition_ref("doubled"), "toy")
+    manifest = work.need(work.partition_ref("doubled"))
     (work.store.open(manifest) / "number.txt").write_text("")
     with pytest.raises(
         ArtifactError, match=r"number.txt has 0 bytes and not 1.* Run toy for it again"
@@ -140,4 +140,4 @@ def test_a_damaged_artifact_is_told_when_it_is_opened(toy_work):
 def test_a_missing_input_says_which_stage_makes_it(toy_work):
     work = toy_work()
     with pytest.raises(InputMissingError, match="Run ingest for it first"):
-        work.need(work.partition_ref("ingested"), "ingest")
+        work.need(work.partition_ref("ingested"))

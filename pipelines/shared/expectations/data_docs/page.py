@@ -16,6 +16,7 @@ from typing import Any
 from jinja2 import ChoiceLoader, FileSystemLoader
 
 from pipelines.gx_dask import gx
+from pipelines.shared.expectations import register
 from pipelines.shared.expectations.data_docs.heading import Heading
 from pipelines.shared.expectations.data_docs.masking import shown
 
@@ -47,8 +48,8 @@ class RuleTable(ValidationResultsTableContentBlockRenderer):
 
         def with_rule(result: Any = None, **given: Any) -> list[Any]:
             config = result.expectation_config
-            told = [html.escape(str(config.meta.get("rule", ""))), str(config.severity.value)]
-            return [[*row, *told] for row in stock(result=result, **given)]
+            own = [html.escape(str(config.meta.get("rule", ""))), str(config.severity.value)]
+            return [[*row, *own] for row in stock(result=result, **given)]
 
         return with_rule
 
@@ -104,6 +105,7 @@ def data_docs_page(results: Sequence[Mapping[str, Any]], suite: str, heading: He
         suite: Name of the suite.
         heading: What is said above.
     """
+    register()  # renderers are found by the registered expectations
     each = [_plain(shown(result, heading.masked)) for result in results]
     document = {
         "success": all(result["success"] for result in each),

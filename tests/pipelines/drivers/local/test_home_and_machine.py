@@ -12,6 +12,9 @@ from pipelines.drivers.local.home import Home, read_json
 from pipelines.drivers.local.machine import choose_port, require_disk
 from pipelines.drivers.local.published import Published
 from pipelines.spec import load
+from pipelines.spec.simulation import simulation_of
+
+SIMULATION = simulation_of("fraud_detection")
 
 
 @pytest.fixture
@@ -87,12 +90,12 @@ def test_another_number_of_rows_is_refused_with_the_recorded_one(home):
 def test_only_days_that_are_not_there_are_simulated(home):
     window = Window.recorded(home, days=2, rows_per_day=50, today="2026-03-02")
     told = []
-    assert window.write(home, 1, lambda *done: told.append(done)) > 0
+    assert window.write(SIMULATION, home, 1, lambda *done: told.append(done)) > 0
     before = {day: file_of(home, day).read_bytes() for day in window.all_days()}
-    assert window.write(home, 1, lambda *done: told.append(done)) == 0
+    assert window.write(SIMULATION, home, 1, lambda *done: told.append(done)) == 0
     later = Window.recorded(home, days=2, rows_per_day=50, today="2026-03-03")
     assert later.missing_days(home) == ["2026-03-02"]
-    later.write(home, 1, lambda *done: None)
+    later.write(SIMULATION, home, 1, lambda *done: None)
     assert {day: file_of(home, day).read_bytes() for day in before} == before
     assert [done[:2] for done in told] == [(1, 2), (2, 2)]
 

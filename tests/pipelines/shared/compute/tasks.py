@@ -115,7 +115,7 @@ def no_memory_for_more_than_room(slab):
 
 
 def no_memory_on_a_gpu(slab):
-    """A GPU's memory is too small whatever the piece; CuPy's error is a MemoryError."""
+    """A GPU's memory is too small whatever the part; CuPy's error is a MemoryError."""
     with Path(slab.log).open("a") as file:
         file.write(f"{slab.array_module} {slab.stop - slab.start}\n")
     if slab.array_module == "cupy":

@@ -4,7 +4,13 @@ import logging
 import pytest
 
 from pipelines.core.errors import ConfigError, TransientError
-from pipelines.shared.compute import ComputeSettings, Machine, Place, choose_place, open_compute
+from pipelines.shared.compute import (
+    Backend,
+    ComputeSettings,
+    Machine,
+    choose_backend,
+    open_compute,
+)
 from pipelines.shared.compute.cluster import gpus_of, processes_of
 from pipelines.shared.compute.settings import IN_PROCESS_BELOW_ROWS
 
@@ -15,25 +21,26 @@ WITH_GPUS = Machine(cores=16, memory_bytes=64 * GIB, gpus=2)
 
 def test_work_below_the_declared_size_stays_in_this_process_even_beside_gpus():
     assert (
-        choose_place(IN_PROCESS_BELOW_ROWS - 1, ComputeSettings(), WITH_GPUS) is Place.THREADS
+        choose_backend(IN_PROCESS_BELOW_ROWS - 1, ComputeSettings(), WITH_GPUS)
+        is Backend.THREADS
     )
-    assert choose_place(IN_PROCESS_BELOW_ROWS, ComputeSettings(), SMALL) is Place.PROCESSES
+    assert choose_backend(IN_PROCESS_BELOW_ROWS, ComputeSettings(), SMALL) is Backend.PROCESSES
 
 
 def test_a_scheduler_given_by_address_always_wins():
     settings = ComputeSettings(scheduler="tcp://somewhere:8786")
-    assert choose_place(1, settings, WITH_GPUS) is Place.SCHEDULER
+    assert choose_backend(1, settings, WITH_GPUS) is Backend.SCHEDULER
 
 
 def test_gpus_are_used_where_their_libraries_are_installed(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: object())
-    assert choose_place(10**8, ComputeSettings(), WITH_GPUS) is Place.GPUS
+    assert choose_backend(10**8, ComputeSettings(), WITH_GPUS) is Backend.GPUS
 
 
 def test_gpus_without_their_libraries_stay_idle_and_the_log_says_so(monkeypatch, caplog):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "cupy" else 1)
     with caplog.at_level(logging.WARNING, "millrace"):
-        assert choose_place(10**8, ComputeSettings(), WITH_GPUS) is Place.PROCESSES
+        assert choose_backend(10**8, ComputeSettings(), WITH_GPUS) is Backend.PROCESSES
     assert "2 GPUs here stay idle, as cupy is not installed" in caplog.text
 
 
@@ -56,7 +63,7 @@ def test_options_become_settings_and_a_bad_number_is_refused():
     options = {"scheduler": "tcp://a:1", "workers": "3", "promote_older": "yes"}
     settings = ComputeSettings.from_options(options)
     assert (settings.scheduler, settings.workers) == ("tcp://a:1", 3)
-    with pytest.raises(ConfigError, match=r"option workers must be a whole number.*'many'"):
+    with pytest.raises(ConfigError, match=r"option workers must be an integer.*'many'"):
         ComputeSettings.from_options({"workers": "many"})
 
 

@@ -33,7 +33,7 @@ def compute(request):
         yield opened
 
 
-def test_results_come_in_the_order_of_the_items_and_each_is_told_of(compute):
+def test_results_are_in_the_order_of_the_items_and_each_is_passed_on(compute):
     seen = []
     assert compute.map(tasks.square, range(30), seen.append) == [n * n for n in range(30)]
     assert sorted(seen) == [n * n for n in range(30)]
@@ -50,7 +50,7 @@ def listening(process):
     }
 
 
-def test_a_cluster_answers_only_whoever_started_it(compute):
+def test_a_cluster_accepts_only_the_process_that_started_it(compute):
     """Whoever may talk to its scheduler, a worker or a nanny runs code as this user."""
     client = getattr(compute, "_client", None)
     if client is None:
@@ -80,7 +80,7 @@ async def identity(address, how):
         return await asyncio.wait_for(asked.identity(), 60)
 
 
-def held_by_workers(compute, at_most, patience_s=60):
+def on_the_workers(compute, at_most, patience_s=60):
     """Results that worker processes hold, once there are few of them or patience ends."""
     client, end = getattr(compute, "_client", None), time.monotonic() + patience_s
     while client is not None:
@@ -91,7 +91,7 @@ def held_by_workers(compute, at_most, patience_s=60):
     return 0
 
 
-def test_results_that_are_handed_over_one_by_one_are_kept_nowhere(compute):
+def test_results_that_are_passed_on_one_by_one_are_not_kept(compute):
     alive, most = [], 0
 
     def take(array):
@@ -99,7 +99,7 @@ def test_results_that_are_handed_over_one_by_one_are_kept_nowhere(compute):
         alive.append(weakref.ref(array))
         most = max(most, sum(ref() is not None for ref in alive))
         if len(alive) == 30:
-            assert held_by_workers(compute, at_most=1) <= 1, "those taken before are let go"
+            assert on_the_workers(compute, at_most=1) <= 1, "those taken before are let go"
 
     assert compute.each(tasks.small_array, range(30), take) is None
     assert len(alive) == 30
@@ -107,7 +107,7 @@ def test_results_that_are_handed_over_one_by_one_are_kept_nowhere(compute):
     assert most <= 2 + compute.workers
 
 
-def test_a_task_without_memory_is_told_of_once_as_the_whole_of_its_pieces(compute):
+def test_a_task_without_memory_is_reported_once_as_the_whole_of_its_parts(compute):
     seen = []
     compute.each(
         tasks.no_memory_for_more_than_room, [tasks.Slab(0, 8, room_bytes=2)], seen.append
@@ -143,7 +143,7 @@ def test_what_a_task_raises_is_raised_here(compute):
 
 def test_a_task_without_memory_is_worth_a_retry(compute):
     with pytest.raises(
-        OutOfMemoryError, match=r"\(1\) found no memory .*8 EiB.*on 2 .*GiB.*buckets"
+        OutOfMemoryError, match=r"\(1\) ran out of memory .*8 EiB.*on 2 .*GiB.*buckets"
     ):
         compute.map(tasks.no_memory, [1])
 
@@ -174,12 +174,14 @@ def test_workers_that_die_again_and_again_are_worth_a_retry():
         compute.map(tasks.die, [1])
 
 
-def test_a_cluster_without_a_worker_is_given_up_and_not_waited_for_without_end(monkeypatch):
+def test_a_cluster_without_a_worker_is_an_error_after_a_while(monkeypatch):
     monkeypatch.setattr("pipelines.shared.compute.gathering.PATIENCE_S", 3.0)
     with LocalCluster(n_workers=0, dashboard_address=None, host="127.0.0.1") as nobody:
         settings = ComputeSettings(scheduler=nobody.scheduler_address)
         with open_compute(1, settings, TWO) as compute:
-            message = r"No Dask worker has been there for 3 s, and 2 of 2 tasks wait for one"
+            message = (
+                r"The cluster has had no Dask worker for 3 s, and 2 of 2 tasks wait for one"
+            )
             with pytest.raises(WorkerLostError, match=message):
                 compute.map(tasks.square, [1, 2])
 
@@ -255,5 +257,5 @@ def test_a_scheduler_elsewhere_runs_the_same_graph_and_its_loss_is_worth_a_retry
         with open_compute(1, settings, TWO) as compute:
             assert compute.map(tasks.square, [1, 2, 3]) == [1, 4, 9]
             threading.Thread(target=kill_when_running, args=(scheduler,), daemon=True).start()
-            with pytest.raises(TransientError, match="scheduler went away"):
+            with pytest.raises(TransientError, match="scheduler was lost"):
                 compute.map(tasks.hang, [str(flag)])

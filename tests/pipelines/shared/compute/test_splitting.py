@@ -37,7 +37,7 @@ def sizes(log):
     return [line.split() for line in Path(log).read_text().splitlines()]
 
 
-def test_a_task_that_finds_no_memory_is_split_twice_and_its_result_is_the_whole_ones(
+def test_a_task_that_runs_out_of_memory_is_split_twice_and_its_result_is_the_whole_ones(
     compute, tmp_path, caplog
 ):
     log, seen = str(tmp_path / "log"), []
@@ -51,10 +51,10 @@ def test_a_task_that_finds_no_memory_is_split_twice_and_its_result_is_the_whole_
         *[NUMBERS // 2] * 2,
         *[NUMBERS // 4] * 4,
     ]
-    assert caplog.text.count("it goes on as 2 smaller ones") == 3
+    assert caplog.text.count("it is retried as 2 smaller tasks") == 3
 
 
-def test_pieces_that_find_no_memory_either_are_an_error_with_numbers(compute, tmp_path):
+def test_parts_that_run_out_of_memory_too_are_an_error_with_numbers(compute, tmp_path):
     log = str(tmp_path / "log")
     slab = Slab(0, NUMBERS, log=log, room_bytes=WHOLE_BYTES // 16)
     message = (
@@ -70,7 +70,7 @@ def test_pieces_that_find_no_memory_either_are_an_error_with_numbers(compute, tm
     ]
 
 
-def test_a_task_that_ran_on_a_gpu_goes_on_on_the_cpu(compute, tmp_path, caplog):
+def test_a_task_that_ran_on_a_gpu_is_retried_on_the_cpu(compute, tmp_path, caplog):
     log = str(tmp_path / "log")
     with caplog.at_level(logging.WARNING, "millrace"):
         found = compute.map(
@@ -80,10 +80,10 @@ def test_a_task_that_ran_on_a_gpu_goes_on_on_the_cpu(compute, tmp_path, caplog):
     assert sorted(sizes(log)) == sorted(
         [["cupy", "8"], *[["cupy", "4"]] * 2, *[["cupy", "2"]] * 4, *[["numpy", "2"]] * 4]
     )
-    assert "it goes on on the CPU" in caplog.text
+    assert "it is retried on the CPU" in caplog.text
 
 
-def test_only_a_task_for_a_gpu_can_go_on_on_the_cpu():
+def test_only_a_task_for_a_gpu_can_be_retried_on_the_cpu():
     assert on_cpu(Slab(0, 1)) is None
     assert on_cpu(Slab(0, 1, array_module="cupy")) == Slab(0, 1)
     assert on_cpu("an item without arrays") is None
@@ -91,7 +91,7 @@ def test_only_a_task_for_a_gpu_can_go_on_on_the_cpu():
     assert not isinstance("text", Splittable)
 
 
-def test_a_task_whose_workers_are_killed_is_split_and_goes_on(caplog):
+def test_a_task_whose_workers_are_killed_is_split_and_retried(caplog):
     settings = ComputeSettings(in_process_below_rows=0)
     with open_compute(1, settings, TWO) as compute, caplog.at_level("WARNING", "millrace"):
         items = [Slab(0, 100, room_bytes=60), Slab(0, 10, room_bytes=60)]
@@ -100,7 +100,7 @@ def test_a_task_whose_workers_are_killed_is_split_and_goes_on(caplog):
 
 
 @pytest.mark.slow
-def test_a_task_whose_smallest_pieces_kill_their_workers_is_worth_a_retry():
+def test_a_task_whose_smallest_parts_kill_their_workers_is_worth_a_retry():
     settings = ComputeSettings(in_process_below_rows=0)
     message = r"after it was split 2 times .Workers died while they ran die_of"
     with (

@@ -75,7 +75,7 @@ def test_a_journal_left_inside_a_commit_is_rolled_back_by_the_next_reader(regist
 
 
 @pytest.mark.parametrize(("moment", "champions"), [("before", (1, 3)), ("after", (1, 3, 2))])
-def test_of_a_write_ahead_log_what_was_committed_counts(registry, moment, champions):
+def test_committed_transactions_of_a_write_ahead_log_are_read(registry, moment, champions):
     killed(registry, "wal", moment)
     assert read(registry).champions == champions
 
@@ -88,7 +88,7 @@ def as_another_user(path, look):
             return look()
         finally:
             path.parent.chmod(0o755)
-    told, tell = os.pipe()
+    read_end, write_end = os.pipe()
     child = os.fork()
     if child == 0:
         try:
@@ -98,11 +98,11 @@ def as_another_user(path, look):
                 answer = look()
             except Exception as error:
                 answer = error
-            os.write(tell, pickle.dumps(answer))
+            os.write(write_end, pickle.dumps(answer))
         finally:
             os._exit(0)
-    os.close(tell)
-    with os.fdopen(told, "rb") as pipe:
+    os.close(write_end)
+    with os.fdopen(read_end, "rb") as pipe:
         answer = pickle.load(pipe)
     os.waitpid(child, 0)
     if isinstance(answer, Exception):
@@ -145,7 +145,7 @@ def test_a_reader_without_the_right_to_write_sees_the_same(read_only, mode, mome
     assert set(Path(tempfile.gettempdir()).glob("millrace-registry-*")) == left
 
 
-def test_who_may_not_read_it_is_told_what_is_needed(read_only):
+def test_who_may_not_read_it_is_reported_what_is_needed(read_only):
     read_only.chmod(0o600)
     if os.geteuid() != 0:
         read_only.chmod(0)
@@ -189,8 +189,8 @@ def test_a_lock_that_stays_is_transient_and_says_how_long_it_was_waited_for(
     monkeypatch.setattr(sqlite, "WAIT_S", 0.2)
     with closing(sqlite3.connect(registry, isolation_level=None)) as writer:
         writer.execute("BEGIN EXCLUSIVE")
-        told = r"mlflow.db was still locked by another process after \d+ s .* fuser /"
-        with pytest.raises(TransientError, match=told):
+        reported = r"mlflow.db was still locked by another process after \d+ s .* fuser /"
+        with pytest.raises(TransientError, match=reported):
             read(registry)
 
 
@@ -200,7 +200,7 @@ def test_a_damaged_registry_says_what_to_do(tmp_path, content):
     path.write_bytes(content)
     with pytest.raises(ArtifactError, match=r"is damaged: .*run promote again for the as-of"):
         read(path)
-    with pytest.raises(ArtifactError, match=r"is damaged: .* Put a backup in its place"):
+    with pytest.raises(ArtifactError, match=r"is damaged: .* Restore a backup"):
         Registry(f"sqlite:///{path}", "fraud").promote(1)
 
 
@@ -210,33 +210,33 @@ def models(path):
     return subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
-def test_the_command_line_lists_past_a_killed_writer_and_tells_damage_in_a_sentence(registry):
+def test_the_command_line_lists_past_a_killed_writer_and_reports_damage_in_a_sentence(registry):
     killed(registry)
     listed = models(registry)
     assert (listed.returncode, listed.stdout) == (0, '{"versions": []}\n')
     registry.write_bytes(b"no database, " * 999)
-    told = models(registry)
-    assert told.returncode == 3
-    assert told.stderr.startswith(f"error: The registry {registry} is damaged: ")
-    assert len(told.stderr.splitlines()) == 1
+    reported = models(registry)
+    assert reported.returncode == 3
+    assert reported.stderr.startswith(f"error: The registry {registry} is damaged: ")
+    assert len(reported.stderr.splitlines()) == 1
 
 
-def test_any_damage_is_read_as_something_or_told_as_an_error_of_ours(registry):
+def test_any_damage_is_read_as_something_or_reported_as_an_error_of_ours(registry):
     """Flipped bytes and truncations anywhere: never an error that names only Python's class."""
     whole, draw = registry.read_bytes(), np.random.default_rng(11)
-    told = []
+    reported = []
     for _ in range(150):
         spoilt = bytearray(whole)
-        for place in draw.integers(0, len(whole), draw.integers(1, 400)):
-            spoilt[place] = draw.integers(256)
+        for offset in draw.integers(0, len(whole), draw.integers(1, 400)):
+            spoilt[offset] = draw.integers(256)
         cut = draw.integers(1, len(whole)) if draw.random() < 0.3 else len(whole)
         registry.write_bytes(spoilt[:cut])
         try:
             assert isinstance(read(registry), Registered)
         except PipelineError as error:
-            told.append(str(error))
-    assert len(told) > 20
-    assert all(str(registry) in each for each in told)
+            reported.append(str(error))
+    assert len(reported) > 20
+    assert all(str(registry) in each for each in reported)
 
 
 def test_a_tag_that_somebody_wrote_by_hand_is_read_for_the_numbers_in_it(registry):

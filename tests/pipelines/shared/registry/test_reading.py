@@ -139,11 +139,11 @@ def version(number, as_of):
         ((1, 2, 3), "d2", "2026-01-02", 1),
         ((1, 2, 1), "d1", "2026-01-01", None),  # the other one is of a later day
         ((1, 2, 1), "d1", "2026-01-02", 2),  # promoted again by hand: what it replaced
-        ((1, 2), "d1", "2026-01-02", 2),  # champion before, and judged again: that of now
+        ((1, 2), "d1", "2026-01-02", 2),  # champion before, evaluated again: the current one
         ((1, 2, 3), "d1", "2026-01-02", 2),
     ],
 )
-def test_a_challenger_meets_the_champion_of_now(champions, digest, as_of, opponent):
+def test_a_challenger_is_compared_with_the_current_champion(champions, digest, as_of, opponent):
     versions = tuple(version(n, f"2026-01-0{n}") for n in (1, 2, 3))
     registered = Registered(versions, champions[-1] if champions else None, champions)
     met = opponent_of(registered, digest, as_of)

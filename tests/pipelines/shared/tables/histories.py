@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipelines.shared.tables.history import history_name, history_piece, write_history
+from pipelines.shared.tables.history import history_name, history_part, write_history
 from pipelines.shared.tables.versions import versions_of, write_known
 from pipelines.spec import Pipeline
 
@@ -12,7 +12,7 @@ from pipelines.spec import Pipeline
 def write_histories(table: pa.Table, pipeline: Pipeline, folder: Path) -> None:
     """Write one history file for each declared entity, and what was known of the day when.
 
-    The day is one piece, where ``validate`` writes it from many.
+    The day is one part, where ``validate`` writes it from many.
 
     Args:
         table: Good rows of one day, as in ``part-0.parquet``.
@@ -21,7 +21,7 @@ def write_histories(table: pa.Table, pipeline: Pipeline, folder: Path) -> None:
     """
     versions = versions_of(table, pipeline.table)
     for entity in pipeline.entities:
-        piece = history_piece(table, pipeline, entity.name)
-        write_history([piece], pipeline, folder / history_name(entity.name), versions)
+        part = history_part(table, pipeline, entity.name)
+        write_history([part], pipeline, folder / history_name(entity.name), versions)
     if versions is not None:
         write_known([table], versions, folder)

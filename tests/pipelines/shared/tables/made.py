@@ -83,7 +83,7 @@ def work_on(
 def done(
     stage: str, store: Path, source: Path | str | None = None, pipeline: Pipeline | None = None
 ) -> Result:
-    """What a stage hands on after its work on the day."""
+    """The result of a stage for the day."""
     return perform(stage_named(stage), work_on(stage, store, source, pipeline))
 
 

@@ -9,7 +9,7 @@ from pipelines.spec import load
 from tests.pipelines.shared.tables.made import canonical
 
 
-def test_the_schema_is_the_declared_order_then_the_place_in_the_source():
+def test_the_schema_is_the_declared_order_then_the_position_in_the_source():
     schema = table_schema(load("fraud_detection").table)
     assert schema.names[-1] == "_row"
     assert schema.field("tx_datetime").type == pa.timestamp("us")

@@ -1,4 +1,4 @@
-"""A training that MLflow can be told of, without TensorFlow, and what MLflow then knows.
+"""A tracked training without TensorFlow, and its runs in MLflow.
 
 Called with a store and a folder it is a process that is tracked, to be killed.
 """

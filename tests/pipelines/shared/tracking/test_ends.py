@@ -14,13 +14,13 @@ import pytest
 
 from pipelines.core.errors import StageStoppedError, TrainingError
 from pipelines.shared.registry.client import open_client
-from pipelines.shared.tracking.load import Load
 from pipelines.shared.tracking.sender import send
 from pipelines.shared.tracking.spool import COMPLETE, FAILED, PRUNED, STOPPED, Spool
+from pipelines.shared.tracking.system_metrics import SystemMetrics
 from pipelines.shared.tracking.tracker import MAX_ERROR_CHARS, SPOOL, _end_of, tracking
 from tests.pipelines.made_models import done, publish_training_set, work_on
 from tests.pipelines.shared.tracking.made_runs import ABOUT, PLAN, runs_of, uri_of
-from tests.pipelines.stages.train import children
+from tests.pipelines.stages.train import train_process
 
 ROOT = Path(__file__).resolve().parents[4]
 START = {
@@ -69,7 +69,7 @@ def training(root, tmp_path, request):
         (STOPPED, "KILLED"),
     ],
 )
-def test_each_end_has_its_status_and_its_word(training, how, status):
+def test_each_end_has_its_status_and_its_tag(training, how, status):
     begun, sent = training
     begun(1).end(how, "TrainingError: one class" if how == FAILED else "")
     run = sent()
@@ -78,14 +78,14 @@ def test_each_end_has_its_status_and_its_word(training, how, status):
     assert abs(run.info.end_time - time.time() * 1000) < 60_000
 
 
-def test_a_training_that_is_gone_without_a_word_was_killed(training):
+def test_a_training_that_is_gone_without_an_end_was_killed(training):
     begun, sent = training
     begun(1)
     run = sent()
     assert (run.info.status, run.data.tags["ended"]) == ("KILLED", "killed")
 
 
-def test_the_next_try_goes_on_with_the_run_and_an_earlier_end_is_taken_back(training, root):
+def test_the_next_try_continues_the_run_and_removes_an_earlier_end(training, root):
     begun, sent = training
     begun(1).end(FAILED, "WorkerLostError: x")
     failed = sent()
@@ -140,7 +140,9 @@ def test_mlflow_being_away_for_a_while_is_waited_out_while_the_training_lives(
 
 
 @pytest.mark.parametrize("ended", [True, False])
-def test_the_end_is_told_again_where_mlflow_was_away_at_that_moment(training, tmp_path, ended):
+def test_the_end_is_reported_again_where_mlflow_was_away_at_that_moment(
+    training, tmp_path, ended
+):
     begun, _ = training
     spool, later, asked = begun(1), tmp_path / "later" / "store", []
     later.parent.write_text("")
@@ -153,7 +155,7 @@ def test_the_end_is_told_again_where_mlflow_was_away_at_that_moment(training, tm
             later.parent.unlink()
         return ended
 
-    send(uri_of(later), spool.path, alive, Load(os.getpid()))
+    send(uri_of(later), spool.path, alive, SystemMetrics(os.getpid()))
     assert [run.info.status for run in runs_of(later)] == ["FINISHED" if ended else "KILLED"]
 
 
@@ -189,20 +191,20 @@ def senders_of(folder):
     return list(found)
 
 
-def test_killed_with_its_whole_group_a_training_is_told_as_killed_and_the_next_as_failed(
+def test_killed_with_its_whole_group_a_training_is_reported_as_killed_and_the_next_as_failed(
     root, tmp_path
 ):
     client = open_client(uri_of(root))
     child = tracked(root, tmp_path)
 
-    def told():
+    def tracked_runs():
         return [r for r in runs_of(root, client) if r.data.metrics.get("loss") == 0.5]
 
-    (run,) = wait_until(told, "the training is not told")
+    (run,) = wait_until(tracked_runs, "the training is not tracked")
     assert run.info.status == "RUNNING"
     os.killpg(child.pid, signal.SIGKILL)
     child.wait()
-    killed = wait_until(lambda: ended_of(client, run), "nobody told of the kill")
+    killed = wait_until(lambda: ended_of(client, run), "the kill is not recorded")
     assert killed.data.tags["ended"] == "killed"
     assert wait_until(lambda: status_of(client, run) == "KILLED", "it is not closed", 10)
     wait_until(lambda: not senders_of(tmp_path), "the sender lives on", 10)
@@ -215,12 +217,12 @@ def test_killed_with_its_whole_group_a_training_is_told_as_killed_and_the_next_a
             client.get_run(run.info.run_id).info.status == "FAILED"
             and client.get_run(run.info.run_id)
         ),
-        "nobody told of the failure",
+        "the failure is not recorded",
     )
     assert failed.data.tags["ended"] == "failed"
     assert failed.data.tags["error"] == "TrainingError: 0 of 400 training rows have label 1."
-    assert told()[0].info.run_id == run.info.run_id
-    assert len(told()) == 1
+    assert tracked_runs()[0].info.run_id == run.info.run_id
+    assert len(tracked_runs()) == 1
     wait_until(lambda: not senders_of(tmp_path), "the sender lives on", 10)
 
 
@@ -232,15 +234,15 @@ def test_a_training_killed_stopped_and_done_is_one_run_with_one_curve(tmp_path):
     root, log = tmp_path / "store", tmp_path / "log"
     made = publish_training_set(root)
     for number, how in ((signal.SIGKILL, "killed"), (signal.SIGTERM, "stopped")):
-        child = children.start(root, *SETTINGS, log=log, options=())
-        children.wait_for_step(child, root, children.reached(root) + 150)
+        child = train_process.start(root, *SETTINGS, log=log, options=())
+        train_process.wait_for_step(child, root, train_process.reached(root) + 150)
         os.kill(child.pid, number)
-        children.finish(child)
+        train_process.finish(child)
         assert wait_until(lambda e=how: ends_of(root) == [("KILLED", e)], how)
     (run,), client = runs_of(root), open_client(uri_of(root))
-    child = children.start(root, *SETTINGS, log=log, options=())
+    child = train_process.start(root, *SETTINGS, log=log, options=())
     assert wait_until(lambda: status_of(client, run) == "RUNNING", "it does not go on")
-    assert children.finish(child)[0] == 0, log.read_text()
+    assert train_process.finish(child)[0] == 0, log.read_text()
     (run,) = runs_of(root)
     assert (run.info.status, run.data.tags["ended"]) == ("FINISHED", "complete")
     assert run.data.params["training.epochs"] == "30"
@@ -253,9 +255,11 @@ def test_a_training_killed_stopped_and_done_is_one_run_with_one_curve(tmp_path):
         client.get_metric_history(run.info.run_id, "loss"), key=lambda point: point.step
     )
     assert [point.value for point in curve] == history["loss"]
-    judged = client.get_metric_history(run.info.run_id, "validation_loss")
-    judged = sorted(judged, key=lambda point: point.step)
-    assert [point.value for point in judged] == [each["loss"] for each in history["validation"]]
+    validation = client.get_metric_history(run.info.run_id, "validation_loss")
+    validation = sorted(validation, key=lambda point: point.step)
+    assert [point.value for point in validation] == [
+        each["loss"] for each in history["validation"]
+    ]
     assert run.data.metrics["system/cpu_percent"] > 1
 
 
@@ -267,7 +271,7 @@ def test_a_training_that_its_rows_refuse_is_a_failed_run(tmp_path):
     publish_training_set(tmp_path, rows=50, spoil=spoil)
     with pytest.raises(TrainingError, match="0 of 350 training rows have label 1"):
         done("train", tmp_path)
-    assert wait_until(lambda: ends_of(tmp_path) == [("FAILED", "failed")], "not told")
+    assert wait_until(lambda: ends_of(tmp_path) == [("FAILED", "failed")], "not tracked")
     assert "0 of 350 training rows" in runs_of(tmp_path)[0].data.tags["error"]
 
 

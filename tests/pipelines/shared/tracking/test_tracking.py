@@ -1,4 +1,4 @@
-"""What a training tells reaches MLflow once, and MLflow being away stops nothing."""
+"""What a training tracks reaches MLflow once, and an unreachable MLflow stops nothing."""
 
 import errno
 import json
@@ -14,7 +14,7 @@ from pathlib import Path
 from pipelines.shared.registry.client import open_client
 from pipelines.shared.tracking.params import flat_params
 from pipelines.shared.tracking.spool import Spool, read_lines
-from pipelines.shared.tracking.tracker import SAID, SPOOL, keep_told, tracking
+from pipelines.shared.tracking.tracker import SENDER_LOG, SPOOL, keep_spool, tracking
 from pipelines.stages.train.stage import effects_stand
 from tests.pipelines.made_models import publish, work_on
 from tests.pipelines.shared.tracking.made_runs import ABOUT, PLAN, runs_of, uri_of
@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[4]
 LOAD = {"system/cpu_percent", "system/memory_bytes"}
 
 
-def told_of(root, folder, then=lambda: None, **options):
+def tracked_messages(root, folder, then=lambda: None, **options):
     """A tracked block's messages."""
     folder.mkdir(exist_ok=True)
     messages = []
@@ -38,18 +38,18 @@ def told_of(root, folder, then=lambda: None, **options):
     return [m["message"] for m in messages if m["event"] == "log"], messages
 
 
-def looked_at(root):
-    """Wait until MLflow knows the training's load."""
+def wait_for_system_metrics(root):
+    """Wait until MLflow has the training's system metrics."""
     client, deadline = open_client(uri_of(root)), time.monotonic() + 60
     while not any(set(run.data.metrics) >= LOAD for run in runs_of(root, client)):
-        assert time.monotonic() < deadline, "MLflow was not told of the load"
+        assert time.monotonic() < deadline, "MLflow has no system metrics"
         time.sleep(0.1)
 
 
 def test_a_training_has_one_run_with_settings_curves_datasets_and_files(tmp_path):
     root, folder = tmp_path / "store", tmp_path / "scratch"
     root.mkdir()
-    said, events = told_of(root, folder, lambda: looked_at(root))
+    said, events = tracked_messages(root, folder, lambda: wait_for_system_metrics(root))
     assert said == []
     assert [e["step"] for e in events if e["event"] == "metric"] == [10, 20]
     # Sent again, as after a kill or by hand, it adds nothing.
@@ -80,21 +80,21 @@ def test_a_training_has_one_run_with_settings_curves_datasets_and_files(tmp_path
     assert found_published(root, published) == []
     database.unlink()
     (said,) = found_published(root, published)
-    assert "was told again of runs that it had not: 1" in said
+    assert "was sent the published runs that it was missing: 1" in said
     # MLflow's client in this process still has the lost database open.
     with closing(sqlite3.connect(database)) as made:
         query = "SELECT step, value FROM metrics WHERE key='loss' ORDER BY step"
         assert made.execute(query).fetchall() == [(10, 0.1), (20, 0.05)]
     assert found_published(root, published) == []
     (said,) = found_published(root, published, mlflow_uri="http://127.0.0.1:9")
-    assert "could not be told again of what is published" in said
+    assert "could not be sent the published runs again" in said
 
 
 def published_training(root, folder):
-    """A published model with what its training told."""
+    """A published model with what its training reported."""
 
     def write(out):
-        assert not keep_told(folder, out)
+        assert not keep_spool(folder, out)
         shutil.copy(folder / "history.json", out)
 
     return publish(root, "train", work_on("train", root)[1], write)
@@ -108,15 +108,15 @@ def found_published(root, manifest, **options):
     return [event["message"] for event in said]
 
 
-def test_mlflow_being_away_is_told_and_what_was_to_be_sent_is_kept(tmp_path):
+def test_mlflow_being_away_is_reported_and_what_was_to_be_sent_is_kept(tmp_path):
     root, folder, out = tmp_path / "store", tmp_path / "scratch", tmp_path / "out"
     root.mkdir()
     out.mkdir()
-    said, _ = told_of(root, folder, mlflow_uri="sqlite:////proc/nowhere/mlflow.db")
+    said, _ = tracked_messages(root, folder, mlflow_uri="sqlite:////proc/nowhere/mlflow.db")
     assert len(said) == 1
-    assert "was not told of this training" in said[0]
+    assert "did not receive all of this training" in said[0]
     assert "python -m pipelines.shared.tracking.sender" in said[0]
-    assert keep_told(folder, out)
+    assert keep_spool(folder, out)
     lines, _ = read_lines(out / SPOOL, 0)
     assert [line["kind"] for line in lines] == ["start", "metrics", "metrics", "file", "end"]
 
@@ -124,11 +124,11 @@ def test_mlflow_being_away_is_told_and_what_was_to_be_sent_is_kept(tmp_path):
 def test_track_false_starts_and_writes_nothing(tmp_path):
     root = tmp_path / "store"
     root.mkdir()
-    assert told_of(root, tmp_path / "scratch", track=False)[0] == []
+    assert tracked_messages(root, tmp_path / "scratch", track=False)[0] == []
     assert not (tmp_path / "scratch" / SPOOL).exists()
 
 
-def test_a_line_that_a_kill_tore_is_left_out_and_the_next_try_goes_on(tmp_path):
+def test_a_line_that_a_kill_truncated_is_skipped_and_the_next_try_continues(tmp_path):
     path = tmp_path / SPOOL
     Spool(path).metrics(1, {"loss": 0.5})
     with path.open("a") as file:
@@ -140,14 +140,14 @@ def test_a_line_that_a_kill_tore_is_left_out_and_the_next_try_goes_on(tmp_path):
     assert read_lines(path, offset) == ([], offset)
 
 
-def test_a_training_whose_sender_cannot_be_started_goes_on_and_says_so(tmp_path):
+def test_a_training_whose_sender_cannot_be_started_continues_and_logs_it(tmp_path):
     folder = tmp_path / "scratch"
-    (folder / SAID).mkdir(parents=True)
-    messages, _ = told_of(tmp_path, folder)
-    assert any("is not told of this training: " in message for message in messages)
+    (folder / SENDER_LOG).mkdir(parents=True)
+    messages, _ = tracked_messages(tmp_path, folder)
+    assert any("does not track this training: " in message for message in messages)
 
 
-def test_a_training_whose_telling_finds_no_room_goes_on_and_says_so(tmp_path, monkeypatch):
+def test_a_training_whose_spool_is_full_continues_and_logs_it(tmp_path, monkeypatch):
     folder = tmp_path / "scratch"
     folder.mkdir()
 
@@ -156,11 +156,13 @@ def test_a_training_whose_telling_finds_no_room_goes_on_and_says_so(tmp_path, mo
 
     for name in ("metrics", "end"):
         monkeypatch.setattr(Spool, name, full)
-    messages, _ = told_of(tmp_path, folder)
-    assert any("was not told of this training (OSError: [Errno 28]" in m for m in messages)
+    messages, _ = tracked_messages(tmp_path, folder)
+    assert any(
+        "did not receive all of this training (OSError: [Errno 28]" in m for m in messages
+    )
 
 
 def test_an_offset_that_cannot_be_read_keeps_no_result_from_being_published(tmp_path):
     (tmp_path / SPOOL).write_text("{}\n")
     (tmp_path / SPOOL).with_suffix(".sent").write_text("torn")
-    assert keep_told(tmp_path, tmp_path) is False
+    assert keep_spool(tmp_path, tmp_path) is False

@@ -298,7 +298,7 @@ def test_a_window_that_was_validated_for_other_days_is_refused(store):
     validation = perform(stage_named("validate_window"), asked(store))
     inputs = {"window_validation": validation["digest"]}
     fewer = replace(PIPELINE, split=replace(PIPELINE.split, train_days=2))
-    with pytest.raises(InputMismatchError, match="judged other days"):
+    with pytest.raises(InputMismatchError, match="is of other days"):
         perform(PREPROCESS, asked(store, fewer, inputs=inputs))
 
 

@@ -11,7 +11,7 @@ from pipelines.core.errors import ArtifactError, ConfigError
 from pipelines.core.store import Store
 from pipelines.core.store.housekeeping import clean
 from pipelines.shared.registry import Version
-from pipelines.shared.registry.referred import registered_digests
+from pipelines.shared.registry.references import registered_digests
 from pipelines.stages.promote.champion import open_registry
 from pipelines.stages.promote.model_files import require_files
 from tests.pipelines.made_models import FRAUD, done, publish_training_set, work_on

@@ -1,0 +1,27 @@
+"""Where Millrace lies: in a checkout of its repository, or installed among other packages.
+
+Why: a checkout has DAG files, plugins and domains beside the library; an installation has only
+    the library, and the files are the project's.
+Promise: decided by files that are there, so the same in every process.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+LIBRARY = Path(__file__).resolve().parents[2]
+"""The folder that holds the package ``pipelines``: the checkout's root, or site-packages."""
+
+
+def checkout() -> Path | None:
+    """The repository's root where this library is part of it, None where it is installed."""
+    return LIBRARY if (LIBRARY / "plugins" / "millrace").is_dir() else None
+
+
+def default_store(environ: Mapping[str, str] = os.environ) -> str:
+    """Root of the artifact store where none is set: the checkout's, or in Airflow's own folder."""
+    root = checkout()
+    if root is not None:
+        return f"file://{root}/.millrace/store"
+    airflow = Path(environ.get("AIRFLOW_HOME") or "~/airflow").expanduser().absolute()
+    return f"file://{airflow}/millrace/store"

@@ -1,0 +1,112 @@
+"""Where declared pipelines are: folders of users, installed packages, Millrace's own domains.
+
+Why: users' pipelines and ours are found in the same way, so ours prove that way each day.
+Promise: looking imports no pipeline; a broken one is listed like the others.
+Not here: importing a declaration (``declaration_import.py``), which folders there are (``folders.py``).
+"""
+
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+
+from pipelines.core.installation import checkout
+from pipelines.spec.folders import VARIABLE, folders
+
+GROUP = "millrace.pipelines"
+"""Entry points by which an installed package offers pipelines: name = module or package."""
+
+PROJECTS, DOMAINS = "pipelines.projects", "pipelines.domains"
+PIPELINE = "PIPELINE"
+
+_ASSIGNED = re.compile(rb"^PIPELINE\s*[:=]", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where one pipeline is declared.
+
+    Attributes:
+        name: What the pipeline is called by.
+        module: The module with the declaration, or a package that has it in ``declaration``.
+        origin: Its file, or its entry point, as a message names it.
+        attribute: What the declaration is called in the module.
+        file: The file; None for an entry point.
+    """
+
+    name: str
+    module: str
+    origin: str
+    attribute: str = PIPELINE
+    file: Path | None = None
+
+    def is_same(self, other: "Location") -> bool:
+        """Whether the other one is the same file, or the same module of an installed package."""
+        if self.file is not None and other.file is not None:
+            return self.file == other.file
+        return self.module == other.module
+
+
+def locations() -> list[Location]:
+    """Every declared pipeline in the order of the sources: folders, entry points, own domains.
+
+    One that is found twice as the same module or file is listed once.
+
+    Raises:
+        ConfigError: A folder of ``MILLRACE_PIPELINES`` cannot be used.
+    """
+    own = [each for folder in folders() for each in _in_folder(folder, PROJECTS)]
+    return _each_once([*own, *installed_locations()])
+
+
+def installed_locations() -> list[Location]:
+    """The pipelines of installed packages and our own, whatever folders there are."""
+    found = [_installed(point) for point in _entry_points(tuple(sys.path))]
+    root = checkout()
+    if root is not None:  # an installation has an entry point for each of them
+        found += _in_folder(root / "pipelines" / "domains", DOMAINS)
+    return _each_once(found)
+
+
+def sources() -> str:
+    """Where pipelines are looked for, as a message says it."""
+    named = ", ".join(map(str, folders())) or f"no folder ({VARIABLE} is not set)"
+    return f"{named}; entry points of the group {GROUP}; Millrace's own domains"
+
+
+def _each_once(locations: list[Location]) -> list[Location]:
+    found: list[Location] = []
+    for each in locations:
+        if not any(each.is_same(other) for other in found):
+            found.append(each)
+    return found
+
+
+def _in_folder(folder: Path, package: str) -> Iterator[Location]:
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith((".", "_")):
+            continue
+        file = path / "declaration.py"
+        if file.is_file():
+            module = f"{package}.{path.name}.declaration"
+            yield Location(path.name, module, str(file), file=file.resolve())
+        elif path.suffix == ".py" and path.is_file() and _ASSIGNED.search(path.read_bytes()):
+            yield Location(path.stem, f"{package}.{path.stem}", str(path), file=path.resolve())
+
+
+def _installed(point: EntryPoint) -> Location:
+    package = point.dist.name if point.dist is not None else "an installed package"
+    module = point.module
+    if module.startswith(f"{DOMAINS}."):  # the same name as in a checkout
+        module = f"{module.removesuffix('.declaration')}.declaration"
+    origin = f"entry point {point.name} = {point.value} of {package}"
+    return Location(point.name, module, origin, attribute=point.attr or PIPELINE)
+
+
+@cache
+def _entry_points(_path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
+    """Reading the metadata of every installed package takes 50 ms, so once for a path."""
+    return tuple(sorted(entry_points(group=GROUP), key=lambda point: point.name))

@@ -1,0 +1,61 @@
+"""Golden rows: rows of the feature table, with the arrays that preprocessing made of them.
+
+Why: a serving graph whose preprocessing differs from training's is silently wrong.
+Promise: the same rows on both sides, the first of the first training day.
+Not here: writing and measuring (``export.py``, ``serving.py``).
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipelines.core.store import Manifest
+from pipelines.operators.bfloat16 import widened
+from pipelines.operators.program import FittedProgram
+from pipelines.operators.state import read_program
+from pipelines.shared.tables.known_days import part_as_of
+from pipelines.shared.tables.values import read_served
+from pipelines.shared.tables.window import FEATURES, features_version
+from pipelines.stages.train.export import Export
+from pipelines.stages.train.serving import GOLDEN_ROWS, Columns, Prepared
+
+
+def export_of(setup: Any, model: Any) -> Export:
+    """Everything that is written of a trained model."""
+    work, folder = setup.work, setup.training_set
+    fitted = read_program(folder)
+    shards = setup.shards
+    arrays = {
+        n: widened(np, np.asarray(shards.days[0][n][:GOLDEN_ROWS])) for n in shards.inputs
+    }
+    return Export(
+        model=model,
+        head=work.pipeline.head,
+        inputs=setup.inputs(),
+        prepared=Prepared(fitted),
+        rows=golden_rows(work, setup.plan.made_from["training_set"], folder, fitted),
+        arrays=arrays,
+        about={
+            "pipeline": work.pipeline.name,
+            "as_of": work.model_day,
+            "seed": work.pipeline.training.seed,
+        },
+    )
+
+
+def golden_rows(
+    work: Any, training_set: Manifest, folder: Path, fitted: FittedProgram
+) -> Columns:
+    """The first rows of the first training day, as known when the model's day began.
+
+    Raises:
+        InputMissingError: The day's features are not in the store any more.
+    """
+    days = json.loads((folder / "index.json").read_text())["train"]
+    first = next(day["day"] for day in days if day["rows"])
+    manifest = features_version(work, first, training_set.inputs[f"{FEATURES}/ds={first}"])
+    table = work.store.open(manifest) / part_as_of(manifest, work.model_day)
+    columns = read_served(table, 0, fitted.program.kinds)
+    return {name: values[:GOLDEN_ROWS] for name, values in columns.items()}
