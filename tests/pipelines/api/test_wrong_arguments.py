@@ -112,7 +112,7 @@ def test_no_argument_leads_to_an_error_that_is_not_ours(store, name, dataset, da
         (lambda s: s.model(NAME, 3), "has no version 3"),
         (lambda s: s.model(NAME, as_of=DAYS[0]), "has no published dataset 'models'"),
         (lambda s: millrace.why(f"{NAME}/features/ds=2026-01-0", s), "The nearest one is"),
-        (lambda s: millrace.run_stage("trian", NAME, s), "Did you mean 'train'"),
+        (lambda s: millrace.run_stage("trainin", NAME, s), "Did you mean 'train'"),
         (lambda s: millrace.run_stage("train", NAME, s), "Pass --as-of"),
         (lambda s: millrace.open_store("nowhere").datasets(NAME), "holds no artifact"),
     ],
