@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.core.days import days_between, parse_day, shift
 from pipelines.core.errors import ArtifactError
 from pipelines.core.store import Manifest
-from pipelines.protocol import ACCEPTED, VALIDATED, Work, judged_day, steps_to
+from pipelines.protocol import ACCEPTED, VALIDATED, Work, day_verdict, steps_to
 from pipelines.shared.expectations.day_columns import (
     PROFILE,
     DayProfile,
@@ -87,7 +87,7 @@ def _published(work: Work, days: Iterable[str]) -> dict[str, dict[str, Any]]:
 
 def _accepted(work: Work, day: str) -> Manifest | None:
     """A day's manifest if it was accepted and has a profile; those of earlier releases have none."""
-    manifest = judged_day(work.store, work.pipeline.name, day)
+    manifest = day_verdict(work.store, work.pipeline.name, day)
     accepted = manifest is not None and manifest.outcome["verdict"] == ACCEPTED
     return manifest if accepted and manifest is not None and PROFILE in manifest.files else None
 
