@@ -143,7 +143,7 @@ def test_features_of_a_day_that_was_validated_again_since_are_stale_and_waited_f
     assert explain(store, name)["stale"] == []
     put("validated", "after", {})
     assert missing_days(store, "fraud_detection", DAYS[:1]) == DAYS[:1]
-    assert "stale: validated/ds=2026-01-01 was published again since" in told(
+    assert "stale: validated/ds=2026-01-01 was published again since" in describe_explanation(
         explain(store, name)
     )
 
