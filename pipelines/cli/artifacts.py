@@ -36,7 +36,7 @@ def why(
     store: StoreUri,
     json_: Json = False,
 ) -> None:
-    """Tell what an artifact was made from, and why it was made again."""
+    """Show what an artifact was made from, and why it was made again."""
     from pipelines.cli.summary import print_json
     from pipelines.core.store.why import describe_explanation
 
@@ -89,7 +89,8 @@ def housekeeping(
     keep_days: Annotated[
         float,
         typer.Option(
-            min=0, help="Days before what a kill left (staging, checkpoints) is removed."
+            min=0,
+            help="Days before what a kill left (staging directories, checkpoints) is removed.",
         ),
     ] = 7.0,
     mlflow_uri: Annotated[

@@ -2,8 +2,8 @@
 
 Why: a stage's own artifact, and what it keeps beside it for later work, must be published alike.
 Promise: the caller holds the artifact's lock; what a kill left is swept first; readers see the
-    artifact whole, or the one before.
-Not here: whether it must be made (``protocol.py``).
+    artifact, or the one before: publishing is atomic.
+Not here: whether it must be made (``perform.py``).
 """
 
 import resource
@@ -27,7 +27,7 @@ def publish_work(
         stage: Name of the stage that is to be run again should the artifact be damaged.
         ref: What is published.
         plan: What it depends on.
-        make: Writes the files and tells the outcome.
+        make: Writes the files and returns the outcome.
     """
     started, cpu = time.monotonic(), _cpu_seconds()
     work.store.sweep(ref)

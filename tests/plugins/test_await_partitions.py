@@ -15,7 +15,7 @@ from millrace.airflow.await_partitions import (
 )
 from pipelines.core.errors import ConfigError, InputMissingError
 from pipelines.core.store import Manifest, Store
-from pipelines.core.store.why import explain
+from pipelines.core.store.why import describe_explanation, explain
 
 DAYS = ["2026-01-01", "2026-01-02", "2026-01-03"]
 SMALL = [

@@ -14,7 +14,7 @@ import pytest
 from pipelines.core.errors import DeclarationError
 from pipelines.core.store import Ref, Store
 from pipelines.drivers import scaffold
-from pipelines.shared.expectations.quarantined import kept_out, lines_of
+from pipelines.shared.expectations.quarantined import lines_of, quarantined_days
 from pipelines.spec import Column
 from pipelines.spec.checks import require_valid
 from pipelines.stages.evaluate.scores import own_name, read_scores, scores_table, write_scores
@@ -61,7 +61,7 @@ def day(tmp_path_factory):
     folder = tmp_path_factory.mktemp("day")
     pipeline = scaffolded(*OURS)
     assert judged(folder, pipeline)["rows"] == 58
-    manifest = kept_out(Store(str(folder / "store")), "made")[0]
+    manifest = quarantined_days(Store(str(folder / "store")), "made")[0]
     return pipeline, folder / "store", manifest.file
 
 
@@ -100,7 +100,7 @@ def test_the_quarantine_of_a_scaffolded_table_is_read_and_each_row_keeps_its_own
 
 def test_what_is_kept_out_is_shown_with_its_own_value_and_the_rules(day):
     pipeline, store, _ = day
-    lines = lines_of(kept_out(Store(str(store)), "made"), pipeline, "label.values", 9)
+    lines = lines_of(quarantined_days(Store(str(store)), "made"), pipeline, "label.values", 9)
     assert [(line["value"], line["_value"], line["run"]) for line in lines] == [
         (13.5, "3", 4009)
     ]
