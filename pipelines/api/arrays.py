@@ -11,9 +11,9 @@ from typing import Any
 from pipelines.core.declared import nearest
 from pipelines.core.errors import ConfigError
 from pipelines.core.store import Manifest
+from pipelines.spec import PARTS
 
-INDEX, PARTS = "index.json", ("train", "gap", "test")
-ARRAY = ".npy"
+INDEX, ARRAY = "index.json", ".npy"
 
 
 def arrays_of(manifest: Manifest, part: str, folder: Path) -> dict[str, Any]:

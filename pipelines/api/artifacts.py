@@ -15,6 +15,7 @@ from pipelines.core.days import parse_day
 from pipelines.core.declared import nearest
 from pipelines.core.errors import ConfigError
 from pipelines.core.store import Store
+from pipelines.protocol import VALIDATED, stage_of
 
 AnyStore = str | PathLike[str] | PublishedStore
 
@@ -91,23 +92,25 @@ def quarantine(
         rows: Lines to return.
 
     Returns:
-        ``pipeline``, ``from``, ``to``, ``days``, ``rows_in``, ``rows_kept_out``, ``refused`` days,
+        ``pipeline``, ``from``, ``to``, ``days``, ``rows_in``, ``rows_quarantined``, ``refused`` days,
         ``rules`` with their counts, ``lines``, and ``files`` that have them all.
 
     Raises:
         ConfigError: No day is validated between these, or no rule of that name quarantined a row.
     """
-    from pipelines.shared.expectations.quarantined import kept_out, lines_of
+    from pipelines.shared.expectations.quarantined import lines_of, quarantined_days
 
-    spec, place = opened(pipeline).declaration, open_store(store)
+    spec, opened_store = opened(pipeline).declaration, open_store(store)
     for day, option in ((partition, "--partition"), (from_, "--from"), (to, "--to")):
         if day is not None:
             parse_day(day, option)
-    days = kept_out(Store(place.uri), spec.name, partition or from_, partition or to)
+    days = quarantined_days(
+        Store(opened_store.uri), spec.name, partition or from_, partition or to
+    )
     if not days:
         raise ConfigError(
-            f"{spec.name}: no day is validated in {place.uri} between {partition or from_ or 'ever'} "
-            f"and {partition or to or 'now'}. Run validate first, or choose other days."
+            f"{spec.name}: no day is validated in {opened_store.uri} between {partition or from_ or 'ever'} "
+            f"and {partition or to or 'now'}. Run {stage_of(VALIDATED).name} first, or choose other days."
         )
     return {
         "pipeline": spec.name,
@@ -115,7 +118,7 @@ def quarantine(
         "to": days[-1].day,
         "days": len(days),
         "rows_in": sum(each.rows_in for each in days),
-        "rows_kept_out": sum(each.rows for each in days),
+        "rows_quarantined": sum(each.rows for each in days),
         "refused": [each.day for each in days if each.verdict != "accepted"],
         "rules": _rules(spec.name, days, rule),
         "lines": lines_of(days, spec, rule, rows),

@@ -52,7 +52,7 @@ def run(
         TransientError: A retry can help; what is published already stays.
         PermanentError: A stage failed for good; what is published already stays.
     """
-    handle, place = opened(pipeline), open_store(store).uri
+    handle, root = opened(pipeline), open_store(store).uri
     texts, days = assignments(options, "options"), range_of_days(from_, to)
     spec = handle.declaration
     if type(seeds) is not int or seeds < 1:
@@ -62,7 +62,7 @@ def run(
         pipeline=spec,
         settings=handle.settings,
         options=texts,
-        store=place,
+        store=root,
         source=absolute_source(source),
         first=days[0],
         last=days[-1],
@@ -71,7 +71,7 @@ def run(
     )
     parse_day(request.as_of, "--as-of")
     # What only a later stage uses must not come to light after hours of work.
-    tuned(spec, handle.settings, texts, place, request.as_of)
+    tuned(spec, handle.settings, texts, root, request.as_of)
     time_limit_s(texts)
     ComputeSettings.from_options(option_values(texts))
     return run_chain(request)

@@ -45,49 +45,47 @@ class PublishedDataset:
     """One published artifact, or several days of one dataset. Made by ``PublishedStore.dataset``.
 
     Attributes:
-        store: Where it is.
-        manifests: Manifest of each chosen version, in the order of their keys.
         as_of: Of rows that arrive late, those known when this day began are read; None for all.
     """
 
-    store: Store
-    manifests: tuple[Manifest, ...]
+    _store: Store
+    _manifests: tuple[Manifest, ...]
     as_of: str | None = None
 
     @property
     def keys(self) -> list[str]:
         """Key of each chosen artifact: ``ds=2026-01-31``, ``as_of=2026-02-15/seed=0``."""
-        return [manifest.key for manifest in self.manifests]
+        return [manifest.key for manifest in self._manifests]
 
     @property
     def digests(self) -> list[str]:
         """Digest of each chosen version."""
-        return [manifest.digest for manifest in self.manifests]
+        return [manifest.digest for manifest in self._manifests]
 
     @property
     def rows(self) -> int:
         """Rows that the stage counted, of all of them."""
-        return sum(int(manifest.outcome.get("rows", 0)) for manifest in self.manifests)
+        return sum(int(manifest.outcome.get("rows", 0)) for manifest in self._manifests)
 
     @property
     def outcomes(self) -> list[dict[str, Any]]:
         """Short facts of each: rows, verdict, metrics."""
-        return [dict(manifest.outcome) for manifest in self.manifests]
+        return [dict(manifest.outcome) for manifest in self._manifests]
 
     @property
     def refused(self) -> list[str]:
         """Keys of partitions that were refused, which have no rows."""
-        return [m.key for m in self.manifests if m.outcome.get("verdict") == REFUSED]
+        return [m.key for m in self._manifests if m.outcome.get("verdict") == REFUSED]
 
     @property
     def tables(self) -> list[str]:
         """Names of its tables; ``part`` are its rows."""
-        return sorted({name for manifest in self.manifests for name in table_names(manifest)})
+        return sorted({name for manifest in self._manifests for name in table_names(manifest)})
 
     @property
     def files(self) -> list[str]:
         """Names of all files of the chosen versions."""
-        return sorted({name for manifest in self.manifests for name in manifest.recorded})
+        return sorted({name for manifest in self._manifests for name in manifest.recorded})
 
     def to_arrow(self, columns: Columns = None, *, table: str | None = None) -> "pa.Table":
         """Read a table into memory.
@@ -119,7 +117,7 @@ class PublishedDataset:
 
         files = self._files(table)
         schema = required_columns(files, None)
-        paths = [str(self.store.open(file.manifest) / file.name) for file in files]
+        paths = [str(self._store.open(file.manifest) / file.name) for file in files]
         return ds.dataset(paths, schema=schema, format="parquet", partitioning=None)
 
     def to_pandas(self, columns: Columns = None, *, table: str | None = None) -> "pd.DataFrame":
@@ -185,7 +183,7 @@ class PublishedDataset:
             raise ConfigError(
                 f"{manifest.ref.path()} has no JSON file {name!r}. {nearest(name, known)}"
             )
-        return json.loads((self.store.open(manifest) / name).read_bytes())
+        return json.loads((self._store.open(manifest) / name).read_bytes())
 
     def folder(self) -> "Path":
         """Local folder of the artifact's files, each compared with its manifest.
@@ -194,35 +192,35 @@ class PublishedDataset:
             ConfigError: Several artifacts are chosen.
             ArtifactError: A file is damaged.
         """
-        return self.store.open(self._one())
+        return self._store.open(self._one())
 
     def _one(self) -> Manifest:
-        if len(self.manifests) != 1:
+        if len(self._manifests) != 1:
             raise ConfigError(
-                f"{len(self.manifests)} artifacts are chosen ({listed(self.keys)}). Choose one, by its "
+                f"{len(self._manifests)} artifacts are chosen ({listed(self.keys)}). Choose one, by its "
                 f"day, as-of day or version."
             )
-        return self.manifests[0]
+        return self._manifests[0]
 
     def _files(self, table: str | None) -> list[TableFile]:
         name = self._table(table)
         # A refused day among others has no rows; alone, it is an error.
-        with_rows = [m for m in self.manifests if m.key not in self.refused or name != ROWS]
-        chosen = with_rows or self.manifests
+        with_rows = [m for m in self._manifests if m.key not in self.refused or name != ROWS]
+        chosen = with_rows or self._manifests
         return [
-            file for each in chosen for file in files_of(self.store, each, name, self.as_of)
+            file for each in chosen for file in files_of(self._store, each, name, self.as_of)
         ]
 
     def _table(self, table: str | None) -> str:
         known = self.tables
         if table is not None and table not in known:
             raise ConfigError(
-                f"{self.manifests[0].ref.path()} has no table {table!r}. "
+                f"{self._manifests[0].ref.path()} has no table {table!r}. "
                 f"{nearest(table, known) if known else 'It has none.'}"
             )
-        if table or ROWS in known or len(self.refused) == len(self.manifests):
+        if table or ROWS in known or len(self.refused) == len(self._manifests):
             return table or ROWS
         if len(known) == 1:
             return known[0]
         which = f"tables {listed(known)}: pass table=" if known else "no table: see read_json()"
-        raise ConfigError(f"{self.manifests[0].ref.path()} has {which}.")
+        raise ConfigError(f"{self._manifests[0].ref.path()} has {which}.")

@@ -8,7 +8,6 @@ Promise: only names and manifests are read; an unknown name is refused with the 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Self
 
 from pipelines.core.declared import nearest
 from pipelines.core.errors import ConfigError
@@ -41,21 +40,6 @@ class DatasetVersion:
     rows: int
     verdict: str
     uri: str
-
-    @classmethod
-    def of(cls, store: Store, manifest: Manifest, *, published: bool) -> Self:
-        """The version that a manifest describes."""
-        return cls(
-            dataset=manifest.dataset,
-            key=manifest.key,
-            digest=manifest.digest,
-            content=manifest.content,
-            stage=manifest.stage,
-            published=published,
-            rows=int(manifest.outcome.get("rows", 0)),
-            verdict=str(manifest.outcome.get("verdict", "")),
-            uri=store.uri_of(manifest),
-        )
 
 
 def published_pipelines(store: Store) -> list[str]:
@@ -91,9 +75,23 @@ def versions_of(store: Store, ref: Ref) -> list[DatasetVersion]:
     """Every kept version of an artifact, newest first."""
     now = store.find(ref)
     return [
-        DatasetVersion.of(store, each, published=now is not None and each.digest == now.digest)
+        _described(store, each, published=now is not None and each.digest == now.digest)
         for each in store.versions(ref)
     ]
+
+
+def _described(store: Store, manifest: Manifest, *, published: bool) -> DatasetVersion:
+    return DatasetVersion(
+        dataset=manifest.dataset,
+        key=manifest.key,
+        digest=manifest.digest,
+        content=manifest.content,
+        stage=manifest.stage,
+        published=published,
+        rows=int(manifest.outcome.get("rows", 0)),
+        verdict=str(manifest.outcome.get("verdict", "")),
+        uri=store.uri_of(manifest),
+    )
 
 
 def _published(store: Store, parent: str, pattern: str) -> list[str]:

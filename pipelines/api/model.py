@@ -33,29 +33,27 @@ class PublishedModel:
     """One version of a model. Made by ``PublishedStore.model``.
 
     Attributes:
-        store: Where it is.
-        manifest: Its version.
         number: Its version in the model registry, if it was chosen there; else None.
     """
 
-    store: Store
-    manifest: Manifest
+    _store: Store
+    _manifest: Manifest
     number: int | None = None
 
     @property
     def key(self) -> str:
         """``as_of=YYYY-MM-DD/seed=N``."""
-        return self.manifest.key
+        return self._manifest.key
 
     @property
     def digest(self) -> str:
         """Digest of the version."""
-        return self.manifest.digest
+        return self._manifest.digest
 
     @property
     def metrics(self) -> dict[str, float]:
         """What training measured, by name."""
-        return dict(self.manifest.outcome.get("metrics", {}))
+        return dict(self._manifest.outcome.get("metrics", {}))
 
     @cached_property
     def about(self) -> dict[str, Any]:
@@ -64,13 +62,13 @@ class PublishedModel:
         Raises:
             ArtifactError: The file is damaged, or the version was published without a SavedModel.
         """
-        missing = [name for name in (ABOUT, SAVED) if name not in self.manifest.recorded]
+        missing = [name for name in (ABOUT, SAVED) if name not in self._manifest.recorded]
         if missing:
             raise ArtifactError(
-                f"{self.manifest.ref.path()} {self.manifest.version} has no {missing[0]}, so it "
-                f"cannot score. Run {self.manifest.stage} for it again."
+                f"{self._manifest.ref.path()} {self._manifest.version} has no {missing[0]}, so it "
+                f"cannot score. Run {self._manifest.stage} for it again."
             )
-        found: dict[str, Any] = json.loads(self.store.read_file(self.manifest, ABOUT))
+        found: dict[str, Any] = json.loads(self._store.read_file(self._manifest, ABOUT))
         return found
 
     @property
@@ -89,7 +87,7 @@ class PublishedModel:
         Raises:
             ArtifactError: A file is damaged; running its stage again mends it.
         """
-        return self.store.open(self.manifest)
+        return self._store.open(self._manifest)
 
     def score(self, rows: object) -> "pa.Table":
         """Predict raw rows.
@@ -110,7 +108,7 @@ class PublishedModel:
         """
         import pyarrow as pa
 
-        step = f"score with {self.manifest.ref.path()}"
+        step = f"score with {self._manifest.ref.path()}"
         table = arrow_rows(rows, self.columns, step)
         arrays = served_arrays(table, self.columns, self._widths, step)
         found = self._graph.of_rows(arrays)

@@ -20,9 +20,10 @@ from pipelines.api.listing import (
 )
 from pipelines.api.model import PublishedModel
 from pipelines.api.opening import PipelineHandle
+from pipelines.api.registered import registered_version
 from pipelines.core.errors import ConfigError, InputMissingError
 from pipelines.core.store import Manifest, Ref, Store
-from pipelines.core.store.store import FILE
+from pipelines.core.store.root import FILE
 
 MODELS = "models"
 
@@ -181,8 +182,6 @@ class PublishedStore:
     def _registered(
         self, name: str, number: int | str | None, mlflow_uri: str | None
     ) -> PublishedModel:
-        from pipelines.api.registry import registered_version
-
         found = registered_version(self.artifacts, name, number, mlflow_uri)
         manifest: Manifest | None = None
         if found.digest and found.as_of:

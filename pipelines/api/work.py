@@ -87,7 +87,7 @@ def time_limit_s(options: Iterable[str] | None) -> float:
     """Seconds that a stage may take: ``--option time_limit_s=N``, by default a day, 0 for no end.
 
     Raises:
-        ConfigError: It is no number, below 0, or longer than a year.
+        ConfigError: It is not a number, below 0, or longer than a year.
     """
     given = option_values(options).get("time_limit_s", TIME_LIMIT_S)
     try:

@@ -19,7 +19,8 @@ from pipelines.gx_dask.conditions import EvidenceRequest
 from pipelines.gx_dask.current_runner import runner_for
 from pipelines.gx_dask.errors import Interrupted
 from pipelines.gx_dask.evidence import child_name, child_value, wanted_rows
-from pipelines.gx_dask.metric_steps import StepContext, way_of
+from pipelines.gx_dask.metric_steps import StepContext
+from pipelines.gx_dask.metric_table import way_of
 from pipelines.gx_dask.partitions import Layout
 from pipelines.gx_dask.passes import Done, Step, guarded, run_steps
 from pipelines.gx_dask.runners import RunnerSettings

@@ -109,18 +109,24 @@ def _ask(steps: Mapping[Key, Step], layout: Layout, runner: Runner) -> dict[Key,
 
 
 def _groups(steps: Mapping[Key, Step], layout: Layout) -> Iterator[_Group]:
-    asks = {key: step.asks for key, step in steps.items()}
-    each = {key: asked for key, asked in asks.items() if isinstance(asked, Question)}
+    each: dict[Key, Question] = {}
+    whole: dict[Key, Question] = {}
+    exchanges: dict[Key, Exchange] = {}
+    for key, step in steps.items():
+        if isinstance(step.asks, Question):
+            each[key] = step.asks
+        elif isinstance(step.asks, WholeTable):
+            whole[key] = step.asks.question
+        else:
+            exchanges[key] = step.asks
     if each:
         tasks = partition_tasks(Scan(layout, list(each.values())))
         yield _Group(tasks, partial(_by_question, list(each)))
-    whole = {key: a.question for key, a in asks.items() if isinstance(a, WholeTable)}
     if whole:
         task = whole_table_task(Scan(layout, list(whole.values())))
         yield _Group([task], partial(_by_question, list(whole)))
-    for key, asked in asks.items():
-        if isinstance(asked, Exchange):
-            yield _Group(exchange_tasks(asked), partial(_of_one, key))
+    for key, exchange in exchanges.items():
+        yield _Group(exchange_tasks(exchange), partial(_of_one, key))
 
 
 def _by_question(keys: Sequence[Key], results: list[Any]) -> dict[Key, list[Any]]:

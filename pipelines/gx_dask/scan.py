@@ -89,12 +89,12 @@ def _answers(scan: Scan, rows: Rows) -> list[Any]:
     last = {name: index for index in order for name in reads[index]}
     if _bytes(scan.layout, last, rows) < READ_AT_ONCE_BYTES:
         rows.read(last)
-    answers: dict[int, Any] = {}
+    answers: list[Any] = [None] * len(reads)
     for index in order:
         rows.read(reads[index])
         answers[index] = scan.questions[index].answered(rows)
         rows.forget(name for name in reads[index] if last[name] == index)
-    return [answers[index] for index in range(len(reads))]
+    return answers
 
 
 def _bytes(layout: Layout, names: Mapping[str, Any], rows: Rows) -> float:

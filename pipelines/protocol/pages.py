@@ -2,7 +2,7 @@
 
 Why: a renderer that trips over a name or a value says nothing about the data, and a day that is not
     published holds up every later one.
-Promise: a page is no part of an artifact's content. One that cannot be made is told, its artifact is
+Promise: a page is no part of an artifact's content. One that cannot be made is logged, its artifact is
     published without it, and it is added later to the same version, from the same files.
 Not here: what a page shows (each stage's ``pages``), the command (``pipelines/cli/pages.py``).
 """
@@ -99,8 +99,8 @@ def make_pages(module: Any, work: Work, manifest: Manifest, *, again: bool) -> M
 
 def still_missing(work: Work, manifest: Manifest) -> dict[str, str]:
     """Pages that an artifact was published without and that nobody added since, with the reason."""
-    told: Mapping[str, str] = manifest.made.get(MISSING, {})
-    return {name: why for name, why in told.items() if not _is_there(work, manifest, name)}
+    missing: Mapping[str, str] = manifest.made.get(MISSING, {})
+    return {name: why for name, why in missing.items() if not _is_there(work, manifest, name)}
 
 
 def without(manifest: Manifest, store_uri: str, missing: Mapping[str, str]) -> str:
@@ -142,7 +142,7 @@ def _text(make: Maker, folder: Path) -> tuple[str, str]:
 
 
 def _written(path: Path, text: str) -> str:
-    """Write a page whole or not at all; why it was not written, or empty."""
+    """Write a page, or nothing; why it was not written, or empty."""
     try:
         path.write_bytes(encoded(text))
     except OSError as error:
@@ -152,5 +152,5 @@ def _written(path: Path, text: str) -> str:
 
 
 def _reason(error: Exception) -> str:
-    said = f"{type(error).__name__}: {' '.join(str(error).split())}"
-    return readable(said, MAX_REASON_CHARS)
+    text = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    return readable(text, MAX_REASON_CHARS)

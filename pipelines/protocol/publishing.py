@@ -1,9 +1,9 @@
-"""Making one artifact aside and publishing it with its manifest.
+"""Making one artifact in a staging directory and publishing it with its manifest.
 
 Why: a stage's own artifact, and what it keeps beside it for later work, must be published alike.
 Promise: the caller holds the artifact's lock; what a kill left is swept first; readers see the
-    artifact whole, or the one before.
-Not here: whether it must be made (``protocol.py``).
+    artifact, or the one before: publishing is atomic.
+Not here: whether it must be made (``perform.py``).
 """
 
 import resource
@@ -27,12 +27,12 @@ def publish_work(
         stage: Name of the stage that is to be run again should the artifact be damaged.
         ref: What is published.
         plan: What it depends on.
-        make: Writes the files and tells the outcome.
+        make: Writes the files and returns the outcome.
     """
     started, cpu = time.monotonic(), _cpu_seconds()
     work.store.sweep(ref)
-    work.store.tell_reading(ref, plan.inputs)
-    with work.store.aside(ref, plan.digest()) as out:
+    work.store.record_inputs(ref, plan.inputs)
+    with work.store.staging(ref, plan.digest()) as out:
         outcome = make(out)
         files = describe_files(out, outcome.volatile)
         manifest = Manifest(

@@ -58,11 +58,17 @@ def locations() -> list[Location]:
     Raises:
         ConfigError: A folder of ``MILLRACE_PIPELINES`` cannot be used.
     """
-    found: list[Location] = []
-    for each in _all():
-        if not any(each.is_same(other) for other in found):
-            found.append(each)
-    return found
+    own = [each for folder in folders() for each in _in_folder(folder, PROJECTS)]
+    return _each_once([*own, *installed_locations()])
+
+
+def installed_locations() -> list[Location]:
+    """The pipelines of installed packages and our own, whatever folders there are."""
+    found = [_installed(point) for point in _entry_points(tuple(sys.path))]
+    root = checkout()
+    if root is not None:  # an installation has an entry point for each of them
+        found += _in_folder(root / "pipelines" / "domains", DOMAINS)
+    return _each_once(found)
 
 
 def sources() -> str:
@@ -71,14 +77,12 @@ def sources() -> str:
     return f"{named}; entry points of the group {GROUP}; Millrace's own domains"
 
 
-def _all() -> Iterator[Location]:
-    for folder in folders():
-        yield from _in_folder(folder, PROJECTS)
-    for point in _entry_points(tuple(sys.path)):
-        yield _installed(point)
-    root = checkout()
-    if root is not None:  # an installation has an entry point for each of them
-        yield from _in_folder(root / "pipelines" / "domains", DOMAINS)
+def _each_once(locations: list[Location]) -> list[Location]:
+    found: list[Location] = []
+    for each in locations:
+        if not any(each.is_same(other) for other in found):
+            found.append(each)
+    return found
 
 
 def _in_folder(folder: Path, package: str) -> Iterator[Location]:

@@ -8,6 +8,7 @@ from tests.contributing.recipe import copy_of_the_tree, follow
 @pytest.mark.parametrize(
     "section",
     [
+        "Add a stage",
         "Add an operator",
     ],
 )

@@ -15,7 +15,7 @@ from millrace.airflow.await_partitions import (
 )
 from pipelines.core.errors import ConfigError, InputMissingError
 from pipelines.core.store import Manifest, Store
-from pipelines.core.store.why import explain, told
+from pipelines.core.store.why import explain
 
 DAYS = ["2026-01-01", "2026-01-02", "2026-01-03"]
 SMALL = [
@@ -37,7 +37,7 @@ def publish(store: Store, dataset: str, day: str, verdict: str = "") -> None:
         code={},
         outcome={"verdict": verdict},
     )
-    with store.aside(manifest.ref, manifest.digest) as out:
+    with store.staging(manifest.ref, manifest.digest) as out:
         store.publish(out, manifest)
 
 
@@ -133,7 +133,7 @@ def test_features_of_a_day_that_was_validated_again_since_are_stale_and_waited_f
             digest=f"{dataset}-{word}", inputs=inputs, config={}, code={}, content=word,
             outcome={"verdict": "accepted"},
         )  # fmt: skip
-        with store.aside(manifest.ref, manifest.digest) as out:
+        with store.staging(manifest.ref, manifest.digest) as out:
             store.publish(out, manifest)
 
     put("validated", "before", {})

@@ -90,7 +90,7 @@ def _require_checkout() -> None:
         raise ConfigError(
             "`serve` shows the demonstration of Millrace's repository, and this Millrace is "
             "installed as a library, without its dags/ folder. In a project made by `millrace init` "
-            "run `make airflow`, which starts Airflow with the project's own DAGs."
+            "run `make serve`, which starts Airflow with the project's own DAGs."
         )
 
 

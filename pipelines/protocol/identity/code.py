@@ -10,13 +10,16 @@ Not here: finding it (``reach.py``), keeping it for the next process (``cache.py
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Any
 
 from pipelines.protocol.identity import cache as kept
 from pipelines.protocol.identity.libraries import COUNTED, versions_of
-from pipelines.protocol.identity.names import CLASS, LIBRARY, UNIT, Target
+from pipelines.protocol.identity.names import CLASS, LIBRARY, UNIT, Key, Target, key_of
 from pipelines.protocol.identity.normal_form import hash_of
-from pipelines.protocol.identity.reach import Key, Reach
+from pipelines.protocol.identity.reach import Reach
 from pipelines.protocol.identity.sources import Sources
+from pipelines.spec.folders import import_path
+from pipelines.spec.locations import PROJECTS
 
 OWN = "millrace"
 """Name of the digest of all that is reached, beside the names of libraries."""
@@ -108,7 +111,9 @@ def reached_from(*roots: str, sealed: tuple[str, ...] = ()) -> Reached:
             what is declared of them is named beside.
     """
     tops = sorted({root.partition(".")[0] for root in roots})
-    key = hash_of(repr((roots, sealed)))
+    own = any(root.startswith(f"{PROJECTS}.") for root in roots)
+    # A user's module of the same name may lie in another folder now.
+    key = hash_of(repr((roots, sealed, import_path() if own else [])))
     found = kept.read(key)
     if found is None:
         known = kept.read_facts()
@@ -122,7 +127,7 @@ def reached_from(*roots: str, sealed: tuple[str, ...] = ()) -> Reached:
 
 def worked_out(
     sources: Sources, roots: Iterable[str], sealed: Iterable[str] = ()
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """The same of given sources, as plain values."""
     reach = reach_of(sources, roots, sealed)
     hashes = [(key, _hash(reach, key)) for key in sorted(reach.units)]
@@ -140,25 +145,15 @@ def worked_out(
 
 def reach_of(sources: Sources, roots: Iterable[str], sealed: Iterable[str] = ()) -> Reach:
     """All that the roots reach."""
-    reach = Reach(sources)
-    reach = Reach(sources, [key for name in sealed for key in _classes(reach, name)])
+    reach = Reach(sources, sealed)
     for root in roots:
-        module, _, name = root.removesuffix(".*").rpartition(".")
-        reach.start(module, name)
-        if root.endswith(".*"):
-            reach.all_of(module, name)
+        reach.start(root)
     return reach
-
-
-def _classes(reach: Reach, name: str) -> list[Key]:
-    module, _, name = name.rpartition(".")
-    found = reach.names.name(module, name)
-    return [(each.module, each.position) for each in found if each.kind == CLASS]
 
 
 def _hash(reach: Reach, key: Key) -> str:
     """A unit's own hash, and one of what its imported names stand for."""
-    facts = reach.sources.facts(key[0])["units"][key[1]]
+    facts = reach.names.unit(key)
     edges = [
         sorted(_stands_for(reach, target) for target in reach.names.chain(key[0], chain))
         for chain in facts["order"]
@@ -168,6 +163,5 @@ def _hash(reach: Reach, key: Key) -> str:
 
 def _stands_for(reach: Reach, target: Target) -> str:
     if target.kind in {UNIT, CLASS}:
-        own: str = reach.sources.facts(target.module)["units"][target.position]["own"]
-        return own
+        return str(reach.names.unit(key_of(target))["own"])
     return target.module if target.kind == LIBRARY else target.kind

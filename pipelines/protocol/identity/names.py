@@ -6,8 +6,12 @@ Promise: every binding of a name counts, wherever in the module it is; what is f
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from pipelines.protocol.identity.sources import Sources
+
+Key = tuple[str, int]
+"""A unit: its module, and its position in it. A class is known by its own unit."""
 
 UNIT, CLASS, MODULE, LIBRARY = "unit", "class", "module", "library"
 
@@ -27,6 +31,11 @@ class Target:
     position: int = -1
 
 
+def key_of(target: Target) -> Key:
+    """The unit that a target is, or a class's own unit."""
+    return target.module, target.position
+
+
 class Names:
     """Looks up names in modules.
 
@@ -38,6 +47,16 @@ class Names:
         self.sources = sources
         self._found: dict[tuple[str, str], list[Target]] = {}
         self._chains: dict[tuple[str, tuple[str, ...]], list[Target]] = {}
+
+    def unit(self, key: Key) -> dict[str, Any]:
+        """Facts of a unit."""
+        found: dict[str, Any] = self.sources.facts(key[0])["units"][key[1]]
+        return found
+
+    def about(self, key: Key) -> dict[str, Any]:
+        """Facts of a class."""
+        found: dict[str, Any] = self.sources.facts(key[0])["classes"][self.unit(key)["name"]]
+        return found
 
     def chain(self, module: str, chain: Iterable[str]) -> list[Target]:
         """What ``a.b.c`` stands for, as far as modules and their names go."""

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from pipelines.core.errors import ConfigError
 from pipelines.protocol.identity.units import Facts, facts_of
+from pipelines.spec.folders import import_path
+from pipelines.spec.locations import PROJECTS
 
 Stamp = list[int]
 LIBRARIES = frozenset({"site-packages", "dist-packages"})
@@ -60,6 +62,10 @@ class Sources:
         """Whether a module belongs to a tree that reach goes through."""
         return bool(self._roots(module.partition(".")[0]))
 
+    def is_foreign(self, top: str) -> bool:
+        """Whether a package is neither followed nor Python's own."""
+        return top not in sys.stdlib_module_names and not self.follows(top)
+
     def facts(self, module: str) -> Facts:
         """What the module's file holds."""
         if module not in self._facts:
@@ -67,8 +73,8 @@ class Sources:
         return self._facts[module]
 
     def _find(self, module: str) -> Path | None:
-        top, *rest = module.split(".")
-        for root in self._roots(top):
+        roots, rest = self._search(module)
+        for root in roots:
             if root.suffix == ".py":
                 if not rest:
                     return self._there(root)
@@ -80,6 +86,13 @@ class Sources:
             if found is not None:
                 return found
         return None
+
+    def _search(self, module: str) -> tuple[list[Path], list[str]]:
+        """Where to look for a module, and its name there."""
+        if module.startswith(f"{PROJECTS}."):  # users' folders, which lie anywhere
+            return [Path(folder) for folder in import_path()], module.split(".")[2:]
+        top, *rest = module.split(".")
+        return self._roots(top), rest
 
     def _there(self, path: Path) -> Path | None:
         stamp = self.stamps[str(path)] = stamp_of(str(path))

@@ -122,7 +122,7 @@ class _File:
                 self._class(inner)
 
     def _function(self, node: Any, name: str) -> int:
-        outside = {n.id for each in _outside(node) for n in ast.walk(each) if _is_read(n)}
+        outside = {name for each in _outside(node) for name in _read_names(each)}
         outer = self._scopes.outer_names(node.name, node.lineno) | outside
         position = self._unit("function", name, [node], outer)
         self.units[position]["decorators"] = [
@@ -232,8 +232,8 @@ def _outside(node: Any) -> Iterable[ast.AST]:
     return (*node.decorator_list, *node.args.defaults, *defaults)
 
 
-def _is_read(node: ast.AST) -> bool:
-    return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+def _read_names(node: ast.AST) -> Iterator[str]:
+    return (n.id for n in ast.walk(node) if isinstance(n, ast.Name))
 
 
 def _is_for_types(node: ast.stmt) -> bool:

@@ -35,7 +35,7 @@ NO_ROWS = np.zeros(0, dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Finding:
+class RuleResult:
     """What one rule found.
 
     Attributes:
@@ -71,12 +71,12 @@ class Evaluated:
         rows: Rows of all of them.
     """
 
-    findings: tuple[Finding, ...]
+    findings: tuple[RuleResult, ...]
     partitions: "tuple[Partition, ...]"
     rows: int
     _validated: "ValidatedTable"
 
-    def failing_rows(self, finding: Finding, partition: "Partition") -> NDArray[np.int64]:
+    def failing_rows(self, finding: RuleResult, partition: "Partition") -> NDArray[np.int64]:
         """A rule's failing rows, counted from the partition's first one, rising, shape ``(n_failing,)``."""
         if not finding.by_row:
             return NO_ROWS
@@ -191,7 +191,7 @@ def _expectation(rule: CheckedRule) -> Any:
 
 def _finding(
     rule: CheckedRule, found: tuple[int, Any] | None, validated: "ValidatedTable"
-) -> Finding:
+) -> RuleResult:
     broken = ["it was not evaluated"] if found is None else _errors(found[1].exception_info)
     if broken or found is None:
         said = " ".join(broken[0].split())
@@ -208,7 +208,7 @@ def _finding(
     index, result = found
     document = result.to_json_dict()
     by_row = validated.is_row_level(index)
-    return Finding(
+    return RuleResult(
         rule=rule,
         success=bool(result.success),
         by_row=by_row,

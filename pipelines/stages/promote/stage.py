@@ -166,7 +166,7 @@ def _reason(number: int, held: Registered, candidate: Candidate, refusal: str) -
         return f"version {number} is registered and not promoted: {refusal}"
     text, later = f"version {number} is the champion", unmet(held, candidate)
     if later is not None:
-        text += f", as was asked; it was not compared with {later.title} of a later day"
+        text += f", as requested; it was not compared with {later.title} of a later day"
     if candidate.recommended != PROMOTE:
         text += (
             f" and stays it, though its verdict is {candidate.recommended} now; models --rollback makes "

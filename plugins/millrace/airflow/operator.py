@@ -5,7 +5,7 @@ Why: a stage needs a ``__main__`` that is not Airflow's, memory that is given ba
 Promise: when a task ends, however it ends, its process is gone; its XComs are the short JSON of
     the result and what is shown while it works; nothing heavy is imported here.
 Not here: the process (``pipelines/process/``), when to retry (``policies.py``), what is shown
-    meanwhile (``showing.py``).
+    meanwhile (``progress_xcom.py``).
 """
 
 import logging
@@ -18,7 +18,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
 from millrace.airflow.links import links_of
-from millrace.airflow.progress_xcom import Showing
+from millrace.airflow.progress_xcom import ProgressXCom
 from pipelines.core.errors import ConfigError, HistoryNotReadyError, SourceNotReadyError
 from pipelines.core.events import Reporter, describe_progress, level_of
 from pipelines.core.store import Ref, Store
@@ -55,7 +55,7 @@ class CommandOperator(BaseOperator):
         super().__init__(**kwargs)
         self.argv, self.new_interpreter, self.module = list(argv), new_interpreter, module
         self._process: StageProcess | None = None
-        self._showing = Showing(None)
+        self._progress = ProgressXCom(None)
         self.dashboard = ""
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
@@ -68,11 +68,11 @@ class CommandOperator(BaseOperator):
 
     def run_child(self, argv: Sequence[str], context: Mapping[str, Any]) -> Ended:
         """Run one child, its events and lines becoming lines of this task's log and what it shows."""
-        self._showing = Showing(context.get("ti"))
+        self._progress = ProgressXCom(context.get("ti"))
         self.log.info("python -m %s %s", self.module, " ".join(argv))
         self._process = StageProcess(
             argv,
-            on_event=self._tell,
+            on_event=self._log_event,
             on_line=lambda line: self.log.info("%s", line),
             server=not self.new_interpreter,
             module=self.module,
@@ -91,11 +91,11 @@ class CommandOperator(BaseOperator):
         if self._process is not None:
             self._process.stop()
 
-    def _tell(self, event: Mapping[str, object]) -> None:
+    def _log_event(self, event: Mapping[str, object]) -> None:
         kind = event["event"]
         if kind == "progress":
             self.log.info("%s", describe_progress(event))
-            self._showing.progress(event)
+            self._progress.progress(event)
         elif kind == "log":
             self.log.log(level_of(event), "%s", event["message"])
         elif kind == "dashboard":
@@ -109,7 +109,7 @@ class CommandOperator(BaseOperator):
         """Put the address behind the task's button, while the work is still going on."""
         self.dashboard = url
         self.log.info("Dask's dashboard: %s", url)
-        self._showing.dashboard(url)
+        self._progress.dashboard(url)
 
 
 class StageOperator(CommandOperator):
@@ -166,7 +166,7 @@ class StageOperator(CommandOperator):
         self.inputs = list(inputs)
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
-        """Run the stage and hand on what it published, to XCom and to the outlets.
+        """Run the stage and pass on what it published, to XCom and to the outlets.
 
         Raises:
             AirflowSkipException: Earlier days have no verdict yet; their runs will do this one.
@@ -176,7 +176,7 @@ class StageOperator(CommandOperator):
             result = dict(self.run_child(self.command(datetime.now(UTC)), context).result)
         except HistoryNotReadyError as waiting:
             raise AirflowSkipException(
-                f"{waiting} The run that judges the last of them will {self.stage} this day too."
+                f"{waiting} The run that validates the last of them will do {self.stage} for this day too."
             ) from waiting
         self._announce(context, result)
         return result

@@ -92,7 +92,7 @@ def test_killed_at_any_point_nothing_is_half_and_the_next_try_publishes_the_same
     assert again.content == whole["content"]
     # A kill between the rename and the pointer loses no work.
     assert times_worked(toy_log) == (2 if moment == "point" else 3)
-    left = [p.name for p in (store / ref.path()).iterdir() if p.name.startswith(".aside")]
+    left = [p.name for p in (store / ref.path()).iterdir() if p.name.startswith(".staging")]
     assert left == []
 
 

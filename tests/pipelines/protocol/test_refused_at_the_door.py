@@ -117,7 +117,7 @@ def test_a_day_that_was_accepted_and_is_delivered_broken_counts_as_refused(place
     assert isinstance(day_run(places, pipeline, BAD), SchemaError)
     assert features(places, pipeline, DAYS[3]).inputs[f"validated/ds={BAD}"] == "refused"
     store = work_on("", *places).store
-    judged = verdicts.judged_day(store, pipeline.name, BAD)
+    judged = verdicts.day_verdict(store, pipeline.name, BAD)
     assert (judged.stage, judged.outcome["refused_as"]) == ("ingest", "SchemaError")
     with pytest.raises(PartitionRefusedError, match=r"was refused by ingest.*'much'"):
         run("validate", places, pipeline, BAD)
@@ -128,7 +128,7 @@ def test_a_source_that_is_not_there_yet_gives_no_verdict(places, pipeline):
     with pytest.raises(SourceNotReadyError, match="no file matches"):
         run("ingest", places, pipeline, BAD)
     store = work_on("", *places).store
-    assert verdicts.judged_day(store, pipeline.name, BAD) is None
+    assert verdicts.day_verdict(store, pipeline.name, BAD) is None
     assert missing_days(store, pipeline.name, [BAD]) == [BAD]
     with pytest.raises(InputMissingError, match="is not published"):
         run("featurize", places, pipeline, BAD)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from pipelines.core.errors import ConfigError
 from pipelines.process.environ import child_environ
+from pipelines.protocol.identity.code import reached_from
 from pipelines.spec import declared_names, load, load_all
 from pipelines.spec.folders import VARIABLE, folders, project_root
 from pipelines.spec.registry import folder_of
@@ -276,6 +277,31 @@ def test_a_network_that_is_not_beside_the_declaration_is_an_error(
     write(own_network / "own_network" / "declaration.py", text)
     with pytest.raises(ConfigError, match=reason):
         load("own_network")
+
+
+def test_a_users_code_names_what_it_makes_and_the_folder_it_lies_in_does_not(
+    own_network, tmp_path, monkeypatch
+):
+    root = "pipelines.projects.own_network.network.build"
+    network = own_network / "own_network" / "network.py"
+    widths = write(network.with_name("widths.py"), "WIDTH = 4\n")
+    write(
+        network, "from .widths import WIDTH\n\n\ndef build(inputs, seed):\n    return WIDTH\n"
+    )
+
+    def digest() -> str:
+        return reached_from.__wrapped__(root).digest
+
+    first = digest()
+    write(widths, "WIDTH = 4  # units\n")
+    assert digest() == first
+    shutil.copytree(own_network, tmp_path / "moved")
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "moved"))
+    assert digest() == first
+    write(tmp_path / "moved" / "own_network" / "widths.py", "WIDTH = 5\n")
+    assert digest() != first
+    monkeypatch.setenv(VARIABLE, str(own_network))
+    assert digest() == first
 
 
 def child(code: str) -> str:

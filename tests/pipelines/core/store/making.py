@@ -8,7 +8,7 @@ REF = Ref("p", "data", "ds=2026-01-01")
 def publish(store, *, ref=REF, config=None, text="hello", inputs=None, outcome=None):
     inputs = inputs or {"source": "abc"}
     digest = work_digest(inputs, config or {}, {"code": "1"})
-    with store.lock(ref), store.aside(ref, digest) as out:
+    with store.lock(ref), store.staging(ref, digest) as out:
         (out / "deep").mkdir()
         (out / "deep" / "a.txt").write_text(text)
         files = describe_files(out, ())
