@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 
-from pipelines.api.opening import Assignments, PipelineHandle, assignments, opened
+from pipelines.api.opening import Assignments, PipelineHandle, assignments, opened, text
 from pipelines.api.store import PublishedStore, absolute_source, open_store
 from pipelines.api.work import range_of_days, time_limit_s, tuned, work_for
 from pipelines.core.errors import HistoryNotReadyError, PartitionRefusedError
@@ -138,7 +138,7 @@ def run_stage(
         PermanentError: Anything else that the stage raised.
     """
     request = StageRequest(
-        stage=stage_named(stage),
+        stage=stage_named(text(stage, "The name of a stage")),
         pipeline=opened(pipeline),
         store=open_store(store).uri,
         days=[partition],
@@ -187,7 +187,7 @@ def run_partitions(
         PipelineError: As ``run_stage``.
     """
     request = StageRequest(
-        stage=stage_named(stage),
+        stage=stage_named(text(stage, "The name of a stage")),
         pipeline=opened(pipeline),
         store=open_store(store).uri,
         days=range_of_days(from_, to),

@@ -139,7 +139,7 @@ def page(report: dict[str, Any], beside: Sequence[Mapping[str, Any]] = ()) -> st
 
 
 def environment(*folders: Path) -> jinja2.Environment:
-    """Templates beside this module, after those of a stage's own folder."""
+    """Templates of these folders, and those beside this module."""
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader([*folders, Path(__file__).parent]),
         autoescape=True,
