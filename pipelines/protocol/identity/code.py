@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+from pipelines.core.store.code_units import Units, units_digest
 from pipelines.protocol.identity import cache as kept
 from pipelines.protocol.identity.libraries import COUNTED, versions_of
 from pipelines.protocol.identity.names import CLASS, LIBRARY, UNIT, Key, Target, key_of
@@ -27,8 +28,6 @@ SHARED = "shared"
 
 HOOKS = ("plan", "run", "due", "require_ready", "effects_stand", "SETTLES")
 """What of a stage's module decides what it publishes; ``pages`` does not."""
-
-Units = Mapping[str, Mapping[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +47,10 @@ class Reached:
     def code(self) -> dict[str, str]:
         """As a plan has it: the digest, and the versions that results depend on."""
         return {OWN: self.digest, **versions_of(self.libraries)}
+
+
+_found: dict[str, "Reached"] = {}
+"""What this process found, by its digest."""
 
 
 def code_of(stage: str, *declared: str) -> dict[str, str]:
@@ -99,6 +102,11 @@ def dotted(declared: type) -> str:
     return f"{declared.__module__}.{declared.__qualname__}"
 
 
+def units_of(code: Mapping[str, str]) -> dict[str, Units]:
+    """What the digests among a plan's code stand for, of those that this process found."""
+    return {each: _found[each].units for each in code.values() if each in _found}
+
+
 @cache
 def reached_from(*roots: str, sealed: tuple[str, ...] = ()) -> Reached:
     """What some functions and classes reach.
@@ -118,7 +126,8 @@ def reached_from(*roots: str, sealed: tuple[str, ...] = ()) -> Reached:
         if sources.read:
             kept.write_facts(known)
         kept.write(key, sources.stamps, found)
-    return Reached(found["digest"], tuple(found["libraries"]), found["units"])
+    result = Reached(found["digest"], tuple(found["libraries"]), found["units"])
+    return _found.setdefault(result.digest, result)
 
 
 def worked_out(
@@ -133,7 +142,7 @@ def worked_out(
         beside = units.setdefault(module, {})
         beside[name] = f"{beside[name]} {text}" if name in beside else text
     return {
-        "digest": hash_of("\n".join(sorted(text for _, text in hashes))),
+        "digest": units_digest(units),
         "libraries": sorted(reach.libraries),
         "units": units,
     }
