@@ -8,7 +8,7 @@ Promise: the tests are those of the source distribution of the locked version, t
 
     python infra/great_expectations_tests.py [--stock] [options of pytest]
 
-With ``--stock`` the stock pandas engine judges the same files, as ``pandas.read_parquet`` reads
+With ``--stock`` the stock pandas engine validates the same files, as ``pandas.read_parquet`` reads
 them: it must fail in the same tests.
 
 The same file is the plugin that pytest loads beside those tests.

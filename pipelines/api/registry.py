@@ -8,10 +8,9 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from pipelines.api.opening import PipelineHandle, opened
+from pipelines.api.registered import version_number
 from pipelines.api.store import PublishedStore, open_store
-from pipelines.core.errors import ConfigError, listed
 from pipelines.core.store import Store
-from pipelines.shared.registry import Version, read_registry, registry_uri
 
 if TYPE_CHECKING:
     from pipelines.stages.promote.champion import Registry
@@ -47,7 +46,7 @@ def promote(
         TransientError: The registry is locked, or its server cannot be reached.
     """
     registry = _registry(pipeline, store, mlflow_uri)
-    number = _number(version)
+    number = version_number(version)
     _require_files(registry, open_store(store).artifacts, number)
     registry.promote(number)
 
@@ -67,27 +66,6 @@ def rollback(pipeline: AnyPipeline, store: AnyStore, *, mlflow_uri: str | None =
     return registry.rollback()
 
 
-def registered_version(
-    store: Store, pipeline: str, number: int | str | None, mlflow_uri: str | None
-) -> Version:
-    """The registered version of that number; the champion for None or ``champion``.
-
-    Raises:
-        ConfigError: There is none; says which there are.
-    """
-    held = read_registry(registry_uri(store, mlflow_uri), pipeline)
-    champion = number in (None, "champion")
-    found = held.current() if champion else held.version(_number(number))
-    if found is None:
-        known = listed(version.number for version in reversed(held.versions))
-        what = "champion" if champion else f"version {number}"
-        raise ConfigError(
-            f"{pipeline} has no {what} in {store.uri}. Registered versions: {known}. Pass the number of "
-            f"one, promote one, or choose a published model by as_of."
-        )
-    return found
-
-
 def _registry(pipeline: AnyPipeline, store: AnyStore, mlflow_uri: str | None) -> "Registry":
     from pipelines.stages.promote.champion import open_registry
 
@@ -100,12 +78,3 @@ def _require_files(registry: "Registry", store: Store, number: int) -> None:
     version = registry.read().version(number)
     if version is not None:
         require_files(store, registry.uri, registry.model, version)
-
-
-def _number(version: object) -> int:
-    if isinstance(version, bool) or not isinstance(version, int):
-        raise ConfigError(
-            f"A version is the number that models() lists, such as 3, or the digest of one in the "
-            f"store (16 to 64 hexadecimal digits); got {version!r}."
-        )
-    return version

@@ -19,10 +19,11 @@ from pipelines.api.listing import (
     versions_of,
 )
 from pipelines.api.model import PublishedModel
-from pipelines.api.opening import PipelineHandle
+from pipelines.api.opening import PipelineHandle, text
+from pipelines.api.registered import registered_version
 from pipelines.core.errors import ConfigError, InputMissingError
 from pipelines.core.store import Manifest, Ref, Store
-from pipelines.core.store.store import FILE
+from pipelines.core.store.root import FILE
 
 MODELS = "models"
 
@@ -181,8 +182,6 @@ class PublishedStore:
     def _registered(
         self, name: str, number: int | str | None, mlflow_uri: str | None
     ) -> PublishedModel:
-        from pipelines.api.registry import registered_version
-
         found = registered_version(self.artifacts, name, number, mlflow_uri)
         manifest: Manifest | None = None
         if found.digest and found.as_of:
@@ -219,8 +218,10 @@ def absolute_source(source: "str | PathLike[str] | None") -> str | None:
     """Root of source files, as another process finds it too."""
     if source is None:
         return None
-    text = str(fspath(source))
-    return text if "://" in text or not text.strip() else _absolute(text)
+    if not isinstance(source, str | PathLike):
+        raise ConfigError(f"source must be a folder or a URI; got {source!r}.")
+    root = str(fspath(source))
+    return root if "://" in root or not root.strip() else _absolute(root)
 
 
 def _absolute(folder: str) -> str:
@@ -228,4 +229,5 @@ def _absolute(folder: str) -> str:
 
 
 def _name(pipeline: PipelineName) -> str:
-    return pipeline.name if isinstance(pipeline, PipelineHandle) else pipeline
+    given = pipeline.name if isinstance(pipeline, PipelineHandle) else pipeline
+    return text(given, "The name of a pipeline")

@@ -1,6 +1,6 @@
 """Putting the commands together and turning errors into exit codes.
 
-Why: a script must tell bad data (3) from a passing fault (4) from a typo (2).
+Why: a script must distinguish bad data (3), a passing fault (4) and a typo (2).
 Promise: an error prints one sentence, with what to do; a fault of the program its traceback too.
 """
 
@@ -33,7 +33,7 @@ TRACEBACK_CHARS = 50_000
 
 app = typer.Typer(
     name="millrace",
-    help="Daily data in, judged models out.",
+    help="Daily data in, evaluated models out.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -79,8 +79,8 @@ def _foreign(error: Exception) -> int:
         return ConfigError.exit_code
     ours = sorted_by_cause(error, "millrace")
     if ours is None:
-        told = "".join(traceback.format_exception(error))
-        sys.stderr.write(readable(told, TRACEBACK_CHARS, lines=True))
+        text = "".join(traceback.format_exception(error))
+        sys.stderr.write(readable(text, TRACEBACK_CHARS, lines=True))
         ours = unexpected(error, "millrace")
     sys.stderr.write(f"error: {ours}\n")
     return ours.exit_code

@@ -36,12 +36,14 @@ def why(
     store: StoreUri,
     json_: Json = False,
 ) -> None:
-    """Tell what an artifact was made from, and why it was made again."""
+    """Show what an artifact was made from, and why it was made again."""
     from pipelines.cli.summary import print_json
-    from pipelines.core.store.why import told
+    from pipelines.core.store.why import describe_explanation
 
     explained = api.why(artifact, store)
-    print_json(explained) if json_ else sys.stdout.write(lined(told(explained)) + "\n")
+    print_json(explained) if json_ else sys.stdout.write(
+        lined(describe_explanation(explained)) + "\n"
+    )
 
 
 def verify(
@@ -69,7 +71,9 @@ def verify(
             repair=repair,
             on_key=lambda done, of: report.progress(done, of, unit="artifacts"),
         )
-        print_json(asdict(found)) if json_ else sys.stdout.write(reading.told(found) + "\n")
+        print_json(asdict(found)) if json_ else sys.stdout.write(
+            reading.describe_verification(found) + "\n"
+        )
         return PermanentError.exit_code if found.damaged else 0
 
     run_child(work, name="verify")
@@ -85,7 +89,8 @@ def housekeeping(
     keep_days: Annotated[
         float,
         typer.Option(
-            min=0, help="Days before what a kill left (aside, checkpoints) is removed."
+            min=0,
+            help="Days before what a kill left (staging directories, checkpoints) is removed.",
         ),
     ] = 7.0,
     mlflow_uri: Annotated[

@@ -1,6 +1,6 @@
 """``simulate``, ``serve``, ``stop`` and ``doctor``: what a person does on their own machine.
 
-Why: a newcomer needs data, a running Airflow and a word about the machine before anything.
+Why: a newcomer needs data, a running Airflow and facts about the machine before anything.
 Promise: nothing is left running or half-written when a command is stopped.
 """
 
@@ -81,7 +81,7 @@ def serve(
         bool, typer.Option("--exit", help="Stop when the run is done, instead of on Ctrl-C.")
     ] = False,
 ) -> None:
-    """Start Airflow, simulate, backfill, train, judge; keep the UI up until Ctrl-C."""
+    """Start Airflow, simulate, backfill, train, evaluate; keep the UI up until Ctrl-C."""
     from pipelines.drivers.local.demo import serve as serve_demo
 
     serve_demo(home, days=days, rows_per_day=rows_per_day, port=port, exit_at_end=exit_)
@@ -102,12 +102,12 @@ def doctor(
 ) -> None:
     """Say what this machine can do: cores, memory, disk, GPUs, versions; and whether a store is whole."""
     from pipelines.cli.summary import print_json
-    from pipelines.core.store.verify import told, verify
+    from pipelines.core.store.verify import describe_verification, verify
     from pipelines.drivers.local.doctor import describe
 
     facts, found = describe(Path(os.curdir)), verify(Store(store)) if store else None
     if found is not None:
-        facts["store"] = told(found)
+        facts["store"] = describe_verification(found)
     if json_:
         print_json(facts)
     else:

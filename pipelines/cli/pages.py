@@ -1,7 +1,7 @@
 """``pages``: make the pages that published artifacts lack, from their own files.
 
 Why: a stage publishes without a page that could not be made; once the cause is mended, nothing has
-    to be judged or trained again for it.
+    to be validated, evaluated or trained again for it.
 Promise: only pages are written; no digest and no verdict changes.
 """
 
@@ -19,7 +19,7 @@ from pipelines.core.errors import ConfigError, PermanentError, PipelineError, li
 from pipelines.core.store import Ref, Store
 from pipelines.core.text import message
 from pipelines.protocol import Stage, Work, stages
-from pipelines.protocol.pages import Made, make_pages, module_of, pages_of
+from pipelines.protocol.pages import MadePages, make_pages, module_of, pages_of
 from pipelines.spec import Pipeline, with_settings
 
 
@@ -51,7 +51,7 @@ def pages(
     for each, work, ref in _works(spec, chosen, store, day):
         made = _made(each, work, ref, again=again)
         if made is not None:
-            done.append(_told(ref, made))
+            done.append(_facts(ref, made))
             if not json_ and (made.made or made.failed):
                 sys.stdout.write(_line(done[-1]))
     if not done:
@@ -71,10 +71,10 @@ def _end(pipeline: str, done: list[dict[str, Any]], *, json_: bool) -> None:
     if json_:
         print_json({"pipeline": pipeline, "counts": counts, "artifacts": done})
     else:
-        told = (
+        facts = (
             f"{counts['made']} pages made, {counts['there']} there, {counts['failed']} failed"
         )
-        sys.stdout.write(f"{pipeline}: {len(done)} artifacts, {told}\n")
+        sys.stdout.write(f"{pipeline}: {len(done)} artifacts, {facts}\n")
     if counts["failed"]:
         which = [f"{each['artifact']}/{name}" for each in done for name in each["failed"]]
         why = next(iter(next(each["failed"] for each in done if each["failed"]).values()))
@@ -117,7 +117,7 @@ def _works(
             yield stage, work, Ref(pipeline.name, stage.dataset, key)
 
 
-def _made(stage: Stage, work: Work, ref: Ref, *, again: bool) -> Made | None:
+def _made(stage: Stage, work: Work, ref: Ref, *, again: bool) -> MadePages | None:
     """What became of an artifact's pages; None where it is gone."""
     with work.store.lock(ref):
         manifest = work.store.find(ref)
@@ -127,15 +127,15 @@ def _made(stage: Stage, work: Work, ref: Ref, *, again: bool) -> Made | None:
             return make_pages(module_of(stage), work, manifest, again=again)
         except PipelineError as error:
             names = pages_of(module_of(stage), work)
-            return Made((), (), dict.fromkeys(names, str(error)))
+            return MadePages((), (), dict.fromkeys(names, str(error)))
 
 
-def _told(ref: Ref, made: Made) -> dict[str, Any]:
+def _facts(ref: Ref, made: MadePages) -> dict[str, Any]:
     facts = {"made": list(made.made), "there": list(made.there), "failed": dict(made.failed)}
     return {"artifact": ref.path(), **facts}
 
 
-def _line(told: dict[str, Any]) -> str:
-    parts = [f"made {', '.join(told['made'])}"] if told["made"] else []
-    parts += [f"failed {name} ({why})" for name, why in told["failed"].items()]
-    return message(f"{told['artifact']}: {'; '.join(parts)}") + "\n"
+def _line(facts: dict[str, Any]) -> str:
+    parts = [f"made {', '.join(facts['made'])}"] if facts["made"] else []
+    parts += [f"failed {name} ({why})" for name, why in facts["failed"].items()]
+    return message(f"{facts['artifact']}: {'; '.join(parts)}") + "\n"

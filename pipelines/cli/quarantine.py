@@ -1,4 +1,4 @@
-"""``quarantine``: which rows were kept out, by which rules, and where their lines are.
+"""``quarantine``: which rows were quarantined, by which rules, and where their lines are.
 
 Why: who repairs a source asks this before anything else.
 Promise: only reads; values of sensitive columns are masked, as in the reports.
@@ -25,11 +25,13 @@ def quarantine(
     partition: Annotated[str | None, typer.Option(help="One day.")] = None,
     first: Annotated[str | None, typer.Option("--from", help="First day.")] = None,
     last: Annotated[str | None, typer.Option("--to", help="Last day.")] = None,
-    rule: Annotated[str | None, typer.Option(help="Only rows that this rule kept out.")] = None,
+    rule: Annotated[
+        str | None, typer.Option(help="Only rows that this rule quarantined.")
+    ] = None,
     rows: Annotated[int, typer.Option(min=0, help="Lines to show.")] = 5,
     json_: Json = False,
 ) -> None:
-    """Tell which rows were kept out, rule by rule, and show the first of them."""
+    """Show which rows were quarantined, rule by rule, and show the first of them."""
     from pipelines.cli.summary import print_json
 
     summary = api.quarantine(
@@ -58,7 +60,7 @@ def _print(summary: dict[str, Any]) -> None:
     share = summary["rows_quarantined"] / max(summary["rows_in"], 1)
     console.print(
         f"{summary['pipeline']} {summary['from']} .. {summary['to']}: {summary['rows_quarantined']:,} of "
-        f"{summary['rows_in']:,} rows kept out ({share:.3%}) on {summary['days']} days",
+        f"{summary['rows_in']:,} rows quarantined ({share:.3%}) on {summary['days']} days",
         highlight=False,
         markup=False,
     )

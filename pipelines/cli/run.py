@@ -49,7 +49,7 @@ def run(
     options: Options = None,
     json_: Json = False,
 ) -> None:
-    """Take in days of data, train a model on them, judge it, and register it."""
+    """Take in days of data, train a model on them, evaluate it, and register it."""
     summary = api.run(
         api.pipeline(pipeline, settings),
         store,
@@ -78,7 +78,7 @@ def replay(
     settings: Settings = None,
     json_: Json = False,
 ) -> None:
-    """Judge a day again after its source or its rules were fixed, and re-admit its rows."""
+    """Validate a day again after its source or its rules were fixed, and re-admit its rows."""
     summary = api.replay(
         api.pipeline(pipeline, settings),
         store,

@@ -1,7 +1,7 @@
 """``stage``: one stage, as the Airflow operator calls it, by hand or as a child process.
 
 Why: isolation, memory accounting and kills are per process; one process is one stage.
-Promise: told the same arguments it publishes the same artifact, whoever asks.
+Promise: given the same arguments it publishes the same artifact, whoever asks.
 """
 
 import json

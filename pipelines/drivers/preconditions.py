@@ -16,7 +16,7 @@ from typing import Any
 
 from pipelines.core.errors import ConfigError, PipelineError, TransientError, listed
 from pipelines.core.store import Store
-from pipelines.protocol import REFUSED, Work, judged_day
+from pipelines.protocol import REFUSED, Work, day_verdict
 from pipelines.shared.registry import read_registry, registry_uri
 from pipelines.spec import Pipeline
 
@@ -100,7 +100,7 @@ def require_days(work: Work, first: str, last: str) -> None:
 
 
 def _is_done(work: Work, day: str) -> bool:
-    judged = judged_day(work.store, work.pipeline.name, day)
+    judged = day_verdict(work.store, work.pipeline.name, day)
     refused = judged is not None and judged.outcome.get("verdict") == REFUSED
     return refused or work.find(work.partition_ref("features", day)) is not None
 

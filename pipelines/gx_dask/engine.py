@@ -19,7 +19,8 @@ from pipelines.gx_dask.conditions import EvidenceRequest
 from pipelines.gx_dask.current_runner import runner_for
 from pipelines.gx_dask.errors import Interrupted
 from pipelines.gx_dask.evidence import child_name, child_value, wanted_rows
-from pipelines.gx_dask.metric_steps import StepContext, way_of
+from pipelines.gx_dask.metric_steps import StepContext
+from pipelines.gx_dask.metric_table import way_of
 from pipelines.gx_dask.partitions import Layout
 from pipelines.gx_dask.passes import Done, Step, guarded, run_steps
 from pipelines.gx_dask.runners import RunnerSettings
@@ -176,7 +177,7 @@ class MetricRequest:
             provider=None if is_stock(name) else provided(name)[0],
         )
 
-    def outcome(self, engine: DaskExecutionEngine) -> Any:
+    def outcome(self, engine: DaskExecutionEngine) -> object:
         """The metric's value, or the ``Failure``."""
         if self.metric.metric_name.endswith(".map"):
             return self.node()
@@ -184,7 +185,7 @@ class MetricRequest:
             self.data.answers[self.key] = self._from_others(engine)
         return self.data.answers[self.key]
 
-    def _from_others(self, engine: DaskExecutionEngine) -> Any:
+    def _from_others(self, engine: DaskExecutionEngine) -> object:
         try:
             if child_name(self.metric.metric_name):
                 return child_value(self.metric, self.known, engine)

@@ -1,6 +1,6 @@
 """A merged condition, and the results that are read off it.
 
-Why: counts, values, places and rows of a result all follow from what the partitions found.
+Why: counts, values, indices and rows of a result all follow from what the partitions found.
 Promise: lists are made by the stock functions on the rows that were kept, so their content and
     their order are the stock ones; a list that was bounded is counted in full and says so.
 """
@@ -93,7 +93,7 @@ def child_name(name: str) -> str | None:
     return last if last in CHILDREN else None
 
 
-def child_value(metric: Any, known: Mapping[str, Any], engine: PandasExecutionEngine) -> Any:
+def child_value(metric: Any, known: Mapping[str, Any], engine: PandasExecutionEngine) -> object:
     """A result of a merged condition.
 
     Raises:

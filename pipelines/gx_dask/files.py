@@ -13,6 +13,9 @@ import pyarrow.parquet as pq
 
 from pipelines.gx_dask.errors import FileDamagedError, FilesMissingError
 
+SUFFIXES = (".parquet", ".pq")
+WILDCARDS = frozenset("*?[")
+
 
 def list_files(path: str) -> list[str]:
     """Parquet files of a folder (and the folders below), a pattern, or one file, sorted.
@@ -23,20 +26,22 @@ def list_files(path: str) -> list[str]:
         FilesMissingError: There is none.
     """
     system, plain = fsspec.core.url_to_fs(path)
-    if any(sign in plain for sign in "*?["):
-        found = system.glob(plain)
-    elif system.isdir(plain):
-        found = [f for f in system.find(plain) if f.endswith((".parquet", ".pq"))]
-        found = [f for f in found if not _is_hidden(f[len(plain) :])]
-    else:
-        found = [plain] if system.exists(plain) else []
+    found = _found(system, plain)
     if not found:
         raise FilesMissingError(
             f"{path}: no Parquet file there. Expected a folder, a pattern or a file that exists. "
             f"Try again when the table was written, or correct the path."
         )
-    remote = "://" in path
-    return sorted(system.unstrip_protocol(f) if remote else f for f in found)
+    return sorted(map(system.unstrip_protocol, found) if "://" in path else found)
+
+
+def _found(system: fsspec.AbstractFileSystem, path: str) -> list[str]:
+    if WILDCARDS & set(path):
+        return list(system.glob(path))
+    if not system.isdir(path):
+        return [path] if system.exists(path) else []
+    below = (file for file in system.find(path) if file.endswith(SUFFIXES))
+    return [file for file in below if not _is_hidden(file[len(path) :])]
 
 
 def _is_hidden(path: str) -> bool:
@@ -48,7 +53,7 @@ def open_file(path: str, encoded: Sequence[str] = ()) -> pq.ParquetFile:
 
     Args:
         path: The file.
-        encoded: Text columns to read as places in a list of distinct values.
+        encoded: Text columns to read as indices into a list of distinct values.
 
     Raises:
         FilesMissingError: It is gone.
@@ -66,7 +71,7 @@ def open_file(path: str, encoded: Sequence[str] = ()) -> pq.ParquetFile:
 
 
 def gone(path: str) -> FilesMissingError:
-    """What to say of a file that was listed and is not there."""
+    """For a file that was listed and is not there."""
     return FilesMissingError(
         f"{path}: the file is gone. Expected it to stay while it is validated. "
         f"Try again when its writer has finished."
@@ -74,7 +79,7 @@ def gone(path: str) -> FilesMissingError:
 
 
 def unreadable(path: str, error: Exception) -> FileDamagedError:
-    """What to say of a file that cannot be read as Parquet."""
+    """For a file that cannot be read as Parquet."""
     return FileDamagedError(
         f"{path}: cannot be read as Parquet ({' '.join(str(error).split())[:300]}). "
         f"Expected a complete, undamaged file. Write it again."

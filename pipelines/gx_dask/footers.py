@@ -6,6 +6,7 @@ Promise: types are those of the whole table's frame. A column whose footers say 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -84,24 +85,34 @@ def frame_types(
     """Types in which partitions are read, and the pandas types of columns that need a cast."""
     casts = dict(own)
     for index, column in enumerate(schema):
-        name, kind = column.name, column.type
-        if name in own:
+        if column.name in own:
             continue
-        if pa.types.is_boolean(kind) and statistics.has_nulls(name):
-            casts[name] = "object"
-        elif pa.types.is_integer(kind) and statistics.has_nulls(name):
-            loses = exact and any(abs(end) > LARGEST_EXACT for end in statistics.ends(name))
-            casts[name] = "object" if loses else "float64"
-        elif exact and pa.types.is_timestamp(kind) and _fits_nanoseconds(name, statistics):
-            schema = schema.set(index, column.with_type(pa.timestamp("ns", kind.tz)))
+        cast = _cast_of(column, statistics, exact=exact)
+        if cast is not None:
+            casts[column.name] = cast
+        if exact and _becomes_nanoseconds(column, statistics):
+            schema = schema.set(index, column.with_type(pa.timestamp("ns", column.type.tz)))
     return schema, casts
 
 
-def _fits_nanoseconds(name: str, statistics: Statistics) -> bool:
+def _cast_of(column: pa.Field, statistics: Statistics, *, exact: bool) -> str | None:
+    """The pandas type of whole numbers and flags with a null somewhere."""
+    whole, name = pa.types.is_integer(column.type), column.name
+    if not (whole or pa.types.is_boolean(column.type)) or not statistics.has_nulls(name):
+        return None
+    if whole and not (exact and any(abs(end) > LARGEST_EXACT for end in statistics.ends(name))):
+        return "float64"
+    return "object"
+
+
+def _becomes_nanoseconds(column: pa.Field, statistics: Statistics) -> bool:
+    """Whether all times of the column can be counted in nanoseconds."""
+    if not pa.types.is_timestamp(column.type):
+        return False
     first, last = (np.datetime64(end.to_datetime64(), "us") for end in NANOSECONDS)
-    ends = [np.datetime64(_naive(end), "us") for end in statistics.ends(name)]
+    ends = (np.datetime64(_naive(end), "us") for end in statistics.ends(column.name))
     return all(first < end < last for end in ends)
 
 
-def _naive(moment: Any) -> Any:
+def _naive(moment: datetime) -> datetime:
     return moment.replace(tzinfo=None) if getattr(moment, "tzinfo", None) else moment

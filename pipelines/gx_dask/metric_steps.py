@@ -1,14 +1,14 @@
-"""How each metric is answered: its first step, and those that follow.
+"""The ways in which metrics are answered: their first steps, and those that follow.
 
 Why: what a metric needs of the partitions is its own; that all of a suite share passes is not.
-Promise: ``WAYS`` is read from above, and the first line that applies decides. Each way is a
-    function that returns the metric's first ``Step``; the functions below it, named in the step,
-    take the answers.
-Not here: running steps (``passes.py``), what is computed (``aggregates.py`` and the others).
+Promise: each ``..._step`` returns a metric's first ``Step``; the function below it that the step
+    names takes the answers.
+Not here: which metric goes which way (``metric_table.py``), running steps (``passes.py``), what
+    is computed (``aggregates.py`` and the others).
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 from great_expectations.core.metric_domain_types import MetricDomainTypes
 from great_expectations.execution_engine import PandasExecutionEngine
 
-from pipelines.gx_dask import aggregates, order, quantiles, uniqueness
+from pipelines.gx_dask import aggregates, order, quantiles, row_keys, uniqueness
 from pipelines.gx_dask.conditions import (
     ConditionPart,
     EvidenceRequest,
@@ -25,17 +25,14 @@ from pipelines.gx_dask.conditions import (
 )
 from pipelines.gx_dask.evidence import merged
 from pipelines.gx_dask.filters import columns_read, stock_value
-from pipelines.gx_dask.kernels import KERNELS
 from pipelines.gx_dask.moments import moments
 from pipelines.gx_dask.partitions import Layout
 from pipelines.gx_dask.passes import Done, Step, WholeTable
-from pipelines.gx_dask.scan import Question
-from pipelines.gx_dask.stock import Node, call, is_stock, provided
+from pipelines.gx_dask.scan import MetricQuestion
+from pipelines.gx_dask.stock import Node, call
 from pipelines.gx_dask.uniqueness import Exchange, ranges_for
 
 log = logging.getLogger(__name__)
-# The condition that neither looks at values nor shows any.
-NOT_NULL = "column_values.nonnull.condition"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,43 +54,38 @@ class StepContext:
     gathered: set[str]
 
 
-Way = Callable[[Node, EvidenceRequest, StepContext], Step | Done]
-
-
-def way_of(node: Node, context: StepContext) -> Way:
-    """How the metric is answered: what makes its first step."""
-    return next(way for applies, way in WAYS if applies(node, context))
-
-
-def _absent(node: Node, need: EvidenceRequest, context: StepContext) -> Step:
+def absent_step(node: Node, need: EvidenceRequest, context: StepContext) -> Step:
     """A column or table that is not here: the stock metric needs no rows to raise."""
     call(node, context.engine)
-    return _gathered(node, need, context)
+    return gathered_step(node, need, context)
 
 
-def _condition(node: Node, need: EvidenceRequest, context: StepContext) -> Step:
-    question = Question(evaluate_condition, node, (need,))
+def condition_step(node: Node, need: EvidenceRequest, context: StepContext) -> Step:
+    """One pass over the partitions."""
+    question = MetricQuestion(evaluate_condition, node, (need,))
     return Step(question, partial(_with_domain, node, need, context))
 
 
-def _order(node: Node, need: EvidenceRequest, context: StepContext) -> Step:
+def order_step(node: Node, need: EvidenceRequest, context: StepContext) -> Step:
     """First the last value of each partition, then rows beside the value before them."""
-    return Step(Question(order.last_value, node), partial(_beside_last, node, need, context))
+    return Step(
+        MetricQuestion(order.last_value, node), partial(_beside_last, node, need, context)
+    )
 
 
 def _beside_last(
     node: Node, need: EvidenceRequest, context: StepContext, lasts: Sequence[Any]
 ) -> Step:
     before = order.values_before(lasts)
-    question = Question(order.evaluate_order, node, (need,), by_partition=before)
+    question = MetricQuestion(order.evaluate_order, node, (need,), by_partition=before)
     return Step(question, partial(_with_domain, node, need, context))
 
 
-def _unique(node: Node, need: EvidenceRequest, context: StepContext) -> Step:
+def unique_step(node: Node, need: EvidenceRequest, context: StepContext) -> Step:
     """Where partitions of rising keys do not overlap, nothing has to be exchanged."""
-    if not uniqueness.is_own_key(node, _kind(node, context)):
+    if not row_keys.is_own_key(node, kind_of(node, context)):
         return _exchanged(node, need, context)
-    question = Question(uniqueness.rising_run, node)
+    question = MetricQuestion(uniqueness.rising_run, node)
     return Step(question, partial(_unique_after_runs, node, need, context))
 
 
@@ -118,11 +110,14 @@ def _exchanged(node: Node, need: EvidenceRequest, context: StepContext) -> Step:
     return Step(_exchange(node, need, context), then)
 
 
-def _distinct_count(node: Node, need: EvidenceRequest, context: StepContext) -> Step:
+def distinct_count_step(node: Node, need: EvidenceRequest, context: StepContext) -> Step:
+    """As unique values: an exchange only where rising keys do not prove the number."""
     counted = Step(_exchange(node, EvidenceRequest(0, ()), context), _last)
-    if not uniqueness.is_own_key(node, _kind(node, context)):
+    if not row_keys.is_own_key(node, kind_of(node, context)):
         return counted
-    return Step(Question(uniqueness.rising_run, node), partial(_count_after_runs, counted))
+    return Step(
+        MetricQuestion(uniqueness.rising_run, node), partial(_count_after_runs, counted)
+    )
 
 
 def _count_after_runs(counted: Step, runs: Sequence[uniqueness.RisingRun]) -> Step | Done:
@@ -139,16 +134,18 @@ def _exchange(node: Node, need: EvidenceRequest, context: StepContext) -> Exchan
     return Exchange(context.layout, node, need, ranges)
 
 
-def _aggregate(node: Node, need: EvidenceRequest, context: StepContext) -> Step:
+def aggregate_step(node: Node, need: EvidenceRequest, context: StepContext) -> Step:
+    """A summary of each partition, merged by the metric's rule."""
+
     def then(parts: list[Any]) -> Done:
         return Done(aggregates.merge(node, parts, context.layout))
 
-    return Step(Question(aggregates.summary, node), then)
+    return Step(MetricQuestion(aggregates.summary, node), then)
 
 
-def _quantiles(node: Node, need: EvidenceRequest, context: StepContext) -> Step:
+def quantiles_step(node: Node, need: EvidenceRequest, context: StepContext) -> Step:
     """First a sketch of each partition, then the values around each wanted rank."""
-    return Step(Question(quantiles.sketch, node), partial(_around_ranks, node, context))
+    return Step(MetricQuestion(quantiles.sketch, node), partial(_around_ranks, node, context))
 
 
 def _around_ranks(
@@ -164,24 +161,26 @@ def _around_ranks(
         values = quantiles.values_at(ranks, slices)
         return Done(quantiles.finish(node, count, values, context.layout))
 
-    return Step(Question(quantiles.slices, node, (brackets,)), then)
+    return Step(MetricQuestion(quantiles.slices, node, (brackets,)), then)
 
 
-def _spread(node: Node, need: EvidenceRequest, context: StepContext) -> Step:
+def spread_step(node: Node, need: EvidenceRequest, context: StepContext) -> Step:
+    """Outlier statistics that are made of mean and deviation."""
+
     def then(parts: list[Any]) -> Done:
         return Done(quantiles.spread_around_mean(parts))
 
-    return Step(Question(moments, node), then)
+    return Step(MetricQuestion(moments, node), then)
 
 
-def _gathered(node: Node, need: EvidenceRequest, context: StepContext) -> Step:
+def gathered_step(node: Node, need: EvidenceRequest, context: StepContext) -> Step:
     """The stock metric on its own columns, all rows of them at once."""
     _require_room(node, context)
     context.gathered.add(node.name)
     if node.name.endswith(".condition"):
-        question = Question(evaluate_stock_condition, node, (need,))
+        question = MetricQuestion(evaluate_stock_condition, node, (need,))
         return Step(WholeTable(question), partial(_with_domain, node, need, context))
-    return Step(WholeTable(Question(stock_value, node)), _last)
+    return Step(WholeTable(MetricQuestion(stock_value, node)), _last)
 
 
 def _require_room(node: Node, context: StepContext) -> None:
@@ -228,81 +227,10 @@ def _domain_type(domain: Mapping[str, Any]) -> MetricDomainTypes:
     return MetricDomainTypes.MULTICOLUMN if "column_list" in domain else MetricDomainTypes.TABLE
 
 
-def _kind(node: Node, context: StepContext) -> str:
+def kind_of(node: Node, context: StepContext) -> str:
     """NumPy's letter for the column's type; ``c`` for categories, empty for a table metric."""
     column = node.domain.get("column")
     if not column:
         return ""
     layout = context.layout
     return "c" if layout.empty_frame[column].dtype == "category" else layout.kind(column)
-
-
-def _is_absent(node: Node, context: StepContext) -> bool:
-    names = context.layout.schema.names
-    return bool(node.domain.get("table")) or any(c not in names for c in node.columns())
-
-
-def _is_condition(node: Node, context: StepContext) -> bool:
-    return node.name.endswith(".condition")
-
-
-def _needs_whole_column(node: Node, context: StepContext) -> bool:
-    """A condition where parts of a column are not what the column is, or keys are not known."""
-    if not _is_condition(node, context):
-        return False
-    layout = context.layout
-    if any(layout.nested(name) for name in node.columns()):
-        return node.name != NOT_NULL
-    own_type = any(layout.kind(name) == "x" for name in node.columns())
-    return own_type and node.name in uniqueness.METRICS
-
-
-def _is_order(node: Node, context: StepContext) -> bool:
-    return node.name in order.METRICS and is_stock(node.name)
-
-
-def _is_unique(node: Node, context: StepContext) -> bool:
-    return node.name in uniqueness.METRICS and is_stock(node.name)
-
-
-def _is_row_local(node: Node, context: StepContext) -> bool:
-    if not _is_condition(node, context):
-        return False
-    if node.name.removesuffix(".condition") in KERNELS and is_stock(node.name):
-        return True
-    return bool(getattr(provided(node.name)[0], "row_local", False))
-
-
-def _has_quantiles(node: Node, context: StepContext) -> bool:
-    return quantiles.applies(node, _kind(node, context)) and is_stock(node.name)
-
-
-def _is_spread(node: Node, context: StepContext) -> bool:
-    return node.name == "column.outlier_statistics" and _kind(node, context) in "iuf"
-
-
-def _is_distinct_count(node: Node, context: StepContext) -> bool:
-    return node.name == uniqueness.COUNT and _kind(node, context) not in "cx"
-
-
-def _has_rule(node: Node, context: StepContext) -> bool:
-    return aggregates.applies(node, _kind(node, context)) and is_stock(node.name)
-
-
-def _is_any(node: Node, context: StepContext) -> bool:
-    return True
-
-
-WAYS: tuple[tuple[Callable[[Node, StepContext], bool], Way], ...] = (
-    (_is_absent, _absent),
-    (_needs_whole_column, _gathered),
-    (_is_order, _order),
-    (_is_unique, _unique),
-    (_is_row_local, _condition),
-    (_is_condition, _gathered),
-    (_has_quantiles, _quantiles),
-    (_is_spread, _spread),
-    (_is_distinct_count, _distinct_count),
-    (_has_rule, _aggregate),
-    (_is_any, _gathered),
-)

@@ -35,7 +35,7 @@ class Partition:
     """Some neighbouring row groups of one file.
 
     Attributes:
-        number: Its place among the table's partitions.
+        number: Its index among the table's partitions.
         path: The file.
         row_groups: Row groups of the file, rising.
         offset: Number of the first row, counted through the whole table.
@@ -123,13 +123,13 @@ def lay_out(
     if not paths:
         raise EngineSettingError("lay_out: got no files; expected at least one.")
     footers = [_footer(path) for path in paths]
-    told = footers[0].schema.to_arrow_schema()
-    schema = told.remove_metadata()
+    stored = footers[0].schema.to_arrow_schema()
+    schema = stored.remove_metadata()
     for path, footer in zip(paths, footers, strict=True):
         _require_same(schema, footer.schema.to_arrow_schema(), paths[0], path)
     folders = _hive_values(paths) if hive else [{}] * len(paths)
     statistics = Statistics(paths, footers)
-    own = {} if exact else pandas_types(told)
+    own = {} if exact else pandas_types(stored)
     schema, casts = frame_types(schema, statistics, own, exact=exact)
     for name, value in folders[0].items():
         schema = schema.append(pa.field(name, pa.scalar(value).type))
@@ -167,12 +167,7 @@ def _hive_values(paths: Sequence[str]) -> list[dict[str, Any]]:
         dict(part.split("=", 1) for part in PurePosixPath(path).parts[:-1] if "=" in part)
         for path in paths
     ]
-    for path, keys in zip(paths, texts, strict=True):
-        if list(keys) != list(texts[0]):
-            raise ColumnsDifferError(
-                f"{path}: its folders name {list(keys)}, those of {paths[0]} {list(texts[0])}. "
-                f"Expected the same keys in every path. Move the file."
-            )
+    _require_same_keys(paths, texts)
     whole = {key: all(_is_whole(text[key]) for text in texts) for key in texts[0]}
     return [
         {
@@ -181,6 +176,15 @@ def _hive_values(paths: Sequence[str]) -> list[dict[str, Any]]:
         }
         for text in texts
     ]
+
+
+def _require_same_keys(paths: Sequence[str], texts: Sequence[Mapping[str, str]]) -> None:
+    for path, keys in zip(paths, texts, strict=True):
+        if list(keys) != list(texts[0]):
+            raise ColumnsDifferError(
+                f"{path}: its folders name {list(keys)}, those of {paths[0]} {list(texts[0])}. "
+                f"Expected the same keys in every path. Move the file."
+            )
 
 
 def _is_whole(text: str) -> bool:

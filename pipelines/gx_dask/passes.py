@@ -24,7 +24,7 @@ from dask.delayed import Delayed
 
 from pipelines.gx_dask.partitions import Layout
 from pipelines.gx_dask.runners import Runner
-from pipelines.gx_dask.scan import Question, Scan, partition_tasks, whole_table_task
+from pipelines.gx_dask.scan import MetricQuestion, Scan, partition_tasks, whole_table_task
 from pipelines.gx_dask.stock import Failure
 from pipelines.gx_dask.uniqueness import Exchange, exchange_tasks
 
@@ -33,7 +33,7 @@ from pipelines.gx_dask.uniqueness import Exchange, exchange_tasks
 class WholeTable:
     """A question to all rows at once; its answer is a list of one."""
 
-    question: Question
+    question: MetricQuestion
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,7 +47,7 @@ class Step:
             order; of an exchange the number of distinct values last.
     """
 
-    asks: "Question | WholeTable | Exchange"
+    asks: "MetricQuestion | WholeTable | Exchange"
     then: "Callable[[list[Any]], Step | Done]"
 
 
@@ -55,7 +55,7 @@ class Step:
 class Done:
     """The metric's value, or its ``Failure``."""
 
-    value: Any
+    value: object
 
 
 Key = Any  # what a metric's answer is kept under
@@ -109,18 +109,24 @@ def _ask(steps: Mapping[Key, Step], layout: Layout, runner: Runner) -> dict[Key,
 
 
 def _groups(steps: Mapping[Key, Step], layout: Layout) -> Iterator[_Group]:
-    asks = {key: step.asks for key, step in steps.items()}
-    each = {key: asked for key, asked in asks.items() if isinstance(asked, Question)}
+    each: dict[Key, MetricQuestion] = {}
+    whole: dict[Key, MetricQuestion] = {}
+    exchanges: dict[Key, Exchange] = {}
+    for key, step in steps.items():
+        if isinstance(step.asks, MetricQuestion):
+            each[key] = step.asks
+        elif isinstance(step.asks, WholeTable):
+            whole[key] = step.asks.question
+        else:
+            exchanges[key] = step.asks
     if each:
         tasks = partition_tasks(Scan(layout, list(each.values())))
         yield _Group(tasks, partial(_by_question, list(each)))
-    whole = {key: a.question for key, a in asks.items() if isinstance(a, WholeTable)}
     if whole:
         task = whole_table_task(Scan(layout, list(whole.values())))
         yield _Group([task], partial(_by_question, list(whole)))
-    for key, asked in asks.items():
-        if isinstance(asked, Exchange):
-            yield _Group(exchange_tasks(asked), partial(_of_one, key))
+    for key, exchange in exchanges.items():
+        yield _Group(exchange_tasks(exchange), partial(_of_one, key))
 
 
 def _by_question(keys: Sequence[Key], results: list[Any]) -> dict[Key, list[Any]]:

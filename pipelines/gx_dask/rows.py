@@ -10,7 +10,7 @@ Not here: what is computed from it (``conditions.py``, ``aggregates.py``).
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar, cast
 
 import numpy as np
 import pandas as pd
@@ -22,14 +22,16 @@ from pandas.api.extensions import ExtensionDtype
 from pipelines.gx_dask.files import gone, open_file, unreadable
 from pipelines.gx_dask.partitions import Layout, Partition
 
+Made = TypeVar("Made")
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Coded:
-    """A column as places in the list of its distinct values.
+    """A column as indices into the list of its distinct values.
 
     Attributes:
         values: Distinct values, of the type that the whole column has as pandas.
-        codes: Place of each row's value, shape ``(n_rows,)``; -1 where there is none.
+        codes: Index of each row's value, shape ``(n_rows,)``; -1 where there is none.
     """
 
     values: pd.Series
@@ -145,18 +147,18 @@ class Rows:
         columns = {name: self.series(name).set_axis(index) for name in names}
         return pd.DataFrame(columns, index=index, columns=list(names))
 
-    def take(self, places: NDArray[np.int64], names: Sequence[str]) -> pd.DataFrame:
-        """Some rows of the frame; places count from this partition's first row."""
+    def take(self, indices: NDArray[np.int64], names: Sequence[str]) -> pd.DataFrame:
+        """Some rows of the frame; they count from this partition's first row."""
         self.read(names)
-        wanted = pa.array(places)
-        columns = {name: self._taken(name, places, wanted) for name in names}
+        wanted = pa.array(indices)
+        columns = {name: self._taken(name, indices, wanted) for name in names}
         frame = pd.DataFrame(columns, columns=list(names))
-        frame.index = pd.Index(places + self.offset)
+        frame.index = pd.Index(indices + self.offset)
         return frame
 
-    def _taken(self, name: str, places: NDArray[np.int64], wanted: pa.Array) -> pd.Series:
+    def _taken(self, name: str, indices: NDArray[np.int64], wanted: pa.Array) -> pd.Series:
         if self.layout.nested(name):
-            return self.series(name).iloc[places].reset_index(drop=True)
+            return self.series(name).iloc[indices].reset_index(drop=True)
         return self._to_series(name, self.arrow(name).take(wanted))
 
     def _to_series(self, name: str, values: pa.ChunkedArray) -> pd.Series:
@@ -170,11 +172,11 @@ class Rows:
         series = values.to_pandas(integer_object_nulls=whole and cast == "object")
         return series if cast is None else series.astype(cast)
 
-    def once(self, what: str, name: str, make: Callable[[], Any]) -> Any:
+    def once(self, what: str, name: str, make: Callable[[], Made]) -> Made:
         """Something made of these rows, made once."""
         if (what, name) not in self._made:
             self._made[what, name] = make()
-        return self._made[what, name]
+        return cast("Made", self._made[what, name])
 
 
 def _read(partition: Partition, names: Sequence[str], text: Sequence[str]) -> pa.Table:

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from pipelines.gx_dask.conditions import ConditionPart, EvidenceRequest, part_of
 from pipelines.gx_dask.errors import EngineError
 from pipelines.gx_dask.filters import considered
-from pipelines.gx_dask.kernels import coded_of
 from pipelines.gx_dask.partitions import Layout
+from pipelines.gx_dask.row_keys import Keys, is_own_key, keys_of, mixed
 from pipelines.gx_dask.rows import Rows
 from pipelines.gx_dask.stock import Failure, Node
 
@@ -31,9 +31,6 @@ METRICS = ("column_values.unique.condition", "compound_columns.unique.condition"
 COUNT = "column.distinct_values.count"
 RANGE_ROWS = 4_000_000
 MOST_RANGES = 256
-NULL_KEY = np.uint64(0x9E3779B97F4A7C15)
-
-Keys = NDArray[np.uint64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,11 +77,6 @@ class Exchange:
 def ranges_for(rows: int, workers: int) -> int:
     """So many that one fits a worker, and that all workers have one."""
     return int(np.clip(-(-rows // RANGE_ROWS), min(workers, 8), MOST_RANGES))
-
-
-def is_own_key(node: Node, kind: str) -> bool:
-    """Whether values are compared as 64-bit integers without hashing."""
-    return "column" in node.domain and kind in "iufMm"
 
 
 def rising_run(node: Node, rows: Rows) -> RisingRun:
@@ -139,7 +131,7 @@ class Guarded:
 
     function: Callable[..., Any]
 
-    def __call__(self, *arguments: Any) -> Any:
+    def __call__(self, *arguments: Any) -> object:
         """The step's result, or a ``Failure``."""
         failed = next(filter(_is_failure, _flat(arguments)), None)
         if failed is not None:
@@ -173,51 +165,13 @@ def _split(asked: Exchange, number: int) -> list[Any]:
     """A partition's keys, one part a range, and last the number of rows with a key."""
     rows = _rows(asked, number)
     looked = considered(asked.node.domain, rows, skips_null=True)
-    keys = _keys(asked, rows)[looked]
+    keys = keys_of(asked.node, rows)[looked]
     numbers = np.flatnonzero(looked) + rows.offset
     goes_to = (mixed(keys) >> np.uint64(32)) % np.uint64(asked.ranges)
     order = np.argsort(goes_to.astype(np.uint8), kind="stable")
     ends = np.cumsum(np.bincount(goes_to.astype(np.int64), minlength=asked.ranges))[:-1]
     parts = zip(np.split(keys[order], ends), np.split(numbers[order], ends), strict=True)
     return [*(KeyRange(*part) for part in parts), len(numbers)]
-
-
-def mixed(keys: Keys) -> Keys:
-    """A bijection of 64-bit numbers whose results look random (splitmix64's finaliser)."""
-    hashed: Keys = pd.util.hash_array(keys, categorize=False)
-    return hashed
-
-
-def _keys(asked: Exchange, rows: Rows) -> Keys:
-    names = asked.node.columns()
-    if is_own_key(asked.node, _kind(asked)):
-        return _as_integers(rows.series(names[0]))
-    keys = np.zeros(rows.count, dtype=np.uint64)
-    for name in names:
-        keys = mixed(keys * np.uint64(31) ^ _hashes(name, rows))
-    return keys
-
-
-def _as_integers(values: pd.Series) -> Keys:
-    array = values.to_numpy()
-    if isinstance(values.dtype, pd.DatetimeTZDtype):
-        array = values.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy()
-    if array.dtype.kind == "f":
-        return (array.astype(np.float64) + 0.0).view(np.uint64)  # -0.0 equals 0.0
-    if array.dtype.kind in "Mm":
-        return array.view(np.uint64)
-    return array.astype(np.int64).view(np.uint64)
-
-
-def _hashes(name: str, rows: Rows) -> Keys:
-    series = rows.series_kind(name)
-    if series in "iufMm":
-        hashed = mixed(_as_integers(rows.series(name)))
-        hashed[~rows.valid(name)] = NULL_KEY
-        return hashed
-    coded = coded_of(name, rows)
-    each = pd.util.hash_pandas_object(coded.values, index=False, categorize=False).to_numpy()
-    return np.append(each, NULL_KEY)[coded.codes]
 
 
 def _repeats(asked: Exchange, parts: Sequence[KeyRange]) -> RepeatedKeys:

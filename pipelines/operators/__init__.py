@@ -1,7 +1,7 @@
-"""Features and operators: what a declaration may say of a row, one file each.
+"""Features and operators: the building blocks of a declaration, one file each.
 
-Why: an operator's words in a declaration, its statistics over days, its arithmetic on arrays and
-    its graph for serving must agree, so they stand in one file.
+Why: an operator's arguments, its statistics over days, its arithmetic on arrays and its graph for
+    serving must agree, so they are in one file.
 Promise: importing this package imports the standard library alone; arrays come with their
     array module ``xp`` (numpy or cupy), tensors with ``tf``.
 Not here: reading rows (``pipelines/shared/tables/``), running over days (``pipelines/stages/preprocess/``),

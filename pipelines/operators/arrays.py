@@ -1,37 +1,41 @@
-"""Rows through a fitted program: columns in, row-major matrices out.
+"""Transform rows with a fitted program: columns in, row-major matrices out.
 
-Why: half a million rows of ten float64 columns and all that becomes of them do not fit a cache, and
-    fresh memory for each costs more than the arithmetic.
-Promise: a row's result depends on that row alone, so blocks change no bit.
+Why: half a million rows of ten float64 columns and their intermediate results do not fit a cache, and
+    allocating memory for each costs more than the arithmetic.
+Promise: a row's result depends on that row alone, so the block size changes no bit.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from pipelines.operators.blocks import Block, closed, opened
+from pipelines.operators.blocks import SequenceBlock, closed, opened
 from pipelines.operators.lines import Line
 from pipelines.operators.operator import IDS, SEQUENCE, Fit
 from pipelines.operators.values import Words
 
 Fitted = Sequence[tuple[Line, tuple[Fit, ...]]]
 
-# In blocks of 131 k rows the process asked the system for fresh memory again and again, in blocks of
-# 8 k the calls cost more than the arithmetic: 1.4 and 2.0 times the CPU of this.
+# Blocks of 131 k rows allocate memory from the system again and again, and with blocks of 8 k the
+# calls cost more than the arithmetic: 1.4 and 2.0 times the CPU of this size.
 BLOCK_ROWS = 1 << 15
 
 
 def overflow_allowed() -> Any:
-    """What does not fit float64 is unknown, which needs no warning."""
+    """Context without NumPy's warnings: a value that overflows float64 becomes unknown."""
     import numpy as np
 
     return np.errstate(over="ignore", invalid="ignore", divide="ignore")
 
 
-class Transform:
-    """A fitted program at work on some columns; what their blocks share is made once."""
+class ArrayTransform:
+    """Applies a fitted program to columns; lookups that their blocks share are built once."""
 
     def __init__(
-        self, xp: Any, fitted: Fitted, blocks: Sequence[Block], columns: Mapping[str, Any]
+        self,
+        xp: Any,
+        fitted: Fitted,
+        blocks: Sequence[SequenceBlock],
+        columns: Mapping[str, Any],
     ) -> None:
         self.xp, self.blocks, self.columns = xp, blocks, columns
         self.n_rows = _length(next(iter(columns.values())))
@@ -39,14 +43,14 @@ class Transform:
             self.lines = [(line, _outputs(xp, line, fits, columns)) for line, fits in fitted]
 
     def whole(self) -> dict[str, Any]:
-        """All rows' matrices; see ``FittedProgram.transform``."""
+        """The matrices of all rows; see ``FittedProgram.transform``."""
         found = self._matrices(self.n_rows)
         for rows in in_blocks(self.n_rows):
             self._fill(rows, {name: matrix[rows] for name, matrix in found.items()})
         return found
 
     def in_turn(self) -> Iterator[dict[str, Any]]:
-        """The matrices of each block of rows, which are good until the next."""
+        """The matrices of each block of rows, which are valid until the next block."""
         into = self._matrices(min(self.n_rows, BLOCK_ROWS))
         for rows in in_blocks(self.n_rows):
             found = {name: matrix[: rows.stop - rows.start] for name, matrix in into.items()}
@@ -74,7 +78,7 @@ class Transform:
                 self._fill_block(block, some, into)
 
     def _fill_rows(self, columns: Mapping[str, Any], into: Mapping[str, Any]) -> None:
-        # Each column is written as soon as it is made: the next one is made in the same memory.
+        # Each column is written as soon as it is computed: the next one reuses its memory.
         numeric = ids = 0
         for line, outputs_of in self.lines:
             if line.kind == SEQUENCE:
@@ -87,13 +91,13 @@ class Transform:
                 into["x"][:, numeric] = values
                 numeric += 1
         if numeric:
-            # After the rounding: what float32 does not hold is as unknown as what float64 does not.
+            # After the rounding: a value that overflows float32 is unknown, as one that overflows float64.
             finite = self.xp.isfinite(into["x"])
             if not bool(finite.all()):
                 into["x"][~finite] = 0.0
 
     def _fill_block(
-        self, block: Block, columns: Mapping[str, Any], into: Mapping[str, Any]
+        self, block: SequenceBlock, columns: Mapping[str, Any], into: Mapping[str, Any]
     ) -> None:
         outputs = [
             outputs_of(columns)[0]
@@ -108,9 +112,9 @@ class Transform:
 def _outputs(
     xp: Any, line: Line, fits: Sequence[Fit], columns: Mapping[str, Any]
 ) -> Callable[[Mapping[str, Any]], list[Any]]:
-    """What gives a line's outputs for a block of the columns' rows.
+    """A function that returns a line's outputs for a block of the columns' rows.
 
-    A line over words is worked out once a word, and once for an unknown one.
+    A line over texts is computed once per distinct text, and once for an unknown one.
     """
     ready = [step.ready(xp, fit) for step, fit in zip(line.steps, fits, strict=True)]
     values = columns.get(line.inputs[0])
@@ -124,13 +128,13 @@ def _outputs(
 
 
 def in_blocks(n_rows: int) -> Iterator[slice]:
-    """Where each block of so many rows lies."""
+    """The slice of each block of ``n_rows`` rows."""
     starts = range(0, n_rows, BLOCK_ROWS)
     return (slice(first, min(first + BLOCK_ROWS, n_rows)) for first in starts)
 
 
 def some_rows(columns: Mapping[str, Any], rows: slice) -> dict[str, Any]:
-    """Neighbouring rows of columns, not copied."""
+    """Consecutive rows of columns, without a copy."""
     return {
         name: Words(values.words, values.code[rows])
         if isinstance(values, Words)

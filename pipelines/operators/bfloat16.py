@@ -1,8 +1,8 @@
-"""float32 numbers as bfloat16: the same range, half the bytes, 8 bits of digits.
+"""float32 numbers as bfloat16: the same range, half the bytes, 8 bits of precision.
 
 Why: NumPy has no such type, and preprocessing must not import TensorFlow for it.
-Promise: what is rounded here is what TensorFlow's cast to bfloat16 gives, but for numbers beyond
-    bfloat16 (above 3.3895e38), which are 0 as those beyond float32 are.
+Promise: rounding equals TensorFlow's cast to bfloat16, except that numbers beyond bfloat16 (above
+    3.3895e38) become 0, as those beyond float32 do.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ DROPPED_BITS = 16
 
 
 def narrowed(xp: Any, values: Any) -> Any:
-    """The nearest bfloat16 of each finite float32, ties to even, as its bits in uint16."""
+    """Round each finite float32 to the nearest bfloat16, ties to even; return its bits as uint16."""
     bits = xp.ascontiguousarray(values, dtype=xp.float32).view(xp.uint32)
     even = (bits >> xp.uint32(DROPPED_BITS)) & xp.uint32(MASK)
     even += bits
@@ -24,13 +24,13 @@ def narrowed(xp: Any, values: Any) -> Any:
 
 
 def widened(xp: Any, bits: Any) -> Any:
-    """The float32 of each bfloat16, exact; other arrays as they are."""
+    """Convert bfloat16 bits to float32, exactly; return other arrays unchanged."""
     if bits.dtype != xp.uint16:
         return bits
     return (bits.astype(xp.uint32) << xp.uint32(DROPPED_BITS)).view(xp.float32)
 
 
 def rounded_graph(tf: Any, values: Any) -> Any:
-    """``narrowed`` and ``widened`` again, of a float32 tensor."""
+    """``widened(narrowed(values))`` for a float32 tensor."""
     found = tf.cast(tf.cast(values, tf.bfloat16), tf.float32)
     return tf.where(tf.math.is_finite(found), found, tf.zeros_like(found))

@@ -1,8 +1,8 @@
-"""Sequences on their way through a program: a block opened into columns, and closed again.
+"""Sequences in a program: a block is split into columns, transformed, and assembled again.
 
-Why: an event's number is standardised like any other; only its place is different.
-Promise: an event that is not there takes part in no statistic, and is 0.0 in the model's input
-    whatever the steps make of it.
+Why: a number of an event is transformed like any other column; only its layout differs.
+Promise: a missing event is part of no statistic, and is 0.0 in the model's input whatever the
+    steps return for it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,13 +11,13 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
-    """One sequence.
+class SequenceBlock:
+    """The layout of one sequence.
 
     Attributes:
-        name: ``customer_last_32``.
-        steps: Events.
-        features: Numbers of an event, in order.
+        name: Name of the sequence, such as ``customer_last_32``.
+        steps: Number of events.
+        features: Names of an event's numbers, in order.
     """
 
     name: str
@@ -25,7 +25,7 @@ class Block:
     features: tuple[str, ...]
 
     def reads(self) -> tuple[str, str]:
-        """Its columns in the feature table: events, and how many are there."""
+        """Its columns in the feature table: the events, and their number."""
         return f"seq_{self.name}", f"len_{self.name}"
 
     def columns(self) -> tuple[str, ...]:
@@ -33,50 +33,54 @@ class Block:
         return tuple(f"{self.name}.{feature}" for feature in self.features)
 
 
-def opened(xp: Any, blocks: Sequence[Block], columns: Mapping[str, Any]) -> dict[str, Any]:
-    """The columns, and those of the blocks, unknown where an event is not there."""
+def opened(
+    xp: Any, blocks: Sequence[SequenceBlock], columns: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The columns, and those of the blocks, unknown where an event is missing."""
     found = dict(columns)
     for block in blocks:
         events, length = (columns[name] for name in block.reads())
         values = events.reshape(len(length), block.steps, len(block.features))
-        there = xp.arange(block.steps)[None, :] < length[:, None]
+        present = xp.arange(block.steps)[None, :] < length[:, None]
         for nth, name in enumerate(block.columns()):
             one = values[:, :, nth].astype(xp.float64)
-            found[name] = xp.where(there & xp.isfinite(one), one, xp.nan).reshape(-1)
+            found[name] = xp.where(present & xp.isfinite(one), one, xp.nan).reshape(-1)
     return found
 
 
-def closed(xp: Any, block: Block, length: Any, outputs: Sequence[Any], into: Any) -> None:
+def closed(
+    xp: Any, block: SequenceBlock, length: Any, outputs: Sequence[Any], into: Any
+) -> None:
     """Write a block's columns into ``(n_rows, steps, features)``."""
-    there = xp.arange(block.steps)[None, :] < length[:, None]
+    present = xp.arange(block.steps)[None, :] < length[:, None]
     for nth, values in enumerate(outputs):
-        narrow = values.astype(xp.float32).reshape(there.shape)
-        into[:, :, nth] = xp.where(there & xp.isfinite(narrow), narrow, xp.float32(0))
+        narrow = values.astype(xp.float32).reshape(present.shape)
+        into[:, :, nth] = xp.where(present & xp.isfinite(narrow), narrow, xp.float32(0))
 
 
 def opened_graph(
-    tf: Any, blocks: Sequence[Block], columns: Mapping[str, Any]
+    tf: Any, blocks: Sequence[SequenceBlock], columns: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """``opened``, of tensors."""
+    """``opened`` for tensors."""
     found = dict(columns)
     for block in blocks:
         events, length = (columns[name] for name in block.reads())
         values = tf.reshape(events, (-1, block.steps, len(block.features)))
-        there = tf.sequence_mask(length, block.steps)
+        present = tf.sequence_mask(length, block.steps)
         for nth, name in enumerate(block.columns()):
             one = tf.cast(values[:, :, nth], tf.float64)
             unknown = tf.constant(float("nan"), tf.float64)
-            known = tf.logical_and(there, tf.math.is_finite(one))
+            known = tf.logical_and(present, tf.math.is_finite(one))
             found[name] = tf.reshape(tf.where(known, one, unknown), (-1,))
     return found
 
 
-def closed_graph(tf: Any, block: Block, length: Any, outputs: Sequence[Any]) -> Any:
-    """``closed``, of tensors."""
-    there = tf.sequence_mask(length, block.steps)
+def closed_graph(tf: Any, block: SequenceBlock, length: Any, outputs: Sequence[Any]) -> Any:
+    """``closed`` for tensors."""
+    present = tf.sequence_mask(length, block.steps)
     made = []
     for values in outputs:
-        narrow = tf.reshape(tf.cast(values, tf.float32), tf.shape(there))
-        known = tf.logical_and(there, tf.math.is_finite(narrow))
+        narrow = tf.reshape(tf.cast(values, tf.float32), tf.shape(present))
+        known = tf.logical_and(present, tf.math.is_finite(narrow))
         made.append(tf.where(known, narrow, tf.zeros_like(narrow)))
     return tf.ensure_shape(tf.stack(made, axis=2), (None, block.steps, len(made)))

@@ -1,4 +1,4 @@
-"""``Bucketize``: which of the declared ranges a number falls into."""
+"""``Bucketize``: the index of the declared range that contains a number."""
 
 from collections.abc import Iterator
 from collections.abc import Sequence as Many
@@ -9,9 +9,9 @@ from pipelines.core.declared import declared
 from pipelines.operators.operator import FIRST_ID, IDS, UNKNOWN_ID, Fit, Operator
 from pipelines.operators.values import with_unknown
 
-# So many comparisons of whole arrays are faster than a search a row, or a gather.
+# Up to this many comparisons of whole arrays are faster than a search per row, or a gather.
 FEW_EDGES = 4
-# Whole edges within so wide a range are found in a table of its ids.
+# Integer edges within a range of this width are looked up in a table of its ids.
 TABLE_IDS = 1 << 12
 
 
@@ -20,7 +20,7 @@ class Bucketize(Operator):
     """``2 +`` the number of edges at or below the value; 0 for an unknown one.
 
     Attributes:
-        edges: Ascending; a value equal to an edge belongs to the range that begins there.
+        edges: Ascending; a value equal to an edge belongs to the range that starts there.
     """
 
     edges: tuple[float, ...]
@@ -54,7 +54,7 @@ class Bucketize(Operator):
 
 
 def ready_edges(xp: Any, edges: Many[float]) -> Fit:
-    """What ``bucket_ids`` needs of edges: their table, themselves as an array, or as a list."""
+    """The edges as ``bucket_ids`` needs them: a table of ids, an array, or a list."""
     if len(edges) <= FEW_EDGES:
         return {"few": list(edges)}
     array = xp.asarray(list(edges), xp.float64)
@@ -83,16 +83,16 @@ def bucket_ids(xp: Any, values: Any, ready: Fit) -> Any:
 
 
 def _looked_up(xp: Any, values: Any, unknown: Any, ready: Fit) -> Any:
-    """Between whole edges a value has the id of the whole number below it."""
+    """Ids from the table: between integer edges a value has the id of the integer below it."""
     below, ids = ready["below"], ready["ids"]
     if bool(unknown.any()):
         values = xp.where(unknown, float(below), values)
-    place = xp.floor(xp.clip(values, below, below + len(ids) - 1))
-    place -= below
-    return xp.take(ids, place.astype(xp.int64))
+    index = xp.floor(xp.clip(values, below, below + len(ids) - 1))
+    index -= below
+    return xp.take(ids, index.astype(xp.int64))
 
 
 def bucket_ids_graph(tf: Any, values: Any, edges: Many[float]) -> Any:
-    """The same, of tensors."""
-    place = tf.searchsorted(tf.constant(list(edges), tf.float64), values, side="right")
-    return tf.where(tf.math.is_nan(values), UNKNOWN_ID, place + FIRST_ID)
+    """``bucket_ids`` for tensors."""
+    index = tf.searchsorted(tf.constant(list(edges), tf.float64), values, side="right")
+    return tf.where(tf.math.is_nan(values), UNKNOWN_ID, index + FIRST_ID)

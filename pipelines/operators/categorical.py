@@ -1,4 +1,4 @@
-"""``Categorical``: a word or a whole number of the row that names a kind, not an amount."""
+"""``Categorical``: a text or integer column whose values are categories, not amounts."""
 
 from typing import ClassVar
 
@@ -8,7 +8,7 @@ from pipelines.operators.operator import CATEGORICAL, FeatureSource, Operator
 
 @declared
 class Categorical(FeatureSource):
-    """A text, integer or flag column whose values are names; by default a ``Vocabulary``."""
+    """A text, integer or flag column of categories; its default operator is ``Vocabulary``."""
 
     column: str
     kind: ClassVar[str] = CATEGORICAL

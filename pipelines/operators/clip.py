@@ -1,4 +1,4 @@
-"""``Clip``: values no lower and no higher than declared."""
+"""``Clip``: limit values to declared bounds."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,20 +9,20 @@ from pipelines.operators.operator import Fit, Operator
 
 @declared
 class Clip(Operator):
-    """``min(max(v, low), high)``; a bound of None is none."""
+    """``min(max(v, low), high)``; None means no bound."""
 
     low: float | None = None
     high: float | None = None
 
     def problems(self) -> Iterator[str]:
-        """No bound, or bounds that hold nothing between them."""
+        """No bound, or bounds in the wrong order."""
         if self.low is None and self.high is None:
             yield "has neither low nor high."
         elif self.low is not None and self.high is not None and self.low > self.high:
             yield f"low {self.low} is above high {self.high}."
 
     def transform(self, xp: Any, values: Any, fit: Fit) -> tuple[Any, ...]:
-        """Unknown stays unknown: it is neither below nor above anything."""
+        """Unknown stays unknown: NaN is neither below nor above a bound."""
         if self.low is not None:
             values = xp.where(values < self.low, float(self.low), values)
         if self.high is not None:

@@ -1,4 +1,4 @@
-"""``Cyclic``: what comes round again, as a point on a circle."""
+"""``Cyclic``: a periodic value as a point on a circle."""
 
 from collections.abc import Iterator
 from typing import Any, ClassVar
@@ -14,14 +14,14 @@ class Cyclic(Operator):
     """``sin(2 pi v / period)`` and ``cos(2 pi v / period)``, so that 23 h and 0 h are close.
 
     Attributes:
-        period: What makes a whole turn: 24 for hours, 7 for weekdays.
+        period: The length of a period: 24 for hours, 7 for weekdays.
     """
 
     period: float
     ends: ClassVar[bool] = True
 
     def problems(self) -> Iterator[str]:
-        """A period that makes no turn."""
+        """A period that is not above 0."""
         if self.period is not None and not self.period > 0:
             yield f"period must be above 0; got {self.period!r}."
 

@@ -1,4 +1,4 @@
-"""``Fill``: something in place of the unknown, and a flag that says so."""
+"""``Fill``: replace unknown values, with an optional flag for them."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
@@ -8,12 +8,12 @@ from pipelines.operators.moments import chunk_moments, joined_moments, whole_mom
 from pipelines.operators.operator import MOMENTS, SKETCH, Fit, Operator, State
 from pipelines.operators.sketch import merged_sketches, quantiles, sketch_of
 
-LEARNT = ("mean", "median")
+STATISTICS = ("mean", "median")
 
 
 @declared
 class Fill(Operator):
-    """The known values as they are, the unknown ones replaced.
+    """Replace unknown values; known values are unchanged.
 
     Attributes:
         value: ``mean`` or ``median`` of the training days' known values (0 where there are
@@ -26,22 +26,22 @@ class Fill(Operator):
     fills: ClassVar[bool] = True
 
     def problems(self) -> Iterator[str]:
-        """A word that is no statistic."""
-        if isinstance(self.value, str) and self.value not in LEARNT:
-            yield f"value {self.value!r}. {nearest(self.value, LEARNT)}"
+        """A text that is not the name of a statistic."""
+        if isinstance(self.value, str) and self.value not in STATISTICS:
+            yield f"value {self.value!r}. {nearest(self.value, STATISTICS)}"
 
     def beside(self, before: str) -> tuple[str, ...]:
         """The flag's name."""
         return (f"{before}_missing",) if self.flag else ()
 
     def statistic(self) -> str:
-        """Nothing where a number is given."""
+        """Empty where a number is given."""
         if not isinstance(self.value, str):
             return ""
         return MOMENTS if self.value == "mean" else SKETCH
 
     def passes_on(self, xp: Any, values: Any) -> Any:
-        """Known values alone: filled ones say nothing about the column."""
+        """Known values alone: filled ones must not change the statistics of a later step."""
         return values
 
     def partial(self, xp: Any, values: Any) -> State:
@@ -49,7 +49,7 @@ class Fill(Operator):
         return chunk_moments(xp, values) if self.value == "mean" else sketch_of(xp, values)
 
     def merge(self, parts: Sequence[State]) -> State:
-        """Of moments or of sketches."""
+        """Merge moments, or sketches for the median."""
         return joined_moments(parts) if self.value == "mean" else merged_sketches(parts)
 
     def finalise(self, state: State) -> Fit:
@@ -59,7 +59,7 @@ class Fill(Operator):
         return {"value": next(iter(quantiles(state, [0.5])), 0.0)}
 
     def transform(self, xp: Any, values: Any, fit: Fit) -> tuple[Any, ...]:
-        """The filled values, and the flag where it was asked for."""
+        """The filled values, and the flag where it is declared."""
         unknown = xp.isnan(values)
         filled = xp.where(unknown, self._value(fit), values)
         return (filled, unknown.astype(values.dtype)) if self.flag else (filled,)

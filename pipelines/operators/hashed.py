@@ -1,4 +1,4 @@
-"""``Hash``: ids of a fixed number for values without end."""
+"""``Hash``: a fixed number of ids for an unbounded number of values."""
 
 from collections.abc import Iterator
 from typing import Any, ClassVar
@@ -18,10 +18,10 @@ MOST_BUCKETS = 1 << 30
 
 @declared
 class Hash(Operator):
-    """``2 + hash(v) mod buckets``; 0 for an unknown value. Learns nothing, so no value is unseen.
+    """``2 + hash(v) mod buckets``; 0 for an unknown value. Not fitted, so no value is unseen.
 
     Attributes:
-        buckets: How many ids; values that share one cannot be told apart.
+        buckets: Number of ids; values with the same id cannot be distinguished.
     """
 
     buckets: int
@@ -29,7 +29,7 @@ class Hash(Operator):
     gives: ClassVar[str] = IDS
 
     def problems(self) -> Iterator[str]:
-        """A number of buckets that int32 ids do not hold."""
+        """A number of buckets that does not fit int32 ids."""
         if self.buckets is not None and not 1 <= self.buckets <= MOST_BUCKETS:
             yield f"buckets must be 1 to {MOST_BUCKETS:,}; got {self.buckets!r}."
 
@@ -61,7 +61,7 @@ class Hash(Operator):
 
     def _ids(self, xp: Any, hashed: Any) -> Any:
         if self.buckets & (self.buckets - 1) == 0:
-            # The same rest of a power of two, at a third of the cost.
+            # The same remainder for a power of two, at a third of the cost.
             hashed = hashed & xp.uint64(self.buckets - 1)
         else:
             hashed = hashed % xp.uint64(self.buckets)

@@ -1,13 +1,13 @@
-"""The one 64-bit hash: of whole numbers and of words, on arrays and in a graph.
+"""The 64-bit hash of integers and texts, on arrays and in a graph.
 
 Why: a bucket or an id written by one stage is read by others, on other days, machines and array
     libraries, and by the served model; all must hash the same value to the same number.
-Promise: never changes. A whole number is the bits of its int64; a word is hashed byte by byte in
-    UTF-8 to 64 bits; both then pass one bijection of 64-bit integers.
+Promise: never changes. An integer is hashed from the bits of its int64; a text is hashed byte by
+    byte in UTF-8 to 64 bits; both are then mixed by one bijection of 64-bit integers.
 Sources:
     The bijection is the finaliser of splitmix64: Steele, Lea and Flood, "Fast splittable
     pseudorandom number generators", OOPSLA 2014, with Stafford's variant 13 of MurmurHash3's
-    constants, as in Vigna's public-domain ``splitmix64.c``. Words: FNV-1a, 64 bits, by Fowler,
+    constants, as in Vigna's public-domain ``splitmix64.c``. Texts: FNV-1a, 64 bits, by Fowler,
     Noll and Vo (RFC 9923).
 """
 
@@ -36,7 +36,7 @@ def hash_wholes(xp: Any, values: Any) -> Any:
 
 
 def hash_words(words: Any) -> Any:
-    """Hash of each word of a pyarrow string array, uint64 numpy, shape ``(n,)``."""
+    """Hash of each text of a pyarrow string array, uint64 numpy, shape ``(n,)``."""
     import numpy as np
     import pyarrow as pa
 
@@ -52,7 +52,7 @@ def hash_words(words: Any) -> Any:
 
 
 def hash_word(word: str) -> int:
-    """``hash_words`` of one word, its bits as a signed number."""
+    """``hash_words`` of one text, its bits as a signed integer."""
     hashed = FNV_OFFSET
     for byte in word.encode():
         hashed = (hashed ^ byte) * FNV_PRIME & MASK

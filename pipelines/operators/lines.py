@@ -1,6 +1,6 @@
-"""One output of a source on its way to the model: the steps it goes through, one after another.
+"""One output of a source, and the operators between it and the model's inputs.
 
-Why: fitting, transforming and serving take a line's values through the same steps.
+Why: fitting, transforming and serving apply the same steps to a line's values.
 Not here: several lines together (``program.py``), blocks of rows (``arrays.py``).
 """
 
@@ -14,13 +14,13 @@ from pipelines.operators.operator import MOMENTS, NUMERIC, Fit, Operator, State
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One output of a source, on its way to the model.
+    """One output of a source and its steps.
 
     Attributes:
-        start: Name the steps begin with.
+        start: Name of the output before its steps.
         inputs: Columns of the feature table that it reads.
         kind: ``numeric`` or ``categorical``.
-        steps: What is done with them, in order.
+        steps: The operators, in order.
     """
 
     start: str
@@ -34,44 +34,42 @@ class Line:
         return kinds[-1] if kinds else self.kind
 
     def numeric(self, outputs: Sequence[Any]) -> Sequence[Any]:
-        """Those of its outputs, or of their names, that are columns of ``x``."""
+        """The outputs, or their names, that are columns of ``x``."""
         return outputs if self.gives() == NUMERIC else outputs[1:]
 
     def outputs(self) -> tuple[str, ...]:
-        """Names of the model inputs: the main one, then the numeric ones beside it."""
+        """Names of the model inputs: the main one, then the additional numeric ones."""
         name, beside = self.start, list[str]()
         for step in self.steps:
             beside += step.beside(name)
             name = step.name(name)
         return name, *beside
 
-    def learning(self) -> Iterator[int]:
-        """Which steps learn."""
+    def fitted_steps(self) -> Iterator[int]:
+        """Indices of the steps that are fitted."""
         return (nth for nth, step in enumerate(self.steps) if step.is_fitted())
 
-    def said(self, nth: int | None = None) -> str:
-        """Its inputs and its steps, up to and with the nth, as a person would declare them."""
+    def expression(self, nth: int | None = None) -> str:
+        """Its inputs and its steps up to and including the nth, as in a declaration."""
         steps = self.steps if nth is None else self.steps[: nth + 1]
         return " >> ".join([", ".join(self.inputs), *(repr(step) for step in steps)])
 
     def partials(self, xp: Any, columns: Mapping[str, Any]) -> list[State]:
-        """What its learning steps find in one partition, one after another."""
-        values, learning = self._taken(columns), [self.steps[n] for n in self.learning()]
-        if any(step.statistic() != MOMENTS for step in learning):
+        """The statistics of its fitted steps for one partition, in order."""
+        values, fitted = self._taken(columns), [self.steps[n] for n in self.fitted_steps()]
+        if any(step.statistic() != MOMENTS for step in fitted):
             return self._partials(xp, values)
-        # Moments are kept by chunks, so taking chunks through the steps gives the same bits.
+        # Moments are kept by chunks, so applying the steps to chunks gives the same bits.
         several = values if isinstance(values, tuple) else (values,)
         found = []
         for chunk in chunks(len(several[0])):
             some = tuple(each[chunk] for each in several)
             found.append(self._partials(xp, some if len(some) > 1 else some[0]))
-        return [
-            step.merge([parts[nth] for parts in found]) for nth, step in enumerate(learning)
-        ]
+        return [step.merge([parts[nth] for parts in found]) for nth, step in enumerate(fitted)]
 
     def _partials(self, xp: Any, values: Any) -> list[State]:
         found, same = list[State](), dict[str, State]()
-        last = max(self.learning(), default=-1)
+        last = max(self.fitted_steps(), default=-1)
         for nth, step in enumerate(self.steps[: last + 1]):
             if step.is_fitted():
                 if step.statistic() not in same:
@@ -82,7 +80,7 @@ class Line:
         return found
 
     def transform(self, xp: Any, columns: Mapping[str, Any], ready: Sequence[Fit]) -> list[Any]:
-        """Its outputs, in the order of their names, from steps' fits made ready."""
+        """Its outputs, in the order of their names, from the results of the steps' ``ready``."""
         values, beside = self._taken(columns), []
         for step, fit in zip(self.steps, ready, strict=True):
             values, *more = step.transform(xp, values, fit)
@@ -92,7 +90,7 @@ class Line:
     def graph(
         self, tf: Any, columns: Mapping[str, Any], fits: Sequence[Fit], tables: Sequence[Any]
     ) -> list[Any]:
-        """The same, of tensors."""
+        """``transform`` for tensors."""
         values, beside = self._taken(columns), []
         for step, fit, table in zip(self.steps, fits, tables, strict=True):
             values, *more = step.graph(tf, values, fit, table)

@@ -1,4 +1,4 @@
-"""``Log``: amounts over several magnitudes, on one scale."""
+"""``Log``: the signed logarithm, for amounts over several orders of magnitude."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ class Log(Operator):
 def log_of_more(xp: Any, size: Any) -> Any:
     """``log(1 + size)`` of numbers from 0 up, within an ulp or so; half the CPU of NumPy's ``log1p``.
 
-    What ``1 + size`` rounds away is brought back, divided by the slope of the logarithm there.
+    The rounding error of ``1 + size`` is added back, divided by ``1 + size``.
 
     Source:
         GNU Scientific Library, ``gsl_log1p``.

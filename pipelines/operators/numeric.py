@@ -1,4 +1,4 @@
-"""``Numeric``: a number of the row itself."""
+"""``Numeric``: a numeric column of the row."""
 
 from pipelines.core.declared import declared
 from pipelines.operators.operator import FeatureSource

@@ -1,6 +1,6 @@
-"""From declared features to the model's inputs: what is learnt, and what is then done.
+"""The program from declared features to the model's inputs: what is fitted and transformed.
 
-Why: fitting, transforming and serving must go through the same steps in the same order.
+Why: fitting, transforming and serving must apply the same steps in the same order.
 Promise: a fitted program is plain values, so it is written as JSON and Parquet and never
     pickled; model inputs keep the order of the declaration.
 Not here: single operators (their own files), reading and writing (``state.py``), running over
@@ -12,9 +12,9 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from pipelines import operators
-from pipelines.operators.arrays import Transform, overflow_allowed
+from pipelines.operators.arrays import ArrayTransform, overflow_allowed
 from pipelines.operators.bfloat16 import BFLOAT16, narrowed, widened
-from pipelines.operators.blocks import Block, opened
+from pipelines.operators.blocks import SequenceBlock, opened
 from pipelines.operators.lines import Line
 from pipelines.operators.operator import (
     IDS,
@@ -35,7 +35,7 @@ class Program:
     """Every line of a pipeline's features.
 
     Attributes:
-        lines: In the order of the declaration; then one for each number of a sequence's events.
+        lines: In the order of the declaration; a sequence has one for each number of its events.
         kinds: Type of each feature column it reads: ``number``, ``integer``, ``text``, or
             ``block`` and ``length`` of a sequence.
         blocks: Sequences.
@@ -44,7 +44,7 @@ class Program:
 
     lines: tuple[Line, ...]
     kinds: Mapping[str, str]
-    blocks: tuple[Block, ...] = ()
+    blocks: tuple[SequenceBlock, ...] = ()
     x_type: str = "float32"
 
     def numeric(self) -> tuple[str, ...]:
@@ -57,26 +57,30 @@ class Program:
         return tuple(line.outputs()[0] for line in self.lines if line.gives() == IDS)
 
     def partials(self, xp: Any, columns: Mapping[str, Any]) -> dict[str, State]:
-        """What is learnt from one partition, by what is asked (``Line.said``)."""
+        """The statistics of one partition, by expression (``Line.expression``)."""
         found: dict[str, State] = {}
         with overflow_allowed():
             columns = opened(xp, self.blocks, columns)
             for line in self.lines:
-                asked = [line.said(nth) for nth in line.learning()]
-                if any(one not in found for one in asked):
-                    found |= zip(asked, line.partials(xp, columns), strict=True)
+                expressions = [line.expression(nth) for nth in line.fitted_steps()]
+                if any(one not in found for one in expressions):
+                    found |= zip(expressions, line.partials(xp, columns), strict=True)
         return found
 
-    def asked(self) -> dict[str, tuple[Operator, ...]]:
-        """For all that is learnt the steps up to the one that learns it, by what is asked."""
+    def statistics(self) -> dict[str, tuple[Operator, ...]]:
+        """For each statistic the steps up to the one that is fitted to it, by expression."""
         return {
-            line.said(n): line.steps[: n + 1] for line in self.lines for n in line.learning()
+            line.expression(n): line.steps[: n + 1]
+            for line in self.lines
+            for n in line.fitted_steps()
         }
 
-    def only(self, asked: Container[str]) -> "Program":
-        """The program of those lines alone that learn some of what is asked."""
+    def only(self, expressions: Container[str]) -> "Program":
+        """The program of those lines alone that are fitted to any of these statistics."""
         lines = [
-            line for line in self.lines if any(line.said(n) in asked for n in line.learning())
+            line
+            for line in self.lines
+            if any(line.expression(n) in expressions for n in line.fitted_steps())
         ]
         read = {name for line in lines for name in line.inputs}
         blocks = tuple(block for block in self.blocks if read & set(block.columns()))
@@ -85,12 +89,12 @@ class Program:
         return replace(self, lines=tuple(lines), kinds=kinds, blocks=blocks)
 
     def fitted(self, states: Mapping[str, State]) -> "FittedProgram":
-        """The program with what was learnt from all partitions together."""
+        """Fit the program to the merged statistics of all partitions."""
         return FittedProgram(
             self,
             tuple(
                 tuple(
-                    step.finalise(states[line.said(n)]) if step.is_fitted() else {}
+                    step.finalise(states[line.expression(n)]) if step.is_fitted() else {}
                     for n, step in enumerate(line.steps)
                 )
                 for line in self.lines
@@ -100,11 +104,11 @@ class Program:
 
 @dataclass(frozen=True, slots=True)
 class FittedProgram:
-    """A program and what each of its steps knows.
+    """A program and the fit of each of its steps.
 
     Attributes:
-        program: The lines.
-        fits: For each line what each step knows, empty for those that learn nothing.
+        program: The program.
+        fits: For each line the fit of each step, empty for steps that are not fitted.
     """
 
     program: Program
@@ -119,25 +123,25 @@ class FittedProgram:
         }
 
     def transform(self, xp: Any, columns: Mapping[str, Any]) -> dict[str, Any]:
-        """``x`` float32 and ``ids`` int32, row-major, of rows given as columns.
+        """Transform columns to ``x`` float32 and ``ids`` int32, row-major.
 
-        Values are rounded to float32 once, at the end. A numeric output that is unknown, or beyond
-        float32, is 0.0: the mean, where the line ends standardised. A sequence is
-        ``seq_NAME`` float32 ``(n_rows, steps, features)`` and ``len_NAME`` int32; what lies behind
-        its last event is 0.0 too. Where the program's ``x_type`` is ``bfloat16``, ``x`` is rounded
-        to that as well, and stays float32.
+        Values are rounded to float32 once, at the end. A numeric output that is unknown, or overflows
+        float32, is 0.0: the mean, where the line ends with ``Standardise``. A sequence is
+        ``seq_NAME`` float32 ``(n_rows, steps, features)`` and ``len_NAME`` int32; the steps after its
+        last event are 0.0 too. Where the program's ``x_type`` is ``bfloat16``, ``x`` is rounded to
+        that as well, and stays float32.
         """
         found = self.over(xp, columns).whole()
         if self.program.x_type == BFLOAT16 and "x" in found:
             found["x"] = widened(xp, narrowed(xp, found["x"]))
         return found
 
-    def over(self, xp: Any, columns: Mapping[str, Any]) -> Transform:
-        """The program at work on these columns, for who takes them in blocks."""
-        return Transform(xp, list(self.each()), self.program.blocks, columns)
+    def over(self, xp: Any, columns: Mapping[str, Any]) -> ArrayTransform:
+        """The transform of these columns, for callers that process them in blocks."""
+        return ArrayTransform(xp, list(self.each()), self.program.blocks, columns)
 
     def each(self) -> Iterator[tuple[Line, tuple[Fit, ...]]]:
-        """Each line with what its steps know."""
+        """Each line with the fits of its steps."""
         return zip(self.program.lines, self.fits, strict=True)
 
 
@@ -148,7 +152,7 @@ def program_of(
 
     Args:
         features: Sources, with or without steps.
-        kinds: Declared type of the example's columns; a feature that is no column is a number.
+        kinds: Declared type of the example's columns; a feature that is not a column is a number.
         x_type: What ``x`` is rounded to: ``float32`` or ``bfloat16``.
     """
     features = tuple(features)
@@ -165,14 +169,14 @@ def lines_of(features: Iterable[Feature]) -> tuple[Line, ...]:
     return tuple(line for feature in features for line in _lines(feature))
 
 
-def blocks_of(features: Iterable[Feature]) -> tuple[Block, ...]:
+def blocks_of(features: Iterable[Feature]) -> tuple[SequenceBlock, ...]:
     """The sequences of declared features, in order."""
     found = (s for s in sources_of(features) if isinstance(s, operators.Sequence))
-    return tuple(Block(s.name(), s.steps, s.features()) for s in found)
+    return tuple(SequenceBlock(s.name(), s.steps, s.features()) for s in found)
 
 
 def sources_of(features: Iterable[Feature]) -> tuple[FeatureSource, ...]:
-    """The sources of declared features, each once."""
+    """The distinct sources of declared features."""
     every = (f.source if isinstance(f, Chain) else f for f in features)
     return tuple(dict.fromkeys(every))
 

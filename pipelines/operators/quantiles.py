@@ -1,4 +1,4 @@
-"""``QuantileBuckets``: ranges that each hold about as many training rows."""
+"""``QuantileBuckets``: ranges with about equal numbers of training rows."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
@@ -14,17 +14,17 @@ class QuantileBuckets(Operator):
     """Bucketize at the training days' quantiles.
 
     An edge is at most a cell of the sketch's grid, 1/1024 of its value, below the exact one; for
-    whole numbers up to 2,048 it is exact. Equal edges become one, so there may be fewer buckets.
+    integers up to 2,048 it is exact. Equal edges are merged, so there may be fewer buckets.
 
     Attributes:
-        n: Buckets.
+        n: Number of buckets.
     """
 
     n: int = 10
     gives: ClassVar[str] = IDS
 
     def problems(self) -> Iterator[str]:
-        """A number of buckets that splits nothing."""
+        """A number of buckets out of range."""
         if self.n is not None and not 2 <= self.n <= 1 << 16:  # noqa: PLR2004  ids of 16 bits
             yield f"n must be 2 to 65,536; got {self.n!r}."
 
@@ -33,7 +33,7 @@ class QuantileBuckets(Operator):
         return f"{before}_bucket"
 
     def statistic(self) -> str:
-        """How the values lie."""
+        """The distribution of the values."""
         return SKETCH
 
     def partial(self, xp: Any, values: Any) -> State:
@@ -41,7 +41,7 @@ class QuantileBuckets(Operator):
         return sketch_of(xp, values)
 
     def merge(self, parts: Sequence[State]) -> State:
-        """Counts added up."""
+        """Add the counts."""
         return merged_sketches(parts)
 
     def finalise(self, state: State) -> Fit:

@@ -1,4 +1,4 @@
-"""``Ratio``: one feature in units of another."""
+"""``Ratio``: one feature divided by another."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -18,7 +18,7 @@ class Ratio(FeatureSource):
     denominator: str
 
     def names(self) -> tuple[str, ...]:
-        """None: it is made of features that are there."""
+        """None: it is computed from other features."""
         return ()
 
     def lines(self) -> Iterator[tuple[str, tuple[str, ...], tuple[Operator, ...]]]:
@@ -29,7 +29,7 @@ class Ratio(FeatureSource):
 
 @declared
 class Divide(Operator):
-    """The step with which a ``Ratio`` begins; it takes both columns."""
+    """The first step of a ``Ratio``; it takes both columns."""
 
     def transform(self, xp: Any, values: Any, fit: Fit) -> tuple[Any, ...]:
         """Numerator over denominator."""

@@ -1,4 +1,4 @@
-"""``As``: another name, where two chains over one column would share it."""
+"""``As``: rename the output, where two chains over one column would have the same name."""
 
 from typing import Any, ClassVar
 
@@ -8,7 +8,7 @@ from pipelines.operators.operator import Fit, Operator
 
 @declared
 class As(Operator):
-    """Give the output a name of its own."""
+    """Rename the output."""
 
     to: str
     takes: ClassVar[str] = "any"
@@ -16,13 +16,13 @@ class As(Operator):
     renames: ClassVar[bool] = True
 
     def name(self, before: str) -> str:
-        """The name asked for."""
+        """The declared name."""
         return self.to
 
     def transform(self, xp: Any, values: Any, fit: Fit) -> tuple[Any, ...]:
-        """The values as they are."""
+        """The values unchanged."""
         return (values,)
 
     def graph(self, tf: Any, values: Any, fit: Fit, tables: Any) -> tuple[Any, ...]:
-        """The values as they are."""
+        """The values unchanged."""
         return (values,)

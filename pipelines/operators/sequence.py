@@ -1,4 +1,4 @@
-"""``Sequence``: the last events of an entity, in order, for networks that read events."""
+"""``Sequence``: the last events of an entity, in order, for networks that process events."""
 
 from collections.abc import Iterator
 from typing import ClassVar
@@ -13,14 +13,14 @@ class Sequence(FeatureSource):
 
     Attributes:
         entity: Name of the declared entity.
-        columns: Numeric columns of each event; an event's age in days comes after them. What is
-            unknown of an event is NaN.
-        steps: How many events; fewer are filled up with zeros behind the last.
+        columns: Numeric columns of each event, followed by the event's age in days. Unknown values
+            of an event are NaN.
+        steps: Number of events; fewer are padded with zeros after the last.
         delay_days: Days until a row's values are known; events are then the last ones of
             (t - delay - within, t - delay].
-        within_days: Days that it looks back beyond the delay.
+        within_days: Length of the look-back in days, before the delay.
         own: Whether it ends with the row itself where there is no delay; of ties, which are in
-            order of row id, it holds those before.
+            order of row id, it contains the earlier ones.
     """
 
     entity: str
@@ -32,29 +32,29 @@ class Sequence(FeatureSource):
     kind: ClassVar[str] = SEQUENCE
 
     def name(self) -> str:
-        """``customer_last_32``, as the model's inputs have it."""
+        """``customer_last_32``, as in the names of the model's inputs."""
         return f"{self.entity}_last_{self.steps}"
 
     def features(self) -> tuple[str, ...]:
-        """What a step holds, in order."""
+        """Names of an event's numbers, in order."""
         return (*self.columns, "days_ago")
 
     def names(self) -> tuple[str, str]:
-        """The block, ``(steps * features)`` numbers a row, and how many steps are there."""
+        """The block, ``(steps * features)`` numbers per row, and the number of events."""
         return f"seq_{self.name()}", f"len_{self.name()}"
 
     def lines(self) -> Iterator[tuple[str, tuple[str, ...], tuple[Operator, ...]]]:
-        """One for each number of an event."""
+        """One line for each number of an event."""
         for feature in self.features():
             name = f"{self.name()}.{feature}"
             yield name, (name,), ()
 
     def look_back_days(self) -> int:
-        """Whole days before the row's own day that it can reach."""
+        """Number of days before the row's own day that it can reach."""
         return self.within_days + self.delay_days
 
     def problems(self) -> Iterator[str]:
-        """Numbers that make no block."""
+        """Numbers out of range."""
         if not (self.steps > 0 and self.within_days > 0 and self.delay_days >= 0):
             yield (
                 f"Sequence({self.entity}): steps and within_days must be 1 or more, delay_days 0 "

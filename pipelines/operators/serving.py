@@ -1,13 +1,13 @@
 """The fitted program as a TensorFlow graph: a row of the feature table in, model inputs out.
 
-Why: what is served must go through the steps that training went through, unseen and unknown
-    values included, without our code at hand.
+Why: serving must apply the same steps as training, unseen and unknown values included, without
+    this code.
 Promise: integers are equal to those of ``FittedProgram.transform``; floats are computed in float64
-    and rounded once, so they differ from it by one unit in the last place of float32 at most,
+    and rounded once, so they differ from it by one unit in the last digit of float32 at most,
     or by 1e-12 close to 0, where the libraries' logarithms and sines differ.
 
-TensorFlow takes subnormal numbers (below 2.3e-308) for 0. In a tensor an unknown number is NaN, an
-unknown whole number ``NULL_WHOLE`` (the lowest int64), an unknown word empty.
+TensorFlow treats subnormal numbers (below 2.3e-308) as 0. In a tensor an unknown number is NaN, an
+unknown integer ``NULL_WHOLE`` (the lowest int64), an unknown text empty.
 """
 
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ TENSORS = {
 
 
 def serving_signature(tf: Any, fitted: FittedProgram) -> dict[str, Any]:
-    """For each column that the program reads a ``TensorSpec`` of shape ``(None,)``.
+    """A ``TensorSpec`` of shape ``(None,)`` for each column that the program reads.
 
     A sequence's events are ``(None, steps * features)``.
     """
@@ -42,18 +42,18 @@ def serving_signature(tf: Any, fitted: FittedProgram) -> dict[str, Any]:
 
 
 def serving_transform(tf: Any, fitted: FittedProgram) -> Any:
-    """A ``tf.Module`` to be called with a dict of columns; it holds the lookup tables.
+    """A ``tf.Module`` that is called with a dict of columns; it owns the lookup tables.
 
-    Whoever saves a graph that calls it must keep it as an attribute of the saved module.
+    A saved module whose graph calls it must keep it as an attribute.
 
     Returns:
-        What ``FittedProgram.transform`` gives, of tensors.
+        The module; its call returns the tensors of ``FittedProgram.transform``.
     """
 
     class Transform(tf.Module):
         def __init__(self) -> None:
             super().__init__(name="transform")
-            # Tables outside any function, or each call would make them again.
+            # Tables outside any function, or each call would create them again.
             with tf.init_scope():
                 self.tables = [
                     [step.tables(tf, fit) for step, fit in zip(line.steps, fits, strict=True)]

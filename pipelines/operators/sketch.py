@@ -1,10 +1,10 @@
-"""A quantile summary that merges exactly: how many values lie in each cell of a fixed grid.
+"""A quantile sketch that merges exactly: the number of values in each cell of a fixed grid.
 
-Why: quantiles of a month must come from the days' small files, the same whatever their order.
+Why: quantiles of a month must follow from the days' small files, in any order.
 Promise: cells are those of float64's first 10 fraction bits, so a cell is at most 2**-10 of its
-    values wide, and whole numbers up to 2,048 are the lowest of cells of their own. Counts add up, so a
-    merge is exact in any order and any grouping; every edge found is an edge of the grid, at most
-    a cell away from the exact quantile.
+    values wide, and integers up to 2,048 each are the lowest value of a separate cell. Counts are
+    added, so a merge is exact in any order and any grouping; every quantile is an edge of the grid,
+    at most a cell away from the exact quantile.
 Source: a fixed log-linear grid, as in Masson, Rim and Lee, "DDSketch: a fast and fully-mergeable
     quantile sketch with relative-error guarantees", VLDB 2019.
 """
@@ -17,16 +17,16 @@ from pipelines.operators.values import on_host
 
 FRACTION_BITS = 10
 DROPPED_BITS = 52 - FRACTION_BITS
-# A grid range up to this many cells is counted in place, faster than by sorting.
+# A grid range up to this many cells is counted in an array, faster than by sorting.
 DENSE_CELLS = 1 << 20
 
 State = dict[str, Any]
 
 
 def cells_of(xp: Any, values: Any) -> Any:
-    """The cell of each number, int64, ascending with the numbers; -0.0 is 0.0."""
+    """The cell of each number, int64, in the order of the numbers; -0.0 is 0.0."""
     bits = (values + 0.0).view(xp.int64)
-    # A cell holds its lowest number: for negative ones the largest magnitude.
+    # A cell starts at its lowest number: for negative ones the largest magnitude.
     magnitude = bits & ((1 << 63) - 1)
     below_zero = -(((magnitude - 1) >> DROPPED_BITS) + 1)
     return xp.where(bits < 0, below_zero, magnitude >> DROPPED_BITS)
@@ -41,7 +41,7 @@ def lowest_of(cell: int) -> float:
 
 
 def sketch_of(xp: Any, values: Any) -> State:
-    """Cells that hold known values, ascending, and how many each holds."""
+    """Cells with known values, ascending, and the count of each."""
     import numpy as np
 
     cells = cells_of(xp, values[xp.isfinite(values)])
@@ -57,21 +57,21 @@ def sketch_of(xp: Any, values: Any) -> State:
 
 
 def merged_sketches(parts: Sequence[State]) -> State:
-    """The counts of several sketches added up."""
+    """Merge several sketches by adding their counts."""
     import numpy as np
 
     cells = np.concatenate([part["table"]["cell"] for part in parts])
     counts = np.concatenate([part["table"]["count"] for part in parts])
-    held, place = np.unique(cells, return_inverse=True)
+    held, index = np.unique(cells, return_inverse=True)
     total = np.zeros(len(held), np.int64)
-    np.add.at(total, place, counts)
+    np.add.at(total, index, counts)
     return _state(held, total)
 
 
 def quantiles(state: State, shares: Sequence[float]) -> list[float]:
-    """For each share the lowest number of the cell that holds that share's value.
+    """For each share the lowest number of the cell that contains its quantile.
 
-    A share of 0.5 is the (lower) median. Empty for a sketch of nothing.
+    A share of 0.5 is the (lower) median. Empty for a sketch without values.
     """
     import numpy as np
 

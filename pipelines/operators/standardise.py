@@ -1,4 +1,4 @@
-"""``Standardise``: the z-score, in units of the training days' own spread."""
+"""``Standardise``: the z-score, by the mean and deviation of the training days."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -26,7 +26,7 @@ class Standardise(Operator):
         return chunk_moments(xp, values)
 
     def merge(self, parts: Sequence[State]) -> State:
-        """One after another."""
+        """Concatenate the chunks in order."""
         return joined_moments(parts)
 
     def finalise(self, state: State) -> Fit:
@@ -35,10 +35,10 @@ class Standardise(Operator):
         return {"mean": whole["mean"], "deviation": deviation(whole)}
 
     def transform(self, xp: Any, values: Any, fit: Fit) -> tuple[Any, ...]:
-        """Unknown stays unknown, which the training set writes as 0: the mean."""
-        apart = values - fit["mean"]
-        apart /= fit["deviation"]
-        return (apart,)
+        """Unknown stays unknown; the training set stores it as 0, the mean."""
+        deviations = values - fit["mean"]
+        deviations /= fit["deviation"]
+        return (deviations,)
 
     def graph(self, tf: Any, values: Any, fit: Fit, tables: Any) -> tuple[Any, ...]:
         """Equal to ``transform`` but for the last digit: the graph may multiply instead."""

@@ -1,7 +1,7 @@
-"""Statistics and fitted programs as files: JSON, and Parquet for what is long.
+"""Statistics and fitted programs as files: JSON, and Parquet for long tables.
 
-Why: a fit is kept for months and read by other programs; pickle would run their code.
-Promise: what is read is equal to what was written, to the last bit, and the same state gives the
+Why: a fit is stored for months and read by other programs; unpickling could run any code.
+Promise: a state that is read equals the written one, to the last bit, and the same state gives the
     same bytes.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pipelines.operators.blocks import Block
+from pipelines.operators.blocks import SequenceBlock
 from pipelines.operators.lines import Line
 from pipelines.operators.operator import State
 from pipelines.operators.program import FittedProgram, Program, read_step, written
@@ -20,7 +20,7 @@ PROGRAM = "program.json"
 
 
 def write_states(folder: Path, states: Mapping[str, State]) -> list[dict[str, Any]]:
-    """Write the tables of some states; what is left of each is JSON, with its name as ``of``."""
+    """Write the tables of states; return the rest of each as JSON values, with its name as ``of``."""
     return [
         {"of": of} | _packed(folder, f"statistic-{nth:03d}", state)
         for nth, (of, state) in enumerate(states.items())
@@ -28,7 +28,7 @@ def write_states(folder: Path, states: Mapping[str, State]) -> list[dict[str, An
 
 
 def read_states(folder: Path, raw: Sequence[Mapping[str, Any]]) -> dict[str, State]:
-    """States from what ``write_states`` gave."""
+    """Read the states from the result of ``write_states``."""
     return {each["of"]: _unpacked(folder, each, without=("of",)) for each in raw}
 
 
@@ -48,14 +48,14 @@ def write_program(folder: Path, fitted: FittedProgram) -> None:
             }
         )
     blocks = [asdict(block) for block in fitted.program.blocks]
-    told = {"kinds": dict(fitted.program.kinds), "lines": lines, "blocks": blocks}
-    told["x_type"] = fitted.program.x_type
-    (folder / PROGRAM).write_text(json.dumps(told, indent=1) + "\n")
+    content = {"kinds": dict(fitted.program.kinds), "lines": lines, "blocks": blocks}
+    content["x_type"] = fitted.program.x_type
+    (folder / PROGRAM).write_text(json.dumps(content, indent=1) + "\n")
 
 
 def read_program(folder: Path) -> FittedProgram:
     """Read a fitted program."""
-    told = json.loads((folder / PROGRAM).read_text())
+    content = json.loads((folder / PROGRAM).read_text())
     lines = tuple(
         Line(
             start=raw["start"],
@@ -63,13 +63,16 @@ def read_program(folder: Path) -> FittedProgram:
             kind=raw["kind"],
             steps=tuple(read_step(step) for step in raw["steps"]),
         )
-        for raw in told["lines"]
+        for raw in content["lines"]
     )
-    fits = tuple(tuple(_unpacked(folder, fit) for fit in raw["fits"]) for raw in told["lines"])
+    fits = tuple(
+        tuple(_unpacked(folder, fit) for fit in raw["fits"]) for raw in content["lines"]
+    )
     blocks = tuple(
-        Block(raw["name"], raw["steps"], tuple(raw["features"])) for raw in told["blocks"]
+        SequenceBlock(raw["name"], raw["steps"], tuple(raw["features"]))
+        for raw in content["blocks"]
     )
-    program = Program(lines, told["kinds"], blocks, told.get("x_type", "float32"))
+    program = Program(lines, content["kinds"], blocks, content.get("x_type", "float32"))
     return FittedProgram(program, fits)
 
 
@@ -95,7 +98,7 @@ def _unpacked(folder: Path, raw: Mapping[str, Any], without: Sequence[str] = ())
 
 
 def _plain(column: Any) -> Any:
-    """Numpy for numbers, one pyarrow array for words."""
+    """NumPy for numbers, one pyarrow array for texts."""
     import pyarrow as pa
 
     if not pa.types.is_string(column.type):

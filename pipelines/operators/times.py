@@ -1,4 +1,4 @@
-"""The calendar of a timestamp: ``Hour``, ``Weekday``, ``Weekend``, ``Night``, all in UTC."""
+"""Calendar features of a timestamp: ``Hour``, ``Weekday``, ``Weekend``, ``Night``, all in UTC."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -86,7 +86,7 @@ class Night(TimeSource):
         return ("during_night",)
 
     def problems(self) -> Iterator[str]:
-        """A last hour that no clock shows."""
+        """A last hour that is not between 0 and 23."""
         if self.last_hour not in range(24):
             yield f"Night: last_hour must be an hour, 0 to 23; got {self.last_hour!r}."
 

@@ -1,4 +1,4 @@
-"""``Trailing``: what an entity did lately, in windows that end at the row or a delay before it."""
+"""``Trailing``: aggregates of an entity's rows in windows that end at the row or a delay before it."""
 
 from collections.abc import Iterator
 
@@ -25,8 +25,8 @@ UNITS_S = {"h": 3_600, "min": 60, "s": 1}
 class Trailing(FeatureSource):
     """Aggregates over an entity's rows in trailing windows.
 
-    A row at time t sees its entity's rows with time in (t - delay - span, t - delay], its own
-    row and its ties included where the delay is 0. A null is no value.
+    The window of a row at time t contains its entity's rows with time in (t - delay - span, t - delay],
+    the row itself and its ties included where the delay is 0. A null is not a value.
 
     Attributes:
         entity: Name of the declared entity.
@@ -37,10 +37,10 @@ class Trailing(FeatureSource):
             row's own time, unknown where there is none.
         spans_days: Window lengths in days.
         column: Column that every aggregate but ``count`` and ``days_since_last`` reads.
-        delay_days: Days until a row's values are known. Anything from a label needs the
-            label's own delay.
-        where: ``(column, value)``: only such rows are counted (one test of a long-form table).
-        spans_s: Further window lengths, in seconds (3600 for an hour).
+        delay_days: Days until a row's values are known. Aggregates of a label need the label's
+            own delay.
+        where: ``(column, value)``: only such rows are used (one test of a long-form table).
+        spans_s: Additional window lengths, in seconds (3600 for an hour).
     """
 
     entity: str
@@ -65,11 +65,11 @@ class Trailing(FeatureSource):
         return self._name(aggregate, f"{span_days}d")
 
     def look_back_days(self) -> int:
-        """Whole days before the row's own day that a window can reach."""
+        """Number of days before the row's own day that a window can reach."""
         return -(-max(self.every_span_s(), default=0) // DAY_S) + self.delay_days
 
     def problems(self) -> Iterator[str]:
-        """Spans that are none."""
+        """Missing spans, or numbers out of range."""
         if not self.every_span_s() or min(self.every_span_s()) < 1 or self.delay_days < 0:
             yield (
                 f"Trailing({self.entity}): spans_days and spans_s must be 1 or more, at least one "
@@ -83,6 +83,6 @@ class Trailing(FeatureSource):
 
 
 def _short(span_s: int) -> str:
-    """A length in the largest unit that it is a whole number of: 5400 is ``90min``."""
+    """A length in the largest unit of which it is a multiple: 5400 is ``90min``."""
     unit, size = next((u, s) for u, s in UNITS_S.items() if span_s % s == 0)
     return f"{span_s // size}{unit}"

@@ -1,4 +1,4 @@
-"""``Vocabulary``: an id for each frequent value, by falling frequency."""
+"""``Vocabulary``: an id for each frequent value, in the order of descending frequency."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
@@ -26,23 +26,23 @@ from pipelines.operators.values import (
     with_unknown,
 )
 
-# Whole numbers within a range this many times as long as the rows are counted in place.
+# Integers within a range this many times as long as the rows are counted in an array.
 DENSE = 4
-# A table of so many ids fits the cache, however few of its places are values.
+# A table of so many ids fits the cache, however few of its entries are values.
 FEW_VALUES = 1 << 16
 MOST_DISTINCT = 10_000_000
 
 
 @declared
 class Vocabulary(Operator):
-    """``2 +`` the place of the value among the training days' values, the most frequent first.
+    """``2 +`` the rank of the value among the training days' values, the most frequent first.
 
-    Equal counts are ordered by value (words by their UTF-8 bytes). 0 for an unknown value, 1 for
-    one that is rare, was cut off, or was never seen.
+    Equal counts are ordered by value (texts by their UTF-8 bytes). 0 for an unknown value, 1 for
+    one that is rare, beyond ``max_size``, or unseen.
 
     Attributes:
-        min_count: Rows of the training days that a value must have.
-        max_size: Values kept at most, the most frequent ones.
+        min_count: Minimum number of rows of the training days with the value.
+        max_size: Maximum number of values, the most frequent ones.
     """
 
     min_count: int = 1
@@ -51,13 +51,13 @@ class Vocabulary(Operator):
     gives: ClassVar[str] = IDS
 
     def problems(self) -> Iterator[str]:
-        """Limits that keep nothing."""
+        """Limits below 1."""
         for name in ("min_count", "max_size"):
             if (value := getattr(self, name)) is not None and not value >= 1:
                 yield f"{name} must be 1 or more; got {value!r}."
 
     def statistic(self) -> str:
-        """How many rows have each value."""
+        """The number of rows with each value."""
         return COUNTS
 
     def size(self, fit: Fit) -> int:
@@ -65,25 +65,25 @@ class Vocabulary(Operator):
         return len(fit["table"]["value"]) + FIRST_ID
 
     def partial(self, xp: Any, values: Categories) -> State:
-        """Each known value, ascending, and how many rows have it."""
+        """Each known value, ascending, and its count."""
         if isinstance(values, Words):
             return _counted_words(xp, values)
         held, counts = _counted_wholes(xp, values)
         return _state(on_host(held), on_host(counts))
 
     def merge(self, parts: Sequence[State]) -> State:
-        """Counts of equal values added up: exact, in any order and grouping.
+        """Add the counts of equal values: exact, in any order and grouping.
 
         Raises:
-            TrainingError: More distinct values than memory is set aside for.
+            TrainingError: More than ``MOST_DISTINCT`` distinct values.
         """
         tables = [part["table"] for part in parts if len(part["table"]["value"])]
         if not tables:
             return parts[0]
-        held, total = _added_up(tables)
+        held, total = _summed(tables)
         if len(held) > MOST_DISTINCT:
             raise TrainingError(
-                f"{len(held):,} distinct values; a Vocabulary learns from {MOST_DISTINCT:,} at most. "
+                f"{len(held):,} distinct values; a Vocabulary is fitted to {MOST_DISTINCT:,} at most. "
                 "Use Hash(buckets) for this column, or Numeric if it is an amount."
             )
         return _state(held, total)
@@ -93,13 +93,13 @@ class Vocabulary(Operator):
         import numpy as np
 
         held, counts = state["table"]["value"], state["table"]["count"]
-        # Stable, and the values ascend: so equal counts stay in the order of values.
+        # A stable sort of ascending values: equal counts stay in the order of values.
         order = np.argsort(-counts, kind="stable")
         order = order[counts[order] >= self.min_count][: self.max_size]
         return {"table": {"value": held.take(order)}}
 
     def ready(self, xp: Any, fit: Fit) -> Fit:
-        """Of whole numbers a table of ids, or the values in ascending order."""
+        """For integers a table of ids, or the values in ascending order."""
         vocabulary = fit["table"]["value"]
         if not hasattr(vocabulary, "dtype"):
             return fit
@@ -123,7 +123,7 @@ class Vocabulary(Operator):
         return (with_unknown(xp, find(xp, values, fit), values == NULL_WHOLE, UNKNOWN_ID),)
 
     def tables(self, tf: Any, fit: Fit) -> Any:
-        """From each value to its id."""
+        """A lookup table from values to ids."""
         vocabulary = fit["table"]["value"]
         words = not hasattr(vocabulary, "dtype")
         values = vocabulary.to_pylist() if words else vocabulary
@@ -145,7 +145,7 @@ def _counted_words(xp: Any, values: Words) -> State:
     import numpy as np
     import pyarrow.compute as pc
 
-    # One place further, so that the unknown are counted too, and left out.
+    # Shifted by one, so that the unknown (-1) are counted first and then dropped.
     counts = on_host(_counted(xp, values.code, -1, len(values.words) + 1))[1:]
     order = pc.sort_indices(values.words).to_numpy()
     order = order[counts[order] > 0]
@@ -168,17 +168,17 @@ def _counted_wholes(xp: Any, known: Any) -> tuple[Any, Any]:
 
 
 def _counted(xp: Any, values: Any, first: int, size: int) -> Any:
-    """How many of the values are ``first``, ``first + 1`` and so on: ``(size,)``."""
+    """Counts of ``first``, ``first + 1`` and so on, shape ``(size,)``."""
     total = xp.zeros(size, xp.int64)
-    # Small tables are added up chunk by chunk, in the cache; larger ones once.
+    # Small tables are counted chunk by chunk, in the cache; larger ones at once.
     step = CHUNK_ROWS if size <= CHUNK_ROWS else max(len(values), 1)
     for begin in range(0, len(values), step):
         total += xp.bincount(values[begin : begin + step] - first, minlength=size)
     return total
 
 
-def _added_up(tables: Sequence[Any]) -> tuple[Any, Any]:
-    """Distinct values, ascending, and their counts in all tables together."""
+def _summed(tables: Sequence[Any]) -> tuple[Any, Any]:
+    """Distinct values, ascending, and their total counts over all tables."""
     import numpy as np
 
     values, counts = ([table[name] for table in tables] for name in ("value", "count"))
@@ -186,16 +186,16 @@ def _added_up(tables: Sequence[Any]) -> tuple[Any, Any]:
         first, last = min(each[0] for each in values), max(each[-1] for each in values)
         # No more memory than their concatenation would take.
         if int(last) - int(first) < sum(map(len, values)):
-            return _added_in_place(values, counts, int(first), int(last))
-        held, place = np.unique(np.concatenate(values), return_inverse=True)
+            return _summed_in_array(values, counts, int(first), int(last))
+        held, index = np.unique(np.concatenate(values), return_inverse=True)
     else:
-        held, place = _distinct_words(values)
+        held, index = _distinct_words(values)
     total = np.zeros(len(held), np.int64)
-    np.add.at(total, place, np.concatenate(counts))
+    np.add.at(total, index, np.concatenate(counts))
     return held, total
 
 
-def _added_in_place(
+def _summed_in_array(
     values: Sequence[Any], counts: Sequence[Any], first: int, last: int
 ) -> tuple[Any, Any]:
     import numpy as np
@@ -208,50 +208,50 @@ def _added_in_place(
 
 
 def _distinct_words(words: list[Any]) -> tuple[Any, Any]:
-    """Distinct words, ascending, and the place of each given one among them."""
+    """Distinct texts, ascending, and the index of each given one among them."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
     encoded = pa.concat_arrays(words).dictionary_encode()
     order = pc.sort_indices(encoded.dictionary).to_numpy()
-    place_of = np.empty(len(order), np.int64)
-    place_of[order] = np.arange(len(order))
-    return encoded.dictionary.take(order), place_of[encoded.indices.to_numpy()]
+    index_of = np.empty(len(order), np.int64)
+    index_of[order] = np.arange(len(order))
+    return encoded.dictionary.take(order), index_of[encoded.indices.to_numpy()]
 
 
 def _ids_of_words(words: Any, vocabulary: Any) -> Any:
-    """Id of each word, int32, and last that of an unknown one."""
+    """Id of each text, int32, and last that of an unknown one."""
     import numpy as np
     import pyarrow.compute as pc
 
-    place = pc.fill_null(pc.index_in(words, vocabulary), RARE_ID - FIRST_ID)
-    ids = place.to_numpy(zero_copy_only=False).astype(np.int32) + np.int32(FIRST_ID)
+    index = pc.fill_null(pc.index_in(words, vocabulary), RARE_ID - FIRST_ID)
+    ids = index.to_numpy(zero_copy_only=False).astype(np.int32) + np.int32(FIRST_ID)
     return np.append(ids, np.int32(UNKNOWN_ID))
 
 
 def _table(xp: Any, vocabulary: Any, first: int, last: int) -> Any:
-    """Ids of every whole number from the first to the last, and one for all beyond on either side."""
+    """Ids of all integers from the first to the last, and one more at each end for those beyond."""
     table = xp.full(last - first + 3, RARE_ID, xp.int32)
     table[vocabulary - first + 1] = xp.arange(len(vocabulary), dtype=xp.int32) + FIRST_ID
     return table
 
 
 def _looked_up(xp: Any, values: Any, ready: Fit) -> Any:
-    """A gather a row."""
+    """One gather per row."""
     first, ids = ready["first"], ready["ids"]
     low, high = max(first - 1, -(2**63)), min(first + len(ids) - 2, 2**63 - 1)
-    place = xp.clip(values, low, high)
-    place -= first - 1
-    return xp.take(ids, place)
+    index = xp.clip(values, low, high)
+    index -= first - 1
+    return xp.take(ids, index)
 
 
 def _searched(xp: Any, values: Any, ready: Fit) -> Any:
     ascending, ids = ready["ascending"], ready["ids"]
     if not len(ascending):
         return xp.full(len(values), RARE_ID, xp.int32)
-    place = xp.minimum(xp.searchsorted(ascending, values), len(ascending) - 1)
-    return xp.where(ascending[place] == values, ids[place], xp.int32(RARE_ID))
+    index = xp.minimum(xp.searchsorted(ascending, values), len(ascending) - 1)
+    return xp.where(ascending[index] == values, ids[index], xp.int32(RARE_ID))
 
 
 def _state(values: Any, counts: Any) -> State:

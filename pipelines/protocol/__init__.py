@@ -20,26 +20,26 @@ from pipelines.protocol.pages import Maker
 from pipelines.protocol.perform import Result, perform, refusal
 from pipelines.protocol.publishing import publish_work
 from pipelines.protocol.stage import Stage
-from pipelines.protocol.verdicts import VALIDATED, judged_day
-from pipelines.protocol.work import ACCEPTED, REFUSED, Outcome, Plan, Work, ref_of
+from pipelines.protocol.verdicts import VALIDATED, day_verdict
+from pipelines.protocol.work import ACCEPTED, REFUSED, Plan, StageOutcome, Work, ref_of
 
 __all__ = [
     "ACCEPTED",
     "REFUSED",
     "VALIDATED",
     "Maker",
-    "Outcome",
     "Plan",
     "Result",
     "Stage",
+    "StageOutcome",
     "Work",
     "chain_stages",
     "code_by_class",
     "code_of",
+    "day_verdict",
     "dotted",
     "giver_of",
     "input_of",
-    "judged_day",
     "option_values",
     "perform",
     "publish_work",

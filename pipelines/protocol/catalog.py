@@ -1,6 +1,6 @@
 """The stages, found by their records and put in order by what they need.
 
-Why: the record in a stage's own folder is the only place where the stage is listed.
+Why: the record in a stage's own folder is the only file that lists the stage.
 Promise: only records are imported, no stage's work; the order is the same on every machine; records
     that do not fit together are refused with what to change.
 Not here: what a record says (``stage.py``), whether records fit together (``catalog_checks.py``).

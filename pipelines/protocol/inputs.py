@@ -1,10 +1,10 @@
-"""Which version of an earlier stage's result a piece of work reads.
+"""Which version of an earlier stage's result a stage's work reads.
 
 Why: two runs may make models of one as-of day at the same time; each must evaluate and promote
     its own, whatever the other one publishes meanwhile.
 Promise: a digest that the run was given names the version that is read. Without one the
     published version is read, and only if it was made with this run's settings.
-Not here: handing digests on (``pipelines/drivers/chain.py``, ``plugins/millrace/airflow/``).
+Not here: passing digests on (``pipelines/drivers/chain.py``, ``plugins/millrace/airflow/``).
 """
 
 import json

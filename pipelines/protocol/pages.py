@@ -2,7 +2,7 @@
 
 Why: a renderer that trips over a name or a value says nothing about the data, and a day that is not
     published holds up every later one.
-Promise: a page is no part of an artifact's content. One that cannot be made is told, its artifact is
+Promise: a page is no part of an artifact's content. One that cannot be made is logged, its artifact is
     published without it, and it is added later to the same version, from the same files.
 Not here: what a page shows (each stage's ``pages``), the command (``pipelines/cli/pages.py``).
 """
@@ -19,7 +19,7 @@ from pipelines.core.store import Manifest
 from pipelines.core.store.added import add_file, find_added
 from pipelines.core.text import readable
 from pipelines.protocol.stage import Stage
-from pipelines.protocol.work import Outcome, Work
+from pipelines.protocol.work import StageOutcome, Work
 
 MISSING = "pages_missing"
 MAX_REASON_CHARS = 300
@@ -29,7 +29,7 @@ Maker = Callable[[Path], str]
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class MadePages:
     """What became of an artifact's pages.
 
     Attributes:
@@ -54,7 +54,7 @@ def pages_of(module: Any, work: Work) -> Mapping[str, Maker]:
     return found
 
 
-def with_pages(module: Any, work: Work, out: Path, outcome: Outcome) -> Outcome:
+def with_pages(module: Any, work: Work, out: Path, outcome: StageOutcome) -> StageOutcome:
     """Write a stage's pages beside what it made, as far as they can be made."""
     makers, missing = pages_of(module, work), {}
     for name, make in makers.items():
@@ -66,7 +66,7 @@ def with_pages(module: Any, work: Work, out: Path, outcome: Outcome) -> Outcome:
     return replace(outcome, volatile=volatile, pages_missing=missing)
 
 
-def make_pages(module: Any, work: Work, manifest: Manifest, *, again: bool) -> Made:
+def make_pages(module: Any, work: Work, manifest: Manifest, *, again: bool) -> MadePages:
     """Add the pages that a published artifact lacks, or that are damaged.
 
     Args:
@@ -94,13 +94,13 @@ def make_pages(module: Any, work: Work, manifest: Manifest, *, again: bool) -> M
         else:
             add_file(work.store, manifest, name, encoded(text))
             made.append(name)
-    return Made(tuple(made), tuple(there), failed)
+    return MadePages(tuple(made), tuple(there), failed)
 
 
 def still_missing(work: Work, manifest: Manifest) -> dict[str, str]:
     """Pages that an artifact was published without and that nobody added since, with the reason."""
-    told: Mapping[str, str] = manifest.made.get(MISSING, {})
-    return {name: why for name, why in told.items() if not _is_there(work, manifest, name)}
+    missing: Mapping[str, str] = manifest.made.get(MISSING, {})
+    return {name: why for name, why in missing.items() if not _is_there(work, manifest, name)}
 
 
 def without(manifest: Manifest, store_uri: str, missing: Mapping[str, str]) -> str:
@@ -142,7 +142,7 @@ def _text(make: Maker, folder: Path) -> tuple[str, str]:
 
 
 def _written(path: Path, text: str) -> str:
-    """Write a page whole or not at all; why it was not written, or empty."""
+    """Write a page, or nothing; why it was not written, or empty."""
     try:
         path.write_bytes(encoded(text))
     except OSError as error:
@@ -152,5 +152,5 @@ def _written(path: Path, text: str) -> str:
 
 
 def _reason(error: Exception) -> str:
-    said = f"{type(error).__name__}: {' '.join(str(error).split())}"
-    return readable(said, MAX_REASON_CHARS)
+    text = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    return readable(text, MAX_REASON_CHARS)

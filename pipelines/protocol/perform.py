@@ -1,7 +1,7 @@
-"""The one way a stage's work is done: plan, look it up, do it aside, publish, tell.
+"""The one way a stage's work is done: plan, look it up, do it in a staging directory, publish, report.
 
 Why: the scheduler, a retry, a backfill and the command line must get the same artifact, and
-    a kill at any point must leave nothing half.
+    a kill at any point must leave nothing half-written.
 Promise: work whose digest is published is not done again, unless what was published is damaged, or
     what it did outside the store (a registry's version) is gone; two processes never do the same work
     at once on one machine; a refused partition is recorded before it is raised.
@@ -44,18 +44,18 @@ def perform(stage: Stage, work: Work, *, reach: bool = True) -> Result:
 
     Raises:
         PartitionRefusedError: The stage refused the partition; what it found is published.
-        HistoryNotReadyError: Earlier partitions must be judged first; theirs will do this one.
+        HistoryNotReadyError: Earlier partitions must be validated first; theirs will do this one.
     """
     module = cast("Any", importlib.import_module(stage.module))
     if not (reach and hasattr(module, "due")):
-        return _told(work, _settled(stage, module, work))
+        return _logged(work, _settled(stage, module, work))
     own, later = module.due(work)
     also = {day: _settled(stage, module, _named(stage, work.on(day))) for day in later}
     if not own:
         module.require_ready(work)
     manifest, result = _settled(stage, module, work)
-    fresh = [day for day, (_, told) in also.items() if not told["cached"]]
-    return _told(work, (manifest, result | {"also": fresh} if fresh else result))
+    fresh = [day for day, (_, done) in also.items() if not done["cached"]]
+    return _logged(work, (manifest, result | {"also": fresh} if fresh else result))
 
 
 def refusal(stage: Stage, work: Work) -> Result | None:
@@ -159,13 +159,13 @@ def _result(work: Work, manifest: Manifest, *, cached: bool) -> Result:
     }
 
 
-def _told(work: Work, done: tuple[Manifest, Result]) -> Result:
+def _logged(work: Work, done: tuple[Manifest, Result]) -> Result:
     manifest, result = done
     how = "found published" if result["cached"] else f"published in {result['seconds']:.1f} s"
     log.info("%s %s: %d rows, %s", manifest.stage, manifest.key, result["rows"], how)
     if MISSING in result:
-        told = without(manifest, work.store.uri, result[MISSING])
-        work.report.log(told, level=logging.WARNING)
+        lacking = without(manifest, work.store.uri, result[MISSING])
+        work.report.log(lacking, level=logging.WARNING)
     if result["verdict"] == REFUSED:
         message = f"{manifest.key}: refused. {result['reason']}"
         cls = result.get("refused_as", PartitionRefusedError.__name__)

@@ -1,9 +1,9 @@
-"""Making one artifact aside and publishing it with its manifest.
+"""Making one artifact in a staging directory and publishing it with its manifest.
 
 Why: a stage's own artifact, and what it keeps beside it for later work, must be published alike.
 Promise: the caller holds the artifact's lock; what a kill left is swept first; readers see the
-    artifact whole, or the one before.
-Not here: whether it must be made (``protocol.py``).
+    artifact, or the one before: publishing is atomic.
+Not here: whether it must be made (``perform.py``).
 """
 
 import resource
@@ -16,11 +16,11 @@ from pipelines.core.memory import peak_memory_bytes
 from pipelines.core.store import Manifest, Ref, describe_files, digest_of
 from pipelines.core.store.code_units import write_units
 from pipelines.protocol.identity import units_of
-from pipelines.protocol.work import Outcome, Plan, Work
+from pipelines.protocol.work import Plan, StageOutcome, Work
 
 
 def publish_work(
-    work: Work, stage: str, ref: Ref, plan: Plan, make: Callable[[Path], Outcome]
+    work: Work, stage: str, ref: Ref, plan: Plan, make: Callable[[Path], StageOutcome]
 ) -> Manifest:
     """Call ``make`` on an empty folder, and publish what it wrote there.
 
@@ -29,12 +29,12 @@ def publish_work(
         stage: Name of the stage that is to be run again should the artifact be damaged.
         ref: What is published.
         plan: What it depends on.
-        make: Writes the files and tells the outcome.
+        make: Writes the files and returns the outcome.
     """
     started, cpu = time.monotonic(), _cpu_seconds()
     work.store.sweep(ref)
-    work.store.tell_reading(ref, plan.inputs)
-    with work.store.aside(ref, plan.digest()) as out:
+    work.store.record_inputs(ref, plan.inputs)
+    with work.store.staging(ref, plan.digest()) as out:
         outcome = make(out)
         files = describe_files(out, outcome.volatile)
         manifest = Manifest(
@@ -57,7 +57,7 @@ def publish_work(
         return work.store.publish(out, manifest)
 
 
-def _made(started: float, cpu: float, outcome: Outcome) -> dict[str, Any]:
+def _made(started: float, cpu: float, outcome: StageOutcome) -> dict[str, Any]:
     seconds = time.monotonic() - started
     missing = dict(outcome.pages_missing)
     return {

@@ -22,7 +22,7 @@ def training_set_settings(work: Work) -> dict[str, Any]:
     days, program = work.days(), work.pipeline.program()
     return {
         "days": {part: list(getattr(days, part)) for part in PARTS},
-        "model_inputs": {line.outputs()[0]: line.said() for line in program.lines},
+        "model_inputs": {line.outputs()[0]: line.expression() for line in program.lines},
         "features": list(work.pipeline.feature_names()),
         "keys": list(key_columns(work.pipeline)),
         "label": label_column(work.pipeline),

@@ -2,9 +2,9 @@
 
 Why: every stage has the same shape, so that one protocol can memoise, publish, retry and
     explain all of them.
-Promise: a stage reads through ``Work``, writes only below the folder it is handed, and tells
+Promise: a stage reads through ``Work``, writes only below the folder it is given, and says
     what its result depends on before it starts.
-Not here: calling a stage (``protocol.py``), which stages there are (``catalog.py``).
+Not here: calling a stage (``perform.py``), which stages there are (``catalog.py``).
 """
 
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ class Work:
         history_from: First day of data; no window looks back beyond it.
         report: Where progress goes.
         options: What a caller asks of one stage beside its settings (``promote_older``).
-        inputs: Digest of each result that this run handed to the stage, by its name
+        inputs: Digest of each result that this run passed to the stage, by its name
             (``training_set``, ``model``); what is not among them is read as published now.
     """
 
@@ -65,7 +65,7 @@ class Work:
         return self.as_of
 
     def days(self) -> ModelDays:
-        """Days that train and judge the model of this as-of day."""
+        """Days that train and test the model of this as-of day."""
         return model_days(self.pipeline, self.model_day)
 
     def on(self, day: str) -> Self:
@@ -130,7 +130,7 @@ def ref_of(stage: Stage, work: Work) -> Ref:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a piece of work depends on, known before it is done.
+    """What a stage's work depends on, known before it is done.
 
     Attributes:
         inputs: Content digest of each input, by a name a person recognises.
@@ -151,19 +151,19 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class StageOutcome:
     """The short facts of a result; everything large is in the published files.
 
     Attributes:
         rows: Rows the work read or made.
         metrics: Headline numbers, by name.
         verdict: ``accepted`` or ``refused`` for a partition; PROMOTE, HOLD or REJECT for a
-            model; empty where the stage judges nothing.
+            model; empty where the stage gives no verdict.
         reason: One or two sentences behind the verdict.
         quarantined: Quarantined rows, by rule.
         refused_as: Class of the error that a refusal is raised as, where it is not
             ``PartitionRefusedError`` itself.
-        details: More short facts, told beside these (``promoted``).
+        details: More short facts, reported beside these (``promoted``).
         volatile: Published files (or folders ending in ``/``) that differ from run to run
             and are no part of the content digest.
         pages_missing: Why a page could not be made, by its name; no part of the content either.
@@ -184,8 +184,8 @@ class Outcome:
 
     def facts(self) -> dict[str, Any]:
         """The part that is recorded in the manifest and in its content digest."""
-        told = {"refused_as": self.refused_as} if self.refused_as else {}
-        return {**told, **self.details} | {
+        refused_as = {"refused_as": self.refused_as} if self.refused_as else {}
+        return {**refused_as, **self.details} | {
             "rows": self.rows,
             "metrics": dict(self.metrics),
             "verdict": self.verdict,
@@ -205,5 +205,5 @@ class StageModule(Protocol):
     def plan(self, work: Work) -> Plan:
         """Say what the work depends on; imports nothing heavy."""
 
-    def run(self, work: Work, plan: Plan, out: Path) -> Outcome:
+    def run(self, work: Work, plan: Plan, out: Path) -> StageOutcome:
         """Do the work, writing below ``out`` only."""

@@ -1,11 +1,11 @@
-"""The declaration of a pipeline: what it is made of, checked before anything runs.
+"""The declaration of a pipeline, checked before anything runs.
 
 Why: one declaration has four uses: validation, features, DAGs and docs.
 Promise: importing this package costs milliseconds, because Airflow does so at each parse.
 """
 
 from pipelines import operators
-from pipelines.operators import *  # noqa: F403  what a declaration says of features
+from pipelines.operators import *  # noqa: F403  the features of a declaration
 from pipelines.operators.operator import Feature
 from pipelines.spec.checks import require_valid
 from pipelines.spec.gates import DayGate, Limit, Rule, Validation, WindowGate

@@ -1,8 +1,8 @@
-"""Finding every mistake of a declaration before anything runs.
+"""Find every mistake of a declaration before anything runs.
 
 Why: a typo found on the worker costs a run; one found here costs nothing.
-Promise: all mistakes are listed at once, each with its place and the nearest valid spelling.
-Not here: whether the source's data fits the declaration (``pipelines/stages/ingest/``), networks
+Promise: all mistakes are listed at once, each with its location and the nearest valid spelling.
+Not here: whether the source's data matches the declaration (``pipelines/stages/ingest/``), networks
     and heads (``model_checks.py``), training (``training_checks.py``), searches (``search_checks.py``),
     sources (``source_checks.py``).
 """
@@ -36,10 +36,10 @@ WHOLE = ("integer", "flag")
 
 
 def require_valid(pipeline: Pipeline) -> Pipeline:
-    """Hand the pipeline on if it has no mistake.
+    """Return the pipeline if it has no mistake.
 
     Raises:
-        DeclarationError: It has; every one is listed.
+        DeclarationError: It has mistakes; all are listed.
     """
     misspelt = list(mistakes_in(pipeline))
     problems = [*misspelt]
@@ -47,7 +47,7 @@ def require_valid(pipeline: Pipeline) -> Pipeline:
         try:
             problems += find(pipeline)
         except (TypeError, AttributeError, StopIteration):
-            # A field that is missing, reported above, cannot be judged further.
+            # A missing field, reported above, cannot be checked further.
             if not misspelt:
                 raise
     if problems:
@@ -57,7 +57,7 @@ def require_valid(pipeline: Pipeline) -> Pipeline:
 
 def _unknown(what: str, name: object, known: Iterable[str]) -> Iterator[str]:
     known = list(known)
-    # None stands for a field that is missing, which has been told already.
+    # None means a missing field, which is reported already.
     if name is not None and name not in known:
         yield f"{what} {name!r} is not declared. {nearest(name, known)}"
 
@@ -73,7 +73,7 @@ def _names(pipeline: Pipeline) -> Iterator[str]:
         if not (isinstance(thing.name, str) and NAME.fullmatch(thing.name)):
             yield (
                 f"{what} name {thing.name!r} must be lower-case letters, digits and _, "
-                f"starting with a letter (names that start with _ are Millrace's own)."
+                f"starting with a letter (names that start with _ are reserved for Millrace)."
             )
 
 
@@ -104,14 +104,14 @@ def _tables(pipeline: Pipeline) -> Iterator[str]:
 def _ids(table: Table) -> Iterator[str]:
     if any(c.name == table.row_id and c.type == "number" for c in table.columns):
         yield (
-            f"table {table.name}: row_id {table.row_id!r} is a number, of which a float keeps "
-            f"16 digits. Declare it as integer or text."
+            f"table {table.name}: row_id {table.row_id!r} is a number, and a float is exact to "
+            f"16 digits only. Declare it as integer or text."
         )
     days = table.unique_days
     if days is not None and not (type(days) is int and days >= 1):
         yield (
-            f"table {table.name}: unique_days must be a whole number from 1, or None for "
-            f"ever; got {days!r}."
+            f"table {table.name}: unique_days must be an integer from 1, or None for "
+            f"all days; got {days!r}."
         )
 
 
@@ -145,7 +145,7 @@ def _features(pipeline: Pipeline) -> Iterator[str]:
     columns = _example_columns(pipeline)
     strange = [f for f in pipeline.features if not isinstance(f, FeatureSource | Chain)]
     if strange:
-        yield f"features: {strange[0]!r} is neither a source nor a chain of one."
+        yield f"features: {strange[0]!r} is neither a source nor a chain."
         return
     for source in pipeline.sources():
         yield from source.problems()
@@ -170,7 +170,7 @@ def _own_columns(
     for column in source.reads():
         yield from _unknown(f"{kind}: column", column, columns)
         if column == _label_column(pipeline):
-            yield f"{kind}: {column!r} is the label; the model would read the answer."
+            yield f"{kind}: {column!r} is the label; a feature must not contain it."
         if not isinstance(source, Categorical) or column not in columns:
             continue
         if pipeline.table.column(column).type not in CATEGORICAL_TYPES:
@@ -181,7 +181,7 @@ def _own_columns(
 
 
 def _ratio(pipeline: Pipeline, ratio: Ratio) -> Iterator[str]:
-    """Both sides must be numbers of the feature table."""
+    """Both columns must be numbers of the feature table."""
     numbers = [
         name
         for source in pipeline.sources()
@@ -193,7 +193,7 @@ def _ratio(pipeline: Pipeline, ratio: Ratio) -> Iterator[str]:
 
 
 def _twice(pipeline: Pipeline) -> Iterator[str]:
-    """Names that two sources, or two lines, would share."""
+    """Names that two sources, or two lines, have in common."""
     names = pipeline.feature_names()
     twice = {f"feature {name!r} is declared twice." for name in names if names.count(name) > 1}
     outputs = [name for line in lines_of(pipeline.features) for name in line.outputs()]
@@ -263,7 +263,7 @@ def _learning(pipeline: Pipeline) -> Iterator[str]:
             yield f"{name} must be above 0; got {value!r}."
     if pipeline.label.known_after_days < 0:
         yield (
-            f"label.known_after_days must be 0 or more, as no label is known before its day is over; "
+            f"label.known_after_days must be 0 or more, because a label is known after its day at the earliest; "
             f"got {pipeline.label.known_after_days!r}."
         )
     if split.gap_days < pipeline.label.known_after_days:
@@ -284,8 +284,8 @@ def _x_type(pipeline: Pipeline) -> Iterator[str]:
 
 
 def _rules(pipeline: Pipeline) -> Iterator[str]:
-    misshapen = list(shape_mistakes(pipeline.validation))
-    yield from misshapen or gate_mistakes(pipeline.validation)
+    malformed = list(shape_mistakes(pipeline.validation))
+    yield from malformed or gate_mistakes(pipeline.validation)
     for name in pipeline.validation.days.not_compared:
         yield from _unknown("validation.days.not_compared", name, _example_columns(pipeline))
 

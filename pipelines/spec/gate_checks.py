@@ -1,8 +1,8 @@
-"""Whether a declared gate has the form it must have, before its values are compared.
+"""Check the form of a declared gate, before its values are compared.
 
-Why: a bare string where a tuple belongs, or a date among a rule's arguments, would end in a traceback.
-Promise: every misshapen part is named, with what was expected.
-Not here: whether the values fit together (``gates.py``), whether rules can be evaluated
+Why: a bare string instead of a tuple, or a date among a rule's arguments, would end in a traceback.
+Promise: every malformed part is named, with what was expected.
+Not here: whether the values are consistent (``gates.py``), whether rules can be evaluated
     (``pipelines/drivers/scaffold/gate_trial.py``).
 """
 
@@ -14,14 +14,14 @@ from pipelines.spec.gates import Limit, Rule, Validation
 
 
 def shape_mistakes(validation: Validation) -> Iterator[str]:
-    """What of a declared gate is not of the form it must have."""
+    """The malformed parts of a declared gate."""
     yield from _number_mistakes("validation", validation)
     yield from _number_mistakes("validation.window", validation.window)
     yield from _listed_mistakes(validation)
 
 
 def _number_mistakes(where: str, part: object) -> Iterator[str]:
-    """Each number and limit of a part, by what its declared default is."""
+    """Check each number and limit of a part, by the type of its default."""
     for field in fields(part):  # type: ignore[arg-type]
         value, default = getattr(part, field.name), field.default
         if isinstance(default, Limit):
@@ -47,7 +47,7 @@ def _is_number(value: object) -> bool:
 
 
 def _listed_mistakes(validation: Validation) -> Iterator[str]:
-    """The same for what there may be several of."""
+    """Check each entry of the tuples."""
     for name in ("budgets", "rules", "suites", "parameters"):
         listed = getattr(validation, name)
         if not isinstance(listed, tuple):
@@ -68,7 +68,7 @@ def _parameter_form(each: object) -> str:
     return (
         ""
         if _is_pair(each) and _is_plain(each)
-        else ("a parameter is a pair of a name and a number, text or tuple of such")
+        else ("a parameter is a pair of a name and a number, text or tuple of these")
     )
 
 
@@ -82,7 +82,7 @@ def _rule_form(each: object) -> str:
     if not isinstance(each.kwargs, tuple) or not all(map(_is_pair, each.kwargs)):
         return f"rule {each.name}: kwargs are pairs of a name and a value, such as (('column', 'x'),)"
     odd = [name for name, value in each.kwargs if not _is_plain(value)]
-    text = f"rule {each.name}: {', '.join(odd)} must be numbers, texts, or lists of such (times as text)"
+    text = f"rule {each.name}: {', '.join(odd)} must be numbers, texts, or lists of these (times as text)"
     return text if odd else ""
 
 
@@ -99,7 +99,7 @@ def _is_pair(each: object) -> bool:
 
 
 def _is_plain(value: object) -> bool:
-    """Whether a value can be part of a digest, and be said in a report."""
+    """Whether a value can be part of a digest and of a report."""
     try:
         json.dumps(value)
     except (TypeError, ValueError):

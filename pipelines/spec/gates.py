@@ -1,9 +1,9 @@
-"""Declared gates on data: rules a day is judged by, and what a training window must be.
+"""Declared gates on data: the rules for a day, and the limits for a training window.
 
-Why: what a failure may cost (a line in a report, some rows, the day, the model) is the
-    pipeline's own decision and must be readable in one place.
+Why: the consequence of a failure (a line in a report, some rows, the day, the model) is the
+    pipeline's own decision and must be readable in one file.
 Promise: imports nothing but the standard library; nothing is read from the environment.
-Not here: judging a day or a window (``pipelines/shared/expectations/``), a model's gates
+Not here: validating a day or a window (``pipelines/shared/expectations/``), a model's gates
     (``learning.py``).
 """
 
@@ -15,20 +15,20 @@ from pipelines.core.declared import declared, nearest
 from pipelines.core.errors import ConfigError
 
 SEVERITIES = ("info", "warning", "critical")
-# Of fewer days a median is as likely broken as not.
+# The median of fewer days is unreliable.
 MIN_DAYS = 3
 
 
 @declared
 class Rule:
-    """An expectation of the pipeline's own, beside those that the columns give.
+    """An expectation of the pipeline, in addition to those derived from the columns.
 
     Attributes:
         name: Rule id in the quarantine and the report.
         expectation: Great Expectations type, ``expect_column_values_to_...``.
         kwargs: Its arguments, as ``(name, value)`` pairs.
         severity: ``info`` warns, ``warning`` quarantines the failing rows (refuses the
-            partition where the expectation is about no single row), ``critical`` refuses.
+            partition where the expectation is not about single rows), ``critical`` refuses.
     """
 
     name: str
@@ -42,8 +42,8 @@ class Limit:
     """A bound with two severities; None for no bound.
 
     Attributes:
-        warn: Above it the report and the log say so.
-        refuse: Above it the window is refused, and no model is made of it.
+        warn: Above it the report and the log have a warning.
+        refuse: Above it the window is refused, and no model is trained on it.
     """
 
     warn: float | None = None
@@ -52,15 +52,16 @@ class Limit:
 
 @declared
 class WindowGate:
-    """What a model's window must be as a whole, beside each of its days.
+    """Limits for a model's window as a whole, in addition to those for each day.
 
     Attributes:
-        missing_days: Share of the training days that have no rows: refused, or empty.
-        rows_ratio: A day's rows to the median day's, or the other way round if it has fewer.
-        null_share: Share of a feature's training values that are no number.
+        missing_days: Share of the training days without rows: refused, or empty.
+        rows_ratio: Ratio of a day's rows to the median day's, or the inverse if that is larger.
+        null_share: Share of a feature's training values that are null or not finite.
         min_label_rate: Smallest mean of the label over the training rows; below it refused.
-        max_label_rate: Largest one; above it refused.
-        label_ratio: Its ratio to the champion's window's, or the inverse if that is more.
+        max_label_rate: Largest mean; above it refused.
+        label_ratio: Ratio of the mean to that of the champion's window, or the inverse if that is
+            larger.
         psi: Population stability index of a feature against the champion's window.
         js: Jensen-Shannon divergence of the two in bits, 0 to 1.
     """
@@ -77,28 +78,29 @@ class WindowGate:
 
 @declared
 class DayGate:
-    """How much a day may differ from the days around it.
+    """Limits for the difference of a day from the days around it.
 
-    A difference counts where its size is above its limit and it is more deviations from what is
-    usual than ``deviations`` has for the same severity. ``validate`` compares with the days before
-    and only warns; ``validate_window`` compares with all days behind the window, and refuses it.
+    A difference counts where its size is above its limit and its number of deviations from the
+    usual value is above the limit of ``deviations`` for the same severity. ``validate`` compares
+    with the days before and only warns; ``validate_window`` compares with all days of the window,
+    and may refuse it.
 
     Attributes:
-        days_back: How many days before a day, and in a window after it, it is compared with; 0
+        days_back: Number of days before a day, and in a window after it, that it is compared with; 0
             compares nothing.
-        min_days: Other days that there must be before anything is said.
-        min_same_weekday: Days of the same weekday from which on their median is what is usual for
-            the weekday; of fewer it is whatever one of them was.
-        deviations: Robust standard deviations, of days and of chance, from the nearest usual value.
-        rows_ratio: Rows to the usual number, or the other way round if there are fewer.
+        min_days: Minimum number of other days for a comparison.
+        min_same_weekday: Number of days of the same weekday from which their median is the usual
+            value for the weekday; with fewer it is any of their values.
+        deviations: Robust standard deviations, of days and of sampling, from the nearest usual value.
+        rows_ratio: Ratio of the rows to the usual number, or the inverse if that is larger.
         label_odds: Ratio of the odds of a label of 1 to the usual odds, or the inverse.
-        missing_share: Difference of a column's share without a value from the usual share.
-        moved_share: Share of a column's values that lie elsewhere: the largest distance of the
-            distribution functions. 1 where no value is as usual.
-        constant: 1 for a column of one value that had several on every other day.
-        repeated: 1 for a day with all the values of another one.
-        not_compared: Columns that are left out.
-        excused: Days that are right although they differ.
+        missing_share: Difference of a column's share of missing values from the usual share.
+        moved_share: Share of a column's values that have moved: the largest distance of the
+            distribution functions. 1 where no value is usual.
+        constant: 1 for a column with a single value that had several on every other day.
+        repeated: 1 for a day that has all the values of another day.
+        not_compared: Columns that are not compared.
+        excused: Days that are correct although they differ.
     """
 
     days_back: int = 28
@@ -117,21 +119,21 @@ class DayGate:
 
 @declared
 class Validation:
-    """What stops a partition at the door.
+    """The gate that a partition must pass.
 
     Attributes:
         max_quarantined_share: Share of the rows that may be quarantined; above it the whole
             partition is refused.
         budgets: The same for single rules, as ``(rule id, share)`` pairs.
-        min_rows: Rows that a day must have.
-        rules: Expectations of the pipeline's own.
-        suites: Suites saved by Great Expectations as JSON, used as they are: paths below the folder of
+        min_rows: Minimum number of rows of a day.
+        rules: Expectations of the pipeline.
+        suites: Suites saved by Great Expectations as JSON, used unchanged: paths below the folder of
             the pipeline's declaration, or absolute.
-        parameters: What ``{"$PARAMETER": name}`` in a rule's arguments stands for, as ``(name,
-            value)`` pairs.
+        parameters: Values for ``{"$PARAMETER": name}`` in a rule's arguments, as ``(name, value)``
+            pairs.
         mask: Whether reports and Data Docs hide the values of sensitive columns.
-        days: How much a day may differ from the days around it.
-        window: What a model's window must be.
+        days: Limits for the difference of a day from the days around it.
+        window: Limits for a model's window.
     """
 
     max_quarantined_share: float = 0.01
@@ -146,7 +148,7 @@ class Validation:
 
 
 def gate_mistakes(validation: Validation) -> Iterator[str]:
-    """What is wrong with a declared gate, one sentence a mistake."""
+    """The mistakes of a declared gate, one sentence each."""
     shares = {
         "validation.max_quarantined_share": validation.max_quarantined_share,
         "validation.window.min_label_rate": validation.window.min_label_rate,
@@ -182,10 +184,10 @@ def _day_mistakes(gate: DayGate) -> Iterator[str]:
     for name, at_least in least.items():
         value = getattr(gate, name)
         if isinstance(value, bool) or not isinstance(value, int) or value < at_least:
-            yield f"validation.days.{name} must be a whole number from {at_least} on; got {value!r}."
+            yield f"validation.days.{name} must be an integer of {at_least} or more; got {value!r}."
     for name in ("not_compared", "excused"):
         if isinstance(getattr(gate, name), str):
-            yield f"validation.days.{name} is a tuple of texts; got {getattr(gate, name)!r}."
+            yield f"validation.days.{name} must be a tuple of texts; got {getattr(gate, name)!r}."
             return
     for day in gate.excused:
         try:

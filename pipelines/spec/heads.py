@@ -1,8 +1,8 @@
-"""Declared heads: what a model predicts, which decides its loss, its outputs and its metrics.
+"""Declared heads: what a model predicts, which determines its loss, its outputs and its metrics.
 
-Why: whether a label is a flag, a class, an amount, a grade or a time is the problem's, not the
-    network's; any network can stand below any head.
-Promise: plain values only; a label is one number a row.
+Why: whether a label is a flag, a class, an amount, a grade or a time depends on the problem, not on
+    the network; any network can be combined with any head.
+Promise: plain values only; a label is one number per row.
 Not here: losses (``pipelines/stages/train/heads/``), metrics (``pipelines/stages/evaluate/``).
 """
 
@@ -20,7 +20,7 @@ class Binary:
 
 @declared
 class MultiClass:
-    """Which of several classes: label 0 .. classes - 1, a logit each, softmax cross-entropy.
+    """One of several classes: label 0 .. classes - 1, a logit each, softmax cross-entropy.
 
     Attributes:
         classes: Number of classes.
@@ -34,9 +34,9 @@ class Regression:
     """An amount: the label itself, squared or Huber loss on ``(label - center) / scale``.
 
     Attributes:
-        loss: ``squared``, or ``huber`` with its corner at one ``scale``.
+        loss: ``squared``, or ``huber`` with its delta at one ``scale``.
         center: A typical label; the network starts near it.
-        scale: A typical distance of labels from it.
+        scale: A typical distance of labels from ``center``.
     """
 
     loss: str = "squared"
@@ -60,14 +60,14 @@ class Ordinal:
 
 @declared
 class Survival:
-    """When an event happens, by discrete-time hazards: censored rows count as far as they go.
+    """The time of an event, by discrete-time hazards; censored rows count until they are censored.
 
     The label is a time in days, positive where the event happened then, negative where the row
-    was last seen then without it. Source: M. F. Gensheimer and B. Narasimhan, "A scalable
+    was censored then. Source: M. F. Gensheimer and B. Narasimhan, "A scalable
     discrete-time survival model for neural networks", PeerJ 7:e6257, 2019.
 
     Attributes:
-        cuts_days: Ends of the time intervals, rising; the last one is the horizon of the risk.
+        cuts_days: Ends of the time intervals, ascending; the last one is the horizon of the risk.
     """
 
     cuts_days: tuple[float, ...]
@@ -87,7 +87,7 @@ except for ``Binary``, where it is ``average_precision``."""
 
 
 def metrics_of(head: Head) -> Mapping[str, bool]:
-    """Metrics that a model with this head is judged by, and whether more is better."""
+    """Evaluation metrics of a model with this head, and whether more is better."""
     return METRICS[type(head)]
 
 
@@ -102,7 +102,7 @@ def head_settings(head: Head) -> dict[str, Any]:
 
 
 def outputs_of(head: Head) -> int:
-    """Numbers that a network gives the head for a row."""
+    """Number of outputs of the network per row."""
     if isinstance(head, MultiClass):
         return head.classes
     if isinstance(head, Ordinal):

@@ -1,8 +1,8 @@
 """Declared learning: label, split, training, evaluation and gates.
 
-Why: what decides whether a model is promoted must be readable in one place.
+Why: what decides whether a model is promoted must be readable in one file.
 Promise: defaults are the ones a run records; nothing is read from the environment.
-Not here: what stops data (``gates.py``), networks (``models.py``), heads (``heads.py``), the training loop
+Not here: gates on data (``gates.py``), networks (``models.py``), heads (``heads.py``), the training loop
     (``pipelines/stages/train/``), the verdict (``pipelines/stages/evaluate/``).
 """
 
@@ -14,7 +14,7 @@ class Label:
     """A label that is a column of the example's own row.
 
     Attributes:
-        column: Column that holds it, as the head reads it (a flag for ``Binary``).
+        column: Column of the label, in the form of the head (a flag for ``Binary``).
         known_after_days: Days after the event time until the value may be used.
     """
 
@@ -27,11 +27,11 @@ class Outcome:
     """A label that is an event in another table, within a horizon after the example.
 
     Attributes:
-        table: Table that holds the events.
+        table: Table of the events.
         entity: Entity that links an event to the example.
-        where: ``(column, value)`` that tells the event from others.
+        where: ``(column, value)`` that identifies the event.
         horizon_days: Days after the example within which the event counts.
-        known_after_days: Days after the horizon until its absence may be believed.
+        known_after_days: Days after the horizon until its absence is certain.
     """
 
     table: str
@@ -43,16 +43,16 @@ class Outcome:
 
 @declared
 class Split:
-    """Days that train and days that judge, counted back from the as-of day A.
+    """Training days and test days, counted back from the as-of day A.
 
-    The test days end on the last day whose labels are known at A; ``gap_days`` lie between
+    The test days end on the last day whose labels are known at A; ``gap_days`` are between
     training and test, so that the training labels were known when testing began.
 
     Attributes:
         train_days: Days before the gap.
         gap_days: Days between training and test.
-        test_days: Days that judge the model; training never sees them.
-        validation_days: The last of the training days, kept from the gradient: they choose the
+        test_days: Days on which the model is evaluated; training never uses them.
+        validation_days: The last of the training days, not used for gradients: they choose the
             epoch to stop at and to keep. 0 trains on every day and keeps the last epoch.
     """
 
@@ -64,51 +64,51 @@ class Split:
 
 @declared
 class Training:
-    """How one model is trained. Recorded whole in the run's manifest.
+    """Settings of training. All are recorded in the run's manifest.
 
     Attributes:
         epochs: Passes over the training rows.
         global_batch_rows: Rows per optimiser step, summed over all replicas.
-        micro_batches: Pieces that a replica's rows of a step are worked through in, one after
-            another; more need less memory, and the step stays the same to rounding.
-        pool_mb: Memory of the pool in which rows are shuffled; two are held.
+        micro_batches: Number of micro-batches into which a replica's rows of a step are split;
+            more need less memory, and the step stays the same to rounding.
+        pool_mb: Size of the shuffle buffer in MB; two are in memory.
         learning_rate: Peak rate for ``base_batch_rows``.
-        base_batch_rows: Batch that ``learning_rate`` was chosen for.
+        base_batch_rows: Batch size that ``learning_rate`` was chosen for.
         rate_scaling: ``none``; ``linear`` or ``sqrt`` multiply the rate by the batch over
             ``base_batch_rows``, or its root.
         schedule: ``constant``, ``cosine``, ``linear`` or ``step``, after the warm-up.
         final_rate_share: Share of the peak that ``cosine`` and ``linear`` end at.
         step_epochs: Epochs between two drops of ``step``.
-        step_factor: What ``step`` multiplies the rate by at each drop.
+        step_factor: Factor of the rate at each drop of ``step``.
         warmup_epochs: Epochs in which the rate rises from 0 to its peak.
         optimizer: ``sgd``, ``momentum``, ``adam``, ``adamw``, ``lion`` or ``adagrad``.
-        momentum: Of ``momentum``.
-        weight_decay: Decoupled decay a step, times the rate, of ``adamw`` and ``lion``.
+        momentum: Momentum of the optimiser ``momentum``.
+        weight_decay: Decoupled decay per step, times the rate, of ``adamw`` and ``lion``.
         embedding_optimizer: Another optimiser for embedding tables: ``sgd``, ``adagrad``, or
-            ``row_adam``, which touches the rows of the batch alone; empty for the same.
+            ``row_adam``, which updates the rows of the batch alone; empty for the same.
         embedding_learning_rate: Its peak rate; 0 for the same.
-        clip_norm: Global gradient norm above which a step is scaled down; 0 never does.
+        clip_norm: Global gradient norm above which gradients are scaled down; 0 for no limit.
         precision: ``float32``, ``bfloat16``, or ``float16`` with loss scaling.
         jit: Whether XLA compiles the step (one replica) or its gradients (several).
         class_weights: Weight of a row of label 0, 1, ...; empty for 1 each.
         focal_gamma: Exponent of the focal loss; 0 is cross-entropy.
         watch: Metric of the validation days that chooses the epoch: ``loss``, ``auc`` or
             ``average_precision``.
-        patience: Epochs without a better one before training ends; 0 never ends it.
-        keep_best: Whether the best epoch's weights are published rather than the last's; None does so
-            where there are validation days to choose it by.
-        time_limit_s: Seconds of training, over all tries, after which it ends with the best
+        patience: Epochs without improvement before training stops; 0 disables early stopping.
+        keep_best: Whether the best epoch's weights are published rather than the last's; None means
+            yes where there are validation days to choose it by.
+        time_limit_s: Seconds of training, over all tries, after which it stops with the best
             weights; 0 for no limit.
-        min_rows: Training rows below which training is refused.
+        min_rows: Minimum number of training rows; with fewer training is refused.
         leakage_auc: AUC of a single input (concordance of an amount or a time) above which training
-            is refused; 1 never does.
+            is refused; 1 never refuses.
         seed: Seed of the weights, the dropout and the row order.
         replicas: Replicas to train on; 0 means every visible GPU, else one CPU.
-        threads: Threads among which a CPU divides one operation. A number, not the host's cores,
-            because the last digits of large products go by it.
+        threads: CPU threads per operation. A number, not the host's cores, because the last
+            digits of large products depend on it.
         checkpoint_every_s: Seconds between checkpoints.
-        checkpoint_every_steps: Steps between checkpoints; 0 goes by seconds alone.
-        keep_checkpoints: Newest checkpoints to keep.
+        checkpoint_every_steps: Steps between checkpoints; 0 uses seconds alone.
+        keep_checkpoints: Number of newest checkpoints to keep.
     """
 
     epochs: int = 10
@@ -149,12 +149,12 @@ class Training:
 
 @declared
 class Evaluation:
-    """How a model is judged on the test days.
+    """How a model is evaluated on the test days.
 
     Attributes:
         alert_entity: Entity that an alert is raised on (a card, a patient).
-        alerts_per_day: Entities that can be looked at in a day: the k of precision at k.
-        bootstrap_samples: Resamples, by entity, behind each 95 % interval.
+        alerts_per_day: Entities that can be investigated in a day: the k of precision at k.
+        bootstrap_samples: Resamples, by entity, for each 95 % interval.
     """
 
     alert_entity: str
@@ -164,15 +164,15 @@ class Evaluation:
 
 @declared
 class Gates:
-    """What a challenger must reach to be promoted.
+    """Conditions for the promotion of a challenger.
 
     Attributes:
         min_auc: Smallest area under the ROC curve (``Binary`` only).
         min_average_precision: Smallest average precision (``Binary`` only).
         limits: ``(metric, bound)`` pairs for any metric of the head: the smallest value where
-            more is better (``accuracy``), the largest where less is (``rmse``).
-        max_loss_to_champion: What the challenger may lose of the head's primary metric against
-            the champion on the same rows and still be promoted; 0 asks for at least as good.
+            more is better (``accuracy``), the largest where less is better (``rmse``).
+        max_loss_to_champion: How much worse than the champion the challenger may be on the same
+            rows, by the head's primary metric; 0 requires at least as good.
     """
 
     min_auc: float = 0.5
@@ -186,9 +186,9 @@ class Schedule:
     """When Airflow runs the pipeline, all in UTC.
 
     Attributes:
-        start: First day of data, ``YYYY-MM-DD``; nothing looks back beyond it.
-        data_cron: When a closed day is taken in.
-        model_cron: When a model is trained; the tick's day is the as-of day.
+        start: First day of data, ``YYYY-MM-DD``; no window reaches before it.
+        data_cron: When a closed day is ingested.
+        model_cron: When a model is trained; the day of the tick is the as-of day.
     """
 
     start: str

@@ -1,7 +1,7 @@
 """Mistakes in the declared network, head and gates.
 
-Why: a network that cannot be built should cost nothing.
-Promise: every mistake is listed, with its place and what to write instead.
+Why: a network that cannot be built is refused before anything runs.
+Promise: every mistake is listed, with its location and what to write instead.
 Not here: training (``training_checks.py``), the search (``search_checks.py``), the rest of a
     declaration (``checks.py``).
 """
@@ -58,7 +58,7 @@ def model_problems(pipeline: Pipeline) -> Iterator[str]:
 
 
 def value_problems(model: AnyModel) -> Iterator[str]:
-    """Settings of a network that are wrong whatever the others are."""
+    """Settings of a network that are invalid by themselves."""
     if isinstance(model, Builder):
         return
     if not 0 <= model.dropout < 1:
@@ -71,12 +71,12 @@ def value_problems(model: AnyModel) -> Iterator[str]:
 
 
 def sequence_problems(where: str, kind: str, pipeline: Pipeline) -> Iterator[str]:
-    """A network that is made for sequences needs one."""
+    """A network for sequences needs a sequence feature."""
     declared = any(isinstance(source, Sequence) for source in pipeline.sources())
     if kind in SEQUENCE_KINDS and not declared:
         others = " or ".join(k for k in KINDS if k not in (*SEQUENCE_KINDS, "builder"))
         yield (
-            f"{where}: {kind!r} reads sequences, and no feature is one. Declare a Sequence, or use "
+            f"{where}: {kind!r} needs a sequence, and no feature is one. Declare a Sequence, or use "
             f"{others}."
         )
 
@@ -95,7 +95,7 @@ def _sizes(model: AnyModel) -> Iterator[str]:
 
 
 def head_problems(pipeline: Pipeline) -> Iterator[str]:
-    """Mistakes in the head, and what does not go with it."""
+    """Mistakes in the head, and settings that do not match it."""
     yield from _own_problems(pipeline.head)
     if isinstance(pipeline.label, Outcome) and not isinstance(pipeline.head, Binary):
         yield (
@@ -120,14 +120,14 @@ def _own_problems(head: Head) -> Iterator[str]:
         cuts = head.cuts_days
         rising = all(a < b for a, b in zip((0.0, *cuts), cuts, strict=False))
         if not cuts or not rising:
-            yield f"head.cuts_days must rise from above 0; got {cuts!r}."
+            yield f"head.cuts_days must ascend and be above 0; got {cuts!r}."
 
 
 def _gates(pipeline: Pipeline) -> Iterator[str]:
     known = metrics_of(pipeline.head)
     for name, _bound in pipeline.gates.limits:
         if name not in known:
-            yield f"gates.limits: {name!r} is no metric of this head. {nearest(name, known)}"
+            yield f"gates.limits: {name!r} is not a metric of this head. {nearest(name, known)}"
     if isinstance(pipeline.head, Binary):
         return
     plain = Gates()

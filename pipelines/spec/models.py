@@ -1,14 +1,15 @@
-"""Declared networks: what reads a row and gives the head its outputs.
+"""Declared networks, between the model's inputs and its head.
 
-Why: a pipeline chooses its network by one line, and a search changes its settings by name.
-Promise: plain values only; what a network is made of follows from its declaration, the model's
-    inputs, the head and the seed.
-Not here: building it (``pipelines/stages/train/networks/``), what its outputs mean (``heads.py``).
+Why: a pipeline chooses its network in one line, and a search changes its settings by name.
+Promise: plain values only; a network follows from its declaration, the model's inputs, the head and
+    the seed.
+Not here: building it (``pipelines/stages/train/networks/``), the meaning of its outputs
+    (``heads.py``).
 
-Every network reads all inputs of the pipeline: numeric features, one embedding for each
-categorical feature, and sequences where it is made for them. All embeddings lie in one table;
-their width is ``embedding_dim``, or with 0 follows from the largest vocabulary n as
-``1.6 * n ** 0.56``, rounded to a whole number between 2 and 64.
+Every network uses all inputs of the pipeline: numeric features, one embedding for each
+categorical feature, and sequences where it supports them. All embeddings are in one table; their
+width is ``embedding_dim``, or with 0 follows from the largest vocabulary n as
+``1.6 * n ** 0.56``, rounded to an integer between 2 and 64.
 """
 
 import importlib.util
@@ -39,7 +40,7 @@ class Model:
 
 @declared
 class DeepCross:
-    """A deep & cross network: explicit products of features beside a dense network.
+    """A deep & cross network: explicit products of features in parallel to a dense network.
 
     Each cross layer is ``x0 * (W x + b) + x``. Source: R. Wang et al., "DCN V2: Improved Deep &
     Cross Network and Practical Lessons for Web-scale Learning to Rank Systems", WWW 2021,
@@ -64,11 +65,11 @@ class DeepCross:
 
 @declared
 class Recurrent:
-    """A GRU over each sequence feature; its state after the last valid step joins the rest.
+    """A GRU over each sequence feature; its state after the last valid step is concatenated to the rest.
 
     Attributes:
         units: Units of the GRU.
-        hidden: Units of each hidden layer over the joined inputs.
+        hidden: Units of each hidden layer over the concatenated inputs.
         dropout: Share of units dropped after each hidden layer while training.
         activation: Keras activation of the hidden layers.
         embedding_dim: Width of the embeddings; 0 for the rule.
@@ -85,7 +86,7 @@ class Recurrent:
 class Transformer:
     """A causal transformer over each sequence feature, read at the last valid step.
 
-    Pre-norm blocks with learned positions; a step sees itself and earlier valid steps only.
+    Pre-norm blocks with learned positions; a step attends to itself and earlier valid steps only.
     Source: A. Vaswani et al., "Attention Is All You Need", NeurIPS 2017; R. Xiong et al., "On
     Layer Normalization in the Transformer Architecture", ICML 2020 (pre-norm).
 
@@ -93,7 +94,7 @@ class Transformer:
         width: Width of a step's vector; a multiple of ``heads``.
         heads: Attention heads.
         blocks: Blocks of attention and dense layers.
-        hidden: Units of each hidden layer over the joined inputs.
+        hidden: Units of each hidden layer over the concatenated inputs.
         dropout: Share dropped in the blocks and after each hidden layer while training.
         activation: Keras activation of the hidden layers.
         embedding_dim: Width of the embeddings; 0 for the rule.
@@ -110,17 +111,17 @@ class Transformer:
 
 @declared
 class Builder:
-    """The user's own network: a function that is given the inputs and returns the last layer.
+    """The user's own network: a function of the inputs that returns the last layer.
 
     The function ``(inputs, seed, **settings) -> tensor`` gets the model's Keras inputs by name
-    (``x``, ``ids``, ``seq_NAME``, ``len_NAME``) and returns ``(n_rows, width)``; the head is put
-    on top. It must draw its initial weights from ``seed`` and name its layers. Each row must follow
-    from its own inputs: ``BatchNormalization``, and losses beside the head's, are refused.
+    (``x``, ``ids``, ``seq_NAME``, ``len_NAME``) and returns ``(n_rows, width)``; the head is added
+    on top. It must draw its initial weights from ``seed`` and name its layers. Each row must depend
+    on its own inputs alone: ``BatchNormalization``, and losses other than the head's, are refused.
 
     Attributes:
-        function: Dotted name, ``package.module.function``; all that it can reach is part of what
-            names the model, so a change trains anew.
-        settings: ``(name, value)`` pairs handed to it.
+        function: Dotted name, ``package.module.function``; all code that it can reach is part of
+            the model's digest, so a change trains again.
+        settings: ``(name, value)`` pairs passed to it.
     """
 
     function: str
@@ -136,26 +137,26 @@ KINDS: Mapping[str, type] = {
     "transformer": Transformer,
     "builder": Builder,
 }
-"""Networks by the word that ``--set model=WORD`` and a search take."""
+"""Networks by the name that ``--set model=NAME`` and a search take."""
 
 SEQUENCE_KINDS = ("recurrent", "transformer")
 
 
 def kind_of(model: AnyModel) -> str:
-    """The word for a declared network."""
-    return next(word for word, kind in KINDS.items() if isinstance(model, kind))
+    """The name of a declared network's kind."""
+    return next(name for name, kind in KINDS.items() if isinstance(model, kind))
 
 
-def model_of_kind(word: str) -> AnyModel:
-    """The network of that kind with its own defaults.
+def model_of_kind(name: str) -> AnyModel:
+    """The network of that kind with its default settings.
 
     Raises:
-        ConfigError: There is no such kind, or it cannot do without settings.
+        ConfigError: There is no such kind, or it has settings without defaults.
     """
     choices = [kind for kind in KINDS if kind != "builder"]
-    if word not in choices:
-        raise ConfigError(f"model={word!r} is no kind of network. {nearest(word, choices)}")
-    return KINDS[word]()
+    if name not in choices:
+        raise ConfigError(f"model={name!r} is not a kind of network. {nearest(name, choices)}")
+    return KINDS[name]()
 
 
 def model_settings(model: AnyModel) -> dict[str, Any]:
@@ -164,12 +165,12 @@ def model_settings(model: AnyModel) -> dict[str, Any]:
 
 
 def model_code(model: AnyModel) -> tuple[str, ...]:
-    """Dotted names of functions of the user's own that make the network."""
+    """Dotted names of the user's functions that build the network."""
     return (model.function,) if isinstance(model, Builder) else ()
 
 
 def require_builder(model: Builder) -> None:
-    """Check that the builder's function is in a Python file, which it is named by.
+    """Check that the builder's function is in a Python file.
 
     Raises:
         ConfigError: There is no such module, or it is not a Python file.

@@ -1,7 +1,7 @@
-"""One declared pipeline: from a daily table to a judged model.
+"""One declared pipeline: from a daily table to an evaluated model.
 
 Why: the suite, the feature program, the DAGs and the docs follow from one object.
-Promise: import-light and immutable; derived facts are methods, so nothing is said twice.
+Promise: import-light and immutable; derived values are methods, so nothing is declared twice.
 Not here: finding mistakes (``checks.py``), loading by name (``registry.py``).
 """
 
@@ -28,7 +28,7 @@ from pipelines.spec.tables import Table
 
 @declared
 class Entity:
-    """Something that rows belong to and that windows look back on.
+    """Something that rows belong to and that windows aggregate over.
 
     Attributes:
         name: One word (``customer``), the prefix of its features.
@@ -48,22 +48,22 @@ class Pipeline:
         title: One line for people.
         tables: Declared daily tables.
         examples: Name of the table whose rows are scored.
-        entities: What rows belong to.
+        entities: The entities that rows belong to.
         label: What is predicted, and when it becomes known.
-        features: What the model sees, in order.
-        split: Days that train and days that judge.
+        features: The model's features, in order.
+        split: Training days and test days.
         model: The network.
         head: What it predicts.
-        search: Settings that ``tune`` looks for.
+        search: Settings that ``tune`` searches for.
         training: How it is trained.
-        evaluation: How it is judged.
-        gates: What it must reach.
+        evaluation: How it is evaluated.
+        gates: Conditions for its promotion.
         schedule: When it runs.
-        validation: What stops a day at the door.
+        validation: The gate that a day must pass.
         buckets: Hash buckets per entity: one bucket over the look-back is the unit of window
             work, about a million rows.
-        x_type: What the training set keeps numeric inputs as: ``float32``, or ``bfloat16`` for half
-            the bytes. The served model rounds alike.
+        x_type: Type of numeric inputs in the training set: ``float32``, or ``bfloat16`` for half
+            the bytes. The served model rounds the same way.
         meaning: A paragraph for the docs page.
     """
 
@@ -93,14 +93,14 @@ class Pipeline:
         return next(table for table in self.tables if table.name == self.examples)
 
     def entity(self, name: str) -> Entity:
-        """The entity of that name; KeyError if there is none."""
+        """The entity with that name; KeyError if there is none."""
         for entity in self.entities:
             if entity.name == name:
                 return entity
         raise KeyError(name)
 
     def sources(self) -> tuple[FeatureSource, ...]:
-        """What the features are made from, each once, whatever is done with it then."""
+        """The distinct sources of the features, without their operators."""
         return sources_of(self.features)
 
     def sensitive_columns(self) -> frozenset[str]:
@@ -123,7 +123,7 @@ class Pipeline:
         return tuple(name for source in self.sources() for name in source.names())
 
     def program(self) -> Program:
-        """From the feature table to the model's inputs."""
+        """The program from the feature table to the model's inputs."""
         kinds = {column.name: column.type for column in self.table.columns}
         return program_of(self.features, kinds, self.x_type)
 

@@ -1,8 +1,8 @@
-"""A declared search: which settings may vary, in which range, for how many trials.
+"""A declared search: the settings to vary, their ranges, and the number of trials.
 
 Why: a search must be readable beside the settings it changes.
-Promise: trials are judged on days that lie before the model's own test days began, so no test
-    day has a part in the choice.
+Promise: trials are evaluated on days before the model's own test days, so no test day influences
+    the choice.
 Not here: running it (``pipelines/stages/tune/``).
 """
 
@@ -19,9 +19,9 @@ class Range:
 
     Attributes:
         setting: ``section.name``, such as ``training.learning_rate``.
-        low: Smallest value; a whole number where the setting is one.
+        low: Smallest value; an integer where the setting is one.
         high: Largest value.
-        log: Whether to draw evenly on a log scale.
+        log: Whether to sample uniformly on a log scale.
     """
 
     setting: str
@@ -36,14 +36,14 @@ class Choice:
 
     Attributes:
         setting: ``section.name``, or ``model`` for the kind of network.
-        values: Values as the setting has them; kinds of network as words (``deep_cross``).
+        values: Values of the setting's type; kinds of network by name (``deep_cross``).
     """
 
     setting: str
     values: tuple[object, ...]
 
     def texts(self) -> tuple[str, ...]:
-        """The values as ``--set`` takes them."""
+        """The values in the form of ``--set``."""
         return tuple(value if isinstance(value, str) else _text(value) for value in self.values)
 
 
@@ -56,14 +56,14 @@ def _text(value: object) -> str:
 class Search:
     """How settings are searched for.
 
-    A range whose setting the drawn kind of network does not have is left out of that trial.
+    A range whose setting the sampled kind of network does not have is not used in that trial.
 
     Attributes:
-        space: What may vary; nothing means that there is no search.
-        trials: Settings to try.
+        space: The settings that vary; empty for no search.
+        trials: Number of trials.
         first_epochs: Epochs after which the weaker trials are stopped for the first time.
-        keep_one_in: Of the trials that reach a rung, the share that goes on: 1 in so many.
-        seed: Seed of the draws.
+        keep_one_in: Reduction factor: one in so many of the trials that reach a rung continues.
+        seed: Seed of the sampler.
     """
 
     space: tuple[Range | Choice, ...] = ()
@@ -73,13 +73,13 @@ class Search:
     seed: int = 0
 
     def kinds(self) -> tuple[str, ...]:
-        """Kinds of network that a trial may draw; empty where the declared one stays."""
-        words = [
+        """Kinds of network that a trial may use; empty where the declared one is used."""
+        names = [
             item.texts()
             for item in self.space
             if isinstance(item, Choice) and item.setting == "model"
         ]
-        return tuple(word for group in words for word in group if word in KINDS)
+        return tuple(name for group in names for name in group if name in KINDS)
 
     def settings(self) -> Iterator[str]:
         """Settings that vary, in declared order."""

@@ -1,7 +1,7 @@
-"""Mistakes in a declared search: what varies, and over which values.
+"""Mistakes in a declared search: the settings that vary, and their values.
 
-Why: a search over values that cannot be trained with should cost nothing, not its trials.
-Promise: every mistake is listed, with its place and what to write instead.
+Why: a search over values that cannot be trained with is refused before its first trial.
+Promise: every mistake is listed, with its location and what to write instead.
 Not here: the settings themselves (``model_checks.py``, ``training_checks.py``).
 """
 
@@ -18,8 +18,8 @@ from pipelines.spec.search import Choice, Range
 from pipelines.spec.training_checks import training_problems
 
 NOT_SEARCHED = {
-    "training.epochs": "epochs are what a search spends; set training.epochs itself",
-    "training.seed": "choosing a seed would be choosing luck",
+    "training.epochs": "epochs are the budget of a search; set training.epochs itself",
+    "training.seed": "the best seed would be chosen by chance",
 }
 
 
@@ -45,10 +45,10 @@ def _kind_choice(pipeline: Pipeline, item: Range | Choice) -> Iterator[str]:
     if isinstance(item, Range):
         yield "search: 'model' takes a Choice of kinds."
         return
-    for word in item.texts():
-        if word not in kinds:
-            yield f"search: model {word!r} is no kind of network. {nearest(word, kinds)}"
-        yield from sequence_problems("search: model", word, pipeline)
+    for name in item.texts():
+        if name not in kinds:
+            yield f"search: model {name!r} is not a kind of network. {nearest(name, kinds)}"
+        yield from sequence_problems("search: model", name, pipeline)
 
 
 def _varied(pipeline: Pipeline, item: Range | Choice) -> Iterator[str]:
@@ -73,10 +73,10 @@ def _kind_of_values(item: Range | Choice, now: Any) -> Iterator[str]:
 
 
 def _refused(pipeline: Pipeline, item: Range | Choice, now: Any) -> Iterator[str]:
-    """What a declaration would be refused for if the setting had a value that may be drawn."""
+    """The mistakes of the declaration with a value that may be sampled for the setting."""
     section, _, name = item.setting.partition(".")
     found: list[str] = []
-    for value in _drawn(item, now):
+    for value in _samples(item, now):
         if section == "training":
             training = dataclasses.replace(pipeline.training, **{name: value})
             found += training_problems(dataclasses.replace(pipeline, training=training))
@@ -88,8 +88,8 @@ def _refused(pipeline: Pipeline, item: Range | Choice, now: Any) -> Iterator[str
     yield from (f"search: {text}" for text in dict.fromkeys(found) if text not in declared)
 
 
-def _drawn(item: Range | Choice, now: Any) -> tuple[Any, ...]:
-    """Values that stand for all that may be drawn: a range's ends, or each choice."""
+def _samples(item: Range | Choice, now: Any) -> tuple[Any, ...]:
+    """Representatives of the values that may be sampled: a range's ends, or each choice."""
     if isinstance(item, Choice):
         return item.values
     ends = (item.low, item.high)
@@ -97,7 +97,7 @@ def _drawn(item: Range | Choice, now: Any) -> tuple[Any, ...]:
 
 
 def _heads_and_widths(pipeline: Pipeline) -> Iterator[str]:
-    """A width that is no multiple of the heads drawn with it."""
+    """A width that is not a multiple of the number of heads sampled with it."""
     for model in _models(pipeline):
         if not isinstance(model, Transformer):
             continue
@@ -109,14 +109,14 @@ def _heads_and_widths(pipeline: Pipeline) -> Iterator[str]:
         for width, head in itertools.product(widths, heads):
             if width > 0 and head > 0 and width % head:
                 yield (
-                    f"search: model.width={width} may be drawn with model.heads={head}, of which it "
-                    f"is no multiple. Use a Choice of widths that every number of heads divides."
+                    f"search: model.width={width} may be sampled with model.heads={head}, of which it "
+                    f"is not a multiple. Use a Choice of widths that every number of heads divides."
                 )
                 return
 
 
 def _whole(item: Range | Choice | None, now: int) -> Iterable[int]:
-    """Whole numbers that may be drawn; none where the values are mistaken, told elsewhere."""
+    """Integers that may be sampled; none where the values are invalid, which is reported elsewhere."""
     if item is None:
         return (now,)
     if isinstance(item, Range):
@@ -126,7 +126,7 @@ def _whole(item: Range | Choice | None, now: int) -> Iterable[int]:
 
 def _range(item: Range, now: Any) -> Iterator[str]:
     if isinstance(now, bool) or not isinstance(now, int | float):
-        yield f"search: {item.setting} is no number ({now!r}); use a Choice."
+        yield f"search: {item.setting} is not a number ({now!r}); use a Choice."
         return
     if not item.low < item.high:
         yield f"search: {item.setting} needs low below high; got {item.low!r} and {item.high!r}."
@@ -135,7 +135,7 @@ def _range(item: Range, now: Any) -> Iterator[str]:
     if isinstance(now, int) and not (
         float(item.low).is_integer() and float(item.high).is_integer()
     ):
-        yield (f"search: {item.setting} is a whole number; got {item.low!r} to {item.high!r}.")
+        yield (f"search: {item.setting} is an integer; got {item.low!r} to {item.high!r}.")
 
 
 def _values(item: Choice, now: Any) -> Iterator[str]:
@@ -150,7 +150,7 @@ def _values(item: Choice, now: Any) -> Iterator[str]:
 
 
 def _searchable(pipeline: Pipeline) -> dict[str, Any]:
-    """Settings that may vary, with a value each has now."""
+    """Settings that may vary, each with a current value."""
     found: dict[str, Any] = {}
     for section, parts in (("model", _models(pipeline)), ("training", [pipeline.training])):
         for part in parts:
@@ -160,7 +160,7 @@ def _searchable(pipeline: Pipeline) -> dict[str, Any]:
 
 
 def _models(pipeline: Pipeline) -> list[Any]:
-    """The declared network, and one of each other kind that may be drawn, as its trial begins."""
+    """The declared network, and the default network of each other kind that may be sampled."""
     own = kind_of(pipeline.model)
     others = [kind for kind in pipeline.search.kinds() if kind not in ("builder", own)]
     return [pipeline.model, *(KINDS[kind]() for kind in others)]

@@ -1,10 +1,10 @@
-"""Changing a declaration's settings for one run: ``training.epochs=3``, ``model=deep_cross``.
+"""Change a declaration's settings for one run: ``training.epochs=3``, ``model=deep_cross``.
 
-Why: a run tried with other settings must not edit the declaration, and its manifest must
-    record what it really used.
+Why: a run with other settings must not edit the declaration, and its manifest must record the
+    settings that it used.
 Promise: a value is parsed as the type of the setting it replaces; the changed declaration is
-    checked again as a whole. What names the pipeline, or code, cannot be set: whoever may fill
-    in a form chooses numbers, not programs.
+    checked again as a whole. Names of the pipeline and of code cannot be set: a user of a form may
+    choose numbers, not programs.
 """
 
 import dataclasses
@@ -19,15 +19,15 @@ from pipelines.spec.checks import require_valid
 from pipelines.spec.models import Builder, kind_of, model_of_kind
 from pipelines.spec.pipeline import Pipeline
 
-# Whole numbers beyond are no count of anything, and no float holds each of them.
+# Larger integers are not counts, and not all of them are exact as floats.
 LARGEST = 2**53
-FLAG = bool | None  # not set, or as somebody wants it
+FLAG = bool | None  # None: not set
 
 FIXED = {
-    (Pipeline, "name"): "it is what the store, the registry and the DAGs know the pipeline by",
+    (Pipeline, "name"): "it identifies the pipeline in the store, the registry and the DAGs",
     (Builder, "function"): "it names code that would be run",
 }
-"""Texts of a declaration that only the declaration sets, and why."""
+"""Texts that only the declaration sets, and why."""
 
 
 def with_settings(pipeline: Pipeline, assignments: Iterable[str]) -> Pipeline:
@@ -35,8 +35,8 @@ def with_settings(pipeline: Pipeline, assignments: Iterable[str]) -> Pipeline:
 
     Raises:
         ConfigError: An unknown setting, with the nearest known one; one that only the declaration
-            sets; or a value that is empty, not finite or of another type.
-        DeclarationError: The settings do not fit together.
+            sets; or a value that is empty, non-finite or of another type.
+        DeclarationError: The settings are inconsistent.
     """
     for assignment in assignments:
         path, found, text = assignment.partition("=")
@@ -95,7 +95,7 @@ def _parsed(text: str, old: object, field: "dataclasses.Field[Any]", whole: str)
     try:
         value = json.loads(f"[{text}]" if numbers else text)
         if numbers:
-            # Written with brackets, as in JSON, it means the same.
+            # Brackets, as in JSON, are optional.
             value = value[0] if len(value) == 1 and isinstance(value[0], list) else value
             kind = get_args(field.type)[0]
             return tuple(_number(each, kind) for each in value)
@@ -111,11 +111,11 @@ def _parsed(text: str, old: object, field: "dataclasses.Field[Any]", whole: str)
 
 
 class _NumberError(ValueError):
-    """Says what a number must be."""
+    """Its message says which number is expected."""
 
 
 def _number(value: object, kind: type) -> int | float:
-    """A finite number of that kind; ``true`` is none."""
+    """A finite number of that type; ``true`` is not a number."""
     if isinstance(value, bool) or not isinstance(value, int | float) or kind is bool:
         raise _NumberError("true or false" if kind is bool else "a number")
     if isinstance(value, int) and abs(value) > LARGEST:
@@ -125,7 +125,7 @@ def _number(value: object, kind: type) -> int | float:
     if kind is float:
         return float(value)
     if not isinstance(value, int):
-        raise _NumberError("a whole number")
+        raise _NumberError("an integer")
     return value
 
 

@@ -1,4 +1,4 @@
-"""Finding mistakes of a declared source: what CSV is written with, and what its times mean.
+"""Find mistakes of a declared source: the CSV format and the time zone.
 
 Promise: imports nothing but the standard library.
 Not here: the other parts of a table (``checks.py``).
@@ -16,11 +16,11 @@ DELIMITER = re.compile(r"[^A-Za-z0-9\"\r\n]")
 
 
 def source_problems(table: Table) -> Iterator[str]:
-    """What is wrong with a table's source, one sentence a mistake."""
+    """The mistakes of a table's source, one sentence each."""
     source, where = table.source, f"table {table.name}: source"
     if not (isinstance(source.delimiter, str) and DELIMITER.fullmatch(source.delimiter)):
         yield (
-            f"{where} delimiter {source.delimiter!r} must be one character that is no letter, "
+            f"{where} delimiter {source.delimiter!r} must be one character other than a letter, "
             f'digit, quotation mark or line break, such as ";" or "\\t".'
         )
     if not isinstance(source.nulls, tuple) or not all(isinstance(n, str) for n in source.nulls):
@@ -43,7 +43,7 @@ def _escape(table: Table, where: str) -> Iterator[str]:
     fits = isinstance(escape, str) and DELIMITER.fullmatch(escape) and ord(escape) < ASCII
     if not fits or escape == table.source.delimiter:
         yield (
-            f"{where} escape {escape!r} must be one ASCII character that is no letter, digit, "
+            f"{where} escape {escape!r} must be one ASCII character other than a letter, digit, "
             f'quotation mark, line break or the delimiter, such as "\\\\"; None where quotation '
             f"marks are doubled."
         )
@@ -59,6 +59,6 @@ def _clock(table: Table, where: str) -> Iterator[str]:
         ZoneInfo(source.time_zone)
     except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
         yield (
-            f"{where} time_zone {source.time_zone!r} is no time zone. Use a name of the IANA "
+            f"{where} time_zone {source.time_zone!r} is not a time zone. Use a name of the IANA "
             f"database, such as 'Europe/Berlin' or 'UTC'."
         )

@@ -1,4 +1,4 @@
-"""Which days train and which days judge a model pretended to be made on an as-of day.
+"""The training days and the test days of a model as of a day.
 
 Why: a model may use only what was known by its as-of day, labels included.
 Promise: every label of a training day was known before the first test day, and every label of
@@ -20,8 +20,8 @@ class ModelDays:
 
     Attributes:
         train: Training days, oldest first, those of validation included.
-        validation: The last of the training days, which choose the epoch that is kept.
-        gap: Days between, whose labels count only for removing what is known already.
+        validation: The last of the training days, which choose the epoch to keep.
+        gap: Days between, whose labels are used only to exclude entities known as positive.
         test: Test days, oldest first.
     """
 
@@ -36,7 +36,7 @@ class ModelDays:
 
 
 def model_days(pipeline: Pipeline, as_of: str) -> ModelDays:
-    """The days of a model as of the start of that day.
+    """The days of a model as of the start of a day.
 
     A label of day d is known for all of d's rows at the end of d + ``known_after_days``, so
     the last test day is ``as_of - known_after_days - 1``.
@@ -56,9 +56,9 @@ def model_days(pipeline: Pipeline, as_of: str) -> ModelDays:
 
 
 def search_day(pipeline: Pipeline, as_of: str) -> str:
-    """As-of day of a search for the settings of the model of an as-of day.
+    """The as-of day of a search for the settings of a model.
 
-    It is the day on which that model's test begins: the search sees the labels that were known
+    It is the day on which that model's test begins: the search uses the labels that were known
     then, and no test row. Its own test days are the validation days.
     """
     return model_days(pipeline, as_of).test[0]

@@ -1,8 +1,8 @@
-"""Declared tables: their source, their columns, and what each value may be.
+"""Declared tables: their source, their columns, and their valid values.
 
 Why: the Great Expectations suite, the ingest cast and the docs page all follow from it.
 Promise: importing this module imports nothing but the standard library.
-Not here: reading a table (``pipelines/stages/ingest/``), judging it (``pipelines/shared/expectations/``).
+Not here: reading a table (``pipelines/stages/ingest/``), validating it (``pipelines/shared/expectations/``).
 """
 
 from pipelines.core.declared import declared
@@ -14,7 +14,7 @@ REPEATED_HOUR = ("refuse", "first", "second")
 
 @declared
 class Column:
-    """One column, as the pipeline understands it.
+    """One column.
 
     Attributes:
         name: Lower-case name; a source column matches in any letter case.
@@ -26,8 +26,8 @@ class Column:
         low: Smallest valid value, inclusive; None for no bound.
         high: Largest valid value, inclusive; None for no bound.
         values: The only valid values; empty for any.
-        decimals: Digits after the point that the source gives. Sums over such a column are
-            made on scaled integers, so they are exact and independent of order.
+        decimals: Digits after the decimal point in the source. Sums over such a column are
+            computed on scaled integers, so they are exact and independent of order.
         sensitive: Whether reports and Data Docs mask its values; None for the default, which
             is yes for entities and text.
     """
@@ -46,26 +46,26 @@ class Column:
 
 @declared
 class Source:
-    """Where one day of a table lies, below the source root.
+    """The files of one day of a table, below the source root.
 
     Attributes:
-        path: Path with ``{day}`` in it (also ``{year}``, ``{month}``, ``{dayofmonth}``); may hold
+        path: Path with ``{day}`` in it (also ``{year}``, ``{month}``, ``{dayofmonth}``); may contain
             ``*`` to match several files, read in name order.
         format: ``parquet`` or ``csv`` (``.gz`` is decompressed).
-        delimiter: What stands between two fields of a CSV line.
+        delimiter: Separator of the fields of a CSV line.
         nulls: Texts that mean null in CSV where they are not quoted. An empty field of a
-            column that is no text is null whatever is said here.
-        max_rejected_share: Share of a day's CSV lines that may be no rows (another number of
-            fields than the first, stray quotation marks): they are kept apart, and above it
-            the day is refused.
-        escape: The character that makes the next one stand for itself in CSV, mostly a
-            backslash; None where a quotation mark inside of a quoted value is doubled instead.
-        newlines_in_values: Whether quoted CSV values may hold line breaks. None for yes, but
-            that a value in which lines have as many fields as a row is kept apart; True keeps it
-            apart only if they also have an event time; False keeps apart each that has any.
-        time_zone: Zone of times that say no offset from UTC, such as ``Europe/Berlin``. None
+            column that is not a text is always null.
+        max_rejected_share: Share of a day's CSV lines that may be malformed (another number of
+            fields than the first line, stray quotation marks): they are rejected, and above
+            this share the day is refused.
+        escape: The escape character in CSV, usually a backslash; None where a quotation mark
+            inside of a quoted value is doubled instead.
+        newlines_in_values: Whether quoted CSV values may contain line breaks. None for yes, except
+            that a value with a line of as many fields as a row is rejected; True rejects it
+            only if such a line also has an event time; False rejects all values with line breaks.
+        time_zone: Time zone of times without a UTC offset, such as ``Europe/Berlin``. None
             for UTC, and then times with and without an offset may not be mixed in a day.
-        repeated_hour: Which time is meant where the zone's clocks went back and it comes twice:
+        repeated_hour: The meaning of a local time that occurs twice because the clocks go back:
             ``first``, ``second``, or ``refuse``.
     """
 
@@ -87,15 +87,15 @@ class Table:
     Attributes:
         name: Name of the table, also of its dataset in the store.
         columns: Declared columns; undeclared source columns are ignored.
-        row_id: Column that names a row.
+        row_id: Column that identifies a row.
         event_time: Timestamp column; its UTC day is the partition.
-        source: Where a day lies.
-        known_time: Timestamp column that says when a row, or a correction of it, became known;
-            None where every row is known on its day. A day may then hold several versions of
-            a row id, and what is made as of a day sees the newest that was known by then.
-        unique_days: Days among which an id names one row: 1 for each day by itself, N for a day
-            and the N - 1 before it, None for ever. The rows of a later day that repeat an id of an
-            earlier one are quarantined, whichever of them came first.
+        source: The files of a day.
+        known_time: Timestamp column of when a row, or a correction of it, became known;
+            None where every row is known on its day. A day may then contain several versions of
+            a row id, and work as of a day uses the newest that was known by then.
+        unique_days: Number of days within which row ids are unique: 1 for each day by itself, N for a
+            day and the N - 1 before it, None for all days. Rows of a later day that repeat an id of
+            an earlier one are quarantined, whichever was ingested first.
     """
 
     name: str
@@ -107,7 +107,7 @@ class Table:
     unique_days: int | None = 1
 
     def column(self, name: str) -> Column:
-        """The declared column of that name; KeyError if there is none."""
+        """The declared column with that name; KeyError if there is none."""
         for column in self.columns:
             if column.name == name:
                 return column

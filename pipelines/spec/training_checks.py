@@ -1,8 +1,8 @@
 """Mistakes in the declared settings of training.
 
-Why: a setting that training cannot take should cost nothing; a search over it, not a trial.
+Why: an invalid setting is refused before anything runs, and a search over it before its first trial.
 Promise: every mistake is listed, with its value and what to write instead.
-Not here: the network and the head (``model_checks.py``), what a search varies (``search_checks.py``).
+Not here: the network and the head (``model_checks.py``), searches (``search_checks.py``).
 """
 
 from collections.abc import Iterator
@@ -75,18 +75,18 @@ def _weighing(pipeline: Pipeline) -> Iterator[str]:
         yield f"training.class_weights must be 0 or more; got {training.class_weights!r}."
     if training.patience and not pipeline.split.validation_days:
         yield (
-            f"training.patience={training.patience} needs days to judge an epoch on. Declare "
+            f"training.patience={training.patience} needs days to validate an epoch on. Declare "
             f"split.validation_days=1 or more."
         )
     if training.keep_best and not pipeline.split.validation_days:
         yield (
             "training.keep_best=true needs days to choose an epoch by. Declare "
-            "split.validation_days=1 or more, or leave it out: then the last epoch is kept."
+            "split.validation_days=1 or more, or omit it: then the last epoch is kept."
         )
 
 
 def _by_head(pipeline: Pipeline) -> Iterator[str]:
-    """Settings of training that mean something for some heads alone."""
+    """Settings of training that apply to some heads alone."""
     training, kind = pipeline.training, type(pipeline.head).__name__
     if not isinstance(pipeline.head, Binary):
         if training.focal_gamma:
@@ -97,7 +97,7 @@ def _by_head(pipeline: Pipeline) -> Iterator[str]:
         if training.watch in metrics_of(Binary()):
             yield (
                 f"training.watch {training.watch!r} is for a Binary head; an epoch of {kind} is "
-                f"judged by its loss. Use 'loss'."
+                f"evaluated by its loss. Use 'loss'."
             )
     yield from _class_weights(pipeline.head, training.class_weights)
 
@@ -115,5 +115,5 @@ def _class_weights(head: Head, weights: tuple[float, ...]) -> Iterator[str]:
     if classes is not None and len(weights) != classes:
         yield (
             f"training.class_weights has {len(weights)} values; {type(head).__name__} has "
-            f"{classes} classes. Give one for each, that of label 0 first, or none."
+            f"{classes} classes. Give one for each class, starting with label 0, or none."
         )

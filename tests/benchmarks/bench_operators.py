@@ -129,7 +129,7 @@ def operators(n_rows):
         columns = {n: every[n] for n in program.kinds}
         found = program.partials(np, columns)
         states = {
-            said: steps[-1].merge([found[said]]) for said, steps in program.asked().items()
+            said: steps[-1].merge([found[said]]) for said, steps in program.statistics().items()
         }
         fitted = program.fitted(states)
         arrays = [v.code if isinstance(v, Words) else v for v in columns.values()]

@@ -104,13 +104,13 @@ def shards_in(folder, rows):
 
 
 def run_of(strategy, shards, optimizer_name, checkpoints, pool_mb=256, model=None, kind=None):
-    """Our loop over shards; of another kind than ``Run`` where one is given."""
+    """Our loop over shards; of another class than ``TrainingRun`` where one is given."""
     from pipelines.core.events import Reporter
     from pipelines.spec import Binary, Training
     from pipelines.stages.train.batches import Feed
     from pipelines.stages.train.heads import row_loss
-    from pipelines.stages.train.loop import Course, Run
-    from pipelines.stages.train.network import Head, Network
+    from pipelines.stages.train.loop import LoopSettings, TrainingRun
+    from pipelines.stages.train.network import LoopHead, Network
     from pipelines.stages.train.optimizers import build_optimizer
     from pipelines.stages.train.steps import Recipe
 
@@ -121,12 +121,12 @@ def run_of(strategy, shards, optimizer_name, checkpoints, pool_mb=256, model=Non
     with strategy.scope():
         model = (model or build)()
         optimizer = build_optimizer(training, feed.steps_per_epoch, model.trainable_variables)
-    head = Head(loss=row_loss(Binary()))
-    return (kind or Run)(
+    head = LoopHead(loss=row_loss(Binary()))
+    return (kind or TrainingRun)(
         Network(strategy, model, head, optimizer),
         Recipe(clip_norm=0.0),
         feed,
-        Course(epochs=epochs, checkpoint_every_s=1e9),
+        LoopSettings(epochs=epochs, checkpoint_every_s=1e9),
         checkpoints,
         Reporter("bench", lambda _event: None),
         lambda: False,
@@ -151,24 +151,24 @@ def constant(feed):
     return Constant(*made)
 
 
-def placed_once():
+def distributed_once():
     """Our loop, its first block on the devices used for every step."""
-    from pipelines.stages.train.loop import Run
+    from pipelines.stages.train.loop import TrainingRun
 
-    class PlacedOnce(Run):
-        def _placed(self, block):
+    class DistributedOnce(TrainingRun):
+        def _distributed(self, block):
             if not hasattr(self, "kept"):
-                self.kept = Run._placed(self, block)
+                self.kept = TrainingRun._distributed(self, block)
             return self.kept
 
-    return PlacedOnce
+    return DistributedOnce
 
 
 def ours(strategy, folder, rows, optimizer, feed):
     from pipelines.stages.train.cursor import Cursor
 
     clock = Checkpointless()
-    kind = placed_once() if feed == "constant" else None
+    kind = distributed_once() if feed == "constant" else None
     run = run_of(strategy, shards_in(folder, rows), optimizer, clock, kind=kind)
     if feed == "constant":
         run.feed = constant(run.feed)
@@ -242,14 +242,17 @@ def write_records(tf, path, values, y):
 
 def checkpointing(strategy, folder, rows, optimizer, _feed):
     """Our loop that saves as often as it can, and what a save every ten seconds would cost."""
-    from pipelines.stages.train.checkpoints import Checkpoints, Keeping
+    from pipelines.stages.train.checkpoints import Checkpoints, CheckpointSettings
     from pipelines.stages.train.cursor import Cursor
 
     run = run_of(strategy, shards_in(folder, rows), optimizer, None)
     network, clock = run.network, Clock()
     variables = [*network.model.variables, *network.optimizer.variables]
     kept = Checkpoints(
-        folder / "kept", variables, network.model.variables, Keeping(digest="0", devices="CPU")
+        folder / "kept",
+        variables,
+        network.model.variables,
+        CheckpointSettings(digest="0", devices="CPU"),
     )
     mark = kept.mark
     kept.mark = lambda step: (mark(step), clock.mark(step))

@@ -3,7 +3,7 @@
 Run: ``python tests/benchmarks/bench_validate.py [rows] [engine ...]``. Prints a JSON line an
 engine: CPU-seconds (all its processes, reading included), seconds, the most memory that its
 largest process held, and the CPU relative to ours with one worker. Imports and the start of a
-cluster are told apart as ``start_cpu_s``. Ours and stock must agree on every result.
+cluster are reported apart, as ``start_cpu_s``. Ours and stock must agree on every result.
 """
 
 import json
@@ -110,7 +110,7 @@ class Watch:
                     continue
                 self.peaks[process.pid] = max(self.peaks.get(process.pid, 0), rss)
 
-    def told(self, start_cpu_s, cpu_s, wall_s, results, read_cpu_s=0.0):
+    def summary(self, start_cpu_s, cpu_s, wall_s, results, read_cpu_s=0.0):
         children = [peak for pid, peak in self.peaks.items() if pid != self.me.pid]
         return {
             "start_cpu_s": round(start_cpu_s, 2),
@@ -149,10 +149,10 @@ def ours(folder, workers, in_process):
         compute.map(warm, range(workers * 4))
         start = watch.cpu_s()
         began = time.perf_counter()
-        judged = validate_files([folder], suite, runner=compute)
+        validated = validate_files([folder], suite, runner=compute)
         wall, spent = time.perf_counter() - began, watch.cpu_s() - start
-        assert not judged.gathered, judged.gathered
-    return watch.told(start, spent, wall, plain(judged.result))
+        assert not validated.gathered, validated.gathered
+    return watch.summary(start, spent, wall, plain(validated.result))
 
 
 def warm(_):
@@ -176,7 +176,7 @@ def stock(folder):
     read = watch.cpu_s() - start
     result = whole.get_batch({"dataframe": frame}).validate(suite)
     wall, spent = time.perf_counter() - began, watch.cpu_s() - start
-    return watch.told(start, spent, wall, plain(result), read)
+    return watch.summary(start, spent, wall, plain(result), read)
 
 
 def pandera(folder):
@@ -227,7 +227,7 @@ def pandera(folder):
     except pa.errors.SchemaErrors as errors:
         failed = len(errors.schema_errors)
     wall, spent = time.perf_counter() - began, watch.cpu_s() - start
-    return watch.told(start, spent, wall, {"failed checks": failed}, read)
+    return watch.summary(start, spent, wall, {"failed checks": failed}, read)
 
 
 CHILDREN = {

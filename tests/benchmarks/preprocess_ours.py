@@ -37,7 +37,7 @@ def missing_for(gpus):
 
 def learning(whole):
     """The lines that learn: the stage reads their columns alone for the fit."""
-    return whole.only(whole.asked())
+    return whole.only(whole.statistics())
 
 
 def floor(data, out):
@@ -123,7 +123,7 @@ def ours(data, out, *, processes=False, gpus=0, write=None):
         found = compute.map(
             summarize, [StatisticsTask(p, learning(whole), module) for p in row_ranges]
         )
-        states = merged([each.states for each in found], whole.asked())
+        states = merged([each.states for each in found], whole.statistics())
         write_program(out, whole.fitted(states))
         shapes = {"x": ((3,), "float32"), "ids": ((7,), "int32"), "y": ((), "float32")}
         for day, own in days.items():

@@ -160,7 +160,7 @@ def page(toy_airflow):
 
 def publish_report(store):
     ref = Ref("fraud_detection", "validated", "ds=2026-01-05")
-    with store.aside(ref, "0123456789abcdef") as out:
+    with store.staging(ref, "0123456789abcdef") as out:
         Path(out / "report.html").write_text("<h1>Validated 2026-01-05</h1>")
         manifest = Manifest(
             pipeline=ref.pipeline,

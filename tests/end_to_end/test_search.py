@@ -118,7 +118,7 @@ def test_only_the_killed_trial_is_tried_again_and_it_goes_on_from_its_checkpoint
         n: 2 if n == victim else 1 for n in range(TRIALS)
     }
     lines = "\n".join(stack.api.log(DAG, run_id, trials[victim]))
-    assert re.search(r"\d+ steps of the try before were lost", lines), lines[-3000:]
+    assert re.search(r"\d+ steps of the previous try were lost", lines), lines[-3000:]
 
 
 def test_a_trials_label_tells_how_it_ended_and_the_study_says_the_same(searched):

@@ -19,6 +19,7 @@ from pipelines.operators.program import FittedProgram
 from pipelines.operators.state import read_program, write_program
 from pipelines.protocol import Work, perform, ref_of, stage_named
 from pipelines.spec import Chain, load, model_days
+from pipelines.spec.heads import head_settings
 
 AS_OF = "2026-03-01"
 SHIPPED = load("fraud_detection")
@@ -59,7 +60,7 @@ def publish(root, stage, work, write, *, outcome=None, inputs=None, config=None)
     store, ref = Store(str(root)), ref_of(stage_named(stage), work)
     told = {"rows": 0, "metrics": {}, "verdict": "", "reason": "", "quarantined": {}}
     digest = digest_of([ref.path(), inputs or {}, config or {}])
-    with store.aside(ref, digest) as out:
+    with store.staging(ref, digest) as out:
         write(out)
         files = describe_files(out, ("saved_model/", "mlflow_model/"))
         manifest = Manifest(
@@ -210,7 +211,7 @@ def publish_model(
         (out / "mlflow_model/MLmodel").write_text("flavors: {}\n")
 
     about = {"training_set": training_set.content, "quality": str([quality, features])}
-    config = config or {"training": {"seed": seed}}
+    config = {"head": head_settings(pipeline.head), **(config or {"training": {"seed": seed}})}
     return publish(root, "train", work, write, inputs=about, config=config)
 
 

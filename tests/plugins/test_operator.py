@@ -11,7 +11,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowSkipException, AirflowTaskTimeout
 
 from millrace.airflow.operator import StageOperator
-from millrace.airflow.progress_xcom import PROGRESS_KEY, Showing
+from millrace.airflow.progress_xcom import PROGRESS_KEY, ProgressXCom
 from millrace_plugin import MillracePlugin
 from pipelines.core import errors
 from pipelines.protocol import stages
@@ -57,7 +57,7 @@ def test_the_result_comes_back_and_events_and_lines_are_logged(capsys):
 
 def test_progress_is_one_line_with_rate_and_time_left(capsys):
     event = {"event": "progress", "work": "train as_of=2026-02-01", "done": 50, "total": 100}
-    toy()._tell(event | {"unit": "steps", "per_s": 25.0, "eta_s": 2.0, "note": ""})
+    toy()._log_event(event | {"unit": "steps", "per_s": 25.0, "eta_s": 2.0, "note": ""})
     assert (
         "train as_of=2026-02-01: 50 of 100 steps, 25 steps/s, 2 s left"
         in capsys.readouterr().out
@@ -112,21 +112,21 @@ PROGRESS = {
 
 def test_progress_is_shown_now_and_then_and_its_end_in_any_case():
     task = Task()
-    showing = Showing(task)
+    progress = ProgressXCom(task)
     shown = []
     for done in (10, 20, 30, 100):
-        showing.progress(PROGRESS | {"done": done})
+        progress.progress(PROGRESS | {"done": done})
         shown.append(task.pushed[PROGRESS_KEY]["done"])
     assert shown == [10, 10, 10, 100]
     assert task.pushed[PROGRESS_KEY]["values"] == {"epoch": 2, "loss": 0.5}
 
 
 def test_progress_that_cannot_be_shown_is_not_tried_again_at_once(caplog):
-    showing = Showing(Task(fails=True))
+    progress = ProgressXCom(Task(fails=True))
     for done in (10, 20, 30):
-        showing.progress(PROGRESS | {"done": done})
+        progress.progress(PROGRESS | {"done": done})
     assert caplog.messages == [
-        f"The web interface was not told of {PROGRESS_KEY}: 404: the task was cleared"
+        f"The web interface could not be given {PROGRESS_KEY}: 404: the task was cleared"
     ]
 
 
@@ -143,8 +143,10 @@ def test_a_child_killed_by_anybody_is_a_lost_worker():
         toy(options=["do=die"]).execute({})
 
 
-def test_a_day_whose_history_is_not_judged_is_skipped_and_says_who_does_it():
-    with pytest.raises(AirflowSkipException, match=r"2026-01-04.*will featurize this day too"):
+def test_a_day_whose_history_is_not_validated_is_skipped_and_says_who_does_it():
+    with pytest.raises(
+        AirflowSkipException, match=r"2026-01-04.*will do featurize for this day too"
+    ):
         toy("featurize", options=["raise=HistoryNotReadyError", "message=2026-01-04."]).execute(
             {}
         )

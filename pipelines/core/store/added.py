@@ -13,7 +13,8 @@ from pathlib import Path
 
 from pipelines.core.store.durable import make_durable
 from pipelines.core.store.manifest import Manifest, file_digest
-from pipelines.core.store.store import ASIDE, Store
+from pipelines.core.store.root import STAGING
+from pipelines.core.store.store import Store
 
 
 def add_file(store: Store, manifest: Manifest, name: str, content: bytes) -> None:
@@ -29,13 +30,13 @@ def add_file(store: Store, manifest: Manifest, name: str, content: bytes) -> Non
     if name in manifest.volatile_files:
         _record(store, replace(manifest, volatile_files=others))
     # Beside the version, where a sweep finds it, not among its files.
-    aside = folder.with_name(f"{ASIDE}{name}-{os.getpid()}")
+    staged = folder.with_name(f"{STAGING}{name}-{os.getpid()}")
     try:
-        aside.write_bytes(content)
-        make_durable(aside)
-        aside.replace(folder / name)
+        staged.write_bytes(content)
+        make_durable(staged)
+        staged.replace(folder / name)
     finally:
-        aside.unlink(missing_ok=True)
+        staged.unlink(missing_ok=True)
     if not store.is_local:
         store.remote.write(f"{manifest.ref.path()}/{manifest.version}/{name}", content)
     facts = {"bytes": len(content), "sha256": _sha256(content)}
@@ -58,7 +59,7 @@ def find_added(store: Store, manifest: Manifest, name: str) -> Path | None:
     if content is None or recorded not in {None, _sha256(content)}:
         return None
     # The version's own folder stands for a whole download: it is not made for one page.
-    path = path if path.parent.is_dir() else path.parent.with_name(f"{ASIDE}{name}")
+    path = path if path.parent.is_dir() else path.parent.with_name(f"{STAGING}{name}")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     return path

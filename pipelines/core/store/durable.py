@@ -18,14 +18,14 @@ def make_names_durable(folder: Path) -> None:
     _sync(folder)
 
 
-def replace_durably(path: Path, text: str, aside: Path) -> None:
-    """Write a file aside and put it in the place of another; nothing is left where that fails."""
+def replace_durably(path: Path, text: str, staged: Path) -> None:
+    """Write a file in staging and put it in place of another; nothing is left where that fails."""
     try:
-        aside.write_text(text)
-        make_durable(aside)
-        aside.replace(path)
+        staged.write_text(text)
+        make_durable(staged)
+        staged.replace(path)
     finally:
-        aside.unlink(missing_ok=True)
+        staged.unlink(missing_ok=True)
     make_names_durable(path.parent)
 
 

@@ -1,4 +1,4 @@
-"""Throwing away what nobody reads: replaced versions and what killed processes left.
+"""Removing what nobody reads: replaced versions and what killed processes left.
 
 Why: versions are kept for readers and for going back, and would otherwise fill the disk.
 Promise: what anything refers to is never touched (``references.py``); an artifact that is being
@@ -15,7 +15,8 @@ from pipelines.core.store.integrity import VERIFIED
 from pipelines.core.store.locks import held_if_free
 from pipelines.core.store.manifest import MANIFEST
 from pipelines.core.store.references import Kept, kept_versions, referred
-from pipelines.core.store.store import ASIDE, LOCK, Store
+from pipelines.core.store.root import LOCK, STAGING
+from pipelines.core.store.store import Store
 from pipelines.core.store.walking import Key, keys_below
 
 
@@ -34,7 +35,7 @@ def clean(
         pipeline: Declared pipeline.
         keep_versions: Versions to keep beside the published one, newest first.
         left_before_s: Unix time; versions and checkpoints last written before it are removed.
-            What a killed process left aside is removed whatever its age.
+            What a killed process left in staging is removed whatever its age.
         outside: Digests of versions that something outside the store refers to.
 
     Returns:
@@ -85,17 +86,20 @@ def _clean_code(
 
 def _clean_leftovers(key: Key, left_before_s: float, removed: dict[str, int]) -> None:
     """What lies beside an artifact's versions; the caller holds its lock."""
-    folder, names = key.folder, {version.name for version in key.versions}
     unfinished = (v for v in key.versions if not (v / MANIFEST).exists())
-    old = (*folder.glob(".scratch-*"), *(v for v in unfinished if not _is_pointed_at(v)))
-    for left in [
-        *folder.glob(f"{ASIDE}*"),
-        *(o for o in old if _last_write(o) < left_before_s),
-    ]:
+    old = [*key.folder.glob(".scratch-*"), *(v for v in unfinished if not _is_pointed_at(v))]
+    staged = list(key.folder.glob(f"{STAGING}*"))
+    for left in [*staged, *(o for o in old if _last_write(o) < left_before_s)]:
         removed["bytes"] += _remove(left)
         removed["leftovers"] += 1
-    for record in folder.glob(f"{VERIFIED}*"):
-        if record.name.removeprefix(VERIFIED) not in names:
+    _forget_removed(key)
+
+
+def _forget_removed(key: Key) -> None:
+    """Remove the remembered hashes of versions that are gone."""
+    names = {f"{VERIFIED}{version.name}" for version in key.versions}
+    for record in key.folder.glob(f"{VERIFIED}*"):
+        if record.name not in names:
             _remove(record)
 
 
@@ -110,8 +114,8 @@ def _replaced(every: list[Kept], keep_versions: int, left_before_s: float) -> li
     for kept in sorted(every, key=lambda kept: _last_write(kept.folder), reverse=True):
         if kept.pointed:
             continue
-        place = seen[kept.folder.parent] = seen.get(kept.folder.parent, 0) + 1
-        if place > keep_versions and _last_write(kept.folder) < left_before_s:
+        nth = seen[kept.folder.parent] = seen.get(kept.folder.parent, 0) + 1
+        if nth > keep_versions and _last_write(kept.folder) < left_before_s:
             old.append(kept)
     return old
 
@@ -121,10 +125,10 @@ def _remove_version(store: Store, kept: Kept, removed: dict[str, int]) -> None:
         # Its artifact may have gone back to it meanwhile.
         if not free or store.pointed_at(kept.ref, kept.folder.name) is not None:
             return
-        aside = kept.folder.with_name(f"{ASIDE}removed-{kept.folder.name}")
-        kept.folder.rename(aside)
+        staged = kept.folder.with_name(f"{STAGING}removed-{kept.folder.name}")
+        kept.folder.rename(staged)
         _remove(kept.folder.with_name(f"{VERIFIED}{kept.folder.name}"))
-        removed["bytes"] += _remove(aside)
+        removed["bytes"] += _remove(staged)
         removed["versions"] += 1
 
 

@@ -1,6 +1,6 @@
 """Whether a version's files are the ones that its manifest names, byte by byte.
 
-Why: a flipped bit keeps a file's size; used unseen, it changes results without a word.
+Why: a flipped bit keeps a file's size; used unseen, it changes results in silence.
 Promise: every recorded file is hashed before its first use here, and again as soon as the file
     system says that it changed; between the two a look costs one ``stat`` a file.
 Not here: what is done about damage (``store.py``, ``verify.py``).
@@ -62,10 +62,10 @@ class Verified:
         if before is not None and before[0] == stamp:
             return before[1]
         found = file_digest(path)
-        self.learn(name, stamp, found, now_ns)
+        self.remember(name, stamp, found, now_ns)
         return found
 
-    def learn(self, name: str, stamp: Stamp, sha256: str, now_ns: int) -> None:
+    def remember(self, name: str, stamp: Stamp, sha256: str, now_ns: int) -> None:
         """Remember a hash, unless the file is so young that its stamp says nothing yet."""
         _, modified_ns, changed_ns, _ = stamp
         if now_ns - max(modified_ns, changed_ns) > SETTLED_NS:
@@ -75,13 +75,13 @@ class Verified:
         """Keep what is new; a store that may only be read keeps nothing."""
         if not self._changed:
             return
-        aside = self.path.with_name(f"{self.path.name}-{os.getpid()}")
+        staged = self.path.with_name(f"{self.path.name}-{os.getpid()}")
         with contextlib.suppress(OSError):
             try:
-                aside.write_text(json.dumps(self.known))
-                aside.replace(self.path)
+                staged.write_text(json.dumps(self.known))
+                staged.replace(self.path)
             finally:
-                aside.unlink(missing_ok=True)
+                staged.unlink(missing_ok=True)
 
     def forget(self) -> None:
         """Have every file read again at its next use."""
@@ -123,11 +123,11 @@ def remember(folder: Path, manifest: Manifest) -> None:
     """Remember the hashes that the publisher of a version has just computed itself."""
     verified, now_ns = Verified.of(folder), time.time_ns()
     for name, facts in manifest.recorded.items():
-        verified.learn(name, _stamp(folder / name), facts["sha256"], now_ns)
+        verified.remember(name, _stamp(folder / name), facts["sha256"], now_ns)
     verified.save()
 
 
-def told(damage: Mapping[str, str]) -> str:
+def describe_damage(damage: Mapping[str, str]) -> str:
     """The damage in half a sentence: the first file's, and how many more there are."""
     name, problem = next(iter(damage.items()))
     more = f" (and {len(damage) - 1} more files are damaged)" if len(damage) > 1 else ""

@@ -7,6 +7,7 @@ Promise: a version is either kept with everything that it was made from, step by
 Not here: what a registry refers to (``pipelines/shared/registry/``), removing (``housekeeping.py``).
 """
 
+import itertools
 import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,8 @@ from pathlib import Path
 from pipelines.core.errors import ArtifactError
 from pipelines.core.store.locks import held_if_free
 from pipelines.core.store.manifest import Manifest, Ref
-from pipelines.core.store.store import LOCK, Store
+from pipelines.core.store.root import LOCK
+from pipelines.core.store.store import Store
 from pipelines.core.store.walking import Key
 
 # A promotion stands for a registered model, even where its registry was lost.
@@ -78,25 +80,28 @@ def referred(
 
     Args:
         store: Where they lie.
-        keys: Every artifact, whose lock tells what a running stage reads.
+        keys: Every artifact, whose lock says what a running stage reads.
         every: Every version.
         replaced: Those of them that would be removed.
         outside: Digests, or the 16 digits that name a folder, that are referred to from elsewhere.
     """
     may_go = {kept.folder for kept in replaced}
     running = (digest for key in keys for digest in _read_by_running(store, key))
-    wanted = _named_by([*outside, *running])
-    roots = {kept.folder for kept in every if kept.folder not in may_go}
-    roots |= {kept.folder for kept in every if kept.ref.dataset == PROMOTIONS}
-    roots |= set(_awaiting_an_answer(every))
+    roots = set(_awaiting_an_answer(every))
+    roots |= {k.folder for k in every if k.folder not in may_go or k.ref.dataset == PROMOTIONS}
+    return may_go & _reached(every, roots, _named_by([*outside, *running]))
+
+
+def _reached(every: Sequence[Kept], roots: Collection[Path], wanted: set[str]) -> set[Path]:
+    """The roots, what has a wanted name, and step by step what these were made from."""
     found: set[Path] = set()
     new = [kept for kept in every if kept.folder in roots]
     while new:
         found |= {kept.folder for kept in new}
-        wanted |= _named_by(digest for kept in new for digest in kept.inputs())
+        wanted |= _named_by(itertools.chain.from_iterable(kept.inputs() for kept in new))
         left = (kept for kept in every if kept.folder not in found)
         new = [kept for kept in left if not wanted.isdisjoint(kept.names())]
-    return found & may_go
+    return found
 
 
 def _named_by(digests: Iterable[str]) -> set[str]:
@@ -108,9 +113,9 @@ def _awaiting_an_answer(every: Sequence[Kept]) -> Iterator[Path]:
     """Evaluations that ask for a promotion which was not made yet: a person may be asked."""
     promoted = {d for kept in every if kept.ref.dataset == PROMOTIONS for d in kept.inputs()}
     for kept in every:
-        told = kept.manifest if kept.ref.dataset == EVALUATIONS else None
-        asks = told is not None and told.outcome.get("verdict") == PROMOTE
-        if told is not None and asks and told.content not in promoted:
+        asked = kept.manifest if kept.ref.dataset == EVALUATIONS else None
+        asks = asked is not None and asked.outcome.get("verdict") == PROMOTE
+        if asked is not None and asks and asked.content not in promoted:
             yield kept.folder
 
 
@@ -120,10 +125,10 @@ def _read_by_running(store: Store, key: Key) -> list[str]:
     if not path.exists():
         return []
     with held_if_free(path, "a") as free:
-        return [] if free else _told_by(path)
+        return [] if free else _recorded_in(path)
 
 
-def _told_by(lock: Path) -> list[str]:
+def _recorded_in(lock: Path) -> list[str]:
     try:
         return [str(digest) for digest in json.loads(lock.read_text()).values()]
     except (ValueError, AttributeError):

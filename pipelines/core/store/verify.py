@@ -7,8 +7,9 @@ Promise: every recorded file is read, whatever was remembered of it; an artifact
 Not here: checking before use (``integrity.py``), making again (``pipelines/protocol/perform.py``).
 """
 
+import re
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -19,14 +20,17 @@ from pipelines.core.store.code_units import FOLDER, drop_units, kept_units, read
 from pipelines.core.store.integrity import damage_of
 from pipelines.core.store.locks import held_if_free
 from pipelines.core.store.manifest import MANIFEST, Manifest, Ref
-from pipelines.core.store.store import LOCK, VERSION, Store
+from pipelines.core.store.root import LOCK, VERSION
+from pipelines.core.store.store import Store
 from pipelines.core.store.walking import keys_below
+
+NAME = re.compile(r"\w+")
 
 OnKey = Callable[[int, int], None]
 
 
 @dataclass(slots=True)
-class Found:
+class VerifiedStore:
     """What reading a store back found.
 
     Attributes:
@@ -49,6 +53,10 @@ class Found:
     repaired: list[dict[str, Any]] = field(default_factory=list)
     busy: list[str] = field(default_factory=list)
 
+    def add(self, entry: dict[str, Any], *, mended: bool) -> None:
+        """Take in a damaged version or manifest."""
+        (self.repaired if mended else self.damaged).append(entry)
+
 
 def verify(
     store: Store,
@@ -56,19 +64,21 @@ def verify(
     *,
     repair: bool = False,
     on_key: OnKey | None = None,
-) -> Found:
+) -> VerifiedStore:
     """Read every version of a pipeline, or of all, back and compare it with its manifest.
 
     Args:
         store: The store, local or not.
         pipeline: Declared pipeline; None for every one that the store has.
         repair: Mend manifests, and have damaged versions made again by the next run.
-        on_key: Told after each artifact how many of how many are done.
+        on_key: Called after each artifact with how many of how many are done.
 
     Raises:
         ConfigError: A later version of Millrace wrote one of the manifests, or there is none.
     """
-    found, keys = Found(), list(_keys(store, pipeline))
+    if pipeline is not None and not NAME.fullmatch(pipeline):
+        raise ConfigError(f"{pipeline!r} is not the name of a pipeline: letters, digits and _.")
+    found, keys = VerifiedStore(), list(_keys(store, pipeline))
     if not keys:
         raise ConfigError(
             f"{store.uri} holds no artifact{f' of {pipeline}' if pipeline else ''}. Pass the root of a "
@@ -87,7 +97,7 @@ def verify(
     return found
 
 
-def told(found: Found) -> str:
+def describe_verification(found: VerifiedStore) -> str:
     """What was found, as lines for a person."""
     lines = [
         f"{found.artifacts} artifacts, {found.versions} versions, {found.files} files, "
@@ -109,24 +119,26 @@ def told(found: Found) -> str:
 
 
 def _keys(store: Store, pipeline: str | None) -> Iterator[tuple[Ref, list[str]]]:
-    if store.is_local:
-        for key in keys_below(store, pipeline):
-            yield key.ref, [version.name for version in key.versions]
+    """Every artifact with the names of its versions."""
+    if not store.is_local:
+        yield from _remote_keys(store, pipeline)
         return
+    for key in keys_below(store, pipeline):
+        yield key.ref, [version.name for version in key.versions]
+
+
+def _remote_keys(store: Store, pipeline: str | None) -> Iterator[tuple[Ref, list[str]]]:
     versions: dict[Ref, set[str]] = {}
     for path in store.remote.sizes(pipeline or ""):
-        parts = PurePosixPath(path).parts
-        parts = (pipeline, *parts) if pipeline else parts
-        end = next(
-            (n for n, part in enumerate(parts) if VERSION.fullmatch(part)), len(parts) - 1
-        )
+        parts = PurePosixPath(pipeline or "", path).parts
+        end = _version_index(parts)
         if end > 2 and (end < len(parts) - 1 or parts[-1] == MANIFEST):  # noqa: PLR2004
             named = versions.setdefault(Ref(parts[0], parts[1], "/".join(parts[2:end])), set())
             named |= {parts[end]} - {MANIFEST}
     yield from ((ref, sorted(versions[ref])) for ref in sorted(versions, key=Ref.path))
 
 
-def _verify_code(store: Store, pipeline: str, found: Found, *, repair: bool) -> None:
+def _verify_code(store: Store, pipeline: str, found: VerifiedStore, *, repair: bool) -> None:
     """Compare what digests of code stand for with the digests; a damaged file is of no use to anybody."""
     for digest in kept_units(store, pipeline):
         found.files += 1
@@ -146,6 +158,12 @@ def _verify_code(store: Store, pipeline: str, found: Found, *, repair: bool) -> 
         (found.repaired if repair else found.damaged).append(entry)
 
 
+def _version_index(parts: Sequence[str]) -> int:
+    """Index of the part of an object's path that names its version; that of the last without one."""
+    of_versions = (n for n, part in enumerate(parts) if VERSION.fullmatch(part))
+    return next(of_versions, len(parts) - 1)
+
+
 @contextmanager
 def _unless_busy(store: Store, ref: Ref) -> Iterator[bool]:
     """Keep the artifact from being made meanwhile; a store that may only be read is read all the same."""
@@ -158,28 +176,47 @@ def _unless_busy(store: Store, ref: Ref) -> Iterator[bool]:
 
 
 def _verify_key(
-    store: Store, ref: Ref, names: list[str], found: Found, *, repair: bool
+    store: Store, ref: Ref, names: list[str], found: VerifiedStore, *, repair: bool
 ) -> None:
     pointer, why = _published(store, ref)
-    if not names and pointer is None and not (store.folder(ref) / MANIFEST).exists():
+    if not (names or pointer or (store.folder(ref) / MANIFEST).exists()):
         return  # its stage failed or was killed before it had published anything
     found.artifacts += 1
-    whole = []
-    for name in sorted({*names, *([pointer.version] if pointer else [])}):
+    intact = _verify_versions(store, ref, names, pointer, found, repair=repair)
+    if why:
+        mended = repair and len(names) == 1 and _point_at_only(store, intact)
+        entry = _entry(ref, "", None, next(iter(intact), None), {MANIFEST: why})
+        found.add(entry, mended=mended)
+
+
+def _verify_versions(
+    store: Store,
+    ref: Ref,
+    names: list[str],
+    pointer: Manifest | None,
+    found: VerifiedStore,
+    *,
+    repair: bool,
+) -> list[Manifest]:
+    """Read every version of an artifact back; the manifests of those that are whole."""
+    intact = list[Manifest]()
+    for name in sorted({*names, pointer.version} if pointer else names):
         found.versions += 1
         manifest, problems = _verify_version(store, ref, name, pointer, found)
-        if not problems:
-            whole.append(manifest)
-            continue
-        mended = repair and _mend(store, manifest, problems)
-        entry = _entry(ref, name, pointer, manifest, problems)
-        (found.repaired if mended else found.damaged).append(entry)
-    if why:
-        only = whole[0] if repair and len(whole) == 1 and len(names) == 1 else None
-        if only is not None:
-            store.point(only)
-        entry = _entry(ref, "", None, whole[0] if whole else None, {MANIFEST: why})
-        (found.repaired if only is not None else found.damaged).append(entry)
+        if problems:
+            mended = repair and _mend(store, manifest, problems)
+            found.add(_entry(ref, name, pointer, manifest, problems), mended=mended)
+        elif manifest is not None:
+            intact.append(manifest)
+    return intact
+
+
+def _point_at_only(store: Store, intact: Sequence[Manifest]) -> bool:
+    """Point an artifact at its version again, where there is one alone."""
+    if len(intact) != 1:
+        return False
+    store.point(intact[0])
+    return True
 
 
 def _published(store: Store, ref: Ref) -> tuple[Manifest | None, str]:
@@ -191,7 +228,7 @@ def _published(store: Store, ref: Ref) -> tuple[Manifest | None, str]:
 
 
 def _verify_version(
-    store: Store, ref: Ref, name: str, pointer: Manifest | None, found: Found
+    store: Store, ref: Ref, name: str, pointer: Manifest | None, found: VerifiedStore
 ) -> tuple[Manifest | None, dict[str, str]]:
     """A version's manifest, as far as it can be read, and what is wrong with it."""
     own, why = _own_manifest(store, ref, name)

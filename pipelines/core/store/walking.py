@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.core.store.manifest import MANIFEST, Ref
-from pipelines.core.store.store import LOCK, VERSION, Store
+from pipelines.core.store.root import LOCK, VERSION
+from pipelines.core.store.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +31,10 @@ class Key:
 
 def keys_below(store: Store, pipeline: str | None = None) -> Iterator[Key]:
     """Every artifact of one pipeline, or of all, in the order of their names."""
-    for at, folders, files in os.walk(store.root / pipeline if pipeline else store.root):
-        versions = sorted(Path(at, name) for name in folders if VERSION.fullmatch(name))
-        folders[:] = sorted(
-            name for name in folders if name[0] != "." and not VERSION.fullmatch(name)
-        )
+    for at, folders, files in os.walk(store.root / (pipeline or "")):
+        names = sorted(filter(VERSION.fullmatch, folders))
+        versions = [Path(at, name) for name in names]
+        folders[:] = sorted(n for n in set(folders) - set(names) if not n.startswith("."))
         parts = Path(at).relative_to(store.root).parts
         if len(parts) > 2 and (versions or {MANIFEST, LOCK} & set(files)):  # noqa: PLR2004
             yield Key(Ref(parts[0], parts[1], "/".join(parts[2:])), Path(at), tuple(versions))

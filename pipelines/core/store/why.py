@@ -11,7 +11,8 @@ from typing import Any
 from pipelines.core.errors import ConfigError
 from pipelines.core.store.code_units import FOLDER, changed_units, read_units
 from pipelines.core.store.manifest import Manifest, Ref
-from pipelines.core.store.store import VERSION, Store
+from pipelines.core.store.root import VERSION
+from pipelines.core.store.store import Store
 
 LONG = 200  # characters of a feature or a step
 
@@ -97,7 +98,7 @@ def _code_differing(old: Manifest, new: Manifest, store: Store | None) -> Iterat
         yield text
 
 
-def told(explained: Mapping[str, Any]) -> str:
+def describe_explanation(explained: Mapping[str, Any]) -> str:
     """The explanation as lines for a person."""
     lines = [
         f"{explained['artifact']}",
@@ -129,24 +130,28 @@ def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
         if was == now:
             continue
         if isinstance(was, list) and isinstance(now, list):
-            yield from _listsdiffering(name, was, now)
+            yield from _differing_lists(name, was, now)
         else:
             yield f"{name}: {_short(was)} -> {_short(now)}"
 
 
-def _listsdiffering(name: str, was: list[Any], now: list[Any]) -> Iterator[str]:
+def _differing_lists(name: str, was: list[Any], now: list[Any]) -> Iterator[str]:
     """What is in one alone; of things of one kind, declared one for the other, what differs."""
-    gone, new = ([x for x in a if x not in b] for a, b in ((was, now), (now, was)))
+    gone, new = _without(was, now), _without(now, was)
     if not gone and not new:
         yield f"{name}: in another order, {_short(was)} -> {_short(now)}"
     elif not any(isinstance(each, Mapping) for each in (*gone, *new)):
         yield f"{name}: {_short(was)} -> {_short(now)}"
-    elif [_kind(each) for each in gone] == [_kind(each) for each in new]:
+    elif list(map(_kind, gone)) == list(map(_kind, new)):
         for before, after in zip(gone, new, strict=True):
             yield from (f"{name} {_kind(after)} {text}" for text in differing(before, after))
     else:
         yield from (f"{name}: no more {_short(each, LONG)}" for each in gone)
         yield from (f"{name}: new {_short(each, LONG)}" for each in new)
+
+
+def _without(values: list[Any], others: list[Any]) -> list[Any]:
+    return [value for value in values if value not in others]
 
 
 def _kind(value: Any) -> str:

@@ -1,8 +1,8 @@
-"""Trying the gate on made-up rows, to find what of it no day could be judged by.
+"""Trying the gate on made-up rows, to find what of it no day could be validated by.
 
 Why: an expectation that does not exist, needs a database or names a column that is not there would
     stop the first night's run; it can be found without any data.
-Promise: whether a rule holds on made-up rows says nothing and is not told; only whether it can be
+Promise: whether a rule holds on made-up rows says nothing and is not reported; only whether it can be
     evaluated is.
 """
 
@@ -26,7 +26,7 @@ ROWS = 8
 
 
 def gate_problems(pipeline: Pipeline, day: str) -> tuple[int, list[str]]:
-    """How many rules judge a day or a window, and what is wrong with those that cannot.
+    """How many rules validate a day or a window, and what is wrong with those that cannot.
 
     Raises:
         ConfigError: The rules cannot even be listed.
@@ -75,4 +75,4 @@ def _problems(rules: Sequence[CheckedRule], rows: pa.Table) -> list[str]:
     with tempfile.TemporaryDirectory(prefix="millrace-check-") as folder:
         file = Path(folder) / "rows.parquet"
         pq.write_table(rows, file)
-        return problems_of(rules, file, Path(folder) / "places")
+        return problems_of(rules, file, Path(folder) / "rows")

@@ -15,6 +15,8 @@ from pipelines.spec import declared_names
 from pipelines.spec.checks import NAME
 from pipelines.spec.folders import project_folder
 
+OWN_DAGS = ("housekeeping",)
+
 
 def scaffold(name: str, root: Path) -> list[Path]:
     """Write the files of a new pipeline into a project, or into this repository's domains.
@@ -40,6 +42,8 @@ def check_name(name: str) -> None:
     Raises:
         ConfigError: It is not a lower-case identifier, or a keyword of Python.
     """
+    if name in OWN_DAGS:
+        raise ConfigError(f"{name!r} is the name of Millrace's own DAG. Choose another name.")
     if not NAME.fullmatch(name) or keyword.iskeyword(name):
         what = (
             "is a keyword of Python and" if keyword.iskeyword(name) else "is no identifier and"

@@ -11,7 +11,7 @@ from pathlib import Path
 from pipelines.core.errors import ConfigError
 from pipelines.drivers.scaffold.new import check_name, project_files
 from pipelines.drivers.scaffold.writing import template, write_new
-from pipelines.spec import declared_names
+from pipelines.spec.locations import installed_locations
 
 # What a version control, an environment or an editor has put into a new folder.
 UNRELATED = frozenset({".git", ".venv", ".idea", ".vscode", "lost+found"})
@@ -38,9 +38,9 @@ def init(folder: Path, pipeline: str) -> list[Path]:
             file, or cannot be written.
     """
     check_name(pipeline)
-    if pipeline == "housekeeping" or pipeline in declared_names():
+    if pipeline in {location.name for location in installed_locations()}:
         raise ConfigError(
-            f"--pipeline {pipeline!r} is the name of another one. Choose another name."
+            f"There is a pipeline {pipeline!r} already. Choose another --pipeline."
         )
     root = folder.absolute()
     _require_empty(root)

@@ -27,7 +27,7 @@ from pipelines.stages.train.devices import choose_devices, open_strategy
 from pipelines.stages.train.micro_batches import MicroBatches
 from pipelines.stages.train.preflight import check_rows, require_evaluable
 from pipelines.stages.train.shards import LABEL, Shards, open_shards
-from pipelines.stages.train.stage import Setup, trained
+from pipelines.stages.train.stage import TrainingSetup, trained
 from pipelines.stages.train.stage import plan as training_plan
 from pipelines.stages.tune.stage import TRACKING, TRIAL, folder_of, trials_work
 from pipelines.stages.tune.stage import plan as search_plan
@@ -170,7 +170,7 @@ def _trained(work: Work, plan: Plan, trial: Any, scratch: Path) -> float | None:
     require_evaluable(work.report.work, test_rows, watched(pipeline), advice)
     devices = choose_devices(training.replicas, visible_gpu_count())
     strategy = open_strategy(devices, training.seed, training.threads)
-    setup = Setup(
+    setup = TrainingSetup(
         work,
         plan,
         scratch,

@@ -19,6 +19,8 @@ from pipelines.protocol.identity.names import CLASS, LIBRARY, UNIT, Key, Target,
 from pipelines.protocol.identity.normal_form import hash_of
 from pipelines.protocol.identity.reach import Reach
 from pipelines.protocol.identity.sources import Sources
+from pipelines.spec.folders import import_path
+from pipelines.spec.locations import PROJECTS
 
 OWN = "millrace"
 """Name of the digest of all that is reached, beside the names of libraries."""
@@ -117,7 +119,9 @@ def reached_from(*roots: str, sealed: tuple[str, ...] = ()) -> Reached:
             what is declared of them is named beside.
     """
     tops = sorted({root.partition(".")[0] for root in roots})
-    key = hash_of(repr((roots, sealed)))
+    own = any(root.startswith(f"{PROJECTS}.") for root in roots)
+    # A user's module of the same name may lie in another folder now.
+    key = hash_of(repr((roots, sealed, import_path() if own else [])))
     found = kept.read(key)
     if found is None:
         known = kept.read_facts()

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from pipelines.core.errors import ConfigError
 from pipelines.protocol.identity.units import Facts, facts_of
+from pipelines.spec.folders import import_path
+from pipelines.spec.locations import PROJECTS
 
 Stamp = list[int]
 LIBRARIES = frozenset({"site-packages", "dist-packages"})
@@ -71,8 +73,8 @@ class Sources:
         return self._facts[module]
 
     def _find(self, module: str) -> Path | None:
-        top, *rest = module.split(".")
-        for root in self._roots(top):
+        roots, rest = self._search(module)
+        for root in roots:
             if root.suffix == ".py":
                 if not rest:
                     return self._there(root)
@@ -84,6 +86,13 @@ class Sources:
             if found is not None:
                 return found
         return None
+
+    def _search(self, module: str) -> tuple[list[Path], list[str]]:
+        """Where to look for a module, and its name there."""
+        if module.startswith(f"{PROJECTS}."):  # users' folders, which lie anywhere
+            return [Path(folder) for folder in import_path()], module.split(".")[2:]
+        top, *rest = module.split(".")
+        return self._roots(top), rest
 
     def _there(self, path: Path) -> Path | None:
         stamp = self.stamps[str(path)] = stamp_of(str(path))

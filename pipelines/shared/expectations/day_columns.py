@@ -12,7 +12,7 @@ from pipelines.spec import Binary, Column, Label, Pipeline
 PROFILE, EARLIER = "profile.json", "earlier_days.json"
 NUMBERS = ("integer", "number", "flag")
 # Numbers that measure; whole numbers that name an entity; the label, whose ones are counted;
-# the rest, of which only nulls, and whether there is more than one value, are told.
+# the rest, of which only nulls, and whether there is more than one value, are compared.
 MEASURED, NAMED, LABEL, OTHER = "measured", "named", "label", "other"
 DayProfile = dict[str, Any]
 
@@ -46,13 +46,13 @@ def label_column(pipeline: Pipeline) -> str | None:
     return label.column if is_share else None
 
 
-def unsaid_columns(pipeline: Pipeline) -> frozenset[str]:
-    """Columns of whose values no number is told: sensitive ones, and those that name something."""
+def unshown_columns(pipeline: Pipeline) -> frozenset[str]:
+    """Columns whose values are not shown: sensitive ones, and those that name something."""
     named = (name for name, kind in column_kinds(pipeline).items() if kind == NAMED)
     return pipeline.sensitive_columns() | frozenset(named)
 
 
-def profile_known_by(told: Mapping[str, Any], day: str) -> DayProfile | None:
+def profile_known_by(profiles: Mapping[str, Any], day: str) -> DayProfile | None:
     """Of what ``profile.json`` says: the newest profile that was known at the end of a day."""
-    known = [known for known in told["known"] if known <= day]
-    return told["known"][max(known)] if known else None
+    known = [known for known in profiles["known"] if known <= day]
+    return profiles["known"][max(known)] if known else None

@@ -10,7 +10,7 @@ Not here: profiles (``day_profile.py``), what is usual (``day_usual.py``), which
 
 import math
 import statistics
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -59,8 +59,8 @@ class Difference:
     usual: str
     level: str = ""
 
-    def told(self) -> str:
-        """As a reason says it."""
+    def text(self) -> str:
+        """As reasons have it."""
         name = f"{self.what} of {self.column}" if self.column else self.what
         return f"{name} {self.size:,.4g} ({self.seen}, usual {self.usual})"
 
@@ -73,7 +73,7 @@ class Compared:
         day: The day.
         days: Those with which it was compared, oldest first.
         differences: Each number, the most serious first.
-        why_not: Why it was not compared, or is not judged; empty otherwise.
+        why_not: Why it was not compared, or is not validated; empty otherwise.
     """
 
     day: str
@@ -85,9 +85,9 @@ class Compared:
         """Differences of these levels."""
         return [d for d in self.differences if d.level in levels]
 
-    def told(self, *levels: str) -> str:
-        """The day with its differences of these levels, as a reason says it."""
-        return f"{self.day}: {', '.join(d.told() for d in self.odd(*levels))}"
+    def text(self, *levels: str) -> str:
+        """The day with its differences of these levels, as reasons have it."""
+        return f"{self.day}: {', '.join(d.text() for d in self.odd(*levels))}"
 
     def as_json(self) -> dict[str, Any]:
         """As reports keep it."""
@@ -99,7 +99,7 @@ def compare_day(
     own: DayProfile,
     others: Mapping[str, DayProfile],
     gate: DayGate,
-    unsaid: Collection[str] = (),
+    unshown: Collection[str] = (),
 ) -> Compared:
     """Compare a day with other days.
 
@@ -108,7 +108,7 @@ def compare_day(
         own: Its profile.
         others: Profiles of the days it is compared with, by day.
         gate: Limits, and how many days they need.
-        unsaid: Columns of whose values nothing is said: they are sensitive, or names.
+        unshown: Columns of whose values nothing is shown: they are sensitive, or names.
     """
     theirs = {other: others[other] for other in sorted(others) if others[other]["rows"]}
     days = tuple(theirs)
@@ -117,7 +117,7 @@ def compare_day(
         return Compared(day=day, days=days, why_not=why)
     if not own["rows"]:
         return Compared(day=day, days=days, why_not="it has no rows")
-    found = list(_Beside(day, own, theirs, gate, unsaid).differences())
+    found = list(_Beside(day, own, theirs, gate, unshown).differences())
     if day in gate.excused:
         found = [replace(each, level="") for each in found]
     return Compared(
@@ -152,7 +152,7 @@ class _Beside:
     own: DayProfile
     others: Mapping[str, DayProfile]
     gate: DayGate
-    unsaid: Collection[str]
+    unshown: Collection[str]
 
     def differences(self) -> Iterator[Difference]:
         """Every number that both sides have, with its level."""
@@ -212,16 +212,17 @@ class _Beside:
     def _column(self, name: str, days: Sequence[str]) -> Iterator[Difference]:
         own = self.own["columns"][name]
         yield self._least(lambda *of: self._missing(name, *of), days)
-        theirs = [self.others[day]["columns"][name] for day in days]
-        varied = not any(other.get("constant", True) for other in theirs)
-        if own.get("constant") and varied and self.own["rows"] >= MANY_ROWS:
-            yield _levelled(
-                _difference(CONSTANT, name, 1.0, None, "one value", "several"), self.gate
-            )
-        if own.get("counts"):
-            held = [day for day in days if self.others[day]["columns"][name].get("counts")]
-            if len(held) >= self.gate.min_days:
-                yield self._least(lambda *of: self._moved(name, *of), held)
+        theirs = {day: self.others[day]["columns"][name] for day in days}
+        yield from self._constant(name, theirs.values())
+        counted = [day for day, other in theirs.items() if other.get("counts")]
+        if own.get("counts") and len(counted) >= self.gate.min_days:
+            yield self._least(lambda *of: self._moved(name, *of), counted)
+
+    def _constant(self, name: str, others: Iterable[Mapping[str, Any]]) -> Iterator[Difference]:
+        many = self.own["rows"] >= MANY_ROWS
+        if many and self.own["columns"][name].get("constant") and _all_vary(others):
+            one = _difference(CONSTANT, name, 1.0, None, "one value", "several")
+            yield _levelled(one, self.gate)
 
     def _missing(
         self, name: str, others: Sequence[DayProfile], band: tuple[float, float]
@@ -240,7 +241,7 @@ class _Beside:
     ) -> Difference:
         own, theirs = self.own["columns"][name], [o["columns"][name] for o in others]
         found = moved(own, theirs, band)
-        if name in self.unsaid or "median" not in own:
+        if name in self.unshown or "median" not in own:
             seen = f"{found.seen:.0%} of the values elsewhere"
             return _difference(MOVED, name, found.seen, found.deviations, seen, "none")
         usual = f"{statistics.median_low(other['median'] for other in theirs):,.4g}"
@@ -260,6 +261,10 @@ class _Beside:
                 same = _difference(REPEATED, "", 1.0, None, f"the values of {day}", "its own")
                 yield _levelled(same, self.gate)
                 return
+
+
+def _all_vary(columns: Iterable[Mapping[str, Any]]) -> bool:
+    return not any(column.get("constant", True) for column in columns)
 
 
 def _rate(profile: DayProfile) -> float:

@@ -39,7 +39,7 @@ class ColumnValuesDecimals(ColumnMapMetricProvider):
 
     condition_metric_name = "column_values.decimals"
     condition_value_keys = ("decimals",)
-    # For the Dask engine: a value is judged by itself, so partitions can be.
+    # For the Dask engine: a value is validated by itself, so partitions can be.
     row_local = True
 
     @column_condition_partial(engine=PandasExecutionEngine)

@@ -25,6 +25,8 @@ from pipelines.shared.expectations import register
 from pipelines.shared.expectations.rules import CheckedRule
 
 if TYPE_CHECKING:
+    from great_expectations.expectations.expectation import Expectation
+
     from pipelines.gx_dask import ValidatedTable
     from pipelines.gx_dask.partitions import Partition
 
@@ -35,7 +37,7 @@ NO_ROWS = np.zeros(0, dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Finding:
+class RuleResult:
     """What one rule found.
 
     Attributes:
@@ -71,12 +73,12 @@ class Evaluated:
         rows: Rows of all of them.
     """
 
-    findings: tuple[Finding, ...]
+    findings: tuple[RuleResult, ...]
     partitions: "tuple[Partition, ...]"
     rows: int
     _validated: "ValidatedTable"
 
-    def failing_rows(self, finding: Finding, partition: "Partition") -> NDArray[np.int64]:
+    def failing_rows(self, finding: RuleResult, partition: "Partition") -> NDArray[np.int64]:
         """A rule's failing rows, counted from the partition's first one, rising, shape ``(n_failing,)``."""
         if not finding.by_row:
             return NO_ROWS
@@ -135,7 +137,7 @@ def problems_of(rules: Sequence[CheckedRule], file: Path, rows_below: Path) -> l
 
 
 def _validated(
-    expectations: Sequence[Any],
+    expectations: "Sequence[Expectation]",
     files: Sequence[Path],
     rows_below: Path,
     compute: Compute | None,
@@ -163,7 +165,7 @@ def _validated(
     return validated, found
 
 
-def _expectation(rule: CheckedRule) -> Any:
+def _expectation(rule: CheckedRule) -> "Expectation":
     from great_expectations.expectations import registry
     from great_expectations.expectations.expectation_configuration import (
         ExpectationConfiguration,
@@ -191,7 +193,7 @@ def _expectation(rule: CheckedRule) -> Any:
 
 def _finding(
     rule: CheckedRule, found: tuple[int, Any] | None, validated: "ValidatedTable"
-) -> Finding:
+) -> RuleResult:
     broken = ["it was not evaluated"] if found is None else _errors(found[1].exception_info)
     if broken or found is None:
         said = " ".join(broken[0].split())
@@ -208,7 +210,7 @@ def _finding(
     index, result = found
     document = result.to_json_dict()
     by_row = validated.is_row_level(index)
-    return Finding(
+    return RuleResult(
         rule=rule,
         success=bool(result.success),
         by_row=by_row,

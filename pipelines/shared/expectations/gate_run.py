@@ -14,7 +14,7 @@ def docs_page(folder: Path) -> str:
 
 
 def run_of(plan: Plan) -> str:
-    """Names what is judged and by which rules: the same for a run that is repeated.
+    """Names what is validated and by which rules: the same for a run that is repeated.
 
     A bare digest may be read as a number or, by the renderer of Data Docs, as a date: 0015a39...
     was, and lies beyond what a date can be.

@@ -1,7 +1,7 @@
 """An expectation of our own: an id names no row of an earlier day.
 
 Why: a day that repeats another's rows under its own date breaks no other rule.
-Promise: exact. The sorted keys of the earlier days tell where to look; texts, whose keys are
+Promise: exact. The sorted keys of the earlier days show where to look; texts, whose keys are
     hashes, are then compared with those days' own.
 Not here: which days those are (``repeats.py``).
 """
@@ -66,7 +66,7 @@ class ColumnValuesNew(ColumnMapMetricProvider):
 
     condition_metric_name = "column_values.new"
     condition_value_keys = ("folders",)
-    # For the Dask engine: a value is judged by itself, so partitions can be.
+    # For the Dask engine: a value is validated by itself, so partitions can be.
     row_local = True
 
     @column_condition_partial(engine=PandasExecutionEngine)

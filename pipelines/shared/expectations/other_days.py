@@ -2,7 +2,7 @@
 
 Why: a day alone does not show that its labels stopped or its unit changed.
 Promise: only manifests and published profiles are read. What ``validate`` sees depends on which days
-    were published when it ran, so it is told beside the verdict and is no part of it; what
+    were published when it ran, so it is noted beside the verdict and is no part of it; what
     ``validate_window`` sees is pinned by the features of the window.
 Not here: the comparison (``day_compare.py``).
 """
@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 from pipelines.core.days import days_between, parse_day, shift
 from pipelines.core.errors import ArtifactError
 from pipelines.core.store import Manifest
-from pipelines.protocol import ACCEPTED, VALIDATED, Work, judged_day, steps_to
+from pipelines.protocol import ACCEPTED, VALIDATED, Work, day_verdict, steps_to
 from pipelines.shared.expectations.day_columns import (
     PROFILE,
     DayProfile,
     profile_known_by,
-    unsaid_columns,
+    unshown_columns,
 )
 from pipelines.shared.tables.known_days import content_as_known
 from pipelines.shared.tables.window import FEATURES, ModelWindow
@@ -55,21 +55,21 @@ def compared_before(work: Work, folder: Path) -> "Compared | None":
     # of another.
     others = _published(work, days_between(first, shift(day, -1)))
     own = json.loads((folder / PROFILE).read_text())
-    beside = {other: profile_known_by(told, other) for other, told in others.items()}
-    unsaid = unsaid_columns(work.pipeline)
-    return compare_day(day, own["known"][day], _there(beside), gate, unsaid)
+    beside = {other: profile_known_by(each, other) for other, each in others.items()}
+    unshown = unshown_columns(work.pipeline)
+    return compare_day(day, own["known"][day], _there(beside), gate, unshown)
 
 
 def noted_of(compared: "Compared | None") -> str:
-    """What is to be said of a day beside its verdict; empty where it is like those before."""
+    """What is noted of a day beside its verdict; empty where it is like those before."""
     from pipelines.shared.expectations.day_compare import REFUSE, WARN
 
     if compared is None or not compared.odd(WARN, REFUSE):
         return ""
     far = compared.odd(REFUSE)
     beyond = " A window with this day will be refused." if far else ""
-    told = compared.told(WARN, REFUSE)
-    return f"unlike the {len(compared.days)} days before it. {told}.{beyond} {remedy()}."
+    differences = compared.text(WARN, REFUSE)
+    return f"unlike the {len(compared.days)} days before it. {differences}.{beyond} {remedy()}."
 
 
 def _published(work: Work, days: Iterable[str]) -> dict[str, dict[str, Any]]:
@@ -80,14 +80,14 @@ def _published(work: Work, days: Iterable[str]) -> dict[str, dict[str, Any]]:
             if manifest is not None:
                 found[day] = json.loads(work.store.read_file(manifest, PROFILE))
         except ArtifactError as error:
-            # The day that is judged has no part in it.
+            # The day that is validated has no part in it.
             work.report.log(f"WARNING: not compared with {day}: {error}")
     return found
 
 
 def _accepted(work: Work, day: str) -> Manifest | None:
     """A day's manifest if it was accepted and has a profile; those of earlier releases have none."""
-    manifest = judged_day(work.store, work.pipeline.name, day)
+    manifest = day_verdict(work.store, work.pipeline.name, day)
     accepted = manifest is not None and manifest.outcome["verdict"] == ACCEPTED
     return manifest if accepted and manifest is not None and PROFILE in manifest.files else None
 
@@ -120,26 +120,27 @@ class Behind:
         Raises:
             ArtifactError: A profile is missing or damaged.
         """
-        told = {
+        profiles = {
             day: json.loads(self.work.store.read_file(manifest, PROFILE))
             for day, manifest in self.manifests.items()
         }
-        return [self._compared(day, told) for day in self.window.days if day in told]
+        return [self._compared(day, profiles) for day in self.window.days if day in profiles]
 
-    def _compared(self, day: str, told: Mapping[str, Any]) -> "Compared":
+    def _compared(self, day: str, profiles: Mapping[str, Any]) -> "Compared":
         from pipelines.shared.expectations.day_compare import Compared, compare_day
 
         gate, last = self.work.pipeline.validation.days, shift(self.work.model_day, -1)
-        own = profile_known_by(told[day], last)
-        near = [d for d in told if d != day and abs(_apart(d, day)) <= gate.days_back]
+        own = profile_known_by(profiles[day], last)
+        near = [d for d in profiles if d != day and abs(_apart(d, day)) <= gate.days_back]
         # A day before is seen as it was at the age that this one has now.
         beside = {
-            d: profile_known_by(told[d], min(shift(last, _apart(d, day)), last)) for d in near
+            d: profile_known_by(profiles[d], min(shift(last, _apart(d, day)), last))
+            for d in near
         }
         if own is None:
             return Compared(day=day, days=(), why_not="none of its rows was known")
-        unsaid = unsaid_columns(self.work.pipeline)
-        return compare_day(day, own, _there(beside), gate, unsaid)
+        unshown = unshown_columns(self.work.pipeline)
+        return compare_day(day, own, _there(beside), gate, unshown)
 
     def _digest(self, manifest: Manifest) -> str:
         if self.work.pipeline.table.known_time is None:

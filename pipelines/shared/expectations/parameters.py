@@ -2,12 +2,12 @@
 
 Why: a suite that is shared by pipelines leaves limits open; each pipeline declares its own.
 Promise: the value follows from the declaration alone, so that a day gets the same verdict whenever
-    it is judged. Great Expectations' arithmetic is understood; its ``now()`` is refused.
+    it is validated. Great Expectations' arithmetic is understood; its ``now()`` is refused.
 """
 
 import ast
 import operator
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from pipelines.core.declared import nearest
@@ -36,7 +36,7 @@ OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
 FUNCTIONS: dict[str, Callable[..., Any]] = {"abs": abs, "round": round, "trunc": int}
 
 
-def resolved(value: Any, parameters: Mapping[str, Any], rule: str) -> Any:
+def resolved(value: object, parameters: Mapping[str, object], rule: str) -> object:
     """A rule's argument with every parameter in it replaced by its value.
 
     Raises:
@@ -51,7 +51,7 @@ def resolved(value: Any, parameters: Mapping[str, Any], rule: str) -> Any:
     return value
 
 
-def named_in(value: Any) -> Iterator[str]:
+def named_in(value: object) -> Iterator[str]:
     """Every parameter that an argument names."""
     if isinstance(value, Mapping):
         if PARAMETER in value:
@@ -73,7 +73,7 @@ def _names(text: str) -> list[str]:
     return [node.id for node in ast.walk(tree) if isinstance(node, ast.Name)]
 
 
-def _value_of(text: str, parameters: Mapping[str, Any], rule: str) -> Any:
+def _value_of(text: str, parameters: Mapping[str, object], rule: str) -> object:
     if text.strip() in parameters:
         return parameters[text.strip()]
     if len(text) > MAX_CHARS:
@@ -81,13 +81,7 @@ def _value_of(text: str, parameters: Mapping[str, Any], rule: str) -> Any:
             f"rule {rule}: its suite parameter has {len(text):,} characters, expected at most "
             f"{MAX_CHARS}. Set a parameter to its value in validation.parameters."
         )
-    missing = [n for n in _names(text) or [text] if n not in parameters and n not in FUNCTIONS]
-    if missing:
-        hint = nearest(missing[0], parameters) if parameters else "None is set."
-        raise ConfigError(
-            f"rule {rule}: the suite parameter {missing[0]!r} is not set. Add it to "
-            f"validation.parameters, such as parameters=(({missing[0]!r}, 5000),). {hint}"
-        )
+    _require_set(_names(text) or [text], parameters, rule)
     try:
         return _worked_out(ast.parse(text.strip(), mode="eval").body, parameters)
     except (SyntaxError, ValueError, TypeError, KeyError, ArithmeticError) as error:
@@ -97,16 +91,28 @@ def _value_of(text: str, parameters: Mapping[str, Any], rule: str) -> Any:
         ) from error
 
 
-def _worked_out(node: ast.AST, parameters: Mapping[str, Any]) -> Any:
-    if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
-        return node.value
-    if isinstance(node, ast.Name):
-        return parameters[node.id]
-    if isinstance(node, ast.UnaryOp):
-        return OPERATORS[type(node.op)](_worked_out(node.operand, parameters))
-    if isinstance(node, ast.BinOp):
-        sides = (_worked_out(side, parameters) for side in (node.left, node.right))
-        return OPERATORS[type(node.op)](*sides)
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.keywords:
-        return FUNCTIONS[node.func.id](*(_worked_out(a, parameters) for a in node.args))
+def _require_set(names: Iterable[str], parameters: Mapping[str, Any], rule: str) -> None:
+    for name in names:
+        if name not in parameters and name not in FUNCTIONS:
+            hint = nearest(name, parameters) if parameters else "None is set."
+            raise ConfigError(
+                f"rule {rule}: the suite parameter {name!r} is not set. Add it to "
+                f"validation.parameters, such as parameters=(({name!r}, 5000),). {hint}"
+            )
+
+
+def _worked_out(node: ast.AST, parameters: Mapping[str, object]) -> object:
+    match node:
+        case ast.Constant(value=int() | float() as value):
+            return value
+        case ast.Name(id=name):
+            return parameters[name]
+        case ast.UnaryOp(op=sign, operand=operand):
+            return OPERATORS[type(sign)](_worked_out(operand, parameters))
+        case ast.BinOp(op=sign, left=left, right=right):
+            return OPERATORS[type(sign)](
+                _worked_out(left, parameters), _worked_out(right, parameters)
+            )
+        case ast.Call(func=ast.Name(id=name), args=given, keywords=[]):
+            return FUNCTIONS[name](*(_worked_out(each, parameters) for each in given))
     raise ValueError(f"{type(node).__name__} is not understood")

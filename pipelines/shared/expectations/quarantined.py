@@ -1,4 +1,4 @@
-"""The quarantine over days: which rules kept how many rows out, and the rows themselves.
+"""The quarantine over days: how many rows each rule quarantined, and the rows themselves.
 
 Why: a broken source shows over days and rules, and whoever repairs it needs the rows.
 Promise: only what is published is read, each day's present version; counts come from manifests
@@ -20,11 +20,11 @@ from pipelines.spec import Pipeline
 DATASET, FILE = "validated", "quarantine.parquet"
 RULE, EXPECTATION, VALUE = "_rule", "_expectation", "_value"
 PARTITION, RUN = "_partition", "_run"
-"""What a line of the quarantine says beside the row's own columns."""
+"""What a line of the quarantine has beside the row's own columns."""
 
 
 @dataclass(frozen=True, slots=True)
-class KeptOut:
+class QuarantinedDay:
     """One day's quarantine.
 
     Attributes:
@@ -44,9 +44,9 @@ class KeptOut:
     file: Path
 
 
-def kept_out(
+def quarantined_days(
     store: Store, pipeline: str, first: str | None = None, last: str | None = None
-) -> list[KeptOut]:
+) -> list[QuarantinedDay]:
     """The quarantine of each validated day from ``first`` to ``last``, oldest first.
 
     Raises:
@@ -55,12 +55,16 @@ def kept_out(
     days = (key.removeprefix("ds=") for key in store.keys(pipeline, DATASET))
     wanted = [day for day in days if (first or day) <= day <= (last or day)]
     found = ((day, store.find(Ref(pipeline, DATASET, f"ds={day}"))) for day in wanted)
-    return [_kept_out(store, day, manifest) for day, manifest in found if manifest is not None]
+    return [
+        _quarantined_day(store, day, manifest)
+        for day, manifest in found
+        if manifest is not None
+    ]
 
 
-def _kept_out(store: Store, day: str, manifest: Manifest) -> KeptOut:
+def _quarantined_day(store: Store, day: str, manifest: Manifest) -> QuarantinedDay:
     outcome = manifest.outcome
-    return KeptOut(
+    return QuarantinedDay(
         day=day,
         verdict=str(outcome["verdict"]),
         rows_in=int(outcome["metrics"]["rows_in"]),
@@ -71,7 +75,7 @@ def _kept_out(store: Store, day: str, manifest: Manifest) -> KeptOut:
 
 
 def lines_of(
-    days: Sequence[KeptOut], pipeline: Pipeline, rule: str | None, limit: int
+    days: Sequence[QuarantinedDay], pipeline: Pipeline, rule: str | None, limit: int
 ) -> list[dict[str, Any]]:
     """The first lines of the quarantine, each as a mapping from column to value.
 
@@ -90,12 +94,14 @@ def lines_of(
     return found
 
 
-def _columns_by_rule(pipeline: Pipeline, days: Sequence[KeptOut]) -> dict[str, tuple[str, ...]]:
+def _columns_by_rule(
+    pipeline: Pipeline, days: Sequence[QuarantinedDay]
+) -> dict[str, tuple[str, ...]]:
     each = rules_of(pipeline, days[0].day) if days else ()
     return {rule.name: rule.columns() for rule in each}
 
 
-def _lines(days: Sequence[KeptOut], rule: str | None) -> Iterator[dict[str, Any]]:
+def _lines(days: Sequence[QuarantinedDay], rule: str | None) -> Iterator[dict[str, Any]]:
     import pyarrow.parquet as pq
 
     for day in days:

@@ -7,7 +7,6 @@ Promise: errors of the engine become ours, sorted by whether a retry can help.
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from importlib import import_module
 
 from pipelines import gx_dask
 from pipelines.core.errors import (
@@ -26,8 +25,11 @@ from pipelines.gx_dask.errors import (
 )
 from pipelines.gx_dask.runners import Runner, RunnerSettings
 from pipelines.shared.compute import ComputeSettings, open_compute
+from pipelines.shared.expectations.decimals import ExpectColumnValuesToHaveDecimals
+from pipelines.shared.expectations.new_ids import ExpectColumnValuesToBeNew
 
-EXPECTATIONS = ("decimals", "new_ids")
+# Defining them made them known.
+EXPECTATIONS = (ExpectColumnValuesToBeNew, ExpectColumnValuesToHaveDecimals)
 SORTED: dict[type[EngineError], type[PipelineError]] = {
     FilesMissingError: SourceNotReadyError,
     FileDamagedError: SourceUnreadableError,
@@ -39,8 +41,6 @@ SORTED: dict[type[EngineError], type[PipelineError]] = {
 def register_all() -> None:
     """See ``pipelines.shared.expectations.register``."""
     gx_dask.register(open_runner)
-    for name in EXPECTATIONS:
-        import_module(f"pipelines.shared.expectations.{name}")
 
 
 def open_runner(rows: int, settings: RunnerSettings) -> AbstractContextManager[Runner]:

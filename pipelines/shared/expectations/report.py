@@ -22,8 +22,8 @@ from pipelines.shared.expectations.data_docs.heading import Heading
 from pipelines.shared.expectations.data_docs.masking import HIDDEN, mask, masked
 from pipelines.shared.expectations.day_columns import EARLIER
 from pipelines.shared.expectations.day_compare import Compared
-from pipelines.shared.expectations.engine import Finding
-from pipelines.shared.expectations.verdict import Verdict, outcome_of
+from pipelines.shared.expectations.engine import RuleResult
+from pipelines.shared.expectations.verdict import GateVerdict, outcome_of
 from pipelines.spec import Pipeline
 
 First = dict[str, list[dict[str, Any]]]
@@ -33,8 +33,8 @@ REPORT, DATA_DOCS = "report.json", "data_docs.json"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Judged:
-    """What a report tells.
+class ReportContent:
+    """What a report is made of.
 
     Attributes:
         pipeline: Whose data.
@@ -51,31 +51,33 @@ class Judged:
     subject: str
     key: str
     run: str
-    findings: Sequence[Finding]
-    verdict: Verdict
+    findings: Sequence[RuleResult]
+    verdict: GateVerdict
     first: First
     suite: str = "declared"
 
 
-def write_report(judged: Judged, folder: Path, compared: Compared | None = None) -> None:
+def write_report(
+    content: ReportContent, folder: Path, compared: Compared | None = None
+) -> None:
     """Write ``report.json`` and ``data_docs.json``, which the pages are made from.
 
-    What other days said goes to a file of its own and the page: ``report.json`` follows from the
+    The comparison with other days goes to a file of its own and the page: ``report.json`` follows from the
     day alone.
     """
-    report = report_of(judged)
+    report = report_of(content)
     write_json(report, folder / REPORT)
     if compared is not None:
         write_json(compared.as_json(), folder / EARLIER)
     heading = Heading(
-        title=f"{report['title']}: {judged.subject}",
-        asset=judged.subject,
-        verdict=judged.verdict.word,
-        reason=judged.verdict.reason,
-        run=judged.run,
-        masked=tuple(sorted(judged.pipeline.sensitive_columns())),
+        title=f"{report['title']}: {content.subject}",
+        asset=content.subject,
+        verdict=content.verdict.word,
+        reason=content.verdict.reason,
+        run=content.run,
+        masked=tuple(sorted(content.pipeline.sensitive_columns())),
     )
-    write_results(judged.findings, judged.suite, heading, folder)
+    write_results(content.findings, content.suite, heading, folder)
 
 
 def write_json(value: Mapping[str, Any], path: Path) -> None:
@@ -85,16 +87,16 @@ def write_json(value: Mapping[str, Any], path: Path) -> None:
 
 
 def write_results(
-    findings: Sequence[Finding], suite: str, heading: Heading, folder: Path
+    findings: Sequence[RuleResult], suite: str, heading: Heading, folder: Path
 ) -> None:
     """Write ``data_docs.json``: what each expectation found, sensitive values masked."""
     results = [masked(finding.result, heading.masked) for finding in findings]
-    told = {"suite": suite, "heading": asdict(heading), "results": results}
-    write_json(told, folder / DATA_DOCS)
+    document = {"suite": suite, "heading": asdict(heading), "results": results}
+    write_json(document, folder / DATA_DOCS)
 
 
 def report_page(folder: Path) -> str:
-    """The report's page, from ``report.json`` and what days before said."""
+    """The report's page, from ``report.json`` and the comparison with days before."""
     named = (folder / name for name in (REPORT, EARLIER))
     report, *beside = (json.loads(p.read_text(encoding="utf-8")) for p in named if p.exists())
     return page(report, beside)
@@ -104,21 +106,21 @@ def docs_page(folder: Path) -> str:
     """The Data Docs page, from ``data_docs.json``."""
     from pipelines.shared.expectations.data_docs.page import data_docs_page
 
-    told = json.loads((folder / DATA_DOCS).read_text(encoding="utf-8"))
-    heading = Heading(**every_text(told["heading"]))
-    return data_docs_page(told["results"], told["suite"], heading)
+    document = json.loads((folder / DATA_DOCS).read_text(encoding="utf-8"))
+    heading = Heading(**every_text(document["heading"]))
+    return data_docs_page(document["results"], document["suite"], heading)
 
 
-def report_of(judged: Judged) -> dict[str, Any]:
+def report_of(content: ReportContent) -> dict[str, Any]:
     """The report as JSON knows it; values of sensitive columns are masked."""
-    pipeline, verdict = judged.pipeline, judged.verdict
+    pipeline, verdict = content.pipeline, content.verdict
     masked = pipeline.sensitive_columns()
     return {
         "pipeline": pipeline.name,
         "title": pipeline.title,
-        "subject": judged.subject,
-        "key": judged.key,
-        "run": judged.run,
+        "subject": content.subject,
+        "key": content.key,
+        "run": content.run,
         "verdict": verdict.word,
         "reason": verdict.reason,
         "rows_in": verdict.good + verdict.bad,
@@ -126,7 +128,7 @@ def report_of(judged: Judged) -> dict[str, Any]:
         "rows_quarantined": verdict.bad,
         "masked": sorted(masked),
         "rules": [
-            _entry(f, judged.first.get(f.rule.name, []), masked) for f in judged.findings
+            _entry(f, content.first.get(f.rule.name, []), masked) for f in content.findings
         ],
     }
 
@@ -136,10 +138,10 @@ def page(report: dict[str, Any], beside: Sequence[Mapping[str, Any]] = ()) -> st
     return environment().get_template("report.html.j2").render(report=report, beside=beside)
 
 
-def environment() -> jinja2.Environment:
-    """Templates beside this module."""
+def environment(*folders: Path) -> jinja2.Environment:
+    """Templates of these folders, and those beside this module."""
     return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        loader=jinja2.FileSystemLoader([*folders, Path(__file__).parent]),
         autoescape=True,
         finalize=for_page,
         undefined=jinja2.StrictUndefined,
@@ -149,7 +151,7 @@ def environment() -> jinja2.Environment:
 
 
 def _entry(
-    finding: Finding, first: Sequence[Mapping[str, Any]], masked: Collection[str]
+    finding: RuleResult, first: Sequence[Mapping[str, Any]], masked: Collection[str]
 ) -> dict[str, Any]:
     rule = finding.rule
     hide = bool(set(rule.columns()) & set(masked))

@@ -8,8 +8,10 @@ Not here: evaluating a rule (``engine.py``), what a failed one means (``verdict.
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from pipelines.core.days import shift
 from pipelines.core.declared import nearest
 from pipelines.core.errors import ConfigError
 from pipelines.shared.expectations.parameters import named_in, resolved
-from pipelines.spec import Column, Pipeline, Rule, Table
+from pipelines.spec import Column, Pipeline, Table
 from pipelines.spec.registry import folder_of
 
 INFO, WARNING, CRITICAL = "info", "warning", "critical"
@@ -58,7 +60,7 @@ def columns_of(kwargs: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def rules_of(pipeline: Pipeline, day: str) -> tuple[CheckedRule, ...]:
-    """Every rule that a day of the table of examples is judged by, in order.
+    """Every rule that a day of the table of examples is validated by, in order.
 
     Raises:
         ConfigError: Two rules have the same name, a budget or a parameter is for none of them,
@@ -75,28 +77,36 @@ def rules_of(pipeline: Pipeline, day: str) -> tuple[CheckedRule, ...]:
         *(rule for column in table.columns for rule in _column_rules(column, table, day)),
     ]
     derived = [rule.name for rule in rules]
-    own = [_own(rule) for rule in pipeline.validation.rules]
-    own += [
-        rule
-        for path in pipeline.validation.suites
-        for rule in saved_rules(suite_path(pipeline, path))
-    ]
-    rules += _with_parameters(pipeline, own)
-    names = [rule.name for rule in rules]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    rules += _with_parameters(pipeline, list(_own_rules(pipeline)))
+    _require_distinct_names(pipeline, rules, derived)
+    _require_known_budgets(pipeline, [rule.name for rule in rules])
+    return tuple(rules)
+
+
+def _own_rules(pipeline: Pipeline) -> Iterator[CheckedRule]:
+    """The pipeline's own rules, then those of its saved suites."""
+    for rule in pipeline.validation.rules:
+        yield CheckedRule(rule.name, rule.expectation, dict(rule.kwargs), rule.severity)
+    for path in pipeline.validation.suites:
+        yield from saved_rules(suite_path(pipeline, path))
+
+
+def _require_distinct_names(
+    pipeline: Pipeline, rules: Sequence[CheckedRule], derived: Sequence[str]
+) -> None:
+    counts = Counter(rule.name for rule in rules)
+    twice = sorted(name for name, count in counts.items() if count > 1)
     if twice:
         raise ConfigError(
             f"{pipeline.name}: rule {twice[0]!r} is there twice. Expected one name a rule, and "
             f"these come from the columns: {', '.join(derived)}. Rename yours."
         )
-    _require_known_budgets(pipeline, names)
-    return tuple(rules)
 
 
 def _with_parameters(pipeline: Pipeline, rules: Sequence[CheckedRule]) -> list[CheckedRule]:
     """The rules with the declared values of their suite parameters."""
     parameters = dict(pipeline.validation.parameters)
-    found = [replace(r, kwargs=resolved(r.kwargs, parameters, r.name)) for r in rules]
+    found = [_with_values(rule, parameters) for rule in rules]
     named = {name for rule in rules for name in named_in(rule.kwargs)}
     for unused in sorted(parameters.keys() - named):
         hint = nearest(unused, named) if named else "No rule has a parameter."
@@ -104,6 +114,11 @@ def _with_parameters(pipeline: Pipeline, rules: Sequence[CheckedRule]) -> list[C
             f"{pipeline.name}: validation.parameters sets {unused!r}, which no rule names. {hint}"
         )
     return found
+
+
+def _with_values(rule: CheckedRule, parameters: Mapping[str, object]) -> CheckedRule:
+    kwargs = {name: resolved(v, parameters, rule.name) for name, v in rule.kwargs.items()}
+    return replace(rule, kwargs=kwargs)
 
 
 def _require_known_budgets(pipeline: Pipeline, names: Sequence[str]) -> None:
@@ -120,27 +135,31 @@ def _column_rules(column: Column, table: Table, day: str) -> Iterator[CheckedRul
     if not column.nullable or column.name in (table.row_id, table.event_time):
         yield CheckedRule(f"{column.name}.not_null", "expect_column_values_to_not_be_null", on)
     if column.name == table.row_id:
-        yield _unique(column.name, table)
-        if table.unique_days != 1:
-            yield CheckedRule(
-                f"{column.name}.{NEW}", NEW_IDS, on | {"unique_days": table.unique_days}
-            )
+        yield from _row_id(column.name, table)
     if column.name == table.event_time:
         yield _within_day(column.name, day)
     yield from _range(column)
-    values = column.values or (FLAGS if column.type == "flag" else ())
-    if values:
-        yield CheckedRule(
-            f"{column.name}.values",
-            "expect_column_values_to_be_in_set",
-            on | {"value_set": list(values)},
-        )
+    yield from _values(column)
     if column.decimals is not None:
         yield CheckedRule(
             f"{column.name}.decimals",
             "expect_column_values_to_have_decimals",
             on | {"decimals": column.decimals},
         )
+
+
+def _row_id(row_id: str, table: Table) -> Iterator[CheckedRule]:
+    yield _unique(row_id, table)
+    if table.unique_days != 1:
+        kwargs = {"column": row_id, "unique_days": table.unique_days}
+        yield CheckedRule(f"{row_id}.{NEW}", NEW_IDS, kwargs)
+
+
+def _values(column: Column) -> Iterator[CheckedRule]:
+    values = column.values or (FLAGS if column.type == "flag" else ())
+    if values:
+        kwargs = {"column": column.name, "value_set": list(values)}
+        yield CheckedRule(f"{column.name}.values", "expect_column_values_to_be_in_set", kwargs)
 
 
 def _unique(row_id: str, table: Table) -> CheckedRule:
@@ -154,15 +173,15 @@ def _unique(row_id: str, table: Table) -> CheckedRule:
 
 def _range(column: Column) -> Iterator[CheckedRule]:
     """Declared bounds; a number also has to be finite where no bound says so."""
-    bounds = {"min_value": column.low, "max_value": column.high}
-    bounded = column.low is not None or column.high is not None
+    low, high = column.low, column.high
+    bounded = low is not None or high is not None
     if column.type == "number":
         largest = sys.float_info.max
-        ends = {"min_value": -largest, "max_value": largest}
-        bounds = {name: ends[name] if at is None else at for name, at in bounds.items()}
+        low, high = (-largest if low is None else low), (largest if high is None else high)
     elif column.type not in ("integer", "flag") or not bounded:
         return
-    kwargs = {"column": column.name} | {k: v for k, v in bounds.items() if v is not None}
+    ends = {"min_value": low, "max_value": high}
+    kwargs = {"column": column.name} | {k: v for k, v in ends.items() if v is not None}
     name = f"{column.name}.{'range' if bounded else 'finite'}"
     yield CheckedRule(name, "expect_column_values_to_be_between", kwargs)
 
@@ -180,10 +199,6 @@ def _within_day(column: str, day: str) -> CheckedRule:
     )
 
 
-def _own(rule: Rule) -> CheckedRule:
-    return CheckedRule(rule.name, rule.expectation, dict(rule.kwargs), rule.severity)
-
-
 def suite_path(pipeline: Pipeline, path: str) -> Path:
     """The file of a saved suite: beside the pipeline's declaration, or where an absolute path says.
 
@@ -197,29 +212,36 @@ def saved_rules(file: Path) -> list[CheckedRule]:
     """The expectations of a suite that Great Expectations saved, each with a name of its own.
 
     The name is the suite's, then ``meta.rule`` where that is given, else the type without
-    ``expect_`` and the columns; a number tells apart those that would be the same.
+    ``expect_`` and the columns; a number distinguishes those that would be the same.
 
     Raises:
         ConfigError: There is no such file, or it is no suite.
     """
+    suite_name, expectations = _saved_suite(file)
+    rules: dict[str, CheckedRule] = {}
+    for kind, saved in expectations:
+        kwargs, meta = dict(saved.get("kwargs") or {}), dict(saved.get("meta") or {})
+        what = meta.get("rule") or ".".join((kind.removeprefix("expect_"), *columns_of(kwargs)))
+        name = _free_name(f"{suite_name}.{what}", rules)
+        severity = str(saved.get("severity") or CRITICAL)
+        rules[name] = CheckedRule(name, kind, kwargs, severity, meta)
+    return list(rules.values())
+
+
+def _saved_suite(file: Path) -> tuple[str, list[tuple[str, Mapping[str, Any]]]]:
+    """The suite's name, and the type and the document of each of its expectations."""
     try:
         suite = json.loads(file.read_text(encoding="utf-8"))
         each = [(str(e.get("type") or e["expectation_type"]), e) for e in suite["expectations"]]
-        suite_name = str(suite["name"])
+        return str(suite["name"]), each
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(
             f"validation.suites: {file} is no saved suite ({error!r}). Expected the "
             f"JSON of a Great Expectations suite: a name and a list of expectations."
         ) from error
-    rules: dict[str, CheckedRule] = {}
-    for kind, saved in each:
-        kwargs, meta = dict(saved.get("kwargs") or {}), dict(saved.get("meta") or {})
-        what = meta.get("rule") or ".".join((kind.removeprefix("expect_"), *columns_of(kwargs)))
-        name = first = f"{suite_name}.{what}"
-        number = 1
-        while name in rules:
-            number += 1
-            name = f"{first}.{number}"
-        severity = str(saved.get("severity") or CRITICAL)
-        rules[name] = CheckedRule(name, kind, kwargs, severity, meta)
-    return list(rules.values())
+
+
+def _free_name(name: str, taken: Container[str]) -> str:
+    """The name, with the first number behind it that makes it new."""
+    numbered = (f"{name}.{number}" for number in count(2))
+    return next(each for each in chain([name], numbered) if each not in taken)

@@ -1,10 +1,10 @@
-"""What findings mean for a day: which rows are kept out, and whether the day is refused.
+"""What findings mean for a day: which rows are quarantined, and whether the day is refused.
 
-Why: severity is the declaration's word for what a failure may cost; this is the one place that
-    reads it.
-Promise: ``info`` only tells; ``warning`` keeps the failing rows out; ``critical`` refuses the
-    day. A failure that names no row, or more rows than its ``mostly`` allows, refuses it too,
-    and so do more rows kept out than ``max_quarantined_share``, or than a rule's own budget.
+Why: severity declares what a failure may cost; only this module reads
+    it.
+Promise: ``info`` is only reported; ``warning`` quarantines the failing rows; ``critical``
+    refuses the day. A failure that names no row, or more rows than its ``mostly`` allows, refuses it too,
+    and so do more quarantined rows than ``max_quarantined_share``, or than a rule's own budget.
 Not here: evaluating (``engine.py``), writing rows (``quarantine.py``).
 """
 
@@ -14,21 +14,21 @@ from dataclasses import dataclass
 from pipelines.core.errors import listed
 from pipelines.core.text import readable
 from pipelines.protocol import ACCEPTED, REFUSED
-from pipelines.shared.expectations.engine import Finding
+from pipelines.shared.expectations.engine import RuleResult
 from pipelines.shared.expectations.rules import CRITICAL, INFO
 from pipelines.spec import Validation
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Verdict:
-    """A day's judgement.
+class GateVerdict:
+    """What follows for a day.
 
     Attributes:
         accepted: Whether the good rows may be used.
         reason: Why not, or which rules found something; empty where none did.
         good: Rows that break no rule.
         bad: Rows that break one or more.
-        quarantined: Failing rows of each rule that keeps any out.
+        quarantined: Failing rows of each rule that quarantines any.
     """
 
     accepted: bool
@@ -39,32 +39,34 @@ class Verdict:
 
     @property
     def word(self) -> str:
-        """``accepted`` or ``refused``, as manifests and reports say it."""
+        """``accepted`` or ``refused``, as manifests and reports have it."""
         return ACCEPTED if self.accepted else REFUSED
 
 
-def keeps_rows_out(finding: Finding) -> bool:
+def quarantines_rows(finding: RuleResult) -> bool:
     """Whether the finding's failing rows go to quarantine."""
     return finding.rule.severity != INFO and finding.failing > 0
 
 
-def judge(findings: Sequence[Finding], rows: int, bad: int, validation: Validation) -> Verdict:
+def verdict_of(
+    findings: Sequence[RuleResult], rows: int, bad: int, validation: Validation
+) -> GateVerdict:
     """Decide on a day.
 
     Args:
         findings: What the rules found.
         rows: Rows of the day.
-        bad: Rows that one rule or more keeps out.
+        bad: Rows that one rule or more quarantines.
         validation: Budgets.
     """
-    counts = {f.rule.name: f.failing for f in findings if keeps_rows_out(f)}
+    counts = {f.rule.name: f.failing for f in findings if quarantines_rows(f)}
     broken = [
         f"{finding.rule.name} ({finding.rule.severity}) failed: {_seen(finding)}"
         for finding in findings
         if refuses(finding)
     ]
     broken += _over_budget(rows, bad, counts, validation)
-    return Verdict(
+    return GateVerdict(
         accepted=not broken,
         reason=_advice(broken) if broken else _noticed(findings, bad),
         good=rows - bad,
@@ -73,19 +75,19 @@ def judge(findings: Sequence[Finding], rows: int, bad: int, validation: Validati
     )
 
 
-def refuses(finding: Finding) -> bool:
+def refuses(finding: RuleResult) -> bool:
     """Whether the finding refuses the day by itself."""
     rule = finding.rule
-    # Rows are kept out one by one, unless a share of them was declared to be too many.
+    # Rows are quarantined one by one, unless a share of them was declared to be too many.
     beyond = rule.severity == CRITICAL or not finding.by_row or "mostly" in rule.kwargs
     return rule.severity != INFO and not finding.success and beyond
 
 
-def outcome_of(finding: Finding) -> str:
+def outcome_of(finding: RuleResult) -> str:
     """One word for a report: ``held``, ``noted``, ``quarantined`` or ``failed``."""
     if refuses(finding):
         return "failed"
-    if keeps_rows_out(finding):
+    if quarantines_rows(finding):
         return "quarantined"
     return "noted" if finding.failing or not finding.success else "held"
 
@@ -113,7 +115,7 @@ def _over_budget(
             )
 
 
-def _seen(finding: Finding) -> str:
+def _seen(finding: RuleResult) -> str:
     if not finding.by_row:
         wanted = {k: v for k, v in finding.rule.kwargs.items() if k != "column"}
         return f"saw {readable(repr(finding.observed))}, expected {readable(repr(wanted), 500)}"
@@ -127,12 +129,12 @@ def _advice(broken: Sequence[str]) -> str:
     )
 
 
-def _noticed(findings: Sequence[Finding], bad: int) -> str:
-    told = [
+def _noticed(findings: Sequence[RuleResult], bad: int) -> str:
+    noticed = [
         f"{finding.rule.name}: {_seen(finding)}"
         for finding in findings
         if finding.failing or not finding.success
     ]
-    if not told:
+    if not noticed:
         return ""
-    return f"{bad:,} rows went to quarantine. {listed(told, 10)}."
+    return f"{bad:,} rows went to quarantine. {listed(noticed, 10)}."

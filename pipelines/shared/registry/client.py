@@ -37,7 +37,7 @@ def _make_tables(path: Path) -> None:
     from mlflow.store.db.utils import _initialize_tables
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    staged = path.with_name(f".staged-{path.name}-{os.getpid()}")
+    staged = path.with_name(f".staging-{path.name}-{os.getpid()}")
     staged.unlink(missing_ok=True)
     engine = sqlalchemy.create_engine(f"{SQLITE}{staged}")
     # No data can be lost in a new file; syncing each migration takes seconds.

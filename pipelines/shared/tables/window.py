@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 
 from pipelines.core.errors import InputMismatchError, InputMissingError, listed
 from pipelines.core.store import Manifest
-from pipelines.protocol import REFUSED, VALIDATED, Work, judged_day, steps_to
+from pipelines.protocol import REFUSED, VALIDATED, Work, day_verdict, steps_to
 from pipelines.protocol.stage import MODEL, WINDOW
 from pipelines.shared.tables.known_days import (
     content_as_known,
@@ -71,7 +71,7 @@ class ModelWindow:
 
     def _with_verdict(self, day: str) -> Manifest | None:
         if day not in self._verdicts:
-            self._verdicts[day] = judged_day(self.work.store, self.work.pipeline.name, day)
+            self._verdicts[day] = day_verdict(self.work.store, self.work.pipeline.name, day)
         return self._verdicts[day]
 
     def _content_now(self, day: str, cuts: tuple[str, ...] | None) -> str:

@@ -3,6 +3,7 @@
 Why: who decides over a model, or asks later why it was promoted, reads this page alone.
 Promise: self-contained (no script, font or file from elsewhere); the same bytes for the same model
     but for what serving cost, which was measured.
+Not here: where its numbers come from (``model_card.py``), what a head shows (``heads/``).
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ from pipelines.core.text import for_page
 from pipelines.protocol import giver_of
 from pipelines.shared.pages.plots import Plot, legend
 from pipelines.shared.pages.style import STYLE
+from pipelines.stages.evaluate.heads.protocol import HeadEvaluation, MetricText
 from pipelines.stages.evaluate.serving_facts import SERVING_SECTION
 
 PAGE = (
@@ -26,7 +28,7 @@ PAGE = (
 <style>{{ style }}</style>
 <main>
 <h1>{{ title }}</h1>
-<p class="soft">Model as of {{ as_of }}, seed {{ seed }} &middot; judged on {{ first_day }} to {{ last_day }}</p>
+<p class="soft">Model as of {{ as_of }}, seed {{ seed }} &middot; evaluated on {{ first_day }} to {{ last_day }}</p>
 <section class="verdict {{ verdict }}"><b>Recommended: {{ verdict }}</b>
 {% for reason in reasons %}<p>{{ reason }}</p>{% endfor %}<p class="soft">{{ outcome }}</p></section>
 <section class="tiles">
@@ -41,13 +43,13 @@ PAGE = (
     + """<h2>Plots</h2>
 <section class="plots">
 {% for plot in plots %}<figure><h3>{{ plot.title }}</h3>{{ plot.svg }}{{ plot.legend }}</figure>
-{% endfor %}<figure class="wide"><h3>Calibration, in numbers</h3><table><tr><th>score</th><th class="num">rows</th><th class="num">mean score</th>
+{% endfor %}{% if calibration %}<figure class="wide"><h3>Calibration, in numbers</h3><table><tr><th>score</th><th class="num">rows</th><th class="num">mean score</th>
 <th class="num">share of events</th></tr>
 {% for row in calibration %}<tr><td class="num" style="text-align:left">{{ row.low }} to {{ row.high }}</td>
 <td class="num">{{ "{:,}".format(row.rows) }}</td><td class="num">{{ "%.4f"|format(row.mean_score) }}</td>
 <td class="num">{{ "%.4f"|format(row.share) }}</td></tr>
-{% endfor %}</table></figure></section>
-<h2>How it was judged and made</h2>
+{% endfor %}</table></figure>{% endif %}</section>
+<h2>How it was evaluated and made</h2>
 <section class="wide"><table>
 {% for name, value in facts %}<tr><th>{{ name }}</th><td>{{ value }}</td></tr>
 {% endfor %}</table></section>
@@ -65,24 +67,19 @@ def outcome_note() -> str:
     )
 
 
-TILES = {
-    "auc": ("ROC AUC", "Chance that an event scores above a row without one."),
-    "average_precision": ("Average precision", "Precision, averaged over the events found."),
-    "alert_precision": ("Precision of daily alerts", ""),
-}
-
-
 def card_page(
-    judged: Mapping[str, Any],
+    evaluated: Mapping[str, Any],
     title: str,
+    head: HeadEvaluation,
     plots: Sequence[Plot],
     serving: Sequence[tuple[str, str]] = (),
 ) -> str:
     """The page as HTML.
 
     Args:
-        judged: What ``metrics.json`` holds.
+        evaluated: What ``metrics.json`` holds.
         title: The pipeline's title.
+        head: Says what its metrics mean.
         plots: Plots in order.
         serving: Name and value of what serving costs.
     """
@@ -92,68 +89,61 @@ def card_page(
     return environment.from_string(PAGE).render(
         title=title,
         style=Markup(STYLE),  # noqa: S704  a constant
-        as_of=judged["as_of"],
-        seed=judged["seed"],
-        first_day=judged["test_days"][0],
-        last_day=judged["test_days"][-1],
-        verdict=judged["verdict"],
-        reasons=judged["reasons"],
+        as_of=evaluated["as_of"],
+        seed=evaluated["seed"],
+        first_day=evaluated["test_days"][0],
+        last_day=evaluated["test_days"][-1],
+        verdict=evaluated["verdict"],
+        reasons=evaluated["reasons"],
         outcome=outcome_note(),
-        tiles=[_tile(judged, name) for name in TILES],
+        tiles=[_tile(evaluated, *each) for each in head.texts(evaluated).items()],
         plots=[
             {"title": p.title, "svg": Markup(p.svg()), "legend": Markup(legend(p))}  # noqa: S704
             for p in plots
         ],
-        calibration=judged["calibration"],
+        calibration=evaluated.get("calibration"),
         serving=serving,
-        facts=_facts(judged),
+        facts=_facts(evaluated, head),
     )
 
 
-def _tile(judged: Mapping[str, Any], name: str) -> dict[str, str]:
-    title, meaning = TILES[name]
-    low, high = judged["intervals"][name]
+def _tile(evaluated: Mapping[str, Any], name: str, text: MetricText) -> dict[str, str]:
+    low, high = evaluated["intervals"][name]
     tile = {
-        "title": title,
-        "value": f"{judged['metrics'][name]:.3f}",
+        "title": text.title,
+        "value": f"{evaluated['metrics'][name]:.3f}",
         "low": f"{low:.3f}",
         "high": f"{high:.3f}",
         "champion": "",
-        "meaning": meaning
-        or f"Compromised among the {judged['alerts_per_day']} looked at each day ({judged['alert_entity']}).",
+        "meaning": text.meaning,
     }
-    if judged["champion"] is not None:
-        champion = judged["champion"]
+    champion = evaluated["champion"]
+    if champion is not None:
         low, high = champion["difference_intervals"][name]
-        own, theirs = judged["metrics"][name], champion["metrics"][name]
+        own, theirs = evaluated["metrics"][name], champion["metrics"][name]
         tile["champion"] = f"{theirs:.3f}"
         tile["difference"] = f"{own - theirs:+.3f} ({low:+.3f} to {high:+.3f})"
     return tile
 
 
-def _facts(judged: Mapping[str, Any]) -> list[tuple[str, str]]:
-    champion = judged["champion"]
+def _facts(evaluated: Mapping[str, Any], head: HeadEvaluation) -> list[tuple[str, str]]:
+    champion, train_days = evaluated["champion"], evaluated["train_days"]
     against = f"as of {champion['as_of']}, seed {champion['seed']}" if champion else "none"
-    settings: list[tuple[str, object]] = []
-    for part, values in judged["settings"].items():
-        nested = isinstance(values, Mapping)
-        settings += (
-            [(f"{part}.{k}", v) for k, v in values.items()] if nested else [(part, values)]
-        )
     return [
-        ("rows judged", f"{judged['rows']:,}, of which {judged['positives']:,} events"),
-        (
-            "rows left out",
-            f"{judged['removed']:,}, of entities known to be compromised by then",
-        ),
-        (
-            "training rows",
-            f"{judged['training_rows']:,}, of which {judged['training_positives']:,} events",
-        ),
-        ("training days", f"{judged['train_days'][0]} to {judged['train_days'][-1]}"),
-        ("features", ", ".join(judged["features"])),
+        ("rows evaluated", f"{evaluated['rows']:,}"),
+        *head.card_facts(evaluated),
+        ("training days", f"{train_days[0]} to {train_days[-1]}"),
         ("champion", against),
-        ("intervals", f"{judged['bootstrap_samples']} resamples of entities"),
-        *((name, str(value)) for name, value in settings),
-        ("model digest", judged["model_digest"]),
+        ("intervals", f"{evaluated['bootstrap_samples']} resamples of entities"),
+        *_settings(evaluated["settings"]),
+        ("model digest", evaluated["model_digest"]),
     ]
+
+
+def _settings(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Settings by name, those of a part by ``part.name``."""
+    found = list[tuple[str, str]]()
+    for part, values in settings.items():
+        named = values.items() if isinstance(values, Mapping) else [("", values)]
+        found += [(f"{part}.{name}" if name else part, str(value)) for name, value in named]
+    return found

@@ -8,18 +8,20 @@ Not here: acting on the verdict (``pipelines/stages/promote/``).
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pipelines.core.errors import TransientError
 from pipelines.core.store import Manifest, Ref
-from pipelines.protocol import Maker, Outcome, Plan, Work, code_of, input_of, require_pair
+from pipelines.protocol import Maker, Plan, StageOutcome, Work, code_of, input_of, require_pair
 from pipelines.protocol.settings import (
     evaluation_settings,
     trained_settings,
     training_set_settings,
 )
 from pipelines.shared.registry import Version, opponent_of, read_registry, registry_uri
-from pipelines.spec import Binary
+
+if TYPE_CHECKING:
+    from pipelines.stages.evaluate.comparison import Champion
 
 
 def plan(work: Work) -> Plan:
@@ -35,30 +37,24 @@ def plan(work: Work) -> Plan:
     )
 
 
-def run(work: Work, plan: Plan, out: Path) -> Outcome:
-    """Score the test days, judge, and write the numbers and the scores.
+def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
+    """Score the test days, evaluate, and write the numbers and the scores.
 
     Raises:
         TrainingError: The test days hold no rows, or of an event one class only.
     """
+    from pipelines.stages.evaluate.evaluation import evaluate_model
+
     training_set, model = plan.made_from["training_set"], plan.made_from["model"]
-    champion = _champion(work, plan)
-    if isinstance(work.pipeline.head, Binary):
-        from pipelines.stages.evaluate.judging import judge_model
-
-        judged = judge_model(work, training_set, model, champion, out)
-    else:
-        from pipelines.stages.evaluate.other_heads import judge_head
-
-        judged = judge_head(work, training_set, model, champion, out)
-    metrics = dict(judged["metrics"])
-    for name, (low, high) in judged["intervals"].items():
+    evaluated = evaluate_model(work, training_set, model, _champion(work, plan), out)
+    metrics = dict(evaluated["metrics"])
+    for name, (low, high) in evaluated["intervals"].items():
         metrics |= {f"{name}_low": low, f"{name}_high": high}
-    return Outcome(
-        rows=judged["rows"],
+    return StageOutcome(
+        rows=evaluated["rows"],
         metrics=metrics,
-        verdict=judged["verdict"],
-        reason=" ".join(judged["reasons"]),
+        verdict=evaluated["verdict"],
+        reason=" ".join(evaluated["reasons"]),
     )
 
 
@@ -66,7 +62,7 @@ def pages(work: Work) -> Mapping[str, Maker]:
     """The model card, from the published numbers and scores."""
 
     def card(folder: Path) -> str:
-        from pipelines.stages.evaluate.from_files import model_card
+        from pipelines.stages.evaluate.model_card import model_card
 
         return model_card(work, folder)
 
@@ -89,14 +85,16 @@ def _opponent(work: Work, model: Manifest) -> Version | None:
     return opponent_of(registered, model.digest, work.model_day)
 
 
-def _champion(work: Work, plan: Plan) -> tuple[dict[str, Any], Manifest | None] | None:
-    """Facts of the planned champion and its artifact, None if the store has it no more.
+def _champion(work: Work, plan: Plan) -> "Champion | None":
+    """The planned champion.
 
     Looked up by its name in the plan: another model may have become champion since.
 
     Raises:
         TransientError: It was removed from the registry meanwhile.
     """
+    from pipelines.stages.evaluate.comparison import Champion
+
     name = plan.inputs.get("champion")
     if name is None:
         return None
@@ -110,6 +108,6 @@ def _champion(work: Work, plan: Plan) -> tuple[dict[str, Any], Manifest | None] 
         )
     facts = {"as_of": version.as_of, "seed": version.tags.get("seed", ""), "digest": name}
     if not version.digest:
-        return facts, None
+        return Champion(facts, None)
     ref = Ref(work.pipeline.name, "models", f"as_of={version.as_of}/seed={facts['seed']}")
-    return facts, work.store.find_version(ref, name)
+    return Champion(facts, work.store.find_version(ref, name))

@@ -15,7 +15,7 @@ BINARY = Binary()
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ModelVerdict:
     """What should happen to the model, and why.
 
     Attributes:
@@ -27,13 +27,13 @@ class Verdict:
     reasons: tuple[str, ...]
 
 
-def judge(
+def decide(
     gates: Gates,
     metrics: Mapping[str, float],
     champion: Mapping[str, float] | None,
     not_comparable: str = "",
     head: Head = BINARY,
-) -> Verdict:
+) -> ModelVerdict:
     """Apply the gates, then compare with the champion.
 
     Args:
@@ -51,12 +51,12 @@ def judge(
         or (metrics[name] < bound if more else metrics[name] > bound)
     )
     if failed:
-        return Verdict(REJECT, failed)
+        return ModelVerdict(REJECT, failed)
     passed = _passed(gated, metrics)
     if not_comparable:
-        return Verdict(HOLD, (passed, not_comparable))
+        return ModelVerdict(HOLD, (passed, not_comparable))
     if champion is None:
-        return Verdict(
+        return ModelVerdict(
             PROMOTE, (passed, "There is no champion of an earlier day to compare with.")
         )
     return _compared(gates, metrics, champion, head, passed)
@@ -68,7 +68,7 @@ def _compared(
     champion: Mapping[str, float],
     head: Head,
     passed: str,
-) -> Verdict:
+) -> ModelVerdict:
     name = primary_metric(head)
     more, own, theirs = metrics_of(head)[name], metrics[name], champion[name]
     worse = "below" if more else "above"
@@ -79,7 +79,7 @@ def _compared(
     )
     allowed = gates.max_loss_to_champion
     better = own >= theirs - allowed if more else own <= theirs + allowed
-    return Verdict(PROMOTE if better else HOLD, (passed, compared))
+    return ModelVerdict(PROMOTE if better else HOLD, (passed, compared))
 
 
 def _gated(gates: Gates, head: Head) -> list[tuple[str, str, float, bool]]:

@@ -21,7 +21,7 @@ from pipelines.protocol import (
     REFUSED,
     VALIDATED,
     Work,
-    judged_day,
+    day_verdict,
     stage_of,
     steps_to,
 )
@@ -38,7 +38,7 @@ class LookBack:
         """The manifest with the day's verdict, validate's or a refusal of ingest, or None."""
         if day not in self._seen:
             work = self.work
-            self._seen[day] = judged_day(work.store, work.pipeline.name, day)
+            self._seen[day] = day_verdict(work.store, work.pipeline.name, day)
         return self._seen[day]
 
     def verdict(self, day: str) -> str:

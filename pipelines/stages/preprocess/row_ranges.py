@@ -64,7 +64,7 @@ class StatisticsTask(Splittable):
 
     def join(self, results: "Sequence[RangeStatistics]") -> "RangeStatistics":
         """Merge the statistics of both halves."""
-        asked = self.program.asked()
+        asked = self.program.statistics()
         return RangeStatistics(
             self.row_range, merged([result.states for result in results], asked)
         )

@@ -17,7 +17,7 @@ from pipelines.core.store import Manifest, Ref
 from pipelines.operators.operator import FeatureSource, Operator, State
 from pipelines.operators.program import Program
 from pipelines.operators.state import read_states, write_states
-from pipelines.protocol import Outcome, Plan, Work, code_by_class, publish_work, same_code
+from pipelines.protocol import Plan, StageOutcome, Work, code_by_class, publish_work, same_code
 from pipelines.shared.compute.compute import Compute
 from pipelines.shared.compute.graph import FAN_IN
 from pipelines.shared.tables.window import ModelWindow
@@ -54,7 +54,7 @@ class DayStatistics:
 
     def states(self, program: Program) -> States:
         """All statistics of the day, row ranges merged in their order."""
-        asked = program.asked()
+        asked = program.statistics()
         missing = {name: steps for name, steps in asked.items() if name not in self.reused}
         new = merged([self.found[row_range.first] for row_range in self.row_ranges], missing)
         return {name: (self.reused | new)[name] for name in asked}
@@ -103,7 +103,7 @@ def merge_statistics(folders: Sequence[Path], program: Program) -> States:
 
     At most ``FAN_IN`` days, and one merged result for each group of days, are in memory at a time.
     """
-    asked = program.asked()
+    asked = program.statistics()
     level = [merged([_read(f) for f in group], asked) for group in _grouped(folders)]
     while len(level) > 1:
         level = [merged(group, asked) for group in _grouped(level)]
@@ -115,10 +115,10 @@ def _grouped(parts: Sequence[Any]) -> Iterator[Sequence[Any]]:
 
 
 def _plan(window: ModelWindow, program: Program, day: str) -> Plan:
-    steps = {type(step) for steps in program.asked().values() for step in steps}
+    steps = {type(step) for steps in program.statistics().values() for step in steps}
     return Plan(
         inputs={f"features/ds={day}": window.digest(day)},
-        config={"asked": dict.fromkeys(program.asked(), "learnt")},
+        config={"asked": dict.fromkeys(program.statistics(), "learnt")},
         code=code_by_class(
             [f"{__name__}.{day_statistics.__name__}"], (Operator, FeatureSource), steps
         ),
@@ -141,23 +141,23 @@ def _reused(work: Work, program: Program, ref: Ref, plan: Plan) -> States:
     known = _read(work.store.open(old))
     return {
         name: known[name]
-        for name, steps in program.asked().items()
+        for name, steps in program.statistics().items()
         if name in known and same_code(old.code, plan.code, {type(step) for step in steps})
     }
 
 
 def _tasks(day: DayStatistics, program: Program, array_module: str) -> list[StatisticsTask]:
-    missing = program.only([name for name in program.asked() if name not in day.reused])
+    missing = program.only([name for name in program.statistics() if name not in day.reused])
     return [StatisticsTask(row_range, missing, array_module) for row_range in day.row_ranges]
 
 
 def _published(work: Work, program: Program, day: DayStatistics) -> Manifest:
     rows = sum(row_range.rows for row_range in day.row_ranges)
 
-    def make(out: Path) -> Outcome:
+    def make(out: Path) -> StageOutcome:
         raw = write_states(out, day.states(program))
         (out / FILE).write_text(json.dumps({"rows": rows, "states": raw}, indent=1) + "\n")
-        return Outcome(rows=rows)
+        return StageOutcome(rows=rows)
 
     with work.store.lock(day.ref):
         found = work.store.find_whole(day.ref, day.plan.digest())

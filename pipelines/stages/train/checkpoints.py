@@ -1,10 +1,10 @@
-"""Checkpoints: everything a run needs to go on as if it had never been killed.
+"""Checkpoints: everything that a run needs to resume as if it had not been killed.
 
-Why: an object checkpoint of model and optimiser silently leaves out the dropout seeds, so the
+Why: an object checkpoint of model and optimiser silently omits the dropout seeds, so the
     variables are listed one by one.
-Promise: a checkpoint is whole or absent (written aside, made durable, then renamed) and has checksums; the
-    cursor lies in the folder of the variables it belongs to; training waits for a copy in memory,
-    never for the disk; a damaged one is passed over for the one before.
+Promise: a checkpoint is atomic (written to a staging directory, flushed to disk, then renamed) and has
+    checksums; the cursor is stored with the variables it belongs to; training waits for a copy in
+    memory, never for the disk; a damaged checkpoint is skipped for the previous one.
 Not here: when to write one (``loop.py``).
 """
 
@@ -28,20 +28,20 @@ from pipelines.core.store.durable import make_durable, make_names_durable
 from pipelines.stages.train.cursor import Cursor
 
 STATE = "state.json"
-VALUES = "values.npy"  # one array after another: one file to make durable, not one a variable
+VALUES = "values.npy"  # one array after another: one file to flush, not one for each variable
 REACHED = "reached"
 
 Values = list[NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Keeping:
-    """What a run's checkpoints belong to, and how many are kept.
+class CheckpointSettings:
+    """Settings of a run's checkpoints.
 
     Attributes:
         digest: Digest of the work; a checkpoint of another work is refused.
-        devices: What the run trains on, as text.
-        newest: Checkpoints to keep.
+        devices: Devices of the run, as text.
+        newest: Number of checkpoints to keep.
     """
 
     digest: str
@@ -50,13 +50,13 @@ class Keeping:
 
 
 @dataclass(frozen=True, slots=True)
-class Saved:
-    """What was found of an earlier try.
+class RestoredState:
+    """The state of an earlier try.
 
     Attributes:
-        cursor: Where it goes on.
-        devices: What it trained on, as text.
-        lost_steps: Steps it had done beyond the checkpoint.
+        cursor: Position to resume from.
+        devices: Devices that it trained on, as text.
+        lost_steps: Steps it had done after the checkpoint.
         damaged: Names of newer checkpoints that could not be read.
     """
 
@@ -70,40 +70,44 @@ class Checkpoints:
     """The checkpoints of one run, in a folder that outlives a kill."""
 
     def __init__(
-        self, folder: Path, variables: Sequence[Any], weights: Sequence[Any], keeping: Keeping
+        self,
+        folder: Path,
+        variables: Sequence[Any],
+        weights: Sequence[Any],
+        settings: CheckpointSettings,
     ) -> None:
-        """Take the folder over; removes what a killed save left.
+        """Open the folder; staging directories of killed saves are removed.
 
         Args:
-            folder: Where they are kept.
+            folder: Folder of the checkpoints.
             variables: Everything that a step changes: dropout seeds, optimiser, loss scale.
-            weights: Those of the model, kept beside for the best epoch.
-            keeping: What they belong to.
+            weights: Variables of the model, also saved for the best epoch.
+            settings: Their settings.
         """
-        self._folder, self._keeping = folder, keeping
+        self._folder, self._settings = folder, settings
         self._variables, self._weights = list(variables), list(weights)
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
         self._writing: Future[None] | None = None
         self.saves, self.copy_s, self.write_s = 0, 0.0, 0.0
         folder.mkdir(parents=True, exist_ok=True)
-        for left in folder.glob("aside-*"):
+        for left in folder.glob("staging-*"):
             shutil.rmtree(left)
         self._reached = os.open(folder / REACHED, os.O_RDWR | os.O_CREAT, 0o644)
 
     def mark(self, step: int) -> None:
-        """Note the last finished step, so that a later try can say what was lost."""
+        """Record the last finished step, so that a later try can report lost steps."""
         os.pwrite(self._reached, struct.pack("<q", step), 0)
 
     @property
     def busy(self) -> bool:
-        """Whether one is being written."""
+        """Whether a checkpoint is being written."""
         return self._writing is not None and not self._writing.done()
 
     def save(self, cursor: Cursor) -> None:
-        """Copy the state now and write it behind the run's back.
+        """Copy the state now and write it in a thread.
 
         Raises:
-            OSError: The one before could not be written.
+            OSError: The previous checkpoint could not be written.
         """
         self.wait()
         began = time.monotonic()
@@ -112,7 +116,7 @@ class Checkpoints:
         self._writing = self._writer.submit(self._write, cursor, values)
 
     def wait(self) -> None:
-        """Wait until what was saved is published."""
+        """Wait until the last save is written."""
         if self._writing is not None:
             self._writing.result()
             self._writing = None
@@ -123,23 +127,23 @@ class Checkpoints:
         _publish(self._folder, f"best-{epoch:06d}", {}, [_value(v) for v in self._weights])
 
     def restore_best(self, epoch: int) -> None:
-        """Put the best epoch's weights back into the model."""
+        """Load the best epoch's weights into the model."""
         _, values = _read(self._folder / f"best-{epoch:06d}")
         _assign(self._weights, values)
 
     def last_finite(self) -> str:
-        """Where the newest checkpoint lies that holds numbers only, or words for none.
+        """Folder of the newest checkpoint with finite values only, or ``none yet``.
 
-        Weights can be spoilt by a step whose own loss was a number, and be saved before the next one.
+        A step with a finite loss can make weights non-finite that are saved before the next step.
         """
         self.wait()
         return next((str(f) for f in reversed(self._steps()) if _is_finite(f)), "none yet")
 
-    def restore(self) -> Saved | None:
-        """Put the newest whole checkpoint into the variables; None if there is none.
+    def restore(self) -> RestoredState | None:
+        """Load the newest undamaged checkpoint into the variables; None if there is none.
 
         Raises:
-            TrainingError: It holds other variables than this network's, or is of another work.
+            TrainingError: It has other variables than this network, or is of another work.
         """
         damaged: list[str] = []
         for found in reversed(self._steps()):
@@ -149,22 +153,22 @@ class Checkpoints:
                 damaged.append(found.name)
                 shutil.rmtree(found)
                 continue
-            self._require_ours(found, state)
+            self._require_same_work(found, state)
             _assign(self._variables, values)
             cursor = Cursor.from_json(state["cursor"])
             for best in self._bests():
-                # Of steps that were lost: they are taken again, perhaps on other devices.
+                # Of lost steps: they are repeated, perhaps on other devices.
                 if int(best.name[5:]) > cursor.epoch:
                     shutil.rmtree(best)
             lost = max(self._read_reached() - cursor.step, 0)
-            return Saved(cursor, state["devices"], lost, tuple(damaged))
+            return RestoredState(cursor, state["devices"], lost, tuple(damaged))
         return None
 
-    def _require_ours(self, found: Path, state: dict[str, Any]) -> None:
-        if state["digest"] != self._keeping.digest:
+    def _require_same_work(self, found: Path, state: dict[str, Any]) -> None:
+        if state["digest"] != self._settings.digest:
             raise TrainingError(
                 f"{found} belongs to work {state['digest'][:16]}, and this is "
-                f"{self._keeping.digest[:16]}: other settings, inputs or code. Delete that folder "
+                f"{self._settings.digest[:16]}: other settings, inputs or code. Delete that folder "
                 f"to train from the start."
             )
         paths = [v.path if hasattr(v, "path") else v.name for v in self._variables]
@@ -180,8 +184,8 @@ class Checkpoints:
         state = {
             "cursor": cursor.to_json(),
             "variables": paths,
-            "digest": self._keeping.digest,
-            "devices": self._keeping.devices,
+            "digest": self._settings.digest,
+            "devices": self._settings.devices,
         }
         _publish(self._folder, f"step-{cursor.step:012d}-{cursor.epoch:06d}", state, values)
         self._drop_old()
@@ -190,9 +194,9 @@ class Checkpoints:
 
     def _drop_old(self) -> None:
         steps = self._steps()
-        for old in steps[: -self._keeping.newest]:
+        for old in steps[: -self._settings.newest]:
             shutil.rmtree(old)
-        kept = steps[-self._keeping.newest :]
+        kept = steps[-self._settings.newest :]
         needed = [json.loads((s / STATE).read_text())["cursor"]["best_epoch"] for s in kept]
         for best in self._bests():
             if int(best.name[5:]) < max(needed) and int(best.name[5:]) not in needed:
@@ -210,7 +214,7 @@ class Checkpoints:
 
 
 def _value(variable: Any) -> NDArray[Any]:
-    """A copy of a variable; of a mirrored one, its first mirror's, which all others equal."""
+    """A copy of a variable; of a mirrored one, the copy of the first replica."""
     held = getattr(variable, "value", variable)
     held = held if hasattr(held, "numpy") else variable
     return np.array(held.numpy())
@@ -222,19 +226,19 @@ def _assign(variables: Sequence[Any], values: Values) -> None:
 
 
 def _publish(folder: Path, name: str, state: dict[str, Any], values: Values) -> None:
-    """Write a folder aside, make it and its name durable; one that is there stays."""
-    final, aside = folder / name, folder / f"aside-{name}-{os.getpid()}"
+    """Write a folder atomically and flush it to disk; an existing one stays."""
+    final, staging = folder / name, folder / f"staging-{name}-{os.getpid()}"
     if final.exists():
         return
-    aside.mkdir()
+    staging.mkdir()
     sums = [zlib.crc32(np.ascontiguousarray(value).data) for value in values]
-    with (aside / VALUES).open("wb") as file:
+    with (staging / VALUES).open("wb") as file:
         for value in values:
             np.save(file, value, allow_pickle=False)
-    (aside / STATE).write_text(json.dumps(state | {"crc32": sums}))
-    # Before the rename, or a power failure leaves the name without what it names.
-    make_durable(aside)
-    aside.rename(final)
+    (staging / STATE).write_text(json.dumps(state | {"crc32": sums}))
+    # Before the rename, or a power failure could leave the name without its contents.
+    make_durable(staging)
+    staging.rename(final)
     make_names_durable(folder)
 
 
@@ -247,10 +251,10 @@ def _is_finite(folder: Path) -> bool:
 
 
 def _read(folder: Path) -> tuple[dict[str, Any], Values]:
-    """What such a folder holds.
+    """Read the state and the arrays of a folder.
 
     Raises:
-        ValueError: A checksum is not that of its file.
+        ValueError: A checksum differs.
     """
     state = json.loads((folder / STATE).read_text())
     with (folder / VALUES).open("rb") as file:

@@ -1,9 +1,9 @@
-"""Choosing what to train on: every visible GPU, logical CPUs when asked, else one CPU.
+"""Choose the devices of a training: every visible GPU, logical CPUs on request, else one CPU.
 
-Why: an import of TensorFlow or CuPy succeeds without a driver, so only NVML tells whether
-    there is a GPU.
+Why: an import of TensorFlow or CuPy succeeds without a driver, so only NVML shows
+    whether there is a GPU.
 Promise: counting GPUs makes no CUDA context; a process opens one strategy, once, because
-    several strategies in a process share keys that get mixed up (tensorflow #61314).
+    several strategies in one process confuse shared keys (tensorflow #61314).
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from pipelines.spec import Training
 
 @dataclass(frozen=True, slots=True)
 class Devices:
-    """What one run trains on.
+    """The devices of one run.
 
     Attributes:
         kind: ``gpu`` or ``cpu``.
@@ -31,14 +31,14 @@ class Devices:
 
 
 def choose_devices(replicas: int, gpus: int) -> Devices:
-    """What to train on.
+    """Choose the devices.
 
     Args:
         replicas: ``training.replicas``; 0 means every visible GPU, else one CPU.
         gpus: Visible GPUs.
 
     Raises:
-        ConfigError: More replicas than GPUs are asked for on a machine with GPUs.
+        ConfigError: More replicas than GPUs on a machine with GPUs.
     """
     if gpus == 0:
         return Devices("cpu", max(replicas, 1))
@@ -51,14 +51,14 @@ def choose_devices(replicas: int, gpus: int) -> Devices:
 
 
 def open_strategy(devices: Devices, seed: int, threads: int = Training().threads) -> Any:
-    """Import TensorFlow, make it reproducible, and give the strategy over the devices.
+    """Import TensorFlow, make it deterministic, and return the strategy over the devices.
 
     Must be called before anything else in the process runs an operation of TensorFlow.
 
     Args:
-        devices: What to train on.
-        seed: Of everything that TensorFlow and Keras draw.
-        threads: Among which a CPU divides one operation.
+        devices: Devices to train on.
+        seed: Seed of TensorFlow, Keras and NumPy.
+        threads: CPU threads of one operation.
     """
     tf = pinned_tensorflow(threads)
     import keras

@@ -1,11 +1,11 @@
-"""Whether a training went the wrong way: its loss is a number, and far above that of knowing nothing.
+"""Detect that a training diverged: its loss is finite, and far above that of a constant output.
 
-Why: losses of 4e13 and 1.4e13 fall, and are finite; a model of them is scored, judged and kept for
-    what it is not.
-Promise: the yardstick is the mean loss of outputs that are 0 for every row, over the same rows with the
-    same weights, so it means the same for every head; the epoch that is judged is the one whose
-    weights would be published.
-Not here: numbers that are not finite (``poison.py``).
+Why: losses of 4e13 and 1.4e13 fall and are finite; without this check their model would be
+    published and evaluated.
+Promise: the baseline is the mean loss of outputs that are 0 for every row, over the same rows with
+    the same weights, so it applies to every head; it is compared with the epoch whose weights would
+    be published.
+Not here: non-finite values (``non_finite.py``).
 """
 
 from typing import Any
@@ -19,17 +19,17 @@ from pipelines.stages.train.cursor import Cursor
 from pipelines.stages.train.network import Network
 from pipelines.stages.train.shards import LABEL, Shards
 
-# So many times the loss of knowing nothing is no state that more epochs would mend.
+# Above this multiple of the baseline, more epochs do not help.
 FAR = 100.0
-# So many times the lowest loss of an epoch is no noise, where it is above knowing nothing as well.
+# Above the baseline and this multiple of the lowest loss of an epoch, a loss is not noise.
 GROWN = 2.0
 CHUNK_ROWS = 65_536
 
 
-def loss_of_nothing(
+def baseline_loss(
     network: Network, shards: Shards, class_weights: tuple[float, ...] = ()
 ) -> float:
-    """Mean loss of the training rows where every output is 0."""
+    """Mean loss of the training rows if every output is 0."""
     width = network.model.output_shape[-1]
     total = weights = 0.0
     for day in shards.days:
@@ -44,37 +44,37 @@ def loss_of_nothing(
 
 
 def require_converged(
-    work: str, cursor: Cursor, nothing: float, training: Training, *, kept_best: bool
+    work: str, cursor: Cursor, baseline: float, training: Training, *, kept_best: bool
 ) -> None:
-    """Let a training pass whose published weights are better than knowing nothing, or nearly.
+    """Require that the weights to publish are not far worse than the baseline.
 
     Args:
-        work: Whose training.
-        cursor: Its end.
-        nothing: Loss of knowing nothing.
-        training: Its settings, to say which to change.
+        work: Name of the work.
+        cursor: Last position of the training.
+        baseline: Loss of outputs that are 0.
+        training: Its settings, for the message.
         kept_best: Whether the best epoch's weights are published, not the last step's.
 
     Raises:
-        TrainingError: Their loss is far above it, or has grown beyond it.
+        TrainingError: Their loss is far above the baseline, or grew above it.
     """
     losses = list(cursor.losses)
     if cursor.position:
         losses.append(cursor.loss_sum / cursor.position)
     loss = losses[cursor.best_epoch - 1] if kept_best else losses[-1]
-    if not is_diverged(loss, min(losses), nothing):
+    if not is_diverged(loss, min(losses), baseline):
         return
-    told = listed(f"{value:.3g}" for value in losses[:5])
+    by_epoch = listed(f"{value:.3g}" for value in losses[:5])
     raise TrainingError(
-        f"{work}: the training diverged: the loss by epoch is {told}; the weights to publish have "
-        f"{loss:.3g}, and outputs of 0 for every row would have {nothing:.3g}. Nothing is published. "
+        f"{work}: the training diverged: the loss by epoch is {by_epoch}; the weights to publish have "
+        f"{loss:.3g}, and outputs of 0 for every row would have {baseline:.3g}. Nothing is published. "
         f"{_remedy(training)}"
     )
 
 
-def is_diverged(loss: float, lowest: float, nothing: float) -> bool:
-    """Whether a loss is far above that of knowing nothing, or has grown beyond it."""
-    return loss > FAR * nothing or (loss > nothing and loss > GROWN * lowest)
+def is_diverged(loss: float, lowest: float, baseline: float) -> bool:
+    """Whether a loss is far above the baseline, or grew above it."""
+    return loss > FAR * baseline or (loss > baseline and loss > GROWN * lowest)
 
 
 def _remedy(training: Training) -> str:

@@ -1,7 +1,7 @@
 """Writing a trained network: plain weights for us, a SavedModel, a Keras file and an MLflow model.
 
-Why: judging a dense network needs its numbers alone; serving needs a graph that takes rows as the
-    feature table has them; others want a file that Keras opens.
+Why: evaluating a dense network needs its weights only; serving needs a graph that takes rows of the
+    feature table; other users need a file that Keras opens.
 Promise: ``weights/``, ``model.json``, ``program.json`` and ``millrace.json`` are the same bytes for the
     same weights; the other forms hold fingerprints and times, and are volatile.
 Not here: the serving graph (``serving.py``), MLflow's wrapping (``mlflow_model.py``).

@@ -1,9 +1,9 @@
-"""How well each input tells the label by itself.
+"""Score how well each input predicts the label by itself.
 
-Why: an input that carries the answer makes a model that is perfect here and useless tomorrow.
-Promise: a bounded sample of rows is read, and the same rows give the same numbers; nothing heavy
-    is imported.
-Not here: what follows from a number (``preflight.py``). Sequences are not looked at.
+Why: an input that contains the label makes a model that is perfect in training and useless in use.
+Promise: a bounded sample of rows is read, and the same rows give the same scores; nothing heavy is
+    imported.
+Not here: the limit of a score (``preflight.py``). Sequences are not checked.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,8 +21,8 @@ from pipelines.stages.train.shards import LABEL, Shards
 SAMPLE_ROWS = MAX_PAIRS = 200_000
 # With fewer rows on one side a good feature, of AUC 0.95, may show 0.99 by chance.
 LEAST_ROWS = 10
-# Of many classes, those with the most rows give a leak away as well as all would.
-MOST_QUESTIONS = 20
+# Of many classes, those with the most rows are enough to detect a leak.
+MAX_CRITERIA = 20
 EVEN = 0.5
 
 Floats = NDArray[np.float64]
@@ -30,22 +30,22 @@ Levels = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """How well one input tells the label.
+class InputScore:
+    """How well one input predicts the label.
 
     Attributes:
         name: The input.
-        about: The number in words, such as ``AUC 0.9931 of label 2``.
-        nearness: 1 where the label can be read off it, a half where it tells nothing.
+        about: The score as text, such as ``AUC 0.9931 of label 2``.
+        score: 1 for a perfect prediction, 0.5 for a useless one.
     """
 
     name: str
     about: str
-    nearness: float
+    score: float
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class RowSample:
     """Rows evenly spread over the days.
 
     Attributes:
@@ -60,14 +60,14 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """One way in which a score may tell the label.
+class Criterion:
+    """One measure of how well a score predicts the label.
 
     Attributes:
-        about: Its number in words, with a place for the number.
-        gain: What a row that is not judged adds to its id's score, ``(n_learnt,)``.
-        weight: What that score is divided by, ``(n_learnt,)``.
-        value: From the ranks of the judged rows' scores, ``(n_judged,)``, to the number.
+        about: Text of its value, with a placeholder for the number.
+        gain: What a fitted row adds to the score of its id, ``(n_fitted,)``.
+        weight: What that score is divided by, ``(n_fitted,)``.
+        value: Computes the number from the ranks of the scored rows, ``(n_scored,)``.
     """
 
     about: str
@@ -76,7 +76,7 @@ class Question:
     value: Callable[[Floats], float]
 
 
-def sample(shards: Shards) -> Sample:
+def sample(shards: Shards) -> RowSample:
     """Every n-th row of the training days, at most ``SAMPLE_ROWS``."""
     every = -(-shards.rows // SAMPLE_ROWS)
     firsts = [-int(start) % every for start in shards.starts[:-1]]
@@ -88,48 +88,48 @@ def sample(shards: Shards) -> Sample:
         return np.concatenate([widened(np, day[name][first::every]) for first, day in days])
 
     x, ids, y = taken("x"), taken("ids"), taken(LABEL).astype(np.float64)
-    shards.let_go()
+    shards.release()
     names = shards.features or tuple(f"feature {n}" for n in range(x.shape[1]))
-    words = shards.categorical or tuple(f"id {n}" for n in range(ids.shape[1]))
-    return Sample(y, (names, x), (words, ids.astype(np.int32)))
+    id_names = shards.categorical or tuple(f"id {n}" for n in range(ids.shape[1]))
+    return RowSample(y, (names, x), (id_names, ids.astype(np.int32)))
 
 
-def told_by_each(seen: Sample, head: Head) -> Iterator[Told]:
-    """How well each input tells the head's label; nothing where too few rows differ in it."""
-    yield from _by_numbers(seen, head)
-    yield from _by_ids(seen, head)
+def score_inputs(rows: RowSample, head: Head) -> Iterator[InputScore]:
+    """Score each input; none if too few rows differ in the head's label."""
+    yield from _by_numbers(rows, head)
+    yield from _by_ids(rows, head)
 
 
-def _by_numbers(seen: Sample, head: Head) -> Iterator[Told]:
-    """By the number itself, rising or falling."""
-    asked = questions(head, seen.y, np.ones(len(seen.y), bool))
-    for name, column in zip(seen.numbers[0], seen.numbers[1].T, strict=True):
+def _by_numbers(rows: RowSample, head: Head) -> Iterator[InputScore]:
+    """Score the number itself, in rising or falling order."""
+    measures = criteria(head, rows.y, np.ones(len(rows.y), bool))
+    for name, column in zip(rows.numbers[0], rows.numbers[1].T, strict=True):
         rank = ranks(levels(column))
-        values = [(question.value(rank), question.about) for question in asked]
+        values = [(each.value(rank), each.about) for each in measures]
         if values:
             value, about = max(values, key=lambda each: abs(each[0] - EVEN))
-            yield Told(name, about.format(value), EVEN + abs(value - EVEN))
+            yield InputScore(name, about.format(value), EVEN + abs(value - EVEN))
 
 
-def _by_ids(seen: Sample, head: Head) -> Iterator[Told]:
-    """By the label rate of each id: learnt on one half of the rows, judged on the other.
+def _by_ids(rows: RowSample, head: Head) -> Iterator[InputScore]:
+    """Score the label rate of each id: fitted to one half of the rows, evaluated on the other.
 
-    Judged on the rows it was learnt on, an id a row would be a perfect score. Here an id that the
-    first half has not gets the rate of all rows, so that ids of which each occurs once score alike:
-    they tell nothing, and are no leak.
+    Evaluated on the rows it was fitted to, a unique id for each row would be a perfect score. Here an
+    id that is not in the first half gets the rate of all rows, so that unique ids all score alike:
+    they predict nothing, and are not a leak.
     """
-    learnt = half(len(seen.y))
-    asked = questions(head, seen.y, ~learnt)
-    for name, column in zip(seen.ids[0], seen.ids[1].T, strict=True):
-        place = levels(column)
-        here, there = place[learnt], place[~learnt]
+    fitted = half(len(rows.y))
+    measures = criteria(head, rows.y, ~fitted)
+    for name, column in zip(rows.ids[0], rows.ids[1].T, strict=True):
+        ids = levels(column)
+        here, there = ids[fitted], ids[~fitted]
         values = []
-        for each in asked:
-            rate = rate_of_ids(here, each.gain, each.weight, int(place.max()) + 1)
+        for each in measures:
+            rate = rate_of_ids(here, each.gain, each.weight, int(ids.max()) + 1)
             values.append((each.value(ranks(levels(rate)[there])), each.about))
         if values:
             value, about = max(values)
-            yield Told(name, f"{about.format(value)} by the label rate of its ids", value)
+            yield InputScore(name, f"{about.format(value)} by the label rate of its ids", value)
 
 
 def half(n_rows: int) -> NDArray[np.bool_]:
@@ -138,15 +138,15 @@ def half(n_rows: int) -> NDArray[np.bool_]:
     return draw.integers(0, 2, n_rows).astype(bool)
 
 
-def rate_of_ids(place: Levels, gain: Floats, weight: Floats, n_ids: int) -> Floats:
+def rate_of_ids(ids: Levels, gain: Floats, weight: Floats, n_ids: int) -> Floats:
     """Gain by weight of each id's rows, ``(n_ids,)``; that of all rows for an id without any."""
-    gains, weights = (np.bincount(place, each, minlength=n_ids) for each in (gain, weight))
-    overall = gains.sum() / weights.sum() if len(place) else 0.0
+    gains, weights = (np.bincount(ids, each, minlength=n_ids) for each in (gain, weight))
+    overall = gains.sum() / weights.sum() if len(ids) else 0.0
     return np.divide(gains, weights, out=np.full(n_ids, overall), where=weights > 0)
 
 
 def levels(values: NDArray[Any]) -> Levels:
-    """Place of each value among the distinct ones; nan is one of them, and the highest."""
+    """Index of each value among the sorted distinct ones; nan is the last of them."""
     return np.unique(values, return_inverse=True)[1]
 
 
@@ -156,18 +156,18 @@ def ranks(level: Levels) -> Floats:
     return np.asarray((np.cumsum(count) - (count - 1) / 2)[level])
 
 
-def questions(head: Head, y: Floats, judged: NDArray[np.bool_]) -> list[Question]:
-    """What the head's label asks of a score; nothing where too few judged rows differ.
+def criteria(head: Head, y: Floats, scored: NDArray[np.bool_]) -> list[Criterion]:
+    """The criteria for the head's label; empty if too few scored rows differ in it.
 
     The AUC of an event, of each class against the rest, and of the grades above each threshold;
     the concordance of pairs of rows for an amount and for a time.
     """
     if not isinstance(head, Binary | MultiClass | Ordinal):
-        return _by_pairs(head, y, judged)
-    weight = np.ones(np.count_nonzero(~judged))
-    sides = [(about, upper[~judged], upper[judged]) for about, upper in _sides(head, y)]
+        return _by_pairs(head, y, scored)
+    weight = np.ones(np.count_nonzero(~scored))
+    sides = [(about, upper[~scored], upper[scored]) for about, upper in _sides(head, y)]
     return [
-        Question(
+        Criterion(
             about, gain.astype(np.float64), weight, partial(area, upper.astype(np.float64))
         )
         for about, gain, upper in sides
@@ -176,37 +176,37 @@ def questions(head: Head, y: Floats, judged: NDArray[np.bool_]) -> list[Question
 
 
 def fewer_of(upper: NDArray[np.bool_]) -> int:
-    """Rows on the side of a question that has the fewer."""
+    """Number of rows on the smaller side."""
     count = int(np.count_nonzero(upper))
     return min(count, len(upper) - count)
 
 
 def _sides(head: Head, y: Floats) -> list[tuple[str, NDArray[np.bool_]]]:
-    """Questions with two sides, the evenest ones, and the rows on the upper side of each."""
+    """Binary criteria, the most balanced first, and the rows on the upper side of each."""
     if isinstance(head, Binary):
         return [("AUC {:.4f}", y == 1)]
     labels, count = np.unique(y, return_counts=True)
     ordered = isinstance(head, Ordinal)
     upper = len(y) - np.cumsum(count) if ordered else count
-    evenest = np.argsort(-np.minimum(upper, len(y) - upper), kind="stable")[:MOST_QUESTIONS]
+    balanced = np.argsort(-np.minimum(upper, len(y) - upper), kind="stable")[:MAX_CRITERIA]
     if ordered:
-        return [(f"AUC {{:.4f}} of labels above {c:g}", y > c) for c in labels[evenest]]
-    return [(f"AUC {{:.4f}} of label {c:g}", y == c) for c in labels[evenest]]
+        return [(f"AUC {{:.4f}} of labels above {c:g}", y > c) for c in labels[balanced]]
+    return [(f"AUC {{:.4f}} of label {c:g}", y == c) for c in labels[balanced]]
 
 
-def _by_pairs(head: Head, y: Floats, judged: NDArray[np.bool_]) -> list[Question]:
+def _by_pairs(head: Head, y: Floats, scored: NDArray[np.bool_]) -> list[Criterion]:
     timed = isinstance(head, Survival)
     happened, after = (y > 0, np.abs(y)) if timed else (np.ones(len(y), bool), y)
-    first, second = comparable_pairs(after[judged], happened[judged])
+    first, second = comparable_pairs(after[scored], happened[scored])
     if min(len(np.unique(first)), len(np.unique(second))) < LEAST_ROWS:
         return []
-    about, learnt = "concordance {:.4f}", ~judged
+    about, fitted = "concordance {:.4f}", ~scored
     if timed:
         # Events a day, as a risk: the earlier row's should be the higher.
-        gain, weight = happened[learnt].astype(np.float64), after[learnt]
-        return [Question(about, gain, weight, partial(concordance, second, first))]
-    weight = np.ones(np.count_nonzero(learnt))
-    return [Question(about, y[learnt], weight, partial(concordance, first, second))]
+        gain, weight = happened[fitted].astype(np.float64), after[fitted]
+        return [Criterion(about, gain, weight, partial(concordance, second, first))]
+    weight = np.ones(np.count_nonzero(fitted))
+    return [Criterion(about, y[fitted], weight, partial(concordance, first, second))]
 
 
 def area(upper: Floats, rank: Floats) -> float:
@@ -226,7 +226,7 @@ def area(upper: Floats, rank: Floats) -> float:
 
 
 def concordance(lower: Levels, higher: Levels, rank: Floats) -> float:
-    """Share of pairs whose rows score in the order that the label says, ties counting one half.
+    """Fraction of pairs whose scores have the order of their labels, ties counting one half.
 
     Args:
         lower: Row of each pair that should score lower.
@@ -235,7 +235,7 @@ def concordance(lower: Levels, higher: Levels, rank: Floats) -> float:
 
     Source:
         F. E. Harrell, K. L. Lee and D. B. Mark, "Multivariable prognostic models", Statistics in
-        Medicine 15, 1996, section 5.5; without censoring it is Kendall's tau as a share of pairs.
+        Medicine 15, 1996, section 5.5; without censoring it is Kendall's tau as a fraction of pairs.
     """
     one, other = rank[lower], rank[higher]
     return float(np.mean(one < other) + np.mean(one == other) / 2)
@@ -244,10 +244,10 @@ def concordance(lower: Levels, higher: Levels, rank: Floats) -> float:
 def comparable_pairs(time: Floats, happened: NDArray[np.bool_]) -> tuple[Levels, Levels]:
     """Pairs of rows of which the first is known to come before the second.
 
-    The first one's event happened, before the second one's time, or at it where the second was
-    seen then without its own. All pairs up to ``MAX_PAIRS``, else so many drawn with a fixed seed.
+    The first one's event happened before the second one's time, or at it if the second was
+    censored then. All pairs up to ``MAX_PAIRS``, else so many drawn with a fixed seed.
     """
-    # At one time, those seen to live on come after those with the event.
+    # At the same time, censored rows come after rows with the event.
     code = 2 * levels(time) + ~happened
     order = np.argsort(code, kind="stable")
     begin = np.searchsorted(code[order], code[order], side="right")

@@ -1,6 +1,6 @@
 """The MLflow model: the SavedModel with what MLflow needs to load it by name.
 
-Why: the registry, and whoever loads a champion from it, speak MLflow.
+Why: the registry, and programs that load a champion from it, use MLflow's format.
 Promise: written with MLflow's own classes but without ``mlflow.tensorflow.save_model``: that takes
     no signature of named columns for a module, and guesses requirements by importing everything.
 """

@@ -1,9 +1,9 @@
-"""What the loop trains: a Keras model, what its head says of a row, and an optimiser.
+"""What the loop trains: a Keras model, the losses and scores of its head, and an optimiser.
 
-Why: the loop is the same for every model; these are the only places where they meet.
+Why: the loop is the same for every model; this is its whole interface.
 Promise: a model takes a dict of inputs by name (``x``, ``ids``, ``seq_NAME``, ``len_NAME``), first
     axis the rows; a head gives a loss for each row, never a mean.
-Not here: building them (``model.py``, ``optimizers.py``).
+Not here: building them (``networks/``, ``heads/``, ``optimizers.py``).
 """
 
 from collections.abc import Callable
@@ -12,8 +12,8 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
-    """What the loop needs to know of a model's outputs.
+class LoopHead:
+    """The loss and the score of a model's outputs.
 
     Attributes:
         loss: ``(outputs, y) -> (rows,)``, outputs in float32, in a TensorFlow graph.
@@ -27,10 +27,10 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """What is trained, all made in the strategy's scope.
+    """The objects of a training, all made in the strategy's scope.
 
     Attributes:
-        strategy: Where it lives.
+        strategy: Strategy that distributes it.
         model: Keras model.
         head: Its losses and scores.
         optimizer: Keras optimiser, built for the model's trainable variables.
@@ -38,5 +38,5 @@ class Network:
 
     strategy: Any
     model: Any
-    head: Head
+    head: LoopHead
     optimizer: Any

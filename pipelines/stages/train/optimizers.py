@@ -1,8 +1,8 @@
-"""The declared optimiser, with another one for embedding tables where that is declared.
+"""The declared optimiser, with a separate one for embedding tables if declared.
 
 Why: Adam over a whole embedding table costs more than the rest of the step.
-Promise: clipping and the reduction over replicas happen in the loop (``steps.py``); what arrives
-    here has each row of a table once, unless ``takes_repeats``.
+Promise: clipping and the reduction over replicas happen in the loop (``steps.py``); each row of
+    a table arrives here once, unless ``accepts_repeated_rows``.
 """
 
 import re
@@ -12,17 +12,17 @@ import keras
 import tensorflow as tf
 
 from pipelines.spec import Training
-from pipelines.stages.train.rates import Rate
+from pipelines.stages.train.learning_rates import WarmupSchedule
 
 # The thresholds of an ordinal head are the one row of a table, and no embedding.
 EMBEDDINGS = re.compile(r"(?!.*thresholds).*embeddings")
 
 
 class RowAdam(keras.optimizers.Adam):
-    """Adam that touches only the rows of an embedding table that a step has gradients for.
+    """Adam that updates only the rows of an embedding table that a step has gradients for.
 
-    Rows outside the batch keep their moments, where Adam lets them decay: another algorithm,
-    the same one where every row is touched.
+    Rows outside the batch keep their moments, which Adam would decay: it equals Adam only where
+    every row is updated.
     """
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
@@ -30,8 +30,8 @@ class RowAdam(keras.optimizers.Adam):
         if not isinstance(gradient, tf.IndexedSlices):
             super().update_step(gradient, variable, learning_rate)
             return
-        place = self._get_variable_index(variable)
-        first, second = self._momentums[place].value, self._velocities[place].value
+        index = self._get_variable_index(variable)
+        first, second = self._momentums[index].value, self._velocities[index].value
         rows, change = gradient.indices, gradient.values
         t = tf.cast(self.iterations + 1, variable.dtype)
         root = tf.sqrt(1.0 - tf.pow(tf.cast(self.beta_2, variable.dtype), t))
@@ -47,12 +47,14 @@ class RowAdam(keras.optimizers.Adam):
 
 def build_optimizer(training: Training, steps_per_epoch: int, variables: Any) -> Any:
     """The declared optimiser, built for these variables; to be called in the strategy's scope."""
-    rate = Rate(training, training.learning_rate, steps_per_epoch)
+    rate = WarmupSchedule(training, training.learning_rate, steps_per_epoch)
     optimizer = _named(training.optimizer, rate, training)
     if training.embedding_optimizer and any(EMBEDDINGS.fullmatch(v.path) for v in variables):
         declared = training.embedding_learning_rate or training.learning_rate
         tables = _named(
-            training.embedding_optimizer, Rate(training, declared, steps_per_epoch), training
+            training.embedding_optimizer,
+            WarmupSchedule(training, declared, steps_per_epoch),
+            training,
         )
         optimizer = keras.optimizers.MultiOptimizer(
             keras.optimizers.OptimizerMap(optimizer, {EMBEDDINGS.pattern: tables})
@@ -61,8 +63,8 @@ def build_optimizer(training: Training, steps_per_epoch: int, variables: Any) ->
     return optimizer
 
 
-def takes_repeats(optimizer: Any, variable: Any) -> bool:
-    """Whether a row's gradients may come one by one: plain SGD adds them up, as merging would.
+def accepts_repeated_rows(optimizer: Any, variable: Any) -> bool:
+    """Whether gradients of a row may be repeated: plain SGD adds them up, as merging would.
 
     Its scatter adds in the order of the rows, because the process asks TensorFlow for
     deterministic operations (``devices.py``).
@@ -72,7 +74,7 @@ def takes_repeats(optimizer: Any, variable: Any) -> bool:
     return type(optimizer) is keras.optimizers.SGD and not optimizer.momentum
 
 
-def _named(name: str, rate: Rate, training: Training) -> Any:
+def _named(name: str, rate: WarmupSchedule, training: Training) -> Any:
     made = keras.optimizers
     if name == "sgd":
         return made.SGD(rate, name=name)

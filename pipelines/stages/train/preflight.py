@@ -1,9 +1,9 @@
-"""Looking at the training rows before anything is spent on them.
+"""Check the training rows before training starts.
 
-Why: one class, too few rows or an input that gives the answer away are found in a second here,
-    and after hours otherwise.
-Promise: of the inputs a bounded sample of rows is read; nothing heavy is imported.
-Not here: how well an input tells the label (``leakage.py``).
+Why: one class, too few rows or an input that contains the label are found here in a second, and
+    otherwise after hours.
+Promise: of the inputs only a bounded sample of rows is read; nothing heavy is imported.
+Not here: how well an input predicts the label (``leakage.py``).
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pipelines.core.errors import LeakageError, TrainingError, listed
 from pipelines.spec import Binary, Head, MultiClass, Ordinal, Regression, Survival, Training
-from pipelines.stages.train.leakage import LEAST_ROWS, sample, told_by_each
+from pipelines.stages.train.leakage import LEAST_ROWS, sample, score_inputs
 from pipelines.stages.train.shards import LABEL, Shards
 
 FEW_OF_A_CLASS = 20
@@ -24,11 +24,11 @@ CHECK = "widen split.train_days, or check the label column."
 def check_rows(
     work: str, shards: Shards, training: Training, head: Head = BINARY
 ) -> Iterator[str]:
-    """Warnings about the training rows, one sentence each.
+    """Check the training rows; yields warnings, one sentence each.
 
     Raises:
-        TrainingError: Too few rows, nothing to tell apart, or labels that the head cannot read.
-        LeakageError: A single input nearly tells the label.
+        TrainingError: Too few rows, labels that are all alike, or labels that the head cannot read.
+        LeakageError: A single input nearly determines the label.
     """
     _require_labels(work, shards, head)
     counts = _counts(shards, head)
@@ -36,7 +36,7 @@ def check_rows(
     if shards.rows < max(training.min_rows, 1):
         raise TrainingError(
             f"{work}: {shards.rows} training rows, and training.min_rows={training.min_rows} are "
-            f"asked for. Widen split.train_days, or lower that setting."
+            f"required. Widen split.train_days, or lower that setting."
         )
     if shards.rows < training.global_batch_rows:
         yield (
@@ -49,13 +49,13 @@ def check_rows(
 
 
 def require_evaluable(work: str, shards: Shards, watch: str, advice: str) -> None:
-    """Refuse rows by which no epoch can be told from another.
+    """Refuse rows on which the watched metric is not defined.
 
     Args:
-        work: Whose rows.
-        shards: Rows that judge an epoch.
-        watch: Metric that they are judged by; a loss exists of any row.
-        advice: How to have others, as a sentence.
+        work: Name of the work.
+        shards: Rows that evaluate an epoch.
+        watch: Metric to compute; a loss is defined for any row.
+        advice: A sentence on how to get other rows.
 
     Raises:
         TrainingError: No rows, or a ranking metric and rows of one class.
@@ -69,7 +69,7 @@ def require_evaluable(work: str, shards: Shards, watch: str, advice: str) -> Non
 
 
 def _require_labels(work: str, shards: Shards, head: Head) -> None:
-    """Refuse labels that are none of the head's."""
+    """Refuse labels that are not valid for the head."""
     count, found = 0, np.empty(0)
     for day in shards.days:
         bad = day[LABEL][~_readable(head, day[LABEL])]
@@ -102,7 +102,7 @@ def _classes(head: Head) -> int:
 
 
 def _counts(shards: Shards, head: Head) -> NDArray[np.int64]:
-    """Rows of each class; of a time, those without an event by the last cut and those with one."""
+    """Rows of each class; for ``Survival`` those without and with an event by the last cut."""
     if isinstance(head, Regression):
         return np.empty(0, np.int64)
 
@@ -116,7 +116,7 @@ def _counts(shards: Shards, head: Head) -> NDArray[np.int64]:
 
 
 def _require_contrast(work: str, shards: Shards, head: Head, counts: NDArray[np.int64]) -> None:
-    """Refuse rows that are all alike in what is to be predicted."""
+    """Refuse rows whose labels are all alike."""
     rows = shards.rows
     if isinstance(head, Binary) and not counts.all():
         raise TrainingError(
@@ -145,7 +145,7 @@ def _require_contrast(work: str, shards: Shards, head: Head, counts: NDArray[np.
 
 
 def _rare(head: Head, counts: NDArray[np.int64]) -> str:
-    """What there is little of; empty for nothing."""
+    """Describe rare labels; empty if there are none."""
     if isinstance(head, Binary) and counts.min() < FEW_OF_A_CLASS:
         return f"only {counts.min()} training rows are of the rarer class"
     if isinstance(head, Survival) and counts[1] < FEW_OF_A_CLASS:
@@ -159,19 +159,19 @@ def _rare(head: Head, counts: NDArray[np.int64]) -> str:
 def _require_no_leak(work: str, shards: Shards, limit: float, head: Head) -> Iterator[str]:
     if limit >= 1.0 or not {"x", "ids"} & set(shards.inputs):
         return
-    seen = sample(shards)
-    found = list(told_by_each(seen, head))
-    judged = {told.name for told in found}
-    if unjudged := [n for n in (*seen.numbers[0], *seen.ids[0]) if n not in judged]:
+    rows = sample(shards)
+    found = list(score_inputs(rows, head))
+    scored = {each.name for each in found}
+    if unscored := [n for n in (*rows.numbers[0], *rows.ids[0]) if n not in scored]:
         yield (
-            f"{work}: leaks were not looked for in {listed(unjudged)}: of the {len(seen.y):,} rows "
-            f"looked at, fewer than {LEAST_ROWS} to judge by differ from the rest in their label"
+            f"{work}: these inputs were not checked for leaks: {listed(unscored)}; of the "
+            f"{len(rows.y):,} sampled rows, fewer than {LEAST_ROWS} differ from the rest in their label"
         )
-    leaks = [f"{told.name} ({told.about})" for told in found if told.nearness > limit]
+    leaks = [f"{each.name} ({each.about})" for each in found if each.score > limit]
     if leaks:
         raise LeakageError(
-            f"{work}: the label can be read off single features, by {len(seen.y):,} rows looked "
-            f"at: {listed(leaks)}; above training.leakage_auc={limit} that means the answer leaked "
-            f"into them. Take them out of the features, or set training.leakage_auc=1 if they are "
-            f"right."
+            f"{work}: single features predict the label in {len(rows.y):,} sampled rows: "
+            f"{listed(leaks)}; expected at most training.leakage_auc={limit}, so the label leaked "
+            f"into them. Remove them from the features, or set training.leakage_auc=1 if they are "
+            f"correct."
         )

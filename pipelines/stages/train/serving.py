@@ -1,8 +1,8 @@
 """The serving graph: a row of the feature table in, the head's predictions out.
 
-Why: whoever serves a model must not have to repeat preprocessing, and cannot get it wrong.
+Why: a serving program must not reimplement preprocessing, and so cannot get it wrong.
 Promise: the fitted preprocessing of the training set is part of the graph; it loads where only
-    TensorFlow is; golden rows with their predictions lie beside it.
+    TensorFlow is; golden rows with their predictions are stored beside it.
 Not here: other forms of the model (``export.py``), checking golden rows (``pipelines/stages/promote/``).
 """
 
@@ -62,10 +62,10 @@ class Served(tf.Module):
         return predictions(self._head, self.model(arrays, training=False))
 
 
-def as_columns(told: Mapping[str, Any]) -> Columns:
+def as_columns(predicted: Mapping[str, Any]) -> Columns:
     """Predictions with one number a row each: ``probabilities`` becomes ``probabilities_0``, ..."""
     columns: Columns = {}
-    for name, values in told.items():
+    for name, values in predicted.items():
         if values.shape.rank == 1:
             columns[name] = values
         else:
@@ -94,16 +94,16 @@ def write_saved_model(
 
 
 def write_golden(path: Path, rows: Columns, arrays: Columns, signatures: Columns) -> None:
-    """Write raw rows, and what the model says of the arrays that preprocessing made of them.
+    """Write raw rows, and the model's predictions of the arrays that preprocessing made of them.
 
-    The graph's own preprocessing has no part in it, so that comparing the two checks it.
+    The graph's own preprocessing is not used, so that comparing both checks it.
     """
-    told = as_columns(
+    predicted = as_columns(
         signatures[ARRAYS](**{name: tf.constant(values) for name, values in arrays.items()})
     )
     golden = {
         "rows": {name: _plain(values.tolist()) for name, values in rows.items()},
-        "predictions": {name: values.numpy().tolist() for name, values in told.items()},
+        "predictions": {name: values.numpy().tolist() for name, values in predicted.items()},
     }
     path.write_text(json.dumps(golden, allow_nan=False) + "\n")
 

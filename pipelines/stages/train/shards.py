@@ -1,9 +1,9 @@
 """The rows of a published training set, mapped into memory.
 
 Why: a step must cost no parsing, and the rows may be more than memory holds.
-Promise: reading takes copies of neighbouring rows; what was read can be let go of, so that the
-    resident set does not grow with the rows.
-Not here: their order (``order.py``), the steps (``batches.py``).
+Promise: reading takes copies of neighbouring rows; mapped pages can be released, so that the resident
+    set does not grow with the rows.
+Not here: their order (``epoch_order.py``), the steps (``batches.py``).
 """
 
 import json
@@ -52,7 +52,7 @@ class Shards:
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """Names of the arrays that the network reads."""
+        """Names of the network's input arrays."""
         return tuple(name for name in self.days[0] if name != LABEL)
 
     @property
@@ -78,7 +78,7 @@ class Shards:
         for name, array in self.days[day].items():
             out[name][at : at + rows] = widened(np, array[inside : inside + rows])
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """Drop mapped pages from the resident set; the next read maps them again."""
         for mapped in self.maps:
             mapped.madvise(mmap.MADV_DONTNEED)
@@ -98,8 +98,9 @@ def open_shards(training_set: Path, days: Collection[str] | None = None) -> Shar
     chosen = [d for d in index["train"] if d["rows"] and (days is None or d["day"] in days)]
     if not chosen:
         raise ArtifactError(
-            f"{training_set.name}: none of the {len(index['train'])} training days has the rows "
-            f"asked for. Widen split.train_days, or look at what {stage_of(VALIDATED).name} refused."
+            f"{training_set.name}: none of the {len(index['train'])} training days has the "
+            f"requested rows. Widen split.train_days, or check the days that "
+            f"{stage_of(VALIDATED).name} refused."
         )
     counts = [day["rows"] for day in chosen]
     starts = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int64)
@@ -109,7 +110,7 @@ def open_shards(training_set: Path, days: Collection[str] | None = None) -> Shar
     bits = index.get("types", {}).get("x") == BFLOAT16
     kinds = KINDS | ({"x": np.uint16} if bits else {})
     arrays = [_mapped(training_set, day, len(features), kinds) for day in chosen]
-    # A memory map's own class costs more than the copy when small pieces are taken.
+    # ``np.memmap`` costs more than the copy when few rows are taken.
     plain = tuple({name: np.asarray(array) for name, array in day.items()} for day in arrays)
     maps: list[Any] = [array.base for day in arrays for array in day.values()]
     mapped = tuple(m for m in maps if isinstance(m, mmap.mmap))

@@ -1,9 +1,9 @@
-"""Stage ``train``: a network from a training set, resumed where a kill left it.
+"""Stage ``train``: train a network on a training set, and resume it after a kill.
 
-Why: training is the long stage; a retry must not begin anew.
+Why: training is the longest stage; a retry must not start from the beginning.
 Promise: the artifact's weights depend on the training set, the declared network and training,
     and the number of devices, never on kills, checkpoints or time.
-Not here: the arithmetic (``loop.py``), the devices (``devices.py``).
+Not here: the training loop (``loop.py``), the devices (``devices.py``).
 """
 
 import json
@@ -16,7 +16,7 @@ from typing import Any
 from pipelines.core.errors import OutOfMemoryError
 from pipelines.core.memory import is_out_of_memory
 from pipelines.core.store import Manifest
-from pipelines.protocol import Outcome, Plan, Work, code_of, input_of
+from pipelines.protocol import Plan, StageOutcome, Work, code_of, input_of
 from pipelines.protocol.settings import trained_settings, training_set_settings
 from pipelines.spec import model_code
 from pipelines.stages.train.micro_batches import MicroBatches
@@ -33,13 +33,13 @@ def plan(work: Work) -> Plan:
     )
 
 
-def run(work: Work, plan: Plan, out: Path) -> Outcome:
+def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
     """Train, and write every form of the model.
 
     Raises:
-        TrainingError: Rows that cannot be learnt from, or a loss that is not a number.
+        TrainingError: Rows that no model can be fitted to, or a non-finite loss.
         StageStoppedError: SIGTERM; a checkpoint was written first.
-        OutOfMemoryError: Memory is too small for a step; the next try halves its pieces.
+        OutOfMemoryError: Memory is too small for a step; the next try halves its micro-batches.
     """
     from pipelines.shared.compute.machine import visible_gpu_count
     from pipelines.shared.tracking.tracker import About, keep_spool, tracking
@@ -62,7 +62,7 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
             require_evaluable(work.report.work, held_out, training.watch, advice)
         devices = choose_devices(training.replicas, visible_gpu_count())
         strategy = open_strategy(devices, training.seed, training.threads)
-        setup = Setup(
+        setup = TrainingSetup(
             replace(work, report=tracker.tap(work.report)),
             plan,
             scratch,
@@ -82,7 +82,7 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
 
 
 def effects_stand(work: Work, plan: Plan, manifest: Manifest) -> bool:
-    """Have MLflow told of a training that it does not know; that is no reason to train again."""
+    """Send MLflow a training that it has no run of; a missing run is no reason to train again."""
     from pipelines.shared.tracking.resend import resend_missing
     from pipelines.shared.tracking.tracker import SPOOL
 
@@ -91,8 +91,8 @@ def effects_stand(work: Work, plan: Plan, manifest: Manifest) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Setup:
-    """What one try has at hand.
+class TrainingSetup:
+    """The inputs and settings of one try.
 
     Attributes:
         work: The work.
@@ -101,10 +101,10 @@ class Setup:
         training_set: Folder of the published training set.
         shards: Rows to train on.
         held_out: Rows of the validation days; None where none are declared.
-        strategy: Over the devices.
+        strategy: Strategy over the devices.
         devices: The devices, as text.
-        pieces: In how many of them a replica's rows of a step are worked through.
-        on_epoch: Told each epoch's number, training loss and judgement; None for nobody.
+        micro_batches: Number of micro-batches of a replica's rows of a step.
+        on_epoch: Called with each epoch's number, training loss and metrics; None to skip.
     """
 
     work: Work
@@ -115,11 +115,11 @@ class Setup:
     held_out: Any
     strategy: Any
     devices: str
-    pieces: MicroBatches
+    micro_batches: MicroBatches
     on_epoch: Callable[[int, float, dict[str, float]], None] | None = None
 
     def inputs(self) -> Any:
-        """What the network reads."""
+        """The inputs of the network."""
         from pipelines.stages.train.networks import ModelInputs
 
         return ModelInputs.from_index(
@@ -127,41 +127,41 @@ class Setup:
         )
 
 
-def trained(setup: Setup) -> dict[str, Any]:
-    """Train from where an earlier try was, and tell what came of it.
+def trained(setup: TrainingSetup) -> dict[str, Any]:
+    """Train, resuming an earlier try, and return the model with its facts.
 
     Raises:
-        OutOfMemoryError: A step found no memory; the next try works through smaller pieces.
+        OutOfMemoryError: A step ran out of memory; the next try uses smaller micro-batches.
     """
     batch = setup.work.pipeline.training.global_batch_rows
     most = batch // setup.strategy.num_replicas_in_sync
-    if learnt := setup.pieces.double_after_kill(most):
-        setup.work.report.log(learnt)
+    if reason := setup.micro_batches.double_after_kill(most):
+        setup.work.report.log(reason)
     try:
-        with setup.pieces.attempt():
+        with setup.micro_batches.attempt():
             return _trained(setup)
     except Exception as error:
         if not is_out_of_memory(error):
             raise
-        said = str(getattr(error, "message", error)).split("}} ")[-1][:120]
+        text = str(getattr(error, "message", error)).split("}} ")[-1][:120]
         raise OutOfMemoryError(
             f"{setup.work.report.work}: {setup.devices} ran out of memory with "
-            f"training.global_batch_rows={batch} in {setup.pieces} a replica ({said}). "
-            f"{setup.pieces.next_try(most)}"
+            f"training.global_batch_rows={batch} and {setup.micro_batches} a replica ({text}). "
+            f"{setup.micro_batches.next_try(most)}"
         ) from error
 
 
-def _trained(setup: Setup) -> dict[str, Any]:
+def _trained(setup: TrainingSetup) -> dict[str, Any]:
     from pipelines.stages.train.cursor import Cursor
-    from pipelines.stages.train.divergence import loss_of_nothing, require_converged
+    from pipelines.stages.train.divergence import baseline_loss, require_converged
     from pipelines.stages.train.stopping import stop_on_sigterm
 
     with stop_on_sigterm() as stop:
         run = _assembled(setup, lambda: stop.requested)
-        if run.compiles_in_part():
+        if run.compiles_gradients_only():
             setup.work.report.log(
-                f"training.jit: on {setup.devices} XLA compiles each replica's gradients; their "
-                f"sum, the clipping and the update are left as they are"
+                f"training.jit: on {setup.devices} XLA compiles each replica's gradients; "
+                f"their sum, the clipping and the update are not compiled"
             )
         saved = run.checkpoints.restore()
         if saved is not None:
@@ -170,8 +170,8 @@ def _trained(setup: Setup) -> dict[str, Any]:
         cursor = run.train(start)
     training = setup.work.pipeline.training
     kept_best = bool(cursor.best_epoch) and training.keep_best is not False
-    nothing = loss_of_nothing(run.network, setup.shards, training.class_weights)
-    require_converged(setup.work.report.work, cursor, nothing, training, kept_best=kept_best)
+    baseline = baseline_loss(run.network, setup.shards, training.class_weights)
+    require_converged(setup.work.report.work, cursor, baseline, training, kept_best=kept_best)
     if kept_best:
         run.checkpoints.restore_best(cursor.best_epoch)
     setup.work.report.log(_summary(run, cursor))
@@ -190,13 +190,13 @@ def _trained(setup: Setup) -> dict[str, Any]:
     }
 
 
-def _assembled(setup: Setup, stopping: Any) -> Any:
-    """Everything of a run, from the declaration."""
+def _assembled(setup: TrainingSetup, stopping: Any) -> Any:
+    """Make the training run from the declaration."""
     from pipelines.stages.train.batches import Feed
-    from pipelines.stages.train.checkpoints import Checkpoints, Keeping
-    from pipelines.stages.train.loop import Course, Run
+    from pipelines.stages.train.checkpoints import Checkpoints, CheckpointSettings
+    from pipelines.stages.train.loop import LoopSettings, TrainingRun
     from pipelines.stages.train.steps import LossScale, Recipe
-    from pipelines.stages.train.validating import BATCH_ROWS, Validation
+    from pipelines.stages.train.validation import BATCH_ROWS, EpochValidation
 
     training, replicas = setup.work.pipeline.training, setup.strategy.num_replicas_in_sync
     pool_bytes = training.pool_mb << 20
@@ -205,26 +205,26 @@ def _assembled(setup: Setup, stopping: Any) -> Any:
         training.seed,
         training.global_batch_rows,
         replicas,
-        setup.pieces.count,
+        setup.micro_batches.count,
         pool_bytes,
         training.class_weights,
     )
     network = _network(setup, feed)
-    judged_rows = max(training.global_batch_rows, BATCH_ROWS)
+    validation_batch_rows = max(training.global_batch_rows, BATCH_ROWS)
     scale = None
     if training.precision == "float16":
         with setup.strategy.scope():
             scale = LossScale()
     variables = [*network.model.variables, *network.optimizer.variables]
-    return Run(
+    return TrainingRun(
         network=network,
         recipe=Recipe(
             clip_norm=training.clip_norm,
-            micro_batches=setup.pieces.count,
+            micro_batches=setup.micro_batches.count,
             jit=training.jit,
         ),
         feed=feed,
-        course=Course(
+        settings=LoopSettings(
             epochs=training.epochs,
             checkpoint_every_s=training.checkpoint_every_s,
             checkpoint_every_steps=training.checkpoint_every_steps,
@@ -234,10 +234,10 @@ def _assembled(setup: Setup, stopping: Any) -> Any:
         ),
         checkpoints=Checkpoints(
             setup.scratch,
-            # `variables`, not `weights`: the dropout seeds are in the former alone.
+            # `variables`, not `weights`: only the former include the dropout seeds.
             [*variables, *(scale.variables if scale else [])],
             network.model.variables,
-            Keeping(
+            CheckpointSettings(
                 digest=setup.plan.digest(),
                 devices=setup.devices,
                 newest=training.keep_checkpoints,
@@ -246,17 +246,17 @@ def _assembled(setup: Setup, stopping: Any) -> Any:
         report=setup.work.report,
         stopping=stopping,
         validation=setup.held_out
-        and Validation(
+        and EpochValidation(
             setup.work.report.work,
             network,
-            Feed(setup.held_out, 0, judged_rows, replicas, pool_bytes=pool_bytes),
+            Feed(setup.held_out, 0, validation_batch_rows, replicas, pool_bytes=pool_bytes),
         ),
         on_epoch=setup.on_epoch,
         loss_scale=scale,
     )
 
 
-def _network(setup: Setup, feed: Any) -> Any:
+def _network(setup: TrainingSetup, feed: Any) -> Any:
     import keras
 
     from pipelines.stages.train.heads import loop_head
@@ -277,27 +277,29 @@ def _network(setup: Setup, feed: Any) -> Any:
 def _resumed(saved: Any, devices: str) -> str:
     text = (
         f"resumed after step {saved.cursor.step:,} (epoch {saved.cursor.epoch + 1}); "
-        f"{saved.lost_steps:,} steps of the try before were lost"
+        f"{saved.lost_steps:,} steps of the previous try were lost"
     )
     if saved.damaged:
-        text += f"; damaged and passed over: {', '.join(saved.damaged)}"
+        text += f"; skipped as damaged: {', '.join(saved.damaged)}"
     if saved.devices != devices:
-        text += f"; it began on {saved.devices}, so the last digits will differ on {devices}"
+        text += f"; it started on {saved.devices}, so the last digits will differ on {devices}"
     return text
 
 
 def _summary(run: Any, cursor: Any) -> str:
     text = f"trained {cursor.step:,} steps, ended by {cursor.ended}"
     if cursor.best_epoch:
-        text += f", best {run.course.watch} {cursor.best:.4f} in epoch {cursor.best_epoch}"
+        text += f", best {run.settings.watch} {cursor.best:.4f} in epoch {cursor.best_epoch}"
     if run.validation is None:
-        text += ", weights of the last step, as no validation days choose an epoch"
-    return f"{text}; {run.stall():.1%} of {run.loop_s:.1f} s went to waiting for input"
+        text += ", weights of the last step, as there are no validation days to select an epoch"
+    return f"{text}; {run.stall():.1%} of {run.loop_s:.1f} s was spent waiting for input"
 
 
-def _published(setup: Setup, out: Path, done: dict[str, Any], began: float) -> Outcome:
+def _published(
+    setup: TrainingSetup, out: Path, done: dict[str, Any], began: float
+) -> StageOutcome:
     from pipelines.stages.train.export import VOLATILE, export_model
-    from pipelines.stages.train.golden import export_of
+    from pipelines.stages.train.golden_rows import export_of
 
     work, cursor, rows = setup.work, done["cursor"], setup.shards.rows
     speed = export_model(out, export_of(setup, done["model"]))
@@ -317,13 +319,13 @@ def _published(setup: Setup, out: Path, done: dict[str, Any], began: float) -> O
     (out / "history.json").write_text(json.dumps(history, indent=1) + "\n")
     timing = {
         "devices": setup.devices,
-        "micro_batches": setup.pieces.count,
+        "micro_batches": setup.micro_batches.count,
         "seconds": time.monotonic() - began,
         **{name: value for name, value in done.items() if name not in {"model", "cursor"}},
     }
     (out / "timing.json").write_text(json.dumps(timing, indent=1) + "\n")
     metrics = {"loss": cursor.last_loss(), "steps": cursor.step}
     metrics["positives"] = setup.shards.positives()
-    return Outcome(
+    return StageOutcome(
         rows=rows, metrics=metrics, volatile=(*VOLATILE, "timing.json", "tracking.jsonl")
     )

@@ -1,8 +1,8 @@
-"""Being asked to stop: SIGTERM sets a flag that the loop looks at between batches.
+"""Stop on request: SIGTERM sets a flag that the loop checks between batches.
 
 Why: a cleared or timed-out task sends SIGTERM and gives a few seconds; raising in the middle of
     a step would lose what a checkpoint can save.
-Promise: until the flag is seen nothing is interrupted; further SIGTERMs change nothing.
+Promise: nothing is interrupted before the flag is checked; further SIGTERMs have no effect.
 """
 
 import signal
@@ -13,13 +13,13 @@ from types import FrameType
 
 
 class StopFlag:
-    """Whether this process was asked to stop."""
+    """Whether a stop was requested."""
 
     def __init__(self) -> None:
         self.requested = False
 
     def set(self, _signum: int = 0, _frame: FrameType | None = None) -> None:
-        """Ask to stop; has the shape of a signal handler."""
+        """Request a stop; has the signature of a signal handler."""
         self.requested = True
 
 
@@ -27,11 +27,11 @@ class StopFlag:
 def stop_on_sigterm() -> Iterator[StopFlag]:
     """Turn SIGTERM into a flag for the time of the block.
 
-    Once the flag is set our handler stays: another SIGTERM must not interrupt the way out.
+    Once the flag is set the handler stays: another SIGTERM must not interrupt the shutdown.
     """
     flag = StopFlag()
     if threading.current_thread() is not threading.main_thread():
-        yield flag  # only the main thread may set handlers; whoever started us stops us otherwise
+        yield flag  # only the main thread may set handlers
         return
     before = signal.signal(signal.SIGTERM, flag.set)
     try:

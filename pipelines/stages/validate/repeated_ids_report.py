@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from pipelines.core.errors import listed
-from pipelines.shared.expectations.engine import Evaluated, Finding
+from pipelines.shared.expectations.engine import Evaluated, RuleResult
 from pipelines.shared.expectations.rules import NEW_IDS
-from pipelines.shared.expectations.verdict import Verdict
+from pipelines.shared.expectations.verdict import GateVerdict
 
 FOLDERS = "folders"
 
@@ -23,7 +23,7 @@ def without_folders(evaluated: Evaluated) -> Evaluated:
     return replace(evaluated, findings=cleaned)
 
 
-def with_days(verdict: Verdict, shared: Mapping[str, str]) -> Verdict:
+def with_days(verdict: GateVerdict, shared: Mapping[str, str]) -> GateVerdict:
     """The verdict, which also names the days that the day repeats."""
     if not shared:
         return verdict
@@ -38,7 +38,7 @@ def with_days(verdict: Verdict, shared: Mapping[str, str]) -> Verdict:
     )
 
 
-def _cleaned(finding: Finding) -> Finding:
+def _cleaned(finding: RuleResult) -> RuleResult:
     kwargs = {k: v for k, v in finding.rule.kwargs.items() if k != FOLDERS}
     result = dict(finding.result)
     config = dict(result["expectation_config"])

@@ -39,7 +39,7 @@ from pipelines.stages.validate.quarantine import (
 
 if TYPE_CHECKING:
     from pipelines.gx_dask.partitions import Partition
-    from pipelines.shared.expectations.engine import Evaluated, Finding
+    from pipelines.shared.expectations.engine import Evaluated, RuleResult
 
 PART, QUARANTINE = "part-0.parquet", "quarantine.parquet"
 SHOWN = 20
@@ -80,8 +80,8 @@ class _Task:
 
     evaluated: "Evaluated"
     partition: "Partition"
-    keeping: "tuple[Finding, ...]"
-    showing: "tuple[Finding, ...]"
+    keeping: "tuple[RuleResult, ...]"
+    showing: "tuple[RuleResult, ...]"
     good_before: int
     scratch: Path
     pipeline: Pipeline
@@ -95,7 +95,7 @@ class _Task:
 
 
 def count_rows(
-    evaluated: "Evaluated", keeping: "Sequence[Finding]", compute: Compute
+    evaluated: "Evaluated", keeping: "Sequence[RuleResult]", compute: Compute
 ) -> list[Counted]:
     """How many rows of each partition are kept out."""
     tasks = [(evaluated, partition, tuple(keeping)) for partition in evaluated.partitions]
@@ -104,7 +104,7 @@ def count_rows(
 
 def split_rows(
     evaluated: "Evaluated",
-    keeping: "Sequence[Finding]",
+    keeping: "Sequence[RuleResult]",
     counted: Sequence[Counted],
     compute: Compute,
     *,
@@ -162,7 +162,7 @@ def split_rows(
     return _first(found for _, found in firsts)
 
 
-def _count(task: "tuple[Evaluated, Partition, tuple[Finding, ...]]") -> Counted:
+def _count(task: "tuple[Evaluated, Partition, tuple[RuleResult, ...]]") -> Counted:
     evaluated, partition, keeping = task
     failing = _failing(evaluated, partition, keeping)
     is_bad = _is_bad(failing, partition.rows)
@@ -174,7 +174,7 @@ def _count(task: "tuple[Evaluated, Partition, tuple[Finding, ...]]") -> Counted:
 
 
 def _failing(
-    evaluated: "Evaluated", partition: "Partition", findings: "Sequence[Finding]"
+    evaluated: "Evaluated", partition: "Partition", findings: "Sequence[RuleResult]"
 ) -> Failing:
     return tuple(evaluated.failing_rows(finding, partition) for finding in findings)
 

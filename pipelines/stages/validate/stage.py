@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.core.errors import ArtifactError
 from pipelines.core.events import evenly
 from pipelines.core.store import Manifest, file_digest
-from pipelines.protocol import Maker, Outcome, Plan, Work, code_of
+from pipelines.protocol import Maker, Plan, StageOutcome, Work, code_of
 from pipelines.shared.compute.settings import ComputeSettings
 from pipelines.shared.expectations.gate_run import docs_page, run_of
 from pipelines.shared.expectations.rules import rules_of, suite_path
@@ -26,8 +26,8 @@ from pipelines.stages.validate.repeated_ids import Repeats, inputs_of, shared_in
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from pipelines.shared.expectations.engine import Evaluated, Finding
-    from pipelines.shared.expectations.verdict import Verdict
+    from pipelines.shared.expectations.engine import Evaluated, RuleResult
+    from pipelines.shared.expectations.verdict import GateVerdict
     from pipelines.stages.validate.splitting import Counted
 
 PART = "part-0.parquet"
@@ -53,14 +53,14 @@ def plan(work: Work) -> Plan:
     )
 
 
-def run(work: Work, plan: Plan, out: Path) -> Outcome:
+def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
     """Judge the day; write good rows, quarantine, report and histories."""
     from pipelines.shared.compute import open_compute
     from pipelines.shared.expectations.day_columns import EARLIER
     from pipelines.shared.expectations.engine import evaluate
     from pipelines.shared.expectations.other_days import compared_before, noted_of
-    from pipelines.shared.expectations.report import Judged, write_report
-    from pipelines.shared.expectations.verdict import judge, keeps_rows_out
+    from pipelines.shared.expectations.report import ReportContent, write_report
+    from pipelines.shared.expectations.verdict import quarantines_rows, verdict_of
     from pipelines.stages.validate.repeated_ids_report import with_days, without_folders
     from pipelines.stages.validate.splitting import count_rows, split_rows
 
@@ -73,10 +73,12 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
     with open_compute(rows, ComputeSettings.from_options(work.options)) as compute:
         rules = repeats.looked_up(rules_of(pipeline, day), shared)
         evaluated = without_folders(evaluate(rules, [file], scratch / "places", compute))
-        keeping = [finding for finding in evaluated.findings if keeps_rows_out(finding)]
+        keeping = [finding for finding in evaluated.findings if quarantines_rows(finding)]
         counted = count_rows(evaluated, keeping, compute)
         bad = sum(part.bad for part in counted)
-        verdict = with_days(judge(evaluated.findings, rows, bad, pipeline.validation), shared)
+        verdict = with_days(
+            verdict_of(evaluated.findings, rows, bad, pipeline.validation), shared
+        )
         done = [0]
 
         def tell(part_rows: int) -> None:
@@ -98,9 +100,11 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
         )
     _require_every_row(work, evaluated, keeping, counted, verdict, out)
     subject = f"{pipeline.table.name} of {day}"
-    judged = Judged(pipeline, subject, f"ds={day}", run_id, evaluated.findings, verdict, first)
+    content = ReportContent(
+        pipeline, subject, f"ds={day}", run_id, evaluated.findings, verdict, first
+    )
     compared = compared_before(work, out) if verdict.accepted else None
-    write_report(judged, out, compared)
+    write_report(content, out, compared)
     noted = noted_of(compared)
     if noted:
         work.report.log(f"WARNING: {noted}")
@@ -149,9 +153,9 @@ def _columns(schema: "pa.Schema") -> str:
 def _require_every_row(
     work: Work,
     evaluated: "Evaluated",
-    keeping: "Sequence[Finding]",
+    keeping: "Sequence[RuleResult]",
     counted: "Sequence[Counted]",
-    verdict: "Verdict",
+    verdict: "GateVerdict",
     out: Path,
 ) -> None:
     """Every ingested row is a good one or a quarantined one, and every failing row is kept."""
@@ -172,8 +176,8 @@ def _require_every_row(
         )
 
 
-def _outcome(verdict: "Verdict", rows: int) -> Outcome:
-    return Outcome(
+def _outcome(verdict: "GateVerdict", rows: int) -> StageOutcome:
+    return StageOutcome(
         rows=verdict.good if verdict.accepted else 0,
         verdict=verdict.word,
         reason=verdict.reason,

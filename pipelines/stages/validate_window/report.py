@@ -12,7 +12,7 @@ from typing import Any
 from pipelines.protocol import Plan, Work
 from pipelines.shared.expectations.data_docs.heading import Heading
 from pipelines.shared.expectations.day_compare import Compared
-from pipelines.shared.expectations.engine import Finding
+from pipelines.shared.expectations.engine import RuleResult
 from pipelines.shared.expectations.report import REPORT, environment, write_json, write_results
 from pipelines.stages.validate_window.tables import Row
 
@@ -23,7 +23,7 @@ def write_window_report(
     run: str,
     tables: Mapping[str, Sequence[Row]],
     compared: Sequence[Compared],
-    findings: Sequence[Finding],
+    findings: Sequence[RuleResult],
     verdict: str,
     reason: str,
     out: Path,
@@ -65,5 +65,5 @@ def write_window_report(
 def window_page(folder: Path) -> str:
     """The window's page, from ``report.json``."""
     report = json.loads((folder / REPORT).read_text(encoding="utf-8"))
-    template = environment().get_template("window.html.j2")
+    template = environment(Path(__file__).parent).get_template("window.html.j2")
     return template.render(report=report, limits=report["limits"])

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.core.errors import TransientError, listed
 from pipelines.core.store import Manifest, Ref
-from pipelines.protocol import ACCEPTED, REFUSED, Maker, Outcome, Plan, Work, code_of
+from pipelines.protocol import ACCEPTED, REFUSED, Maker, Plan, StageOutcome, Work, code_of
 from pipelines.shared.expectations.gate_run import docs_page, run_of
 from pipelines.shared.expectations.other_days import behind_window, remedy
 from pipelines.shared.registry import Version, champion_before, read_registry, registry_uri
@@ -27,7 +27,7 @@ from pipelines.spec import TRAIN, model_days
 
 if TYPE_CHECKING:
     from pipelines.shared.expectations.day_compare import Compared
-    from pipelines.shared.expectations.engine import Finding
+    from pipelines.shared.expectations.engine import RuleResult
     from pipelines.stages.validate_window.tables import Days, Row
 
 CHAMPION = "champion's"
@@ -57,7 +57,7 @@ def plan(work: Work) -> Plan:
     )
 
 
-def run(work: Work, plan: Plan, out: Path) -> Outcome:
+def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
     """Judge the window; write its tables, the report and Data Docs.
 
     Raises:
@@ -90,7 +90,7 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
     write_window_report(
         work, plan, run_of(plan), tables, compared, findings, verdict, reason, out
     )
-    return Outcome(
+    return StageOutcome(
         rows=sum(training.rows.values()) + sum(later.values()),
         verdict=verdict,
         reason=reason,
@@ -164,7 +164,7 @@ def _statistics(work: Work, manifests: Mapping[str, Manifest], as_of: str) -> di
     }
 
 
-def _judged(work: Work, plan: Plan, tables: "Mapping[str, list[Row]]") -> "list[Finding]":
+def _judged(work: Work, plan: Plan, tables: "Mapping[str, list[Row]]") -> "list[RuleResult]":
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -172,7 +172,7 @@ def _judged(work: Work, plan: Plan, tables: "Mapping[str, list[Row]]") -> "list[
     from pipelines.stages.validate_window.tables import rules_of_window
 
     scratch = work.scratch(plan, work.window_ref("window_validations"))
-    findings: list[Finding] = []
+    findings: list[RuleResult] = []
     for name, rules in rules_of_window(work.pipeline.validation.window).items():
         file = scratch / f"{name}.parquet"
         columns = tables[name][0] if tables[name] else {"subject": ""}
@@ -188,7 +188,7 @@ def _judged(work: Work, plan: Plan, tables: "Mapping[str, list[Row]]") -> "list[
 
 def _reason(
     plan: Plan,
-    failed: "list[Finding]",
+    failed: "list[RuleResult]",
     tables: "Mapping[str, list[Row]]",
     compared: "Sequence[Compared]",
     champion: "Days | None",
@@ -202,13 +202,13 @@ def _reason(
 
 
 def _said(
-    finding: "Finding", tables: "Mapping[str, list[Row]]", compared: "Sequence[Compared]"
+    finding: "RuleResult", tables: "Mapping[str, list[Row]]", compared: "Sequence[Compared]"
 ) -> str:
     from pipelines.stages.validate_window.tables import LEVEL, levels_beyond
 
     if finding.rule.kwargs["column"] == LEVEL:
         levels = levels_beyond(finding.rule.kwargs["max_value"])
-        odd = [day.told(*levels) for day in compared if day.odd(*levels)]
+        odd = [day.text(*levels) for day in compared if day.odd(*levels)]
         return f"{finding.rule.name}: {'; '.join(odd[:MAX_TOLD])}{_more(odd)}. {remedy()}"
     column = str(finding.rule.kwargs["column"])
     limits = {k: v for k, v in finding.rule.kwargs.items() if k != "column"}

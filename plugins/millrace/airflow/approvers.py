@@ -19,7 +19,7 @@ def people(text: str) -> list[str]:
 
 
 def require_people(text: str) -> None:
-    """Check that each of them can log in, as far as Airflow's configuration tells.
+    """Check that each of them can log in, as far as Airflow's configuration says.
 
     Raises:
         ConfigError: The list names nobody, or users that Airflow does not have.
@@ -31,10 +31,10 @@ def require_people(text: str) -> None:
             f"by commas, or delete it to let everybody answer who may edit the DAG."
         )
     known = _known()
-    strangers = [name for name in named if known is not None and name not in known]
-    if strangers:
+    unknown = [name for name in named if known is not None and name not in known]
+    if unknown:
         raise ConfigError(
-            f"The Airflow Variable {VARIABLE} names {listed(strangers)}, whom Airflow does not know "
+            f"The Airflow Variable {VARIABLE} names {listed(unknown)}, whom Airflow does not know "
             f"(users: {listed(sorted(known or ()))}). Nobody could answer the approval. Mend the "
             f"Variable, or run with the form's approve off."
         )

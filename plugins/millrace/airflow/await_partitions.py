@@ -1,8 +1,7 @@
-"""Waiting until every day of a model's window has been judged and featurized.
+"""Waiting until every day of a model's window has been validated and featurized.
 
 Before it waits it asks for what the run's last stages will need: a store and a registry that
 answer, and, once the days are there, room on the disk.
-
 
 Why: a model trained while yesterday's features are on their way would silently lack them.
 Promise: waiting holds no worker; a refused day counts as done; days that do not come are named,
@@ -19,7 +18,7 @@ from airflow.sdk import BaseOperator
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from millrace.airflow.approvers import require_people
-from millrace.airflow.operator import given, lines
+from millrace.airflow.rendered import given, lines
 from pipelines.core.errors import ConfigError, InputMissingError, listed
 from pipelines.core.events import Reporter
 from pipelines.core.store import Store
@@ -169,7 +168,7 @@ class AwaitPartitionsOperator(BaseOperator):
                 ),
                 method_name=self.resume.__name__,
             )
-        return self._told(days)
+        return self._ready(days)
 
     def resume(self, context: Mapping[str, Any], event: Mapping[str, Any]) -> dict[str, Any]:
         """Go on with what the trigger saw.
@@ -181,7 +180,7 @@ class AwaitPartitionsOperator(BaseOperator):
             raise InputMissingError(
                 f"{self._lacking(event['missing'])} (They did not come within {self.wait}.)"
             )
-        return self._told(self._days())
+        return self._ready(self._days())
 
     def _days(self) -> list[str]:
         pipeline = with_settings(load(self.pipeline), lines(self.settings))
@@ -206,7 +205,7 @@ class AwaitPartitionsOperator(BaseOperator):
     def _look_back(self) -> int:
         return load(self.pipeline).look_back_days()
 
-    def _told(self, days: Sequence[str]) -> dict[str, Any]:
+    def _ready(self, days: Sequence[str]) -> dict[str, Any]:
         work = Work(
             pipeline=load(self.pipeline),
             store=Store(self.store),

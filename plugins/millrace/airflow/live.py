@@ -1,8 +1,8 @@
-"""What of a run is at work, and how far each of its tasks told to be.
+"""What of a run is at work, and how far each of its tasks has come.
 
 Why: who opens a run that goes on wants to see it go on, not the report of a task that is over.
 Promise: reads Airflow's database alone, whichever it is, by Airflow's own models; changes nothing there.
-Not here: who tells (``showing.py``), the page (``live_page.py``).
+Not here: who reports it (``progress_xcom.py``), the page (``live_page.py``).
 """
 
 import math
@@ -21,15 +21,15 @@ ENDED = ("success", "failed", "skipped", "upstream_failed", "removed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
+class TaskNow:
     """One task of a run, as it is now.
 
     Attributes:
         name: Its id, or what a mapped task calls itself.
         state: Airflow's word; empty before it is scheduled.
         since: When this try began.
-        told: Its last ``progress`` event.
-        told_at: When it told that.
+        progress: Its last ``progress`` event.
+        progress_at: When it reported that.
         report: What follows ``/reports/`` in the address of its page; empty without one.
         reported_at: When that page was linked.
     """
@@ -37,8 +37,8 @@ class Task:
     name: str
     state: str = ""
     since: datetime | None = None
-    told: Mapping[str, Any] | None = None
-    told_at: datetime | None = None
+    progress: Mapping[str, Any] | None = None
+    progress_at: datetime | None = None
     report: str = ""
     reported_at: datetime | None = None
 
@@ -57,9 +57,9 @@ class RunNow:
     dag_id: str
     run_id: str
     state: str = ""
-    tasks: tuple[Task, ...] = ()
+    tasks: tuple[TaskNow, ...] = ()
 
-    def in_state(self, *states: str) -> list[Task]:
+    def in_state(self, *states: str) -> list[TaskNow]:
         """Its tasks in one of these states."""
         return [task for task in self.tasks if task.state in states]
 
@@ -68,14 +68,14 @@ class RunNow:
         waits = self.in_state(FOR_A_PERSON) and not self.in_state(*AT_WORK)
         return self.state in UNFINISHED and not waits
 
-    def reported(self) -> list[Task]:
+    def reported(self) -> list[TaskNow]:
         """Its tasks that published a page, the latest last."""
         found = [task for task in self.tasks if task.report]
         return sorted(found, key=lambda task: _moment(task.reported_at))
 
 
 def run_now(dag_id: str, run_id: str) -> RunNow:
-    """A run's state, tasks, and what they told; without a state where there is no such run."""
+    """A run's state, tasks, and what they reported; without a state where there is no such run."""
     from airflow.models.dagrun import DagRun
     from airflow.models.taskinstance import TaskInstance
     from airflow.utils.session import create_session
@@ -95,12 +95,12 @@ def run_now(dag_id: str, run_id: str) -> RunNow:
             ).where(TaskInstance.dag_id == dag_id, TaskInstance.run_id == run_id)
         ).all()
         progress, links = (
-            _told(session, dag_id, run_id, key) for key in (PROGRESS_KEY, page_key(REPORTS))
+            _reported(session, dag_id, run_id, key) for key in (PROGRESS_KEY, page_key(REPORTS))
         )
-    places = [(each.task_id, each.map_index) for each in found]
+    keys = [(each.task_id, each.map_index) for each in found]
     tasks = [
-        _task(each, progress.get(place), links.get(place))
-        for each, place in zip(found, places, strict=True)
+        _task(each, progress.get(key), links.get(key))
+        for each, key in zip(found, keys, strict=True)
     ]
     tasks.sort(key=lambda task: (_moment(task.since), task.name))
     return RunNow(dag_id=dag_id, run_id=run_id, state=str(state or ""), tasks=tuple(tasks))
@@ -111,7 +111,7 @@ def _moment(time: datetime | None) -> float:
     return math.inf if time is None else time.timestamp()
 
 
-def _told(session: Any, dag_id: str, run_id: str, key: str) -> dict[tuple[str, int], Any]:
+def _reported(session: Any, dag_id: str, run_id: str, key: str) -> dict[tuple[str, int], Any]:
     """Value and time of what the tasks of a run show under a key, by task id and map index."""
     from airflow.models.xcom import XComModel
     from sqlalchemy import select
@@ -125,17 +125,17 @@ def _told(session: Any, dag_id: str, run_id: str, key: str) -> dict[tuple[str, i
     return {(task_id, index): (value, at) for task_id, index, value, at in rows}
 
 
-def _task(found: Any, progress: Any, report: Any) -> Task:
-    told, told_at = progress or (None, None)
+def _task(found: Any, progress: Any, report: Any) -> TaskNow:
+    event, progress_at = progress or (None, None)
     # An XCom backend that keeps values elsewhere leaves an address here.
-    told = told if isinstance(told, Mapping) else None
+    event = event if isinstance(event, Mapping) else None
     link, reported_at = report or ("", None)
-    return Task(
+    return TaskNow(
         name=found.task_id if found.map_index < 0 else _mapped(found),
         state=str(found.state or ""),
         since=found.start_date,
-        told=told,
-        told_at=told_at,
+        progress=event,
+        progress_at=progress_at,
         report=str(link).partition(f"{PREFIX}/{REPORTS}/")[2],
         reported_at=reported_at,
     )

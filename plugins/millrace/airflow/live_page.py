@@ -10,7 +10,7 @@ from collections import Counter
 from datetime import datetime
 from typing import Any
 
-from millrace.airflow.live import AT_WORK, ENDED, FOR_A_PERSON, RunNow, Task
+from millrace.airflow.live import AT_WORK, ENDED, FOR_A_PERSON, RunNow, TaskNow
 from pipelines.core.events import worded
 from pipelines.core.text import for_page
 
@@ -30,8 +30,8 @@ PAGE = """<!doctype html>
 <title>{{ run.dag_id }}: at work</title>
 <style>{{ style }}
 .task { margin: 14px 0; } progress { width: 100%; height: 14px; accent-color: var(--own); }
-.ahead { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 16px; }
-.ahead b { font-size: 19px; } .ahead span { white-space: nowrap; } a { color: var(--own); }
+.facts { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 16px; }
+.facts b { font-size: 19px; } .facts span { white-space: nowrap; } a { color: var(--own); }
 dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); gap: 10px;
   margin: 10px 0 0; } dt { color: var(--soft); font-size: 12.5px; } dd { margin: 0; font-size: 19px; }
 .task > .soft:last-child { margin-top: 12px; } .bad { color: var(--bad); }
@@ -41,8 +41,8 @@ dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr))
 <p class="soft">{{ run.dag_id }} &middot; {{ run.run_id }} &middot; tasks: {{ counts }}</p>
 {% if failed %}<p class="bad">Failed: {{ failed|join(", ") }}</p>{% endif %}
 {% for task in tasks %}<section class="wide task"><h2 style="margin-top: 0">{{ task.name }}</h2>
-{% if task.told %}<progress max="1"{% if task.share is not none %} value="{{ task.share }}"{% endif %}></progress>
-<p class="ahead num">{% if task.share is not none %}<b>{{ task.percent }}</b>{% endif %}
+{% if task.has_progress %}<progress max="1"{% if task.share is not none %} value="{{ task.share }}"{% endif %}></progress>
+<p class="facts num">{% if task.share is not none %}<b>{{ task.percent }}</b>{% endif %}
 {% for fact in task.facts %}<span>{{ fact }}</span>{% endfor %}</p>
 {% if task.numbers %}<dl>{% for name, text in task.numbers %}<div><dt>{{ name }}</dt>
 <dd class="num">{{ text }}</dd></div>{% endfor %}</dl>{% endif %}
@@ -62,7 +62,7 @@ def live_page(run: RunNow, now: datetime, mount: str) -> str:
 
     Args:
         run: The run, as it is now.
-        now: The time that ages and what is left are told by.
+        now: The time that ages and what is left are computed by.
         mount: What comes before ``/reports/`` in the addresses of published pages.
     """
     import jinja2
@@ -79,7 +79,7 @@ def live_page(run: RunNow, now: datetime, mount: str) -> str:
         refresh_s=REFRESH_S,
         counts=_counts(run),
         failed=[task.name for task in run.in_state("failed")],
-        tasks=[_told(task, now) for task in run.in_state(*AT_WORK)],
+        tasks=[_section(task, now) for task in run.in_state(*AT_WORK)],
         reported=run.reported(),
         mount=mount,
     )
@@ -90,32 +90,35 @@ def _counts(run: RunNow) -> str:
     return ", ".join(f"{count} {word}" for word, count in counts.items()) or "none begun"
 
 
-def _told(task: Task, now: datetime) -> dict[str, Any]:
+def _section(task: TaskNow, now: datetime) -> dict[str, Any]:
     """What the page says of a task at work."""
     word = WORDS[task.state]
     begun = f"{word} for {span((now - task.since).total_seconds())}" if task.since else word
-    if task.told is None or task.told_at is None:
-        nothing = ", nothing told yet" if task.state == "running" else ""
-        return {"name": task.name, "told": False, "when": f"{begun}{nothing}"}
-    told, age_s = task.told, max((now - task.told_at).total_seconds(), 0.0)
-    share = min(told["done"] / told["total"], 1.0) if told["total"] else None
+    if task.progress is None or task.progress_at is None:
+        nothing = ", no progress reported yet" if task.state == "running" else ""
+        return {"name": task.name, "has_progress": False, "when": f"{begun}{nothing}"}
+    progress, age_s = task.progress, max((now - task.progress_at).total_seconds(), 0.0)
+    share = min(progress["done"] / progress["total"], 1.0) if progress["total"] else None
     return {
         "name": task.name,
-        "told": True,
+        "has_progress": True,
         "share": share,
         "percent": "" if share is None else f"{share:.0%}",
-        "facts": _facts(told, age_s),
-        "numbers": worded(told.get("values", {})),
-        "when": f"{told['work']}, {begun}, told {span(age_s)} ago",
+        "facts": _facts(progress, age_s),
+        "numbers": worded(progress.get("values", {})),
+        "when": f"{progress['work']}, {begun}, reported {span(age_s)} ago",
     }
 
 
-def _facts(told: Any, age_s: float) -> list[str]:
-    of = f" of {told['total']:,}" if told["total"] else ""
-    facts = [f"{told['done']:,}{of} {told['unit']}", f"{told['per_s']:,.0f} {told['unit']}/s"]
-    if told.get("eta_s") is not None:
-        facts.append(f"{span(max(told['eta_s'] - age_s, 0.0))} left")
-    return facts + ([str(told["note"])] if told.get("note") else [])
+def _facts(progress: Any, age_s: float) -> list[str]:
+    of = f" of {progress['total']:,}" if progress["total"] else ""
+    facts = [
+        f"{progress['done']:,}{of} {progress['unit']}",
+        f"{progress['per_s']:,.0f} {progress['unit']}/s",
+    ]
+    if progress.get("eta_s") is not None:
+        facts.append(f"{span(max(progress['eta_s'] - age_s, 0.0))} left")
+    return facts + ([str(progress["note"])] if progress.get("note") else [])
 
 
 def span(seconds: float) -> str:

@@ -19,7 +19,7 @@ AS_OF = "{{ as_of(dag_run, params) }}"
 
 
 def partition_of(dag_run: Any, params: Mapping[str, Any]) -> str:
-    """The day of data a run takes in: unless it is told, the day before it was due.
+    """The day of data a run takes in: by default the day before it was due.
 
     Args:
         dag_run: The context's ``dag_run``.
@@ -32,7 +32,7 @@ def partition_of(dag_run: Any, params: Mapping[str, Any]) -> str:
 
 
 def as_of(dag_run: Any, params: Mapping[str, Any]) -> str:
-    """The as-of day of the model a run makes: unless it is told, the day it was due.
+    """The as-of day of the model a run makes: by default the day it was due.
 
     Args:
         dag_run: The context's ``dag_run``.

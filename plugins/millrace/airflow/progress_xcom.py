@@ -1,4 +1,4 @@
-"""What Airflow's web interface is told of a task while the task is at work.
+"""What Airflow's web interface shows of a task while the task is at work.
 
 Why: a training of hours must be seen going on by who has Airflow open, without its log.
 Promise: never ends the work, and costs it one short request in five seconds; Airflow removes
@@ -19,7 +19,7 @@ SHOW_EVERY_S, AFTER_FAILURE_S = 5.0, 60.0
 log = logging.getLogger("millrace")
 
 
-class Showing:
+class ProgressXCom:
     """Shows as XComs of fixed keys, each replaced by the next.
 
     Args:
@@ -48,6 +48,6 @@ class Showing:
             self._ti.xcom_push(key=key, value=value)
         # A cleared task's calls all fail, and what is shown is not worth the work.
         except Exception as error:
-            log.warning("The web interface was not told of %s: %s", key, error)
+            log.warning("The web interface could not be given %s: %s", key, error)
             return False
         return True

@@ -2,7 +2,7 @@
 
 Why: a trial is a task, so Airflow spreads trials over the GPU pool, retries and shows them.
 Promise: a trial that has ended is found when its task is cleared, not run again.
-Not here: drawing and judging (``pipelines/stages/tune/``).
+Not here: drawing and comparing (``pipelines/stages/tune/``).
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,8 @@ from typing import Any
 
 from airflow.sdk import BaseOperator
 
-from millrace.airflow.operator import CommandOperator, flags, lines
+from millrace.airflow.command import CommandOperator
+from millrace.airflow.rendered import flags, lines
 
 
 class NumbersOperator(BaseOperator):

@@ -55,7 +55,7 @@ def left_over(temporary, store):
     # Other programs of the machine use shared memory too; ours would be named after us.
     new = {p for p in set(SHARED_MEMORY.iterdir()) - shared if "millrace" in p.name}
     return [*folder.rglob("*"), *new] + [
-        p for p in store.rglob("*") if p.name.startswith((".aside-", ".scratch-"))
+        p for p in store.rglob("*") if p.name.startswith((".staging-", ".scratch-"))
     ]
 
 
@@ -70,7 +70,7 @@ def kill_in_the_middle(source, store):
     """Kill a chain and the stage at work in it, with a version half written."""
     argv = [sys.executable, "-m", "pipelines", *map(str, chain(source, store))]
     with subprocess.Popen(argv, cwd=ROOT, stderr=subprocess.DEVNULL) as process:
-        while not list(store.glob("*/validated/*/.aside-*/*")):
+        while not list(store.glob("*/validated/*/.staging-*/*")):
             assert process.poll() is None, "it ended before it could be killed"
             time.sleep(0.01)
         for each in [*psutil.Process(process.pid).children(recursive=True), process]:

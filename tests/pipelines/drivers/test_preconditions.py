@@ -52,7 +52,7 @@ def test_a_remote_store_without_a_registry_ends_before_the_first_stage(source):
         ("track=true", "neither among 2026-01-05 to 2026-01-05 nor in "),
         ("tuned=2026-01-05", "no published search as of 2026-01-05. Run tune"),
         ("tuned=today", "is not a calendar day"),
-        ("workers=all", "workers must be a whole number"),
+        ("workers=all", "workers must be an integer"),
         ("time_limit_s=soon", "must be seconds"),
     ],
 )

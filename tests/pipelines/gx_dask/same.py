@@ -10,7 +10,7 @@ from great_expectations import ExpectationSuite
 from great_expectations.expectations.registry import get_expectation_impl
 
 from pipelines.gx_dask import validator_patches
-from pipelines.gx_dask.validation import new_context, validate_files
+from pipelines.gx_dask.validation import new_context
 
 RELATIVE = 1e-12
 
@@ -18,8 +18,8 @@ RELATIVE = 1e-12
 def suite_of(entries: Sequence[tuple[str, dict]], **more: Any) -> ExpectationSuite:
     """A stock suite of expectations by their names."""
     made = [
-        get_expectation_impl(name)(**kwargs, meta={"place": place}, **more)
-        for place, (name, kwargs) in enumerate(entries)
+        get_expectation_impl(name)(**kwargs, meta={"index": index}, **more)
+        for index, (name, kwargs) in enumerate(entries)
     ]
     return ExpectationSuite(name="suite", expectations=made)
 
@@ -70,7 +70,7 @@ def differences(ours: Any, stock: Any, relative: float = RELATIVE) -> list[str]:
 
 def _in_order(run: Any) -> list[Any]:
     """As the suite has them: a validator moves those that failed early to the front."""
-    return sorted(run.results, key=lambda r: r.expectation_config.meta["place"])
+    return sorted(run.results, key=lambda r: r.expectation_config.meta["index"])
 
 
 def _comparable(result: Any) -> dict[str, Any]:
@@ -107,8 +107,3 @@ def _equal(left: Any, right: Any, relative: float) -> bool:
             _equal(a, b, relative) for a, b in zip(left, right, strict=True)
         )
     return type(left) is type(right) and left == right
-
-
-def judged(paths: Sequence[str], entries: Sequence[tuple[str, dict]], **options: Any) -> Any:
-    """The entry for stages, with small partitions."""
-    return validate_files(paths, suite_of(entries), partition_rows=10, **options)

@@ -1,4 +1,4 @@
-"""Tables to be judged: clean, dirty, empty, all null, one row; in files and row groups."""
+"""Tables to be validated: clean, dirty, empty, all null, one row; in files and row groups."""
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta

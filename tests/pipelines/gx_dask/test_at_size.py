@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.gx_dask import quantiles, uniqueness
+from pipelines.gx_dask import quantiles, row_keys
 from tests.pipelines.gx_dask import tables
 from tests.pipelines.gx_dask.same import Ours, Stock, differences, suite_of
 
@@ -77,12 +77,12 @@ def test_sixty_thousand_rows_in_many_partitions_give_the_stock_results(tmp_path:
 def test_rows_whose_hashes_collide_are_compared_by_their_values(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hashes = uniqueness._hashes
+    hashes = row_keys._hashes
 
     def coarse(name: str, rows: Any) -> Any:
         return hashes(name, rows) % np.uint64(5)
 
-    monkeypatch.setattr(uniqueness, "_hashes", coarse)
+    monkeypatch.setattr(row_keys, "_hashes", coarse)
     table = large().slice(0, 2_000)
     about_text = [e for e in ENTRIES if "word" in str(e[1]) or "compound" in e[0]]
     compare(pa.concat_tables([table, table.slice(0, 3)]), tmp_path, about_text)

@@ -27,9 +27,9 @@ from tests.pipelines.gx_dask.same import Stock, differences, suite_of
 STOCK_SUITE = """{
   "name": "saved", "id": null, "meta": {"great_expectations_version": "1.24.1"}, "notes": null,
   "expectations": [
-    {"type": "expect_column_values_to_be_between", "severity": "warning", "meta": {"place": 0},
+    {"type": "expect_column_values_to_be_between", "severity": "warning", "meta": {"index": 0},
      "kwargs": {"column": "f", "min_value": -1.0, "max_value": 1.0, "mostly": 0.9}},
-    {"type": "expect_column_values_to_be_unique", "severity": "critical", "meta": {"place": 1},
+    {"type": "expect_column_values_to_be_unique", "severity": "critical", "meta": {"index": 1},
      "kwargs": {"column": "id"}}]
 }"""
 
@@ -91,7 +91,7 @@ def test_a_custom_condition_is_gathered_and_the_log_says_so(
     paths = files_of(tables.dirty(), tmp_path)
     suite = great.ExpectationSuite(
         name="custom",
-        expectations=[ExpectColumnValuesToBeBelowTheGreatest(column="k", meta={"place": 0})],
+        expectations=[ExpectColumnValuesToBeBelowTheGreatest(column="k", meta={"index": 0})],
     )
     with caplog.at_level(logging.INFO, "pipelines.gx_dask"):
         ours = validate_files(paths, suite, result_format="COMPLETE")
@@ -115,7 +115,7 @@ def test_a_gather_beyond_its_limit_fails_that_expectation_alone(tmp_path: Path) 
     assert by_type["expect_column_values_to_be_unique"].success
 
 
-def test_changed_files_under_the_same_name_are_judged_anew(tmp_path: Path) -> None:
+def test_changed_files_under_the_same_name_are_validated_anew(tmp_path: Path) -> None:
     paths = files_of(tables.clean(), tmp_path)
     asset = new_context().data_sources.add_dask("lake").add_parquet("t", paths)
     definition = asset.add_batch_definition("all")
@@ -135,29 +135,29 @@ def test_every_failing_row_of_every_row_level_expectation_is_kept(tmp_path: Path
         ("expect_column_mean_to_be_between", {"column": "f", "max_value": 0}),
         ("expect_column_values_to_be_increasing", {"column": "k"}),
     ]
-    judged = validate_files(
+    validated = validate_files(
         paths, suite_of(entries), rows_below=tmp_path / "rows", partition_rows=10
     )
     stock = Stock(frame).validate(suite_of(entries), "COMPLETE")
     wanted = {
-        r.expectation_config.meta["place"]: r.result.get("unexpected_index_list")
+        r.expectation_config.meta["index"]: r.result.get("unexpected_index_list")
         for r in stock.results
     }
-    for place, result in enumerate(judged.result.results):
-        rows = wanted[result.expectation_config.meta["place"]]
-        assert judged.is_row_level(place) == (rows is not None)
+    for index, result in enumerate(validated.result.results):
+        rows = wanted[result.expectation_config.meta["index"]]
+        assert validated.is_row_level(index) == (rows is not None)
         if rows is not None:
-            each = [judged.failing_rows(place, p) for p in judged.layout.partitions]
+            each = [validated.failing_rows(index, p) for p in validated.layout.partitions]
             assert np.concatenate(each).tolist() == rows
 
 
 def test_rows_that_were_not_kept_are_not_made_up(tmp_path: Path) -> None:
     paths = files_of(tables.clean(5), tmp_path)
-    judged = validate_files(
+    validated = validate_files(
         paths, suite_of([("expect_column_values_to_be_unique", {"column": "k"})])
     )
     with pytest.raises(EngineSettingError, match="rows_below to be given"):
-        judged.failing_rows(0, judged.layout.partitions[0])
+        validated.failing_rows(0, validated.layout.partitions[0])
 
 
 def test_a_complete_result_lists_no_more_rows_than_the_driver_may_hold(tmp_path: Path) -> None:

@@ -45,8 +45,8 @@ OPTIONS: list[Any] = [
 ]
 
 
-class Told:
-    """What was compared, told at the end of the module's tests."""
+class Summary:
+    """What was compared, printed at the end of the module's tests."""
 
     compared = 0
     names: ClassVar[set[str]] = set()
@@ -54,12 +54,12 @@ class Told:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _tell(request: pytest.FixtureRequest) -> Any:
+def _print_summary(request: pytest.FixtureRequest) -> Any:
     yield
     reporter = request.config.pluginmanager.get_plugin("terminalreporter")
     reporter.write_line(
-        f"\nEQUALITY: {Told.compared} results of {len(Told.names)} expectations compared with "
-        f"the stock pandas engine; gathered metrics: {sorted(Told.gathered) or 'none'}"
+        f"\nEQUALITY: {Summary.compared} results of {len(Summary.names)} expectations compared with "
+        f"the stock pandas engine; gathered metrics: {sorted(Summary.gathered) or 'none'}"
     )
 
 
@@ -71,9 +71,9 @@ def compare(paths: list[str], entries: list, formats: list[Any], **options: Any)
         theirs, mine = stock.validate(suite, form), ours.validate(suite, form)
         found = differences(mine, theirs)
         assert not found, f"{form}: {len(found)} differ\n" + "\n".join(found[:5])
-        Told.compared += len(theirs.results)
-    Told.names |= {name for name, _ in entries}
-    Told.gathered |= ours.gathered
+        Summary.compared += len(theirs.results)
+    Summary.names |= {name for name, _ in entries}
+    Summary.gathered |= ours.gathered
 
 
 def test_the_catalogue_has_every_expectation_that_great_expectations_ships() -> None:

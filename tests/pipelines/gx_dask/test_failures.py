@@ -1,4 +1,4 @@
-"""What is no bad data must not look like it: lost workers, damaged files, poison values."""
+"""What is no bad data must not look like it: lost workers, damaged files, invalid text."""
 
 from pathlib import Path
 from typing import Any
@@ -51,10 +51,10 @@ def test_a_worker_killed_while_it_validates_is_an_error_and_the_next_try_ends_ri
     here = validate_files(paths, deadly_suite(flag), rows_below=tmp_path / "here")
     assert flag.read_text() == "0"
     assert [r.success for r in again.result.results] == [r.success for r in here.result.results]
-    for place in range(2):
+    for index in range(2):
         kept = [
-            [judged.failing_rows(place, p).tolist() for p in judged.layout.partitions]
-            for judged in (again, here)
+            [validated.failing_rows(index, p).tolist() for p in validated.layout.partitions]
+            for validated in (again, here)
         ]
         assert kept[0] == kept[1]
 
@@ -118,12 +118,12 @@ def test_a_file_that_went_away_may_come_back(tmp_path: Path) -> None:
         Rows(layout, layout.partitions).read(["id"])
 
 
-def test_a_poison_value_in_one_file_fails_the_expectations_on_it_alone(tmp_path: Path) -> None:
+def test_invalid_text_in_one_file_fails_the_expectations_on_it_alone(tmp_path: Path) -> None:
     paths = tables.write(tables.clean(30), tmp_path)
     last = pq.read_table(paths[-1])
     bad = pa.array([b"\xff\xfe"] * len(last)).cast(pa.binary()).view(pa.string())
-    place = last.schema.get_field_index("w")
-    pq.write_table(last.set_column(place, "w", bad), paths[-1])
+    index = last.schema.get_field_index("w")
+    pq.write_table(last.set_column(index, "w", bad), paths[-1])
     suite = great.ExpectationSuite(
         name="s",
         expectations=[
@@ -135,7 +135,7 @@ def test_a_poison_value_in_one_file_fails_the_expectations_on_it_alone(tmp_path:
     results = {
         r.expectation_config.type: r for r in validate_files(paths, suite).result.results
     }
-    poisoned = results.pop("expect_column_values_to_match_regex")
-    assert not poisoned.success
-    assert "utf" in str(poisoned.exception_info).lower()
+    invalid = results.pop("expect_column_values_to_match_regex")
+    assert not invalid.success
+    assert "utf" in str(invalid.exception_info).lower()
     assert all(result.success for result in results.values())

@@ -207,8 +207,8 @@ def test_a_deviation_over_partitions_is_the_true_one_to_its_last_digits(
     folder = tmp_path_factory.mktemp("deviation")
     pq.write_table(pa.table({"x": values}), folder / "t.parquet", row_group_size=5)
     entries = [("expect_column_stdev_to_be_between", {"column": "x", "max_value": 1})]
-    judged = validate_files([folder], suite_of(entries), partition_rows=5)
-    observed = judged.result.results[0].result["observed_value"]
+    validated = validate_files([folder], suite_of(entries), partition_rows=5)
+    observed = validated.result.results[0].result["observed_value"]
     assert observed == pytest.approx(exact_deviation(values), rel=1e-13)
 
 

@@ -38,11 +38,11 @@ FEATURES = (
     Hour("when") >> Cyclic(24),
     Categorical("merchant") >> Vocabulary(min_count=2, max_size=3),
     Categorical("merchant") >> Hash(97),
-    Categorical("place"),
-    Categorical("place") >> Hash(1 << 20),
+    Categorical("shop"),
+    Categorical("shop") >> Hash(1 << 20),
     Sequence("card", ("amount",), steps=STEPS) >> Fill("mean") >> Log() >> Standardise(),
 )
-TYPES = {"amount": "number", "balance": "number", "merchant": "text", "place": "integer"}
+TYPES = {"amount": "number", "balance": "number", "merchant": "text", "shop": "integer"}
 PROGRAM = program_of(FEATURES, TYPES)
 ARROW = {
     "number": pa.float64(),
@@ -79,7 +79,7 @@ def drawn(n_rows, seed=0):
             "merchant": words[rng.integers(len(words))],
             EVENTS: [number(5.0) or 0.0 for _ in range(STEPS * WIDTH)],
             LENGTH: int(rng.integers(STEPS + 1)),
-            "place": [None, 7, -(2**63), 2**62, int(rng.integers(50))][rng.integers(5)],
+            "shop": [None, 7, -(2**63), 2**62, int(rng.integers(50))][rng.integers(5)],
         }
         for _ in range(n_rows)
     ]
@@ -89,5 +89,5 @@ def fitted_on(parts, program=PROGRAM):
     """The program fitted on parts of rows, each its own partition."""
     found = [program.partials(np, columns_of(rows, program)) for rows in parts]
     return program.fitted(
-        {s: steps[-1].merge([f[s] for f in found]) for s, steps in program.asked().items()}
+        {s: steps[-1].merge([f[s] for f in found]) for s, steps in program.statistics().items()}
     )

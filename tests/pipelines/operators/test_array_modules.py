@@ -42,7 +42,7 @@ MORE = program_of(
     [
         Numeric("amount") >> QuantileBuckets(n=100),
         Numeric("balance") >> Bucketize(tuple(map(float, range(-20, 21)))),
-        Categorical("place") >> Vocabulary(min_count=1000),
+        Categorical("shop") >> Vocabulary(min_count=1000),
         Categorical("merchant") >> Vocabulary(min_count=1000),
     ],
     TYPES,
@@ -56,12 +56,12 @@ def plain(state):
     return {name: value for name, value in state.items() if name != "table"} | table
 
 
-def learnt(xp, program, rows):
-    """What is learnt of rows on a module; nothing of it may stay on the device."""
+def statistics_of(xp, program, rows):
+    """The statistics of rows on an array module; none of them may stay on the device."""
     found = program.partials(xp, columns_of(rows, program, xp))
     tables = [state["table"] for state in found.values() if "table" in state]
     assert all(isinstance(v, np.ndarray | pa.Array) for t in tables for v in t.values())
-    return {said: plain(state) for said, state in found.items()}
+    return {name: plain(state) for name, state in found.items()}
 
 
 def inputs_on(xp, fitted, rows):
@@ -78,14 +78,14 @@ def test_every_operator_is_in_the_table_that_these_tests_run():
 
 @PROGRAMS
 @pytest.mark.parametrize("n_rows", [1, 700])
-def test_statistics_on_an_array_module_with_cupys_manners_are_those_on_numpy(program, n_rows):
+def test_statistics_on_an_array_module_like_cupy_are_those_on_numpy(program, n_rows):
     rows = drawn(n_rows, seed=5)
-    assert learnt(strict_arrays, program, rows) == learnt(np, program, rows)
+    assert statistics_of(strict_arrays, program, rows) == statistics_of(np, program, rows)
 
 
 @PROGRAMS
 @pytest.mark.parametrize("n_rows", [1, 700])
-def test_model_inputs_on_an_array_module_with_cupys_manners_are_those_on_numpy(program, n_rows):
+def test_model_inputs_on_an_array_module_like_cupy_are_those_on_numpy(program, n_rows):
     fitted, rows = fitted_on([drawn(900, seed=6)], program), drawn(n_rows, seed=7)
     ours, strict = inputs_on(np, fitted, rows), inputs_on(strict_arrays, fitted, rows)
     assert ours.keys() == strict.keys()
@@ -97,7 +97,7 @@ def test_model_inputs_on_an_array_module_with_cupys_manners_are_those_on_numpy(p
 @pytest.mark.parametrize(
     "source", [Hour("t"), Weekday("t"), Weekend("t"), Night("t")], ids=repr
 )
-def test_the_calendar_on_an_array_module_with_cupys_manners_is_that_on_numpy(
+def test_the_calendar_on_an_array_module_like_cupy_is_that_on_numpy(
     source: TimeSource,
 ):
     time_s = np.array([0.0, 86_399.0, 86_400.0, 1.7e9, -1.0, math.nan])
@@ -128,8 +128,8 @@ def preprocessed(folder, row_ranges, array_module):
         summarize(StatisticsTask(row_range, PROGRAM, array_module)).states
         for row_range in row_ranges
     ]
-    steps = PROGRAM.asked()
-    merged = {said: steps[said][-1].merge([s[said] for s in states]) for said in steps}
+    steps = PROGRAM.statistics()
+    merged = {name: steps[name][-1].merge([s[name] for s in states]) for name in steps}
     fitted = PROGRAM.fitted(merged)
     rows = sum(row_range.rows for row_range in row_ranges)
     out, program = folder / "train", folder / "program"
@@ -151,10 +151,10 @@ def preprocessed(folder, row_ranges, array_module):
         )
         write_rows(task)
     found = {path.name: np.load(path) for path in sorted(out.glob("*.npy"))}
-    return {said: plain(state) for said, state in merged.items()}, found
+    return {name: plain(state) for name, state in merged.items()}, found
 
 
-def test_the_tasks_of_preprocess_on_cupys_manners_write_the_bytes_of_numpy(
+def test_the_tasks_of_preprocess_on_an_array_module_like_cupy_write_the_bytes_of_numpy(
     tmp_path, monkeypatch
 ):
     monkeypatch.setattr("pipelines.stages.preprocess.row_ranges.RANGE_ROWS", 100)
@@ -176,17 +176,17 @@ def test_words_stay_on_the_host_and_their_codes_do_not():
 
 
 @pytest.mark.gpu("cupy")
-def test_cupy_learns_equal_counts_and_moments_to_a_tolerance():
+def test_cupy_has_equal_counts_and_moments_to_a_tolerance():
     cupy = importlib.import_module("cupy")
     rows = drawn(20_000, seed=5)
     for program in (PROGRAM, MORE):
-        ours, theirs = learnt(np, program, rows), learnt(cupy, program, rows)
+        ours, theirs = statistics_of(np, program, rows), statistics_of(cupy, program, rows)
         assert ours.keys() == theirs.keys()
-        for said, state in ours.items():
-            for name, value in state.items():
-                floats = name in ("mean", "m2")
+        for name, state in ours.items():
+            for key, value in state.items():
+                floats = key in ("mean", "m2")
                 wanted = pytest.approx(value, rel=1e-10) if floats else value
-                assert theirs[said][name] == wanted, said
+                assert theirs[name][key] == wanted, name
 
 
 @pytest.mark.gpu("cupy")

@@ -1,4 +1,4 @@
-"""Each operator against its formula in plain Python, and what is learnt however rows are cut."""
+"""Each operator against its formula in plain Python, and the statistics however rows are split."""
 
 import bisect
 import math
@@ -84,7 +84,7 @@ def test_fill_puts_the_known_values_mean_or_median_and_a_flag():
     assert numbers(Numeric("amount") >> Fill("median"), [None, None]) == [[0.0, 0.0]]
 
 
-def test_filled_values_have_no_part_in_what_a_later_step_learns():
+def test_filled_values_have_no_part_in_what_a_later_step_is_fitted_to():
     values = [1.0, 3.0, None, None, None]
     alone = numbers(Numeric("amount") >> Standardise(), values[:2])[0]
     filled = numbers(Numeric("amount") >> Fill(100.0) >> Standardise(), values)[0]
@@ -160,7 +160,7 @@ def vocabulary_by_hand(values, min_count, max_size):
     return sorted(kept, key=rank)[:max_size]
 
 
-@pytest.mark.parametrize(("column", "values"), [("merchant", WORDS), ("place", IDS)])
+@pytest.mark.parametrize(("column", "values"), [("merchant", WORDS), ("shop", IDS)])
 def test_a_vocabulary_is_that_of_a_counter_with_ties_by_value(column, values):
     @given(
         values=st.lists(values, min_size=1, max_size=60),
@@ -179,7 +179,7 @@ def test_a_vocabulary_is_that_of_a_counter_with_ties_by_value(column, values):
         assert fitted.fits[0][0]["table"]["value"].tolist() == kept
         assert fitted.sizes() == {column: len(kept) + 2}
         ids = fitted.transform(np, columns_of(rows, program))["ids"][:, 0].tolist()
-        known = {value: 2 + place for place, value in enumerate(kept)}
+        known = {value: 2 + index for index, value in enumerate(kept)}
         assert ids == [0 if v in (None, "") else known.get(v, 1) for v in values]
 
     holds()
@@ -196,10 +196,10 @@ def test_sketches_are_the_same_bits_however_rows_are_cut_and_merged(values, size
     program = program_of([Numeric("amount") >> step], TYPES)
     rows = [{"amount": value} for value in values]
 
-    def learnt(part):
+    def statistics(part):
         return program.partials(np, columns_of(part, program)).popitem()[1]
 
-    whole, parts = learnt(rows), [learnt(part) for part in cut(rows, size, order)]
+    whole, parts = statistics(rows), [statistics(part) for part in cut(rows, size, order)]
     left_first, right_first = parts[0], parts[-1]
     for part in parts[1:]:
         left_first = step.merge([left_first, part])
@@ -242,14 +242,14 @@ def test_a_hashed_word_has_the_same_id_everywhere(values, buckets):
 @given(values=st.lists(IDS, min_size=1), buckets=st.integers(1, 1 << 30))
 @settings(max_examples=60)
 def test_a_hashed_whole_number_has_the_same_id_everywhere(values, buckets):
-    rows = [{"place": value} for value in values]
-    ids = inputs_of(Categorical("place") >> Hash(buckets), rows)["ids"][:, 0].tolist()
+    rows = [{"shop": value} for value in values]
+    ids = inputs_of(Categorical("shop") >> Hash(buckets), rows)["ids"][:, 0].tolist()
     assert ids == [0 if v is None else 2 + hashed_by_hand(v) % buckets for v in values]
 
 
 def test_a_source_without_steps_gets_the_usual_ones():
     program = program_of([Numeric("amount"), Weekday("when"), Categorical("merchant")], TYPES)
-    assert [line.said() for line in program.lines] == [
+    assert [line.expression() for line in program.lines] == [
         "amount >> Standardise()",
         "weekday >> Standardise()",
         f"merchant >> {Vocabulary()!r}",
@@ -261,11 +261,11 @@ def test_model_inputs_keep_the_order_of_the_declaration():
         Numeric("amount") >> Fill(flag=True) >> Log(),
         Categorical("merchant") >> Hash(5),
         Hour("when") >> Cyclic(24),
-        Categorical("place"),
+        Categorical("shop"),
     ]
     program = program_of(features, TYPES)
     assert program.numeric() == ("amount_log", "amount_missing", "hour_sin", "hour_cos")
-    assert program.categorical() == ("merchant_hash", "place")
+    assert program.categorical() == ("merchant_hash", "shop")
 
 
 def test_arrays_are_row_major_and_narrow():
@@ -307,11 +307,9 @@ def test_a_rows_inputs_do_not_depend_on_the_block_they_are_made_in(block_rows, m
 
 
 def test_ids_far_apart_are_found_as_those_close_together_are():
-    close = [{"place": value} for value in [5, 5, 5, 9, 9, 7, None, 11]]
-    apart = [
-        {"place": None if row["place"] is None else row["place"] * 10**12} for row in close
-    ]
-    feature = Categorical("place") >> Vocabulary()
+    close = [{"shop": value} for value in [5, 5, 5, 9, 9, 7, None, 11]]
+    apart = [{"shop": None if row["shop"] is None else row["shop"] * 10**12} for row in close]
+    feature = Categorical("shop") >> Vocabulary()
     close_ids, apart_ids = (
         inputs_of(feature, rows)["ids"][:, 0].tolist() for rows in (close, apart)
     )
@@ -338,7 +336,7 @@ def test_the_logarithm_is_that_of_the_library_to_the_last_digits():
     np.testing.assert_allclose(log_of_more(np, size), np.log1p(size), rtol=5e-16)
 
 
-def test_the_docs_tell_every_operators_formula_nulls_and_cost():
+def test_the_docs_list_every_operators_formula_nulls_and_cost():
     """``Divide`` is how a ``Ratio`` begins, and is not declared by itself."""
     said = (Path(__file__).parents[3] / "docs" / "features.md").read_text()
     table = [line.strip("| ").split(" | ") for line in said.splitlines() if line[:3] == "| `"]

@@ -24,7 +24,7 @@ ROW = st.fixed_dictionaries(
         "balance": st.none() | st.floats(allow_subnormal=False),
         "hour": st.none() | st.floats(0, 24, allow_subnormal=False),
         "merchant": st.none() | st.text(max_size=12) | st.sampled_from(["books", "fuel"]),
-        "place": st.none() | WHOLE | st.integers(0, 60),
+        "shop": st.none() | WHOLE | st.integers(0, 60),
         EVENTS: st.lists(st.floats(width=32, allow_subnormal=False), min_size=6, max_size=6),
         LENGTH: st.integers(0, 3),
     }
@@ -84,11 +84,11 @@ def test_the_saved_graph_equals_the_transform_on_any_rows(served, rows):
 
 
 def test_null_and_the_empty_word_are_one_and_unseen_is_another(served):
-    common = {"amount": 1.0, "balance": 1.0, "hour": 1.0, "place": 7}
+    common = {"amount": 1.0, "balance": 1.0, "hour": 1.0, "shop": 7}
     common |= {EVENTS: [0.0] * 6, LENGTH: 0}
     rows = [common | {"merchant": word} for word in (None, "", "never seen", "fuel")]
-    place = PROGRAM.categorical().index("merchant")
-    ids = served(rows)["ids"][:, place].tolist()
+    index = PROGRAM.categorical().index("merchant")
+    ids = served(rows)["ids"][:, index].tolist()
     assert ids[:3] == [0, 0, 1]
     assert ids[3] >= 2
 
@@ -96,11 +96,11 @@ def test_null_and_the_empty_word_are_one_and_unseen_is_another(served):
 def test_the_signature_names_the_columns_of_the_feature_table():
     tf = pytest.importorskip("tensorflow")
     signature = serving_signature(tf, FITTED)
-    columns = {"amount", "balance", "hour", "merchant", "place", EVENTS, LENGTH}
+    columns = {"amount", "balance", "hour", "merchant", "shop", EVENTS, LENGTH}
     assert set(signature) == columns
     assert signature[EVENTS].shape.as_list() == [None, 6]
     assert {signature[n].dtype for n in ("amount", "hour")} == {tf.float64}
-    assert (signature["place"].dtype, signature["merchant"].dtype) == (tf.int64, tf.string)
+    assert (signature["shop"].dtype, signature["merchant"].dtype) == (tf.int64, tf.string)
 
 
 def test_a_graph_rounds_to_bfloat16_as_the_training_set_does():

@@ -40,7 +40,7 @@ MIDNIGHTS = st.builds(
 
 
 def calendar_of(moment):
-    """Hour, weekday, weekend and night, as Python's datetime tells them."""
+    """Hour, weekday, weekend and night, as Python's datetime has them."""
     if moment is None:
         return [math.nan] * 4
     there = moment.astimezone(ZoneInfo("UTC"))

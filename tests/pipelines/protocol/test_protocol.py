@@ -92,7 +92,7 @@ def test_killed_at_any_point_nothing_is_half_and_the_next_try_publishes_the_same
     assert again.content == whole["content"]
     # A kill between the rename and the pointer loses no work.
     assert times_worked(toy_log) == (2 if moment == "point" else 3)
-    left = [p.name for p in (store / ref.path()).iterdir() if p.name.startswith(".aside")]
+    left = [p.name for p in (store / ref.path()).iterdir() if p.name.startswith(".staging")]
     assert left == []
 
 
@@ -126,7 +126,7 @@ def test_threads_of_readers_see_the_old_version_or_the_new(toy_work):
     assert seen <= {str(2 * n) for n in range(1, 12)}
 
 
-def test_a_damaged_artifact_is_told_when_it_is_opened(toy_work):
+def test_a_damaged_artifact_is_reported_when_it_is_opened(toy_work):
     work = toy_work(number=4)
     perform(TOY, work)
     manifest = work.need(work.partition_ref("doubled"))

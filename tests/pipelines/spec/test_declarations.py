@@ -98,9 +98,9 @@ def test_a_missing_field_is_a_mistake_and_not_a_crash():
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "reported"),
     [
-        ({"features": (Numeric("tx_fraud"),)}, "the model would read the answer"),
+        ({"features": (Numeric("tx_fraud"),)}, "a feature must not contain it"),
         (
             {"features": (Trailing("terminal", ("rate",), (7,), column="tx_fraud"),)},
             "before it is known. Use delay_days=7",
@@ -113,15 +113,15 @@ def test_a_missing_field_is_a_mistake_and_not_a_crash():
         ({"name": "Fraud"}, "lower-case"),
     ],
 )
-def test_declarations_that_leak_or_cannot_run_are_refused(changes, told):
-    with pytest.raises(DeclarationError, match=told):
+def test_declarations_that_leak_or_cannot_run_are_refused(changes, reported):
+    with pytest.raises(DeclarationError, match=reported):
         require_valid(replaced(**changes))
 
 
 @pytest.mark.parametrize(
-    ("setting", "told"),
+    ("setting", "reported"),
     [
-        ("label.known_after_days=-1", "no label is known before its day is over; got -1"),
+        ("label.known_after_days=-1", "a label is known after its day at the earliest; got -1"),
         ("training.seed=-1", "training.seed must be from 0 to 4294967295; got -1"),
         ("training.seed=4294967296", "training.seed must be from 0"),
         ("training.min_rows=-1", "training.min_rows must be 0 or more"),
@@ -129,8 +129,8 @@ def test_declarations_that_leak_or_cannot_run_are_refused(changes, told):
         ("evaluation.bootstrap_samples=-1", "bootstrap_samples must be above 0"),
     ],
 )
-def test_numbers_that_no_run_can_use_are_refused_before_it(setting, told):
-    with pytest.raises(DeclarationError, match=told):
+def test_numbers_that_no_run_can_use_are_refused_before_it(setting, reported):
+    with pytest.raises(DeclarationError, match=reported):
         with_settings(FRAUD, [setting])
 
 
@@ -211,7 +211,7 @@ def test_settings_are_parsed_as_the_type_they_replace():
 
 
 @pytest.mark.parametrize(
-    ("assignment", "told"),
+    ("assignment", "reported"),
     [
         ("trainin.epochs=3", "Did you mean 'training'"),
         ("training.epoch=3", "Did you mean 'epochs'"),
@@ -220,7 +220,10 @@ def test_settings_are_parsed_as_the_type_they_replace():
         ("training.epochs", "needs the form"),
         ("training=3", "does not name a single value"),
         ("training.epochs=0", "training.epochs must be above 0"),
-        ("name=", "can only be set in the declaration, as it is what the store"),
+        (
+            "name=",
+            "can only be set in the declaration, as it identifies the pipeline in the store",
+        ),
         ("name=other", "can only be set in the declaration"),
         ("title=", "a value is missing; expected one like 'Card fraud'"),
         ("training.epochs=", "a value is missing; expected one like"),
@@ -232,18 +235,18 @@ def test_settings_are_parsed_as_the_type_they_replace():
         ("training.seed=1" + "0" * 5000, "expected a value like 0"),
         ("training.learning_rate=true", "a number"),
         ("training.epochs=true", "a number"),
-        ("training.epochs=3.0", "a whole number"),
+        ("training.epochs=3.0", "an integer"),
         ("training.jit=1", "true or false"),
         ("model.hidden=true", "a number"),
-        ("model.hidden=1.5", "a whole number"),
+        ("model.hidden=1.5", "an integer"),
         ("model.hidden=[NaN]", "a finite number"),
         ("model.hidden=" + "[" * 100_000, "expected a value like"),
         ("validation.rules=1", "'rules' is not a setting"),
         ("gates.limits=1,2", "'limits' is not a setting"),
     ],
 )
-def test_a_wrong_setting_says_what_would_be_right(assignment, told):
-    with pytest.raises(ConfigError, match=told) as raised:
+def test_a_wrong_setting_names_a_right_one(assignment, reported):
+    with pytest.raises(ConfigError, match=reported) as raised:
         with_settings(FRAUD, [assignment])
     assert len(str(raised.value)) < 600
 
@@ -317,14 +320,17 @@ def test_labels_of_the_training_days_were_known_when_testing_began():
         (Numeric("tx_amount") >> Clip(), "has neither low nor high"),
         (Numeric("tx_amount") >> Clip(3.0, 1.0), "low 3.0 is above high 1.0"),
         (Numeric("tx_amount") >> Bucketize((1.0, 1.0)), "edges must ascend"),
-        (Numeric("tx_amount") >> Vocabulary(), "takes categorical values, and gets numeric"),
+        (
+            Numeric("tx_amount") >> Vocabulary(),
+            "takes categorical values, but its input is numeric",
+        ),
         (Numeric("tx_amount") >> Standardise() >> QuantileBuckets(), "another pass"),
         (Hour("tx_datetime") >> Cyclic(24) >> Log(), "must be the last step"),
         (Categorical("terminal_id") >> As("t"), "End it with Vocabulary or Hash"),
         (Categorical("tx_amount"), "is of type 'number'"),
         (Categorical("tx_fraud"), "is the label"),
         (Ratio("tx_amount", "tx_amuont"), "Did you mean 'tx_amount'?"),
-        (Numeric("tx_amount") >> 3, "is no operator"),
+        (Numeric("tx_amount") >> 3, "is not an operator"),
         ("tx_amount", "neither a source nor a chain"),
         (Numeric("tx_amount") >> Fill(), "End one of its chains with As(name)"),
         (Numeric("tx_amount") >> Hash(bukets=3), "'bukets' is not a setting. Did you mean"),
@@ -338,7 +344,7 @@ def test_chains_that_cannot_be_are_refused_with_the_way_out(feature, message):
 
 def test_keeping_the_best_epoch_needs_days_to_choose_it_by():
     assert FRAUD.split.validation_days == 0
-    with pytest.raises(DeclarationError, match=r"keep_best=true needs days .*or leave it out"):
+    with pytest.raises(DeclarationError, match=r"keep_best=true needs days .*or omit it"):
         with_settings(FRAUD, ["training.keep_best=true"])
     kept = with_settings(FRAUD, ["split.validation_days=1", "training.keep_best=true"])
     assert kept.training.keep_best is True

@@ -18,20 +18,20 @@ def test_the_shipped_gates_are_right():
     [
         (
             {"days_back": -1},
-            "validation.days.days_back must be a whole number from 0 on; got -1.",
+            "validation.days.days_back must be an integer of 0 or more; got -1.",
         ),
         (
             {"days_back": 2.5},
-            "validation.days.days_back must be a whole number from 0 on; got 2.5.",
+            "validation.days.days_back must be an integer of 0 or more; got 2.5.",
         ),
-        ({"min_days": 2}, "validation.days.min_days must be a whole number from 3 on; got 2."),
+        ({"min_days": 2}, "validation.days.min_days must be an integer of 3 or more; got 2."),
         (
             {"min_days": True},
-            "validation.days.min_days must be a whole number from 3 on; got True.",
+            "validation.days.min_days must be an integer of 3 or more; got True.",
         ),
         (
             {"min_same_weekday": 1},
-            "validation.days.min_same_weekday must be a whole number from 3 on; got 1.",
+            "validation.days.min_same_weekday must be an integer of 3 or more; got 1.",
         ),
         (
             {"rows_ratio": Limit(warn=5, refuse=2)},
@@ -44,11 +44,11 @@ def test_the_shipped_gates_are_right():
         ),
         (
             {"excused": "2026-01-01"},
-            "validation.days.excused is a tuple of texts; got '2026-01-01'.",
+            "validation.days.excused must be a tuple of texts; got '2026-01-01'.",
         ),
     ],
 )
-def test_each_mistake_in_how_days_are_compared_is_said(given, said):
+def test_each_mistake_in_how_days_are_compared_is_reported(given, said):
     assert list(gate_mistakes(Validation(days=DayGate(**given)))) == [said]
 
 

@@ -45,13 +45,13 @@ def problems(**changes):
 
 
 @pytest.mark.parametrize(
-    ("model", "told"),
+    ("model", "reported"),
     [
         (Model(hidden=(0,), activation="rlu"), ["model.activation 'rlu'", "model.hidden"]),
         (DeepCross(cross_layers=0, dropout=1.0), ["model.dropout", "model.cross_layers"]),
         (
             Recurrent(units=0, embedding_dim=-1),
-            ["model.embedding_dim", "model.units", "model: 'recurrent' reads sequences"],
+            ["model.embedding_dim", "model.units", "model: 'recurrent' needs a sequence"],
         ),
         (
             Transformer(width=30, heads=4),
@@ -64,32 +64,34 @@ def problems(**changes):
         (Builder("build"), ["no Python module ''"]),
     ],
 )
-def test_every_mistake_of_a_network_is_told(model, told):
+def test_every_mistake_of_a_network_is_reported(model, reported):
     found = problems(model=model)
-    assert len(found) == len(told)
-    assert all(any(text in problem for problem in found) for text in told)
+    assert len(found) == len(reported)
+    assert all(any(text in problem for problem in found) for text in reported)
 
 
 @pytest.mark.parametrize(
-    ("head", "told"),
+    ("head", "reported"),
     [
         (MultiClass(1), "head.classes must be 2 or more"),
         (Ordinal(2), "head.classes must be 3 or more"),
         (Regression(loss="squard"), "Did you mean 'squared'"),
         (Regression(scale=0.0), "head.scale must be above 0"),
-        (Survival((5.0, 2.0)), "head.cuts_days must rise"),
-        (Survival(()), "head.cuts_days must rise"),
+        (Survival((5.0, 2.0)), "head.cuts_days must ascend"),
+        (Survival(()), "head.cuts_days must ascend"),
     ],
 )
-def test_every_mistake_of_a_head_is_told(head, told):
+def test_every_mistake_of_a_head_is_reported(head, reported):
     found = problems(head=head, gates=Gates())
     assert len(found) == 1
-    assert told in found[0]
+    assert reported in found[0]
 
 
 def test_a_gate_on_a_metric_the_head_does_not_have_is_refused_with_the_nearest():
     found = problems(head=Regression(), gates=Gates(limits=(("rmsee", 3.0),)))
-    assert found == ("gates.limits: 'rmsee' is no metric of this head. Did you mean 'rmse'?",)
+    assert found == (
+        "gates.limits: 'rmsee' is not a metric of this head. Did you mean 'rmse'?",
+    )
 
 
 def test_gates_of_a_binary_head_are_refused_for_another():
@@ -108,7 +110,7 @@ def test_a_network_for_sequences_is_taken_where_one_is_declared():
 
 
 @pytest.mark.parametrize(
-    ("head", "training", "told"),
+    ("head", "training", "reported"),
     [
         (
             Regression(),
@@ -124,7 +126,7 @@ def test_a_network_for_sequences_is_taken_where_one_is_declared():
             MultiClass(3),
             {"class_weights": (1.0, 4.0), "watch": "average_precision"},
             [
-                "an epoch of MultiClass is judged by its loss. Use 'loss'.",
+                "an epoch of MultiClass is evaluated by its loss. Use 'loss'.",
                 "training.class_weights has 2 values; MultiClass has 3 classes",
             ],
         ),
@@ -132,10 +134,12 @@ def test_a_network_for_sequences_is_taken_where_one_is_declared():
         (Binary(), {"class_weights": (1.0,)}, ["1 values; Binary has 2 classes"]),
     ],
 )
-def test_every_setting_of_training_that_the_head_cannot_take_is_told(head, training, told):
+def test_every_setting_of_training_that_the_head_cannot_take_is_reported(
+    head, training, reported
+):
     found = problems(head=head, gates=Gates(), training=Training(**training))
-    assert len(found) == len(told)
-    for problem, text in zip(found, told, strict=True):
+    assert len(found) == len(reported)
+    for problem, text in zip(found, reported, strict=True):
         assert text in problem
 
 
@@ -160,7 +164,7 @@ def test_every_head_has_a_primary_metric_and_as_many_outputs_as_its_loss_reads()
         assert primary_metric(head) in metrics_of(head)
 
 
-def test_every_mistake_of_a_search_is_told():
+def test_every_mistake_of_a_search_is_reported():
     space = (
         Choice("model", ("dense", "deep_croos")),
         Range("training.epochs", 1, 5),
@@ -177,8 +181,8 @@ def test_every_mistake_of_a_search_is_told():
         "training.epochs cannot vary",
         "Did you mean 'training.learning_rate'",
         "needs low below high",
-        "is a whole number",
-        "is no number",
+        "is an integer",
+        "is not a number",
         "values like 0.2; got 'high'",
         "no values to choose from",
         "search.trials must be 1 or more",
@@ -196,7 +200,7 @@ def test_a_search_may_vary_a_setting_that_only_one_of_its_kinds_has():
 def test_a_search_over_networks_for_sequences_needs_one():
     found = problems(search=Search((Choice("model", ("dense", "transformer")),)))
     assert len(found) == 1
-    assert found[0].startswith("search: model: 'transformer' reads sequences")
+    assert found[0].startswith("search: model: 'transformer' needs a sequence")
 
 
 def test_the_kind_of_network_is_a_setting():
@@ -206,7 +210,7 @@ def test_the_kind_of_network_is_a_setting():
         with_settings(FRAUD, ["model=transformr"])
 
 
-def test_two_kinds_with_the_same_settings_are_told_apart():
+def test_two_kinds_with_the_same_settings_are_distinguished():
     kinds = {kind_of(m): model_settings(m) for m in (Model(), DeepCross(), Recurrent())}
     assert [settings["kind"] for settings in kinds.values()] == list(kinds)
 
@@ -216,7 +220,7 @@ def test_a_builders_function_is_what_names_the_models_code_beside_the_stages():
     assert model_code(DeepCross()) == ()
 
 
-def test_a_search_judges_on_days_before_the_models_own_test():
+def test_a_search_evaluates_on_days_before_the_models_own_test():
     as_of = "2026-03-01"
     model, search = (
         model_days(FRAUD, as_of),
@@ -246,22 +250,22 @@ def found_in(space, pipeline=FRAUD):
 
 
 @pytest.mark.parametrize(
-    ("item", "told"),
+    ("item", "reported"),
     [
         (Range("training.focal_gamma", 0, 2), "focal_gamma=2 is for a Binary head"),
         (Choice("training.watch", ("loss", "auc")), "watch 'auc' is for a Binary head"),
         (Choice("training.class_weights", ((), (1.0, 5.0))), "needs labels that are classes"),
     ],
 )
-def test_a_search_over_what_its_head_cannot_take_is_refused(item, told):
+def test_a_search_over_what_its_head_cannot_take_is_refused(item, reported):
     found = found_in((item,), AMOUNTS)
     assert len(found) == 1
-    assert told in found[0]
+    assert reported in found[0]
     if "class_weights" not in item.setting:
         require_valid(dataclasses.replace(FRAUD, search=Search((item,))))
 
 
-def test_every_value_that_a_search_cannot_train_with_is_told_at_once():
+def test_every_value_that_a_search_cannot_train_with_is_reported_at_once():
     space = (
         Choice("training.class_weights", ((1.0, 5.0), (1.0, 2.0, 3.0), (-1.0, 1.0))),
         Choice("training.optimizer", ("adam", "adamm")),
@@ -278,7 +282,7 @@ def test_every_value_that_a_search_cannot_train_with_is_told_at_once():
         "class_weights must be 0 or more; got (-1.0, 1.0)",
         "training.optimizer 'adamm' is not known",
         "training.learning_rate must be above 0; got 0.0",
-        "training.patience=3 needs days to judge an epoch on",
+        "training.patience=3 needs days to validate an epoch on",
         "model.dropout must be in [0, 1); got 1.0",
         "model.hidden must be units of 1 or more; got (0,)",
         "model.cross_layers must be 1 or more; got 0",
@@ -296,7 +300,7 @@ def test_every_value_that_a_search_cannot_train_with_is_told_at_once():
         ((Choice("model.width", (16, 64)),), False),
     ],
 )
-def test_widths_and_heads_that_may_be_drawn_together_must_divide(space, refused):
+def test_widths_and_heads_that_may_be_sampled_together_must_divide(space, refused):
     transformer = dataclasses.replace(FRAUD, model=Transformer(width=32, heads=2))
-    found = [each for each in found_in(space, transformer) if "is no multiple" in each]
+    found = [each for each in found_in(space, transformer) if "is not a multiple" in each]
     assert bool(found) == refused

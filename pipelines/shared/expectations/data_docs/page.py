@@ -48,8 +48,8 @@ class RuleTable(ValidationResultsTableContentBlockRenderer):
 
         def with_rule(result: Any = None, **given: Any) -> list[Any]:
             config = result.expectation_config
-            told = [html.escape(str(config.meta.get("rule", ""))), str(config.severity.value)]
-            return [[*row, *told] for row in stock(result=result, **given)]
+            own = [html.escape(str(config.meta.get("rule", ""))), str(config.severity.value)]
+            return [[*row, *own] for row in stock(result=result, **given)]
 
         return with_rule
 

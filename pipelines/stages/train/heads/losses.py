@@ -19,7 +19,7 @@ def row_loss(head: Head, focal_gamma: float = 0.0) -> RowLoss:
 
     Args:
         head: What is predicted.
-        focal_gamma: Exponent that turns the loss of ``Binary`` from rows that are told well already.
+        focal_gamma: Exponent that reduces the loss of ``Binary`` for rows that are classified well.
     """
     if isinstance(head, Binary):
         return lambda outputs, y: _binary(focal_gamma, outputs, y)

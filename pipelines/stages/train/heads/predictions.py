@@ -1,6 +1,6 @@
-"""What a model says of a row, by head: the outputs of the serving graph.
+"""The predictions of a model, by head: the outputs of the serving graph.
 
-Why: whoever calls the graph wants probabilities, amounts and classes, not raw numbers.
+Why: a caller of the graph needs probabilities, amounts and classes, not raw numbers.
 Promise: names and shapes are fixed by the head; ``score`` is the number that ranks rows, where
     there is one.
 """

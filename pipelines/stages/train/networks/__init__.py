@@ -1,12 +1,12 @@
-"""Networks: the declared ones and the user's own, as Keras models over the training set's inputs.
+"""Networks: the declared ones and those of users, as Keras models over the training set's inputs.
 
-Why: a model's file must load wherever Keras is, so nothing but stock layers and operations is used.
+Why: a model's file must load with Keras alone, so only built-in layers and operations are used.
 Promise: initial weights and every dropout mask follow from the seed; names of weights do not
-    depend on what else the process built.
+    depend on other models of the process.
 Not here: what a declaration may say (``pipelines/spec/models.py``), losses (``heads/``).
 """
 
 from pipelines.stages.train.networks.build import build_model
-from pipelines.stages.train.networks.inputs import ModelInputs, Sequence
+from pipelines.stages.train.networks.inputs import ModelInputs, SequenceInput
 
-__all__ = ["ModelInputs", "Sequence", "build_model"]
+__all__ = ["ModelInputs", "SequenceInput", "build_model"]

@@ -1,4 +1,4 @@
-"""What a network reads: the arrays of a training set, as Keras inputs by name.
+"""The inputs of a network: the arrays of a training set, as Keras inputs by name.
 
 Why: the network, the feed and the serving graph must agree on names, shapes and types.
 Promise: follows from the training set's index alone.
@@ -18,7 +18,7 @@ MIN_WIDTH, MAX_WIDTH = 2, 64
 
 
 @dataclass(frozen=True, slots=True)
-class Sequence:
+class SequenceInput:
     """A sequence feature: the last ``steps`` events, ``features`` numbers each."""
 
     name: str
@@ -28,7 +28,7 @@ class Sequence:
 
 @dataclass(frozen=True, slots=True)
 class ModelInputs:
-    """Arrays that a row has.
+    """The arrays that a network reads.
 
     Attributes:
         numeric: Columns of ``x``.
@@ -38,18 +38,18 @@ class ModelInputs:
 
     numeric: int
     sizes: tuple[int, ...] = ()
-    sequences: tuple[Sequence, ...] = ()
+    sequences: tuple[SequenceInput, ...] = ()
 
     @classmethod
     def from_index(cls, index: Mapping[str, Any]) -> Self:
         """From a training set's ``index.json``; one without ``inputs`` has numbers only."""
-        told = index.get("inputs", {"numeric": index["features"]})
-        sequences = told.get("sequences", ())
+        inputs = index.get("inputs", {"numeric": index["features"]})
+        sequences = inputs.get("sequences", ())
         return cls(
-            numeric=len(told["numeric"]),
-            sizes=tuple(int(each["size"]) for each in told.get("categorical", ())),
+            numeric=len(inputs["numeric"]),
+            sizes=tuple(int(each["size"]) for each in inputs.get("categorical", ())),
             sequences=tuple(
-                Sequence(each["name"], int(each["steps"]), len(each["features"]))
+                SequenceInput(each["name"], int(each["steps"]), len(each["features"]))
                 for each in sequences
             ),
         )
@@ -74,21 +74,21 @@ class ModelInputs:
         }
 
 
-def embedding_width(sizes: tuple[int, ...], asked: int) -> int:
-    """Width of the one table: as asked, or by the rule for the largest vocabulary.
+def embedding_width(sizes: tuple[int, ...], declared: int) -> int:
+    """Width of the embedding table: as declared, or by a rule for the largest vocabulary.
 
     The rule, ``1.6 * n ** 0.56``, is fastai's (``emb_sz_rule``), here between 2 and 64.
     """
-    return asked or int(np.clip(round(1.6 * max(sizes) ** 0.56), MIN_WIDTH, MAX_WIDTH))
+    return declared or int(np.clip(round(1.6 * max(sizes) ** 0.56), MIN_WIDTH, MAX_WIDTH))
 
 
 def row_vector(
     arrays: Mapping[str, Any], inputs: ModelInputs, embedding_dim: int, seeds: Seeds
 ) -> Any | None:
-    """Numbers and embeddings of a row side by side; None where it has neither.
+    """Concatenate numbers and embeddings of a row; None if it has neither.
 
-    Every categorical feature has its range of rows in one table, so that the optimiser meets one
-    sparse gradient and not one a feature.
+    All categorical features share one table, each with its range of rows, so that the optimiser has one
+    sparse gradient instead of one for each feature.
     """
     parts = [arrays["x"]] if inputs.numeric else []
     if inputs.sizes:
@@ -107,7 +107,7 @@ def row_vector(
 
 
 def joined(parts: list[Any], name: str) -> Any | None:
-    """The parts side by side; None if there are none."""
+    """Concatenate the parts; None if there are none."""
     if len(parts) < 2:  # noqa: PLR2004  one part needs no joining
         return parts[0] if parts else None
     return keras.layers.Concatenate(name=name)(parts)

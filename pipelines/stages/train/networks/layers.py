@@ -1,7 +1,7 @@
 """Layers with weights and dropout masks that follow from the seed.
 
-Why: a layer left to itself draws its seed from a global generator, so that the same declaration
-    would train to other weights after an unrelated change.
+Why: by default a layer draws its seed from a global generator, so that the same declaration would
+    train to other weights after an unrelated change.
 Promise: a seed depends on the run's seed and the layer's name only.
 """
 
@@ -39,7 +39,7 @@ def dense(x: Any, units: int, activation: str | None, name: str, seeds: Seeds) -
 
 
 def dropped(x: Any, share: float, name: str, seeds: Seeds) -> Any:
-    """Dropout; nothing where the share is 0."""
+    """Apply dropout; return the input if the share is 0."""
     return keras.layers.Dropout(share, seed=seeds.of(name), name=name)(x) if share else x
 
 

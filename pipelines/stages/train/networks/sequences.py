@@ -1,7 +1,7 @@
 """Networks over sequence features: a GRU, and a causal transformer.
 
-Why: windows of fixed length lose the order of events.
-Promise: steps beyond a row's length change nothing, whatever they hold; a row without any event
+Why: aggregates over a window lose the order of events.
+Promise: steps beyond a row's length have no effect, whatever their values; a row without events
     gets zeros.
 """
 
@@ -35,20 +35,22 @@ def transformer(sequence: Any, length: Any, model: Transformer, name: str, seeds
     steps = sequence.shape[1]
     valid = valid_steps(steps, length)
     x = dense(sequence, model.width, None, f"steps_{name}", seeds)
-    places = ops.subtract(ops.cumsum(ops.ones_like(valid, dtype="int32"), axis=1), 1)
-    x = keras.layers.Add(name=f"placed_{name}")([x, _positions(places, model, name, seeds)])
+    positions = ops.subtract(ops.cumsum(ops.ones_like(valid, dtype="int32"), axis=1), 1)
+    x = keras.layers.Add(name=f"placed_{name}")(
+        [x, _position_embedding(positions, model, name, seeds)]
+    )
     for n in range(model.blocks):
         x = _block(x, ops.expand_dims(valid, 1), model, f"{name}_{n}", seeds)
     x = keras.layers.LayerNormalization(name=f"normal_{name}")(x)
-    last = ops.equal(places, ops.expand_dims(ops.subtract(length, 1), -1))
+    last = ops.equal(positions, ops.expand_dims(ops.subtract(length, 1), -1))
     return ops.sum(ops.multiply(x, ops.expand_dims(ops.cast(last, "float32"), -1)), axis=1)
 
 
-def _positions(places: Any, model: Transformer, name: str, seeds: Seeds) -> Any:
+def _position_embedding(positions: Any, model: Transformer, name: str, seeds: Seeds) -> Any:
     start = keras.initializers.RandomNormal(stddev=0.02, seed=seeds.of(f"places_{name}"))
     return keras.layers.Embedding(
-        places.shape[1], model.width, embeddings_initializer=start, name=f"places_{name}"
-    )(places)
+        positions.shape[1], model.width, embeddings_initializer=start, name=f"places_{name}"
+    )(positions)
 
 
 def _block(x: Any, valid: Any, model: Transformer, name: str, seeds: Seeds) -> Any:

@@ -9,7 +9,7 @@ def publish(store, *, ref=REF, config=None, text="hello", inputs=None, outcome=N
     inputs = inputs or {"source": "abc"}
     code = code or {"code": "1"}
     digest = work_digest(inputs, config or {}, code)
-    with store.lock(ref), store.aside(ref, digest) as out:
+    with store.lock(ref), store.staging(ref, digest) as out:
         (out / "deep").mkdir()
         (out / "deep" / "a.txt").write_text(text)
         files = describe_files(out, ())

@@ -1,4 +1,4 @@
-"""A real file system without room: nothing is left aside, and the next try ends whole."""
+"""A real file system without room: nothing is left in staging, and the next try ends whole."""
 
 import shutil
 import subprocess
@@ -25,11 +25,11 @@ def small_disk(tmp_path):
 
 
 def leftovers(store):
-    return [str(p) for p in store.root.rglob(".aside-*")]
+    return [str(p) for p in store.root.rglob(".staging-*")]
 
 
 @pytest.mark.parametrize("free_pages", range(7))
-def test_nothing_is_left_aside_wherever_the_disk_fills_up(free_pages, small_disk):
+def test_nothing_is_left_in_staging_wherever_the_disk_fills_up(free_pages, small_disk):
     store, filler = Store(str(small_disk / "store")), small_disk / "filler"
     first = publish(store, config={"try": 1})
     free = shutil.disk_usage(small_disk).free

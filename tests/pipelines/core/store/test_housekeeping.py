@@ -103,14 +103,14 @@ def test_what_a_stage_at_work_reads_stays(store):
     publish(store, config={"n": 2})
     publish(store, ref=MODELS)
     with store.lock(MODELS):
-        store.tell_reading(MODELS, {"features/ds=2026-01-01": day.content})
+        store.record_inputs(MODELS, {"features/ds=2026-01-01": day.content})
         assert cleaned(store)["kept"] == 1
     assert cleaned(store)["versions"] == 1  # it is done, and told nobody of this version
 
 
-def test_what_a_killed_process_left_aside_goes_at_once_and_checkpoints_later(store):
+def test_what_a_killed_process_left_in_staging_goes_at_once_and_checkpoints_later(store):
     publish(store)
-    left = store.folder(REF) / ".aside-0123456789abcdef-7"
+    left = store.folder(REF) / ".staging-0123456789abcdef-7"
     left.mkdir()
     (left / "half.npy").write_bytes(b"x" * 100)
     store.scratch(REF, "e" * 16)

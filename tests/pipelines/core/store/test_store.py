@@ -8,7 +8,7 @@ import pytest
 from pipelines.core.errors import ArtifactError, ConfigError
 from pipelines.core.store import Ref, Store, digest_of
 from pipelines.core.store.housekeeping import clean
-from pipelines.core.store.why import explain, told
+from pipelines.core.store.why import describe_explanation, explain
 from tests.pipelines.core.store.making import REF, publish
 
 
@@ -97,7 +97,7 @@ def test_why_names_what_made_the_digest_differ(tmp_path):
     assert [old["differs"] for old in explained["earlier"]] == [
         ["config training.epochs: 3 -> 5"]
     ]
-    assert "config training.epochs: 3 -> 5" in told(explained)
+    assert "config training.epochs: 3 -> 5" in describe_explanation(explained)
 
 
 COUNT = {"aggregates": ["count"], "entity": "card", "kind": "Trailing", "spans": [1, 7]}
@@ -149,12 +149,12 @@ def test_housekeeping_keeps_what_is_published_and_what_is_being_made(tmp_path):
         manifest = publish(store, config={"epochs": epochs})
     busy = Ref("p", "data", "ds=2026-01-02")
     old = time.time() - 1e6
-    with store.lock(busy), store.aside(busy, "d" * 16) as aside:
+    with store.lock(busy), store.staging(busy, "d" * 16) as staged:
         (store.scratch(REF, "e" * 16) / "checkpoint").write_text("x")
-        for path in [aside, *store.folder(REF).rglob("*")]:
+        for path in [staged, *store.folder(REF).rglob("*")]:
             os.utime(path, (old, old))
         removed = clean(store, "p", keep_versions=1, left_before_s=time.time() - 1e5)
-        assert aside.exists()
+        assert staged.exists()
     assert (removed["versions"], removed["leftovers"]) == (1, 1)
     assert store.open(store.find(REF)) == store.open(manifest)
 

@@ -6,7 +6,7 @@ import pytest
 
 from pipelines.core.errors import ConfigError
 from pipelines.core.store import Ref, Store
-from pipelines.core.store.verify import told, verify
+from pipelines.core.store.verify import describe_verification, verify
 from tests.pipelines.cli.test_usage import millrace
 from tests.pipelines.core.store.making import REF, publish
 
@@ -47,7 +47,7 @@ def test_each_damaged_version_is_named_with_its_remedy(store):
         (REF.path(), ["deep/a.txt"], False),
         (REF.path(), ["deep/a.txt"], True),
     ]
-    text = told(found)
+    text = describe_verification(found)
     assert "deep/a.txt holds other bytes" in text
     assert "deep/a.txt is missing" in text
     assert "Run toy for it again." in text

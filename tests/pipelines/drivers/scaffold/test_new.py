@@ -48,7 +48,7 @@ def test_a_new_pipeline_is_valid_and_its_dag_file_parses(repository):
     assert Path("dags/patient_visits.py") in written
     command = (
         "import patient_visits; from pipelines.spec import load;"
-        "print(load('patient_visits').name, *sorted(n for n in dir(patient_visits) if '_data' in n))"
+        "print(load('patient_visits').name, patient_visits.data.dag_id)"
     )
     env = os.environ | {
         "PYTHONPATH": ".:plugins:dags",
@@ -62,7 +62,7 @@ def test_a_new_pipeline_is_valid_and_its_dag_file_parses(repository):
         text=True,
         check=True,
     )
-    assert out.stdout.splitlines()[-1].startswith("patient_visits ")
+    assert out.stdout.splitlines()[-1] == "patient_visits patient_visits_data"
     subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "tests/pipelines/domains/patient_visits"],
         cwd=repository,
@@ -162,7 +162,7 @@ def test_a_folder_that_cannot_be_written_is_refused():
 
 @pytest.mark.parametrize("name", ["Example", "class", "fraud_detection", "housekeeping"])
 def test_a_first_pipeline_that_cannot_be_named_so_is_refused(name, tmp_path):
-    with pytest.raises(ConfigError, match=r"cannot name|another name"):
+    with pytest.raises(ConfigError, match=r"cannot name|Choose another"):
         init(tmp_path / "project", name)
     assert not (tmp_path / "project").exists()
 
@@ -172,7 +172,7 @@ def test_a_projects_housekeeping_is_this_repositorys():
     assert template.read_text() == (ROOT / "dags" / "housekeeping.py").read_text()
 
 
-def test_check_tells_a_missing_day_and_a_read_only_store_apart_from_what_is_well(tmp_path):
+def test_check_finds_a_missing_day_and_a_store_that_can_be_written(tmp_path):
     found = findings(
         "fraud_detection", source=str(tmp_path), store=str(tmp_path / "s"), day="2026-01-01"
     )

@@ -13,7 +13,7 @@ from pipelines.core.errors import ConfigError, PartitionRefusedError
 from pipelines.core.store import Store
 from pipelines.gx_dask import gx
 from pipelines.shared.expectations.data_docs.page import Heading, data_docs_page
-from pipelines.shared.expectations.quarantined import kept_out, lines_of
+from pipelines.shared.expectations.quarantined import lines_of, quarantined_days
 from pipelines.shared.expectations.rules import rules_of
 from pipelines.spec import load
 from tests.pipelines.shared.tables.made import (
@@ -36,7 +36,7 @@ def gated(**changed):
     return replace(FRAUD, validation=replace(FRAUD.validation, **changed))
 
 
-def judged(folder, pipeline, negative=30):
+def validated(folder, pipeline, negative=30):
     """A day of 400 rows of which some amounts and one customer are wrong."""
     table = transactions(400)
     amounts = np.where(np.arange(400) < negative, -1.5, table["TX_AMOUNT"].to_numpy())
@@ -50,7 +50,7 @@ def judged(folder, pipeline, negative=30):
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
     folder = tmp_path_factory.mktemp("docs")
-    judged(folder, gated())
+    validated(folder, gated())
     return folder / "store"
 
 
@@ -76,13 +76,13 @@ def test_no_page_and_no_report_shows_a_card_and_the_quarantine_holds_it(store):
         assert "•••54" in text
     lines = pq.read_table(folder / "quarantine.parquet").to_pylist()
     assert -987654 in [line["customer_id"] for line in lines]
-    shown = lines_of(kept_out(Store(str(store)), FRAUD.name), FRAUD, None, 99)
+    shown = lines_of(quarantined_days(Store(str(store)), FRAUD.name), FRAUD, None, 99)
     assert len(shown) == len(lines) == 31
     assert "987654" not in str(shown)
 
 
 def test_a_declaration_may_show_all_or_hide_more(tmp_path):
-    open_page = judged(tmp_path / "a", gated(mask=False))
+    open_page = validated(tmp_path / "a", gated(mask=False))
     assert open_page["rows"] == 370
     assert (
         "-987654" in (published(tmp_path / "a/store", "validated") / "report.json").read_text()
@@ -91,7 +91,7 @@ def test_a_declaration_may_show_all_or_hide_more(tmp_path):
         replace(c, sensitive=True) if c.name == "tx_amount" else c for c in FRAUD.table.columns
     )
     hidden = replace(gated(), tables=(replace(FRAUD.table, columns=columns),))
-    judged(tmp_path / "b", hidden)
+    validated(tmp_path / "b", hidden)
     text = (published(tmp_path / "b/store", "validated") / "data_docs.html").read_text()
     assert "-1.5" not in text
 
@@ -125,7 +125,7 @@ def test_a_value_that_is_markup_is_shown_and_not_obeyed():
 
 
 def test_quarantine_lines_name_a_run_that_is_the_same_again(store, tmp_path):
-    judged(tmp_path, gated())
+    validated(tmp_path, gated())
     tables = [
         pq.read_table(published(root, "validated") / "quarantine.parquet")
         for root in (store, tmp_path / "store")
@@ -140,8 +140,8 @@ def test_a_rule_above_its_own_budget_refuses_the_day(tmp_path):
         PartitionRefusedError,
         match=r"tx_amount.range: 30 of 400 rows \(7.50%\) fail, more than its budget of 7.00%",
     ):
-        judged(tmp_path, gated(budgets=(("tx_amount.range", 0.07),)))
-    assert judged(tmp_path, gated(budgets=(("tx_amount.range", 0.08),)))["rows"] == 370
+        validated(tmp_path, gated(budgets=(("tx_amount.range", 0.07),)))
+    assert validated(tmp_path, gated(budgets=(("tx_amount.range", 0.08),)))["rows"] == 370
 
 
 def test_a_budget_for_no_rule_is_a_mistake():
@@ -149,7 +149,7 @@ def test_a_budget_for_no_rule_is_a_mistake():
         rules_of(gated(budgets=(("tx_amount.rang", 0.1),)), DAY)
 
 
-def test_a_suite_that_great_expectations_saved_judges_the_day_untouched(tmp_path):
+def test_a_suite_that_great_expectations_saved_validates_the_day_untouched(tmp_path):
     great = gx.load()
     context = great.get_context(mode="file", project_root_dir=tmp_path / "gx")
     expect = great.expectations
@@ -160,7 +160,7 @@ def test_a_suite_that_great_expectations_saved_judges_the_day_untouched(tmp_path
     context.suites.add(great.ExpectationSuite(name="shop", expectations=[between, usual]))
     (saved,) = (tmp_path / "gx").rglob("shop.json")
     pipeline = gated(max_quarantined_share=1.0, suites=(str(saved),))
-    result = judged(tmp_path, pipeline)
+    result = validated(tmp_path, pipeline)
     amounts = transactions(400)["TX_AMOUNT"].to_numpy()[30:]
     above = "shop.column_values_to_be_between.tx_amount"
     assert result["quarantined"][above] == np.count_nonzero(amounts > 50)

@@ -64,7 +64,7 @@ def test_each_fault_is_found_by_its_limit(fault):
     level = "refuse" if refused else "warn"
     assert what in {d.what for d in found.odd(level)}, found.differences
     assert bool(found.odd("refuse")) == refused
-    assert found.told(level).startswith(f"{LAST}: ")
+    assert found.text(level).startswith(f"{LAST}: ")
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_each_fault_is_found_by_its_limit(fault):
         ("no labels at weekends", {"rate": lambda n: 0.05 if n % 7 < 5 else 0.0}),
         ("few rows", {"rows": lambda n: 30}),
         ("rare labels", {"rows": lambda n: 300, "rate": lambda n: 0.008}),
-        ("labels in waves", {"rate": lambda n: 0.03 * (1.5 + np.sin(n / 5))}),
+        ("labels that rise and fall", {"rate": lambda n: 0.03 * (1.5 + np.sin(n / 5))}),
     ],
 )
 def test_good_days_that_differ_are_left_alone(kind, days):
@@ -144,7 +144,7 @@ def test_few_labels_that_stop_are_found_together_and_alone_are_no_evidence():
         (28, replace(GATE, excused=(LAST,)), r"it is one of validation.days.excused"),
     ],
 )
-def test_a_day_is_not_judged_with_too_few_others_or_where_it_is_excused(others, gate, why):
+def test_a_day_is_not_compared_with_too_few_others_or_where_it_is_excused(others, gate, why):
     broken = FAULTS["amounts x 100"][0](TABLES[LAST], None)
     found = compared(
         broken, others={name_of(n): DAYS[name_of(n)] for n in range(others)}, gate=gate
@@ -162,9 +162,9 @@ def test_a_limit_can_be_moved_and_a_column_left_out():
         replace(GATE, moved_share=Limit(warn=1.0)),
     ):
         assert compared(broken, gate=gate).odd("warn", "refuse") == []
-    sensitive = compare_day(LAST, profile(broken), DAYS, GATE, unsaid=("tx_amount",))
-    assert "median" not in sensitive.told("refuse")
-    assert "median" in compared(broken).told("refuse")
+    sensitive = compare_day(LAST, profile(broken), DAYS, GATE, unshown=("tx_amount",))
+    assert "median" not in sensitive.text("refuse")
+    assert "median" in compared(broken).text("refuse")
 
 
 COLUMNS = (
@@ -206,7 +206,7 @@ def test_a_profile_is_the_same_however_the_rows_are_cut(rows, cuts):
     assert sum(whole["columns"]["customer_id"]["counts"]) == len(rows)
 
 
-def test_a_text_that_became_constant_is_told_without_its_value():
+def test_a_text_that_became_constant_is_shown_without_its_value():
     def day(words):
         table = made(0).append_column("number", pa.nulls(len(made(0)), pa.int64()))
         shops = np.resize(np.array(words), len(table))
@@ -235,12 +235,12 @@ def test_what_was_known_by_a_day_is_not_changed_by_rows_that_come_later(tmp_path
         ones = ones.append_column("known_at", pa.array(np.full(len(ids), later)))
         return pa.concat_tables([first, ones])
 
-    def told(corrected):
+    def profiles(corrected):
         rows = day(corrected)
         write_profile([rows], pipeline, "2026-01-05", versions_of(rows, table), tmp_path)
         return json.loads((tmp_path / "profile.json").read_text())
 
-    before, after = told(corrected=False), told(corrected=True)
+    before, after = profiles(corrected=False), profiles(corrected=True)
     assert list(after["known"]) == ["2026-01-05", "2026-01-09"]
     assert profile_known_by(after, "2026-01-08") == before["known"]["2026-01-05"]
     assert profile_known_by(after, "2026-01-09")["positives"] == len(ids)

@@ -30,26 +30,26 @@ def with_rules(*rules, **settings):
 
 @pytest.fixture
 def evaluated(tmp_path):
-    """Judge a table by rules: each finding, and the places of its failing rows."""
+    """Validate a table by rules: each finding, and the numbers of its failing rows."""
 
-    def judge(rules, table):
+    def validate(rules, table):
         pq.write_table(table, tmp_path / "rows.parquet")
-        found = evaluate(rules, [tmp_path / "rows.parquet"], tmp_path / "places")
+        found = evaluate(rules, [tmp_path / "rows.parquet"], tmp_path / "rows")
         (partition,) = found.partitions
         return [(each, found.failing_rows(each, partition).tolist()) for each in found.findings]
 
-    return judge
+    return validate
 
 
 @pytest.fixture
 def found_by(evaluated):
-    def judge(expectation, kwargs, table, severity="warning"):
+    def validate(expectation, kwargs, table, severity="warning"):
         ((finding, rows),) = evaluated(
             [CheckedRule("mine", expectation, kwargs, severity)], table
         )
         return finding, rows
 
-    return judge
+    return validate
 
 
 def test_the_columns_of_card_fraud_give_these_rules():
@@ -100,7 +100,9 @@ def test_every_copy_of_a_duplicate_id_is_found_even_beside_a_null_and_above_2_to
     assert (found.checked, found.missing) == (5, 1)
 
 
-def test_a_day_ends_before_midnight_and_a_time_outside_of_nanoseconds_is_judged_too(evaluated):
+def test_a_day_ends_before_midnight_and_a_time_outside_of_nanoseconds_is_validated_too(
+    evaluated,
+):
     rule = next(r for r in rules_of(PIPELINE, DAY) if r.name == "tx_datetime.partition")
     late = np.array(["2018-04-02", "2018-04-01T23:59:59.999999", "2018-04-01", "3018-04-01"])
     table = with_column(canonical(4), "tx_datetime", pa.array(late.astype("datetime64[us]")))
@@ -125,7 +127,7 @@ def test_a_rule_of_the_pipelines_own_may_be_conditional(found_by):
     assert (rows, found.checked) == ([1], 2)
 
 
-def test_a_rule_about_no_row_tells_what_it_saw(found_by):
+def test_a_rule_about_no_row_reports_what_it_saw(found_by):
     found, rows = found_by(
         "expect_column_mean_to_be_between", {"column": "tx_fraud", "min_value": 2}, canonical(9)
     )

@@ -20,7 +20,7 @@ from pipelines.shared.tracking.system_metrics import SystemMetrics
 from pipelines.shared.tracking.tracker import MAX_ERROR_CHARS, SPOOL, _end_of, tracking
 from tests.pipelines.made_models import done, publish_training_set, work_on
 from tests.pipelines.shared.tracking.made_runs import ABOUT, PLAN, runs_of, uri_of
-from tests.pipelines.stages.train import children
+from tests.pipelines.stages.train import train_process
 
 ROOT = Path(__file__).resolve().parents[4]
 START = {
@@ -234,15 +234,15 @@ def test_a_training_killed_stopped_and_done_is_one_run_with_one_curve(tmp_path):
     root, log = tmp_path / "store", tmp_path / "log"
     made = publish_training_set(root)
     for number, how in ((signal.SIGKILL, "killed"), (signal.SIGTERM, "stopped")):
-        child = children.start(root, *SETTINGS, log=log, options=())
-        children.wait_for_step(child, root, children.reached(root) + 150)
+        child = train_process.start(root, *SETTINGS, log=log, options=())
+        train_process.wait_for_step(child, root, train_process.reached(root) + 150)
         os.kill(child.pid, number)
-        children.finish(child)
+        train_process.finish(child)
         assert wait_until(lambda e=how: ends_of(root) == [("KILLED", e)], how)
     (run,), client = runs_of(root), open_client(uri_of(root))
-    child = children.start(root, *SETTINGS, log=log, options=())
+    child = train_process.start(root, *SETTINGS, log=log, options=())
     assert wait_until(lambda: status_of(client, run) == "RUNNING", "it does not go on")
-    assert children.finish(child)[0] == 0, log.read_text()
+    assert train_process.finish(child)[0] == 0, log.read_text()
     (run,) = runs_of(root)
     assert (run.info.status, run.data.tags["ended"]) == ("FINISHED", "complete")
     assert run.data.params["training.epochs"] == "30"

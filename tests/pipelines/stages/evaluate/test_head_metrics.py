@@ -1,18 +1,41 @@
 """Metrics of heads other than Binary, against loops written from their definitions."""
 
+import json
 import math
 
 import numpy as np
 import pytest
 
-from pipelines.spec import MultiClass, Ordinal, Regression, Survival
-from pipelines.stages.evaluate import head_metrics
-from pipelines.stages.evaluate.head_metrics import judgeable
+from pipelines.spec import Binary, MultiClass, Ordinal, Regression, Survival
+from pipelines.spec.heads import METRICS, head_settings, metrics_of
+from pipelines.stages.evaluate.heads import evaluation_of, head_in, survival
 
 CUTS = (2.0, 5.0, 9.0)
 DRAW = np.random.Generator(np.random.Philox(key=[8, 1]))
 N = 60
 ENTITY = DRAW.integers(0, 15, N)
+
+
+HEADS = [Binary(), MultiClass(3), Regression("huber", 2.0, 3.0), Ordinal(4), Survival(CUTS)]
+
+
+def metrics(head, labels, predictions, entity, copies=None):
+    _, index = np.unique(entity, return_inverse=True)
+    return evaluation_of(head).terms(labels, predictions, index).metrics(copies)
+
+
+@pytest.mark.parametrize("head", HEADS, ids=lambda head: type(head).__name__)
+def test_every_head_is_evaluated_by_its_own_metrics_and_read_back_from_a_models_settings(head):
+    settings = json.loads(json.dumps(head_settings(head)))
+    assert head_in(settings) == head
+    evaluated = {"metrics": metrics_of(head), "alerts_per_day": 5, "alert_entity": "customer"}
+    texts = evaluation_of(head_in(settings)).texts(evaluated)
+    assert tuple(texts) == tuple(metrics_of(head))
+    assert all(text.title and text.meaning for text in texts.values())
+
+
+def test_no_declared_head_is_without_an_evaluation():
+    assert {type(head) for head in HEADS} == set(METRICS)
 
 
 def chances(classes):
@@ -27,7 +50,7 @@ def times():
 
 def test_multi_class_metrics_are_their_formulas():
     y, chance = DRAW.integers(0, 3, N).astype(float), chances(3)
-    found = judgeable(MultiClass(3), y, {"probabilities": chance}, ENTITY).metrics()
+    found = metrics(MultiClass(3), y, {"probabilities": chance}, ENTITY)
     loss = -sum(math.log(row[int(label)]) for row, label in zip(chance, y, strict=True)) / N
     right = sum(
         max(range(3), key=row.__getitem__) == label
@@ -37,17 +60,17 @@ def test_multi_class_metrics_are_their_formulas():
 
 
 def test_regression_metrics_are_their_formulas():
-    y, told = DRAW.normal(size=N), DRAW.normal(size=N)
-    found = judgeable(Regression(), y, {"score": told}, ENTITY).metrics()
-    errors = [a - b for a, b in zip(told, y, strict=True)]
+    y, predicted = DRAW.normal(size=N), DRAW.normal(size=N)
+    found = metrics(Regression(), y, {"score": predicted}, ENTITY)
+    errors = [a - b for a, b in zip(predicted, y, strict=True)]
     assert found["rmse"] == pytest.approx(math.sqrt(sum(e * e for e in errors) / N))
     assert found["mae"] == pytest.approx(sum(map(abs, errors)) / N)
 
 
-def test_the_told_grade_is_the_number_of_thresholds_passed_by_a_half():
+def test_the_predicted_grade_is_the_number_of_thresholds_passed_by_a_half():
     y = np.array([0.0, 2.0, 3.0])
     chance = np.array([[0.6, 0.3, 0.1, 0.0], [0.2, 0.2, 0.3, 0.3], [0.1, 0.1, 0.2, 0.6]])
-    found = judgeable(Ordinal(4), y, {"probabilities": chance}, np.arange(3)).metrics()
+    found = metrics(Ordinal(4), y, {"probabilities": chance}, np.arange(3))
     assert found["rank_mae"] == 0.0
     assert found["accuracy"] == 1.0
 
@@ -71,10 +94,10 @@ def in_sight(y, t, *, before):
     return chance
 
 
-def brier(y, survival):
+def brier(y, survival_curve):
     total = 0.0
     for k, cut in enumerate(CUTS):
-        for value, alive in zip(y, survival[:, k], strict=True):
+        for value, alive in zip(y, survival_curve[:, k], strict=True):
             if 0 < value <= cut:
                 total += alive**2 / in_sight(y, value, before=True)
             elif abs(value) > cut:
@@ -82,29 +105,29 @@ def brier(y, survival):
     return total / N / len(CUTS)
 
 
-def told_of_survival():
-    survival = np.cumprod(DRAW.uniform(0.5, 1, (N, 3)), axis=1)
-    return {"survival": survival, "score": np.round(1 - survival[:, -1], 1)}
+def survival_predictions():
+    alive = np.cumprod(DRAW.uniform(0.5, 1, (N, 3)), axis=1)
+    return {"survival": alive, "score": np.round(1 - alive[:, -1], 1)}
 
 
 def test_concordance_and_brier_are_their_definitions_with_ties_and_censoring():
-    y, told = times(), told_of_survival()
-    found = judgeable(Survival(CUTS), y, told, ENTITY).metrics()
-    assert found["concordance"] == pytest.approx(concordance(y, told["score"]), rel=1e-9)
-    assert found["brier"] == pytest.approx(brier(y, told["survival"]), rel=1e-9)
+    y, predicted = times(), survival_predictions()
+    found = metrics(Survival(CUTS), y, predicted, ENTITY)
+    assert found["concordance"] == pytest.approx(concordance(y, predicted["score"]), rel=1e-9)
+    assert found["brier"] == pytest.approx(brier(y, predicted["survival"]), rel=1e-9)
 
 
 def test_pairs_drawn_from_too_many_give_nearly_the_same_concordance(monkeypatch):
-    y, told = times(), told_of_survival()
-    monkeypatch.setattr(head_metrics, "MAX_PAIRS", 200)
-    found = judgeable(Survival(CUTS), y, told, ENTITY).metrics()["concordance"]
-    assert found == pytest.approx(concordance(y, told["score"]), abs=4 * 0.5 / 200**0.5)
+    y, predicted = times(), survival_predictions()
+    monkeypatch.setattr(survival, "MAX_PAIRS", 200)
+    found = metrics(Survival(CUTS), y, predicted, ENTITY)["concordance"]
+    assert found == pytest.approx(concordance(y, predicted["score"]), abs=4 * 0.5 / 200**0.5)
 
 
 def test_copies_of_an_entity_count_as_rows_of_their_own():
-    y, told = DRAW.normal(size=N), DRAW.normal(size=N)
+    y, predicted = DRAW.normal(size=N), DRAW.normal(size=N)
     copies = DRAW.integers(0, 3, len(np.unique(ENTITY)))
     rows = np.repeat(np.arange(N), copies[np.unique(ENTITY, return_inverse=True)[1]])
-    weighed = judgeable(Regression(), y, {"score": told}, ENTITY).metrics(copies.astype(float))
-    again = judgeable(Regression(), y[rows], {"score": told[rows]}, ENTITY[rows]).metrics()
+    weighed = metrics(Regression(), y, {"score": predicted}, ENTITY, copies.astype(float))
+    again = metrics(Regression(), y[rows], {"score": predicted[rows]}, ENTITY[rows])
     assert weighed == pytest.approx(again)

@@ -87,4 +87,4 @@ def test_the_published_protocol_leaves_58264_rows_and_385_frauds(tmp_path):
         "test": read("2018-08-08", "2018-08-14"),
     }
     rows = open_test_rows(training_set(tmp_path, days), "customer_id", known_after_days=7)
-    assert (int(rows.counted.sum()), int(rows.y[rows.counted].sum())) == (58_264, 385)
+    assert (int(rows.counted.sum()), int(rows.events[rows.counted].sum())) == (58_264, 385)

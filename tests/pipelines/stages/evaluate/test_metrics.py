@@ -7,7 +7,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from pipelines.stages.evaluate.bootstrap import Judgeable, intervals, resamples
+from pipelines.stages.evaluate.bootstrap import intervals, resamples
+from pipelines.stages.evaluate.heads.binary import MeasuredScores
 from pipelines.stages.evaluate.metrics import (
     alert_precision,
     average_precision,
@@ -96,12 +97,14 @@ def test_copies_of_an_entity_are_entities_of_their_own(seed):
 def test_intervals_follow_from_the_seed_and_hold_the_value():
     day, entity, y, scores = drawn(1, rows=600)
     _, place = np.unique(entity, return_inverse=True)
-    judged = Judgeable(ranking(y, scores), entity_days(day, entity, y, scores), place, 20)
+    measured = MeasuredScores(
+        ranking(y, scores), entity_days(day, entity, y, scores), place, 20
+    )
     found = [
-        intervals([judged.metrics(c) for c in resamples(40, 100, seed)]) for seed in (1, 1, 2)
+        intervals([measured.metrics(c) for c in resamples(40, 100, seed)]) for seed in (1, 1, 2)
     ]
     assert found[0] == found[1] != found[2]
-    for name, value in judged.metrics().items():
+    for name, value in measured.metrics().items():
         low, high = found[0][name]
         assert low < value < high
 
@@ -109,11 +112,11 @@ def test_intervals_follow_from_the_seed_and_hold_the_value():
 def test_a_resample_weighs_as_its_copied_rows_would():
     day, entity, y, scores = drawn(3)
     names, place = np.unique(entity, return_inverse=True)
-    judged = Judgeable(ranking(y, scores), entity_days(day, entity, y, scores), place, 5)
+    measured = MeasuredScores(ranking(y, scores), entity_days(day, entity, y, scores), place, 5)
     copies = resamples(len(names), 1, 4)[0]
     again = np.repeat(np.arange(len(y)), copies[place].astype(int))
     assert copies.sum() == len(names)
-    assert judged.metrics(copies)["auc"] == pytest.approx(
+    assert measured.metrics(copies)["auc"] == pytest.approx(
         roc_auc_score(y[again], scores[again])
     )
 

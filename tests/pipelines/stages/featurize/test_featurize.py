@@ -388,7 +388,7 @@ def test_a_killed_featurize_leaves_nothing_half_and_the_next_one_ends_alike(tmp_
     folder = work.store.folder(work.partition_ref("features"))
     child = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path / "a"), last])
     deadline = time.monotonic() + 30
-    while not list(folder.glob(".aside-*")) and time.monotonic() < deadline:
+    while not list(folder.glob(".staging-*")) and time.monotonic() < deadline:
         time.sleep(0.002)
     os.kill(child.pid, signal.SIGKILL)
     assert child.wait() == -signal.SIGKILL
@@ -396,4 +396,4 @@ def test_a_killed_featurize_leaves_nothing_half_and_the_next_one_ends_alike(tmp_
     assert [p.name for p in folder.iterdir() if not p.name.startswith(".")] == []
     unbroken = work_on(PIPELINE, tmp_path / "b", partition=last)
     assert perform(FEATURIZE, work)["content"] == perform(FEATURIZE, unbroken)["content"]
-    assert not list(folder.glob(".aside-*"))
+    assert not list(folder.glob(".staging-*"))

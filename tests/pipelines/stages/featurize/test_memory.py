@@ -177,11 +177,11 @@ def test_a_kill_while_windows_wait_on_disk_leaves_nothing_half(tmp_path, monkeyp
     folder = work.store.folder(work.partition_ref("features"))
     child = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path), when], check=False)
     assert child.returncode == -signal.SIGKILL
-    (aside,) = folder.glob(".aside-*")
-    assert {path.name for path in aside.iterdir()} <= {"part-0.parquet"}
+    (staged,) = folder.glob(".staging-*")
+    assert {path.name for path in staged.iterdir()} <= {"part-0.parquet"}
     assert work.find(work.partition_ref("features")) is None
     monkeypatch.setattr(schema, "GROUP_ROWS", 256)
     assert perform(stage_named("featurize"), work)["rows"] == 1000
-    assert not list(folder.glob(".aside-*"))
+    assert not list(folder.glob(".staging-*"))
     part = work.store.open(work.find(work.partition_ref("features"))) / "part-0.parquet"
     assert pq.read_metadata(part).num_row_groups == 4

@@ -13,7 +13,7 @@ from pipelines.operators.state import read_program
 from pipelines.protocol import perform, stage_named
 from pipelines.shared.tables.versions import versions_of, write_known
 from pipelines.spec import load, require_valid
-from pipelines.stages.train.golden import golden_rows
+from pipelines.stages.train.golden_rows import golden_rows
 from tests.pipelines.stages.featurize.late_rows import (
     PIPELINE,
     came_later,

@@ -92,7 +92,7 @@ def day_table(pipeline, columns):
 def publish_validated(work, day, table):
     """Publish a day as validate does; None for a refused one."""
     ref = work.partition_ref("validated", day)
-    with work.store.lock(ref), work.store.aside(ref, digest_of(day)) as out:
+    with work.store.lock(ref), work.store.staging(ref, digest_of(day)) as out:
         if table is not None:
             write_table(table, out / "part-0.parquet")
             write_histories(table, work.pipeline, out)

@@ -88,7 +88,7 @@ def test_a_registry_killed_while_it_is_made_is_absent_and_made_again(tmp_path):
     code = f"from pipelines.shared.registry.client import open_client; open_client({uri!r})"
     child = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT)
     deadline = time.monotonic() + 60
-    while not list(tmp_path.glob(".aside-*")):
+    while not list(tmp_path.glob(".staging-*")):
         assert child.poll() is None, "it was made before it could be killed"
         assert time.monotonic() < deadline
         time.sleep(0.001)

@@ -90,7 +90,7 @@ def test_an_older_model_never_replaces_a_newer_champion_unless_asked(store):
     assert facts(store) == [(2, False, "PROMOTE"), (1, True, "PROMOTE")]
     result = done("promote", store, as_of=EARLIER, options={"promote_older": True})
     assert (result["promoted"], result["champion"]) == (True, 2)
-    assert "version 2 is the champion, as was asked; it was not compared" in result["reason"]
+    assert "version 2 is the champion, as requested; it was not compared" in result["reason"]
     assert facts(store) == [(2, True, "PROMOTE"), (1, False, "PROMOTE")]
 
 

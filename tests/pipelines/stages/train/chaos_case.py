@@ -1,4 +1,4 @@
-"""``train`` killed with -9 again and again, beside an unbroken run; prints what became of both.
+"""``train`` killed with SIGKILL repeatedly, beside an unbroken run; prints a comparison of both.
 
 Called with JSON: ``root`` (a store with a training set), ``settings``, ``kills``, ``seed``, and
 ``replicas``, the number for each try in turn, the last one for all that follow. Every second kill
@@ -19,7 +19,7 @@ from pathlib import Path
 from pipelines.core.store import Store
 from pipelines.spec import with_settings
 from tests.pipelines.made_models import FRAUD, done, weights_of, work_on
-from tests.pipelines.stages.train.children import import_tensorflow
+from tests.pipelines.stages.train.train_process import import_tensorflow
 
 WAIT_S = 900
 
@@ -35,8 +35,8 @@ def reached(root):
     return struct.unpack("<q", raw)[0] if len(raw) == 8 else 0
 
 
-def begun(root, pipeline, replicas, log):
-    """One try in a child of its own."""
+def started(root, pipeline, replicas, log):
+    """Start one try in a child process."""
     pid = os.fork()
     if pid:
         return pid
@@ -75,7 +75,7 @@ def wait_until(pid, condition):
 
 
 def killed(root, pid, draw, in_save):
-    """Kill a try at a random moment; whether it was alive, and whether a save was left half."""
+    """Kill a try at a random moment; whether it was alive, and whether a save was left incomplete."""
     start = reached(root)
     target = start + draw.randint(1, 60)
 
@@ -83,18 +83,18 @@ def killed(root, pid, draw, in_save):
         return reached(root) >= target
 
     def saving():
-        return reached(root) > start and any(scratch_of(root).glob("aside-*"))
+        return reached(root) > start and any(scratch_of(root).glob("staging-*"))
 
     if not wait_until(pid, saving if in_save else moved):
         return False, False
     time.sleep(draw.random() * (0.002 if in_save else 0.02))
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
-    return True, any(scratch_of(root).glob("aside-*"))
+    return True, any(scratch_of(root).glob("staging-*"))
 
 
 def finished(root, pipeline, replicas, log):
-    pid = begun(root, pipeline, replicas, log)
+    pid = started(root, pipeline, replicas, log)
     _, status = os.waitpid(pid, 0)
     assert status == 0, Path(log).read_text()[-2000:]
 
@@ -119,7 +119,7 @@ def main():
     log, kills, half = broken / "log", 0, 0
     for nth in range(asked["kills"]):
         replicas = tries.pop(0) if len(tries) > 1 else tries[0]
-        pid = begun(broken, pipeline, replicas, log)
+        pid = started(broken, pipeline, replicas, log)
         alive, in_save = killed(broken, pid, draw, nth % 2 == 1)
         kills, half = kills + alive, half + in_save
         if not alive:
@@ -127,7 +127,7 @@ def main():
     else:
         finished(broken, pipeline, tries[-1], log)
     pairs = list(zip(weights_of(broken, pipeline), weights_of(unbroken, pipeline), strict=True))
-    told = {
+    result = {
         "kills": kills,
         "half_saves": half,
         "difference": float(max(abs(a - b).max() for a, b in pairs)),
@@ -135,7 +135,7 @@ def main():
         "said": [line for line in log.read_text().splitlines() if "resumed after" in line],
         "left": len(list(broken.glob("fraud_detection/models/*/*/.scratch-*"))),
     }
-    print(json.dumps(told), flush=True)
+    print(json.dumps(result), flush=True)
 
 
 main()

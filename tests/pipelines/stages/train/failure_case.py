@@ -16,8 +16,8 @@ from pathlib import Path
 from pipelines.core.errors import PipelineError
 from pipelines.spec import Gates, with_settings
 from tests.pipelines.made_models import FRAUD, done
-from tests.pipelines.stages.train.children import import_tensorflow
 from tests.pipelines.stages.train.labels import HEADS
+from tests.pipelines.stages.train.train_process import import_tensorflow
 
 TRIES = 6
 
@@ -59,10 +59,10 @@ def main():
             os._exit(0)
         os.close(writing)
         with os.fdopen(reading) as file:
-            told = json.load(file)
+            result = json.load(file)
         os.wait()
-        print(json.dumps(told), flush=True)
-        if "OutOfMemory" not in told["error"]:
+        print(json.dumps(result), flush=True)
+        if "OutOfMemory" not in result["error"]:
             break
 
 

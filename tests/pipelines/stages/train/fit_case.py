@@ -1,7 +1,7 @@
 """What ``model.fit`` and its surroundings do where docs/training.md says they go wrong.
 
 Called with a JSON list of case names; prints one JSON line for each. TensorFlow is imported once;
-each case is forked before it does anything, because a strategy that failed poisons the next.
+each case is forked before it does anything, because a failed strategy breaks the next.
 """
 
 import json
@@ -121,7 +121,7 @@ def repeated_ids():
     table.compile(keras.optimizers.Adam(0.1), loss=lambda y, out: out)
     table.fit(np.zeros((1, 2), np.int32), np.zeros((1, 2)), verbose=0)
     moment = next(v for v in table.optimizer.variables if "velocity" in v.path)
-    # fit means over the two places: each copy brings a gradient of one half.
+    # fit averages over the two positions: each copy has a gradient of one half.
     return {"second_moment": float(moment.numpy()[0, 0]), "right": 0.001 * (0.5 + 0.5) ** 2}
 
 
@@ -155,9 +155,9 @@ def two_hundred_thresholds():
     rank[order] = np.arange(1, len(y) + 1)
     events = y.sum()
     exact = (rank[y].sum() - events * (events + 1) / 2) / (events * (len(y) - events))
-    from pipelines.stages.train.ranking import Ranked
+    from pipelines.stages.train.ranking_metrics import ScoreHistogram
 
-    ours = Ranked()
+    ours = ScoreHistogram()
     ours.add(y.astype(np.float32), logits)
     value, bound = ours.auc()
     return {"exact": exact, "keras": float(metric.result()), "ours": value, "bound": bound}
@@ -180,7 +180,7 @@ CASES = {
 }
 
 
-def told_of(name):
+def result_of(name):
     try:
         return CASES[name]()
     except Exception as error:
@@ -198,7 +198,7 @@ def main():
     for name in json.loads(sys.argv[1]):
         reading, writing = os.pipe()
         if not os.fork():
-            os.write(writing, json.dumps(told_of(name)).encode())
+            os.write(writing, json.dumps(result_of(name)).encode())
             os._exit(0)
         os.close(writing)
         with os.fdopen(reading) as file:

@@ -1,10 +1,10 @@
-"""Asking for cases of the loop, and what every one of them must have told."""
+"""Run cases of the loop, and check the results that every one of them must have."""
 
 from pathlib import Path
 
 import numpy as np
 
-from tests.pipelines.stages.train.children import told_by
+from tests.pipelines.stages.train.train_process import results_of
 
 ROOT = Path(__file__).resolve().parents[4]
 LIMIT = 1e-6
@@ -16,21 +16,21 @@ RATES = {"sgd": {"learning_rate": 0.1}}
 
 
 def cases(*asked, timeout=1700, onednn=None):
-    """What each case told, all of them in one call."""
-    told = told_by("strategy_case", asked, timeout, onednn)
-    for case, result in zip(asked, told, strict=True):
+    """The result of each case, all of them in one call."""
+    results = results_of("strategy_case", asked, timeout, onednn)
+    for case, result in zip(asked, results, strict=True):
         assert "error" not in result, (case, result["error"])
-    return told
+    return results
 
 
 def case(**asked):
     return asked
 
 
-def assert_equal_to_the_plain_loop(asked, told, limit=LIMIT):
-    assert told["difference"] < limit, (asked, told)
-    assert told["moved"] > 1e-3, (asked, told)
-    assert told["copies_agree"], asked
+def assert_equal_to_the_plain_loop(asked, result, limit=LIMIT):
+    assert result["difference"] < limit, (asked, result)
+    assert result["moved"] > 1e-3, (asked, result)
+    assert result["copies_agree"], asked
 
 
 def apart(folder, one, other):

@@ -1,4 +1,4 @@
-"""Every declared network below every head, in a process of its own; prints what was found as JSON."""
+"""Every declared network with every head, in a process; prints the results as JSON."""
 
 import json
 import logging
@@ -13,11 +13,11 @@ import tensorflow as tf
 from pipelines.core.errors import ConfigError
 from pipelines.spec import Builder, DeepCross, Model, Recurrent, Transformer
 from pipelines.stages.train.heads import predictions, row_loss
-from pipelines.stages.train.networks import ModelInputs, Sequence, build_model
+from pipelines.stages.train.networks import ModelInputs, SequenceInput, build_model
 from tests.pipelines.stages.train.labels import HEADS, LABELS
 
 ROWS, STEPS = 24, 6
-INPUTS = ModelInputs(5, (10, 7), (Sequence("visits", STEPS, 3),))
+INPUTS = ModelInputs(5, (10, 7), (SequenceInput("visits", STEPS, 3),))
 MODELS = {
     "dense": Model(hidden=(8,)),
     "deep_cross": DeepCross(hidden=(8,)),
@@ -85,11 +85,11 @@ def head(name):
     declared, y = HEADS[name], np.array(LABELS[name], np.float32)
     width = {"multi_class": 3, "ordinal": 3, "survival": 3}.get(name, 1)
     outputs = draw.normal(size=(len(y), width)).astype(np.float32)
-    said = predictions(declared, tf.constant(outputs))
+    predicted = predictions(declared, tf.constant(outputs))
     return {
         "outputs": outputs.tolist(),
         "losses": row_loss(declared)(tf.constant(outputs), tf.constant(y)).numpy().tolist(),
-        "said": {k: v.numpy().tolist() for k, v in said.items()},
+        "predictions": {k: v.numpy().tolist() for k, v in predicted.items()},
     }
 
 
@@ -104,7 +104,7 @@ def cross_layer():
 
 
 def refused(function):
-    """What is said of a user's network that cannot be trained exactly."""
+    """The error of a user's network that cannot be trained exactly."""
     declared = Builder(f"tests.pipelines.stages.train.own_network.{function}")
     try:
         build_model(declared, INPUTS, 3)
@@ -115,13 +115,13 @@ def refused(function):
 
 def main():
     logging.disable(logging.WARNING)
-    told = {
+    results = {
         "networks": {name: network(name, sys.argv[1]) for name in MODELS},
         "heads": {name: head(name) for name in HEADS},
         "cross_layer": cross_layer(),
         "refused": {name: refused(name) for name in ("with_batch_norm", "with_penalty")},
     }
-    print(json.dumps(told))
+    print(json.dumps(results))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""What the loop makes of numbers that are not finite, by where they come up; see test_poison.py.
+"""Errors of the loop for non-finite values, by where they occur; see test_non_finite.py.
 
-Called with a list of places; prints a JSON line for each: the error, or "no error". With TensorFlow's
+Called with a list of origins; prints a JSON line for each: the error, or "no error". With TensorFlow's
 fused kernels a NaN before a relu never reaches the loss: the network's first layer ends in one.
 """
 
@@ -18,7 +18,7 @@ from pipelines.stages.train.batches import Feed
 from pipelines.stages.train.cursor import Cursor
 from pipelines.stages.train.devices import Devices, open_strategy
 from pipelines.stages.train.shards import Shards
-from tests.pipelines.stages.train.children import import_tensorflow
+from tests.pipelines.stages.train.train_process import import_tensorflow
 
 ROWS, NUMBERS, IDS = 256, 4, 50
 
@@ -51,37 +51,37 @@ def build():
     return keras.Model(inputs, keras.layers.Dense(1, name="logit")(joined))
 
 
-def spoil(place, model, shards, judged, settings):
-    """Put it where it is asked for."""
-    if place == "input":
+def spoil(origin, model, shards, validation, settings):
+    """Put a non-finite value at its origin."""
+    if origin == "input":
         shards["x"][200, 2] = np.inf
-    if place == "validation":
-        judged["x"][7, 1] = np.nan
-    if place == "weights":
+    if origin == "validation":
+        validation["x"][7, 1] = np.nan
+    if origin == "weights":
         kernel = model.get_layer("hidden").kernel
         kernel.assign(np.where(np.arange(500) == 3, np.nan, kernel.numpy()))
-    if place == "table":
+    if origin == "table":
         table = model.get_layer("table").embeddings
         table.assign(np.where(np.arange(IDS)[:, None] == IDS - 1, np.nan, table.numpy()))
-    if place == "overflow":
+    if origin == "overflow":
         model.get_layer("logit").kernel.assign(np.full((504, 1), 3e38))
         shards["x"][:] = np.abs(shards["x"]) * 1e10
-    if place == "update":
+    if origin == "update":
         settings |= {"optimizer": "sgd", "learning_rate": 3e38, "clip_norm": 0.0}
 
 
-def told(place):
+def error_from(origin):
     from pipelines.stages.train.heads import loop_head
-    from pipelines.stages.train.loop import Course, Run
+    from pipelines.stages.train.loop import LoopSettings, TrainingRun
     from pipelines.stages.train.network import Network
     from pipelines.stages.train.optimizers import build_optimizer
     from pipelines.stages.train.steps import Recipe
-    from pipelines.stages.train.validating import Validation
+    from pipelines.stages.train.validation import EpochValidation
 
-    shards, judged = rows(), rows(1)
+    shards, validation = rows(), rows(1)
     settings = {"embedding_optimizer": "sgd", "global_batch_rows": 64, "clip_norm": 1.0}
     strategy, model = open_strategy(Devices("cpu", 1), seed=1), build()
-    spoil(place, model, shards, judged, settings)
+    spoil(origin, model, shards, validation, settings)
     training = Training(**settings)
     optimizer = build_optimizer(training, 4, model.trainable_variables)
     network = Network(strategy, model, loop_head(Binary()), optimizer)
@@ -90,15 +90,15 @@ def told(place):
         names = tuple("abcd")
         return Feed(Shards((day,), np.array([0, ROWS]), names), 0, 64, 1)
 
-    run = Run(
+    run = TrainingRun(
         network,
         Recipe(clip_norm=training.clip_norm),
         feed(shards),
-        Course(epochs=2, checkpoint_every_s=1e9),
+        LoopSettings(epochs=2, checkpoint_every_s=1e9),
         NoCheckpoints(),
         Reporter("train case", lambda _event: None),
         lambda: False,
-        Validation("train case", network, feed(judged)),
+        EpochValidation("train case", network, feed(validation)),
     )
     try:
         run.train(Cursor())
@@ -110,15 +110,15 @@ def told(place):
 def main():
     logging.disable(logging.WARNING)
     import_tensorflow()
-    for place in json.loads(sys.argv[1]):
+    for origin in json.loads(sys.argv[1]):
         reading, writing = os.pipe()
         if not os.fork():
             with os.fdopen(writing, "w") as file:
-                json.dump({"place": place, "told": told(place)}, file)
+                json.dump({"origin": origin, "error": error_from(origin)}, file)
             os._exit(0)
         os.close(writing)
         with os.fdopen(reading) as file:
-            print(file.read() or json.dumps({"place": place, "told": "it died"}), flush=True)
+            print(file.read() or json.dumps({"origin": origin, "error": "it died"}), flush=True)
         os.wait()
 
 

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from tests.pipelines.stages.train.compared import build, use_floats, whole
+from tests.pipelines.stages.train.comparison_data import build, use_floats, whole
 from tests.pipelines.stages.train.labels import HEADS
 
 

@@ -16,7 +16,7 @@ def main():
     import keras
     import tensorflow as tf
 
-    from pipelines.stages.train.network import Head, Network
+    from pipelines.stages.train.network import LoopHead, Network
     from pipelines.stages.train.optimizers import build_optimizer
     from pipelines.stages.train.steps import Recipe, Stepper
 
@@ -31,7 +31,7 @@ def main():
         Training(optimizer="sgd", learning_rate=RATE), 1, model.trainable_variables
     )
     # The gradient of a row's loss is its label, so what is added where can be written down.
-    head = Head(loss=lambda outputs, labels: outputs[:, 0] * labels)
+    head = LoopHead(loss=lambda outputs, labels: outputs[:, 0] * labels)
     stepper = Stepper(Network(strategy, model, head, optimizer), Recipe(clip_norm=0.0))
     weight = np.ones_like(y)
     ones = tf.constant([1.0])

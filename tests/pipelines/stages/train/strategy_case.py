@@ -1,7 +1,7 @@
 """Cases of the loop, each in a process of its own, against a plain loop with dense gradients.
 
 Called with a JSON list of cases; prints one JSON line for each: the largest weight difference,
-whether the replicas' copies agree bit by bit, and what a loss that is not a number led to.
+whether the replicas' copies agree bit by bit, and the error of a non-finite loss.
 TensorFlow is imported once; each case is forked before it does anything.
 """
 
@@ -21,10 +21,10 @@ from pipelines.spec import Training
 from pipelines.stages.train.batches import Feed
 from pipelines.stages.train.cursor import Cursor
 from pipelines.stages.train.devices import Devices, open_strategy
-from tests.pipelines.stages.train.children import import_tensorflow
-from tests.pipelines.stages.train.compared import build, rows_of, use_floats
+from tests.pipelines.stages.train.comparison_data import build, rows_of, use_floats
 from tests.pipelines.stages.train.labels import HEADS
 from tests.pipelines.stages.train.plain_loop import plain
+from tests.pipelines.stages.train.train_process import import_tensorflow
 
 CLIP_NORM = 0.05  # small enough to bind in nearly every step
 RATE = 1e-2
@@ -49,7 +49,7 @@ def ours(strategy, asked, training, shards, start):
     import keras
 
     from pipelines.stages.train.heads import loop_head
-    from pipelines.stages.train.loop import Course, Run
+    from pipelines.stages.train.loop import LoopSettings, TrainingRun
     from pipelines.stages.train.network import Network
     from pipelines.stages.train.optimizers import build_optimizer
     from pipelines.stages.train.steps import LossScale, Recipe
@@ -71,7 +71,7 @@ def ours(strategy, asked, training, shards, start):
     if scale and asked.get("first_scale"):
         scale.scale.assign(asked["first_scale"])
     head = loop_head(HEADS[asked.get("head", "binary")], training.focal_gamma)
-    run = Run(
+    run = TrainingRun(
         Network(strategy, model, head, optimizer),
         Recipe(
             clip_norm=training.clip_norm,
@@ -79,7 +79,7 @@ def ours(strategy, asked, training, shards, start):
             jit=training.jit,
         ),
         feed,
-        Course(epochs=training.epochs, checkpoint_every_s=1e9),
+        LoopSettings(epochs=training.epochs, checkpoint_every_s=1e9),
         _NoCheckpoints(),
         Reporter("train case", lambda event: noted(asked, event)),
         lambda: False,
@@ -91,7 +91,7 @@ def ours(strategy, asked, training, shards, start):
 
 
 def noted(asked, event):
-    """Keep what a case that asks for its progress is told of it, and when."""
+    """Record the progress events of a case that requests them, with their times."""
     if event["event"] == "progress" and "progress" in asked:
         since = time.monotonic() - asked["began"]
         asked["progress"].append([since, event["done"], event["per_s"]])
@@ -117,7 +117,7 @@ def not_a_number(strategy, asked, training):
     return "no error"
 
 
-def told_of(asked):
+def result_of(asked):
     training = Training(
         **{
             "epochs": 1,
@@ -150,7 +150,7 @@ def told_of(asked):
     if asked.get("keep"):
         np.savez(asked["keep"], *(ours for ours, _, _ in pairs.values()))
     differences = {path: float(np.abs(a - b).max()) for path, (a, b, _) in pairs.items()}
-    told = {
+    result = {
         "difference": max(differences.values()),
         "where": max(differences, key=differences.get),
         "moved": float(max(np.abs(a - s).max() for a, _, s in pairs.values())),
@@ -160,31 +160,31 @@ def told_of(asked):
         "progress": asked.get("progress"),
     }
     if asked.get("nan"):
-        told["nan"] = not_a_number(strategy, asked, training)
-    return told
+        result["nan"] = not_a_number(strategy, asked, training)
+    return result
 
 
 def forked(asked):
-    """Run a case in a child of its own; the pipe it will tell on."""
+    """Run a case in a child process; its id and the pipe of its result."""
     reading, writing = os.pipe()
     pid = os.fork()
     if pid:
         os.close(writing)
         return pid, reading
     try:
-        told = json.dumps(told_of(asked))
+        result = json.dumps(result_of(asked))
     except Exception:
-        told = json.dumps({"error": traceback.format_exc()[-1500:]})
-    os.write(writing, told.encode())
+        result = json.dumps({"error": traceback.format_exc()[-1500:]})
+    os.write(writing, result.encode())
     os._exit(0)
 
 
 def ended(child):
     pid, reading = child
     with os.fdopen(reading) as file:
-        told = file.read()
+        result = file.read()
     os.waitpid(pid, 0)
-    print(told or json.dumps({"error": "the case died"}), flush=True)
+    print(result or json.dumps({"error": "the case died"}), flush=True)
 
 
 def main():

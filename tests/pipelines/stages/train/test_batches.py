@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.core.errors import ArtifactError
-from pipelines.stages.train import batches, order
+from pipelines.stages.train import batches, epoch_order
 from pipelines.stages.train.batches import Feed
 from pipelines.stages.train.cursor import Cursor
 from pipelines.stages.train.shards import Shards, open_shards
@@ -40,7 +40,7 @@ START = Cursor()
 
 
 def read(blocks):
-    """Rows of each step, read back from the blocks; every input must tell the same rows."""
+    """Rows of each step, read back from the blocks; every input must have the same rows."""
     found = []
     for block in blocks:
         for step, size in enumerate(block.rows):
@@ -56,7 +56,7 @@ def read(blocks):
             assert (weight[:size] == 1).all()
             assert not weight[size:].any()
             assert block.total[step] == size
-            # What fills a batch must be rows that a table can have, and touch no other embedding.
+            # Padding must be rows that occur in the data, and use no other embedding.
             every = block.inputs["ids"][:, step].reshape(-1, 3)
             assert (every[size:] == every[0]).all()
             found.append(n.tolist())
@@ -72,7 +72,7 @@ def steps(feed, cursor=START, epochs=1):
 def pool_bytes(request, monkeypatch):
     if request.param == "one pool":
         return 1 << 20
-    monkeypatch.setattr(order, "BLOCK_ROWS", 4)
+    monkeypatch.setattr(epoch_order, "BLOCK_ROWS", 4)
     return 10 * ROW_BYTES
 
 
@@ -97,7 +97,7 @@ def test_each_epoch_visits_every_row_once_in_full_batches_but_the_last(
 )
 def test_any_step_is_reached_directly(step, replicas, pool_rows, block_rows):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(order, "BLOCK_ROWS", block_rows)
+        patch.setattr(epoch_order, "BLOCK_ROWS", block_rows)
         feed = Feed(shards(), 1, 8, replicas, pool_bytes=pool_rows * ROW_BYTES)
         per_epoch = 7
         cursor = Cursor(step=step, epoch=step // per_epoch, position=step % per_epoch * 8)
@@ -122,7 +122,7 @@ def test_rows_that_fit_the_pool_have_the_plain_permutation_of_seed_and_epoch():
 
 
 def test_blocks_of_distant_days_are_mixed_in_every_pool(monkeypatch):
-    monkeypatch.setattr(order, "BLOCK_ROWS", 4)
+    monkeypatch.setattr(epoch_order, "BLOCK_ROWS", 4)
     many = shards((400, 400, 400, 400))
     found = list(chain(*steps(Feed(many, 3, 8, 1, pool_bytes=160 * ROW_BYTES))))
     for start in range(0, 1600, 160):
@@ -131,7 +131,7 @@ def test_blocks_of_distant_days_are_mixed_in_every_pool(monkeypatch):
         assert (np.diff(pool) == 1).mean() < 0.1
 
 
-def test_rows_in_order_are_as_they_lie(pool_bytes):
+def test_rows_in_order_are_those_of_the_table(pool_bytes):
     feed = Feed(shards(), 1, 8, 2, pool_bytes=pool_bytes)
     assert list(chain(*read(feed.in_order()))) == list(range(50))
 
@@ -143,7 +143,7 @@ def test_a_block_holds_no_more_than_its_bytes(monkeypatch):
     assert sorted(chain(*steps(feed))) == list(range(50))
 
 
-def test_class_weights_are_those_of_the_label_and_filling_stays_at_none():
+def test_class_weights_are_those_of_the_label_and_padding_stays_at_zero():
     feed = Feed(shards(), 1, 16, 2, micro_batches=3, class_weights=(0.5, 4.0))
     for block in feed.blocks(START, 1):
         for step, size in enumerate(block.rows):
@@ -180,17 +180,19 @@ def test_every_kind_of_input_is_mapped_by_its_name(tmp_path):
     found = open_shards(tmp_path)
     assert found.inputs == ("x", "ids", "seq_visits", "len_visits")
     assert (found.features, found.row_bytes, len(found.maps)) == (("a", "b"), ROW_BYTES, 5)
-    found.let_go()  # the maps are still readable
+    found.release()  # the maps are still readable
     assert list(chain(*steps(Feed(found, 1, 2, 1)))) != []
 
 
-def test_only_the_days_asked_for_are_opened(tmp_path):
+def test_only_the_requested_days_are_opened(tmp_path):
     y, x = np.array([0, 1, 1], np.float32), np.zeros((3, 1), np.float32)
     files = {"x": written(tmp_path, "x", x), "y": written(tmp_path, "y", y)}
     days = [{"day": f"2026-01-0{n}", "rows": 3, **files} for n in (1, 2, 3)]
     (tmp_path / "index.json").write_text(json.dumps({"features": ["a"], "train": days}))
     assert open_shards(tmp_path, {"2026-01-01", "2026-01-03"}).rows == 6
-    with pytest.raises(ArtifactError, match=r"none of the 3 training days has the rows asked"):
+    with pytest.raises(
+        ArtifactError, match=r"none of the 3 training days has the requested rows"
+    ):
         open_shards(tmp_path, {"2026-02-01"})
 
 

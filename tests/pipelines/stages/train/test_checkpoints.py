@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from pipelines.core.errors import TrainingError
-from pipelines.stages.train.checkpoints import Checkpoints, Keeping
+from pipelines.stages.train.checkpoints import Checkpoints, CheckpointSettings
 from pipelines.stages.train.cursor import Cursor
 
 
 class Variable:
-    """What a checkpoint asks of a variable."""
+    """The interface of a variable that a checkpoint uses."""
 
     def __init__(self, path, value):
         self.path, self.held = path, np.array(value)
@@ -31,8 +31,8 @@ def variables(value=0.0):
 
 
 def opened(folder, held, digest="a" * 64, newest=2, devices="1 CPU"):
-    keeping = Keeping(digest=digest, devices=devices, newest=newest)
-    return Checkpoints(folder, held, held[:1], keeping)
+    settings = CheckpointSettings(digest=digest, devices=devices, newest=newest)
+    return Checkpoints(folder, held, held[:1], settings)
 
 
 def saved(folder, *steps, **more):
@@ -72,7 +72,7 @@ def test_the_newest_ones_are_kept(tmp_path, newest):
     assert steps == [10, 20, 30, 40][-newest:]
 
 
-def test_the_last_finite_one_is_the_newest_without_a_value_that_is_no_number(tmp_path):
+def test_the_last_finite_one_is_the_newest_without_non_finite_values(tmp_path):
     held = variables()
     checkpoints = opened(tmp_path, held)
     assert checkpoints.last_finite() == "none yet"
@@ -88,7 +88,7 @@ def test_the_last_finite_one_is_the_newest_without_a_value_that_is_no_number(tmp
 
 
 @pytest.mark.parametrize("damage", ["cut short", "one bit", "no state"])
-def test_a_damaged_one_is_passed_over_for_the_one_before(tmp_path, damage):
+def test_a_damaged_one_is_skipped_for_the_previous_one(tmp_path, damage):
     saved(tmp_path, 10, 20)
     newest = max(tmp_path.glob("step-*"))
     raw = bytearray((newest / "values.npy").read_bytes())
@@ -104,10 +104,10 @@ def test_a_damaged_one_is_passed_over_for_the_one_before(tmp_path, damage):
     assert found.damaged == (newest.name,)
 
 
-def test_what_a_killed_save_left_is_swept_and_never_read(tmp_path):
-    (tmp_path / "aside-step-000000000099-000000-7").mkdir(parents=True)
+def test_staging_directories_of_killed_saves_are_removed_and_never_read(tmp_path):
+    (tmp_path / "staging-step-000000000099-000000-7").mkdir(parents=True)
     assert opened(tmp_path, variables()).restore() is None
-    assert not list(tmp_path.glob("aside-*"))
+    assert not list(tmp_path.glob("staging-*"))
 
 
 def test_a_checkpoint_of_other_work_is_refused(tmp_path):
@@ -124,7 +124,7 @@ def test_a_checkpoint_of_another_network_is_refused(tmp_path):
         opened(tmp_path, variables()[:1]).restore()
 
 
-def test_the_best_epoch_is_kept_as_long_as_a_checkpoint_means_it(tmp_path):
+def test_the_best_epoch_is_kept_as_long_as_a_checkpoint_refers_to_it(tmp_path):
     held = variables()
     checkpoints = opened(tmp_path, held)
     for epoch in (1, 2, 3, 4):
@@ -132,19 +132,19 @@ def test_the_best_epoch_is_kept_as_long_as_a_checkpoint_means_it(tmp_path):
         checkpoints.keep_best(epoch)
         checkpoints.save(Cursor(step=epoch * 10, epoch=epoch, best_epoch=epoch, best=0.5))
     checkpoints.wait()
-    # A run that is killed here goes on from epoch 4, or from 3 where that one is damaged.
+    # A run that is killed here resumes from epoch 4, or from 3 where that one is damaged.
     assert [p.name for p in sorted(tmp_path.glob("best-*"))] == ["best-000003", "best-000004"]
     checkpoints.restore_best(3)
     np.testing.assert_array_equal(held[0].held, np.full((3, 2), 3, np.float32))
 
 
-def test_a_save_that_failed_is_told_at_the_next_one(tmp_path):
+def test_a_save_that_failed_raises_at_the_next_one(tmp_path):
     checkpoints = saved(tmp_path / "folder", 10)
     for path in sorted((tmp_path / "folder").rglob("*"), reverse=True):
         path.rmdir() if path.is_dir() else path.unlink()
     (tmp_path / "folder").rmdir()
     checkpoints.save(Cursor(step=20))
-    with pytest.raises(OSError, match="aside-step-000000000020"):
+    with pytest.raises(OSError, match="staging-step-000000000020"):
         checkpoints.wait()
 
 
@@ -165,10 +165,12 @@ def test_all_of_a_checkpoint_is_on_the_disk_before_its_name_and_then_the_name(
         synced.append((path.name.partition("-")[0], final.exists()))
         really(held)
 
-    checkpoints = Checkpoints(tmp_path, variables(), [], Keeping(digest="d", devices="1 CPU"))
+    checkpoints = Checkpoints(
+        tmp_path, variables(), [], CheckpointSettings(digest="d", devices="1 CPU")
+    )
     monkeypatch.setattr(os, "fsync", fsync)
     checkpoints.save(Cursor(epoch=0, step=1))
     checkpoints.wait()
     before, after = synced[:-1], synced[-1]
-    assert sorted(before) == [("aside", False), ("state.json", False), ("values.npy", False)]
+    assert sorted(before) == [("staging", False), ("state.json", False), ("values.npy", False)]
     assert after == (tmp_path.name.partition("-")[0], True)

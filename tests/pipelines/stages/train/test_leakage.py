@@ -1,4 +1,4 @@
-"""What is found in the training rows before anything is spent on them, for every head."""
+"""Checks of the training rows before training starts, for every head."""
 
 import dataclasses
 
@@ -16,12 +16,12 @@ from pipelines.stages.train.leakage import (
     area,
     comparable_pairs,
     concordance,
+    criteria,
     half,
     levels,
-    questions,
     ranks,
     sample,
-    told_by_each,
+    score_inputs,
 )
 from pipelines.stages.train.preflight import check_rows
 from pipelines.stages.train.shards import Shards
@@ -68,7 +68,7 @@ def _cut(found, days):
     return zip(*(np.array_split(each, days) for each in found.values()), strict=True)
 
 
-def told(kind, shards, training=SMALL):
+def warnings_of(kind, shards, training=SMALL):
     return list(check_rows("train", shards, training, HEADS[kind]))
 
 
@@ -77,19 +77,21 @@ def z_and_noise(seed=1, rows=ROWS):
 
 
 @EVERY_HEAD
-def test_a_number_that_gives_the_label_away_is_refused_by_name_and_others_are_not(kind):
+def test_a_number_that_predicts_the_label_is_refused_by_name_and_others_are_not(kind):
     z, noise = z_and_noise()
     good = {"good": z + noise, "noise": noise}
-    assert told(kind, shards_of(labels(kind, z), x=good)) == []
-    leak = {"carried": -z + noise * 1e-3}
-    with pytest.raises(LeakageError, match=r"3,000 rows looked at: carried \([^,]*\); above"):
-        told(kind, shards_of(labels(kind, z), x=good | leak))
+    assert warnings_of(kind, shards_of(labels(kind, z), x=good)) == []
+    leak = {"leaking": -z + noise * 1e-3}
+    with pytest.raises(
+        LeakageError, match=r"3,000 sampled rows: leaking \([^,]*\); expected at most"
+    ):
+        warnings_of(kind, shards_of(labels(kind, z), x=good | leak))
     relaxed = dataclasses.replace(SMALL, leakage_auc=1.0)
-    assert told(kind, shards_of(labels(kind, z), x=good | leak), relaxed) == []
+    assert warnings_of(kind, shards_of(labels(kind, z), x=good | leak), relaxed) == []
 
 
 @EVERY_HEAD
-def test_an_id_that_gives_the_label_away_is_refused_and_one_that_names_rows_is_not(kind):
+def test_an_id_that_predicts_the_label_is_refused_and_one_that_names_rows_is_not(kind):
     z, noise = z_and_noise()
     of_the_label = np.digitize(z, np.linspace(-2, 2, 200)) * 7 % 211
     good = {
@@ -98,30 +100,31 @@ def test_an_id_that_gives_the_label_away_is_refused_and_one_that_names_rows_is_n
         "noisy": np.digitize(z + noise, np.linspace(-2, 2, 20)),
         "constant": np.zeros(ROWS),
     }
-    assert told(kind, shards_of(labels(kind, z), ids=good)) == []
+    assert warnings_of(kind, shards_of(labels(kind, z), ids=good)) == []
     with pytest.raises(
-        LeakageError, match=r"looked at: carried \(.*by the label rate of its ids\); above"
+        LeakageError,
+        match=r"sampled rows: leaking \(.*by the label rate of its ids\); expected at most",
     ):
-        told(kind, shards_of(labels(kind, z), ids=good | {"carried": of_the_label}))
+        warnings_of(kind, shards_of(labels(kind, z), ids=good | {"leaking": of_the_label}))
 
 
 def test_ids_of_which_each_occurs_once_score_alike():
     z, _ = z_and_noise()
     seen = sample(shards_of(labels("event", z), ids={"row": drawing(3).permutation(ROWS)}))
-    (found,) = told_by_each(seen, Binary())
-    assert found.nearness == 0.5
+    (found,) = score_inputs(seen, Binary())
+    assert found.score == 0.5
 
 
 def test_an_id_scores_the_rate_of_its_rows_in_the_other_half():
     z, _ = z_and_noise()
     y, ids = labels("event", z), drawing(4).integers(0, 600, ROWS)
-    learnt = half(ROWS)
-    assert 0.45 < learnt.mean() < 0.55
-    overall = y[learnt].mean()
-    rates = {i: y[learnt & (ids == i)].mean() for i in np.unique(ids[learnt])}
-    scores = [rates.get(i, overall) for i in ids[~learnt]]
-    (found,) = told_by_each(sample(shards_of(y, ids={"id": ids})), Binary())
-    assert found.nearness == pytest.approx(roc_auc_score(y[~learnt], scores), abs=1e-12)
+    fitted = half(ROWS)
+    assert 0.45 < fitted.mean() < 0.55
+    overall = y[fitted].mean()
+    rates = {i: y[fitted & (ids == i)].mean() for i in np.unique(ids[fitted])}
+    scores = [rates.get(i, overall) for i in ids[~fitted]]
+    (found,) = score_inputs(sample(shards_of(y, ids={"id": ids})), Binary())
+    assert found.score == pytest.approx(roc_auc_score(y[~fitted], scores), abs=1e-12)
 
 
 @given(
@@ -144,11 +147,11 @@ def test_the_auc_of_a_single_feature_is_that_of_all_pairs(values, seed):
         ("grades", "of labels above {}", np.greater),
     ],
 )
-def test_each_class_and_each_threshold_is_asked_for(kind, words, side):
+def test_each_class_and_each_threshold_has_a_criterion(kind, words, side):
     z, noise = z_and_noise()
     y, x = labels(kind, z), np.round(z + noise, 1).astype(np.float32)
-    asked = questions(HEADS[kind], y.astype(float), np.ones(ROWS, bool))
-    found = {each.about: each.value(ranks(levels(x))) for each in asked}
+    measures = criteria(HEADS[kind], y.astype(float), np.ones(ROWS, bool))
+    found = {each.about: each.value(ranks(levels(x))) for each in measures}
     wanted = {
         "AUC {:.4f} " + words.format(c): roc_auc_score(side(y, c), x)
         for c in range(4 if kind == "classes" else 3)
@@ -193,7 +196,7 @@ def test_a_value_that_is_missing_where_the_event_happens_is_a_leak():
     z, noise = z_and_noise()
     x = np.where(labels("event", z), np.nan, noise)
     with pytest.raises(LeakageError, match=r"a \(AUC 1.0000\)"):
-        told("event", shards_of(labels("event", z), x={"a": x}))
+        warnings_of("event", shards_of(labels("event", z), x={"a": x}))
 
 
 ALIKE = {
@@ -234,14 +237,14 @@ ALIKE = {
 def test_rows_that_are_all_alike_in_the_label_are_refused(case):
     kind, y, words = ALIKE[case]
     with pytest.raises(TrainingError, match=words + r".*widen split.train_days, or check"):
-        told(kind, shards_of(y, x={"a": np.arange(150)}))
+        warnings_of(kind, shards_of(y, x={"a": np.arange(150)}))
 
 
 @EVERY_HEAD
 def test_too_few_rows_are_refused_for_every_head(kind):
     z, _ = z_and_noise(rows=99)
     with pytest.raises(TrainingError, match=r"99 training rows, and training.min_rows=100 are"):
-        told(kind, shards_of(labels(kind, z)))
+        warnings_of(kind, shards_of(labels(kind, z)))
 
 
 @pytest.mark.parametrize(
@@ -259,27 +262,27 @@ def test_labels_that_the_head_cannot_read_are_refused_with_their_values(kind, la
     y = labels(kind, z).astype(np.float32)
     y[[7, 2000]] = label
     with pytest.raises(TrainingError, match=rf"2 of 3,000 training labels are not {wanted} \("):
-        told(kind, shards_of(y))
+        warnings_of(kind, shards_of(y))
 
 
-def test_rare_classes_few_events_and_what_could_not_be_judged_are_warned_of():
+def test_rare_classes_few_events_and_unscored_inputs_are_warned_of():
     x = {"a": np.arange(150)}
     y = np.repeat([0, 1, 3], [100, 46, 4])
-    (rare,) = told("classes", shards_of(y, x={"a": x["a"] % 7}))
+    (rare,) = warnings_of("classes", shards_of(y, x={"a": x["a"] % 7}))
     assert rare == "train: few training rows (or none) have these labels: 2 (0), 3 (4)"
-    few, unjudged = told("times", shards_of(np.where(x["a"] < 5, 1, -5), x=x))
+    few, unscored = warnings_of("times", shards_of(np.where(x["a"] < 5, 1, -5), x=x))
     assert few == "train: only 5 training rows have an event before the last of head.cuts_days"
-    assert unjudged.startswith(
-        "train: leaks were not looked for in a: of the 150 rows looked at,"
+    assert unscored.startswith(
+        "train: these inputs were not checked for leaks: a; of the 150 sampled rows,"
     )
-    # Of 12 events enough are looked at for a number, and too few in one half for ids.
+    # 12 events are enough to score a number, and too few in one half for ids.
     y, noise = np.arange(150) < 12, {"a": x["a"] % 7}
-    rarer, unjudged = told("event", shards_of(y, x=noise, ids={"b": x["a"] % 3}))
+    rarer, unscored = warnings_of("event", shards_of(y, x=noise, ids={"b": x["a"] % 3}))
     assert rarer == "train: only 12 training rows are of the rarer class"
-    assert unjudged.startswith("train: leaks were not looked for in b: ")
+    assert unscored.startswith("train: these inputs were not checked for leaks: b; ")
 
 
-def test_rows_looked_at_are_spread_over_the_days_and_bounded(monkeypatch):
+def test_sampled_rows_are_spread_over_the_days_and_bounded(monkeypatch):
     monkeypatch.setattr(leakage, "SAMPLE_ROWS", 100)
     x, y = np.arange(1009), np.arange(1009) % 2
     seen = sample(shards_of(y, days=7, x={"a": x}, ids={"b": x + 5}))
@@ -288,7 +291,7 @@ def test_rows_looked_at_are_spread_over_the_days_and_bounded(monkeypatch):
     np.testing.assert_array_equal(seen.y, np.arange(0, 1009, 11) % 2)
 
 
-def test_training_an_amount_on_a_feature_that_carries_it_is_refused_by_name(tmp_path):
+def test_training_an_amount_on_a_feature_that_contains_it_is_refused_by_name(tmp_path):
     def spoil(_day, x, y):
         y[:] = 3 - 2 * x[:, 4]
 
@@ -297,6 +300,6 @@ def test_training_an_amount_on_a_feature_that_carries_it_is_refused_by_name(tmp_
     name = FRAUD.feature_names()[4]
     with pytest.raises(
         LeakageError,
-        match=rf"350 rows looked at: {name} \(concordance 0.0000\).*leakage_auc=1",
+        match=rf"350 sampled rows: {name} \(concordance 0.0000\).*leakage_auc=1",
     ):
         done("train", tmp_path, pipeline=pipeline, options={"track": False})

@@ -21,7 +21,7 @@ from tests.pipelines.stages.train.loop_cases import (
 OPTIMIZERS = ("sgd", "momentum", "adam", "adamw", "lion", "adagrad")
 OPTIONS = {
     "clip nothing": {"clip_norm": 0.0},
-    "four pieces": {"micro_batches": 4},
+    "four micro-batches": {"micro_batches": 4},
     "class weights": {"class_weights": [0.5, 3.0]},
     "focal": {"focal_gamma": 2.0},
     "cosine, warm": {"schedule": "cosine", "warmup_epochs": 0.5, "final_rate_share": 0.1},
@@ -34,7 +34,7 @@ OPTIONS = {
     "step": {"schedule": "step", "step_epochs": 1, "epochs": 2, "rate_scaling": "linear"},
     "jit": {"jit": True},
     "jit, clip nothing": {"jit": True, "clip_norm": 0.0},
-    "jit, four pieces": {"jit": True, "micro_batches": 4},
+    "jit, four micro-batches": {"jit": True, "micro_batches": 4},
     "table by sgd": {"embedding_optimizer": "sgd", "embedding_learning_rate": 0.1},
     "table by adagrad": {"embedding_optimizer": "adagrad"},
     "table by rows": {"embedding_optimizer": "row_adam", "embedding_learning_rate": 1e-2},
@@ -42,7 +42,7 @@ OPTIONS = {
 
 
 @pytest.fixture(scope="module")
-def told_in_ci():
+def results_in_ci():
     """Each option that changes what a step computes and several heads, some to a case.
 
     All of them alone are below and in test_loop_heads.py.
@@ -62,20 +62,20 @@ def told_in_ci():
 
 
 def test_two_replicas_equal_one_device_with_a_tail_and_a_nan_is_traced_to_its_feature(
-    told_in_ci,
+    results_in_ci,
 ):
-    for one, told in told_in_ci:
-        assert told["steps"] == 6
-        assert_equal_to_the_plain_loop(one, told)
-    nan = told_in_ci[0][1]["nan"]
+    for one, result in results_in_ci:
+        assert result["steps"] == 6
+        assert_equal_to_the_plain_loop(one, result)
+    nan = results_in_ci[0][1]["nan"]
     assert "The sum of the inputs of step " in nan
     assert "is nan (epoch 1, rows' digest " in nan
-    assert "Values that are no numbers, by feature: c (1)." in nan
-    assert "Last finite checkpoint: none yet. Mend those features" in nan
+    assert "Non-finite values, by feature: c (1)." in nan
+    assert "Last finite checkpoint: none yet. Fix those features" in nan
 
 
-def test_the_rate_that_is_told_leaves_out_the_first_call_which_traces_and_compiles(told_in_ci):
-    since, done, per_s = told_in_ci[2][1]["progress"][-1]
+def test_the_reported_rate_excludes_the_first_call_which_traces_and_compiles(results_in_ci):
+    since, done, per_s = results_in_ci[2][1]["progress"][-1]
     assert done == TAIL
     # Tracing takes seconds, and all the steps after it far less than one.
     assert per_s > 3 * done / since
@@ -91,9 +91,9 @@ def test_ids_that_repeat_add_up_in_the_order_of_the_rows_where_sgd_takes_them_un
         check=False,
     )
     assert ran.returncode == 0, ran.stderr[-3000:]
-    told = json.loads(ran.stdout.splitlines()[-1])
-    assert told["same_bits"]
-    assert told["moved"] > 1
+    result = json.loads(ran.stdout.splitlines()[-1])
+    assert result["same_bits"]
+    assert result["moved"] > 1
 
 
 @pytest.mark.slow
@@ -101,8 +101,8 @@ def test_ids_that_repeat_add_up_in_the_order_of_the_rows_where_sgd_takes_them_un
 @pytest.mark.parametrize("kind", ["dense", "embedding"])
 def test_replicas_equal_one_device_whatever_the_tail(replicas, kind):
     asked = [case(replicas=replicas, kind=kind, rows=64 * 6 + tail) for tail in (0, 1, 37)]
-    for one, told in zip(asked, cases(*asked), strict=True):
-        assert_equal_to_the_plain_loop(one, told)
+    for one, result in zip(asked, cases(*asked), strict=True):
+        assert_equal_to_the_plain_loop(one, result)
 
 
 @pytest.mark.slow
@@ -116,8 +116,8 @@ def test_declared_networks_on_two_replicas_equal_one_device():
         case(replicas=2, kind="transformer", rows=TAIL, training=plain),
         case(replicas=2, kind="transformer", rows=TAIL, training=lion, without="key/bias"),
     ]
-    for one, told in zip(asked, cases(*asked), strict=True):
-        assert_equal_to_the_plain_loop(one, told)
+    for one, result in zip(asked, cases(*asked), strict=True):
+        assert_equal_to_the_plain_loop(one, result)
 
 
 @pytest.mark.slow
@@ -129,14 +129,14 @@ def test_what_adam_makes_of_a_transformer_on_two_replicas_is_rounding_and_nothin
         same = {"kind": "transformer", "rows": TAIL, "without": "key/bias", "keep": keep}
         return case(replicas=replicas, **same, **more)
 
-    # In float32 one replica lies as far from a plain loop in float64 as two do.
+    # In float32 one replica is as far from a plain loop in float64 as two do.
     single = [asked(replicas, reference="float64") for replicas in (1, 2)]
     double = [asked(replicas, floats="float64") for replicas in (1, 2)]
-    told = cases(*single, *double)
-    for one, found in zip([*single, *double], told, strict=True):
+    results = cases(*single, *double)
+    for one, found in zip([*single, *double], results, strict=True):
         assert_equal_to_the_plain_loop(one, found, limit=1e-5)
-    assert told[0]["difference"] > 1e-7
-    assert 1 / 4 < told[1]["difference"] / told[0]["difference"] < 4
+    assert results[0]["difference"] > 1e-7
+    assert 1 / 4 < results[1]["difference"] / results[0]["difference"] < 4
     assert apart(tmp_path, "float32-1", "float32-2") > 1e-7
     # The same epoch in float64: as far apart as that rounds.
     assert apart(tmp_path, "float64-1", "float64-2") < 1e-12
@@ -156,8 +156,8 @@ def test_every_option_with_every_optimizer_equals_the_plain_loop(optimizer, repl
         )
         for option in ({}, *OPTIONS.values())
     ]
-    for one, told in zip(asked, cases(*asked), strict=True):
-        assert_equal_to_the_plain_loop(one, told)
+    for one, result in zip(asked, cases(*asked), strict=True):
+        assert_equal_to_the_plain_loop(one, result)
 
 
 @pytest.mark.slow
@@ -174,15 +174,15 @@ def test_low_precision_equals_the_plain_loop_to_its_own_rounding():
         )
         for precision, replicas, optimizer in choices
     ]
-    for one, told in zip(asked, cases(*asked), strict=True):
-        assert_equal_to_the_plain_loop(one, told, LOW_LIMIT)
+    for one, result in zip(asked, cases(*asked), strict=True):
+        assert_equal_to_the_plain_loop(one, result, LOW_LIMIT)
 
 
 @pytest.mark.slow
 def test_an_overflow_of_float16_skips_the_step_and_halves_the_scale():
     low = {"precision": "float16", "epochs": 4}
     asked = case(replicas=2, kind="dense", rows=TAIL, training=low, first_scale=2.0**24)
-    told = cases(asked)[0]
-    assert 2.0**8 <= told["scale"] < 2.0**24
-    assert told["moved"] > 1e-3
-    assert told["copies_agree"]
+    result = cases(asked)[0]
+    assert 2.0**8 <= result["scale"] < 2.0**24
+    assert result["moved"] > 1e-3
+    assert result["copies_agree"]

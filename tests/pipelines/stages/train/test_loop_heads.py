@@ -1,6 +1,6 @@
 """Every head and every network, on one replica and on two, against the plain loop.
 
-Why: a loss that a replica divides by its own rows, or a table that filling touches, shows in no
+Why: a loss that a replica divides by its own rows, or a table that padding updates, shows in no
     loss and in no test of one head alone.
 """
 
@@ -27,7 +27,7 @@ DECAYED = {"optimizer": "adamw"}
 OPTIMIZERS = ("sgd", "momentum", "adam", "adamw", "lion", "adagrad")
 OPTIONS = {
     "clip nothing": {"clip_norm": 0.0},
-    "four pieces, warm, cosine": {
+    "four micro-batches, warm, cosine": {
         "micro_batches": 4,
         "schedule": "cosine",
         "warmup_epochs": 0.5,
@@ -41,9 +41,9 @@ CLASSES = {"binary": [0.5, 3.0], "multi_class": [1.0, 0.0, 3.0], "ordinal": [1, 
 NETWORKS = ("two_layers", "deep_cross", "low_rank", "recurrent", "transformer", "builder")
 
 
-def told_alike(asked):
-    for one, told in zip(asked, cases(*asked), strict=True):
-        assert_equal_to_the_plain_loop(one, told)
+def assert_all_equal(asked):
+    for one, result in zip(asked, cases(*asked), strict=True):
+        assert_equal_to_the_plain_loop(one, result)
 
 
 def on(kind, replicas, **more):
@@ -70,7 +70,7 @@ def test_every_head_with_every_optimizer_has_the_weights_of_one_replica(head, tm
         for optimizer in OPTIMIZERS
         for replicas in (1, 2)
     ]
-    told_alike(asked)
+    assert_all_equal(asked)
     for optimizer in OPTIMIZERS:
         assert apart(tmp_path, f"{optimizer}-1", f"{optimizer}-2") < LIMIT, optimizer
 
@@ -80,17 +80,19 @@ def test_every_head_with_every_option_on_two_replicas(head):
     options = list(OPTIONS.values())
     if head in CLASSES:
         options.append({"class_weights": CLASSES[head]})
-    told_alike([on("declared", 2, head=head, rare=True, training=each) for each in options])
+    assert_all_equal(
+        [on("declared", 2, head=head, rare=True, training=each) for each in options]
+    )
 
 
 @pytest.mark.parametrize("head", HEADS)
 def test_every_network_below_every_head_on_two_replicas(head):
-    told_alike([on(kind, 2, head=head) for kind in NETWORKS])
+    assert_all_equal([on(kind, 2, head=head) for kind in NETWORKS])
 
 
 @pytest.mark.parametrize("kind", NETWORKS)
 def test_every_network_with_what_changes_how_a_step_is_computed(kind):
-    told_alike([on(kind, 2, training=option) for option in OPTIONS.values()])
+    assert_all_equal([on(kind, 2, training=option) for option in OPTIONS.values()])
 
 
 def test_short_floats_below_heads_and_networks_on_two_replicas():
@@ -108,19 +110,19 @@ def test_short_floats_below_heads_and_networks_on_two_replicas():
         on("declared", 2, training={"precision": "float16", "optimizer": optimizer})
         for optimizer in ("momentum", "adamw", "lion", "adagrad")
     ]
-    for one, told in zip(asked, cases(*asked), strict=True):
-        assert_equal_to_the_plain_loop(one, told, LOW_LIMIT)
+    for one, result in zip(asked, cases(*asked), strict=True):
+        assert_equal_to_the_plain_loop(one, result, LOW_LIMIT)
 
 
-def test_filling_touches_no_row_of_a_table():
-    # Ids 0, which filling once had, are in few rows; three replicas fill every step.
+def test_padding_updates_no_row_of_a_table():
+    # Ids 0, which padding once had, are in few rows; three replicas pad every step.
     asked = [
         case(kind="embedding", replicas=1, rows=TAIL, rare=True, training=BY_ROWS),
         case(kind="embedding", replicas=3, rows=64 * 6, rare=True, training=BY_ROWS),
         case(kind="declared", replicas=3, rows=65, training=BY_ROWS | FOUR),
         on("builder", 2, training={"global_batch_rows": 512}),
     ]
-    told_alike(asked)
+    assert_all_equal(asked)
 
 
 def test_other_values_of_what_an_optimizer_and_a_schedule_take():
@@ -131,7 +133,7 @@ def test_other_values_of_what_an_optimizer_and_a_schedule_take():
         {"schedule": "step", "step_epochs": 1, "step_factor": 0.5, "epochs": 3},
         {"focal_gamma": 0.5, "class_weights": [0.0, 2.0]},
     )
-    told_alike([on("declared", 2, training=each) for each in values])
+    assert_all_equal([on("declared", 2, training=each) for each in values])
 
 
 def test_rows_of_several_pools_are_the_same_whatever_the_replicas(tmp_path):
@@ -141,8 +143,8 @@ def test_rows_of_several_pools_are_the_same_whatever_the_replicas(tmp_path):
         | {"keep": str(tmp_path / f"{n}.npz")}
         for n in (1, 2, 3)
     ]
-    for told in cases(*asked):
-        assert told["steps"] == 22
-        assert told["copies_agree"]
+    for result in cases(*asked):
+        assert result["steps"] == 22
+        assert result["copies_agree"]
     assert apart(tmp_path, "1", "2") < LIMIT
     assert apart(tmp_path, "1", "3") < LIMIT

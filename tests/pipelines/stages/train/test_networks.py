@@ -17,7 +17,7 @@ KINDS = ("dense", "deep_cross", "low_rank", *SEQUENCE, "builder")
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory):
+def results(tmp_path_factory):
     folder = str(tmp_path_factory.mktemp("files"))
     ran = subprocess.run(
         [sys.executable, "-m", "tests.pipelines.stages.train.network_case", folder],
@@ -32,8 +32,10 @@ def told(tmp_path_factory):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_initial_weights_follow_from_the_seed_and_their_names_from_the_declaration(told, kind):
-    found = told["networks"][kind]
+def test_initial_weights_follow_from_the_seed_and_their_names_from_the_declaration(
+    results, kind
+):
+    found = results["networks"][kind]
     assert found["shape"] == [24, 3]
     assert found["finite"]
     assert found["same_seed"] == 0.0
@@ -42,17 +44,17 @@ def test_initial_weights_follow_from_the_seed_and_their_names_from_the_declarati
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_keras_file_gives_the_same_outputs_back(told, kind):
-    assert told["networks"][kind]["file"] == 0.0
+def test_a_keras_file_gives_the_same_outputs_back(results, kind):
+    assert results["networks"][kind]["file"] == 0.0
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_categorical_feature_lies_in_one_table(told, kind):
-    assert told["networks"][kind]["tables"] == (0 if kind == "builder" else 1)
+def test_every_categorical_feature_is_in_one_table(results, kind):
+    assert results["networks"][kind]["tables"] == (0 if kind == "builder" else 1)
 
 
-def test_a_builder_whose_rows_depend_on_others_or_that_adds_losses_is_refused(told):
-    norm, penalty = (told["refused"][name] for name in ("with_batch_norm", "with_penalty"))
+def test_a_builder_whose_rows_depend_on_others_or_that_adds_losses_is_refused(results):
+    norm, penalty = (results["refused"][name] for name in ("with_batch_norm", "with_penalty"))
     assert "own_network.with_batch_norm has layers that mean over the batch (norm)" in norm
     assert "Use keras.layers.LayerNormalization" in norm
     assert "own_network.with_penalty has 1 losses of its layers' own" in penalty
@@ -60,15 +62,15 @@ def test_a_builder_whose_rows_depend_on_others_or_that_adds_losses_is_refused(to
 
 
 @pytest.mark.parametrize("kind", SEQUENCE)
-def test_steps_beyond_a_rows_length_change_nothing_and_earlier_ones_do(told, kind):
-    found = told["networks"][kind]
+def test_steps_beyond_a_rows_length_change_nothing_and_earlier_ones_do(results, kind):
+    found = results["networks"][kind]
     assert found["rubbish"] == 0.0
     assert found["earlier"] == 0.0
     assert found["later"] > 1e-4
 
 
-def test_a_cross_layer_is_the_papers_formula(told):
-    assert told["cross_layer"] < 1e-5
+def test_a_cross_layer_is_the_papers_formula(results):
+    assert results["cross_layer"] < 1e-5
 
 
 def sigmoid(z):
@@ -97,7 +99,7 @@ def ordinal(z, y):
 
 
 def survival(z, y):
-    """Probability of what was seen, interval by interval, as the paper tells it in words."""
+    """Probability of what was seen, interval by interval, as the paper describes it."""
     cuts, total = [0.0, 1.0, 2.0, 5.0], 0.0
     for k, v in enumerate(z):
         begin, end = cuts[k], cuts[k + 1]
@@ -109,19 +111,19 @@ def survival(z, y):
 
 
 @pytest.mark.parametrize("loss", [binary, multi_class, squared, huber, ordinal, survival])
-def test_the_loss_of_each_row_is_the_formulas(told, loss):
-    found = told["heads"][loss.__name__]
+def test_the_loss_of_each_row_is_the_formulas(results, loss):
+    found = results["heads"][loss.__name__]
     wanted = [loss(z, y) for z, y in zip(found["outputs"], LABELS[loss.__name__], strict=True)]
     np.testing.assert_allclose(found["losses"], wanted, rtol=2e-5, atol=1e-6)
 
 
-def test_predictions_are_probabilities_amounts_and_survival(told):
-    heads = {name: found["said"] for name, found in told["heads"].items()}
+def test_predictions_are_probabilities_amounts_and_survival(results):
+    heads = {name: found["predictions"] for name, found in results["heads"].items()}
     for name in ("multi_class", "ordinal"):
         np.testing.assert_allclose(np.sum(heads[name]["probabilities"], 1), 1.0, rtol=1e-5)
-    raw = np.array(told["heads"]["squared"]["outputs"])[:, 0]
+    raw = np.array(results["heads"]["squared"]["outputs"])[:, 0]
     np.testing.assert_allclose(heads["squared"]["score"], raw * 3.0 + 2.0, rtol=1e-5)
-    hazards = 1 / (1 + np.exp(-np.array(told["heads"]["survival"]["outputs"])))
+    hazards = 1 / (1 + np.exp(-np.array(results["heads"]["survival"]["outputs"])))
     curve = np.cumprod(1 - hazards, axis=1)
     np.testing.assert_allclose(heads["survival"]["survival"], curve, rtol=1e-5)
     np.testing.assert_allclose(heads["survival"]["score"], 1 - curve[:, -1], rtol=1e-5)

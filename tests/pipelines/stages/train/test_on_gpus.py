@@ -16,7 +16,7 @@ import pytest
 from pipelines.core.store import Store
 from pipelines.shared.compute.machine import visible_gpus
 from tests.pipelines.made_models import publish_training_set, weights_of, work_on
-from tests.pipelines.stages.train import children
+from tests.pipelines.stages.train import train_process
 
 pytestmark = pytest.mark.gpu
 SETTINGS = ("training.epochs=3", "training.global_batch_rows=64", "model.hidden=64,32")
@@ -47,7 +47,7 @@ def prepared(tmp_path_factory):
 
 @pytest.fixture
 def train(prepared, tmp_path, monkeypatch):
-    """Train on what a mask shows; the store that holds the model."""
+    """Train on the GPUs of a mask; the store with the model."""
 
     def run(name, mask, *settings, kill_at=None):
         root = tmp_path / name
@@ -55,8 +55,8 @@ def train(prepared, tmp_path, monkeypatch):
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", mask)
         log = root / "log"
         if kill_at is not None:
-            children.interrupt(root, kill_at, signal.SIGKILL, *settings, log=log)
-        code, _ = children.finish(children.start(root, *settings, log=log))
+            train_process.interrupt(root, kill_at, signal.SIGKILL, *settings, log=log)
+        code, _ = train_process.finish(train_process.start(root, *settings, log=log))
         assert code == 0, log.read_text()
         return root
 
@@ -130,7 +130,7 @@ def test_a_full_device_makes_the_next_try_work_through_smaller_micro_batches(
             assert holder.stdout.readline() == b"held\n"
             ran = subprocess.run(
                 argv,
-                cwd=children.ROOT,
+                cwd=train_process.ROOT,
                 capture_output=True,
                 text=True,
                 timeout=500,
@@ -138,7 +138,7 @@ def test_a_full_device_makes_the_next_try_work_through_smaller_micro_batches(
             )
         finally:
             holder.kill()
-    told = [json.loads(line) for line in ran.stdout.splitlines() if line.startswith("{")]
-    assert told[0]["error"].startswith("OutOfMemoryError: ")
-    assert "The next try works through 2 pieces" in told[0]["error"]
-    assert not told[-1]["error"]
+    results = [json.loads(line) for line in ran.stdout.splitlines() if line.startswith("{")]
+    assert results[0]["error"].startswith("OutOfMemoryError: ")
+    assert "The next try uses 2 micro-batches" in results[0]["error"]
+    assert not results[-1]["error"]

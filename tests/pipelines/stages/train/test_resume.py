@@ -10,7 +10,7 @@ import pytest
 
 from pipelines.core.store import Store
 from tests.pipelines.made_models import publish_training_set, weights_of, work_on
-from tests.pipelines.stages.train import children
+from tests.pipelines.stages.train import train_process
 
 # About 2,600 steps: long enough to be caught in the middle on a busy machine.
 SETTINGS = ("training.epochs=60", "training.global_batch_rows=64", "model.hidden=64,32")
@@ -43,8 +43,8 @@ def prepared(tmp_path_factory):
 def unbroken(prepared, tmp_path_factory):
     root = tmp_path_factory.mktemp("unbroken") / "store"
     shutil.copytree(prepared, root)
-    child = children.start(root, *SETTINGS, log=root / "log")
-    assert children.finish(child)[0] == 0, (root / "log").read_text()
+    child = train_process.start(root, *SETTINGS, log=root / "log")
+    assert train_process.finish(child)[0] == 0, (root / "log").read_text()
     return root
 
 
@@ -67,8 +67,8 @@ def assert_same_model(root, other):
 
 
 def resumptions(log):
-    """Steps gone on from and steps lost, of each try that found a checkpoint."""
-    said = r"resumed after step ([\d,]+) .*; ([\d,]+) steps of the try before were lost"
+    """Steps resumed from and steps lost, of each try that found a checkpoint."""
+    said = r"resumed after step ([\d,]+) .*; ([\d,]+) steps of the previous try were lost"
     return [
         tuple(int(number.replace(",", "")) for number in pair)
         for pair in re.findall(said, log.read_text())
@@ -83,17 +83,21 @@ def test_sigterm_leaves_a_checkpoint_within_4_cpu_seconds_and_killed_later_a_run
     monkeypatch.setenv("TMPDIR", str(temporary))
     shared = set(SHARED_MEMORY.iterdir())
     log, settings = store / "log", (*SETTINGS, "training.checkpoint_every_steps=200")
-    code, cpu_seconds = children.interrupt(store, 600, signal.SIGTERM, *settings, log=log)
+    code, cpu_seconds = train_process.interrupt(store, 600, signal.SIGTERM, *settings, log=log)
     assert code == 4
     assert cpu_seconds < 4
-    assert "a checkpoint is kept and the next try goes on from there" in log.read_text()
-    stopped_at = children.reached(store)
-    code, _ = children.interrupt(store, stopped_at + 500, signal.SIGKILL, *settings, log=log)
+    assert "a checkpoint is kept and the next try resumes from it" in log.read_text()
+    stopped_at = train_process.reached(store)
+    code, _ = train_process.interrupt(
+        store, stopped_at + 500, signal.SIGKILL, *settings, log=log
+    )
     assert code == -signal.SIGKILL
-    killed_at = children.reached(store)
-    assert children.finish(children.start(store, *settings, log=log))[0] == 0, log.read_text()
-    (gone_on_from, lost), (after_kill, lost_by_kill) = resumptions(log)
-    assert (gone_on_from, lost) == (stopped_at, 0)
+    killed_at = train_process.reached(store)
+    assert train_process.finish(train_process.start(store, *settings, log=log))[0] == 0, (
+        log.read_text()
+    )
+    (resumed_from, lost), (after_kill, lost_by_kill) = resumptions(log)
+    assert (resumed_from, lost) == (stopped_at, 0)
     assert after_kill > stopped_at
     assert after_kill + lost_by_kill == killed_at
     assert_same_model(store, unbroken)
@@ -104,31 +108,32 @@ def test_sigterm_leaves_a_checkpoint_within_4_cpu_seconds_and_killed_later_a_run
 
 
 def chaos(prepared, tmp_path, *settings, kills, replicas, seed=1):
-    """What became of a run that was killed, beside an unbroken one."""
+    """The result of a run that was killed, beside an unbroken one."""
     root = tmp_path / "killed"
     shutil.copytree(prepared, root)
     asked = {"root": str(root), "settings": [*SHORT, *settings], "seed": seed}
     asked |= {"kills": kills, "replicas": replicas}
-    return children.told_by("chaos_case", asked, timeout=3000)[-1]
+    return train_process.results_of("chaos_case", asked, timeout=3000)[-1]
 
 
 @pytest.mark.parametrize("replicas", [pytest.param(1, marks=pytest.mark.slow), 2])
-def test_a_run_killed_at_work_and_in_a_save_ends_as_the_unbroken_one(
+def test_a_run_killed_in_a_step_and_in_a_save_ends_as_the_unbroken_one(
     prepared, tmp_path, replicas
 ):
-    told = chaos(prepared, tmp_path, kills=2, replicas=[replicas])
-    assert told["kills"] == 2
-    assert told["difference"] == 0
-    assert told["same_content"]
-    assert not told["left"]
+    result = chaos(prepared, tmp_path, kills=2, replicas=[replicas])
+    assert result["kills"] == 2
+    assert result["difference"] == 0
+    assert result["same_content"]
+    assert not result["left"]
 
 
 @pytest.mark.slow
-def test_a_run_goes_on_with_another_number_of_replicas_and_says_so(prepared, tmp_path):
-    told = chaos(prepared, tmp_path, "model.dropout=0", kills=4, replicas=[2, 2, 2, 2, 1])
-    assert told["difference"] < 1e-4  # rounding, grown over 384 steps of Adam
+def test_a_run_resumes_with_another_number_of_replicas_and_says_so(prepared, tmp_path):
+    result = chaos(prepared, tmp_path, "model.dropout=0", kills=4, replicas=[2, 2, 2, 2, 1])
+    assert result["difference"] < 1e-4  # rounding, grown over 384 steps of Adam
     assert any(
-        "it began on 2 CPUs, so the last digits will differ on 1 CPU" in s for s in told["said"]
+        "it started on 2 CPUs, so the last digits will differ on 1 CPU" in s
+        for s in result["said"]
     )
 
 
@@ -146,9 +151,9 @@ def test_a_run_goes_on_with_another_number_of_replicas_and_says_so(prepared, tmp
     ],
 )
 def test_dozens_of_kills_change_no_bit(prepared, tmp_path, options, replicas):
-    told = chaos(prepared, tmp_path, *LONG, *options, kills=30, replicas=[replicas])
-    assert told["kills"] == 30
-    assert told["half_saves"] >= 5
-    assert len(told["said"]) >= 20
-    assert told["difference"] == 0
-    assert told["same_content"]
+    result = chaos(prepared, tmp_path, *LONG, *options, kills=30, replicas=[replicas])
+    assert result["kills"] == 30
+    assert result["half_saves"] >= 5
+    assert len(result["said"]) >= 20
+    assert result["difference"] == 0
+    assert result["same_content"]

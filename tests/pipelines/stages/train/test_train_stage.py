@@ -1,4 +1,4 @@
-"""What ``train`` depends on and refuses, before TensorFlow is imported."""
+"""The dependencies and the checks of ``train``, before TensorFlow is imported."""
 
 import dataclasses
 import json
@@ -52,7 +52,7 @@ def test_validation_days_without_an_event_are_refused_where_they_rank_epochs(tmp
 
     publish_training_set(tmp_path, rows=50, pipeline=pipeline, spoil=spoil)
     with pytest.raises(
-        TrainingError, match=r"0 of the 100 rows that judge .*auc cannot.*Raise"
+        TrainingError, match=r"0 of the 100 rows that evaluate .*auc is not defined.*Raise"
     ):
         done("train", tmp_path, pipeline=pipeline, options={"track": False})
 
@@ -93,14 +93,15 @@ def test_planning_imports_nothing_heavy():
     assert ran.stdout.strip() == "[]"
 
 
-def test_a_feature_that_gives_the_answer_away_is_refused_by_name(tmp_path):
+def test_a_feature_that_predicts_the_label_is_refused_by_name(tmp_path):
     def spoil(_day, x, y):
         x[:, 4] = -y + x[:, 4] * 1e-3
 
     publish_training_set(tmp_path, rows=50, spoil=spoil)
     name = FRAUD.feature_names()[4]
     with pytest.raises(
-        LeakageError, match=rf"read off single features.*{name} \(AUC 0.0000\).*leakage_auc=1"
+        LeakageError,
+        match=rf"single features predict the label.*{name} \(AUC 0.0000\).*leakage_auc=1",
     ):
         done("train", tmp_path, options={"track": False})
 
@@ -116,13 +117,13 @@ def test_too_few_rows_are_refused_with_what_to_do(tmp_path):
 def test_few_rows_of_a_class_or_less_than_a_step_are_warned_of(tmp_path):
     publish_training_set(tmp_path, rows=20)
     shards = open_shards(next(tmp_path.rglob("index.json")).parent)
-    told = list(check_rows("train", shards, FRAUD.training))
-    assert "all 140 training rows fit one step of training.global_batch_rows=256" in told[0]
-    assert f"only {shards.positives()} training rows are of the rarer class" in told[1]
+    warnings = list(check_rows("train", shards, FRAUD.training))
+    assert "all 140 training rows fit one step of training.global_batch_rows=256" in warnings[0]
+    assert f"only {shards.positives()} training rows are of the rarer class" in warnings[1]
 
 
 @pytest.mark.slow
-def test_a_model_trains_on_bfloat16_inputs_and_is_judged_and_served_alike(tmp_path):
+def test_a_model_trains_on_bfloat16_inputs_and_is_evaluated_and_served_alike(tmp_path):
     training = dataclasses.replace(FRAUD.training, epochs=3, learning_rate=0.01)
     pipeline = dataclasses.replace(FRAUD, x_type="bfloat16", training=training)
     publish_training_set(tmp_path, rows=400, pipeline=pipeline)
@@ -134,8 +135,8 @@ def test_a_model_trains_on_bfloat16_inputs_and_is_judged_and_served_alike(tmp_pa
         "done('train', sys.argv[1], pipeline=half)\n"
     )
     subprocess.run([sys.executable, "-c", child, str(tmp_path)], cwd=ROOT, check=True)
-    judged = done("evaluate", tmp_path, pipeline=pipeline)
-    assert judged["metrics"]["auc"] > 0.7
+    evaluated = done("evaluate", tmp_path, pipeline=pipeline)
+    assert evaluated["metrics"]["auc"] > 0.7
     golden = json.loads(next(tmp_path.rglob("golden.json")).read_text())
     assert golden
     shards = open_shards(next(tmp_path.rglob("training_set/*/*/index.json")).parent)

@@ -14,10 +14,10 @@ import pytest
 from pipelines.core.errors import DeclarationError
 from pipelines.core.store import Ref, Store
 from pipelines.drivers import scaffold
-from pipelines.shared.expectations.quarantined import kept_out, lines_of
+from pipelines.shared.expectations.quarantined import lines_of, quarantined_days
 from pipelines.spec import Column
 from pipelines.spec.checks import require_valid
-from pipelines.stages.evaluate.judgement import own_name, write_judgement
+from pipelines.stages.evaluate.scores import own_name, read_scores, scores_table, write_scores
 from tests.pipelines.shared.tables.made import DAY, done, write_source
 
 TEMPLATE = Path(scaffold.__file__).with_name("templates") / "declaration.txt"
@@ -61,7 +61,7 @@ def day(tmp_path_factory):
     folder = tmp_path_factory.mktemp("day")
     pipeline = scaffolded(*OURS)
     assert judged(folder, pipeline)["rows"] == 58
-    manifest = kept_out(Store(str(folder / "store")), "made")[0]
+    manifest = quarantined_days(Store(str(folder / "store")), "made")[0]
     return pipeline, folder / "store", manifest.file
 
 
@@ -100,7 +100,7 @@ def test_the_quarantine_of_a_scaffolded_table_is_read_and_each_row_keeps_its_own
 
 def test_what_is_kept_out_is_shown_with_its_own_value_and_the_rules(day):
     pipeline, store, _ = day
-    lines = lines_of(kept_out(Store(str(store)), "made"), pipeline, "label.values", 9)
+    lines = lines_of(quarantined_days(Store(str(store)), "made"), pipeline, "label.values", 9)
     assert [(line["value"], line["_value"], line["run"]) for line in lines] == [
         (13.5, "3", 4009)
     ]
@@ -126,10 +126,14 @@ def test_columns_named_as_a_history_names_its_own_change_no_feature(tmp_path):
 
 def test_scores_stand_beside_a_key_of_the_same_name(tmp_path):
     keys = pa.table({"score": [7, 8], "day": ["x", "y"]})
-    write_judgement(
-        tmp_path, {}, keys, {"score": pa.array([0.5, 0.25]), "label": pa.array([0, 1])}
-    )
+    columns = {"score": pa.array([0.5, 0.25]), "label": pa.array([0, 1])}
+    write_scores(scores_table(keys, columns), tmp_path)
     table = pq.read_table(tmp_path / "scores.parquet")
     assert table.column_names == ["score", "day", "_score", "label"]
     assert table["score"].to_pylist() == [7, 8]
     assert own_name("counted", ["score"]) == "counted"
+    read = read_scores(tmp_path / "scores.parquet", ("score", "label", "counted"))
+    assert {name: values.tolist() for name, values in read.items()} == {
+        "score": [0.5, 0.25],
+        "label": [0, 1],
+    }

@@ -10,7 +10,7 @@ import pytest
 from pipelines.shared.compute import ComputeSettings, open_compute
 from pipelines.shared.expectations.engine import evaluate
 from pipelines.shared.expectations.rules import rules_of
-from pipelines.shared.expectations.verdict import keeps_rows_out
+from pipelines.shared.expectations.verdict import quarantines_rows
 from pipelines.shared.tables.reading import read_bucket
 from pipelines.spec import load
 from pipelines.stages.validate.splitting import count_rows, split_rows
@@ -29,7 +29,7 @@ def split(folder, tables):
     scratch.mkdir(), out.mkdir()
     with open_compute(len(tables), ComputeSettings(workers=2)) as compute:
         found = evaluate(rules_of(FRAUD, DAY), files, scratch / "places", compute)
-        keeping = [f for f in found.findings if keeps_rows_out(f)]
+        keeping = [f for f in found.findings if quarantines_rows(f)]
         counted = count_rows(found, keeping, compute)
         seen = []
         first = split_rows(

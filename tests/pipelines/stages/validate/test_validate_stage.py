@@ -344,7 +344,7 @@ def test_an_ingested_file_of_another_schema_is_no_input(tmp_path):
     store, work = Store(str(tmp_path / "store")), work_on("validate", tmp_path / "store", None)
     other = canonical(5).rename_columns(["transaction_ix", *canonical(5).column_names[1:]])
     made = store.find(work.partition_ref("ingested"))
-    with store.aside(made.ref, "other") as out:
+    with store.staging(made.ref, "other") as out:
         pq.write_table(other, out / "part-0.parquet", compression="none")
         files = describe_files(out, ())
         store.publish(out, replace(made, digest=64 * "0", files=files, volatile_files={}))
@@ -371,7 +371,7 @@ def test_a_kill_in_the_middle_leaves_nothing_and_the_next_try_publishes_the_same
     )
     key = tmp_path / "store" / "fraud_detection" / "validated" / f"ds={DAY}"
     deadline = time.monotonic() + 120
-    while not list(key.glob(".aside-*/quarantine.parquet")):
+    while not list(key.glob(".staging-*/quarantine.parquet")):
         assert child.poll() is None, "the child ended before it could be killed"
         assert time.monotonic() < deadline, "the child never began to write"
         time.sleep(0.002)
@@ -381,7 +381,7 @@ def test_a_kill_in_the_middle_leaves_nothing_and_the_next_try_publishes_the_same
     work = work_on("validate", tmp_path / "store", None)
     assert work.find(work.partition_ref("validated")) is None
     killed = done("validate", tmp_path / "store")
-    assert [p.name for p in key.glob(".aside-*")] == []
+    assert [p.name for p in key.glob(".staging-*")] == []
     unbroken, _ = judged(tmp_path / "other", table)
     assert killed["content"] == unbroken["content"]
 

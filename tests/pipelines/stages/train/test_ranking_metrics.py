@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.stages.train.ranking import Ranked
+from pipelines.stages.train.ranking_metrics import ScoreHistogram
 
 
 def exact(y, scores):
@@ -37,7 +37,7 @@ def made(seed, rows, step):
 )
 def test_the_exact_values_lie_within_the_stated_bounds(seed, rows, step):
     y, scores = made(seed, rows, step)
-    ranked = Ranked()
+    ranked = ScoreHistogram()
     for part in np.array_split(np.arange(rows), 3):
         ranked.add(y[part].astype(np.float32), scores[part])
     for (value, bound), true in zip(
@@ -48,14 +48,14 @@ def test_the_exact_values_lie_within_the_stated_bounds(seed, rows, step):
 
 def test_the_bounds_are_narrow_on_rows_like_those_of_fraud():
     y, scores = made(1, 3000, 0.0)
-    ranked = Ranked()
+    ranked = ScoreHistogram()
     ranked.add(y.astype(np.float32), scores)
     assert ranked.auc()[1] < 1e-3
     assert ranked.average_precision()[1] < 1e-2
 
 
 def test_scores_beyond_the_histogram_keep_the_bound_honest():
-    ranked = Ranked()
+    ranked = ScoreHistogram()
     y = np.array([0, 1, 1, 0], np.float32)
     ranked.add(y, np.array([40, 30, 50, -90], np.float32))
     value, bound = ranked.auc()
@@ -64,6 +64,6 @@ def test_scores_beyond_the_histogram_keep_the_bound_honest():
 
 
 def test_one_class_alone_has_no_rank():
-    ranked = Ranked()
+    ranked = ScoreHistogram()
     ranked.add(np.zeros(3, np.float32), np.zeros(3, np.float32))
     assert np.isnan([*ranked.auc(), *ranked.average_precision()]).all()

@@ -1,9 +1,9 @@
-"""AUC and average precision of validation rows from histograms, with what that may cost.
+"""AUC and average precision of validation rows from histograms, with bounds of their error.
 
-Why: the rows of the validation days may be more than memory holds; a histogram of their scores
-    never is. Two hundred thresholds, as is common, were off by 0.026 on fraud data.
+Why: the rows of the validation days may exceed memory; a histogram of their scores never does.
+    Two hundred thresholds, as is common, were off by 0.026 on fraud data.
 Promise: counts are integers, so that they do not depend on the order of rows or on replicas; each
-    value comes with a bound, and the exact one is no farther away.
+    value comes with a bound of its distance from the exact one.
 Not here: the exact ones, of the test days (``pipelines/stages/evaluate/``).
 """
 
@@ -22,17 +22,17 @@ def _no_counts() -> NDArray[np.int64]:
 
 
 @dataclass(slots=True)
-class Ranked:
-    """How many rows of either class have a score in each bin, ``(2, BINS)``."""
+class ScoreHistogram:
+    """Number of rows of either class with a score in each bin, ``(2, BINS)``."""
 
     counts: NDArray[np.int64] = field(default_factory=_no_counts)
 
     def add(self, y: NDArray[np.float32], logits: NDArray[np.float32]) -> None:
-        """Count some more rows."""
+        """Add rows to the counts."""
         share = (np.clip(logits.astype(np.float64), -LIMIT, LIMIT) + LIMIT) / (2 * LIMIT)
-        place = np.minimum((share * BINS).astype(np.int64), BINS - 1)
+        bins = np.minimum((share * BINS).astype(np.int64), BINS - 1)
         for label in (0, 1):
-            self.counts[label] += np.bincount(place[y == label], minlength=BINS)
+            self.counts[label] += np.bincount(bins[y == label], minlength=BINS)
 
     def auc(self) -> tuple[float, float]:
         """Area under the ROC curve, and how far the exact one may be from it.

@@ -1,4 +1,4 @@
-"""What both loops are given: rows with a label for each head, networks, and their first weights."""
+"""The inputs of both loops: rows with a label for each head, networks, and initial weights."""
 
 import numpy as np
 
@@ -68,9 +68,9 @@ def build(keras, asked):
     """The network of a case."""
     kind = asked["kind"]
     if kind in DECLARED:
-        from pipelines.stages.train.networks import ModelInputs, Sequence, build_model
+        from pipelines.stages.train.networks import ModelInputs, SequenceInput, build_model
 
-        sequences = (Sequence("visits", 5, 2),) if kind in SEQUENCES else ()
+        sequences = (SequenceInput("visits", 5, 2),) if kind in SEQUENCES else ()
         inputs = ModelInputs(N_FEATURES, (IDS,) * N_FEATURES, sequences)
         return build_model(DECLARED[kind], inputs, 5, HEADS[asked.get("head", "binary")])
     inputs = {

@@ -1,9 +1,9 @@
-"""Rows of an epoch by their place in it, from pools that are read ahead.
+"""The rows of an epoch in shuffled order, from prefetched pools.
 
-Why: what is used next must be in memory before it is asked for.
-Promise: two pools are held, the one in use and the next; where every row fits one, it is read
+Why: the next rows must be in memory before they are needed.
+Promise: two pools are in memory, the current and the next; if all rows fit into one, it is read
     once for all epochs.
-Not here: the order (``order.py``), what a step makes of its rows (``batches.py``).
+Not here: the order (``epoch_order.py``), the batches (``batches.py``).
 """
 
 from collections.abc import Iterator
@@ -13,40 +13,40 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.stages.train.order import Epoch
+from pipelines.stages.train.epoch_order import Epoch
 from pipelines.stages.train.shards import Rows, Shards
 
 
-class Pools:
+class RowPools:
     """The rows of an epoch, in its order.
 
-    To be used from one thread, places rising; going back reads again.
+    Use it from one thread, with increasing positions; a lower position reads again.
     """
 
     def __init__(self, shards: Shards, reader: ThreadPoolExecutor) -> None:
-        """Read from these shards, ahead in that thread."""
+        """Read these shards, and prefetch in that thread."""
         self._shards, self._reader = shards, reader
-        self._ahead: dict[tuple[int, int], Future[tuple[Rows, NDArray[Any]]]] = {}
+        self._prefetched: dict[tuple[int, int], Future[tuple[Rows, NDArray[Any]]]] = {}
         self._whole: Rows | None = None
 
     def fill(self, epoch: Epoch, position: int, count: int, out: Rows, at: int) -> None:
-        """Put ``count`` rows from a place of the epoch into ``out`` from its row ``at`` on."""
+        """Copy ``count`` rows from a position of the epoch into ``out`` from its row ``at`` on."""
         for pool, begin, rows in _spans(epoch, position, count):
             values, order = self._get(epoch, pool)
             chosen = order[begin : begin + rows]
             for name, array in values.items():
-                # Every place is in range; without a mode NumPy would check through a copy.
+                # Every index is in range; without a mode NumPy would make a copy to check it.
                 np.take(array, chosen, axis=0, out=out[name][at : at + rows], mode="clip")
             at += rows
 
     def _get(self, epoch: Epoch, pool: int) -> tuple[Rows, NDArray[Any]]:
         wanted = [(epoch.number, n) for n in (pool, pool + 1) if n < epoch.pools]
-        for key in [key for key in self._ahead if key not in wanted]:
-            del self._ahead[key]
+        for key in [key for key in self._prefetched if key not in wanted]:
+            del self._prefetched[key]
         for key in wanted:
-            if key not in self._ahead:
-                self._ahead[key] = self._reader.submit(self._read, epoch, key[1])
-        return self._ahead[wanted[0]].result()
+            if key not in self._prefetched:
+                self._prefetched[key] = self._reader.submit(self._read, epoch, key[1])
+        return self._prefetched[wanted[0]].result()
 
     def _read(self, epoch: Epoch, pool: int) -> tuple[Rows, NDArray[Any]]:
         if epoch.pools == 1 and self._whole is not None:
@@ -56,14 +56,14 @@ class Pools:
             rows = int(epoch.rows[n])
             self._shards.copy(int(epoch.first[n]), rows, values, at)
             at += rows
-        self._shards.let_go()
+        self._shards.release()
         if epoch.pools == 1:
             self._whole = values
         return values, epoch.within(pool)
 
 
 def _spans(epoch: Epoch, position: int, count: int) -> Iterator[tuple[int, int, int]]:
-    """Pool, place in it, and rows, for each pool that holds some of the places."""
+    """Pool, position in it, and number of rows, for each pool with some of these positions."""
     while count:
         pool = epoch.pool_at(position)
         rows = min(count, int(epoch.starts[pool + 1]) - position)

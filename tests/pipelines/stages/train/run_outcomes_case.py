@@ -1,4 +1,4 @@
-"""``train`` without what publishes it: how tries end, each in a process of its own.
+"""``train`` without publication: the outcome of each try, in a process of its own.
 
 Called with JSON: ``root`` (a store with a training set) and ``runs``, each with ``settings``, in which
 ``{best}`` stands for the best epoch of the run before, ``spare_mb`` (memory it may take beyond what
@@ -22,20 +22,20 @@ from pipelines.stages.train.devices import Devices, open_strategy
 from pipelines.stages.train.micro_batches import MicroBatches
 from pipelines.stages.train.shards import open_shards
 from tests.pipelines.made_models import FRAUD, work_on
-from tests.pipelines.stages.train import children
+from tests.pipelines.stages.train import train_process
 from tests.pipelines.stages.train.failure_case import limit_memory
 
 TRIES = 5
 
 
 def setup_of(work):
-    """What ``run`` would set up, nobody being told by MLflow."""
+    """The setup of ``run``, without MLflow."""
     training, days = work.pipeline.training, work.days()
     plan = stage.plan(work)
     training_set = work.store.open(work.find(work.window_ref("training_set")))
     scratch = work.scratch(plan, work.model_ref("models"))
     devices = Devices("cpu", max(training.replicas, 1))
-    return stage.Setup(
+    return stage.TrainingSetup(
         work,
         plan,
         scratch,
@@ -55,22 +55,22 @@ def one_try(root, asked):
     setup = replace(setup_of(work), on_epoch=pruning(asked.get("pruned_at")))
     if asked.get("spare_mb"):
         limit_memory(asked["spare_mb"])
-    told = {"pieces": setup.pieces.count}
+    result = {"micro_batches": setup.micro_batches.count}
     try:
         done = stage.trained(setup)
     except PipelineError as error:
-        told["error"] = f"{type(error).__name__}: {error}"
+        result["error"] = f"{type(error).__name__}: {error}"
     else:
         np.savez(asked["keep"], *done["model"].get_weights())
         cursor = done["cursor"]
-        told |= {"error": "", "ended": cursor.ended, "best_epoch": cursor.best_epoch}
-        told |= {"epochs": cursor.epoch, "validation": cursor.validation}
-    told["curve"] = [e["values"] for e in said if e["event"] == "metric"]
-    return told | {"logged": [e["message"] for e in said if e["event"] == "log"]}
+        result |= {"error": "", "ended": cursor.ended, "best_epoch": cursor.best_epoch}
+        result |= {"epochs": cursor.epoch, "validation": cursor.validation}
+    result["curve"] = [e["values"] for e in said if e["event"] == "metric"]
+    return result | {"logged": [e["message"] for e in said if e["event"] == "log"]}
 
 
 def pruning(at):
-    """Ends a run as a search does, with its judgement in the error."""
+    """End a run as a search does, with its metrics in the error."""
 
     def prune(epoch, _loss, found):
         if epoch == at:
@@ -87,24 +87,24 @@ def in_a_child(root, asked):
         os._exit(0)
     os.close(writing)
     with os.fdopen(reading) as file:
-        told = file.read()
+        result = file.read()
     os.wait()
-    return json.loads(told)
+    return json.loads(result)
 
 
 def main():
     asked = json.loads(sys.argv[1])
     logging.disable(logging.WARNING)
-    children.import_tensorflow()  # once, forked with every try
+    train_process.import_tensorflow()  # once, forked with every try
     best = 0
     for run in asked["runs"]:
         run["settings"] = [setting.format(best=best) for setting in run["settings"]]
         for _ in range(TRIES):
-            told = in_a_child(asked["root"], run)
-            print(json.dumps(told), flush=True)
-            if "OutOfMemory" not in told["error"]:
+            result = in_a_child(asked["root"], run)
+            print(json.dumps(result), flush=True)
+            if "OutOfMemory" not in result["error"]:
                 break
-        best = told.get("best_epoch", 0)
+        best = result.get("best_epoch", 0)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Golden rows: rows as the feature table has them, beside what preprocessing made of them.
+"""Golden rows: rows of the feature table, with the arrays that preprocessing made of them.
 
-Why: a serving graph that prepares rows in another way than training did is wrong without a word.
+Why: a serving graph whose preprocessing differs from training's is silently wrong.
 Promise: the same rows on both sides, the first of the first training day.
 Not here: writing and measuring (``export.py``, ``serving.py``).
 """

@@ -1,4 +1,4 @@
-"""The ``train`` stage as the child process it is, to be stopped and killed."""
+"""The ``train`` stage as a child process, to be stopped and killed."""
 
 import json
 import os
@@ -21,9 +21,9 @@ OTHER_KERNELS = "MILLRACE_TEST_ONEDNN"
 
 
 def start(root, *settings, log, options=("track=false",)):
-    """Begin ``train`` on a store; its output goes to a file."""
-    sets = [word for s in settings for word in ("--set", s)]
-    sets += [word for option in options for word in ("--option", option)]
+    """Start ``train`` on a store; its output goes to a file."""
+    sets = [each for s in settings for each in ("--set", s)]
+    sets += [each for option in options for each in ("--option", option)]
     argv = [sys.executable, "-m", "pipelines", "stage", "train", "fraud_detection"]
     with Path(log).open("ab") as file:
         return subprocess.Popen(
@@ -35,15 +35,15 @@ def start(root, *settings, log, options=("track=false",)):
 
 
 def import_tensorflow():
-    """TensorFlow as a stage has it, or with the kernels that ``OTHER_KERNELS`` asks for."""
+    """Import TensorFlow as a stage does, or with the kernels of ``OTHER_KERNELS``."""
     if OTHER_KERNELS in os.environ:
         os.environ["TF_ENABLE_ONEDNN_OPTS"] = os.environ[OTHER_KERNELS]
         import tensorflow  # noqa: F401
     pinned_tensorflow(Training().threads)
 
 
-def told_by(case, asked, timeout=500, onednn=None):
-    """The JSON lines that a case of this package told, in a process of its own.
+def results_of(case, asked, timeout=500, onednn=None):
+    """Run a case of this package in a process; the JSON lines that it printed.
 
     ``onednn`` is ``"1"`` for TensorFlow's fused kernels; None for those that a stage pins.
     """

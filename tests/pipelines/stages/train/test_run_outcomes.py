@@ -1,4 +1,4 @@
-"""How runs end otherwise than by their last epoch, without what publishes them; see test_failures.py."""
+"""Runs that end before their last epoch, without publication; see test_failures.py."""
 
 import json
 import re
@@ -6,10 +6,10 @@ import re
 import pytest
 
 from tests.pipelines.made_models import publish_training_set
-from tests.pipelines.stages.train import children
+from tests.pipelines.stages.train import train_process
 from tests.pipelines.stages.train.loop_cases import apart
 
-# Learns by heart, so that an early epoch is the best.
+# Overfits, so that an early epoch is the best.
 FAST = (
     "training.global_batch_rows=64",
     "split.validation_days=2",
@@ -30,63 +30,63 @@ DIVERGED = (
 HOPELESS = ("training.epochs=3", "training.learning_rate=1e-9", "model.dropout=0")
 
 
-def ends(root, **runs):
-    """What the tries of each run told, by name."""
+def outcomes(root, **runs):
+    """The results of the tries of each run, by name."""
     asked = [{"spare_mb": 0, "keep": str(root / name), **run} for name, run in runs.items()]
     given = {"root": str(root), "runs": asked}
-    told = children.told_by("ends_case", given)
+    lines = train_process.results_of("run_outcomes_case", given)
     found = {}
     for name in runs:
-        found[name] = [told.pop(0)]
-        while "OutOfMemory" in found[name][-1]["error"] and told:
-            found[name].append(told.pop(0))
+        found[name] = [lines.pop(0)]
+        while "OutOfMemory" in found[name][-1]["error"] and lines:
+            found[name].append(lines.pop(0))
     return found
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
-    root = tmp_path_factory.mktemp("ends")
+    root = tmp_path_factory.mktemp("outcomes")
     publish_training_set(root)
     return root
 
 
 @pytest.fixture(scope="module")
-def told(root):
+def results(root):
     """All that runs in CI, in one call: most of the time goes to importing TensorFlow."""
     runs = {"patient": PATIENT, "short": SHORT, "hopeless": HOPELESS, "diverged": DIVERGED}
     asked = {name: {"settings": settings} for name, settings in runs.items()}
     asked["pruned"] = {"settings": (*FAST, "training.epochs=4"), "pruned_at": 2}
-    return ends(root, large={"settings": LARGE, "spare_mb": 400}, **asked)
+    return outcomes(root, large={"settings": LARGE, "spare_mb": 400}, **asked)
 
 
-def test_memory_that_runs_out_halves_the_pieces_of_the_next_try(told):
-    *failed, last = told["large"]
+def test_out_of_memory_halves_the_micro_batches_of_the_next_try(results):
+    *failed, last = results["large"]
     assert failed
     for nth, one in enumerate(failed):
         assert one["error"].startswith(
             "OutOfMemoryError: train as_of=2026-03-01: 1 CPU ran out of memory with "
             "training.global_batch_rows=16384"
         )
-        assert f"The next try works through {2 ** (nth + 1)} pieces" in one["error"]
+        assert f"The next try uses {2 ** (nth + 1)} micro-batches" in one["error"]
     assert last["error"] == ""
-    assert last["pieces"] == 2 ** len(failed)
+    assert last["micro_batches"] == 2 ** len(failed)
 
 
-def test_patience_ends_a_run_with_the_weights_of_its_best_epoch(told, root):
-    patient = told["patient"][-1]
+def test_patience_ends_a_run_with_the_weights_of_its_best_epoch(results, root):
+    patient = results["patient"][-1]
     assert patient["ended"] == "no better epoch"
     assert patient["epochs"] == patient["best_epoch"] + 3
-    assert told["short"][-1]["epochs"] == patient["best_epoch"]
+    assert results["short"][-1]["epochs"] == patient["best_epoch"]
     assert apart(root, "patient", "short") == 0
 
 
-def test_a_loss_that_stands_still_is_told(told):
-    found = told["hopeless"][-1]["logged"]
+def test_a_loss_that_does_not_fall_is_logged(results):
+    found = results["hopeless"][-1]["logged"]
     assert any("no improvement: the training loss was" in line for line in found)
 
 
-def test_a_loss_that_is_finite_and_huge_is_no_model(told):
-    error = told["diverged"][-1]["error"]
+def test_a_loss_that_is_finite_and_huge_is_no_model(results):
+    error = results["diverged"][-1]["error"]
     assert error.startswith("TrainingError: train as_of=2026-03-01: the training diverged: ")
     assert re.search(
         r"the loss by epoch is \S+, \S+; the weights to publish have \S+e\+", error
@@ -95,18 +95,18 @@ def test_a_loss_that_is_finite_and_huge_is_no_model(told):
     assert "Lower training.learning_rate (now 1e+06)" in error
 
 
-def test_a_run_that_an_epoch_ends_has_told_that_epoch_as_well(told):
-    pruned = told["pruned"][-1]
-    judged = json.loads(pruned["error"].removeprefix("TrainingError: "))
-    assert judged["loss"] > 0
+def test_a_run_that_ends_in_an_epoch_callback_has_reported_that_epoch(results):
+    pruned = results["pruned"][-1]
+    metrics = json.loads(pruned["error"].removeprefix("TrainingError: "))
+    assert metrics["loss"] > 0
     assert len(pruned["curve"]) == 2
     last = pruned["curve"][-1]
-    assert {name: last[f"validation_{name}"] for name in judged} == judged
+    assert {name: last[f"validation_{name}"] for name in metrics} == metrics
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["momentum", "adam"])
-def test_two_replicas_judge_epochs_as_one_and_keep_the_same_one(root, optimizer):
+def test_two_replicas_evaluate_epochs_as_one_and_keep_the_same_one(root, optimizer):
     patient = (*FAST, "training.epochs=12", "training.patience=3", "training.watch=auc")
     runs = {
         f"on-{n}": {
@@ -114,7 +114,7 @@ def test_two_replicas_judge_epochs_as_one_and_keep_the_same_one(root, optimizer)
         }
         for n in (1, 2)
     }
-    one, two = (tries[-1] for tries in ends(root, **runs).values())
+    one, two = (tries[-1] for tries in outcomes(root, **runs).values())
     assert one["best_epoch"] == two["best_epoch"] > 0
     assert one["ended"] == two["ended"]
     for ours, theirs in zip(one["validation"], two["validation"], strict=True):

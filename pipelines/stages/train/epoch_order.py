@@ -1,10 +1,10 @@
-"""Which row comes when: blocks shuffled across days, rows permuted within a pool of blocks.
+"""The shuffled order of an epoch: blocks across days, then rows within a pool of blocks.
 
-Why: a permutation of all rows reads a disk at random once they are more than memory holds, and
-    a shuffle row by row costs more than the step.
-Promise: an epoch holds every row once; its order follows from the seed and the epoch alone; any
-    position is found without walking there. Rows that fit one pool are permuted as a whole.
-Not here: reading them (``pool.py``).
+Why: a permutation of all rows reads the disk at random once they exceed memory, and a shuffle row
+    by row costs more than the step.
+Promise: an epoch has every row once; its order follows from the seed and the epoch alone; any
+    position is found without iteration. Rows that fit into one pool are fully permuted.
+Not here: reading the rows (``row_pools.py``).
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-# Neighbouring rows that travel together from the disk to a pool: a quarter of a megabyte or more.
+# Consecutive rows that are read together into a pool: a quarter of a megabyte or more.
 BLOCK_ROWS = 4096
 
 
@@ -25,9 +25,9 @@ class Epoch:
         first: First row of each block, in the order of the blocks, ``(n_blocks,)``.
         rows: Rows of each block, ``(n_blocks,)``.
         cuts: First block of each pool, then the number of blocks, ``(n_pools + 1,)``.
-        starts: Place of each pool's first row in the epoch, then the rows, ``(n_pools + 1,)``.
+        starts: Position of each pool's first row in the epoch, then the number of rows, ``(n_pools + 1,)``.
         seed: Seed of the order.
-        number: Number of the epoch, from 0; below 0 the rows stay in their own order.
+        number: Number of the epoch, from 0; below 0 rows are in the order of the table.
     """
 
     first: NDArray[np.int64]
@@ -39,15 +39,15 @@ class Epoch:
 
     @property
     def pools(self) -> int:
-        """Pools of the epoch."""
+        """RowPools of the epoch."""
         return len(self.cuts) - 1
 
     def pool_at(self, position: int) -> int:
-        """The pool that holds a place of the epoch."""
+        """The pool that contains a position of the epoch."""
         return int(np.searchsorted(self.starts, position, side="right")) - 1
 
     def within(self, pool: int) -> NDArray[np.int64]:
-        """Where in the pool each of its rows is, in the order they are used."""
+        """Index of each row in the pool, in the order of use."""
         rows = int(self.starts[pool + 1] - self.starts[pool])
         if self.number < 0:
             return np.arange(rows)
@@ -61,7 +61,7 @@ def epoch_order(starts: NDArray[np.int64], pool_rows: int, seed: int, number: in
         starts: First row of each day, then the number of rows.
         pool_rows: Rows that a pool holds at most, unless a single block is more.
         seed: Seed of the order.
-        number: Number of the epoch; below 0 for the rows' own order.
+        number: Number of the epoch; below 0 for the order of the table.
     """
     first = np.concatenate([np.arange(a, b, BLOCK_ROWS) for a, b in pairwise(starts)])
     rows = np.minimum(np.append(first[1:], starts[-1]) - first, BLOCK_ROWS)
@@ -77,7 +77,7 @@ def epoch_order(starts: NDArray[np.int64], pool_rows: int, seed: int, number: in
 
 
 def _draw(seed: int, epoch: int, stream: int) -> np.random.Generator:
-    # The counter's last word parts the streams: none can run into another. Pool 0 has 0 there, so
-    # that rows of one pool have the plain permutation of (seed, epoch).
+    # The counter's last word separates the streams, so that none overlaps another. It is 0 for pool
+    # 0, so that rows of one pool have the plain permutation of (seed, epoch).
     counter = [0, 0, 0, stream if stream >= 0 else 1 << 63]
     return np.random.Generator(np.random.Philox(key=[seed, epoch], counter=counter))

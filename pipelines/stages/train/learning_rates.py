@@ -1,7 +1,7 @@
 """The learning rate of each step: warm-up, then a declared schedule.
 
 Why: a rate that depends on the step alone survives a kill with the step.
-Promise: the rule that scales it with the batch is the declared one, never the replica count.
+Promise: it is scaled with the batch by the declared rule, never by the replica count.
 """
 
 import math
@@ -25,11 +25,11 @@ def peak_rate(training: Training, declared: float) -> float:
     return declared * factor
 
 
-class Rate(keras.optimizers.schedules.LearningRateSchedule):
+class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
     """Warm-up from 0 in a straight line, then the schedule over what is left of the run."""
 
     def __init__(self, training: Training, declared: float, steps_per_epoch: int) -> None:
-        """For a run of that many steps an epoch."""
+        """Make the schedule of a run with that many steps an epoch."""
         self._training, self._peak = training, peak_rate(training, declared)
         self._warmup = round(training.warmup_epochs * steps_per_epoch)
         self._steps = max(training.epochs * steps_per_epoch - self._warmup, 1)
@@ -55,5 +55,5 @@ class Rate(keras.optimizers.schedules.LearningRateSchedule):
         return low + (1.0 - low) * (1.0 - done) if training.schedule == "linear" else 1.0
 
     def get_config(self) -> dict[str, Any]:
-        """Nothing: a run makes it anew from its declaration."""
+        """Empty: each run makes the schedule from its declaration."""
         return {}

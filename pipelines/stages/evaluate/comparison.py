@@ -1,0 +1,113 @@
+"""A model's metrics with intervals and verdict, beside the champion's on the same rows.
+
+Why: a verdict must rest on the same resamples for the model and for the one in use.
+Promise: resamples are of entities and shared with the champion, so their difference has an interval
+    of its own; a champion that cannot be evaluated on these rows says why.
+Not here: predictions (``heads/``), the record (``evaluation.py``).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipelines.core.errors import ArtifactError
+from pipelines.core.store import Manifest
+from pipelines.protocol import Work
+from pipelines.stages.evaluate.bootstrap import intervals, resamples
+from pipelines.stages.evaluate.heads.protocol import Measured, Predictions
+from pipelines.stages.evaluate.verdict import decide
+
+
+@dataclass(frozen=True, slots=True)
+class Champion:
+    """The model in use, as it was registered.
+
+    Attributes:
+        facts: ``as_of``, ``seed`` and ``digest``, the first empty where another program
+            registered it.
+        model: Its artifact; None if the store has it no more.
+    """
+
+    facts: dict[str, Any]
+    model: Manifest | None
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredChampion:
+    """The champion on the rows that count, or why it cannot be evaluated on them."""
+
+    facts: dict[str, Any]
+    measured: Measured | None = None
+    predictions: Predictions | None = None
+    reason: str = ""
+
+
+def measure_champion(
+    champion: Champion | None,
+    measure: Callable[[Path], tuple[Predictions, Measured]],
+    work: Work,
+) -> MeasuredChampion | None:
+    """The champion, evaluated as it serves; None where there is none.
+
+    Args:
+        champion: The model in use.
+        measure: Evaluates the model in a folder; KeyError or IndexError where it reads or predicts
+            what these rows, or this head, have not.
+        work: Whose store it is in.
+
+    Raises:
+        ArtifactError: Its files are damaged.
+    """
+    if champion is None:
+        return None
+    facts = champion.facts
+    if not facts["as_of"]:
+        reason = (
+            f"The champion ({facts['digest']}) was registered by somebody else, so it cannot be "
+            f"compared. Promote by hand."
+        )
+        return MeasuredChampion(facts, reason=reason)
+    named = f"The champion (as of {facts['as_of']}, seed {facts['seed']})"
+    if champion.model is None:
+        reason = (
+            f"{named} is no longer in the store, so it cannot be compared. Promote by hand."
+        )
+        return MeasuredChampion(facts, reason=reason)
+    try:
+        predictions, measured = measure(work.store.open(champion.model))
+    except ArtifactError as error:
+        raise ArtifactError(
+            f"{named} cannot be compared: {error} Or make another version the champion: python -m "
+            f"pipelines models {work.pipeline.name} --store {work.store.uri} --promote NUMBER."
+        ) from error
+    except (KeyError, IndexError) as missing:
+        reason = (
+            f"{named} cannot be compared: it reads features that these rows lack "
+            f"({missing.args[0]}), or predicts something else. Promote by hand."
+        )
+        return MeasuredChampion(facts, reason=reason)
+    return MeasuredChampion(facts, measured, predictions)
+
+
+def compare(work: Work, own: Measured, champion: MeasuredChampion | None) -> dict[str, Any]:
+    """Metrics, intervals and verdict, the champion's beside them."""
+    samples, seed = work.pipeline.evaluation.bootstrap_samples, work.pipeline.training.seed
+    copies = resamples(int(own.entity_index.max()) + 1, samples, seed)
+    metrics, sampled = own.metrics(), [own.metrics(each) for each in copies]
+    theirs = beside = None
+    if champion is not None and champion.measured is not None:
+        theirs = champion.measured.metrics()
+        pairs = zip(sampled, map(champion.measured.metrics, copies), strict=True)
+        differences = [{n: mine[n] - other[n] for n in mine} for mine, other in pairs]
+        between = {"metrics": theirs, "difference_intervals": intervals(differences)}
+        beside = champion.facts | between
+    reason = champion.reason if champion else ""
+    verdict = decide(work.pipeline.gates, metrics, theirs, reason, work.pipeline.head)
+    return {
+        "metrics": metrics,
+        "intervals": intervals(sampled),
+        "champion": beside,
+        "verdict": verdict.name,
+        "reasons": list(verdict.reasons),
+    }

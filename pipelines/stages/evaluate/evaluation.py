@@ -1,0 +1,82 @@
+"""The one way a model is evaluated, whatever its head: score, measure, compare, record.
+
+Why: a verdict over an amount must rest on the same rows, resamples and record as one over an event.
+Promise: the same inputs give the same bytes of ``metrics.json`` and ``scores.parquet``.
+Not here: what a head says of its own (``heads/``), the champion (``comparison.py``), the page
+    (``model_card.py``).
+"""
+
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pipelines.core.store import Manifest
+from pipelines.protocol import Work
+from pipelines.stages.evaluate.comparison import Champion, compare, measure_champion
+from pipelines.stages.evaluate.heads import evaluation_of
+from pipelines.stages.evaluate.heads.protocol import HeadEvaluation, Measured, Predictions
+from pipelines.stages.evaluate.raw import raw_columns
+from pipelines.stages.evaluate.rows import TestRows, open_test_rows
+from pipelines.stages.evaluate.scores import write_scores
+
+METRICS = "metrics.json"
+
+
+def evaluate_model(
+    work: Work, training_set: Manifest, model: Manifest, champion: Champion | None, out: Path
+) -> dict[str, Any]:
+    """Evaluate a model, write ``metrics.json`` and ``scores.parquet``.
+
+    Returns:
+        What ``metrics.json`` holds.
+
+    Raises:
+        TrainingError: There are no test rows, or the head cannot be evaluated on them.
+        ArtifactError: The champion's files are damaged.
+    """
+    pipeline, head = work.pipeline, evaluation_of(work.pipeline.head)
+    folder = work.store.open(training_set)
+    rows = _rows(work, head, folder)
+    head.require(rows, work.report.work)
+    predictions = head.predict(work.store.open(model), rows.inputs)
+    k = pipeline.evaluation.alerts_per_day
+    read_raw = partial(raw_columns, work, training_set, list(rows.days))
+
+    def measure(theirs: Path) -> tuple[Predictions, Measured]:
+        served = head.predict_served(theirs, read_raw)
+        return served, head.measured(rows, served, k)
+
+    own = head.measured(rows, predictions, k)
+    rival = measure_champion(champion, measure, work)
+    evaluated = _facts(work, model, int(rows.counted.sum()))
+    evaluated |= head.facts(rows, predictions, folder, pipeline)
+    evaluated |= compare(work, own, rival)
+    (out / METRICS).write_text(json.dumps(evaluated, indent=1) + "\n")
+    served = None if rival is None else rival.predictions
+    write_scores(head.scores(rows, predictions, served, pipeline), out)
+    return evaluated
+
+
+def _rows(work: Work, head: HeadEvaluation, training_set: Path) -> TestRows:
+    pipeline = work.pipeline
+    column = pipeline.entity(pipeline.evaluation.alert_entity).column
+    known_after_days = pipeline.label.known_after_days if head.leaves_out_known else None
+    return open_test_rows(training_set, column, known_after_days)
+
+
+def _facts(work: Work, model: Manifest, rows: int) -> dict[str, Any]:
+    """What was evaluated: whose model, made of what, on how many rows."""
+    days, evaluation = work.days(), work.pipeline.evaluation
+    return {
+        "pipeline": work.pipeline.name,
+        "as_of": work.model_day,
+        "seed": work.pipeline.training.seed,
+        "train_days": list(days.train),
+        "test_days": list(days.test),
+        "rows": rows,
+        "alert_entity": evaluation.alert_entity,
+        "bootstrap_samples": evaluation.bootstrap_samples,
+        "settings": dict(model.config),
+        "model_digest": model.digest,
+    }

@@ -1,0 +1,200 @@
+"""Evaluating a model of an event: ranking, daily alerts, calibration.
+
+Why: the verdict, the table and every plot must come from the same scores.
+Promise: rows of entities that were known already are scored and not counted; a network of dense
+    layers is scored without TensorFlow.
+Not here: the metrics (``metrics.py``), drawing the plots (``figures.py``).
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from pipelines.core.errors import TrainingError
+from pipelines.operators.state import PROGRAM, read_program
+from pipelines.shared.pages.plots import Plot
+from pipelines.spec import Binary, Pipeline
+from pipelines.stages.evaluate.figures import (
+    calibration_plot,
+    precision_recall_plot,
+    roc_plot,
+    score_plot,
+)
+from pipelines.stages.evaluate.graph import open_graph
+from pipelines.stages.evaluate.heads.protocol import (
+    Arrays,
+    Floats,
+    MetricText,
+    Predictions,
+    ReadRaw,
+)
+from pipelines.stages.evaluate.metrics import (
+    EntityDays,
+    Ranking,
+    alert_precision,
+    average_precision,
+    calibration,
+    curve,
+    entity_days,
+    ranking,
+    roc_auc,
+)
+from pipelines.stages.evaluate.rows import TestRows
+from pipelines.stages.evaluate.scores import read_scores, scores_table
+from pipelines.stages.evaluate.scoring import is_plain, open_scorer
+
+CHAMPION_SCORE = "champion_score"
+METRICS = ("auc", "average_precision", "alert_precision")
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredScores:
+    """One model's scores, arranged for every metric.
+
+    Attributes:
+        ranked: Rows by falling score.
+        days: Entities by day and falling score.
+        entity_index: Index of each row's entity among all, ``(n_rows,)``.
+        alerts_per_day: Entities looked at in a day.
+    """
+
+    ranked: Ranking
+    days: EntityDays
+    entity_index: NDArray[np.int64]
+    alerts_per_day: int
+
+    def metrics(self, copies: Floats | None = None) -> dict[str, float]:
+        """Every headline metric, for so many copies of each entity."""
+        weight = None if copies is None else copies[self.entity_index]
+        true, false = curve(self.ranked, weight)
+        values = (
+            roc_auc(true, false),
+            average_precision(true, false),
+            alert_precision(self.days, self.alerts_per_day, copies),
+        )
+        return dict(zip(METRICS, values, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class BinaryEvaluation:
+    """How models of an event are evaluated."""
+
+    head: Binary
+    leaves_out_known: bool = True
+
+    def require(self, rows: TestRows, work: str) -> None:
+        """Check that the rows that count have both classes."""
+        counted, events = int(rows.counted.sum()), int(rows.events[rows.counted].sum())
+        if events in {0, counted}:
+            raise TrainingError(
+                f"{work}: {events} of the {counted} test rows that count have label 1. "
+                f"Both classes are needed to evaluate a model: widen split.test_days."
+            )
+
+    def predict(self, model: Path, inputs: Arrays) -> Predictions:
+        """``score``, in plain NumPy where that can be."""
+        if is_plain(model):
+            return {"score": open_scorer(model).score(inputs["x"])}
+        return open_graph(model).of_arrays(inputs)
+
+    def predict_served(self, model: Path, read: ReadRaw) -> Predictions:
+        """``score`` of raw rows, prepared by the model's own fitted program."""
+        if is_plain(model) and (model / PROGRAM).exists():
+            fitted = read_program(model)
+            inputs = fitted.transform(np, read(fitted.program.kinds))
+            return {"score": open_scorer(model).score(inputs["x"])}
+        graph = open_graph(model)
+        return graph.of_rows(read(graph.columns))
+
+    def measured(
+        self, rows: TestRows, predictions: Predictions, alerts_per_day: int
+    ) -> MeasuredScores:
+        """Arrange the scores of the rows that count."""
+        here = rows.counted
+        y, entity, scores = rows.events[here], rows.entity[here], predictions["score"][here]
+        _, index = np.unique(entity, return_inverse=True)
+        days = entity_days(rows.day[here], entity, y, scores)
+        return MeasuredScores(ranking(y, scores), days, index, alerts_per_day)
+
+    def facts(
+        self, rows: TestRows, predictions: Predictions, training_set: Path, pipeline: Pipeline
+    ) -> dict[str, Any]:
+        """Rows by class, alerts, and whether scores are probabilities."""
+        state, here = json.loads((training_set / "state.json").read_text()), rows.counted
+        return {
+            "features": state["features"],
+            "training_rows": state["rows"],
+            "training_positives": state["positives"],
+            "positives": int(rows.events[here].sum()),
+            "removed": int((~here).sum()),
+            "alerts_per_day": pipeline.evaluation.alerts_per_day,
+            "calibration": calibration(rows.events[here], predictions["score"][here]),
+        }
+
+    def scores(
+        self, rows: TestRows, own: Predictions, champion: Predictions | None, pipeline: Pipeline
+    ) -> pa.Table:
+        """Of every test row; ``counted`` marks those that the metrics are made from."""
+        names = {n: date.fromordinal(int(n)).isoformat() for n in np.unique(rows.day)}
+        columns = {
+            "day": pa.array([names[n] for n in rows.day], pa.string()),
+            "label": pa.array(rows.events.astype(np.int64)),
+            "score": pa.array(own["score"]),
+            "counted": pa.array(rows.counted),
+        }
+        if champion is not None:
+            columns[CHAMPION_SCORE] = pa.array(champion["score"])
+        return scores_table(rows.keys.drop_columns([pipeline.table.event_time]), columns)
+
+    def texts(self, evaluated: Mapping[str, Any]) -> Mapping[str, MetricText]:
+        """ROC AUC, average precision, and what a team that looks at alerts would find."""
+        alerts, entity = evaluated["alerts_per_day"], evaluated["alert_entity"]
+        return {
+            "auc": MetricText(
+                "ROC AUC", "Chance that an event scores above a row without one."
+            ),
+            "average_precision": MetricText(
+                "Average precision", "Precision, averaged over the events found."
+            ),
+            "alert_precision": MetricText(
+                "Precision of daily alerts",
+                f"Compromised among the {alerts} looked at each day ({entity}).",
+            ),
+        }
+
+    def plots(self, evaluated: Mapping[str, Any], scores: Path) -> list[Plot]:
+        """Curves of the model and the champion, scores by class, calibration."""
+        read = read_scores(scores, ("label", "score", "counted", CHAMPION_SCORE))
+        counted = {name: values[read["counted"]] for name, values in read.items()}
+        y = counted["label"] > 0
+        own = ranking(y, counted["score"])
+        theirs = ranking(y, counted[CHAMPION_SCORE]) if CHAMPION_SCORE in counted else None
+        return [
+            roc_plot(own, theirs),
+            precision_recall_plot(own, theirs, evaluated["positives"] / evaluated["rows"]),
+            score_plot(y, counted["score"]),
+            calibration_plot(evaluated["calibration"]),
+        ]
+
+    def card_facts(self, evaluated: Mapping[str, Any]) -> list[tuple[str, str]]:
+        """Events among the rows, rows left out, features."""
+        training = f"{evaluated['training_rows']:,}"
+        return [
+            ("events", f"{evaluated['positives']:,}"),
+            (
+                "rows left out",
+                f"{evaluated['removed']:,}, of entities known to be compromised by then",
+            ),
+            (
+                "training rows",
+                f"{training}, of which {evaluated['training_positives']:,} events",
+            ),
+            ("features", ", ".join(evaluated["features"])),
+        ]

@@ -1,0 +1,159 @@
+"""What the heads share whose predictions come from the model's own graph, row by row.
+
+Why: an amount, a class, a grade and a time differ in their metrics alone.
+Promise: rows may be weighted, so that a resample of entities is a vector of copies; every metric
+    is a mean over rows or over pairs of rows. Every test row counts: only an event can make an
+    entity known.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Generic, TypeVar
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from pipelines.shared.pages.plots import Plot
+from pipelines.spec import Pipeline
+from pipelines.stages.evaluate.graph import open_graph
+from pipelines.stages.evaluate.heads.protocol import (
+    Arrays,
+    Floats,
+    MetricText,
+    Predictions,
+    ReadRaw,
+)
+from pipelines.stages.evaluate.rows import TestRows
+from pipelines.stages.evaluate.scores import scores_table
+
+H = TypeVar("H")
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """First and second row of each comparable pair, and its term in a metric."""
+
+    metric: str
+    first: NDArray[np.int64]
+    second: NDArray[np.int64]
+    term: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class RowTerms:
+    """One model's predictions, with each metric as terms that a resample only weights.
+
+    Attributes:
+        means: By metric, the term of each row.
+        entity_index: Index of each row's entity among all, ``(n_rows,)``.
+        roots: Metrics that are the root of their mean.
+        pairs: Of a metric over pairs of rows; None for no such metric.
+    """
+
+    means: Mapping[str, Floats]
+    entity_index: NDArray[np.int64]
+    roots: tuple[str, ...] = ()
+    pairs: Pairs | None = None
+
+    def metrics(self, copies: Floats | None = None) -> dict[str, float]:
+        """Every metric, for so many copies of each entity."""
+        index = self.entity_index
+        weight = np.ones(len(index)) if copies is None else copies[index]
+        found = {}
+        if self.pairs is not None:
+            of_pairs = weight[self.pairs.first] * weight[self.pairs.second]
+            found[self.pairs.metric] = _mean(self.pairs.term, of_pairs)
+        for name, term in self.means.items():
+            value = _mean(term, weight)
+            found[name] = float(np.sqrt(value)) if name in self.roots else value
+        return found
+
+
+def _mean(term: Floats, weight: Floats) -> float:
+    total = weight.sum()
+    return float((term * weight).sum() / total) if total > 0 else float("nan")
+
+
+@dataclass(frozen=True, slots=True)
+class GraphEvaluation(Generic[H]):
+    """How models are evaluated that predict by their graph; a head adds its metrics.
+
+    Attributes:
+        head: The declared head.
+        meanings: What each metric means.
+    """
+
+    head: H
+    leaves_out_known: bool = False
+    meanings: ClassVar[Mapping[str, str]]
+
+    def terms(
+        self, labels: Floats, predictions: Predictions, entity_index: NDArray[np.int64]
+    ) -> RowTerms:
+        """The head's metrics as terms of rows, from labels ``(n_rows,)`` and predictions."""
+        raise NotImplementedError
+
+    def require(self, rows: TestRows, work: str) -> None:
+        """Any rows will do."""
+
+    def predict(self, model: Path, inputs: Arrays) -> Predictions:
+        """The head's predictions, by its graph."""
+        return open_graph(model).of_arrays(inputs)
+
+    def predict_served(self, model: Path, read: ReadRaw) -> Predictions:
+        """The same of raw rows."""
+        graph = open_graph(model)
+        return matrices(graph.of_rows(read(graph.columns)))
+
+    def measured(
+        self, rows: TestRows, predictions: Predictions, alerts_per_day: int
+    ) -> RowTerms:
+        """Arrange predictions of every row."""
+        del alerts_per_day
+        _, index = np.unique(rows.entity, return_inverse=True)
+        return self.terms(rows.labels, predictions, index)
+
+    def facts(
+        self, rows: TestRows, predictions: Predictions, training_set: Path, pipeline: Pipeline
+    ) -> dict[str, Any]:
+        """None of its own."""
+        del rows, predictions, training_set, pipeline
+        return {}
+
+    def scores(
+        self, rows: TestRows, own: Predictions, champion: Predictions | None, pipeline: Pipeline
+    ) -> pa.Table:
+        """Keys, label and predictions of every row."""
+        del champion, pipeline
+        columns = {"label": pa.array(rows.labels)}
+        for name, values in sorted(own.items()):
+            columns[name] = pa.array(values if values.ndim == 1 else list(values))
+        return scores_table(rows.keys, columns)
+
+    def texts(self, evaluated: Mapping[str, Any]) -> Mapping[str, MetricText]:
+        """Every metric, by its own name."""
+        return {
+            name: MetricText(name.replace("_", " "), self.meanings[name])
+            for name in evaluated["metrics"]
+        }
+
+    def plots(self, evaluated: Mapping[str, Any], scores: Path) -> list[Plot]:
+        """None of its own."""
+        del evaluated, scores
+        return []
+
+    def card_facts(self, evaluated: Mapping[str, Any]) -> list[tuple[str, str]]:
+        """None of its own."""
+        del evaluated
+        return []
+
+
+def matrices(columns: Arrays) -> dict[str, NDArray[Any]]:
+    """Columns ``name_0``, ``name_1``, ... as one matrix again."""
+    found: dict[str, NDArray[Any]] = {n: v for n, v in columns.items() if n == "score"}
+    for name in {n.rpartition("_")[0] for n in columns if n != "score"}:
+        width = sum(n.rpartition("_")[0] == name for n in columns)
+        found[name] = np.stack([columns[f"{name}_{n}"] for n in range(width)], axis=1)
+    return found
