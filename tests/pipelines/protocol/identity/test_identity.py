@@ -11,9 +11,10 @@ import pytest
 
 from pipelines.protocol import stages
 from pipelines.protocol.identity import reached_from
-from pipelines.protocol.identity.code import HOOKS, worked_out
+from pipelines.protocol.identity.code import HOOKS
 from pipelines.protocol.identity.libraries import ABSENT, COUNTED, NOT_COUNTED, versions_of
 from pipelines.protocol.identity.sources import Sources
+from pipelines.protocol.identity.working_out import worked_out
 from pipelines.stages.tune.stage import TRIALS_RUN
 from tests.pipelines.protocol.identity import trees
 from tests.pipelines.protocol.identity.trees import as_it_is, changed_units, found, text_of

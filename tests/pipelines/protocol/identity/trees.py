@@ -7,9 +7,10 @@ from pathlib import Path
 
 from pipelines.protocol import stages
 from pipelines.protocol.identity import cache as kept
-from pipelines.protocol.identity.code import HOOKS, worked_out
+from pipelines.protocol.identity.code import HOOKS
 from pipelines.protocol.identity.sources import Sources
 from pipelines.protocol.identity.units import facts_of
+from pipelines.protocol.identity.working_out import worked_out
 
 ROOT = Path(__file__).resolve().parents[4]
 PACKAGE = ROOT / "pipelines"
