@@ -93,7 +93,7 @@ def _code_differing(old: Manifest, new: Manifest, store: Store | None) -> Iterat
         unknown = [each for each, found in zip(digests, units, strict=True) if not found]
         text = f"{name}: {_short(was)} -> {_short(now)}"
         if store is not None and was and now and all(map(VERSION.fullmatch, digests)):
-            text += f" (which functions changed is not known: the store has no {FOLDER}/"
+            text += f" (which functions changed is not known: the store has no whole {FOLDER}/"
             text += f"{unknown[0]}.json)"
         yield text
 

@@ -82,7 +82,7 @@ def test_why_says_that_it_is_not_known_which_function_changed(store):
     (earlier,) = explain(store, REF.path())["earlier"]
     (line,) = earlier["differs"]
     assert line.startswith(f"code millrace: {old} -> ")
-    assert f"the store has no code/{old}.json" in line
+    assert f"the store has no whole code/{old}.json" in line
 
 
 def test_code_that_an_earlier_version_of_millrace_named_by_packages_is_read(store):
