@@ -13,7 +13,7 @@ from rich.text import Text
 
 from pipelines.core.store import Manifest
 from pipelines.core.text import readable
-from pipelines.drivers.chain import EVALUATED, PROMOTED
+from pipelines.drivers.chain_summary import EVALUATED, PROMOTED
 from pipelines.drivers.local.console import Terminal
 from pipelines.drivers.local.published import Published
 from pipelines.protocol import REFUSED, giver_of
