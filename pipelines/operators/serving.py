@@ -66,12 +66,20 @@ def serving_transform(tf: Any, fitted: FittedProgram) -> Any:
     return Transform()
 
 
+def _matrix(tf: Any, numeric: list[Any], x_type: str) -> Any:
+    """Numeric columns as ``x``; what is not finite becomes 0."""
+    x = tf.cast(tf.stack(numeric, axis=1), tf.float32)
+    x = tf.where(tf.math.is_finite(x), x, tf.zeros_like(x))
+    return rounded_graph(tf, x) if x_type == BFLOAT16 else x
+
+
 def _inputs(
     tf: Any, fitted: FittedProgram, tables: Any, columns: Mapping[str, Any]
 ) -> dict[str, Any]:
     blocks = fitted.program.blocks
     known = opened_graph(tf, blocks, {n: _known(tf, values) for n, values in columns.items()})
     numeric, ids, events = list[Any](), list[Any](), dict[str, Any]()
+    found: dict[str, Any] = {}
     for (line, fits), line_tables in zip(fitted.each(), tables, strict=True):
         outputs = line.graph(tf, known, fits, line_tables)
         if line.kind == SEQUENCE:
@@ -79,11 +87,8 @@ def _inputs(
             continue
         numeric += line.numeric(outputs)
         ids += outputs[:1] if line.gives() == IDS else []
-    found = {}
     if numeric:
-        x = tf.cast(tf.stack(numeric, axis=1), tf.float32)
-        x = tf.where(tf.math.is_finite(x), x, tf.zeros_like(x))
-        found["x"] = rounded_graph(tf, x) if fitted.program.x_type == BFLOAT16 else x
+        found["x"] = _matrix(tf, numeric, fitted.program.x_type)
     if ids:
         found["ids"] = tf.stack([tf.cast(each, tf.int32) for each in ids], axis=1)
     for block in blocks:
