@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import psutil
@@ -50,7 +51,8 @@ def stack_processes(home: Path, leaders: Iterable[Leader]) -> list[psutil.Proces
     sessions = {leader.pid: leader for leader in leaders if not _is_replaced(leader)}
     others = (process for process in psutil.process_iter() if process.pid not in mine)
     found = {p.pid: p for p in others if _belongs(p, str(home), sessions)}
-    found |= {p.pid: p for pid in sessions for p in _descendants(pid)}
+    below = chain.from_iterable(map(_descendants, sessions))
+    found |= {process.pid: process for process in below}
     return [process for process in found.values() if _is_alive(process)]
 
 
