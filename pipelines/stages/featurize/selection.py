@@ -1,6 +1,6 @@
 """The rows that a window counts and the values it reads, each made once when first asked for.
 
-Why: aggregates over the same window share masks, running sums and places.
+Why: aggregates over the same window share masks, running sums and positions.
 Promise: nulls are no values and leave no trace; sums are made on whole numbers, so they depend
     on no order of rows. Floats without declared decimals are summed in units of 2**-62, so their
     sums too depend on no order; digits below that are dropped.
@@ -55,14 +55,14 @@ class Selection:
         return self.line.xp.where(self.has_value, self._raw, self.line.xp.zeros_like(self._raw))
 
     @cached_property
-    def valued_places(self) -> Any:
-        """Places of the rows that count and have a value, ascending."""
-        return self._places(self.has_value)
+    def valued_positions(self) -> Any:
+        """Positions of the rows that count and have a value, ascending."""
+        return self._positions(self.has_value)
 
     @cached_property
-    def counted_places(self) -> Any:
-        """Places of the rows that count, ascending."""
-        return self._places(self.counts)
+    def counted_positions(self) -> Any:
+        """Positions of the rows that count, ascending."""
+        return self._positions(self.counts)
 
     @cached_property
     def ones(self) -> Any:
@@ -104,7 +104,7 @@ class Selection:
         xp, n_rows = self.line.xp, len(self.line.order)
         return xp.arange(n_rows + 1) if mask is None else self.line.running(mask)
 
-    def _places(self, mask: Any) -> Any:
+    def _positions(self, mask: Any) -> Any:
         xp, order = self.line.xp, self.line.order
         return xp.arange(len(order)) if mask is None else xp.flatnonzero(mask[order])
 

@@ -1,4 +1,4 @@
-"""Rows of an entity in order: one sort, from which every window is a pair of places.
+"""Rows of an entity in order: one sort, from which every window is a pair of positions.
 
 Why: windows, latest values and sequences all ask where times lie; sorting and searching once
     serves them all.
@@ -22,10 +22,10 @@ class Timeline:
 
     Attributes:
         xp: Array module.
-        order: Row at each place, shape ``(n_rows,)``.
-        key: Entity and time as one ascending number, by place, shape ``(n_rows,)``.
-        nth: Which entity, counted from 0, by place, shape ``(n_rows,)``.
-        place: Place of each asked row, ascending, shape ``(n_asked,)``.
+        order: Row at each position, shape ``(n_rows,)``.
+        key: Entity and time as one ascending number, by position, shape ``(n_rows,)``.
+        nth: Which entity, counted from 0, by position, shape ``(n_rows,)``.
+        position: Position of each asked row, ascending, shape ``(n_asked,)``.
         asker: Which asked row that is, shape ``(n_asked,)``.
     """
 
@@ -33,14 +33,14 @@ class Timeline:
     order: Any
     key: Any
     nth: Any
-    place: Any
+    position: Any
     asker: Any
     _edges: dict[tuple[int, str], Any] = field(default_factory=dict)
 
     def edge(self, back_s: int, side: str = "right") -> Any:
-        """Places up to each asked row's time less ``back_s``; ``left`` leaves that time out."""
+        """Positions up to each asked row's time less ``back_s``; ``left`` leaves that time out."""
         if (back_s, side) not in self._edges:
-            reached = self.key[self.place] - back_s
+            reached = self.key[self.position] - back_s
             self._edges[back_s, side] = self.xp.searchsorted(self.key, reached, side=side)
         return self._edges[back_s, side]
 
@@ -49,7 +49,7 @@ class Timeline:
         return Span(self.edge(delay_s + span_s), self.edge(delay_s))
 
     def running(self, values: Any) -> Any:
-        """Running sum of int64 ``values`` (by row), by place, shape ``(n_rows + 1,)``.
+        """Running sum of int64 ``values`` (by row), by position, shape ``(n_rows + 1,)``.
 
         It may pass 2**63 and wrap; differences are right all the same.
         """
@@ -60,7 +60,7 @@ class Timeline:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """One window of the asked rows: places ``start`` to ``end``, each ascending, ``(n_asked,)``."""
+    """One window of the asked rows: positions ``start`` to ``end``, each ascending, ``(n_asked,)``."""
 
     start: Any
     end: Any
@@ -101,12 +101,12 @@ def timeline(
     _require_room(int(nth[-1]) + 1, stride)
     # Asked in ascending order: neighbouring searches share their cache lines.
     if asks is None:
-        place = xp.flatnonzero(order >= n_rows - n_asked)
-        asker = order[place] - n_rows + n_asked
+        position = xp.flatnonzero(order >= n_rows - n_asked)
+        asker = order[position] - n_rows + n_asked
     else:
-        place = xp.flatnonzero(asks[order])
-        asker = (xp.cumsum(asks) - 1)[order[place]]
-    return Timeline(xp, order, nth * stride + since, nth, place, asker)
+        position = xp.flatnonzero(asks[order])
+        asker = (xp.cumsum(asks) - 1)[order[position]]
+    return Timeline(xp, order, nth * stride + since, nth, position, asker)
 
 
 def _in_order(xp: Any, entity: Any, since_s: Any) -> tuple[Any, Any, Any]:
