@@ -13,6 +13,7 @@ unknown integer ``NULL_WHOLE`` (the lowest int64), an unknown text empty.
 from collections.abc import Mapping
 from typing import Any
 
+from pipelines.operators.array_types import Tensor
 from pipelines.operators.bfloat16 import BFLOAT16, rounded_graph
 from pipelines.operators.blocks import closed_graph, opened_graph
 from pipelines.operators.operator import IDS, SEQUENCE
@@ -66,7 +67,7 @@ def serving_transform(tf: Any, fitted: FittedProgram) -> Any:
     return Transform()
 
 
-def _matrix(tf: Any, numeric: list[Any], x_type: str) -> Any:
+def _matrix(tf: Any, numeric: list[Any], x_type: str) -> Tensor:
     """Numeric columns as ``x``; what is not finite becomes 0."""
     x = tf.cast(tf.stack(numeric, axis=1), tf.float32)
     x = tf.where(tf.math.is_finite(x), x, tf.zeros_like(x))
@@ -99,7 +100,7 @@ def _inputs(
     return found
 
 
-def _known(tf: Any, values: Any) -> Any:
+def _known(tf: Any, values: Any) -> Tensor:
     if not values.dtype.is_floating:
         return values
     unknown = tf.constant(float("nan"), values.dtype)

@@ -79,8 +79,8 @@ def test_a_day_is_done_with_features_or_with_a_refusal_and_not_before(store):
 def test_with_every_day_there_nothing_is_deferred(store):
     for day in DAYS:
         publish(store, "features", day)
-    told = operator(store).execute({})
-    assert told == {"days": 3, "first": DAYS[0], "last": DAYS[2]}
+    result = operator(store).execute({})
+    assert result == {"days": 3, "first": DAYS[0], "last": DAYS[2]}
 
 
 def test_a_missing_day_is_waited_for_by_the_triggerer_which_can_rebuild_the_trigger(store):

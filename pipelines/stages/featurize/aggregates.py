@@ -11,6 +11,7 @@ To add one: write its function, name it in ``AGGREGATES`` and in ``operators/tra
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from pipelines.operators.array_types import Array
 from pipelines.stages.featurize.selection import Selection
 from pipelines.stages.featurize.timeline import INT64_BITS, Span, Timeline
 
@@ -119,12 +120,12 @@ AGGREGATES: dict[str, Callable[[Selection, Sequence[Span]], list[Any]]] = {
 }
 
 
-def _total(rows: Selection, span: Span) -> Any:
+def _total(rows: Selection, span: Span) -> Array:
     # Largest weight first, always in this order.
     return sum(span.total(part) * weight for part, weight in rows.parts)
 
 
-def _share(xp: Any, part: Any, whole: Any) -> Any:
+def _share(xp: Any, part: Any, whole: Any) -> Array:
     """``part / whole``, 0.0 where there is nothing to share."""
     return xp.where(whole > 0, part / xp.maximum(whole, 1), 0.0)
 
@@ -161,12 +162,12 @@ def _latest(xp: Any, positions: Any, running: Any, span: Span) -> tuple[Any, Any
     return positions[xp.maximum(end - 1, 0)], end > start
 
 
-def _up_to(xp: Any, edge: Any, n_positions: int) -> Any:
+def _up_to(xp: Any, edge: Any, n_positions: int) -> Array:
     """How many windows' edges lie at or before each position, shape ``(n_positions + 1,)``."""
     return xp.cumsum(xp.bincount(edge, minlength=n_positions + 1))
 
 
-def _same_before(rows: Selection, positions: Any) -> Any:
+def _same_before(rows: Selection, positions: Any) -> Array:
     """For each of the positions the one before of the same entity and value; -1 for the first."""
     xp, line = rows.line.xp, rows.line
     value, code_bits = _codes(xp, line, rows.values[line.order[positions]])

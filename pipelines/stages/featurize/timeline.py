@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipelines.core.errors import ConfigError
+from pipelines.operators.array_types import Array
 
 INT64_BITS = 63
 INT64_MAX = 2**INT64_BITS - 1
@@ -37,7 +38,7 @@ class Timeline:
     asker: Any
     _edges: dict[tuple[int, str], Any] = field(default_factory=dict)
 
-    def edge(self, back_s: int, side: str = "right") -> Any:
+    def edge(self, back_s: int, side: str = "right") -> Array:
         """Positions up to each asked row's time less ``back_s``; ``left`` leaves that time out."""
         if (back_s, side) not in self._edges:
             reached = self.key[self.position] - back_s
@@ -48,7 +49,7 @@ class Timeline:
         """Each asked row's window (t - delay - span, t - delay]."""
         return Span(self.edge(delay_s + span_s), self.edge(delay_s))
 
-    def running(self, values: Any) -> Any:
+    def running(self, values: Any) -> Array:
         """Running sum of int64 ``values`` (by row), by position, shape ``(n_rows + 1,)``.
 
         It may pass 2**63 and wrap; differences are right all the same.
@@ -65,11 +66,11 @@ class Span:
     start: Any
     end: Any
 
-    def rows(self) -> Any:
+    def rows(self) -> Array:
         """Rows in the window."""
         return self.end - self.start
 
-    def total(self, running: Any) -> Any:
+    def total(self, running: Any) -> Array:
         """Sum over the window."""
         return running[self.end] - running[self.start]
 

@@ -13,6 +13,7 @@ A row at time t sees its entity's rows with time in (t - delay - span, t - delay
 from dataclasses import dataclass
 from typing import Any
 
+from pipelines.operators.array_types import Array
 from pipelines.stages.featurize.aggregates import AGGREGATES, DAY_S
 from pipelines.stages.featurize.entity_program import (
     EntityProgram,
@@ -43,7 +44,7 @@ def trailing(
     entity: Any,
     time_s: Any,
     n_asked: int,
-) -> Any:
+) -> Array:
     """Every window of an entity, for the last ``n_asked`` rows.
 
     Args:
@@ -66,7 +67,7 @@ def trailing(
     )
 
 
-def windows_on(line: Timeline, program: EntityProgram, columns: dict[str, Any]) -> Any:
+def windows_on(line: Timeline, program: EntityProgram, columns: dict[str, Any]) -> Array:
     """Every window of the asked rows of a timeline; see ``trailing``."""
     by_position = line.xp.empty(
         (len(line.position), len(program.names())), dtype=line.xp.float64

@@ -1,6 +1,6 @@
-"""Ingest: a day of source files becomes typed Parquet.
+"""Ingest: convert a day of source files to typed Parquet.
 
-Why: everything behind this stage trusts types, row ids and encodings; a file is looked over
-    once, here, and refused with a sentence a person can act on.
-Not here: what a value may be (``pipelines/shared/expectations/``).
+Why: all later stages rely on types, row ids and encodings; a file is checked once, here, and
+    refused with a message that says what to do.
+Not here: which values are valid (``pipelines/shared/expectations/``).
 """

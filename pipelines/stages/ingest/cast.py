@@ -1,10 +1,10 @@
-"""Casting a source column to its declared type, or saying which value does not fit.
+"""Cast a source column to its declared type, or report the value that cannot be cast.
 
-Why: a lossy cast is a wrong number that no rule can find later.
-Promise: zero, 0.0, False, empty text, null and NaN stay apart wherever the declared type can
-    hold the difference; a value that would change is refused with its place.
-Not here: what times and whole numbers are made from (``times.py``, ``wholes.py``), whether a
-    value makes sense (``pipelines/shared/expectations/``).
+Why: a lossy cast gives a wrong number that no rule can find later.
+Promise: zero, 0.0, False, empty text, null and NaN stay distinct wherever the declared type can
+    represent the difference; a value that would change is refused with its row.
+Not here: the casts of times and integers (``times.py``, ``whole_numbers.py``), whether a value is
+    valid (``pipelines/shared/expectations/``).
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ import pyarrow.types as of
 from pipelines.core.errors import SchemaError
 from pipelines.shared.tables.schema import canonical_type
 from pipelines.spec import Column
-from pipelines.stages.ingest.cast_errors import MisfitError, Place, shown
+from pipelines.stages.ingest.cast_errors import CastError, RowNames, shown
 from pipelines.stages.ingest.times import BEYOND, Clock, first_beyond, parsed_times, typed_times
 from pipelines.stages.ingest.whole_numbers import from_floats, from_texts
 
@@ -33,21 +33,21 @@ ACCEPTED = {
 UTC = Clock()
 DECLARE_HOUR = (
     "Have the source write times with their offset, or declare source.repeated_hour as 'first' or "
-    "'second' if it comes twice."
+    "'second' if it occurs twice."
 )
 
 
-class NotThisTypeError(Exception):
-    """The source's type is none that the declared one may be made from."""
+class TypeMismatchError(Exception):
+    """A column of the source's type cannot be cast to the declared type."""
 
 
 def from_typed(
-    values: pa.ChunkedArray, column: Column, file: str, place: Place, clock: Clock = UTC
+    values: pa.ChunkedArray, column: Column, file: str, row_names: RowNames, clock: Clock = UTC
 ) -> pa.ChunkedArray:
-    """Cast a column that has a type of its own, as Parquet gives it.
+    """Cast a typed column, as read from Parquet.
 
     Raises:
-        SchemaError: The type is another kind of thing, or a value does not fit.
+        SchemaError: The types do not match, or a value cannot be cast without loss.
     """
     found = values.type
     if of.is_dictionary(found):
@@ -56,22 +56,22 @@ def from_typed(
         return values.cast(canonical_type(column))
     try:
         cast = _cast(TYPED[column.type](values), column, clock)
-    except NotThisTypeError:
+    except TypeMismatchError:
         raise SchemaError(
             f"Source file {file}: column {column.name!r} is {found}{_example(values)} where "
-            f"{column.type} is declared. Expected {ACCEPTED[column.type]}. Deliver it so, or "
-            f"correct the declaration."
+            f"{column.type} is declared. Expected {ACCEPTED[column.type]}. Correct the source, or "
+            f"the declaration."
         ) from None
-    except MisfitError as misfit:
-        raise misfit.told(values, column.name, file, place) from misfit
+    except CastError as failure:
+        raise failure.schema_error(values, column.name, file, row_names) from failure
     narrow = of.is_float32(values.type) or of.is_float16(values.type)
     return _as_written(cast, column.decimals) if narrow and column.type == "number" else cast
 
 
 def from_text(
-    values: pa.ChunkedArray, column: Column, file: str, place: Place, clock: Clock = UTC
+    values: pa.ChunkedArray, column: Column, file: str, row_names: RowNames, clock: Clock = UTC
 ) -> pa.ChunkedArray:
-    """Cast a column of text, as CSV gives it.
+    """Cast a text column, as read from CSV.
 
     Raises:
         SchemaError: A value is not of the declared type.
@@ -79,12 +79,12 @@ def from_text(
     if column.type == "text":
         return values
     trimmed = pc.utf8_trim_whitespace(values)
-    # A number or a time has no empty text: quoted or not, an empty field is null.
+    # For a number or a time an empty field is null, quoted or not.
     known = pc.if_else(pc.equal(trimmed, ""), None, trimmed)
     try:
         return _cast(PARSED[column.type](known), column, clock)
-    except MisfitError as misfit:
-        raise misfit.told(values, column.name, file, place) from misfit
+    except CastError as failure:
+        raise failure.schema_error(values, column.name, file, row_names) from failure
 
 
 def _cast(prepared: pa.ChunkedArray, column: Column, clock: Clock) -> pa.ChunkedArray:
@@ -99,20 +99,20 @@ def _cast(prepared: pa.ChunkedArray, column: Column, clock: Clock) -> pa.Chunked
         row = _first_failing(prepared, convert)
         why, remedy = "", "Correct the source, or the declaration."
         if column.type == "timestamp":
-            why = _why_no_time(prepared.slice(row, 1), clock)
+            why = _why_not_a_time(prepared.slice(row, 1), clock)
             remedy = DECLARE_HOUR if why else remedy
-        raise MisfitError(
+        raise CastError(
             row,
-            why or f"which is no {column.type}",
+            why or f"which is not of type {column.type}",
             f"{ACCEPTED[column.type]} that fit {canonical_type(column)} without loss. {remedy}",
         ) from error
     if column.type == "timestamp" and (row := first_beyond(cast)) >= 0:
-        raise MisfitError(row, BEYOND, "a time that there is. Correct the source.")
+        raise CastError(row, BEYOND, "a time within them. Correct the source.")
     return cast
 
 
-def _why_no_time(one: pa.ChunkedArray, clock: Clock) -> str:
-    """Why a time is none in its zone; empty where it is none in any."""
+def _why_not_a_time(one: pa.ChunkedArray, clock: Clock) -> str:
+    """Why a time is invalid in its time zone; empty where it is invalid in any."""
     try:
         naive = (parsed_times if of.is_string(one.type) else typed_times)(one, UTC)
     except pa.ArrowInvalid:
@@ -121,7 +121,7 @@ def _why_no_time(one: pa.ChunkedArray, clock: Clock) -> str:
 
 
 def _first_failing(values: pa.ChunkedArray, convert: Convert) -> int:
-    """Place of the first value that cannot be converted, found by halving."""
+    """Index of the first value that cannot be converted, found by bisection."""
     start, length = 0, len(values)
     while length > 1:
         half = length // 2
@@ -139,7 +139,7 @@ def _integer(values: pa.ChunkedArray) -> pa.ChunkedArray:
         return from_floats(values)
     if of.is_integer(values.type) or of.is_decimal(values.type):
         return values
-    raise NotThisTypeError
+    raise TypeMismatchError
 
 
 def _number(values: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -149,13 +149,13 @@ def _number(values: pa.ChunkedArray) -> pa.ChunkedArray:
         return values.cast(pa.string())
     if of.is_floating(values.type) or of.is_integer(values.type):
         return values
-    raise NotThisTypeError
+    raise TypeMismatchError
 
 
 def _timestamp(values: pa.ChunkedArray) -> pa.ChunkedArray:
     if of.is_date(values.type) or of.is_timestamp(values.type):
         return values
-    raise NotThisTypeError
+    raise TypeMismatchError
 
 
 def _text(values: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -168,7 +168,7 @@ def _text(values: pa.ChunkedArray) -> pa.ChunkedArray:
     )
     if any(check(values.type) for check in is_text):
         return values
-    raise NotThisTypeError
+    raise TypeMismatchError
 
 
 def _flag(values: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -177,12 +177,12 @@ def _flag(values: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def _flag_text(text: pa.ChunkedArray) -> pa.ChunkedArray:
     lower = pc.utf8_lower(text)
-    worded = pc.if_else(pc.equal(lower, "true"), "1", lower)
-    return from_texts(pc.if_else(pc.equal(worded, "false"), "0", worded))
+    digits = pc.if_else(pc.equal(lower, "true"), "1", lower)
+    return from_texts(pc.if_else(pc.equal(digits, "false"), "0", digits))
 
 
 def _as_written(values: pa.ChunkedArray, decimals: int | None) -> pa.ChunkedArray:
-    """The decimal that a narrow float stood for: float32 57.16 widens to 57.15999984741211."""
+    """The decimal number that a float32 represents: float32 57.16 widens to 57.15999984741211."""
     if decimals is None:
         return values
     wide = values.to_numpy()

@@ -1,7 +1,7 @@
-"""A value that its declared type cannot take: which one, why, and what was expected.
+"""A value that cannot be cast to its declared type: the row, the reason, and what was expected.
 
-Why: whoever mends a source needs the row, the value as it was written, and the reason.
-Not here: finding it (``cast.py``, ``wholes.py``, ``times.py``).
+Why: to correct a source, its owner needs the row, the value as it was written, and the reason.
+Not here: finding it (``cast.py``, ``whole_numbers.py``, ``times.py``).
 """
 
 from collections.abc import Callable
@@ -12,16 +12,17 @@ import pyarrow.types as of
 
 from pipelines.core.errors import SchemaError
 
-Place = Callable[[int], str]
+RowNames = Callable[[int], str]
+"""Returns the name of a row of a block in messages, such as ``line 7``."""
 LONGEST = 80
 
 
-class MisfitError(Exception):
-    """A value does not fit; caught where its file and place are known.
+class CastError(Exception):
+    """A value cannot be cast; caught where its file and row are known.
 
     Attributes:
-        row: Its place in the column.
-        why: What it is, as the end of "holds ... in row 7, ".
+        row: Its index in the column.
+        why: The reason, as the end of "holds ... in row 7, ".
         expected: What was expected, and what to do.
     """
 
@@ -29,13 +30,13 @@ class MisfitError(Exception):
         self.row, self.why, self.expected = row, why, expected
         super().__init__(row, why, expected)
 
-    def told(
-        self, source: pa.ChunkedArray, column: str, file: str, place: Place
+    def schema_error(
+        self, source: pa.ChunkedArray, column: str, file: str, row_names: RowNames
     ) -> SchemaError:
-        """The error that a person reads."""
+        """The error for the user."""
         return SchemaError(
             f"Source file {file}: column {column!r} holds {shown(source[self.row])} in "
-            f"{place(self.row)}, {self.why}. Expected {self.expected}"
+            f"{row_names(self.row)}, {self.why}. Expected {self.expected}"
         )
 
 

@@ -1,10 +1,10 @@
-"""A source file that cannot be read: broken for good, or still being written.
+"""A source file that cannot be read: damaged, or still being written.
 
-Why: a half-copied file and a corrupt one look alike to a reader; only a second look at the
-    file tells whether waiting can help.
+Why: a partly copied file and a corrupt one look the same to a reader; only checking the file again
+    shows whether waiting can help.
 Promise: a file that is gone, whose bytes changed since it was planned, or that ends too early
-    and was written within the last minute or still grows, is waited for; anything else fails at
-    once.
+    and was written within the last minute or still grows, is a transient error; anything else is
+    permanent.
 """
 
 import time
@@ -15,27 +15,28 @@ from pipelines.core.errors import PermanentError, SourceNotReadyError, SourceUnr
 from pipelines.stages.ingest.locate import DENIED, SourceFile
 
 SETTLE_S = 60.0
-# Copying may keep the time of the original, so an old file is looked at twice.
-SECOND_LOOK_S = 1.0
-# What passes by itself; all of these are OSErrors, as pyarrow's complaint about bad bytes is.
-PASSING = (FileNotFoundError, ConnectionError, TimeoutError)
+# Copying may keep the time of the original, so an old file is checked twice.
+SECOND_CHECK_S = 1.0
+# A retry can help; all of these are OSErrors, as pyarrow's errors about bad bytes are.
+TRANSIENT = (FileNotFoundError, ConnectionError, TimeoutError)
 
 
 class CutShortError(SourceUnreadableError):
-    """A file ends too early, as one does that is still being copied."""
+    """A file ends too early, as one that is still being copied."""
 
 
 @contextmanager
-def second_look(file: SourceFile, planned: str) -> Iterator[None]:
-    """Read a file, then make sure that it was read as planned.
+def checked_read(file: SourceFile, planned: str) -> Iterator[None]:
+    """Check, after the block has read a file, that its content is that of the plan.
 
     Args:
-        file: What is read.
+        file: The file.
         planned: Its digest when the work was planned.
 
     Raises:
         SourceNotReadyError: The file is still being written.
-        SourceUnreadableError: It cannot be read and will not change by itself, or it may not be read.
+        SourceUnreadableError: It cannot be read and does not change any more, or this user may not
+            read it.
         SchemaError: It is not the declared table.
     """
     try:
@@ -60,7 +61,7 @@ def second_look(file: SourceFile, planned: str) -> Iterator[None]:
 def _changed(file: SourceFile) -> SourceNotReadyError:
     return SourceNotReadyError(
         f"Source file {file.name} is still being written: it changed while it was read. "
-        f"Expected a finished file. Try again once the delivery is over."
+        f"Expected a complete file. Run ingest again when the delivery is complete."
     )
 
 
@@ -69,10 +70,10 @@ def _cut_short(
 ) -> PermanentError | SourceNotReadyError:
     age_s = file.age_s()
     if age_s >= SETTLE_S:
-        time.sleep(SECOND_LOOK_S)
+        time.sleep(SECOND_CHECK_S)
         return SourceUnreadableError(str(error)) if file.digest() == planned else _changed(file)
     return SourceNotReadyError(
-        f"Source file {file.name} seems to be still being written, {max(age_s, 0):.0f} s ago "
-        f"last. Expected a finished file. Try again in a minute: {SETTLE_S:.0f} s after the "
-        f"last write it counts as broken. What is wrong with it now: {error}"
+        f"Source file {file.name} seems to be still being written: the last write was "
+        f"{max(age_s, 0):.0f} s ago. Expected a complete file. Run ingest again in a minute: "
+        f"{SETTLE_S:.0f} s after the last write it counts as damaged. Its current error: {error}"
     )

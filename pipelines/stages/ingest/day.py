@@ -1,9 +1,9 @@
-"""Writing a day's rows as they come, numbered through, in row groups of one size.
+"""Write a day's rows as they arrive, numbered consecutively, in row groups of one size.
 
-Why: what is in the store must not depend on how the source cut its rows into files and row
+Why: the bytes in the store must not depend on how the source splits its rows into files and row
     groups, nor on how many of them fit into memory.
-Promise: the same rows give the same bytes; one row group is held at a time. Where ids are unique
-    over days, the day's ids lie beside its rows (``pipelines/shared/tables/ids.py``).
+Promise: the same rows give the same bytes; one row group is in memory at a time. Where ids are
+    unique over days, the day's ids are written beside its rows (``pipelines/shared/tables/ids.py``).
 """
 
 from pathlib import Path
@@ -35,10 +35,10 @@ REJECT_SCHEMA = pa.schema(
 
 
 class DayWriter:
-    """The day's table while it is written.
+    """Writes the day's table.
 
     Attributes:
-        rows: Rows taken so far.
+        rows: Number of rows added so far.
     """
 
     def __init__(self, table: Table, day: str, folder: Path) -> None:
@@ -50,37 +50,37 @@ class DayWriter:
         )
         self._schema = table_schema(table)
         self._group_rows = group_rows(len(self._schema))
-        self._held: list[pa.Table] = []
-        self._held_rows = 0
+        self._buffer: list[pa.Table] = []
+        self._buffered_rows = 0
         self._written = 0
         self._file = pq.ParquetWriter(
             folder / PART, self._schema, **parquet_options(self._schema)
         )
 
     def add(self, block: pa.Table) -> None:
-        """Take a block of rows in the declared types; write a row group once it is full."""
+        """Add a block of rows in the declared types; write a row group once it is full."""
         self.rows += block.num_rows
-        self._held.append(block)
-        self._held_rows += block.num_rows
-        while self._held_rows >= self._group_rows:
+        self._buffer.append(block)
+        self._buffered_rows += block.num_rows
+        while self._buffered_rows >= self._group_rows:
             self._write(self._group_rows)
 
     def close(self) -> None:
-        """Write what is held, and the footer."""
-        if self._held_rows:
-            self._write(self._held_rows)
+        """Write the remaining rows, and the footer."""
+        if self._buffered_rows:
+            self._write(self._buffered_rows)
         self._file.close()
         if self._ids is not None:
             self._ids.close()
 
     def _write(self, rows: int) -> None:
-        held = pa.concat_tables(self._held)
+        buffered = pa.concat_tables(self._buffer)
         numbers = pa.array(np.arange(self._written, self._written + rows))
-        group = held.slice(0, rows).append_column(self._schema.field(ROW), numbers)
+        group = buffered.slice(0, rows).append_column(self._schema.field(ROW), numbers)
         self._file.write_table(group.combine_chunks(), row_group_size=rows)
         if self._ids is not None:
             self._ids.add(group)
-        self._held, self._held_rows = [held.slice(rows)], self._held_rows - rows
+        self._buffer, self._buffered_rows = [buffered.slice(rows)], self._buffered_rows - rows
         self._written += rows
 
 
@@ -90,13 +90,13 @@ def group_rows(columns: int) -> int:
 
 
 def remove_rows(folder: Path) -> None:
-    """Leave none of a day that is refused."""
+    """Remove the rows of a refused day."""
     for name in (PART, IDS):
         (folder / name).unlink(missing_ok=True)
 
 
 def write_rejects(rejected: dict[str, list[Reject]], folder: Path) -> None:
-    """Write the lines that were kept apart, by file and line."""
+    """Write the rejected lines, by file and line."""
     lines = [(file, line) for file, found in rejected.items() for line in found]
     columns = {
         "file": [file for file, _ in lines],

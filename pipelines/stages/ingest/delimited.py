@@ -1,13 +1,13 @@
-"""Reading one CSV source file, plain or gzipped, with every way it can be broken told apart.
+"""Read one CSV source file, plain or gzipped, with a distinct error for each kind of damage.
 
-Why: a lenient reader fills ragged lines with nulls, and one stray quotation mark makes it
-    swallow the rest of a file as a single value.
-Promise: fast where the file is sound; where it is not, the line is named. A line with another
-    number of fields than the first is kept apart with its number and text, and so is a row
+Why: a lenient reader fills ragged lines with nulls, and one stray quotation mark makes it read
+    the rest of a file as a single value.
+Promise: fast where the file is valid; where it is not, the line is named. A line with another
+    number of fields than the first is rejected with its number and text, and so is a row
     whose quotation marks are wrong. An empty field is null, a quoted empty one (``""``) is
     empty text.
-Not here: how a line is numbered, and what is wrong with a file that was given up (``lines.py``);
-    what is wrong with quotation marks (``quoting.py``).
+Not here: line numbers, and the error of a file that the parser cannot read (``lines.py``); wrong
+    quotation marks (``quoting.py``).
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,24 +22,24 @@ import pyarrow.csv as arrow_csv
 from numpy.typing import NDArray
 
 from pipelines.core.errors import SourceUnreadableError
-from pipelines.stages.ingest.cast_errors import Place
+from pipelines.stages.ingest.cast_errors import RowNames
 from pipelines.stages.ingest.columns import match_columns, undeclared
 from pipelines.stages.ingest.damage import CutShortError
 from pipelines.stages.ingest.lines import Lines
 from pipelines.stages.ingest.quoting import Quoting, lines_in
 from pipelines.stages.ingest.reading import Read
-from pipelines.stages.ingest.rejects import Reject, told
-from pipelines.stages.ingest.stream import END, Watched, opened, require_text
+from pipelines.stages.ingest.rejects import Reject, described
+from pipelines.stages.ingest.stream import END, CsvStream, opened, require_text
 
-# A value may hold line breaks; a row longer than a block could not be read.
+# A value may contain line breaks; a row longer than a block cannot be read.
 BLOCK_BYTES = 16 << 20
-# Rejected lines are held until their file is read; so many of them are no CSV of that shape.
+# Rejected lines are in memory until their file is read; with more of them it is another format.
 MAX_REJECTED_BYTES = 64 << 20
 
 
 @dataclass(slots=True)
 class _Ragged:
-    """Rows that the parser handed back, by their number among the rows, header included."""
+    """Rows that the parser rejected, by their number among the rows, header included."""
 
     file: str
     rows: list[arrow_csv.InvalidRow] = field(default_factory=list)
@@ -53,15 +53,15 @@ class _Ragged:
         return "error" if self.too_many else "skip"
 
 
-def read_delimited(path: Path, read: Read) -> Iterator[tuple[pa.Table, Place]]:
+def read_delimited(path: Path, read: Read) -> Iterator[tuple[pa.Table, RowNames]]:
     """Declared columns of a file as text, block by block, under their declared names.
 
     Yields:
-        Rows, and how to name the place of one of them.
+        Rows, and a function that names one of them in messages.
 
     Raises:
         CutShortError: The file is empty, or ends in the middle.
-        SourceUnreadableError: It is no UTF-8, or no CSV.
+        SourceUnreadableError: It is not UTF-8, or not CSV.
         SchemaError: Declared columns are missing or ambiguous.
     """
     require_text(path, read.name)
@@ -70,7 +70,7 @@ def read_delimited(path: Path, read: Read) -> Iterator[tuple[pa.Table, Place]]:
     columns = match_columns(found, read.table, read.name)
     read.extra = undeclared(found, read.table)
     taken = [found.index(own) for own in columns.values()]
-    ragged, kept_apart, number = _Ragged(read.name), list[Reject](), 2
+    ragged, misquoted, number = _Ragged(read.name), list[Reject](), 2
     with opened(path, read.name) as stream:
         stream.expect(read.table.source, len(found))
         quoting = Quoting(lines, stream, found, found.index(columns[read.table.event_time]))
@@ -78,23 +78,23 @@ def read_delimited(path: Path, read: Read) -> Iterator[tuple[pa.Table, Place]]:
             numbers = _numbers(number, batch.num_rows, ragged)
             number = int(numbers[-1]) + 1 if len(numbers) else number
             wrong = quoting.rejects(batch, numbers)
-            kept_apart += [reject for _, reject in wrong]
-            _require_held(kept_apart, read.name)
-            good = np.delete(np.arange(batch.num_rows), [place for place, _ in wrong])
+            misquoted += [reject for _, reject in wrong]
+            _require_few_bytes(misquoted, read.name)
+            good = np.delete(np.arange(batch.num_rows), [index for index, _ in wrong])
             rows = pa.Table.from_batches([batch.take(pa.array(good)) if wrong else batch])
             rows = rows.select(taken).rename_columns(list(columns))
-            yield rows, partial(_place, lines, numbers[good])
+            yield rows, partial(_row_name, lines, numbers[good])
             read.read_share = stream.read_share()
     rejected = _rejected(ragged, lines, ends_open=not stream.ends_with_newline)
-    read.rejected = sorted([*rejected, *kept_apart], key=lambda reject: reject.line)
+    read.rejected = sorted([*rejected, *misquoted], key=lambda reject: reject.line)
 
 
 def _batches(
-    stream: Watched, read: Read, found: Sequence[str], ragged: _Ragged, lines: Lines
+    stream: CsvStream, read: Read, found: Sequence[str], ragged: _Ragged, lines: Lines
 ) -> Iterator[pa.RecordBatch]:
     source, declared = read.table.source, set(read.table.column_names())
-    # Every column is read: what is not declared can swallow lines as well. As bytes, since nobody
-    # promised that it is text.
+    # All columns are read: undeclared ones can contain stray quotation marks too. Those are read as
+    # bytes, because they need not be text.
     types = {n: pa.string() if n.lower() in declared else pa.binary() for n in found}
     names = list(found) if lines.is_header_trimmed(found) else None
     with _diagnosed(stream, ragged, lines):
@@ -129,10 +129,10 @@ def _batches(
 
 
 def _without_end(batches: Iterator[pa.RecordBatch], lines: Lines) -> Iterator[pa.RecordBatch]:
-    """The blocks without the row that the stream added.
+    """The blocks without the end marker row that the stream added.
 
     Raises:
-        CutShortError: It is not there: the file ends inside of a quoted value.
+        CutShortError: The marker is missing: the file ends inside of a quoted value.
     """
     held = None
     for batch in batches:
@@ -144,24 +144,24 @@ def _without_end(batches: Iterator[pa.RecordBatch], lines: Lines) -> Iterator[pa
     yield held.slice(0, held.num_rows - 1)
 
 
-def _require_held(kept_apart: Sequence[Reject], name: str) -> None:
-    held_bytes = sum(len(reject.text) for reject in kept_apart)
+def _require_few_bytes(misquoted: Sequence[Reject], name: str) -> None:
+    held_bytes = sum(len(reject.text) for reject in misquoted)
     if held_bytes > MAX_REJECTED_BYTES:
         raise SourceUnreadableError(
-            f"Source file {name}: {told(kept_apart)} ({held_bytes:,} bytes of them). Expected a "
+            f"Source file {name}: {described(misquoted)} ({held_bytes:,} bytes of them). Expected a "
             f"few such lines at most. Correct the declared source, or have the file written again."
         )
 
 
 def _numbers(first: int, rows: int, ragged: _Ragged) -> NDArray[np.int64]:
-    """Number of each row of a block: rows that were handed back before it count too."""
-    back = np.array([row.number for row in ragged.rows if row.number >= first], np.int64)
-    every = np.arange(first, first + rows + len(back))
-    return np.setdiff1d(every, back, assume_unique=True)[:rows]
+    """Number of each row of a block: rows that the parser rejected before it count too."""
+    rejected = np.array([row.number for row in ragged.rows if row.number >= first], np.int64)
+    every = np.arange(first, first + rows + len(rejected))
+    return np.setdiff1d(every, rejected, assume_unique=True)[:rows]
 
 
 @contextmanager
-def _diagnosed(stream: Watched, ragged: _Ragged, lines: Lines) -> Iterator[None]:
+def _diagnosed(stream: CsvStream, ragged: _Ragged, lines: Lines) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowException, ValueError) as error:
@@ -169,17 +169,17 @@ def _diagnosed(stream: Watched, ragged: _Ragged, lines: Lines) -> Iterator[None]
             raise SourceUnreadableError(
                 f"Source file {ragged.file}: {len(ragged.rows):,} lines have another number of "
                 f"fields than the first ({ragged.held_bytes:,} bytes of them). Expected "
-                f"{ragged.rows[0].expected_columns} fields, divided by {lines.source.delimiter!r}. "
+                f"{ragged.rows[0].expected_columns} fields, separated by {lines.source.delimiter!r}. "
                 f"Have the file written again, or correct the declared delimiter."
             ) from error
         raise lines.diagnosed(stream, error) from error
 
 
 def _rejected(ragged: _Ragged, lines: Lines, *, ends_open: bool) -> list[Reject]:
-    """The rows handed back, with the lines that they begin on.
+    """The rows that the parser rejected, with the numbers of their first lines.
 
     Raises:
-        CutShortError: The last of them is the file's last line, and it does not end.
+        CutShortError: The last of them is the file's last line, without a line break.
     """
     numbers = [row.number for row in ragged.rows]
     starts = lines.starts(numbers)
@@ -188,7 +188,7 @@ def _rejected(ragged: _Ragged, lines: Lines, *, ends_open: bool) -> list[Reject]
         raise CutShortError(
             f"Source file {ragged.file}: the last line, line {starts[-1]}, has "
             f"{row.actual_columns} of {row.expected_columns} fields and no line break. Expected "
-            f"a whole last line. Have the file written again."
+            f"a complete last line. Have the file written again."
         )
     return [
         Reject(line, row.actual_columns, row.expected_columns, row.text, lines_in(row.text))
@@ -196,5 +196,5 @@ def _rejected(ragged: _Ragged, lines: Lines, *, ends_open: bool) -> list[Reject]
     ]
 
 
-def _place(lines: Lines, numbers: NDArray[np.int64], row: int) -> str:
+def _row_name(lines: Lines, numbers: NDArray[np.int64], row: int) -> str:
     return f"line {lines.starts([int(numbers[row])])[0]}"

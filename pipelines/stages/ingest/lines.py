@@ -1,8 +1,8 @@
-"""The lines of a CSV file: which one a row begins on, and what is wrong with a broken file.
+"""The lines of a CSV file: the line number of a row, and the error of a damaged file.
 
-Why: a person mends a file by its line numbers, and values may hold line breaks.
-Promise: bounded memory; the slow walk over a file is made for messages and rejects only.
-Not here: the file's bytes (``stream.py``), which rows are none (``quoting.py``).
+Why: a file is corrected by its line numbers, and values may contain line breaks.
+Promise: bounded memory; the slow pass over a file is made for messages and rejects only.
+Not here: the file's bytes (``stream.py``), which rows are invalid (``quoting.py``).
 """
 
 import csv
@@ -17,7 +17,7 @@ from typing import Any
 from pipelines.core.errors import SourceUnreadableError
 from pipelines.spec import Source
 from pipelines.stages.ingest.damage import CutShortError
-from pipelines.stages.ingest.stream import END, Watched, opened
+from pipelines.stages.ingest.stream import END, CsvStream, opened
 
 LARGEST_FIELD = 1 << 30
 UNDECODABLE = "\ufffd"
@@ -29,7 +29,7 @@ class Row:
 
     Attributes:
         number: Its number, from 1.
-        line: The line it begins on, from 1.
+        line: Number of its first line, from 1.
         fields: Its fields.
         text: Its lines as they are in the file.
     """
@@ -45,9 +45,9 @@ class Lines:
     """A file's lines.
 
     Attributes:
-        path: Where it lies on this machine.
+        path: Its path on this machine.
         name: Its name in messages.
-        source: Declares what it is written with.
+        source: Declares its format.
     """
 
     path: Path
@@ -57,11 +57,11 @@ class Lines:
     def header(self) -> list[str]:
         """Names of the columns, as many as the rows have fields.
 
-        A delimiter at the end of the first line alone names no column.
+        A trailing delimiter in the first line alone is not a column.
 
         Raises:
             CutShortError: There is no first line.
-            SourceUnreadableError: It is no UTF-8.
+            SourceUnreadableError: It is not UTF-8.
         """
         rows = self.rows()
         first = next(rows, _NONE)
@@ -73,10 +73,10 @@ class Lines:
             )
         if any(UNDECODABLE in name for name in names):
             raise SourceUnreadableError(
-                f"Source file {self.name}: the column names in line 1 are no UTF-8 text. "
+                f"Source file {self.name}: the column names in line 1 are not UTF-8 text. "
                 f"Expected UTF-8. Have the file written again in that encoding."
             )
-        # The parser is told to leave out one line, so this must be one.
+        # The parser skips one line, so the header must be one line.
         if not names[-1] and first.line == 1 == len(first.text.splitlines()):
             fields = len(next(rows, _NONE).fields) or len(names)
             while len(names) > fields and not names[-1]:
@@ -84,12 +84,12 @@ class Lines:
         return names
 
     def is_header_trimmed(self, names: Sequence[str]) -> bool:
-        """Whether the first line names more columns than these, the others without a name."""
+        """Whether the first line has more columns than these, the others without a name."""
         first = next(self.rows(), _NONE)
         return len(first.fields) > len(names)
 
     def starts(self, numbers: Sequence[int]) -> list[int]:
-        """Line, from 1, on which each row begins; rows count from 1, header included, rising."""
+        """Number of the first line of each row; numbers count from 1, header included, ascending."""
         wanted, found = iter(numbers), []
         number = next(wanted, None)
         for row in self.rows():
@@ -101,11 +101,11 @@ class Lines:
         return found
 
     def is_last_row(self, number: int) -> bool:
-        """Whether no row follows the one of that number."""
+        """Whether no row follows the one with that number."""
         return not self.starts([number + 1])
 
     def unclosed(self) -> CutShortError:
-        """What is wrong with a file that ends inside of a quoted value."""
+        """The error of a file that ends inside of a quoted value."""
         last = max((row.line for row in self.rows()), default=1)
         return CutShortError(
             f"Source file {self.name}: a quotation mark is opened and not closed, by line "
@@ -114,8 +114,8 @@ class Lines:
             f"again."
         )
 
-    def diagnosed(self, stream: Watched, error: Exception) -> SourceUnreadableError:
-        """Say on which line a file that the parser gave up on is wrong."""
+    def diagnosed(self, stream: CsvStream, error: Exception) -> SourceUnreadableError:
+        """The error, with its line, of a file that the parser could not read."""
         while stream.read(1 << 20):
             pass
         last = _NONE
@@ -124,23 +124,23 @@ class Lines:
             if any(UNDECODABLE in field for field in row.fields):
                 return SourceUnreadableError(
                     f"Source file {self.name}: line {row.line} (row {row.number - 2}, the first "
-                    f"is 0) is no UTF-8 text. Expected UTF-8. Have the file written again in "
+                    f"is 0) is not UTF-8 text. Expected UTF-8. Have the file written again in "
                     f"that encoding."
                 )
         if last.fields != (END,):
             return self.unclosed()
         return SourceUnreadableError(
             f"Source file {self.name} cannot be read as CSV "
-            f"({' '.join(str(error).split())[:200]}). Expected values divided by "
+            f"({' '.join(str(error).split())[:200]}). Expected values separated by "
             f"{self.source.delimiter!r}, with a line of names. Have it written again."
         )
 
     def rows(self, *, with_end: bool = False) -> Iterator[Row]:
-        """Every row, read slowly; an empty line is none.
+        """All rows, by the slow parser; an empty line is not a row.
 
         Args:
-            with_end: Whether a last row of ``END`` alone is added, which a quoted value that is
-                never closed swallows.
+            with_end: Whether a last row of ``END`` alone is added, which becomes part of a
+                quoted value that is never closed.
         """
         csv.field_size_limit(LARGEST_FIELD)
         with opened(self.path, self.name) as stream:
@@ -163,7 +163,7 @@ class Lines:
         return False
 
     def reader(self, lines: Iterator[str] | list[str], *, strict: bool = False) -> Any:
-        """The slow parser, which reads as the fast one does."""
+        """The slow parser, with the same results as the fast one."""
         return csv.reader(
             lines,
             delimiter=self.source.delimiter,

@@ -1,9 +1,9 @@
-"""Finding a day's source files, on disk or behind any fsspec URI.
+"""Find a day's source files, on disk or at any fsspec URI.
 
-Why: planning must name each input by its content before anything reads it, and a file that is
-    not there, or still grows, must be waited for rather than judged.
-Promise: imports nothing heavy; files come in name order; nothing is written to the source.
-Not here: what is in a file (``parquet.py``, ``delimited.py``).
+Why: a plan identifies each input by its content before it is read, and a file that does not exist,
+    or still grows, must be waited for rather than refused.
+Promise: imports nothing heavy; files are in name order; nothing is written to the source.
+Not here: the content of a file (``parquet.py``, ``delimited.py``).
 """
 
 import hashlib
@@ -23,8 +23,8 @@ from pipelines.spec import Table
 
 CHUNK_BYTES = 1 << 20
 DENIED = "no permission to read"
-"""What stands for the digest of a file that this user may not read: the work is planned all the same,
-so that reading it can refuse the day on the record, and is another work once it is allowed."""
+"""Used as the digest of a file that this user may not read: the work is planned nevertheless, so that
+the day is refused on record, and is different work once reading is permitted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class SourceFile:
 
     Attributes:
         name: Path relative to the source root, the file's name in manifests and messages.
-        path: Where the file system finds it.
+        path: Path in its file system.
         remote: The fsspec file system, or None for a local file.
     """
 
@@ -54,15 +54,15 @@ class SourceFile:
                     sha.update(chunk)
         except FileNotFoundError as error:
             raise SourceNotReadyError(
-                f"Source file {self.name} has gone since it was listed. Expected it to stay "
-                f"until it is read. Try again once the delivery is over."
+                f"Source file {self.name} has gone since it was listed. Expected it to exist "
+                f"until it is read. Run ingest again when the delivery is complete."
             ) from error
         except PermissionError:
             return DENIED
         return sha.hexdigest()
 
     def size_bytes(self) -> int:
-        """Bytes of the file as it lies there, 0 where nobody knows."""
+        """Size of the stored file in bytes, 0 where it is unknown."""
         try:
             if self.remote is None:
                 return Path(self.path).stat().st_size
@@ -71,7 +71,7 @@ class SourceFile:
             return 0
 
     def age_s(self) -> float:
-        """Seconds since the file was last written; infinite where nobody knows."""
+        """Seconds since the file was last written; infinite where it is unknown."""
         if self.remote is None:
             return time.time() - Path(self.path).stat().st_mtime
         try:
@@ -81,7 +81,7 @@ class SourceFile:
 
     @contextmanager
     def local(self) -> Iterator[Path]:
-        """The file on this machine, for as long as the context lasts."""
+        """A local copy of the file, or the file itself, within the context."""
         if self.remote is None:
             yield Path(self.path)
             return
@@ -100,13 +100,13 @@ def source_files(work: Work, table: Table) -> list[SourceFile]:
     """The files of a table's day, in name order.
 
     Raises:
-        ConfigError: No source was named, its template is wrong, or nothing opens its URI.
-        SourceNotReadyError: No file is there yet; says the path that was looked for.
+        ConfigError: No source was given, its template is wrong, or its URI cannot be opened.
+        SourceNotReadyError: There is no file yet; the message has the path.
     """
     if not work.source:
         raise ConfigError(
-            f"{work.report.work}: no source was named. Pass --source with the folder or URI "
-            f"below which {table.source.path!r} lies."
+            f"{work.report.work}: no source was given. Pass --source with the folder or URI "
+            f"that contains {table.source.path!r}."
         )
     pattern = pattern_of(table, work.day)
     root = work.source.removeprefix("file://").rstrip("/") or "/"
@@ -116,9 +116,9 @@ def source_files(work: Work, table: Table) -> list[SourceFile]:
         gone = not is_remote and not Path(root).is_dir()
         raise SourceNotReadyError(
             f"{work.report.work}: no file matches {root}/{pattern}"
-            f"{' (the source root is no folder)' if gone else ''}. Expected the day's "
+            f"{' (the source root is not a folder)' if gone else ''}. Expected the day's "
             f"{table.name} as {table.source.format}, by the template {table.source.path!r}. "
-            f"Wait for the delivery, or point --source at the folder that holds it."
+            f"Wait for the delivery, or point --source at the folder that contains it."
         )
     return found
 
@@ -140,7 +140,7 @@ def pattern_of(table: Table, day: str) -> str:
         return table.source.path.format(**fields)
     except (KeyError, IndexError, ValueError) as error:
         raise ConfigError(
-            f"table {table.name}: source path {table.source.path!r} cannot be filled in "
+            f"table {table.name}: source path {table.source.path!r} cannot be formatted "
             f"({error!r}). Use only {{day}}, {{year}}, {{month}}, {{dayofmonth}} and *."
         ) from error
 
@@ -160,7 +160,7 @@ def _remote_files(root: str, pattern: str) -> list[SourceFile]:
     except (ValueError, ImportError) as error:
         raise ConfigError(
             f"source {root!r} cannot be opened: {error} Install the file system it needs, or "
-            f"name a folder."
+            f"give a folder."
         ) from error
     fs.invalidate_cache()
     base = base.rstrip("/")
@@ -173,13 +173,13 @@ def _remote_files(root: str, pattern: str) -> list[SourceFile]:
 
 
 def _folder(pattern: str) -> str:
-    """The part of a pattern that names folders; empty where files lie at the root."""
+    """The folder part of a pattern; empty where files are at the root."""
     folder = PurePosixPath(pattern.lstrip("/")).parent.as_posix()
     return "" if folder == "." else folder
 
 
 def _is_data(name: str, pattern: str) -> bool:
-    """Whether a file is meant as data: writers leave ``_SUCCESS`` and ``.part.tmp`` beside it.
+    """Whether a file is data: writers leave ``_SUCCESS`` and ``.part.tmp`` beside it.
 
     Suffixes match in any letter case: some systems deliver ``A.CSV``.
     """

@@ -1,9 +1,9 @@
-"""Reading one Parquet source file, with every way it can be broken told apart.
+"""Read one Parquet source file, with a distinct error for each kind of damage.
 
 Why: pyarrow raises a ValueError for a truncated file and a plain OSError for a corrupt page,
-    and reads invalid UTF-8 without a word.
-Promise: what is handed on is whole and decodes; only declared columns are read, and no more
-    than a block of rows is held, whatever the file's size or its row groups'.
+    and reads invalid UTF-8 without an error.
+Promise: blocks are complete and their text is valid; only declared columns are read, and at most
+    a block of rows is in memory, whatever the size of the file or its row groups.
 """
 
 import gzip
@@ -20,28 +20,28 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.core.errors import SourceUnreadableError
-from pipelines.stages.ingest.cast_errors import MisfitError, Place
+from pipelines.stages.ingest.cast_errors import CastError, RowNames
 from pipelines.stages.ingest.columns import match_columns, undeclared
-from pipelines.stages.ingest.damage import PASSING, CutShortError
+from pipelines.stages.ingest.damage import TRANSIENT, CutShortError
 from pipelines.stages.ingest.reading import Read
 from pipelines.stages.ingest.stream import is_gzipped
 from pipelines.stages.ingest.times import BEYOND, first_beyond
 
 MAGIC = b"PAR1"
 BLOCK_ROWS = 1 << 17
-# Column chunks are read through buffers of this size, so that a row group is never held whole.
+# Column chunks are read through buffers of this size, so that no whole row group is in memory.
 BUFFER_BYTES = 1 << 20
 
 
-def read_parquet(path: Path, read: Read) -> Iterator[tuple[pa.Table, Place]]:
+def read_parquet(path: Path, read: Read) -> Iterator[tuple[pa.Table, RowNames]]:
     """Declared columns of a file, block by block, in the file's own types.
 
     Yields:
-        Rows, and how to name the place of one of them.
+        Rows, and a function that names one of them in messages.
 
     Raises:
-        CutShortError: There is no footer: the file is empty, truncated, or no Parquet.
-        SourceUnreadableError: Pages are corrupt, or text is no UTF-8.
+        CutShortError: There is no footer: the file is empty, truncated, or not Parquet.
+        SourceUnreadableError: Pages are corrupt, or text is not UTF-8.
         SchemaError: Declared columns are missing or ambiguous.
     """
     with _seekable(path, read.name) as source, _opened(source, path, read.name) as file:
@@ -54,12 +54,12 @@ def read_parquet(path: Path, read: Read) -> Iterator[tuple[pa.Table, Place]]:
             rows = pa.Table.from_batches([batch]).select(list(columns.values()))
             for name in rows.column_names:
                 _require_utf8(rows[name], f"Source file {read.name}: column {name}", first)
-            yield rows.rename_columns(list(columns)), partial(_place, first)
+            yield rows.rename_columns(list(columns)), partial(_row_name, first)
             first += batch.num_rows
             read.read_share = first / max(file.metadata.num_rows, 1)
 
 
-def _place(first: int, row: int) -> str:
+def _row_name(first: int, row: int) -> str:
     return f"row {first + row} (the first is 0)"
 
 
@@ -68,11 +68,11 @@ def _batches(file: pq.ParquetFile, columns: list[str], name: str) -> Iterator[pa
     while True:
         try:
             batch = next(batches, None)
-        except PASSING:
+        except TRANSIENT:
             raise
         except (pa.ArrowException, OSError, ValueError) as error:
             raise SourceUnreadableError(
-                f"Source file {name} is corrupt: its footer is fine and its pages are not "
+                f"Source file {name} is corrupt: its footer is valid and its pages are not "
                 f"({_short(error)}). Expected readable pages. Have it written again."
             ) from error
         if batch is None:
@@ -86,7 +86,7 @@ def _require_int96_that_fits(
     columns: Mapping[str, str],
     name: str,
 ) -> None:
-    """Look over int96 times in seconds, which hold every one: in microseconds some would wrap."""
+    """Check int96 times in seconds, which can represent all of them: microseconds would overflow."""
     schema = file.schema
     kinds = {schema.column(n).path: schema.column(n).physical_type for n in range(len(schema))}
     old = {own: c for c, own in columns.items() if kinds.get(own) == "INT96"}
@@ -97,15 +97,17 @@ def _require_int96_that_fits(
         for batch in _batches(seconds, list(old), name):
             rows = pa.Table.from_batches([batch])
             for own, column in old.items():
-                _require_within(rows[own], column, name, partial(_place, first))
+                _require_within(rows[own], column, name, partial(_row_name, first))
             first += batch.num_rows
 
 
-def _require_within(seconds: pa.ChunkedArray, column: str, name: str, place: Place) -> None:
+def _require_within(
+    seconds: pa.ChunkedArray, column: str, name: str, row_names: RowNames
+) -> None:
     row = first_beyond(seconds)
     if row >= 0:
-        misfit = MisfitError(row, BEYOND, "a time that there is. Correct the source.")
-        raise misfit.told(seconds, column, name, place)
+        failure = CastError(row, BEYOND, "a time within them. Correct the source.")
+        raise failure.schema_error(seconds, column, name, row_names)
 
 
 def _opened(source: Path | io.BufferedIOBase, path: Path, name: str) -> pq.ParquetFile:
@@ -114,19 +116,19 @@ def _opened(source: Path | io.BufferedIOBase, path: Path, name: str) -> pq.Parqu
             source,
             page_checksum_verification=True,
             buffer_size=BUFFER_BYTES,
-            # By default int96 becomes nanoseconds, which wrap before 1677 and after 2262.
+            # By default int96 becomes nanoseconds, which overflow before 1677 and after 2262.
             coerce_int96_timestamp_unit="us",
         )
-    except PASSING:
+    except TRANSIENT:
         raise
     except (pa.ArrowException, OSError, ValueError) as error:
         cut = not is_gzipped(path) and _is_cut(path)
-        raise _no_parquet(path, name, error, cut=cut) from error
+        raise _not_parquet(path, name, error, cut=cut) from error
 
 
 @contextmanager
 def _seekable(path: Path, name: str) -> Iterator[Path | io.BufferedIOBase]:
-    """The file itself, or its decompressed content in a temporary one: Parquet needs its end."""
+    """The file itself, or its decompressed content in a temporary file: Parquet needs seeking."""
     if not is_gzipped(path):
         yield path
         return
@@ -136,21 +138,23 @@ def _seekable(path: Path, name: str) -> Iterator[Path | io.BufferedIOBase]:
                 shutil.copyfileobj(packed, plain, BUFFER_BYTES)
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
             cut = isinstance(error, EOFError)
-            raise _no_parquet(path, name, error, cut=cut) from error
+            raise _not_parquet(path, name, error, cut=cut) from error
         plain.seek(0)
         yield plain
 
 
-def _no_parquet(path: Path, name: str, error: Exception, *, cut: bool) -> SourceUnreadableError:
+def _not_parquet(
+    path: Path, name: str, error: Exception, *, cut: bool
+) -> SourceUnreadableError:
     return (CutShortError if cut else SourceUnreadableError)(
-        f"Source file {name} ({path.stat().st_size:,} bytes) is truncated, empty or no "
-        f"Parquet ({_short(error)}). Expected a whole Parquet file. Have it written again, "
+        f"Source file {name} ({path.stat().st_size:,} bytes) is truncated, empty or not "
+        f"Parquet ({_short(error)}). Expected a complete Parquet file. Have it written again, "
         f"or declare the source's format."
     )
 
 
 def _is_cut(path: Path) -> bool:
-    """Whether the file may yet become Parquet: it begins as one, and its footer is not there."""
+    """Whether the file may be incomplete Parquet: it starts as one, and its footer is missing."""
     with path.open("rb") as file:
         begin = file.read(len(MAGIC))
         file.seek(-min(len(MAGIC), path.stat().st_size), io.SEEK_END)
@@ -159,7 +163,7 @@ def _is_cut(path: Path) -> bool:
 
 
 def _require_utf8(values: pa.ChunkedArray, where: str, first: int) -> None:
-    """Check text that Parquet calls UTF-8 and nobody has looked at."""
+    """Check text that Parquet declares as UTF-8 without checking it."""
     row = first
     for chunk in values.chunks:
         try:
@@ -167,14 +171,14 @@ def _require_utf8(values: pa.ChunkedArray, where: str, first: int) -> None:
         except pa.ArrowInvalid as error:
             bad = _first_invalid(chunk)
             raise SourceUnreadableError(
-                f"{where} is no UTF-8 text in row {row + bad} (the first is 0): {_short(error)}. "
+                f"{where} is not UTF-8 text in row {row + bad} (the first is 0): {_short(error)}. "
                 f"Expected UTF-8. Have the file written again in that encoding."
             ) from error
         row += len(chunk)
 
 
 def _first_invalid(chunk: pa.Array) -> int:
-    """Place of the first value that does not decode, found by halving."""
+    """Index of the first value that does not decode, found by bisection."""
     start, length = 0, len(chunk)
     while length > 1:
         half = length // 2

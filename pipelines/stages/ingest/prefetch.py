@@ -1,10 +1,10 @@
-"""Reading several sources at once, a few items ahead, and handing them on in their order.
+"""Prefetch the items of several sources on threads, and yield them in order.
 
-Why: reading and casting keep one core busy and writing another, and a day may come in many
-    files; yet what is written must not depend on which of them was read first.
-Promise: the items are those of the sources one after the other, whatever the number of
-    threads; at most ``threads * (DEPTH + 1)`` of them are held; an error is raised where its
-    item would have been. Leaving early ends the threads.
+Why: reading and casting keep one core busy and writing another, and a day may have many files; yet
+    the result must not depend on which of them was read first.
+Promise: the items are those of the sources one after another, whatever the number of threads; at
+    most ``threads * (DEPTH + 1)`` of them are in memory; an error is raised at the position of its
+    item. Leaving the context early ends the threads.
 """
 
 import queue
@@ -14,7 +14,7 @@ from contextlib import closing, contextmanager
 from typing import Any, TypeVar
 
 DEPTH = 2
-PATIENCE_S = 0.1
+POLL_S = 0.1
 
 T = TypeVar("T")
 Item = tuple[str, Any]
@@ -22,35 +22,35 @@ ITEM, END, ERROR = "item", "end", "error"
 
 
 @contextmanager
-def read_ahead(
+def prefetched(
     sources: Sequence[Callable[[], Generator[T, None, None]]], threads: int
 ) -> Iterator[list[Iterator[T]]]:
-    """One iterator for each source, to be used up in order.
+    """One iterator for each source, to be consumed in order.
 
     Args:
-        sources: Make the generators that are read, each on a thread of its own.
-        threads: How many are read at once, at least one.
+        sources: Functions that return the generators, each read on its own thread.
+        threads: How many are read concurrently, at least one.
     """
     stop = threading.Event()
     queues = [queue.Queue[Item](DEPTH) for _ in sources]
 
-    def start(place: int) -> None:
-        if place < len(sources):
+    def start(index: int) -> None:
+        if index < len(sources):
             fill = threading.Thread(
-                target=_fill, args=(sources[place], queues[place], stop), daemon=True
+                target=_fill, args=(sources[index], queues[index], stop), daemon=True
             )
             fill.start()
 
-    def drained(place: int) -> Iterator[T]:
+    def drained(index: int) -> Iterator[T]:
         try:
-            yield from _drain(queues[place])
+            yield from _drain(queues[index])
         finally:
-            start(place + max(1, threads))
+            start(index + max(1, threads))
 
-    for place in range(max(1, threads)):
-        start(place)
+    for index in range(max(1, threads)):
+        start(index)
     try:
-        yield [drained(place) for place in range(len(sources))]
+        yield [drained(index) for index in range(len(sources))]
     finally:
         stop.set()
 
@@ -66,7 +66,7 @@ def _fill(
                 if not _put(items, (ITEM, item), stop):
                     return
         _put(items, (END, None), stop)
-    # Whatever it is, it is raised where the items are read.
+    # Any error is raised again where the items are consumed.
     except BaseException as error:
         _put(items, (ERROR, error), stop)
 
@@ -74,7 +74,7 @@ def _fill(
 def _put(items: queue.Queue[Item], item: Item, stop: threading.Event) -> bool:
     while not stop.is_set():
         try:
-            items.put(item, timeout=PATIENCE_S)
+            items.put(item, timeout=POLL_S)
         except queue.Full:
             continue
         return True

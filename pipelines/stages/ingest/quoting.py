@@ -1,10 +1,10 @@
-"""Rows whose quotation marks are wrong: values that swallowed lines, and text after a closing mark.
+"""Rows with wrong quotation marks: values that contain whole lines, or text after a closing mark.
 
-Why: two stray quotation marks make one value of all the lines between them, and nothing about
-    the row they leave behind is irregular.
-Promise: such rows are kept apart, each with its lines. A sound file is not walked through: the
-    fast parser's values, and the quotation marks in the stream, tell where to look.
-Not here: rows of another number of fields, which the parser hands back (``delimited.py``).
+Why: two stray quotation marks make one value of all the lines between them, and the resulting row
+    has a valid number of fields.
+Promise: such rows are rejected, each with its lines. A valid file has no slow pass: the values of
+    the fast parser, and the quotation marks in the stream, show which rows to check.
+Not here: rows with another number of fields, which the parser rejects (``delimited.py``).
 """
 
 import re
@@ -20,61 +20,61 @@ from numpy.typing import NDArray
 
 from pipelines.stages.ingest.lines import Lines, Row
 from pipelines.stages.ingest.rejects import Reject
-from pipelines.stages.ingest.stream import Watched
+from pipelines.stages.ingest.stream import CsvStream
 
 LINE_BREAK = re.compile(r"\r\n|\n|\r")
 AFTER_CLOSING = (
     "text comes after a closing quotation mark (double one inside of a value, or declare "
     "source.escape)"
 )
-HAS_BREAK = "a value holds a line break, and source.newlines_in_values = False"
+HAS_BREAK = "a value contains a line break, and source.newlines_in_values = False"
 SWALLOWED = (
-    "a quoted value holds lines that have as many fields as a row (a stray quotation mark; if "
-    "values do hold such text, declare source.newlines_in_values = True)"
+    "a quoted value contains lines with as many fields as a row (a stray quotation mark; if "
+    "values do contain such text, declare source.newlines_in_values = True)"
 )
 
 
 @dataclass(slots=True)
 class Quoting:
-    """Looks over the blocks of one file, in order.
+    """Checks the blocks of one file, in order.
 
     Attributes:
         lines: The file's lines.
         stream: Its bytes, as far as they were read.
         names: Names of its columns.
-        time: Place of the event time among them.
+        time: Index of the event time among them.
     """
 
     lines: Lines
-    stream: Watched
+    stream: CsvStream
     names: Sequence[str]
     time: int
-    _walk: Iterator[Row] | None = None
+    _slow_rows: Iterator[Row] | None = None
 
     def rejects(
         self, rows: pa.RecordBatch, numbers: NDArray[np.int64]
     ) -> list[tuple[int, Reject]]:
-        """The rows of a block that are none, by their place in it.
+        """The invalid rows of a block, by their index in it.
 
         Args:
-            rows: Every column of the file, as text or bytes.
-            numbers: Number of each row in the file, rising.
+            rows: All columns of the file, as text or bytes.
+            numbers: Number of each row in the file, ascending.
         """
         if not self.stream.quotes and self.lines.source.escape is None:
             return []
         every = self.stream.inner_quotes > 0
-        places = np.arange(len(numbers)) if every else self._with_breaks(rows)
-        if not len(places):
+        indices = np.arange(len(numbers)) if every else self._with_breaks(rows)
+        if not len(indices):
             return []
-        found = zip(places.tolist(), self._rows(numbers[places]), strict=True)
+        found = zip(indices.tolist(), self._rows(numbers[indices]), strict=True)
         return [
-            (place, _reject(row, len(self.names), why))
-            for place, row in found
+            (index, _reject(row, len(self.names), why))
+            for index, row in found
             if (why := self._why(row))
         ]
 
     def _with_breaks(self, rows: pa.RecordBatch) -> NDArray[np.int64]:
-        """Rows with a value that holds a line break and delimiters enough for a row."""
+        """Rows with a value that contains a line break and enough delimiters for a row."""
         wanted = [self._is_wide(column) for column in rows.columns]
         either = reduce(pc.or_, wanted)
         return np.flatnonzero(either.to_numpy(zero_copy_only=False))
@@ -87,18 +87,18 @@ class Quoting:
         return pc.fill_null(broken, fill_value=False)
 
     def _rows(self, numbers: NDArray[np.int64]) -> Iterator[Row]:
-        """Rows of those numbers, by the slow walk, which goes on where it stopped."""
-        self._walk = self._walk or self.lines.rows()
+        """Rows with those numbers, by the slow parser, which continues where it stopped."""
+        self._slow_rows = self._slow_rows or self.lines.rows()
         wanted = iter(numbers.tolist())
         number = next(wanted, None)
         while number is not None:
-            row = next(self._walk)
+            row = next(self._slow_rows)
             if row.number == number:
                 yield row
                 number = next(wanted, None)
 
     def _why(self, row: Row) -> str:
-        """Why a row is none; empty for a sound one."""
+        """Why a row is invalid; empty for a valid one."""
         if '"' in row.text and not self.lines.is_well_quoted(row):
             return AFTER_CLOSING
         broken = [n for n, value in enumerate(row.fields) if LINE_BREAK.search(value)]
@@ -106,17 +106,17 @@ class Quoting:
             return HAS_BREAK
         return SWALLOWED if any(self._swallowed(row.fields, n) for n in broken) else ""
 
-    def _swallowed(self, fields: tuple[str, ...], place: int) -> bool:
-        """Whether a value holds a line that is a row, or parts the row into two."""
+    def _swallowed(self, fields: tuple[str, ...], index: int) -> bool:
+        """Whether a value contains a line that is a row, or splits the row into two rows."""
         delimiter = self.lines.source.delimiter
-        first, *inner, last = (p.split(delimiter) for p in LINE_BREAK.split(fields[place]))
-        ends = ([*fields[:place], *first], [*last, *fields[place + 1 :]])
+        first, *inner, last = (p.split(delimiter) for p in LINE_BREAK.split(fields[index]))
+        ends = ([*fields[:index], *first], [*last, *fields[index + 1 :]])
         return any(map(self._is_row, inner)) or all(map(self._is_row, ends))
 
     def _is_row(self, fields: Sequence[str]) -> bool:
         if len(fields) != len(self.names):
             return False
-        # Values that were declared to hold anything are suspected of no less than a whole row.
+        # Where values may contain line breaks by declaration, a line must also have an event time.
         return not self.lines.source.newlines_in_values or _is_time(fields[self.time])
 
 
@@ -134,5 +134,5 @@ def _reject(row: Row, expected: int, why: str) -> Reject:
 
 
 def lines_in(text: str) -> int:
-    """Lines that a row takes."""
+    """Number of lines of a row."""
     return len(LINE_BREAK.findall(text)) + 1

@@ -1,6 +1,6 @@
-"""The reading of one source file: what it is, and what was noticed on the way.
+"""The state of reading one source file: the file, its rejected lines and its progress.
 
-Promise: what is here is complete once the file's blocks were read; nothing heavy is imported.
+Promise: it is complete once the file's blocks were read; nothing heavy is imported.
 Not here: its rows (``rows.py``).
 """
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Read:
-    """The reading of one file.
+    """The state of reading one file.
 
     Attributes:
         file: The file.
         table: Declares the columns.
         planned: The file's digest when the work was planned.
         extra: Columns of the file that are not declared.
-        rejected: Lines that were kept apart.
-        read_share: How much of the file has been read, from 0 to 1.
-        offsets: By timestamp column, where its first times with and without an offset are.
+        rejected: Rejected lines.
+        read_share: Share of the file that has been read, from 0 to 1.
+        offsets: By timestamp column, the rows of its first times with and without an offset.
     """
 
     file: SourceFile
@@ -46,7 +46,7 @@ class Read:
 
 
 def mixed_offsets(column: str, reads: Sequence[Read]) -> tuple[str, SchemaError] | None:
-    """The file and error of a column that has times with an offset from UTC and without one."""
+    """The file and error of a column that has times with and without an offset from UTC."""
     naive = [(read.name, at) for read in reads if (at := read.offsets[column].naive)]
     zoned = [(read.name, at) for read in reads if (at := read.offsets[column].zoned)]
     if not (naive and zoned):

@@ -2,12 +2,12 @@
 
 from pipelines.protocol.stage import PARTITION, WORKERS, Stage
 
-# A source that is late is looked for over twelve hours.
+# A late source is retried for twelve hours.
 TRIES = 24
 
 STAGE = Stage(
     record=__name__,
-    does="Read a day of source files into typed Parquet, after looking them over.",
+    does="Check a day of source files and convert them to typed Parquet.",
     scope=PARTITION,
     dataset="ingested",
     reads_source=True,

@@ -1,6 +1,6 @@
-"""What is wrong with the lines of CSV that were kept apart, as a person reads it.
+"""Rejected lines of CSV, and the description of what is wrong with them.
 
-Not here: keeping them (``delimited.py``), the budget for them (``stage.py``).
+Not here: finding them (``delimited.py``), the budget for them (``stage.py``).
 """
 
 from collections.abc import Sequence
@@ -11,14 +11,14 @@ from pipelines.core.errors import listed
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """Lines of a CSV file that are no row.
+    """Lines of a CSV file that are not a valid row.
 
     Attributes:
-        line: The line they begin on, from 1.
-        fields: Fields they have, read as one row.
-        expected: Fields the first line has.
+        line: Number of their first line, from 1.
+        fields: Number of their fields, read as one row.
+        expected: Number of fields of the first line.
         text: The lines.
-        lines: How many they are.
+        lines: Number of lines.
         why: What is wrong with their quotation marks; empty where the number of fields is wrong.
     """
 
@@ -30,8 +30,8 @@ class Reject:
     why: str = ""
 
 
-def told(rejected: Sequence[Reject]) -> str:
-    """The first of them, by what is wrong."""
+def described(rejected: Sequence[Reject]) -> str:
+    """Describe rejected lines: the first ones of each reason."""
     ragged = [reject for reject in rejected if not reject.why]
     parts = []
     if ragged:

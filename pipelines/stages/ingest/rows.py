@@ -1,9 +1,9 @@
 """One source file as blocks of rows in the declared types.
 
-Why: a day may be larger than memory, so rows pass through in blocks and nothing holds a file.
+Why: a day may be larger than memory, so rows are processed in blocks.
 Promise: the blocks' rows are the file's, in its order, whatever the blocks' sizes.
-Not here: the formats (``parquet.py``, ``delimited.py``), casting a value (``cast.py``), what is
-    noticed on the way (``reading.py``).
+Not here: the formats (``parquet.py``, ``delimited.py``), casting a value (``cast.py``), the state of
+    reading (``reading.py``).
 """
 
 from collections.abc import Generator
@@ -11,7 +11,7 @@ from collections.abc import Generator
 import pyarrow as pa
 
 from pipelines.stages.ingest.cast import from_text, from_typed
-from pipelines.stages.ingest.damage import second_look
+from pipelines.stages.ingest.damage import checked_read
 from pipelines.stages.ingest.delimited import read_delimited
 from pipelines.stages.ingest.parquet import read_parquet
 from pipelines.stages.ingest.reading import Read
@@ -23,7 +23,7 @@ def read_blocks(read: Read) -> Generator[pa.Table, None, None]:
 
     Raises:
         SourceNotReadyError: The file has gone, changed, or is still being written.
-        SourceUnreadableError: It cannot be read and will not change by itself.
+        SourceUnreadableError: It cannot be read and does not change any more.
         SchemaError: It is not the declared table.
     """
     is_text = read.table.source.format == "csv"
@@ -31,13 +31,13 @@ def read_blocks(read: Read) -> Generator[pa.Table, None, None]:
     clock = Clock.of_source(read.table.source)
     times = [c.name for c in read.table.columns if c.type == "timestamp"]
     read.offsets = {name: Offsets() for name in times}
-    with second_look(read.file, read.planned), read.file.local() as path:
-        for rows, place in reader(path, read):
+    with checked_read(read.file, read.planned), read.file.local() as path:
+        for rows, row_names in reader(path, read):
             for name in times:
-                read.offsets[name].look(rows[name], place)
+                read.offsets[name].record(rows[name], row_names)
             yield pa.table(
                 {
-                    c.name: cast(rows[c.name], c, read.name, place, clock)
+                    c.name: cast(rows[c.name], c, read.name, row_names, clock)
                     for c in read.table.columns
                 }
             )

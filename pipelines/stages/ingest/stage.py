@@ -1,9 +1,9 @@
-"""Stage ``ingest``: a day of source files becomes one typed table, or is refused.
+"""Stage ``ingest``: convert a day of source files to one typed table, or refuse it.
 
 Promise: rows keep the source's order and are numbered by it; the same bytes in the source give
     the same bytes in the store, whatever the number of threads; a file that changes while it is
-    read is not published; a day whose files cannot be taken is published as refused, with the
-    reason, so that nothing waits for it.
+    read is not published; a day whose files cannot be read is published as refused, with the
+    reason, so that no other stage waits for it.
 Not here: finding files (``locate.py``), reading one (``rows.py``), writing rows (``day.py``).
 """
 
@@ -21,13 +21,13 @@ from pipelines.core.errors import (
     SourceUnreadableError,
     listed,
 )
-from pipelines.protocol import REFUSED, Outcome, Plan, Work, code_of
+from pipelines.protocol import REFUSED, Plan, StageOutcome, Work, code_of
 from pipelines.shared.compute.machine import usable_cores
 from pipelines.shared.compute.settings import ComputeSettings
 from pipelines.spec import Table
 from pipelines.stages.ingest.locate import DENIED, SourceFile, source_files
 from pipelines.stages.ingest.reading import Read, mixed_offsets
-from pipelines.stages.ingest.rejects import told
+from pipelines.stages.ingest.rejects import described
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -36,11 +36,11 @@ if TYPE_CHECKING:
 
 REFUSAL = "refusal.json"
 RAGGED, MISQUOTED = "source.fields", "source.quotes"
-"""What rejected lines are counted as, beside validation's rules."""
+"""Rule ids under which rejected lines are counted, in addition to validation's rules."""
 
 
 def plan(work: Work) -> Plan:
-    """Name the day's files by their content, and the declaration's part that types them."""
+    """Plan by the content of the day's files and the declared types."""
     table = _only_table(work)
     return Plan(
         inputs={file.name: file.digest() for file in source_files(work, table)},
@@ -54,8 +54,8 @@ def plan(work: Work) -> Plan:
     )
 
 
-def run(work: Work, plan: Plan, out: Path) -> Outcome:
-    """Read, look over and cast each file; write the day's rows, or why they are refused.
+def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
+    """Read, check and cast each file; write the day's rows, or the reason for their refusal.
 
     Raises:
         SourceNotReadyError: A file changed, has gone, or is still being written.
@@ -63,16 +63,16 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
     table = _only_table(work)
     files = source_files(work, table)
     _require_planned(work, files, plan)
-    day = _Day(work, [Read(file, table, plan.inputs[file.name]) for file in files])
-    day.take_in(out)
+    day = _DayFiles(work, [Read(file, table, plan.inputs[file.name]) for file in files])
+    day.read_files(out)
     day.require_one_clock(table)
     day.require_few_rejects(table)
     return day.refused_outcome(out) if day.refused else day.outcome(out)
 
 
 @dataclass(slots=True)
-class _Day:
-    """The day's files while they are read, and what was found wrong with them."""
+class _DayFiles:
+    """The day's files while they are read, and their errors."""
 
     work: Work
     reads: Sequence[Read]
@@ -80,33 +80,33 @@ class _Day:
     refused: dict[str, PartitionRefusedError] = field(default_factory=dict)
     _sizes: list[int] = field(default_factory=list)
 
-    def take_in(self, out: Path) -> None:
-        """Write the rows of every file; a file that is refused does not hide the next one's."""
+    def read_files(self, out: Path) -> None:
+        """Write the rows of every file; after a refused file, the next ones are still checked."""
         from pipelines.stages.ingest.day import DayWriter
-        from pipelines.stages.ingest.prefetch import read_ahead
+        from pipelines.stages.ingest.prefetch import prefetched
         from pipelines.stages.ingest.rows import read_blocks
 
         threads = ComputeSettings.from_options(self.work.options).workers or usable_cores()
         writer = DayWriter(self.reads[0].table, self.work.day, out)
         opening = [partial(read_blocks, read) for read in self.reads]
-        with read_ahead(opening, threads) as files:
+        with prefetched(opening, threads) as files:
             for done, (read, blocks) in enumerate(zip(self.reads, files, strict=True)):
-                self._take_file(read, blocks, writer)
+                self._read_file(read, blocks, writer)
                 read.read_share = 1.0
-                self._tell(f"{done + 1} of {len(self.reads)} files")
+                self._report_progress(f"{done + 1} of {len(self.reads)} files")
         writer.close()
 
-    def _take_file(self, read: Read, blocks: "Iterator[pa.Table]", writer: "DayWriter") -> None:
+    def _read_file(self, read: Read, blocks: "Iterator[pa.Table]", writer: "DayWriter") -> None:
         try:
             for block in blocks:
                 if not self.refused:
                     writer.add(block)
                 self.rows += block.num_rows
-                self._tell(read.name)
+                self._report_progress(read.name)
         except PartitionRefusedError as error:
             self.refused[read.name] = error
 
-    def _tell(self, note: str) -> None:
+    def _report_progress(self, note: str) -> None:
         self._sizes = self._sizes or [read.file.size_bytes() for read in self.reads]
         shares = zip(self.reads, self._sizes, strict=True)
         read_bytes = round(sum(read.read_share * size for read, size in shares))
@@ -115,11 +115,11 @@ class _Day:
 
     @property
     def rejected(self) -> int:
-        """Lines that were kept apart."""
+        """Number of rejected lines."""
         return sum(self.quarantined().values())
 
     def quarantined(self) -> dict[str, int]:
-        """The same by what is wrong with them."""
+        """Number of rejected lines by rule id."""
         found = [reject for read in self.reads for reject in read.rejected]
         by_rule = {
             RAGGED: sum(reject.lines for reject in found if not reject.why),
@@ -128,7 +128,7 @@ class _Day:
         return {rule: lines for rule, lines in by_rule.items() if lines}
 
     def require_one_clock(self, table: Table) -> None:
-        """Refuse the day if some of a column's times say their offset from UTC and others do not."""
+        """Refuse the day if some of a column's times have an offset from UTC and others do not."""
         if self.refused or table.source.time_zone is not None:
             return
         for name in self.reads[0].offsets:
@@ -138,30 +138,30 @@ class _Day:
                 return
 
     def require_few_rejects(self, table: Table) -> None:
-        """Refuse the day if more lines were kept apart than the declaration allows."""
+        """Refuse the day if more lines were rejected than the declaration allows."""
         lines, most = self.rows + self.rejected, table.source.max_rejected_share
         if self.rejected > most * lines:
             first = next(read for read in self.reads if read.rejected)
             self.refused[first.name] = SourceUnreadableError(
-                f"Source file {first.name}: {told(first.rejected)}; {self.rejected:,} of the "
-                f"day's {lines:,} lines are so, more than source.max_rejected_share = {most:.2%} "
-                f"allows. Correct those lines, quote values that hold a delimiter, or have the "
+                f"Source file {first.name}: {described(first.rejected)}; {self.rejected:,} of the "
+                f"day's {lines:,} lines are rejected, more than source.max_rejected_share = {most:.2%} "
+                f"allows. Correct those lines, quote values that contain a delimiter, or have the "
                 f"file written again."
             )
 
-    def outcome(self, out: Path) -> Outcome:
-        """What a day that was taken in is told as."""
-        self._tell_undeclared()
+    def outcome(self, out: Path) -> StageOutcome:
+        """The outcome of an accepted day."""
+        self._log_undeclared()
         self._write_rejects(out)
-        return Outcome(
+        return StageOutcome(
             rows=self.rows,
             metrics={"files": float(len(self.reads)), "lines_rejected": float(self.rejected)},
-            reason=self._noticed(),
+            reason=self._rejected_reason(),
             quarantined=self.quarantined(),
         )
 
-    def refused_outcome(self, out: Path) -> Outcome:
-        """Leave no rows, and say for each refused file why."""
+    def refused_outcome(self, out: Path) -> StageOutcome:
+        """The outcome of a refused day: remove its rows, and record the reason for each file."""
         from pipelines.stages.ingest.day import remove_rows
 
         remove_rows(out)
@@ -179,7 +179,7 @@ class _Day:
         (out / REFUSAL).write_text(json.dumps({"files": files}, indent=1) + "\n")
         first, *others = self.refused.values()
         more = f" {len(others)} more files are refused: see {REFUSAL}." if others else ""
-        return Outcome(
+        return StageOutcome(
             rows=0,
             metrics={"files": float(len(self.reads)), "lines_rejected": float(self.rejected)},
             verdict=REFUSED,
@@ -194,33 +194,33 @@ class _Day:
         if self.rejected:
             write_rejects({read.name: read.rejected for read in self.reads}, out)
 
-    def _noticed(self) -> str:
+    def _rejected_reason(self) -> str:
         if not self.rejected:
             return ""
         files = [read.name for read in self.reads if read.rejected]
         every = [reject for read in self.reads for reject in read.rejected]
         return (
-            f"{self.rejected:,} lines of {listed(files)} are no rows: {told(every)}; "
-            f"rejected-lines.parquet holds them."
+            f"{self.rejected:,} lines of {listed(files)} were rejected: {described(every)}; "
+            f"they are in rejected-lines.parquet."
         )
 
-    def _tell_undeclared(self) -> None:
+    def _log_undeclared(self) -> None:
         extra = {name: read.name for read in self.reads for name in read.extra}
         if extra:
             self.work.report.log(
-                f"{len(extra)} columns of the source are not declared and were left out: "
+                f"{len(extra)} columns of the source are not declared and were ignored: "
                 f"{listed(extra)} (first in {next(iter(extra.values()))}). Declare those that "
-                f"are wanted."
+                f"are needed."
             )
 
 
 def _ids(work: Work, table: Table) -> list[str]:
-    """What the file of ids depends on beside the rows; nothing where there is none."""
+    """What the file of ids depends on in addition to the rows; empty where there is none."""
     return [] if table.unique_days == 1 else [table.row_id, table.event_time, work.day]
 
 
 def _only_table(work: Work) -> Table:
-    """The table of examples, which so far is the only one a declaration may have here."""
+    """The table of examples, the only one that ingest supports."""
     names = [table.name for table in work.pipeline.tables]
     if len(names) > 1:
         raise ConfigError(
@@ -235,5 +235,5 @@ def _require_planned(work: Work, files: list[SourceFile], plan: Plan) -> None:
     if names != list(plan.inputs):
         raise SourceNotReadyError(
             f"{work.report.work}: the source's files changed while they were read, from "
-            f"{len(plan.inputs)} to {len(names)}. Expected a finished delivery. Try again."
+            f"{len(plan.inputs)} to {len(names)}. Expected a complete delivery. Run it again."
         )

@@ -1,9 +1,9 @@
-"""The bytes of a CSV file on their way to the parser, plain or decompressed.
+"""The byte stream of a CSV file to the parser, plain or decompressed.
 
-Why: the parser does not tell whether the file ended inside of a quoted value, nor that text came
-    after a closing quotation mark.
-Promise: what a file is compressed with is told by its content, whatever its name; a last row of
-    ``END`` comes after the file's own, and a value that is never closed swallows it.
+Why: the parser does not report that the file ended inside of a quoted value, nor that text follows
+    a closing quotation mark.
+Promise: compression is detected by the content of a file, whatever its name; a row of ``END`` is
+    added after the file's last row, and becomes part of a value that is never closed.
 """
 
 import io
@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from pipelines.core.errors import SourceUnreadableError
 from pipelines.spec import Source
-from pipelines.stages.ingest.damage import PASSING, CutShortError
+from pipelines.stages.ingest.damage import TRANSIENT, CutShortError
 
 END = "MillraceEndOfFile"
 QUOTE, LINE_ENDS = ord('"'), (ord("\n"), ord("\r"))
@@ -32,12 +32,12 @@ FOREIGN = {
 }
 
 
-class Watched(io.RawIOBase):
-    """A stream that notes what the parser does not tell.
+class CsvStream(io.RawIOBase):
+    """A stream that counts quotation marks and adds an end marker row.
 
     Attributes:
-        quotes: Quotation marks so far.
-        inner_quotes: Those of them that stand neither at the begin nor at the end of a value.
+        quotes: Number of quotation marks so far.
+        inner_quotes: Those of them that are neither at the start nor at the end of a value.
         ends_with_newline: Whether the last byte of the file ends a line.
     """
 
@@ -50,7 +50,7 @@ class Watched(io.RawIOBase):
         self.quotes, self.inner_quotes, self.ends_with_newline = 0, 0, True
 
     def expect(self, source: Source, fields: int) -> None:
-        """Watch quotation marks, and add a last row of so many fields."""
+        """Count quotation marks, and add an end marker row with that many fields."""
         self._end = source.delimiter.join([END] * fields).encode() + b"\n"
         self._at_edge[[ord(source.delimiter), QUOTE, *LINE_ENDS]] = True
         self._escape = -1 if source.escape is None else ord(source.escape)
@@ -68,22 +68,22 @@ class Watched(io.RawIOBase):
         """
         try:
             content: bytes = self._stream.read(None if size < 0 else size)
-        except PASSING:
+        except TRANSIENT:
             raise
         except OSError as error:
             cut = "truncated" in str(error).lower()
             raise (CutShortError if cut else SourceUnreadableError)(
-                f"Source file {self._name} cannot be decompressed ({error}). Expected a whole "
+                f"Source file {self._name} cannot be decompressed ({error}). Expected a complete "
                 f"gzip file. Have it written again."
             ) from error
         self._read += len(content)
         if content:
-            self._look(content)
+            self._count(content)
             return content
         last, self._end = self._end, b""
         return last if self.ends_with_newline or not last else b"\n" + last
 
-    def _look(self, content: bytes) -> None:
+    def _count(self, content: bytes) -> None:
         self.ends_with_newline = content.endswith((b"\n", b"\r"))
         quotes = content.count(b'"')
         self.quotes += quotes
@@ -96,26 +96,26 @@ class Watched(io.RawIOBase):
         self._tail = known[-2:].tobytes()
 
     def read_share(self) -> float:
-        """How much of a plain file has been read, from 0 to 1; 0 of a compressed one."""
+        """Share of a plain file that has been read, from 0 to 1; 0 for a compressed one."""
         return 0.0 if self._bytes == 0 else min(1.0, self._read / self._bytes)
 
     def readinto(self, buffer: "memoryview") -> int:  # type: ignore[override]
-        """Read into a buffer, as ``io.BufferedReader`` asks for it."""
+        """Read into a buffer, for ``io.BufferedReader``."""
         content = self.read(len(buffer))
         buffer[: len(content)] = content
         return len(content)
 
 
 @contextmanager
-def opened(path: Path, name: str) -> Iterator[Watched]:
+def opened(path: Path, name: str) -> Iterator[CsvStream]:
     """The file's content, decompressed.
 
     Raises:
-        SourceUnreadableError: It is another kind of file than CSV.
+        SourceUnreadableError: It cannot be decompressed.
     """
     compression = "gzip" if is_gzipped(path) else None
     with pa.input_stream(str(path), compression=compression) as stream:
-        yield Watched(stream, name)
+        yield CsvStream(stream, name)
 
 
 def is_gzipped(path: Path) -> bool:
@@ -126,10 +126,10 @@ def is_gzipped(path: Path) -> bool:
 
 
 def require_text(path: Path, name: str) -> None:
-    """Refuse a file that is no text.
+    """Refuse a file that is not text.
 
     Raises:
-        SourceUnreadableError: Its first bytes say what it is instead.
+        SourceUnreadableError: Its first bytes are those of another format.
     """
     with path.open("rb") as file:
         begin = file.read(max(map(len, FOREIGN)))

@@ -1,48 +1,48 @@
-"""Whole numbers that came as something else: floats, and texts with a point or an exponent.
+"""Integers from other types: floats, and texts with a decimal point or an exponent.
 
-Why: a float64 holds every integer up to 2**53 and a float32 up to 2**24; of a larger one the last
-    digits are lost, and 300 ids become 2 without an error.
-Promise: a whole number is taken from a float only where no other integer could have become that
-    float; a text of digits alone keeps all of them.
+Why: a float64 represents all integers up to 2**53 and a float32 up to 2**24; a larger one loses its
+    last digits, and 300 ids become 2 without an error.
+Promise: a float is converted to an integer only where no other integer has the same float; a text of
+    digits alone keeps all of them.
 """
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as of
 
-from pipelines.stages.ingest.cast_errors import MisfitError
+from pipelines.stages.ingest.cast_errors import CastError
 
-# A power of two from which on a float is the rounding of more than one integer.
+# Bits up to which each integer has its own float.
 EXACT_BELOW_BITS = {16: 11, 32: 24, 64: 53}
 NOT_DIGITS = r"[^0-9-]"
 WITH_PLUS = r"^\+(\d+)$"
-# With so few digits before the exponent a float64 holds each of them.
+# A float64 represents this many digits before the exponent exactly.
 FLOATING = r"^[+-]?(\d+\.0*|(\d(\.\d{0,15})?|\d{1,15})[eE]\+?\d{1,3})$"
 HEXADECIMAL = r"^[+-]?0[xX]"
 
 
 def from_floats(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Floats without those that may stand for another integer; NaN becomes null.
+    """Check floats that are to become integers; NaN becomes null.
 
     Raises:
-        MisfitError: One is so large that digits may be lost.
+        CastError: One is so large that digits may have been lost.
     """
     bits = values.type.bit_width
     if of.is_float16(values.type):
-        values = values.cast(pa.float32())  # Arrow compares no halves
+        values = values.cast(pa.float32())  # Arrow cannot compare float16
     large = pc.greater_equal(pc.abs(values), float(2 ** EXACT_BELOW_BITS[bits]))
     _refuse(pc.and_(large, pc.is_finite(values)), bits, f"float{bits}")
-    # int64 has no NaN: pandas and R write it where an integer is missing.
+    # int64 has no NaN: pandas and R write NaN for a missing integer.
     return pc.if_else(pc.is_nan(values), None, values)
 
 
 def from_texts(text: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Texts of whole numbers as texts of digits alone; what is no number is left as it is.
+    """Convert texts of integers to texts of digits alone; other texts are unchanged.
 
-    ``12.0`` is how pandas writes an integer column that has a null, ``1e+05`` how R writes 100000.
+    pandas writes an integer column with a null as ``12.0``, R writes 100000 as ``1e+05``.
 
     Raises:
-        MisfitError: One is hexadecimal, has a fraction, or may have lost digits in a float.
+        CastError: One is hexadecimal, has a fraction, or may have lost digits in a float.
     """
     odd = pc.fill_null(pc.match_substring_regex(text, NOT_DIGITS), fill_value=False)
     if not pc.any(odd).as_py():
@@ -66,7 +66,7 @@ def from_texts(text: pa.ChunkedArray) -> pa.ChunkedArray:
 def _refuse_hexadecimal(text: pa.ChunkedArray) -> None:
     row = _first(pc.match_substring_regex(text, HEXADECIMAL))
     if row >= 0:
-        raise MisfitError(
+        raise CastError(
             row,
             "which is hexadecimal",
             "decimal digits. Have the source write them, or declare the column as text.",
@@ -77,15 +77,15 @@ def _refuse(large: pa.ChunkedArray, bits: int, what: str) -> None:
     row = _first(large)
     if row >= 0:
         exact = EXACT_BELOW_BITS[bits]
-        raise MisfitError(
+        raise CastError(
             row,
-            f"a {what} from which digits may be lost: from 2^{exact} ({2**exact:,}) on, float{bits} "
-            f"holds not every integer",
+            f"a {what} that may have lost digits: from 2^{exact} ({2**exact:,}) on, float{bits} "
+            f"does not represent every integer",
             "integers as integers. Have the source write the column without floats (in pandas: "
-            "dtype Int64), or, if it is no id and no count, declare it as number.",
+            "dtype Int64), or, if it is neither an id nor a count, declare it as number.",
         )
 
 
 def _first(found: pa.ChunkedArray) -> int:
-    """Place of the first true; -1 if there is none."""
+    """Index of the first true value; -1 if there is none."""
     return int(pc.index(found, value=True).as_py())

@@ -65,5 +65,5 @@ def write_window_report(
 def window_page(folder: Path) -> str:
     """The window's page, from ``report.json``."""
     report = json.loads((folder / REPORT).read_text(encoding="utf-8"))
-    template = environment().get_template("window.html.j2")
+    template = environment(Path(__file__).parent).get_template("window.html.j2")
     return template.render(report=report, limits=report["limits"])

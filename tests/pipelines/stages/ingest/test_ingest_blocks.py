@@ -15,7 +15,7 @@ from pipelines.core.errors import SchemaError, SourceUnreadableError
 from pipelines.protocol import REFUSED, perform, stage_named
 from pipelines.stages.ingest import day as day_module
 from pipelines.stages.ingest.day import GROUP_ROWS, group_rows
-from pipelines.stages.ingest.prefetch import read_ahead
+from pipelines.stages.ingest.prefetch import prefetched
 from tests.pipelines.shared.tables.made import (
     DAY,
     canonical,
@@ -83,14 +83,14 @@ def test_every_bad_file_of_a_day_is_listed_in_the_refusal(tmp_path):
         if number in (1, 3):
             path.write_text("never was Parquet")
     with pytest.raises(
-        SourceUnreadableError, match=r"part-1.parquet .*no Parquet.*1 more files"
+        SourceUnreadableError, match=r"part-1.parquet .*not Parquet.*1 more files"
     ):
         done("ingest", tmp_path / "store", tmp_path)
     folder = published(tmp_path / "store", "ingested")
     assert sorted(p.name for p in folder.iterdir()) == ["manifest.json", "refusal.json"]
-    told = json.loads((folder / "refusal.json").read_text())["files"]
-    assert [file["file"] for file in told] == [f"ds={DAY}/part-{n}.parquet" for n in (1, 3)]
-    assert {file["error"] for file in told} == {"SourceUnreadableError"}
+    reported = json.loads((folder / "refusal.json").read_text())["files"]
+    assert [file["file"] for file in reported] == [f"ds={DAY}/part-{n}.parquet" for n in (1, 3)]
+    assert {file["error"] for file in reported} == {"SourceUnreadableError"}
     outcome = json.loads((folder / "manifest.json").read_text())["outcome"]
     assert (outcome["verdict"], outcome["rows"]) == (REFUSED, 0)
 
@@ -98,11 +98,11 @@ def test_every_bad_file_of_a_day_is_listed_in_the_refusal(tmp_path):
 def test_a_refused_day_is_not_read_again_and_a_mended_one_is_taken_in(tmp_path, monkeypatch):
     path = write_source(tmp_path, transactions(50))
     path.write_text("never was Parquet")
-    with pytest.raises(SourceUnreadableError, match="no Parquet"):
+    with pytest.raises(SourceUnreadableError, match="not Parquet"):
         done("ingest", tmp_path / "store", tmp_path)
     with monkeypatch.context() as patched:
         patched.setattr("pipelines.stages.ingest.stage.run", None)
-        with pytest.raises(SourceUnreadableError, match="no Parquet"):
+        with pytest.raises(SourceUnreadableError, match="not Parquet"):
             done("ingest", tmp_path / "store", tmp_path)
     write_source(tmp_path, transactions(50))
     assert done("ingest", tmp_path / "store", tmp_path)["rows"] == 50
@@ -119,9 +119,9 @@ def test_sources_are_read_in_order_and_an_error_comes_where_its_item_would(tmp_p
     makes = [lambda n=n: numbers(10 * n, fails=n == 2) for n in range(5)]
     for threads in (1, 2, 8):
         seen = []
-        with read_ahead(makes, threads) as streams:
-            for place, stream in enumerate(streams):
-                if place == 2:
+        with prefetched(makes, threads) as streams:
+            for index, stream in enumerate(streams):
+                if index == 2:
                     with pytest.raises(KeyError, match="20"):
                         seen.extend(stream)
                 else:
@@ -140,7 +140,7 @@ def test_leaving_early_ends_the_threads_and_closes_what_they_read():
             closed.set()
 
     before = set(threading.enumerate())
-    with read_ahead([endless], 1) as (stream,):
+    with prefetched([endless], 1) as (stream,):
         assert next(stream) == 1
     assert closed.wait(20)
     for thread in set(threading.enumerate()) - before:

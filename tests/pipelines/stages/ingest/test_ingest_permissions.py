@@ -21,7 +21,7 @@ from tests.pipelines.shared.tables.made import (
 
 @pytest.fixture(autouse=True)
 def _no_wait(monkeypatch):
-    monkeypatch.setattr("pipelines.stages.ingest.damage.SECOND_LOOK_S", 0.001)
+    monkeypatch.setattr("pipelines.stages.ingest.damage.SECOND_CHECK_S", 0.001)
 
 
 @pytest.fixture
@@ -53,8 +53,8 @@ def refused_until_granted(store, source, guard, grant):
     for _ in range(2):
         with pytest.raises(SourceUnreadableError, match=message):
             done("ingest", store, source)
-    told = json.loads((published(store, "ingested") / "refusal.json").read_text())
-    assert told["files"][0]["sha256"] is None
+    reported = json.loads((published(store, "ingested") / "refusal.json").read_text())
+    assert reported["files"][0]["sha256"] is None
     grant()
     assert done("ingest", store, source)["rows"] == 200
 

@@ -33,8 +33,8 @@ def without_note(**given):
 
 def rows(count, changed=()):
     made = [ROW.format(n, n, n) for n in range(count)]
-    for place, text in dict(changed).items():
-        made[place] = text
+    for index, text in dict(changed).items():
+        made[index] = text
     return HEADER + "".join(made)
 
 
@@ -131,8 +131,8 @@ def test_stray_quotation_marks_anywhere_never_lose_a_line_in_silence(
     for n in quoted:
         lines[n] = lines[n].replace("note", '"a, ""b""\nc').replace(f"c {n}\n", f'c {n}"\n')
     body = "".join(lines)
-    for place, mark in sorted(strays, reverse=True):
-        at = place % len(body)
+    for index, mark in sorted(strays, reverse=True):
+        at = index % len(body)
         body = body[:at] + mark + body[at:]
     declared = pipeline(max_rejected_share=1.0, escape=escape)
     try:
@@ -187,7 +187,7 @@ def test_an_unclosed_mark_is_found_beside_a_stray_one_that_makes_their_number_ev
 
 @pytest.mark.parametrize("name", ["a.csv", "A.CSV", "a.Csv"])
 @pytest.mark.parametrize("packed", [False, True])
-def test_gzip_is_told_by_the_bytes_and_a_suffix_counts_in_any_letter_case(
+def test_gzip_is_reported_by_the_bytes_and_a_suffix_counts_in_any_letter_case(
     tmp_path, name, packed
 ):
     text = rows(20).encode()
@@ -202,7 +202,7 @@ def test_a_file_with_an_upper_case_suffix_beside_another_is_not_left_out(tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "reported"),
     [
         (b"PK\x03\x04rest", "is a zip archive or a spreadsheet"),
         (b"\x28\xb5\x2f\xfdrest", "is compressed by zstd"),
@@ -210,8 +210,10 @@ def test_a_file_with_an_upper_case_suffix_beside_another_is_not_left_out(tmp_pat
         (HEADER.encode("utf-16"), "is text in UTF-16"),
     ],
 )
-def test_another_kind_of_file_is_called_by_its_name(tmp_path, content, told):
-    with pytest.raises(SourceUnreadableError, match=rf"a.csv {told}. Expected CSV in UTF-8"):
+def test_another_kind_of_file_is_called_by_its_name(tmp_path, content, reported):
+    with pytest.raises(
+        SourceUnreadableError, match=rf"a.csv {reported}. Expected CSV in UTF-8"
+    ):
         ingest(tmp_path, content, pipeline())
 
 
@@ -226,7 +228,7 @@ def test_a_delimiter_at_the_end_of_the_first_line_names_no_column(tmp_path, ends
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "reported"),
     [
         ({"escape": "\\\\"}, "must be one ASCII character"),
         ({"escape": ","}, "escape ',' must be one ASCII character"),
@@ -234,6 +236,6 @@ def test_a_delimiter_at_the_end_of_the_first_line_names_no_column(tmp_path, ends
         ({"newlines_in_values": "yes"}, "newlines_in_values must be True, False or None"),
     ],
 )
-def test_what_csv_cannot_be_written_with_is_refused_when_it_is_declared(given, told):
-    with pytest.raises(DeclarationError, match=told):
+def test_what_csv_cannot_be_written_with_is_refused_when_it_is_declared(given, reported):
+    with pytest.raises(DeclarationError, match=reported):
         require_valid(pipeline(**given))

@@ -1,4 +1,4 @@
-"""CSV lines that do not fit are kept apart; other delimiters and null texts are declared."""
+"""Malformed CSV lines are rejected; other delimiters and null texts are declared."""
 
 import gzip
 from dataclasses import replace
@@ -18,8 +18,8 @@ BAD = {40: "40,2018-04-01 00:00:00,5\n", 90: "90,2018-04-01 00:00:00,5,7,1,0,wha
 
 def lines(rows, bad=BAD):
     each = [f"{n},2018-04-01 00:00:00,5,7,{n}.5,0\n" for n in range(rows)]
-    for place, text in bad.items():
-        each[place] = text
+    for index, text in bad.items():
+        each[index] = text
     return HEADER + "".join(each)
 
 
@@ -48,9 +48,9 @@ def test_lines_of_another_length_are_kept_apart_with_number_and_text(tmp_path, n
         published(tmp_path / "store", "ingested") / "rejected-lines.parquet"
     )
     assert rejected.to_pylist() == [
-        {"file": f"ds={DAY}/{name}", "line": place + 2, "fields": fields, "expected": 6}
-        | {"text": BAD[place].rstrip("\n")}
-        for place, fields in ((40, 3), (90, 8))
+        {"file": f"ds={DAY}/{name}", "line": index + 2, "fields": fields, "expected": 6}
+        | {"text": BAD[index].rstrip("\n")}
+        for index, fields in ((40, 3), (90, 8))
     ]
     assert ingested(tmp_path / "store")["transaction_id"].to_pylist() == [
         n for n in range(300) if n not in BAD
@@ -98,7 +98,7 @@ def test_a_rejected_line_that_is_no_utf8_refuses_the_file_by_that_line(tmp_path)
     path = tmp_path / f"ds={DAY}" / "a.csv"
     path.parent.mkdir()
     path.write_bytes(lines(300, {40: "caf\u00e9,1\n"}).encode("latin-1"))
-    with pytest.raises(SourceUnreadableError, match=r"line 42 .row 40.*no UTF-8"):
+    with pytest.raises(SourceUnreadableError, match=r"line 42 .row 40.*not UTF-8"):
         done("ingest", tmp_path / "store", tmp_path, csv_pipeline())
 
 
@@ -107,7 +107,7 @@ def test_a_declared_delimiter_and_null_texts_are_taken(tmp_path, delimiter):
     text = lines(4, {1: '1,NA,5,-,"NA",0\n'}).replace(",", delimiter)
     deliver(tmp_path, text)
     pipeline = with_source(delimiter=delimiter, nulls=("", "NA", "-"))
-    # A quoted null text is text, and no number.
+    # A quoted null text is a text, not a null.
     with pytest.raises(Exception, match=r"'tx_amount' holds 'NA' in line 3"):
         done("ingest", tmp_path / "store", tmp_path, pipeline)
     deliver(tmp_path, text.replace('"NA"', "NA"))
@@ -117,7 +117,7 @@ def test_a_declared_delimiter_and_null_texts_are_taken(tmp_path, delimiter):
     assert (row["customer_id"], row["tx_fraud"]) == (5, 0)
 
 
-def test_another_delimiter_than_the_declared_one_is_told_as_missing_columns(tmp_path):
+def test_another_delimiter_than_the_declared_one_is_reported_as_missing_columns(tmp_path):
     deliver(tmp_path, lines(4, {}).replace(",", ";"))
     with pytest.raises(
         Exception, match=r"no column transaction_id.*the file has transaction_id;"
@@ -126,30 +126,30 @@ def test_another_delimiter_than_the_declared_one_is_told_as_missing_columns(tmp_
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "reported"),
     [
         ({"delimiter": ""}, "delimiter '' must be one character"),
         ({"delimiter": ";;"}, "delimiter ';;' must be one character"),
-        ({"delimiter": '"'}, "must be one character that is no letter"),
+        ({"delimiter": '"'}, "must be one character other than a letter"),
         ({"nulls": "NA"}, "nulls 'NA' must be a tuple of texts"),
         ({"max_rejected_share": 2.0}, r"max_rejected_share must be in \[0, 1\]; got 2.0"),
     ],
 )
-def test_a_source_that_cannot_be_read_is_refused_when_it_is_declared(given, told):
-    with pytest.raises(DeclarationError, match=told):
+def test_a_source_that_cannot_be_read_is_refused_when_it_is_declared(given, reported):
+    with pytest.raises(DeclarationError, match=reported):
         require_valid(with_source(**given))
 
 
 def test_undeclared_columns_are_left_out_and_logged_once(tmp_path):
     deliver(tmp_path, HEADER.replace("\n", ",note,more\n") + "1,2018-04-01,5,7,1,0,x,y\n")
-    told = []
+    reported = []
     work = work_on("ingest", tmp_path / "store", tmp_path, csv_pipeline())
-    work.report.sink = told.append
+    work.report.sink = reported.append
     perform(stage_named("ingest"), work)
-    messages = [event["message"] for event in told if event["event"] == "log"]
+    messages = [event["message"] for event in reported if event["event"] == "log"]
     assert len(messages) == 1
     assert (
-        "2 columns of the source are not declared and were left out: note, more" in messages[0]
+        "2 columns of the source are not declared and were ignored: note, more" in messages[0]
     )
 
 

@@ -1,6 +1,6 @@
 """Zero, false, empty, null, NaN, infinities and times survive ingest apart, from either format.
 
-A reader that cannot tell a zero from a missing value has lost data that no rule can find
+A reader that cannot distinguish a zero from a missing value has lost data that no rule can find
 (tensorflow/tfx#6407).
 """
 
