@@ -7,10 +7,10 @@ Promise: ``why`` and ``quarantine`` only read; ``verify`` writes manifests, and 
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipelines.api.opening import PipelineHandle, opened, text
 from pipelines.api.store import PublishedStore, open_store
@@ -19,6 +19,9 @@ from pipelines.core.declared import nearest
 from pipelines.core.errors import ConfigError
 from pipelines.core.store import Store
 from pipelines.protocol import VALIDATED, stage_of
+
+if TYPE_CHECKING:
+    from pipelines.shared.expectations.quarantined import QuarantinedDay
 
 AnyStore = str | PathLike[str] | PublishedStore
 
@@ -161,26 +164,30 @@ def quarantine(
     for day, option in ((partition, "--partition"), (from_, "--from"), (to, "--to")):
         if day is not None:
             parse_day(day, option)
-    days = quarantined_days(
-        Store(opened_store.uri), spec.name, partition or from_, partition or to
-    )
+    first, last = partition or from_, partition or to
+    days = quarantined_days(Store(opened_store.uri), spec.name, first, last)
     if not days:
         raise ConfigError(
-            f"{spec.name}: no day is validated in {opened_store.uri} between {partition or from_ or 'ever'} "
-            f"and {partition or to or 'now'}. Run {stage_of(VALIDATED).name} first, or choose other days."
+            f"{spec.name}: no day is validated in {opened_store.uri} between {first or 'ever'} "
+            f"and {last or 'now'}. Run {stage_of(VALIDATED).name} first, or choose other days."
         )
+    rules = {"rules": _rules(spec.name, days, rule), "lines": lines_of(days, spec, rule, rows)}
+    return {"pipeline": spec.name, **_day_counts(days), **rules, "files": _files(days)}
+
+
+def _day_counts(days: "Sequence[QuarantinedDay]") -> dict[str, Any]:
     return {
-        "pipeline": spec.name,
         "from": days[0].day,
         "to": days[-1].day,
         "days": len(days),
         "rows_in": sum(each.rows_in for each in days),
         "rows_quarantined": sum(each.rows for each in days),
         "refused": [each.day for each in days if each.verdict != "accepted"],
-        "rules": _rules(spec.name, days, rule),
-        "lines": lines_of(days, spec, rule, rows),
-        "files": [str(each.file) for each in days if each.rows],
     }
+
+
+def _files(days: "Sequence[QuarantinedDay]") -> list[str]:
+    return [str(each.file) for each in days if each.rows]
 
 
 def _rules(pipeline: str, days: list[Any], rule: str | None) -> dict[str, int]:

@@ -91,12 +91,14 @@ def _merged_column(parts: list[dict[str, Any]]) -> dict[str, Any]:
         ends = [end for part in parts for end in part["ends"]]
         # The values themselves stay out: they may be nobody's business.
         return missing | {"constant": bool(ends) and min(ends) == max(ends)}
-    if "values" not in parts[0]:
-        return missing
+    return missing | (_merged_values(parts) if "values" in parts[0] else {})
+
+
+def _merged_values(parts: list[dict[str, Any]]) -> dict[str, Any]:
     whole = merge_profiles({"": part["values"]} for part in parts)[""]
     check = sum(part["check"] for part in parts) % CHECK_RANGE
-    return missing | {
-        **({"median": _median(whole)} if parts[0]["measures"] and whole["known"] else {}),
+    median = {"median": _median(whole)} if parts[0]["measures"] and whole["known"] else {}
+    return median | {
         "cells": whole["cells"],
         "counts": whole["counts"],
         "check": f"{check:016x}",

@@ -9,11 +9,12 @@ Not here: the tables and rules (``window_tables.py``), a day beside other days
     (``day_beside.py``), judging single days (``stage.py``).
 """
 
+import itertools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipelines.core.errors import TransientError, listed
 from pipelines.core.store import Manifest, Ref
@@ -70,9 +71,8 @@ def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
     theirs = {} if champion is None else _champion_days(work, champion)
     _require_planned(work, plan, window, champion, theirs)
     train = work.days().train
-    own = {day: manifest for day, manifest in window.days.items() if day in train}
+    own, after = _split(window.days, train)
     training = days_of(_statistics(work, own, work.model_day))
-    after = {day: manifest for day, manifest in window.days.items() if day not in train}
     known = days_of(_statistics(work, after, work.model_day)).rows
     later = dict.fromkeys(after, 0) | dict(known)
     before = None
@@ -82,10 +82,10 @@ def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
     tables = tables_of(work.pipeline, train, later, training, before)
     tables[BESIDE] = rows_beside(compared)
     findings = _judged(work, plan, tables)
-    refused = [f for f in findings if not f.success and f.rule.severity == "critical"]
+    failed = [f for f in findings if not f.success]
+    refused = [f for f in failed if f.rule.severity == "critical"]
     verdict = REFUSED if refused else ACCEPTED
-    failed = refused or [f for f in findings if not f.success]
-    reason = _reason(plan, failed, tables, compared, before)
+    reason = _reason(plan, refused or failed, tables, compared, before)
     (out / "window.json").write_text(json.dumps(tables, indent=1) + "\n")
     write_window_report(
         work, plan, run_of(plan), tables, compared, findings, verdict, reason, out
@@ -201,6 +201,20 @@ def _reason(
     return ". ".join([*told, ""]).strip()
 
 
+def _measured(tables: "Mapping[str, list[Row]]", column: str) -> Iterator[tuple[Any, Any]]:
+    """Subject and value of every row that has one in the column."""
+    rows = itertools.chain.from_iterable(tables.values())
+    return ((row["subject"], row[column]) for row in rows if row.get(column) is not None)
+
+
+def _split(
+    days: Mapping[str, Manifest], first: Collection[str]
+) -> tuple[dict[str, Manifest], dict[str, Manifest]]:
+    """The days among ``first``, and the others."""
+    own = {day: manifest for day, manifest in days.items() if day in first}
+    return own, {day: manifest for day, manifest in days.items() if day not in first}
+
+
 def _said(
     finding: "RuleResult", tables: "Mapping[str, list[Row]]", compared: "Sequence[Compared]"
 ) -> str:
@@ -213,12 +227,8 @@ def _said(
     column = str(finding.rule.kwargs["column"])
     limits = {k: v for k, v in finding.rule.kwargs.items() if k != "column"}
     low, high = limits.get("min_value", float("-inf")), limits["max_value"]
-    bad = [
-        f"{row['subject']} {row[column]:.4g}"
-        for rows in tables.values()
-        for row in rows
-        if row.get(column) is not None and not low <= row[column] <= high
-    ]
+    measured = _measured(tables, column)
+    bad = [f"{name} {value:.4g}" for name, value in measured if not low <= value <= high]
     wanted = f"at most {high:g}" if "min_value" not in limits else f"{low:g} to {high:g}"
     return f"{finding.rule.name}: {listed(bad, 5)}, expected {wanted}"
 
