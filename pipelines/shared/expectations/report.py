@@ -138,10 +138,10 @@ def page(report: dict[str, Any], beside: Sequence[Mapping[str, Any]] = ()) -> st
     return environment().get_template("report.html.j2").render(report=report, beside=beside)
 
 
-def environment() -> jinja2.Environment:
-    """Templates beside this module."""
+def environment(*folders: Path) -> jinja2.Environment:
+    """Templates beside this module, and in further folders."""
     return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        loader=jinja2.FileSystemLoader([Path(__file__).parent, *folders]),
         autoescape=True,
         finalize=for_page,
         undefined=jinja2.StrictUndefined,

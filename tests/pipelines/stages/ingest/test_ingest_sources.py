@@ -94,7 +94,9 @@ def test_an_old_truncated_file_is_unreadable_and_its_size_is_reported(ingest, so
 @pytest.mark.parametrize("kept", [0, 700])
 def test_a_truncated_file_written_a_moment_ago_is_waited_for(ingest, source, kept):
     cut(write_source(source, transactions()), kept)
-    with pytest.raises(SourceNotReadyError, match=r"still being written: the last write was . s ago"):
+    with pytest.raises(
+        SourceNotReadyError, match=r"still being written: the last write was . s ago"
+    ):
         ingest()
 
 
@@ -154,7 +156,9 @@ def test_corrupt_pages_behind_a_fine_footer_are_unreadable(ingest, source):
     content = bytearray(path.read_bytes())
     content[100:400] = bytes(300)
     path.write_bytes(content)
-    with pytest.raises(SourceUnreadableError, match="its footer is valid and its pages are not"):
+    with pytest.raises(
+        SourceUnreadableError, match="its footer is valid and its pages are not"
+    ):
         ingest()
 
 

@@ -98,7 +98,8 @@ def test_a_text_becomes_the_number_that_it_says_or_is_refused(value, form):
 )
 def test_a_text_that_a_float_wrote_is_refused_from_where_digits_may_be_lost(text):
     with pytest.raises(
-        SchemaError, match=r"row 1, a number with a point or an exponent that may have lost digits"
+        SchemaError,
+        match=r"row 1, a number with a point or an exponent that may have lost digits",
     ):
         parsed(["1", text])
 
@@ -113,7 +114,9 @@ def test_a_hexadecimal_text_is_no_integer(text):
     "text", ["1.5", "1.00000000000000000001", "1e-3", "1_000", "1,000", "1d5", "inf", "nan"]
 )
 def test_a_text_that_is_no_whole_number_is_refused(text):
-    with pytest.raises(SchemaError, match=rf"holds '{text}' in row 0, which is not of type integer"):
+    with pytest.raises(
+        SchemaError, match=rf"holds '{text}' in row 0, which is not of type integer"
+    ):
         parsed([text])
 
 
