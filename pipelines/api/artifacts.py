@@ -9,7 +9,7 @@ from dataclasses import asdict
 from os import PathLike
 from typing import Any
 
-from pipelines.api.opening import PipelineHandle, opened
+from pipelines.api.opening import PipelineHandle, opened, text
 from pipelines.api.store import PublishedStore, open_store
 from pipelines.core.days import parse_day
 from pipelines.core.declared import nearest
@@ -38,11 +38,7 @@ def why(artifact: str, store: AnyStore) -> dict[str, Any]:
     """
     from pipelines.core.store.why import explain
 
-    if not isinstance(artifact, str):
-        raise ConfigError(
-            f"An artifact is named by a text, <pipeline>/<dataset>/<key>; got {artifact!r}."
-        )
-    return explain(open_store(store).artifacts, artifact)
+    return explain(open_store(store).artifacts, text(artifact, "The name of an artifact"))
 
 
 def verify(
@@ -65,6 +61,8 @@ def verify(
     from pipelines.core.store import verify as reading
 
     name = pipeline.name if isinstance(pipeline, PipelineHandle) else pipeline
+    if name is not None:
+        text(name, "The name of a pipeline")
     return asdict(reading.verify(open_store(store).artifacts, name, repair=repair))
 
 
@@ -100,6 +98,8 @@ def quarantine(
     """
     from pipelines.shared.expectations.quarantined import lines_of, quarantined_days
 
+    if type(rows) is not int or rows < 0:
+        raise ConfigError(f"rows must be a whole number from 0; got {rows!r}.")
     spec, opened_store = opened(pipeline).declaration, open_store(store)
     for day, option in ((partition, "--partition"), (from_, "--from"), (to, "--to")):
         if day is not None:

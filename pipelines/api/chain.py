@@ -11,7 +11,8 @@ from pipelines.api.store import absolute_source, open_store
 from pipelines.api.work import range_of_days, time_limit_s, tuned
 from pipelines.core.days import parse_day, shift
 from pipelines.core.errors import ConfigError
-from pipelines.drivers.chain import ChainRequest, Summary, replay_partition, run_chain
+from pipelines.drivers.chain import ChainRequest, replay_partition, run_chain
+from pipelines.drivers.chain_summary import Summary
 from pipelines.protocol import option_values
 from pipelines.shared.compute.settings import ComputeSettings
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from pipelines.api.opening import text
 from pipelines.core.declared import nearest
 from pipelines.core.errors import ConfigError
 from pipelines.core.store import Manifest, Ref, Store
@@ -66,7 +67,11 @@ def published_keys(store: Store, pipeline: str, dataset: str) -> list[str]:
         ConfigError: The store has nothing of that pipeline or dataset.
     """
     known = published_datasets(store, pipeline)
-    _require(dataset, known, f"{store.uri}: {pipeline} has no published dataset")
+    _require(
+        text(dataset, "The name of a dataset"),
+        known,
+        f"{store.uri}: {pipeline} has no published dataset",
+    )
     # An artifact that is being published lies for a moment in a hidden folder beside its key.
     return [key for key in store.keys(pipeline, dataset) if "/." not in f"/{key}"]
 

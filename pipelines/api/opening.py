@@ -70,12 +70,23 @@ def pipeline(name: str, settings: Assignments = None) -> PipelineHandle:
             nearest known one.
         DeclarationError: The declaration has mistakes, or the settings do not fit together.
     """
-    return PipelineHandle(load(name)).with_settings(settings)
+    return PipelineHandle(load(text(name, "The name of a pipeline"))).with_settings(settings)
 
 
 def opened(given: str | PipelineHandle) -> PipelineHandle:
     """The handle of a pipeline that a caller names or has opened."""
     return given if isinstance(given, PipelineHandle) else pipeline(given)
+
+
+def text(given: object, what: str) -> str:
+    """A text that a caller passed.
+
+    Raises:
+        ConfigError: It is none.
+    """
+    if isinstance(given, str):
+        return given
+    raise ConfigError(f"{what} must be a text; got {type(given).__name__} {given!r}.")
 
 
 def assignments(given: Assignments, what: str) -> tuple[str, ...]:

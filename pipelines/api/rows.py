@@ -107,7 +107,8 @@ def _names(rows: Any) -> list[str]:
 def _column(values: object) -> Any:
     import pyarrow as pa
 
-    if isinstance(values, str) or not hasattr(values, "__len__"):
+    lists = hasattr(values, "__len__") and hasattr(values, "__getitem__")
+    if not lists or isinstance(values, str | bytes | Mapping):
         raise TypeError(f"{values!r:.60} is no list of values")
     two_axes = getattr(values, "ndim", 1) == 2  # noqa: PLR2004  a sequence's events
     return pa.array(list(values) if two_axes else values, from_pandas=True)  # type: ignore[call-overload]
@@ -159,11 +160,15 @@ def _wholes(column: "pa.ChunkedArray") -> "pa.ChunkedArray":
 
 def _blocks(column: "pa.ChunkedArray", width: int) -> "pa.ChunkedArray":
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     of = column.type
     lists = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
     fits = any(is_(of) for is_ in lists) and _is_number(of.value_type)
-    return _if(fits, column, pa.list_(pa.float32(), width))
+    lists_of = _if(fits, column, pa.list_(pa.float32(), width)).combine_chunks()
+    # A NaN within a list is null after some conversions; either is unknown.
+    values = pc.fill_null(lists_of.flatten(), float("nan"))
+    return pa.chunked_array([pa.FixedSizeListArray.from_arrays(values, width)])
 
 
 def _is_number(kind: "pa.DataType") -> bool:

@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 
-from pipelines.api.opening import Assignments, PipelineHandle, assignments, opened
+from pipelines.api.opening import Assignments, PipelineHandle, assignments, opened, text
 from pipelines.api.store import PublishedStore, absolute_source, open_store
 from pipelines.api.work import range_of_days, time_limit_s, tuned, work_for
 from pipelines.core.errors import HistoryNotReadyError, PartitionRefusedError
 from pipelines.core.events import Sink, to_log
 from pipelines.process.launch import run_stage as run_child
 from pipelines.protocol import Result, Stage, Work, perform, refusal, stage_named
+from pipelines.protocol.stage import MODEL
 
 AnyStore = str | PathLike[str] | PublishedStore
 Source = str | PathLike[str] | None
@@ -59,7 +60,7 @@ class StageRequest:
             InputMissingError: The search that ``tuned`` names is not published.
         """
         spec, settings = self.pipeline.declaration, self.pipeline.settings
-        if self.stage.scope == "model":
+        if self.stage.scope == MODEL:
             spec = tuned(spec, settings, self.options, self.store, self.as_of)
         for day in self.days:
             yield work_for(
@@ -137,7 +138,7 @@ def run_stage(
         PermanentError: Anything else that the stage raised.
     """
     request = StageRequest(
-        stage=stage_named(stage),
+        stage=stage_named(text(stage, "The name of a stage")),
         pipeline=opened(pipeline),
         store=open_store(store).uri,
         days=[partition],
@@ -186,7 +187,7 @@ def run_partitions(
         PipelineError: As ``run_stage``.
     """
     request = StageRequest(
-        stage=stage_named(stage),
+        stage=stage_named(text(stage, "The name of a stage")),
         pipeline=opened(pipeline),
         store=open_store(store).uri,
         days=range_of_days(from_, to),

@@ -19,7 +19,7 @@ from pipelines.api.listing import (
     versions_of,
 )
 from pipelines.api.model import PublishedModel
-from pipelines.api.opening import PipelineHandle
+from pipelines.api.opening import PipelineHandle, text
 from pipelines.api.registered import registered_version
 from pipelines.core.errors import ConfigError, InputMissingError
 from pipelines.core.store import Manifest, Ref, Store
@@ -218,8 +218,10 @@ def absolute_source(source: "str | PathLike[str] | None") -> str | None:
     """Root of source files, as another process finds it too."""
     if source is None:
         return None
-    text = str(fspath(source))
-    return text if "://" in text or not text.strip() else _absolute(text)
+    if not isinstance(source, str | PathLike):
+        raise ConfigError(f"source must be a folder or a URI; got {source!r}.")
+    root = str(fspath(source))
+    return root if "://" in root or not root.strip() else _absolute(root)
 
 
 def _absolute(folder: str) -> str:
@@ -227,4 +229,5 @@ def _absolute(folder: str) -> str:
 
 
 def _name(pipeline: PipelineName) -> str:
-    return pipeline.name if isinstance(pipeline, PipelineHandle) else pipeline
+    given = pipeline.name if isinstance(pipeline, PipelineHandle) else pipeline
+    return text(given, "The name of a pipeline")

@@ -19,7 +19,7 @@ from pipelines.core.errors import ConfigError, PermanentError, PipelineError, li
 from pipelines.core.store import Ref, Store
 from pipelines.core.text import message
 from pipelines.protocol import Stage, Work, stages
-from pipelines.protocol.pages import Made, make_pages, module_of, pages_of
+from pipelines.protocol.pages import MadePages, make_pages, module_of, pages_of
 from pipelines.spec import Pipeline, with_settings
 
 
@@ -117,7 +117,7 @@ def _works(
             yield stage, work, Ref(pipeline.name, stage.dataset, key)
 
 
-def _made(stage: Stage, work: Work, ref: Ref, *, again: bool) -> Made | None:
+def _made(stage: Stage, work: Work, ref: Ref, *, again: bool) -> MadePages | None:
     """What became of an artifact's pages; None where it is gone."""
     with work.store.lock(ref):
         manifest = work.store.find(ref)
@@ -127,10 +127,10 @@ def _made(stage: Stage, work: Work, ref: Ref, *, again: bool) -> Made | None:
             return make_pages(module_of(stage), work, manifest, again=again)
         except PipelineError as error:
             names = pages_of(module_of(stage), work)
-            return Made((), (), dict.fromkeys(names, str(error)))
+            return MadePages((), (), dict.fromkeys(names, str(error)))
 
 
-def _facts(ref: Ref, made: Made) -> dict[str, Any]:
+def _facts(ref: Ref, made: MadePages) -> dict[str, Any]:
     facts = {"made": list(made.made), "there": list(made.there), "failed": dict(made.failed)}
     return {"artifact": ref.path(), **facts}
 

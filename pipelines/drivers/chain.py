@@ -1,23 +1,24 @@
-"""The whole chain of stages, each in a process of its own, and what it adds up to.
+"""The whole chain of stages, each in a process of its own, one after another.
 
 Why: days of data must become an evaluated model by one call, with nothing between but published
     artifacts.
 Promise: stages run as the children that Airflow would run, in the order of their records: those of a
     day over the days, those of a window once, those of a model for each seed. A refused day does
     not stop the others; what is published already is found, not made again.
-Not here: parsing arguments and printing (``pipelines/cli/``), scheduling (``dags/``).
+Not here: what it adds up to (``chain_summary.py``), parsing arguments and printing (``pipelines/cli/``),
+    scheduling (``dags/``).
 """
 
 import logging
-import statistics
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from pipelines.core.days import days_between
 from pipelines.core.events import Reporter, describe_progress, level_of
 from pipelines.core.store import Ref, Store
+from pipelines.drivers.chain_summary import StageTotals, Summary, Totals, add_result, summary_of
 from pipelines.drivers.preconditions import (
     MODEL_BYTES,
     bytes_of_days,
@@ -28,24 +29,14 @@ from pipelines.drivers.preconditions import (
 )
 from pipelines.process.launch import run_stage
 from pipelines.protocol import (
-    REFUSED,
     VALIDATED,
-    Result,
     Stage,
     Work,
     chain_stages,
-    giver_of,
     option_values,
-    stages,
 )
 from pipelines.protocol.stage import MODEL, PARTITION, WINDOW
 from pipelines.spec import Pipeline
-
-Summary = dict[str, Any]
-Totals = defaultdict[str, "StageTotals"]
-
-# What the summary lists, by the names of the results that stages give.
-TRAINED, EVALUATED, PROMOTED = "model", "evaluation", "promotion"
 
 log = logging.getLogger("millrace")
 
@@ -75,31 +66,6 @@ class ChainRequest:
     last: str
     as_of: str
     seeds: int = 1
-
-
-@dataclass(slots=True)
-class StageTotals:
-    """One stage's share of a chain: what its children reported, added up."""
-
-    seconds: float = 0.0
-    cpu_seconds: float = 0.0
-    rows: int = 0
-    peak_memory_bytes: int = 0
-    work: int = 0
-    cached: int = 0
-    results: list[Result] = field(default_factory=list)
-
-    def as_dict(self) -> dict[str, float]:
-        """The line of the summary; ``rows_per_s`` counts only rows worked on in this run."""
-        return {
-            "seconds": round(self.seconds, 2),
-            "cpu_seconds": round(self.cpu_seconds, 2),
-            "rows": self.rows,
-            "rows_per_s": round(self.rows / self.seconds, 1) if self.seconds else 0.0,
-            "peak_memory_bytes": self.peak_memory_bytes,
-            "work": self.work,
-            "cached": self.cached,
-        }
 
 
 def run_chain(request: ChainRequest) -> Summary:
@@ -222,7 +188,7 @@ def _child(
         elif event["event"] == "log":
             log.log(level_of(event), "%s", event["message"])
         elif event["event"] == "result":
-            _add(totals, event["result"])
+            add_result(totals, event["result"])
 
     argv = ["stage", stage.name, request.pipeline.name, "--store", request.store]
     argv += [word for setting in request.settings for word in ("--set", setting)]
@@ -237,80 +203,11 @@ def _log_line(line: str) -> None:
     log.info("%s", line)
 
 
-def _add(totals: StageTotals, result: Result) -> None:
-    if "left" in result:  # a refused day has no features
-        return
-    totals.results.append(result)
-    totals.work += 1
-    totals.cached += bool(result.get("cached"))
-    if result.get("cached") is False:
-        totals.seconds += result["seconds"]
-        totals.rows += result["rows"]
-
-
 def _summary(request: ChainRequest, totals: Totals) -> Summary:
-    of_days = [result for s in chain_stages(PARTITION) for result in totals[s.name].results]
-    quarantined: dict[str, int] = defaultdict(int)
-    for result in of_days:
-        for rule, rows in result["quarantined"].items():
-            quarantined[rule] += rows
     return {
         "pipeline": request.pipeline.name,
         "from": request.first,
         "to": request.last,
         "as_of": request.as_of,
-        "stages": {s.name: totals[s.name].as_dict() for s in stages() if totals[s.name].work},
-        "refused": sorted(
-            {r["key"].removeprefix("ds=") for r in of_days if r["verdict"] == REFUSED}
-        ),
-        "quarantined": dict(sorted(quarantined.items())),
-        "pages_missing": _pages_missing(totals),
-        **_model(totals),
-    }
-
-
-def _pages_missing(totals: Totals) -> list[str]:
-    """Pages that artifacts are published without: ``validated/ds=.../report.html``."""
-    return sorted(
-        f"{stage.dataset}/{result['key']}/{page}"
-        for stage in stages()
-        for result in totals[stage.name].results
-        for page in result.get("pages_missing", ())
-    )
-
-
-def _model(totals: Totals) -> Summary:
-    trainings, evaluations, promotions = (
-        totals[giver_of(result).name].results for result in (TRAINED, EVALUATED, PROMOTED)
-    )
-    if not evaluations:
-        return {}
-    first, trained = evaluations[0], trainings[0]
-    return {
-        "metrics": first["metrics"],
-        "seeds": [result["metrics"] for result in evaluations],
-        "over_seeds": _over_seeds(evaluations),
-        "verdict": first["verdict"],
-        "reason": first["reason"],
-        "model": {key: trained[key] for key in ("uri", "digest", "content")},
-        "registered": _registered(promotions[0]) if promotions else {},
-    }
-
-
-def _registered(promotion: Result) -> dict[str, Any]:
-    """What came of the recommendation."""
-    facts = ("recommended", "promoted", "champion", "reason")
-    return {**promotion["metrics"], **{name: promotion.get(name) for name in facts}}
-
-
-def _over_seeds(evaluations: Sequence[Result]) -> dict[str, dict[str, float]]:
-    """Mean and standard deviation of each headline metric over the seeds."""
-    names = evaluations[0]["metrics"]
-    values = {name: [r["metrics"][name] for r in evaluations] for name in names}
-    return {
-        name: {
-            "mean": statistics.fmean(each),
-            "sd": statistics.stdev(each) if len(each) > 1 else 0.0,
-        }
-        for name, each in values.items()
+        **summary_of(totals),
     }

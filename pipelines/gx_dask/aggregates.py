@@ -38,8 +38,8 @@ class MergeRule:
         kinds: Types it is used for, as NumPy's letters; others are gathered.
     """
 
-    part: Callable[[Node, Rows], Any]
-    merge: Callable[[Node, Sequence[Any], Layout], Any]
+    part: Callable[[Node, Rows], object]
+    merge: Callable[[Node, Sequence[Any], Layout], object]
     kinds: str = "iufbMmO"
 
 
@@ -53,12 +53,12 @@ def applies(node: Node, kind: str) -> bool:
     return node.name != "column.value_counts" or node.value.get("sort", "value") == "value"
 
 
-def summary(node: Node, rows: Rows) -> Any:
+def summary(node: Node, rows: Rows) -> object:
     """What the metric's rule keeps of one partition."""
     return RULES[node.name].part(node, rows)
 
 
-def merge(node: Node, parts: Sequence[Any], layout: Layout) -> Any:
+def merge(node: Node, parts: Sequence[Any], layout: Layout) -> object:
     """The metric's value from all summaries, in the order of partitions."""
     return RULES[node.name].merge(node, parts, layout)
 
@@ -76,12 +76,12 @@ def _sum_counts(node: Node, parts: Sequence[int], layout: Layout) -> int:
     return sum(parts[1:], start=parts[0])  # of the stock type, which divides by zero its way
 
 
-def _sum_numpy(node: Node, parts: Sequence[int], layout: Layout) -> Any:
+def _sum_numpy(node: Node, parts: Sequence[int], layout: Layout) -> np.int64:
     return np.int64(sum(parts))
 
 
-def _extreme(which: str) -> Callable[[Node, Rows], Any]:
-    def part(node: Node, rows: Rows) -> Any:
+def _extreme(which: str) -> Callable[[Node, Rows], tuple[Any] | None]:
+    def part(node: Node, rows: Rows) -> tuple[Any] | None:
         if rows.series_kind(node.domain["column"]) == "O":
             values = _distinct(node, rows)[0]
         else:
@@ -92,25 +92,25 @@ def _extreme(which: str) -> Callable[[Node, Rows], Any]:
 
 
 def _merge_extreme(which: Callable[..., Any]) -> Callable[..., Any]:
-    def merge(node: Node, parts: Sequence[Any], layout: Layout) -> Any:
+    def merge(node: Node, parts: Sequence[Any], layout: Layout) -> object:
         found = [part[0] for part in parts if part is not None]
         return which(found) if found else on_column(node, [], layout)
 
     return merge
 
 
-def as_column(value: float, node: Node, layout: Layout) -> Any:
+def as_column(value: float, node: Node, layout: Layout) -> np.floating:
     """A mean, sum or deviation of the precision that pandas gives it: a float column's own."""
     kind = layout.empty_frame[node.domain["column"]].dtype
     return kind.type(value) if kind.kind == "f" else np.float64(value)
 
 
-def _merge_mean(node: Node, parts: Sequence[Moments], layout: Layout) -> Any:
+def _merge_mean(node: Node, parts: Sequence[Moments], layout: Layout) -> object:
     whole = merged_moments(parts)
     return as_column(whole.mean, node, layout) if whole.count else on_column(node, [], layout)
 
 
-def _merge_sum(node: Node, parts: Sequence[Moments], layout: Layout) -> Any:
+def _merge_sum(node: Node, parts: Sequence[Moments], layout: Layout) -> object:
     whole = merged_moments(parts)
     if not whole.count:
         return on_column(node, [], layout)
@@ -121,7 +121,7 @@ def _merge_sum(node: Node, parts: Sequence[Moments], layout: Layout) -> Any:
     return wrapped[0] if unsigned else wrapped.view(np.int64)[0]
 
 
-def _merge_deviation(node: Node, parts: Sequence[Moments], layout: Layout) -> Any:
+def _merge_deviation(node: Node, parts: Sequence[Moments], layout: Layout) -> np.floating:
     whole = merged_moments(parts)
     if whole.count <= 1:
         return np.float64(np.nan)
@@ -151,7 +151,7 @@ def too_many(node: Node) -> str:
     )
 
 
-def _merge_distinct(node: Node, parts: Sequence[Any], layout: Layout) -> Any:
+def _merge_distinct(node: Node, parts: Sequence[Any], layout: Layout) -> object:
     """The stock metric on a column that holds each distinct value once."""
     values = pd.concat([part[0] for part in parts]).drop_duplicates()
     if len(values) > MOST_DISTINCT:
@@ -173,7 +173,7 @@ def _merge_value_counts(node: Node, parts: Sequence[Any], layout: Layout) -> pd.
     return counts
 
 
-def _merge_most_common(node: Node, parts: Sequence[Any], layout: Layout) -> Any:
+def _merge_most_common(node: Node, parts: Sequence[Any], layout: Layout) -> object:
     counts = _merged_counts(parts, node)
     most = counts.index[counts.to_numpy() == counts.max()] if len(counts) else []
     return on_column(node, most, layout)
@@ -183,7 +183,7 @@ def _histogram(node: Node, rows: Rows) -> NDArray[np.int64]:
     return np.histogram(values_of(node, rows), node.value["bins"], density=False)[0]
 
 
-def _count_between(node: Node, rows: Rows) -> Any:
+def _count_between(node: Node, rows: Rows) -> object:
     """The stock metric on the partition, which it counts as it would the whole column."""
     column = node.domain["column"]
     bare = Node(node.name, unfiltered(node.domain), node.value, node.known)
@@ -196,11 +196,13 @@ def _has_one_bound(node: Node) -> bool:
     return (node.value.get("min_value") is None) != (node.value.get("max_value") is None)
 
 
-def _merge_histogram(node: Node, parts: Sequence[Any], layout: Layout) -> Any:
+def _merge_histogram(
+    node: Node, parts: Sequence[NDArray[np.int64]], layout: Layout
+) -> list[np.int64]:
     return list(np.sum(parts, axis=0))
 
 
-def on_column(node: Node, values: Any, layout: Layout, *, missing: bool = False) -> Any:
+def on_column(node: Node, values: Any, layout: Layout, *, missing: bool = False) -> object:
     """The stock metric on a column of these values, of the whole column's type."""
     column = node.domain["column"]
     kind = layout.empty_frame[column].dtype

@@ -177,7 +177,7 @@ class MetricRequest:
             provider=None if is_stock(name) else provided(name)[0],
         )
 
-    def outcome(self, engine: DaskExecutionEngine) -> Any:
+    def outcome(self, engine: DaskExecutionEngine) -> object:
         """The metric's value, or the ``Failure``."""
         if self.metric.metric_name.endswith(".map"):
             return self.node()
@@ -185,7 +185,7 @@ class MetricRequest:
             self.data.answers[self.key] = self._from_others(engine)
         return self.data.answers[self.key]
 
-    def _from_others(self, engine: DaskExecutionEngine) -> Any:
+    def _from_others(self, engine: DaskExecutionEngine) -> object:
         try:
             if child_name(self.metric.metric_name):
                 return child_value(self.metric, self.known, engine)

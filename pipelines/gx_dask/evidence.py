@@ -93,7 +93,7 @@ def child_name(name: str) -> str | None:
     return last if last in CHILDREN else None
 
 
-def child_value(metric: Any, known: Mapping[str, Any], engine: PandasExecutionEngine) -> Any:
+def child_value(metric: Any, known: Mapping[str, Any], engine: PandasExecutionEngine) -> object:
     """A result of a merged condition.
 
     Raises:

@@ -42,7 +42,7 @@ def columns_read(node: Node, layout: Layout) -> list[str]:
     return [name for name in dict.fromkeys(wanted) if name in names]
 
 
-def stock_value(node: Node, rows: Rows) -> Any:
+def stock_value(node: Node, rows: Rows) -> object:
     """The stock metric on the columns that it reads; all columns where it names none.
 
     Raises:

@@ -6,6 +6,7 @@ Promise: types are those of the whole table's frame. A column whose footers say 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -113,5 +114,5 @@ def _becomes_nanoseconds(column: pa.Field, statistics: Statistics) -> bool:
     return all(first < end < last for end in ends)
 
 
-def _naive(moment: Any) -> Any:
+def _naive(moment: datetime) -> datetime:
     return moment.replace(tzinfo=None) if getattr(moment, "tzinfo", None) else moment

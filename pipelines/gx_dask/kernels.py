@@ -146,11 +146,11 @@ def _named(node: Node) -> list[str]:
     return singles or list(node.domain["column_list"])
 
 
-def _raw(node: Node) -> Callable[..., Any]:
+def _raw(node: Node) -> Callable[..., object]:
     provider, function = provided(node.name)
     inner = inspect.unwrap(function)
 
-    def ask(*columns: Any, **arguments: Any) -> Any:
+    def ask(*columns: Any, **arguments: Any) -> object:
         return inner(provider, *columns, **arguments)
 
     return ask

@@ -28,7 +28,7 @@ from pipelines.gx_dask.filters import columns_read, stock_value
 from pipelines.gx_dask.moments import moments
 from pipelines.gx_dask.partitions import Layout
 from pipelines.gx_dask.passes import Done, Step, WholeTable
-from pipelines.gx_dask.scan import Question
+from pipelines.gx_dask.scan import MetricQuestion
 from pipelines.gx_dask.stock import Node, call
 from pipelines.gx_dask.uniqueness import Exchange, ranges_for
 
@@ -62,20 +62,22 @@ def absent_step(node: Node, need: EvidenceRequest, context: StepContext) -> Step
 
 def condition_step(node: Node, need: EvidenceRequest, context: StepContext) -> Step:
     """One pass over the partitions."""
-    question = Question(evaluate_condition, node, (need,))
+    question = MetricQuestion(evaluate_condition, node, (need,))
     return Step(question, partial(_with_domain, node, need, context))
 
 
 def order_step(node: Node, need: EvidenceRequest, context: StepContext) -> Step:
     """First the last value of each partition, then rows beside the value before them."""
-    return Step(Question(order.last_value, node), partial(_beside_last, node, need, context))
+    return Step(
+        MetricQuestion(order.last_value, node), partial(_beside_last, node, need, context)
+    )
 
 
 def _beside_last(
     node: Node, need: EvidenceRequest, context: StepContext, lasts: Sequence[Any]
 ) -> Step:
     before = order.values_before(lasts)
-    question = Question(order.evaluate_order, node, (need,), by_partition=before)
+    question = MetricQuestion(order.evaluate_order, node, (need,), by_partition=before)
     return Step(question, partial(_with_domain, node, need, context))
 
 
@@ -83,7 +85,7 @@ def unique_step(node: Node, need: EvidenceRequest, context: StepContext) -> Step
     """Where partitions of rising keys do not overlap, nothing has to be exchanged."""
     if not row_keys.is_own_key(node, kind_of(node, context)):
         return _exchanged(node, need, context)
-    question = Question(uniqueness.rising_run, node)
+    question = MetricQuestion(uniqueness.rising_run, node)
     return Step(question, partial(_unique_after_runs, node, need, context))
 
 
@@ -113,7 +115,9 @@ def distinct_count_step(node: Node, need: EvidenceRequest, context: StepContext)
     counted = Step(_exchange(node, EvidenceRequest(0, ()), context), _last)
     if not row_keys.is_own_key(node, kind_of(node, context)):
         return counted
-    return Step(Question(uniqueness.rising_run, node), partial(_count_after_runs, counted))
+    return Step(
+        MetricQuestion(uniqueness.rising_run, node), partial(_count_after_runs, counted)
+    )
 
 
 def _count_after_runs(counted: Step, runs: Sequence[uniqueness.RisingRun]) -> Step | Done:
@@ -136,12 +140,12 @@ def aggregate_step(node: Node, need: EvidenceRequest, context: StepContext) -> S
     def then(parts: list[Any]) -> Done:
         return Done(aggregates.merge(node, parts, context.layout))
 
-    return Step(Question(aggregates.summary, node), then)
+    return Step(MetricQuestion(aggregates.summary, node), then)
 
 
 def quantiles_step(node: Node, need: EvidenceRequest, context: StepContext) -> Step:
     """First a sketch of each partition, then the values around each wanted rank."""
-    return Step(Question(quantiles.sketch, node), partial(_around_ranks, node, context))
+    return Step(MetricQuestion(quantiles.sketch, node), partial(_around_ranks, node, context))
 
 
 def _around_ranks(
@@ -157,7 +161,7 @@ def _around_ranks(
         values = quantiles.values_at(ranks, slices)
         return Done(quantiles.finish(node, count, values, context.layout))
 
-    return Step(Question(quantiles.slices, node, (brackets,)), then)
+    return Step(MetricQuestion(quantiles.slices, node, (brackets,)), then)
 
 
 def spread_step(node: Node, need: EvidenceRequest, context: StepContext) -> Step:
@@ -166,7 +170,7 @@ def spread_step(node: Node, need: EvidenceRequest, context: StepContext) -> Step
     def then(parts: list[Any]) -> Done:
         return Done(quantiles.spread_around_mean(parts))
 
-    return Step(Question(moments, node), then)
+    return Step(MetricQuestion(moments, node), then)
 
 
 def gathered_step(node: Node, need: EvidenceRequest, context: StepContext) -> Step:
@@ -174,9 +178,9 @@ def gathered_step(node: Node, need: EvidenceRequest, context: StepContext) -> St
     _require_room(node, context)
     context.gathered.add(node.name)
     if node.name.endswith(".condition"):
-        question = Question(evaluate_stock_condition, node, (need,))
+        question = MetricQuestion(evaluate_stock_condition, node, (need,))
         return Step(WholeTable(question), partial(_with_domain, node, need, context))
-    return Step(WholeTable(Question(stock_value, node)), _last)
+    return Step(WholeTable(MetricQuestion(stock_value, node)), _last)
 
 
 def _require_room(node: Node, context: StepContext) -> None:

@@ -24,7 +24,7 @@ from dask.delayed import Delayed
 
 from pipelines.gx_dask.partitions import Layout
 from pipelines.gx_dask.runners import Runner
-from pipelines.gx_dask.scan import Question, Scan, partition_tasks, whole_table_task
+from pipelines.gx_dask.scan import MetricQuestion, Scan, partition_tasks, whole_table_task
 from pipelines.gx_dask.stock import Failure
 from pipelines.gx_dask.uniqueness import Exchange, exchange_tasks
 
@@ -33,7 +33,7 @@ from pipelines.gx_dask.uniqueness import Exchange, exchange_tasks
 class WholeTable:
     """A question to all rows at once; its answer is a list of one."""
 
-    question: Question
+    question: MetricQuestion
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,7 +47,7 @@ class Step:
             order; of an exchange the number of distinct values last.
     """
 
-    asks: "Question | WholeTable | Exchange"
+    asks: "MetricQuestion | WholeTable | Exchange"
     then: "Callable[[list[Any]], Step | Done]"
 
 
@@ -55,7 +55,7 @@ class Step:
 class Done:
     """The metric's value, or its ``Failure``."""
 
-    value: Any
+    value: object
 
 
 Key = Any  # what a metric's answer is kept under
@@ -109,11 +109,11 @@ def _ask(steps: Mapping[Key, Step], layout: Layout, runner: Runner) -> dict[Key,
 
 
 def _groups(steps: Mapping[Key, Step], layout: Layout) -> Iterator[_Group]:
-    each: dict[Key, Question] = {}
-    whole: dict[Key, Question] = {}
+    each: dict[Key, MetricQuestion] = {}
+    whole: dict[Key, MetricQuestion] = {}
     exchanges: dict[Key, Exchange] = {}
     for key, step in steps.items():
-        if isinstance(step.asks, Question):
+        if isinstance(step.asks, MetricQuestion):
             each[key] = step.asks
         elif isinstance(step.asks, WholeTable):
             whole[key] = step.asks.question

@@ -116,7 +116,7 @@ def values_at(ranks: NDArray[np.int64], parts: Sequence[Sequence[Slice]]) -> dic
     return {rank: pick(rank, slices) for rank, slices in each}
 
 
-def pick(rank: int, parts: Sequence[Slice]) -> Any:
+def pick(rank: int, parts: Sequence[Slice]) -> np.number:
     """The value at a rank, from all partitions' slices of its bracket."""
     values = np.concatenate([part.values for part in parts])
     counts = np.concatenate([part.counts for part in parts])
@@ -125,7 +125,7 @@ def pick(rank: int, parts: Sequence[Slice]) -> Any:
     return values[order][np.searchsorted(reached, rank, "right")]
 
 
-def finish(node: Node, count: int, at: dict[int, Any], layout: Layout) -> Any:
+def finish(node: Node, count: int, at: dict[int, Any], layout: Layout) -> object:
     """The metric from the values at its ranks."""
     if not count:
         return on_column(node, [], layout)
@@ -141,7 +141,7 @@ def finish(node: Node, count: int, at: dict[int, Any], layout: Layout) -> Any:
     return values if node.name == "column.quantile_values" else _quartiles(values)
 
 
-def _between(position: float, at: dict[int, Any], kind: Any, how: str) -> Any:
+def _between(position: float, at: dict[int, Any], kind: Any, how: str) -> float:
     low, high = int(np.floor(position)), int(np.ceil(position))
     share = position - low
     if how == "nearest":  # ties go to the even rank
@@ -150,7 +150,7 @@ def _between(position: float, at: dict[int, Any], kind: Any, how: str) -> Any:
     return pair.quantile([share], interpolation=how).tolist()[0]
 
 
-def _quartiles(values: Sequence[float]) -> Any:
+def _quartiles(values: Sequence[float]) -> outliers.OutlierStatistics:
     first, third = (outliers._to_float(value) for value in values)
     return outliers.OutlierStatistics(
         lower_reference=first,
@@ -159,7 +159,7 @@ def _quartiles(values: Sequence[float]) -> Any:
     )
 
 
-def spread_around_mean(parts: Sequence[Moments]) -> Any:
+def spread_around_mean(parts: Sequence[Moments]) -> outliers.OutlierStatistics:
     """Outlier statistics that are made of mean and deviation."""
     whole = merged_moments(parts)
     mean = whole.mean if whole.count else np.nan

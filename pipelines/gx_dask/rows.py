@@ -10,7 +10,7 @@ Not here: what is computed from it (``conditions.py``, ``aggregates.py``).
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar, cast
 
 import numpy as np
 import pandas as pd
@@ -21,6 +21,8 @@ from pandas.api.extensions import ExtensionDtype
 
 from pipelines.gx_dask.files import gone, open_file, unreadable
 from pipelines.gx_dask.partitions import Layout, Partition
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -170,11 +172,11 @@ class Rows:
         series = values.to_pandas(integer_object_nulls=whole and cast == "object")
         return series if cast is None else series.astype(cast)
 
-    def once(self, what: str, name: str, make: Callable[[], Any]) -> Any:
+    def once(self, what: str, name: str, make: Callable[[], Made]) -> Made:
         """Something made of these rows, made once."""
         if (what, name) not in self._made:
             self._made[what, name] = make()
-        return self._made[what, name]
+        return cast("Made", self._made[what, name])
 
 
 def _read(partition: Partition, names: Sequence[str], text: Sequence[str]) -> pa.Table:

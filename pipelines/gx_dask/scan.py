@@ -24,7 +24,7 @@ READ_AT_ONCE_BYTES = 200 << 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Question:
+class MetricQuestion:
     """What is asked about a metric, where the rows are.
 
     Attributes:
@@ -39,7 +39,7 @@ class Question:
     arguments: tuple[Any, ...] = ()
     by_partition: Sequence[Any] = ()
 
-    def answered(self, rows: Rows) -> Any:
+    def answered(self, rows: Rows) -> object:
         """The answer from these rows, or a ``Failure``."""
         own = [self.by_partition[p.number] for p in rows.partitions[:1] if self.by_partition]
         try:
@@ -55,7 +55,7 @@ class Scan:
     """A pass: the table and the questions."""
 
     layout: Layout
-    questions: Sequence[Question]
+    questions: Sequence[MetricQuestion]
 
 
 def partition_tasks(scan: Scan) -> list[Delayed]:

@@ -131,7 +131,7 @@ class Guarded:
 
     function: Callable[..., Any]
 
-    def __call__(self, *arguments: Any) -> Any:
+    def __call__(self, *arguments: Any) -> object:
         """The step's result, or a ``Failure``."""
         failed = next(filter(_is_failure, _flat(arguments)), None)
         if failed is not None:

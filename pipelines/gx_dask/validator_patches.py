@@ -9,7 +9,7 @@ Source: great-expectations 1.24.1, ``validator/v1_validator.py``.
 
 from collections.abc import Callable
 from functools import cache, wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from great_expectations.expectations.core import ExpectColumnQuantileValuesToBeBetween
@@ -17,6 +17,9 @@ from great_expectations.validator.v1_validator import Validator
 
 from pipelines.gx_dask.engine import DaskExecutionEngine
 from pipelines.gx_dask.errors import Interrupted
+
+if TYPE_CHECKING:
+    from great_expectations.core import ExpectationValidationResult
 
 NOTE = "unexpected_list_note"
 
@@ -31,7 +34,7 @@ def install() -> None:
 
 def _guarded(validate: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(validate)
-    def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def wrapper(self: Any, *args: Any, **kwargs: Any) -> "list[ExpectationValidationResult]":
         try:
             results = validate(self, *args, **kwargs)
         except Interrupted as interrupted:
@@ -45,7 +48,7 @@ def _guarded(validate: Callable[..., Any]) -> Callable[..., Any]:
     return wrapper
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> object:
     """The same with Python's numbers in place of NumPy's, however deep they are."""
     if isinstance(value, dict):
         return {plain(key): plain(each) for key, each in value.items()}
@@ -68,7 +71,7 @@ def _say_if_bounded(result: Any) -> None:
 
 def _plain_flag(validate: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(validate)
-    def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def wrapper(self: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
         result = validate(self, *args, **kwargs)
         result["success"] = bool(result["success"])
         return result

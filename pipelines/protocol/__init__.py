@@ -21,17 +21,17 @@ from pipelines.protocol.perform import Result, perform, refusal
 from pipelines.protocol.publishing import publish_work
 from pipelines.protocol.stage import Stage
 from pipelines.protocol.verdicts import VALIDATED, day_verdict
-from pipelines.protocol.work import ACCEPTED, REFUSED, Outcome, Plan, Work, ref_of
+from pipelines.protocol.work import ACCEPTED, REFUSED, Plan, StageOutcome, Work, ref_of
 
 __all__ = [
     "ACCEPTED",
     "REFUSED",
     "VALIDATED",
     "Maker",
-    "Outcome",
     "Plan",
     "Result",
     "Stage",
+    "StageOutcome",
     "Work",
     "chain_stages",
     "code_by_class",

@@ -19,7 +19,7 @@ from pipelines.core.store import Manifest
 from pipelines.core.store.added import add_file, find_added
 from pipelines.core.text import readable
 from pipelines.protocol.stage import Stage
-from pipelines.protocol.work import Outcome, Work
+from pipelines.protocol.work import StageOutcome, Work
 
 MISSING = "pages_missing"
 MAX_REASON_CHARS = 300
@@ -29,7 +29,7 @@ Maker = Callable[[Path], str]
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class MadePages:
     """What became of an artifact's pages.
 
     Attributes:
@@ -54,7 +54,7 @@ def pages_of(module: Any, work: Work) -> Mapping[str, Maker]:
     return found
 
 
-def with_pages(module: Any, work: Work, out: Path, outcome: Outcome) -> Outcome:
+def with_pages(module: Any, work: Work, out: Path, outcome: StageOutcome) -> StageOutcome:
     """Write a stage's pages beside what it made, as far as they can be made."""
     makers, missing = pages_of(module, work), {}
     for name, make in makers.items():
@@ -66,7 +66,7 @@ def with_pages(module: Any, work: Work, out: Path, outcome: Outcome) -> Outcome:
     return replace(outcome, volatile=volatile, pages_missing=missing)
 
 
-def make_pages(module: Any, work: Work, manifest: Manifest, *, again: bool) -> Made:
+def make_pages(module: Any, work: Work, manifest: Manifest, *, again: bool) -> MadePages:
     """Add the pages that a published artifact lacks, or that are damaged.
 
     Args:
@@ -94,7 +94,7 @@ def make_pages(module: Any, work: Work, manifest: Manifest, *, again: bool) -> M
         else:
             add_file(work.store, manifest, name, encoded(text))
             made.append(name)
-    return Made(tuple(made), tuple(there), failed)
+    return MadePages(tuple(made), tuple(there), failed)
 
 
 def still_missing(work: Work, manifest: Manifest) -> dict[str, str]:

@@ -14,11 +14,11 @@ from typing import Any
 
 from pipelines.core.memory import peak_memory_bytes
 from pipelines.core.store import Manifest, Ref, describe_files, digest_of
-from pipelines.protocol.work import Outcome, Plan, Work
+from pipelines.protocol.work import Plan, StageOutcome, Work
 
 
 def publish_work(
-    work: Work, stage: str, ref: Ref, plan: Plan, make: Callable[[Path], Outcome]
+    work: Work, stage: str, ref: Ref, plan: Plan, make: Callable[[Path], StageOutcome]
 ) -> Manifest:
     """Call ``make`` on an empty folder, and publish what it wrote there.
 
@@ -53,7 +53,7 @@ def publish_work(
         return work.store.publish(out, manifest)
 
 
-def _made(started: float, cpu: float, outcome: Outcome) -> dict[str, Any]:
+def _made(started: float, cpu: float, outcome: StageOutcome) -> dict[str, Any]:
     seconds = time.monotonic() - started
     missing = dict(outcome.pages_missing)
     return {

@@ -151,7 +151,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class StageOutcome:
     """The short facts of a result; everything large is in the published files.
 
     Attributes:
@@ -205,5 +205,5 @@ class StageModule(Protocol):
     def plan(self, work: Work) -> Plan:
         """Say what the work depends on; imports nothing heavy."""
 
-    def run(self, work: Work, plan: Plan, out: Path) -> Outcome:
+    def run(self, work: Work, plan: Plan, out: Path) -> StageOutcome:
         """Do the work, writing below ``out`` only."""

@@ -23,9 +23,9 @@ from pipelines.spec.heads import (
 )
 from pipelines.spec.learning import (
     Evaluation,
-    EventLabel,
     Gates,
     Label,
+    Outcome,
     Schedule,
     Split,
     Training,
@@ -60,7 +60,6 @@ __all__ = [
     "DeepCross",
     "Entity",
     "Evaluation",
-    "EventLabel",
     "Feature",
     "Gates",
     "Head",
@@ -70,6 +69,7 @@ __all__ = [
     "ModelDays",
     "MultiClass",
     "Ordinal",
+    "Outcome",
     "Pipeline",
     "Range",
     "Recurrent",

@@ -64,7 +64,7 @@ def declaration_module(location: Location) -> ModuleType:
     except (Exception, SystemExit) as error:
         raise ConfigError(
             f"{_line_of(error, location)}: the declaration of {location.name!r} cannot be imported: "
-            f"{type(error).__name__}: {_said(error)}. Correct that line, then check the pipeline again."
+            f"{type(error).__name__}: {_said(error)}. Correct it, then check the pipeline again."
         ) from error
 
 

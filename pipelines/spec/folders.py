@@ -7,7 +7,6 @@ Not here: what is in the folders (``locations.py``).
 """
 
 import os
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -103,6 +102,8 @@ def _settings(file: Path) -> dict[str, object] | None:
         return None
     if TABLE not in text:
         return None
+    import tomllib
+
     try:
         table = tomllib.loads(text).get("tool", {}).get("millrace")
     except (tomllib.TOMLDecodeError, AttributeError) as error:

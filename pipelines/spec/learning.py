@@ -23,7 +23,7 @@ class Label:
 
 
 @declared
-class EventLabel:
+class Outcome:
     """A label that is an event in another table, within a horizon after the example.
 
     Attributes:

@@ -5,16 +5,21 @@ Promise: looking imports no pipeline; a broken one is listed like the others.
 Not here: importing a declaration (``declaration_import.py``), which folders there are (``folders.py``).
 """
 
+import os
 import re
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipelines.core.installation import checkout
 from pipelines.spec.folders import VARIABLE, folders
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "millrace.pipelines"
 """Entry points by which an installed package offers pipelines: name = module or package."""
@@ -90,14 +95,29 @@ def _in_folder(folder: Path, package: str) -> Iterator[Location]:
         if path.name.startswith((".", "_")):
             continue
         file = path / "declaration.py"
-        if file.is_file():
+        if _is_file(file):
             module = f"{package}.{path.name}.declaration"
             yield Location(path.name, module, str(file), file=file.resolve())
-        elif path.suffix == ".py" and path.is_file() and _ASSIGNED.search(path.read_bytes()):
+        elif path.suffix == ".py" and _is_file(path) and _declares(path):
             yield Location(path.stem, f"{package}.{path.stem}", str(path), file=path.resolve())
 
 
-def _installed(point: EntryPoint) -> Location:
+def _is_file(path: Path) -> bool:
+    """Whether it is a file, or nobody may say: then loading reports why."""
+    try:
+        return path.is_file()
+    except OSError:
+        return True
+
+
+def _declares(path: Path) -> bool:
+    try:
+        return bool(_ASSIGNED.search(path.read_bytes()))
+    except OSError:
+        return True
+
+
+def _installed(point: "EntryPoint") -> Location:
     package = point.dist.name if point.dist is not None else "an installed package"
     module = point.module
     if module.startswith(f"{DOMAINS}."):  # the same name as in a checkout
@@ -107,6 +127,30 @@ def _installed(point: EntryPoint) -> Location:
 
 
 @cache
-def _entry_points(_path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
-    """Reading the metadata of every installed package takes 50 ms, so once for a path."""
-    return tuple(sorted(entry_points(group=GROUP), key=lambda point: point.name))
+def _entry_points(path: tuple[str, ...]) -> "tuple[EntryPoint, ...]":
+    """Those of our group, once for a path.
+
+    ``importlib.metadata.entry_points`` takes 50 ms, its import included, and each stage's process
+    would pay for it; looking for the group's name in the same files takes 5.
+    """
+    offering = [each for entry in path for each in _offering(Path(entry or "."))]
+    if not offering:
+        return ()
+    from importlib.metadata import PathDistribution
+
+    points = [p for each in offering for p in PathDistribution(each).entry_points]
+    return tuple(sorted((p for p in points if p.group == GROUP), key=lambda point: point.name))
+
+
+def _offering(entry: Path) -> Iterator[Path]:
+    """The metadata of the packages below an entry of the import path that offer pipelines."""
+    try:
+        names = os.listdir(entry)  # noqa: PTH208  hundreds of them
+    except OSError:
+        return
+    for name in names:
+        if name.endswith((".dist-info", ".egg-info")):
+            with suppress(OSError):
+                text = (entry / name / "entry_points.txt").read_bytes()
+                if f"[{GROUP}]".encode() in text:
+                    yield entry / name

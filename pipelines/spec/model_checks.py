@@ -20,7 +20,7 @@ from pipelines.spec.heads import (
     Survival,
     metrics_of,
 )
-from pipelines.spec.learning import EventLabel, Gates
+from pipelines.spec.learning import Gates, Outcome
 from pipelines.spec.models import (
     KINDS,
     SEQUENCE_KINDS,
@@ -97,7 +97,7 @@ def _sizes(model: AnyModel) -> Iterator[str]:
 def head_problems(pipeline: Pipeline) -> Iterator[str]:
     """Mistakes in the head, and settings that do not match it."""
     yield from _own_problems(pipeline.head)
-    if isinstance(pipeline.label, EventLabel) and not isinstance(pipeline.head, Binary):
+    if isinstance(pipeline.label, Outcome) and not isinstance(pipeline.head, Binary):
         yield (
             f"head {type(pipeline.head).__name__} reads its label from a column; the label is an "
             f"event in table {pipeline.label.table!r}. Use Label(column, known_after_days), or "

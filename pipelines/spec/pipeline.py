@@ -14,9 +14,9 @@ from pipelines.spec.gates import Validation
 from pipelines.spec.heads import Binary, Head
 from pipelines.spec.learning import (
     Evaluation,
-    EventLabel,
     Gates,
     Label,
+    Outcome,
     Schedule,
     Split,
     Training,
@@ -72,7 +72,7 @@ class Pipeline:
     tables: tuple[Table, ...]
     examples: str
     entities: tuple[Entity, ...]
-    label: Label | EventLabel
+    label: Label | Outcome
     features: tuple[Feature, ...]
     split: Split
     evaluation: Evaluation

@@ -16,7 +16,7 @@ from pathlib import Path
 from pipelines.core.days import shift
 from pipelines.core.events import Reporter
 from pipelines.core.store import Store
-from pipelines.protocol import Outcome, Plan, Work, perform, publish_work, stage_named
+from pipelines.protocol import Plan, StageOutcome, Work, perform, publish_work, stage_named
 from pipelines.spec import Column, Entity, Label, Split, Table, load, require_valid
 from tests.benchmarks.measuring import measured
 from tests.benchmarks.preprocess_data import DAYS, WORDS, day_table, features
@@ -66,7 +66,7 @@ def publish_features(root, number, rows):
         write_table(table.append_column("at", at), out / "part-0.parquet")
         facts = {"rows": rows, "positives": int(table["label"].to_numpy().sum())}
         (out / "statistics.json").write_text(json.dumps(facts))
-        return Outcome(rows=rows)
+        return StageOutcome(rows=rows)
 
     ref, nothing = work.partition_ref("features"), Plan(inputs={}, config={}, code={})
     with work.store.lock(ref):

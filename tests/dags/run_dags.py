@@ -18,13 +18,15 @@ def ran(dag, logical_date, conf):
     date = pendulum.parse(logical_date) if logical_date else None
     run = dag.test(logical_date=date, run_conf=conf)
     states = {ti.task_id: str(ti.state) for ti in run.get_task_instances()}
-    told = {}
+    results = {}
     for ti in run.get_task_instances():
-        told[ti.task_id] = ti.xcom_pull(task_ids=ti.task_id) if ti.state == "success" else None
+        results[ti.task_id] = (
+            ti.xcom_pull(task_ids=ti.task_id) if ti.state == "success" else None
+        )
     with create_session() as session:
         query = select(AssetEvent).where(AssetEvent.source_run_id == run.run_id)
         events = [[e.source_task_id, e.extra] for e in session.scalars(query)]
-    return {"state": str(run.state), "tasks": states, "results": told, "events": events}
+    return {"state": str(run.state), "tasks": states, "results": results, "events": events}
 
 
 if __name__ == "__main__":

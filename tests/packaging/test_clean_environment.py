@@ -210,7 +210,7 @@ def test_a_stock_airflow_lists_the_projects_dags_and_the_plugin_once(user, tmp_p
 
 
 @pytest.mark.parametrize(
-    ("argv", "told"),
+    ("argv", "message"),
     [
         (("serve",), "run `make serve`"),
         (("run", "trackin", "--store", "s", "--source", "d", "--from", DAYS[0], "--to", DAYS[1]),
@@ -219,11 +219,11 @@ def test_a_stock_airflow_lists_the_projects_dags_and_the_plugin_once(user, tmp_p
         (("init", "."), "is not empty"),
     ],
 )  # fmt: skip
-def test_a_mistake_in_a_project_is_one_sentence(argv, told, user):
+def test_a_mistake_in_a_project_is_one_sentence(argv, message, user):
     command = ["millrace", *argv]
     ended = subprocess.run(
         command, cwd=user.project, env=user.env, capture_output=True, text=True
     )
     assert ended.returncode == 2
-    assert told in ended.stderr
+    assert message in ended.stderr
     assert "Traceback" not in ended.stderr

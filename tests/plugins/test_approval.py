@@ -25,8 +25,8 @@ def store(tmp_path_factory):
         if seed == 0:
             publish_training_set(root, as_of=as_of, seed=3)
         publish_model(root, as_of=as_of, seed=seed, quality=quality)
-        judged = done("evaluate", root, as_of=as_of, pipeline=seeded(seed))
-        digests[as_of, seed] = judged["digest"]
+        evaluated = done("evaluate", root, as_of=as_of, pipeline=seeded(seed))
+        digests[as_of, seed] = evaluated["digest"]
         if not (root / "mlflow.db").exists():
             done("promote", root, as_of=as_of)
     return root, digests
@@ -98,7 +98,7 @@ def test_the_answers_are_still_those_of_an_approval(store):
 
 
 @pytest.mark.usefixtures("asked")
-def test_a_damaged_registry_is_told_before_anybody_is_asked(store, tmp_path):
+def test_a_damaged_registry_is_reported_before_anybody_is_asked(store, tmp_path):
     path = tmp_path / "mlflow.db"
     path.write_bytes(b"no database " * 99)
     root, digests = store

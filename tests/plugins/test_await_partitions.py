@@ -15,7 +15,7 @@ from millrace.airflow.await_partitions import (
 )
 from pipelines.core.errors import ConfigError, InputMissingError
 from pipelines.core.store import Manifest, Store
-from pipelines.core.store.why import explain
+from pipelines.core.store.why import describe_explanation, explain
 
 DAYS = ["2026-01-01", "2026-01-02", "2026-01-03"]
 SMALL = [
@@ -79,8 +79,8 @@ def test_a_day_is_done_with_features_or_with_a_refusal_and_not_before(store):
 def test_with_every_day_there_nothing_is_deferred(store):
     for day in DAYS:
         publish(store, "features", day)
-    told = operator(store).execute({})
-    assert told == {"days": 3, "first": DAYS[0], "last": DAYS[2]}
+    result = operator(store).execute({})
+    assert result == {"days": 3, "first": DAYS[0], "last": DAYS[2]}
 
 
 def test_a_missing_day_is_waited_for_by_the_triggerer_which_can_rebuild_the_trigger(store):
@@ -143,7 +143,7 @@ def test_features_of_a_day_that_was_validated_again_since_are_stale_and_waited_f
     assert explain(store, name)["stale"] == []
     put("validated", "after", {})
     assert missing_days(store, "fraud_detection", DAYS[:1]) == DAYS[:1]
-    assert "stale: validated/ds=2026-01-01 was published again since" in told(
+    assert "stale: validated/ds=2026-01-01 was published again since" in describe_explanation(
         explain(store, name)
     )
 

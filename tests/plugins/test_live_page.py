@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from millrace.airflow.live import RunNow, Task, _task
+from millrace.airflow.live import RunNow, TaskNow, _task
 from millrace.airflow.live_page import live_page, span
 from millrace.airflow.pages import HEADERS, LIVE_HEADERS
 
@@ -29,7 +29,7 @@ def ago(seconds):
 
 def training(**more):
     known = {"state": "running", "since": ago(65), "progress": PROGRESS, "progress_at": ago(5)}
-    return Task(**{"name": "train", **known, **more})
+    return TaskNow(**{"name": "train", **known, **more})
 
 
 def run(*tasks, state="running"):
@@ -59,8 +59,8 @@ def test_a_task_at_work_is_shown_with_share_speed_time_left_and_values():
 
 def test_each_trial_at_work_is_shown_and_what_has_ended_is_counted():
     trials = [training(name=f"trial {n}") for n in range(2)]
-    ended = Task(name="preprocess", state="success", since=ago(90))
-    page = live_page(run(ended, *trials, Task(name="tune")), NOW, "/millrace")
+    ended = TaskNow(name="preprocess", state="success", since=ago(90))
+    page = live_page(run(ended, *trials, TaskNow(name="tune")), NOW, "/millrace")
     assert page.count("<progress") == 2
     assert "tasks: 1 ended, 2 at work, 1 to come" in text_of(page)
 
@@ -80,7 +80,7 @@ def test_without_a_total_the_bar_has_no_share_and_a_task_that_reported_nothing_h
 
 
 def test_a_task_that_waits_is_not_said_to_be_at_work():
-    waits = Task(name="await_partitions", state="deferred", since=ago(20))
+    waits = TaskNow(name="await_partitions", state="deferred", since=ago(20))
     page = text_of(live_page(run(waits, training(progress=None)), NOW, "/millrace"))
     assert "await_partitions waiting for 20 s" in page
     assert "train at work for 1 min 05 s, no progress reported yet" in page
@@ -94,7 +94,9 @@ def test_text_of_a_stage_or_a_run_is_never_markup():
 
 
 def test_a_failed_task_is_named_and_a_published_page_is_linked_while_others_work():
-    failed = Task(name="validate", state="failed", report="p/validated/ds%3D1", since=ago(90))
+    failed = TaskNow(
+        name="validate", state="failed", report="p/validated/ds%3D1", since=ago(90)
+    )
     page = live_page(run(failed, training()), NOW, "/mount/millrace")
     assert "Failed: validate" in text_of(page)
     assert '<a href="/mount/millrace/reports/p/validated/ds%3D1">validate</a>' in page
@@ -115,14 +117,17 @@ def test_a_failed_task_is_named_and_a_published_page_is_linked_while_others_work
     ],
 )
 def test_a_run_goes_on_until_it_has_ended_or_waits_for_a_person_alone(state, tasks, goes_on):
-    named = [Task(name=str(n), state=each) for n, each in enumerate(tasks)]
+    named = [TaskNow(name=str(n), state=each) for n, each in enumerate(tasks)]
     assert run(*named, state=state).goes_on() is goes_on
 
 
 def test_the_latest_published_page_comes_last():
-    first = Task(name="z", report="first", reported_at=ago(60))
-    last = Task(name="a", report="last", reported_at=ago(3))
-    assert [t.report for t in run(last, first, Task(name="b")).reported()] == ["first", "last"]
+    first = TaskNow(name="z", report="first", reported_at=ago(60))
+    last = TaskNow(name="a", report="last", reported_at=ago(3))
+    assert [t.report for t in run(last, first, TaskNow(name="b")).reported()] == [
+        "first",
+        "last",
+    ]
 
 
 def test_the_live_page_may_load_itself_again_and_nothing_else():

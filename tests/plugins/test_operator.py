@@ -126,7 +126,7 @@ def test_progress_that_cannot_be_shown_is_not_tried_again_at_once(caplog):
     for done in (10, 20, 30):
         progress.progress(PROGRESS | {"done": done})
     assert caplog.messages == [
-        f"The web interface was not told of {PROGRESS_KEY}: 404: the task was cleared"
+        f"The web interface could not be given {PROGRESS_KEY}: 404: the task was cleared"
     ]
 
 
@@ -143,8 +143,10 @@ def test_a_child_killed_by_anybody_is_a_lost_worker():
         toy(options=["do=die"]).execute({})
 
 
-def test_a_day_whose_history_is_not_judged_is_skipped_and_says_who_does_it():
-    with pytest.raises(AirflowSkipException, match=r"2026-01-04.*will featurize this day too"):
+def test_a_day_whose_history_is_not_validated_is_skipped_and_says_who_does_it():
+    with pytest.raises(
+        AirflowSkipException, match=r"2026-01-04.*will do featurize for this day too"
+    ):
         toy("featurize", options=["raise=HistoryNotReadyError", "message=2026-01-04."]).execute(
             {}
         )

@@ -7,6 +7,7 @@ Promise: every recorded file is read, whatever was remembered of it; an artifact
 Not here: checking before use (``integrity.py``), making again (``pipelines/protocol/perform.py``).
 """
 
+import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ from pipelines.core.store.manifest import MANIFEST, Manifest, Ref
 from pipelines.core.store.root import LOCK, VERSION
 from pipelines.core.store.store import Store
 from pipelines.core.store.walking import keys_below
+
+NAME = re.compile(r"\w+")
 
 OnKey = Callable[[int, int], None]
 
@@ -72,6 +75,8 @@ def verify(
     Raises:
         ConfigError: A later version of Millrace wrote one of the manifests, or there is none.
     """
+    if pipeline is not None and not NAME.fullmatch(pipeline):
+        raise ConfigError(f"{pipeline!r} is not the name of a pipeline: letters, digits and _.")
     found, keys = VerifiedStore(), list(_keys(store, pipeline))
     if not keys:
         raise ConfigError(

@@ -114,8 +114,8 @@ def _candidates(
         cell += (pick >= ends[nth][customer]) * population.daily_rate.size
     # A customer with no terminal near lands beyond its strips; the clip gives it a close one.
     last = population.terminal_id.size - 1
-    place: NDArray[np.int64] = np.clip(pick + population.reach_shift[cell], 0, last)
-    return place
+    position: NDArray[np.int64] = np.clip(pick + population.reach_shift[cell], 0, last)
+    return position
 
 
 def _is_outside(

@@ -7,7 +7,7 @@ Promise: what is planted follows from the day's random numbers; each planted row
 Not here: when a day is written (``simulator.py``), the rules themselves (``declaration.py``).
 
 Bad rows take the defects of ``DEFECTS`` in turn. A bad file (``truncated``, ``missing_column``,
-``text_amount``, ``empty``) holds no bad rows besides, as no row of it can be judged.
+``text_amount``, ``empty``) holds no bad rows besides, as no row of it can be validated.
 """
 
 import difflib
@@ -81,7 +81,7 @@ class Plant:
         """
         rows, bad_days = None, []
         for part in filter(None, (part.strip() for part in text.split(","))):
-            name, equals, value = (piece.strip() for piece in part.partition("="))
+            name, equals, value = (text.strip() for text in part.partition("="))
             if not equals or not value:
                 raise ConfigError(f"plant {part!r} is not name=value, such as rows=20.")
             if name in BAD_DAYS:
@@ -119,7 +119,7 @@ class PlantedRow:
     """One bad row.
 
     Attributes:
-        row: Place in the file, from 0.
+        row: Position in the file, from 0.
         transaction_id: As written; a duplicate carries its twin's.
         defect: Key of ``DEFECTS``.
         rule: Rule that must refuse the row.
@@ -232,8 +232,8 @@ def spoil_table(kind: str, table: "pa.Table") -> "pa.Table":
     if kind == "empty":
         return table.slice(0, 0)
     if kind == "text_amount":
-        place = table.schema.get_field_index("tx_amount")
-        return table.set_column(place, "tx_amount", table["tx_amount"].cast("string"))
+        index = table.schema.get_field_index("tx_amount")
+        return table.set_column(index, "tx_amount", table["tx_amount"].cast("string"))
     return table
 
 
@@ -257,9 +257,9 @@ def record_planted(out: Path, days: Mapping[str, PlantedDay | None]) -> None:
     if not record:
         path.unlink(missing_ok=True)
         return
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    aside.write_text(json.dumps({"days": record}, indent=1, sort_keys=True) + "\n", "utf-8")
-    aside.replace(path)
+    staged = path.with_name(f".{path.name}.{os.getpid()}")
+    staged.write_text(json.dumps({"days": record}, indent=1, sort_keys=True) + "\n", "utf-8")
+    staged.replace(path)
 
 
 def _as_json(planted: PlantedDay) -> dict[str, object]:

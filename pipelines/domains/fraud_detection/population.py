@@ -56,7 +56,7 @@ def stream(seed: int, day_number: int, purpose: Purpose) -> np.random.Generator:
 class Population:
     """Customers and terminals, held in map order so that neighbours share cache lines.
 
-    Their ids are a random order of 0..n-1, as ids do not tell where someone lives.
+    Their ids are a random order of 0..n-1, as ids do not reveal where someone lives.
 
     Attributes:
         radius: How far a customer goes, in map units.
@@ -118,7 +118,7 @@ def population_of(rows_per_day: int, seed: int) -> Population:
 def _settle(
     rng: np.random.Generator, n: int, radius: float
 ) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.float64]]:
-    """Place ``n`` points on the map; return ids, positions and keys, sorted by key."""
+    """Draw ``n`` points on the map; return ids, positions and keys, sorted by key."""
     xy = rng.random((2, n), dtype=np.float32) * np.float32(MAP_SIDE)
     x, y = xy.astype(np.float64)
     keys = np.floor(y / (radius / STRIPS_PER_RADIUS)) * STRIP_KEY_SPAN + x

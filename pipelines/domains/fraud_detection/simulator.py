@@ -44,7 +44,7 @@ from pipelines.domains.fraud_detection.population import (
 )
 
 EPOCH = date(1970, 1, 1)
-# transaction_id = days since 1970 * IDS_PER_DAY + place in the day: below 2**53 until the year
+# transaction_id = days since 1970 * IDS_PER_DAY + position in the day: below 2**53 until the year
 # 9999, so that a reader which turns it into a float keeps it exact.
 IDS_PER_DAY = 2**28
 MAX_ROWS_PER_DAY = 250_000_000  # the number of rows is random; IDS_PER_DAY is 1,000 sd above
@@ -223,7 +223,7 @@ def _publish(
     kind: str,
     path: Path,
 ) -> int:
-    """Write the file aside and rename it, so that a reader never sees half of one."""
+    """Write a staged file and rename it, so that a reader never sees half of one."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -231,21 +231,21 @@ def _publish(
     table = spoil_table(kind, pa.table(arrays))
     path.parent.mkdir(parents=True, exist_ok=True)
     # A leading dot hides it from readers of the folder; two writers never share it.
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    staged = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         pq.write_table(
             table,
-            aside,
+            staged,
             compression="zstd",
             compression_level=1,
             use_dictionary=DICTIONARY_COLUMNS,
             column_encoding={n: "DELTA_BINARY_PACKED" for n in DELTA_COLUMNS if n in columns},
         )
-        spoil_file(kind, aside)
-        size = aside.stat().st_size
-        aside.replace(path)
+        spoil_file(kind, staged)
+        size = staged.stat().st_size
+        staged.replace(path)
     finally:
-        aside.unlink(missing_ok=True)
+        staged.unlink(missing_ok=True)
     return size
 
 

@@ -79,7 +79,7 @@ class Components:
         code = self.running[name].poll()
         return "" if code is None else f"ended by itself with code {code}"
 
-    def told(self, name: str, what: str) -> str:
+    def described(self, name: str, what: str) -> str:
         """A sentence on a component, and the last lines of its log."""
         log = log_file(self.home, name)
         return f"Airflow's {name} {what}. The last lines of {log}:\n{tail(self.home, name)}"

@@ -1,9 +1,9 @@
-"""Telling a person at a terminal, or a log, what is going on.
+"""Showing a person at a terminal, or in a log, what is going on.
 
 Why: the first run takes minutes; what is being done, how far it is and how long it will take
     must be visible throughout.
 Promise: a terminal gets a bar that moves, anything else plain lines, one every few seconds.
-Not here: what a stage tells while it runs (``pipelines/core/events.py``).
+Not here: what a stage reports while it runs (``pipelines/core/events.py``).
 """
 
 import time
@@ -23,13 +23,13 @@ class Phase:
 
     Attributes:
         title: What, in a few words.
-        teller: Who tells of it.
+        terminal: Where it is shown.
         bar: What moves on a terminal; None where there is none.
         started: When it began, on the monotonic clock.
     """
 
     title: str
-    teller: "Teller"
+    terminal: "Terminal"
     bar: Progress | None = None
     started: float = field(default_factory=time.monotonic)
     _last: float = 0.0
@@ -44,15 +44,15 @@ class Phase:
         *,
         alike: bool = True,
     ) -> None:
-        """Tell how far it is.
+        """Show how far it is.
 
         Args:
             done: Units that are done.
             total: Units there are.
             unit: What is counted.
             rows: Rows of what is done so far.
-            note: What else to tell.
-            alike: Whether a unit takes as long as another, so that the time left can be told.
+            note: What else to show.
+            alike: Whether a unit takes as long as another, so that the time left can be computed.
         """
         seconds = max(time.monotonic() - self.started, 1e-9)
         known = alike and 0 < done < total
@@ -60,13 +60,13 @@ class Phase:
         parts += [f"{rows / seconds:,.0f} rows/s"] if rows else []
         parts += [f"{seconds * (total - done) / done:.0f} s left"] if known else []
         parts += [note] if note else []
-        self._tell(", ".join(parts), done, total)
+        self._show(", ".join(parts), done, total)
 
     def note(self, text: str) -> None:
-        """Tell what is going on where nothing can be counted."""
-        self._tell(text, None, None)
+        """Show what is going on where nothing can be counted."""
+        self._show(text, None, None)
 
-    def _tell(self, text: str, done: int | None, total: int | None) -> None:
+    def _show(self, text: str, done: int | None, total: int | None) -> None:
         if self.bar is not None:
             task = self.bar.tasks[0].id
             self.bar.update(task, completed=done or 0, total=total, text=text)
@@ -74,12 +74,12 @@ class Phase:
         now = time.monotonic()
         if now - self._last >= LINE_INTERVAL_S:
             self._last = now
-            self.teller.line(f"{self.title}: {text}")
+            self.terminal.line(f"{self.title}: {text}")
 
 
 @dataclass(slots=True)
-class Teller:
-    """Tells of phases, and keeps how long each took.
+class Terminal:
+    """Shows phases, and keeps how long each took.
 
     Attributes:
         console: Where to.
@@ -90,12 +90,12 @@ class Teller:
     seconds: dict[str, float] = field(default_factory=dict)
 
     def line(self, text: str, style: str | None = None) -> None:
-        """Tell one line."""
+        """Print one line."""
         self.console.print(text, style=style, highlight=False, soft_wrap=True, markup=False)
 
     @contextmanager
     def phase(self, title: str) -> Iterator[Phase]:
-        """Tell of something from its beginning to its end."""
+        """Show something from its beginning to its end."""
         phase = Phase(title, self)
         if self.console.is_terminal:
             columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(24))

@@ -1,4 +1,4 @@
-"""The demonstration: 45 days of card transactions become a judged model, in Airflow's own UI.
+"""The demonstration: 45 days of card transactions become an evaluated model, in Airflow's own UI.
 
 Why: one command on a bare machine must show the whole of it, and leave something to explore.
 Promise: every process it started is gone when it has ended, by Ctrl-C, SIGTERM or an error;
@@ -20,7 +20,7 @@ from rich.console import Console
 from pipelines.core.errors import ConfigError, PipelineError
 from pipelines.core.installation import checkout
 from pipelines.drivers.local.bounds import require_possible
-from pipelines.drivers.local.console import Teller
+from pipelines.drivers.local.console import Terminal
 from pipelines.drivers.local.demo_days import Window
 from pipelines.drivers.local.flow import Flow
 from pipelines.drivers.local.home import USER, Home
@@ -49,7 +49,7 @@ def serve(
     port: int = 8080,
     exit_at_end: bool = False,
 ) -> None:
-    """Simulate, start Airflow, backfill, train, judge, tell; then keep Airflow up until Ctrl-C.
+    """Simulate, start Airflow, backfill, train, evaluate, report; then keep Airflow up until Ctrl-C.
 
     Args:
         home: Folder of the store, the source, Airflow's database and the logs.
@@ -65,23 +65,23 @@ def serve(
         PermanentError: A component of Airflow died again and again, or, with ``exit_at_end``, a run failed.
     """
     _require_checkout()
-    teller = Teller(Console())
+    terminal = Terminal(Console())
     today = datetime.now(UTC).date().isoformat()
     require_possible(load(PIPELINE), today, days=days, rows_per_day=rows_per_day, port=port)
-    place = Home.at(home)
+    own = Home.at(home)
     try:
         with _stop_on_signals():
-            window = Window.recorded(place, days=days, rows_per_day=rows_per_day, today=today)
-            _serve(place, teller, window, port, exit_at_end=exit_at_end)
+            window = Window.recorded(own, days=days, rows_per_day=rows_per_day, today=today)
+            _serve(own, terminal, window, port, exit_at_end=exit_at_end)
     except _StopAskedError:
-        teller.line(f"Stopped. What was made stays in {place.root}.")
+        terminal.line(f"Stopped. What was made stays in {own.root}.")
 
 
 def stop(home: Path = Path(".millrace")) -> None:
     """Stop what ``serve`` keeps running for this home, from another shell."""
     ended = stop_stack(Home.at(home))
     say = f"{ended} processes ended." if ended else "Nothing was running."
-    Teller(Console()).line(say)
+    Terminal(Console()).line(say)
 
 
 def _require_checkout() -> None:
@@ -94,12 +94,14 @@ def _require_checkout() -> None:
         )
 
 
-def _serve(home: Home, teller: Teller, window: Window, port: int, *, exit_at_end: bool) -> None:
+def _serve(
+    home: Home, terminal: Terminal, window: Window, port: int, *, exit_at_end: bool
+) -> None:
     space = _preflight(home, window)
     chosen = choose_port(port)
     if chosen != port:
-        teller.line(f"Port {port} is taken: Airflow's UI will be on {chosen}.")
-    _simulate(home, window, teller)
+        terminal.line(f"Port {port} is taken: Airflow's UI will be on {chosen}.")
+    _simulate(home, window, terminal)
     variables = {
         "millrace_store": f"file://{home.store}",
         "millrace_source": str(home.source),
@@ -107,23 +109,23 @@ def _serve(home: Home, teller: Teller, window: Window, port: int, *, exit_at_end
     }
     settings = StackSettings(port=chosen, parallelism=space.parallelism, variables=variables)
     with ExitStack() as held:
-        with teller.phase("start Airflow"):
+        with terminal.phase("start Airflow"):
             stack = held.enter_context(
-                started(home, settings, partial(teller.line, style="yellow"))
+                started(home, settings, partial(terminal.line, style="yellow"))
             )
-        held.callback(teller.line, "stopping Airflow ...")
+        held.callback(terminal.line, "stopping Airflow ...")
         stack.api.set_pool("stages", space.stages, "Stages at a time: one a core.")
         stack.api.set_pool("gpu", 1, "Training at a time.")
         published = Published(pipeline=load(PIPELINE), home=home, window=window)
         try:
-            _work(Flow(stack=stack, published=published, teller=teller))
+            _work(Flow(stack=stack, published=published, terminal=terminal))
         except PipelineError as error:
             if exit_at_end:
                 raise
             # Airflow's UI has the logs that say why.
-            teller.line(f"error: {error}", style="red")
+            terminal.line(f"error: {error}", style="red")
         if not exit_at_end:
-            _keep_up(stack, teller)
+            _keep_up(stack, terminal)
 
 
 def _preflight(home: Home, window: Window) -> Room:
@@ -132,12 +134,12 @@ def _preflight(home: Home, window: Window) -> Room:
     return room()
 
 
-def _simulate(home: Home, window: Window, teller: Teller) -> None:
+def _simulate(home: Home, window: Window, terminal: Terminal) -> None:
     missing = len(window.missing_days(home))
     if not missing:
-        teller.line(f"simulate: {window.first} to {window.last} are there already")
+        terminal.line(f"simulate: {window.first} to {window.last} are there already")
         return
-    with teller.phase(f"simulate {missing} days of {window.rows_per_day:,} rows") as phase:
+    with terminal.phase(f"simulate {missing} days of {window.rows_per_day:,} rows") as phase:
         window.write(
             simulation_of(PIPELINE),
             home,
@@ -150,13 +152,13 @@ def _work(flow: Flow) -> None:
     flow.wait_for_dags()
     flow.take_in_days()
     as_of = flow.make_model()
-    print_outcome(flow.teller, flow.published, as_of)
+    print_outcome(flow.terminal, flow.published, as_of)
 
 
-def _keep_up(stack: Stack, teller: Teller) -> None:
+def _keep_up(stack: Stack, terminal: Terminal) -> None:
     """Until a signal, or until a component cannot be kept at work."""
-    teller.line(f"Airflow: {stack.api.base}  user {USER}, password {stack.api.password}")
-    teller.line("Ctrl-C stops it, or `make stop` from another terminal.")
+    terminal.line(f"Airflow: {stack.api.base}  user {USER}, password {stack.api.password}")
+    terminal.line("Ctrl-C stops it, or `make stop` from another terminal.")
     while True:
         stack.require_alive()
         time.sleep(WATCH_S)

@@ -19,7 +19,7 @@ def describe(folder: Path) -> dict[str, str]:
     """Facts by name, each a short text.
 
     Args:
-        folder: Its disk's free space is told.
+        folder: Its disk's free space is one of them.
     """
     machine = this_machine()
     facts = {

@@ -16,7 +16,7 @@ from typing import Any
 
 from pipelines.core.errors import PermanentError, TransientError, listed
 from pipelines.core.events import is_progress
-from pipelines.drivers.local.console import Phase, Teller
+from pipelines.drivers.local.console import Phase, Terminal
 from pipelines.drivers.local.published import Published
 from pipelines.drivers.local.rest_client import FINISHED, RestError, quoted
 from pipelines.drivers.local.stack import Stack
@@ -37,12 +37,12 @@ class Flow:
     Attributes:
         stack: The Airflow.
         published: The pipeline's artifacts.
-        teller: Who is told.
+        terminal: Where progress is shown.
     """
 
     stack: Stack
     published: Published
-    teller: Teller
+    terminal: Terminal
 
     @property
     def data_dag(self) -> str:
@@ -72,7 +72,7 @@ class Flow:
         title = (
             f"take in {len(lacking)} of {total} days" if lacking else "days published already"
         )
-        with self.teller.phase(title) as phase:
+        with self.terminal.phase(title) as phase:
             before = {run["dag_run_id"] for run in self.stack.api.runs(self.data_dag)}
             self._backfill(lacking, last, has_run=self._has_run(self.data_dag, last))
             self.stack.api.unpause(self.data_dag)
@@ -87,7 +87,7 @@ class Flow:
             PermanentError: The run failed; says in which task.
         """
         api = self.stack.api
-        with self.teller.phase("train and judge the model") as phase:
+        with self.terminal.phase("train and evaluate the model") as phase:
             before = {run["dag_run_id"] for run in api.runs(self.model_dag)}
             api.unpause(self.model_dag)
             self._wait_for_tick(self.model_dag)
@@ -134,7 +134,7 @@ class Flow:
             states = Counter(run["state"] for run in runs)
             done = sum(states[state] for state in FINISHED)
             if runs:
-                self._tell_days(runs, lacking, phase)
+                self._show_days(runs, lacking, phase)
             if done == len(runs):
                 break
             time.sleep(2 * POLL_S)
@@ -145,7 +145,7 @@ class Flow:
                 f"tasks' logs say why: {self.stack.api.base}/dags/{self.data_dag}/runs"
             )
 
-    def _tell_days(self, runs: Sequence[Run], lacking: Sequence[str], phase: Phase) -> None:
+    def _show_days(self, runs: Sequence[Run], lacking: Sequence[str], phase: Phase) -> None:
         done = {str(run["partition_key"]) for run in runs if run["state"] in FINISHED}
         reading = next(each for each in self.published.day_stages if each.reads_source)
         manifests = [
@@ -156,14 +156,14 @@ class Flow:
         phase.progress(len(done), len(runs), "days", rows, f"{running} at work")
 
     def _follow_model(self, run_id: str, phase: Phase) -> None:
-        def tell(tasks: list[Run]) -> None:
+        def show(tasks: list[Run]) -> None:
             self.stack.require_alive()
             done = sum(task["state"] in ("success", "skipped") for task in tasks)
             busy = [task for task in tasks if task["state"] in ("running", "deferred")]
             note = ", ".join(self._at_work(run_id, task) for task in busy)
             phase.progress(done, len(tasks), "tasks", note=note, alike=False)
 
-        if self.stack.api.wait_run(self.model_dag, run_id, tell) == "failed":
+        if self.stack.api.wait_run(self.model_dag, run_id, show) == "failed":
             tasks = self.stack.api.tasks(self.model_dag, run_id)
             failed = [task["task_id"] for task in tasks if task["state"] == "failed"]
             raise PermanentError(
@@ -172,7 +172,7 @@ class Flow:
             )
 
     def _at_work(self, run_id: str, task: Run) -> str:
-        """A task and, once its stage has told any, its progress with rate and time left."""
+        """A task and, once its stage has reported any, its progress with rate and time left."""
         log = self.stack.api.log(self.model_dag, run_id, task)
         return next((line for line in reversed(log) if is_progress(line)), str(task["task_id"]))
 

@@ -115,8 +115,8 @@ def read_json(path: Path) -> Any:
 
 def write_json(path: Path, value: object, *, private: bool = False) -> None:
     """Replace a JSON file as a whole; ``private`` keeps other users from reading it."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600 if private else 0o644)
+    staged = path.with_name(f".{path.name}.{os.getpid()}")
+    fd = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600 if private else 0o644)
     with os.fdopen(fd, "w") as file:
         file.write(json.dumps(value, indent=1) + "\n")
-    aside.replace(path)
+    staged.replace(path)

@@ -13,8 +13,8 @@ from rich.text import Text
 
 from pipelines.core.store import Manifest
 from pipelines.core.text import readable
-from pipelines.drivers.chain import EVALUATED, PROMOTED
-from pipelines.drivers.local.console import Teller
+from pipelines.drivers.chain_summary import EVALUATED, PROMOTED
+from pipelines.drivers.local.console import Terminal
 from pipelines.drivers.local.published import Published
 from pipelines.protocol import REFUSED, giver_of
 
@@ -22,27 +22,27 @@ MIB = 1 << 20
 LOW, HIGH = "_low", "_high"
 
 
-def print_outcome(teller: Teller, published: Published, as_of: str) -> None:
-    """Tell what the window's days and its model came to."""
+def print_outcome(terminal: Terminal, published: Published, as_of: str) -> None:
+    """Print what the window's days and its model came to."""
     days = {each.name: published.manifests(each.name) for each in published.day_stages}
     models = {
         each.name: published.manifest(each.name, as_of=as_of) for each in published.model_stages
     }
     made = days | {stage: [found] for stage, found in models.items() if found is not None}
-    teller.console.print(
+    terminal.console.print(
         _stage_table(made, f"{published.window.first} to {published.window.last}")
     )
-    teller.console.print(
+    terminal.console.print(
         _quarantine_table([manifest for each in days.values() for manifest in each])
     )
     evaluated, promoted = (models[giver_of(each).name] for each in (EVALUATED, PROMOTED))
     if evaluated is not None:
-        teller.console.print(_metric_table(evaluated.outcome["metrics"], as_of))
-        teller.line(f"Verdict: {evaluated.outcome['verdict']}. {evaluated.outcome['reason']}")
+        terminal.console.print(_metric_table(evaluated.outcome["metrics"], as_of))
+        terminal.line(f"Verdict: {evaluated.outcome['verdict']}. {evaluated.outcome['reason']}")
     if promoted is not None:
-        teller.line(f"Registry: {promoted.outcome['reason']}.")
-    spent = ", ".join(f"{title} {seconds:.0f} s" for title, seconds in teller.seconds.items())
-    teller.line(f"This run: {spent}; {sum(teller.seconds.values()):.0f} s in all.")
+        terminal.line(f"Registry: {promoted.outcome['reason']}.")
+    spent = ", ".join(f"{title} {seconds:.0f} s" for title, seconds in terminal.seconds.items())
+    terminal.line(f"This run: {spent}; {sum(terminal.seconds.values()):.0f} s in all.")
 
 
 def _stage_table(made: Mapping[str, Sequence[Manifest]], title: str) -> Table:
@@ -63,14 +63,14 @@ def _stage_table(made: Mapping[str, Sequence[Manifest]], title: str) -> Table:
     return table
 
 
-def _quarantine_table(judged: Sequence[Manifest]) -> Table:
+def _quarantine_table(validated: Sequence[Manifest]) -> Table:
     rules: Counter[str] = Counter()
-    for manifest in judged:
+    for manifest in validated:
         rules.update(manifest.outcome["quarantined"])
     table = _table("quarantine", "rule", "rows")
     for rule, rows in sorted(rules.items()):
         table.add_row(Text(readable(rule)), f"{rows:,}")
-    refused = [manifest.key for manifest in judged if manifest.outcome["verdict"] == REFUSED]
+    refused = [manifest.key for manifest in validated if manifest.outcome["verdict"] == REFUSED]
     if refused or not rules:
         table.add_row("days refused", ", ".join(refused) or "none")
     return table

@@ -27,7 +27,7 @@ class Leader:
 
     Attributes:
         pid: Its process id, which is its session's too.
-        created: When it was started, as psutil tells it: the number alone may be used again.
+        created: When it was started, as psutil has it: the number alone may be used again.
     """
 
     pid: int

@@ -86,10 +86,10 @@ class Published:
 
     def _day_is_current(self, day: str) -> bool:
         works = [(each, self.work(each.name, day=day)) for each in self.day_stages]
-        judged = day_verdict(Store(f"file://{self.home.store}"), self.pipeline.name, day)
-        if judged is not None and judged.outcome["verdict"] == REFUSED:
+        verdict = day_verdict(Store(f"file://{self.home.store}"), self.pipeline.name, day)
+        if verdict is not None and verdict.outcome["verdict"] == REFUSED:
             names = [each.name for each in self.day_stages]
-            works = works[: names.index(judged.stage) + 1]
+            works = works[: names.index(verdict.stage) + 1]
         return _are_current(works)
 
 

@@ -107,7 +107,7 @@ class Api:
         """Until Airflow has parsed a DAG.
 
         Raises:
-            PermanentError: Its file has an import error, told in full.
+            PermanentError: Its file has an import error, quoted in full.
             TransientError: It is not there in time.
         """
         deadline = time.monotonic() + timeout_s
@@ -192,22 +192,22 @@ class Api:
         """Lines of a task's newest try; none where its log cannot be read yet."""
         path = f"/dags/{dag_id}/dagRuns/{quoted(run_id)}/taskInstances/{task['task_id']}/logs"
         try:
-            told = self.get(
+            answer = self.get(
                 f"{path}/{task['try_number']}",
                 map_index=task["map_index"],
                 full_content="true",
             )
         except RestError:
             return []
-        return [str(line["event"]) for line in told["content"] if isinstance(line, dict)]
+        return [str(line["event"]) for line in answer["content"] if isinstance(line, dict)]
 
     def wait_run(
-        self, dag_id: str, run_id: str, tell: Callable[[list[dict[str, Any]]], None]
+        self, dag_id: str, run_id: str, show: Callable[[list[dict[str, Any]]], None]
     ) -> str:
-        """Until a run has ended, telling its tasks each second; returns its state."""
+        """Until a run has ended, showing its tasks each second; returns its state."""
         while True:
             state = str(self.get(f"/dags/{dag_id}/dagRuns/{quoted(run_id)}")["state"])
-            tell(self.tasks(dag_id, run_id))
+            show(self.tasks(dag_id, run_id))
             if state in FINISHED:
                 return state
             time.sleep(1.0)

@@ -83,7 +83,7 @@ class Stack:
         """Refuse to go on where a component could not be kept at work.
 
         Raises:
-            ComponentDiedError: One failed again and again; told with the last lines of its log.
+            ComponentDiedError: One failed again and again; shown with the last lines of its log.
         """
         self.keeper.require()
 
@@ -153,14 +153,14 @@ def hostname() -> str:
 
 @contextmanager
 def started(
-    home: Home, settings: StackSettings, tell: Callable[[str], None] = lambda _text: None
+    home: Home, settings: StackSettings, report: Callable[[str], None] = lambda _text: None
 ) -> Iterator[Stack]:
     """Run Airflow for as long as the block lasts.
 
     Args:
         home: Its folder.
         settings: How it is set up.
-        tell: Gets a line when a component is started again.
+        report: Gets a line when a component is started again.
 
     Raises:
         ConfigError: Another process keeps this home's Airflow running.
@@ -170,7 +170,7 @@ def started(
     env = airflow_environ(home, settings)
     components = Components(home, env)
     api = Api(f"http://{HOST}:{settings.port}", USER, home.secrets().password)
-    keeper = Keeper(components, api, tell)
+    keeper = Keeper(components, api, report)
     try:
         _migrate(home, env)
         since = datetime.now(UTC)
@@ -246,7 +246,7 @@ def _wait_healthy(components: Components, api: Api, since: datetime) -> None:
     while time.monotonic() < deadline:
         for name in COMPONENTS:
             if death := components.death_of(name):
-                raise ComponentDiedError(components.told(name, death))
+                raise ComponentDiedError(components.described(name, death))
         try:
             health = api.health()
         except (OSError, ValueError, http.client.HTTPException):

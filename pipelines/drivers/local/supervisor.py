@@ -2,7 +2,7 @@
 
 Why: a local Airflow runs for days beside other work; a component that the kernel killed for
     memory, or that stands still, should cost half a minute and not the night.
-Promise: each restart is told with its reason; a component that fails again and again ends the
+Promise: each restart is reported with its reason; a component that fails again and again ends the
     stack, with the end of its log. What a dead component left behind is ended before the next
     one starts.
 Not here: the processes (``components.py``), the first start (``stack.py``).
@@ -61,16 +61,19 @@ class Keeper(threading.Thread):
     """Looks at each component every second, and starts it again when it has to."""
 
     def __init__(
-        self, components: Components, api: Api, tell: Callable[[str], None] = lambda _text: None
+        self,
+        components: Components,
+        api: Api,
+        report: Callable[[str], None] = lambda _text: None,
     ) -> None:
         super().__init__(name="keeper", daemon=True)
-        self._components, self._api, self._tell = components, api, tell
+        self._components, self._api, self._report = components, api, report
         self._watched = {name: _Watched() for name in COMPONENTS}
         self._over, self._looks = threading.Event(), 0
         self._failure: PipelineError | None = None
 
     def run(self) -> None:
-        """Look until told to end, or until a component cannot be kept at work."""
+        """Look until asked to end, or until a component cannot be kept at work."""
         while not self._over.wait(LOOK_EVERY_S):
             try:
                 self._look()
@@ -135,13 +138,15 @@ class Keeper(threading.Thread):
         count, most = len(watched.restarts), len(PAUSES_S)
         if count == most:
             raise ComponentDiedError(
-                self._components.told(
+                self._components.described(
                     name,
                     f"{reason}, after {most} restarts within {WINDOW_S / 60:.0f} minutes, so all "
                     f"of it is stopped",
                 )
             )
-        self._tell(f"Airflow's {name} {reason}: started again ({count + 1} of at most {most}).")
+        self._report(
+            f"Airflow's {name} {reason}: started again ({count + 1} of at most {most})."
+        )
         self._components.end(name)
         watched.restarts.append(now)
         watched.due_at = time.monotonic() + PAUSES_S[count]

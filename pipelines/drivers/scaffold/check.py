@@ -85,7 +85,7 @@ def _declaration(pipeline: Pipeline) -> str:
 
 
 def _gate(pipeline: Pipeline, day: str) -> str:
-    """Evaluate every rule of the gate on made-up rows: finds those that no day could be judged by."""
+    """Evaluate every rule of the gate on made-up rows: finds those that no day could be validated by."""
     from pipelines.drivers.scaffold.gate_trial import gate_problems
 
     number, problems = gate_problems(pipeline, day)

@@ -24,7 +24,8 @@ class Mentions(ast.NodeVisitor):
         mentioned: Those that are only compared with.
         attributes: Names of attributes, those that ``getattr`` names among them.
         texts: Texts that could be a name.
-        does: ``gets``: ``getattr`` of a name that is worked out; ``imports``: a module by its text;
+        does: ``gets``: ``getattr`` of a name that is worked out; ``fields``: of every field of a
+            dataclass; ``imports``: a module by its text;
             ``globals``: the module's names as a dictionary; ``makes``: an object of its own class;
             ``makes any``: of the class of any object.
         replaces: For each ``replace(x, a=..., b=...)`` its keywords.
@@ -78,6 +79,8 @@ class Mentions(ast.NodeVisitor):
             self._getter(name, node)
         elif name in IMPORTERS:
             self.does.add("imports")
+        elif name == "fields":
+            self.does.add("fields")
         elif name == "replace" and not node.args[1:]:
             self.replaces.append([each.arg or "**" for each in node.keywords])
         elif isinstance(node.func, ast.Call) and chain_of(node.func.func) == ("type",):

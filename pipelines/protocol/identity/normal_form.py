@@ -61,7 +61,7 @@ class NormalForm:
 
     def text(self, nodes: Iterable[ast.AST]) -> str:
         """The nodes, one a line."""
-        return "\n".join(self._node(node) for node in nodes)
+        return "\n".join(self._node(node) for node in nodes if not _is_left_out(node))
 
     def _node(self, node: ast.AST) -> str:
         if isinstance(node, ast.Attribute | ast.Name):

@@ -45,10 +45,9 @@ class Objects:
         self._methods: dict[str, list[Key]] = defaultdict(list)
         self._fields: dict[str, list[tuple[str, Any]]] = defaultdict(list)
         self._attributes: set[str] = set()
-        self._texts: set[str] = set()
         self._makes_own: set[Key] = set()
         self._replaces: list[list[str]] = []
-        self._gets = self._makes_any = False
+        self._makes_any = self._any_field = False
 
     def is_there(self, key: Key) -> None:
         """A class is in a module that is imported."""
@@ -127,11 +126,10 @@ class Objects:
 
     def ways_around(self, key: Key, unit: dict[str, Any]) -> None:
         """What a unit does to objects without naming a class or an attribute."""
-        self._texts.update(unit["texts"])
-        self._gets = self._gets or "gets" in unit["does"]
-        if self._gets:
-            for text in self._texts - self._attributes:
-                self.attribute(text)
+        if {"gets", "fields"} <= set(unit["does"]) and not self._any_field:
+            self._any_field = True
+            for module, chains in [each for some in self._fields.values() for each in some]:
+                self.annotated(module, chains)
         if "makes" in unit["does"] and "." in unit["name"]:
             self._make_own(key[0], unit["name"].partition(".")[0])
         new = [keywords for keywords in unit["replaces"] if keywords not in self._replaces]
@@ -165,7 +163,7 @@ class Objects:
             self._methods[name] += [(key[0], position) for position in positions]
         for name, chains in about["fields"].items():
             self._fields[name].append((key[0], chains))
-            if name in self._attributes:
+            if self._any_field or name in self._attributes:
                 self.annotated(key[0], chains)
 
     def _called_from_outside(self, key: Key) -> bool:

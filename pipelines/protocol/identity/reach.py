@@ -91,7 +91,8 @@ class Reach:
         for name in unit["attributes"]:
             self._objects.attribute(name)
         self._objects.ways_around(found, unit)
-        self._follow_texts(module, unit)
+        self._follow_attributes(module, unit)
+        self._follow_modules(module, unit)
 
     def _use_all(self, targets: Iterable[Target]) -> None:
         for target in targets:
@@ -126,7 +127,30 @@ class Reach:
             else:
                 self._use(target)
 
-    def _follow_texts(self, module: str, unit: dict[str, Any]) -> None:
+    def _follow_attributes(self, module: str, unit: dict[str, Any]) -> None:
+        """Attributes that ``getattr`` may be given by a text.
+
+        It may be one of the unit that asks, of a constant that it uses, of its class, or of a unit
+        that calls it.
+        """
+        used = list(self._used(module, unit))
+        if not any("gets" in each["does"] for each in (unit, *used)):
+            return
+        near = [each for each in used if each["kind"] == "statement"]
+        owner = f"{unit['name'].partition('.')[0]}."
+        if "." in unit["name"]:
+            every = self.sources.facts(module)["units"]
+            near += [each for each in every if each["name"].startswith(owner)]
+        for text in (text for each in (unit, *near) for text in each["texts"]):
+            self._objects.attribute(text)
+
+    def _used(self, module: str, unit: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Units that a unit names."""
+        for target in (t for chain in unit["chains"] for t in self.names.chain(module, chain)):
+            if target.kind == UNIT:
+                yield self.names.unit(key_of(target))
+
+    def _follow_modules(self, module: str, unit: dict[str, Any]) -> None:
         """Modules that a unit imports, or runs, by a text of its own or of a constant it uses."""
         if "globals" in unit["does"]:
             self._use(Target(MODULE, module))
@@ -135,9 +159,8 @@ class Reach:
                 self._run_main(absolute(self.sources, module, 1, text[:-3]))
         if "imports" not in unit["does"]:
             return
-        every = [t for chain in unit["chains"] for t in self.names.chain(module, chain)]
-        used = [self.names.unit(key_of(t)) for t in every if t.kind == UNIT]
-        for text in (text for each in (unit, *used) for text in each["modules"]):
+        near = (unit, *self._used(module, unit))
+        for text in (text for each in near for text in each["modules"]):
             self._named(text.replace(":", "."))
         self._objects.annotated(module, unit["signature"])
 

@@ -213,16 +213,16 @@ class _Beside:
         own = self.own["columns"][name]
         yield self._least(lambda *of: self._missing(name, *of), days)
         theirs = {day: self.others[day]["columns"][name] for day in days}
-        if own.get("constant") and self.own["rows"] >= MANY_ROWS and _all_vary(theirs.values()):
-            yield self._constant(name)
+        yield from self._constant(name, theirs.values())
         counted = [day for day, other in theirs.items() if other.get("counts")]
         if own.get("counts") and len(counted) >= self.gate.min_days:
             yield self._least(lambda *of: self._moved(name, *of), counted)
 
-    def _constant(self, name: str) -> Difference:
-        return _levelled(
-            _difference(CONSTANT, name, 1.0, None, "one value", "several"), self.gate
-        )
+    def _constant(self, name: str, others: Iterable[Mapping[str, Any]]) -> Iterator[Difference]:
+        many = self.own["rows"] >= MANY_ROWS
+        if many and self.own["columns"][name].get("constant") and _all_vary(others):
+            one = _difference(CONSTANT, name, 1.0, None, "one value", "several")
+            yield _levelled(one, self.gate)
 
     def _missing(
         self, name: str, others: Sequence[DayProfile], band: tuple[float, float]

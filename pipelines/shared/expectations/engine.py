@@ -25,6 +25,8 @@ from pipelines.shared.expectations import register
 from pipelines.shared.expectations.rules import CheckedRule
 
 if TYPE_CHECKING:
+    from great_expectations.expectations.expectation import Expectation
+
     from pipelines.gx_dask import ValidatedTable
     from pipelines.gx_dask.partitions import Partition
 
@@ -135,7 +137,7 @@ def problems_of(rules: Sequence[CheckedRule], file: Path, rows_below: Path) -> l
 
 
 def _validated(
-    expectations: Sequence[Any],
+    expectations: "Sequence[Expectation]",
     files: Sequence[Path],
     rows_below: Path,
     compute: Compute | None,
@@ -163,7 +165,7 @@ def _validated(
     return validated, found
 
 
-def _expectation(rule: CheckedRule) -> Any:
+def _expectation(rule: CheckedRule) -> "Expectation":
     from great_expectations.expectations import registry
     from great_expectations.expectations.expectation_configuration import (
         ExpectationConfiguration,

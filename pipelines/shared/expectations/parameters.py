@@ -36,7 +36,7 @@ OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
 FUNCTIONS: dict[str, Callable[..., Any]] = {"abs": abs, "round": round, "trunc": int}
 
 
-def resolved(value: Any, parameters: Mapping[str, Any], rule: str) -> Any:
+def resolved(value: object, parameters: Mapping[str, object], rule: str) -> object:
     """A rule's argument with every parameter in it replaced by its value.
 
     Raises:
@@ -51,7 +51,7 @@ def resolved(value: Any, parameters: Mapping[str, Any], rule: str) -> Any:
     return value
 
 
-def named_in(value: Any) -> Iterator[str]:
+def named_in(value: object) -> Iterator[str]:
     """Every parameter that an argument names."""
     if isinstance(value, Mapping):
         if PARAMETER in value:
@@ -73,7 +73,7 @@ def _names(text: str) -> list[str]:
     return [node.id for node in ast.walk(tree) if isinstance(node, ast.Name)]
 
 
-def _value_of(text: str, parameters: Mapping[str, Any], rule: str) -> Any:
+def _value_of(text: str, parameters: Mapping[str, object], rule: str) -> object:
     if text.strip() in parameters:
         return parameters[text.strip()]
     if len(text) > MAX_CHARS:
@@ -101,7 +101,7 @@ def _require_set(names: Iterable[str], parameters: Mapping[str, Any], rule: str)
             )
 
 
-def _worked_out(node: ast.AST, parameters: Mapping[str, Any]) -> Any:
+def _worked_out(node: ast.AST, parameters: Mapping[str, object]) -> object:
     match node:
         case ast.Constant(value=int() | float() as value):
             return value

@@ -139,9 +139,9 @@ def page(report: dict[str, Any], beside: Sequence[Mapping[str, Any]] = ()) -> st
 
 
 def environment(*folders: Path) -> jinja2.Environment:
-    """Templates beside this module, and in further folders."""
+    """Templates of these folders, and those beside this module."""
     return jinja2.Environment(
-        loader=jinja2.FileSystemLoader([Path(__file__).parent, *folders]),
+        loader=jinja2.FileSystemLoader([*folders, Path(__file__).parent]),
         autoescape=True,
         finalize=for_page,
         undefined=jinja2.StrictUndefined,

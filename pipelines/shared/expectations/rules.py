@@ -106,7 +106,7 @@ def _require_distinct_names(
 def _with_parameters(pipeline: Pipeline, rules: Sequence[CheckedRule]) -> list[CheckedRule]:
     """The rules with the declared values of their suite parameters."""
     parameters = dict(pipeline.validation.parameters)
-    found = [replace(r, kwargs=resolved(r.kwargs, parameters, r.name)) for r in rules]
+    found = [_with_values(rule, parameters) for rule in rules]
     named = {name for rule in rules for name in named_in(rule.kwargs)}
     for unused in sorted(parameters.keys() - named):
         hint = nearest(unused, named) if named else "No rule has a parameter."
@@ -114,6 +114,11 @@ def _with_parameters(pipeline: Pipeline, rules: Sequence[CheckedRule]) -> list[C
             f"{pipeline.name}: validation.parameters sets {unused!r}, which no rule names. {hint}"
         )
     return found
+
+
+def _with_values(rule: CheckedRule, parameters: Mapping[str, object]) -> CheckedRule:
+    kwargs = {name: resolved(v, parameters, rule.name) for name, v in rule.kwargs.items()}
+    return replace(rule, kwargs=kwargs)
 
 
 def _require_known_budgets(pipeline: Pipeline, names: Sequence[str]) -> None:

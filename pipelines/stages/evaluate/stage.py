@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.core.errors import TransientError
 from pipelines.core.store import Manifest, Ref
-from pipelines.protocol import Maker, Outcome, Plan, Work, code_of, input_of, require_pair
+from pipelines.protocol import Maker, Plan, StageOutcome, Work, code_of, input_of, require_pair
 from pipelines.protocol.settings import (
     evaluation_settings,
     trained_settings,
@@ -37,7 +37,7 @@ def plan(work: Work) -> Plan:
     )
 
 
-def run(work: Work, plan: Plan, out: Path) -> Outcome:
+def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
     """Score the test days, evaluate, and write the numbers and the scores.
 
     Raises:
@@ -50,7 +50,7 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
     metrics = dict(evaluated["metrics"])
     for name, (low, high) in evaluated["intervals"].items():
         metrics |= {f"{name}_low": low, f"{name}_high": high}
-    return Outcome(
+    return StageOutcome(
         rows=evaluated["rows"],
         metrics=metrics,
         verdict=evaluated["verdict"],

@@ -22,8 +22,8 @@ from pipelines.protocol import (
     ACCEPTED,
     REFUSED,
     VALIDATED,
-    Outcome,
     Plan,
+    StageOutcome,
     Work,
     code_by_class,
     code_of,
@@ -85,7 +85,7 @@ def plan(work: Work) -> FeaturizePlan:
     )
 
 
-def run(work: Work, plan: FeaturizePlan, out: Path) -> Outcome:
+def run(work: Work, plan: FeaturizePlan, out: Path) -> StageOutcome:
     """Make the day's features.
 
     Raises:
@@ -112,7 +112,7 @@ def run(work: Work, plan: FeaturizePlan, out: Path) -> Outcome:
         reused=reused,
     )
     found = make_day(day, out, ComputeSettings.from_options(work.options), on_rows)
-    return Outcome(rows=found["rows"], metrics={"positives": float(found["positives"])})
+    return StageOutcome(rows=found["rows"], metrics={"positives": float(found["positives"])})
 
 
 def _inputs(days: LookBack) -> dict[str, str]:

@@ -21,7 +21,7 @@ from pipelines.core.errors import (
     SourceUnreadableError,
     listed,
 )
-from pipelines.protocol import REFUSED, Outcome, Plan, Work, code_of
+from pipelines.protocol import REFUSED, Plan, StageOutcome, Work, code_of
 from pipelines.shared.compute.machine import usable_cores
 from pipelines.shared.compute.settings import ComputeSettings
 from pipelines.spec import Table
@@ -54,7 +54,7 @@ def plan(work: Work) -> Plan:
     )
 
 
-def run(work: Work, plan: Plan, out: Path) -> Outcome:
+def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
     """Read, check and cast each file; write the day's rows, or the reason for their refusal.
 
     Raises:
@@ -149,18 +149,18 @@ class _DayFiles:
                 f"file written again."
             )
 
-    def outcome(self, out: Path) -> Outcome:
+    def outcome(self, out: Path) -> StageOutcome:
         """The outcome of an accepted day."""
         self._log_undeclared()
         self._write_rejects(out)
-        return Outcome(
+        return StageOutcome(
             rows=self.rows,
             metrics={"files": float(len(self.reads)), "lines_rejected": float(self.rejected)},
             reason=self._rejected_reason(),
             quarantined=self.quarantined(),
         )
 
-    def refused_outcome(self, out: Path) -> Outcome:
+    def refused_outcome(self, out: Path) -> StageOutcome:
         """The outcome of a refused day: remove its rows, and record the reason for each file."""
         from pipelines.stages.ingest.day import remove_rows
 
@@ -179,7 +179,7 @@ class _DayFiles:
         (out / REFUSAL).write_text(json.dumps({"files": files}, indent=1) + "\n")
         first, *others = self.refused.values()
         more = f" {len(others)} more files are refused: see {REFUSAL}." if others else ""
-        return Outcome(
+        return StageOutcome(
             rows=0,
             metrics={"files": float(len(self.reads)), "lines_rejected": float(self.rejected)},
             verdict=REFUSED,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.core.errors import ColumnMismatchError, TrainingError, TransientError
 from pipelines.core.events import evenly
 from pipelines.operators.bfloat16 import BFLOAT16
-from pipelines.protocol import VALIDATED, Outcome, Plan, Work, code_of, input_of, stage_of
+from pipelines.protocol import VALIDATED, Plan, StageOutcome, Work, code_of, input_of, stage_of
 from pipelines.protocol.settings import (
     key_columns,
     label_column,
@@ -46,7 +46,7 @@ def plan(work: Work) -> Plan:
     )
 
 
-def run(work: Work, plan: Plan, out: Path) -> Outcome:
+def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
     """Fit on the training days, then write every day's arrays.
 
     Raises:
@@ -274,10 +274,10 @@ def _entry(part: str, day: str, names: list[str], shards: "list[Shard]") -> dict
     }
 
 
-def _outcome(facts: dict[str, int], shards: "list[Shard]") -> Outcome:
+def _outcome(facts: dict[str, int], shards: "list[Shard]") -> StageOutcome:
     metrics = {f"train_{name}": float(value) for name, value in facts.items()}
     for part in ("gap", "test"):
         mine = [shard for shard in shards if shard.part == part]
         metrics[f"{part}_rows"] = float(sum(shard.rows for shard in mine))
         metrics[f"{part}_positives"] = float(sum(shard.positives for shard in mine))
-    return Outcome(rows=sum(shard.rows for shard in shards), metrics=metrics)
+    return StageOutcome(rows=sum(shard.rows for shard in shards), metrics=metrics)

@@ -17,7 +17,7 @@ from pipelines.core.store import Manifest, Ref
 from pipelines.operators.operator import FeatureSource, Operator, State
 from pipelines.operators.program import Program
 from pipelines.operators.state import read_states, write_states
-from pipelines.protocol import Outcome, Plan, Work, code_by_class, publish_work, same_code
+from pipelines.protocol import Plan, StageOutcome, Work, code_by_class, publish_work, same_code
 from pipelines.shared.compute.compute import Compute
 from pipelines.shared.compute.graph import FAN_IN
 from pipelines.shared.tables.window import ModelWindow
@@ -154,10 +154,10 @@ def _tasks(day: DayStatistics, program: Program, array_module: str) -> list[Stat
 def _published(work: Work, program: Program, day: DayStatistics) -> Manifest:
     rows = sum(row_range.rows for row_range in day.row_ranges)
 
-    def make(out: Path) -> Outcome:
+    def make(out: Path) -> StageOutcome:
         raw = write_states(out, day.states(program))
         (out / FILE).write_text(json.dumps({"rows": rows, "states": raw}, indent=1) + "\n")
-        return Outcome(rows=rows)
+        return StageOutcome(rows=rows)
 
     with work.store.lock(day.ref):
         found = work.store.find_whole(day.ref, day.plan.digest())

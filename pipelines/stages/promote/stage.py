@@ -16,7 +16,7 @@ from typing import Any
 
 from pipelines.core.days import parse_day
 from pipelines.core.store import Manifest, Ref
-from pipelines.protocol import Outcome, Plan, Work, code_of, input_of, require_pair
+from pipelines.protocol import Plan, StageOutcome, Work, code_of, input_of, require_pair
 from pipelines.protocol.settings import evaluation_settings, trained_settings
 from pipelines.shared.registry import (
     Registered,
@@ -46,7 +46,7 @@ def plan(work: Work) -> Plan:
     )
 
 
-def run(work: Work, plan: Plan, out: Path) -> Outcome:
+def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
     """Register the model, and change the champion if the recommendation and the days allow it."""
     from pipelines.shared.registry.client import open_client
     from pipelines.stages.promote.champion import Registry
@@ -78,7 +78,7 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
     promotion = {"version": number, **details, "reason": reason, "uri": uri}
     (out / "promotion.json").write_text(json.dumps(promotion, indent=1) + "\n")
     work.report.log(reason)
-    return Outcome(
+    return StageOutcome(
         rows=0,
         reason=reason,
         metrics={"version": number},

@@ -16,7 +16,7 @@ from typing import Any
 from pipelines.core.errors import OutOfMemoryError
 from pipelines.core.memory import is_out_of_memory
 from pipelines.core.store import Manifest
-from pipelines.protocol import Outcome, Plan, Work, code_of, input_of
+from pipelines.protocol import Plan, StageOutcome, Work, code_of, input_of
 from pipelines.protocol.settings import trained_settings, training_set_settings
 from pipelines.spec import model_code
 from pipelines.stages.train.micro_batches import MicroBatches
@@ -33,7 +33,7 @@ def plan(work: Work) -> Plan:
     )
 
 
-def run(work: Work, plan: Plan, out: Path) -> Outcome:
+def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
     """Train, and write every form of the model.
 
     Raises:
@@ -295,7 +295,9 @@ def _summary(run: Any, cursor: Any) -> str:
     return f"{text}; {run.stall():.1%} of {run.loop_s:.1f} s was spent waiting for input"
 
 
-def _published(setup: TrainingSetup, out: Path, done: dict[str, Any], began: float) -> Outcome:
+def _published(
+    setup: TrainingSetup, out: Path, done: dict[str, Any], began: float
+) -> StageOutcome:
     from pipelines.stages.train.export import VOLATILE, export_model
     from pipelines.stages.train.golden_rows import export_of
 
@@ -324,6 +326,6 @@ def _published(setup: TrainingSetup, out: Path, done: dict[str, Any], began: flo
     (out / "timing.json").write_text(json.dumps(timing, indent=1) + "\n")
     metrics = {"loss": cursor.last_loss(), "steps": cursor.step}
     metrics["positives"] = setup.shards.positives()
-    return Outcome(
+    return StageOutcome(
         rows=rows, metrics=metrics, volatile=(*VOLATILE, "timing.json", "tracking.jsonl")
     )

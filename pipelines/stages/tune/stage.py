@@ -13,7 +13,7 @@ from typing import Any
 
 from pipelines.core.errors import ConfigError, InputMissingError, TrainingError, listed
 from pipelines.core.store import Manifest
-from pipelines.protocol import Maker, Outcome, Plan, Work, code_of, input_of
+from pipelines.protocol import Maker, Plan, StageOutcome, Work, code_of, input_of
 from pipelines.protocol.settings import training_set_settings
 from pipelines.spec import head_settings, model_code, model_settings, search_day
 from pipelines.stages.tune.winner import DATASET, EVALUATED_ON, WINNER
@@ -66,7 +66,7 @@ def folder_of(work: Work, plan: Plan) -> Path:
     return work.scratch(plan, work.window_ref(DATASET))
 
 
-def run(work: Work, plan: Plan, out: Path) -> Outcome:
+def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
     """Choose the trial with the best last epoch, and publish its settings.
 
     Raises:
@@ -146,7 +146,7 @@ def _keep_unsent_events(out: Path, work: Work, folder: Path) -> None:
         )
 
 
-def _outcome(work: Work, trials: list[dict[str, Any]], winner: dict[str, Any]) -> Outcome:
+def _outcome(work: Work, trials: list[dict[str, Any]], winner: dict[str, Any]) -> StageOutcome:
     states = [trial["state"] for trial in trials]
     counts = {state: float(states.count(state)) for state in ENDED}
     epochs = float(sum(len(trial["by_epoch"]) for trial in trials))
@@ -156,7 +156,7 @@ def _outcome(work: Work, trials: list[dict[str, Any]], winner: dict[str, Any]) -
         f"{' '.join(winner['settings'])}."
     )
     work.report.log(reason)
-    return Outcome(
+    return StageOutcome(
         rows=0,
         metrics={winner["metric"]: winner["value"], "epochs": epochs, **counts},
         reason=reason,

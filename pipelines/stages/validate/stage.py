@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.core.errors import ArtifactError
 from pipelines.core.events import evenly
 from pipelines.core.store import Manifest, file_digest
-from pipelines.protocol import Maker, Outcome, Plan, Work, code_of
+from pipelines.protocol import Maker, Plan, StageOutcome, Work, code_of
 from pipelines.shared.compute.settings import ComputeSettings
 from pipelines.shared.expectations.gate_run import docs_page, run_of
 from pipelines.shared.expectations.rules import rules_of, suite_path
@@ -53,7 +53,7 @@ def plan(work: Work) -> Plan:
     )
 
 
-def run(work: Work, plan: Plan, out: Path) -> Outcome:
+def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
     """Validate the day; write good rows, quarantine, report and histories."""
     from pipelines.shared.compute import open_compute
     from pipelines.shared.expectations.day_columns import EARLIER
@@ -176,8 +176,8 @@ def _require_every_row(
         )
 
 
-def _outcome(verdict: "GateVerdict", rows: int) -> Outcome:
-    return Outcome(
+def _outcome(verdict: "GateVerdict", rows: int) -> StageOutcome:
+    return StageOutcome(
         rows=verdict.good if verdict.accepted else 0,
         verdict=verdict.word,
         reason=verdict.reason,

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.core.errors import TransientError, listed
 from pipelines.core.store import Manifest, Ref
-from pipelines.protocol import ACCEPTED, REFUSED, Maker, Outcome, Plan, Work, code_of
+from pipelines.protocol import ACCEPTED, REFUSED, Maker, Plan, StageOutcome, Work, code_of
 from pipelines.shared.expectations.gate_run import docs_page, run_of
 from pipelines.shared.expectations.other_days import behind_window, remedy
 from pipelines.shared.registry import Version, champion_before, read_registry, registry_uri
@@ -57,7 +57,7 @@ def plan(work: Work) -> Plan:
     )
 
 
-def run(work: Work, plan: Plan, out: Path) -> Outcome:
+def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
     """Validate the window; write its tables, the report and Data Docs.
 
     Raises:
@@ -90,7 +90,7 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
     write_window_report(
         work, plan, run_of(plan), tables, compared, findings, verdict, reason, out
     )
-    return Outcome(
+    return StageOutcome(
         rows=sum(training.rows.values()) + sum(later.values()),
         verdict=verdict,
         reason=reason,

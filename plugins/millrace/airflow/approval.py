@@ -16,7 +16,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from airflow.sdk.execution_time.hitl import HITLUser
 
 from millrace.airflow.approvers import people
-from millrace.airflow.operator import given, lines
+from millrace.airflow.rendered import given, lines
 from pipelines.core.events import Reporter
 from pipelines.core.store import Store
 from pipelines.protocol import Work, option_values, stage_named

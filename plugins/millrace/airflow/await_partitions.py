@@ -18,7 +18,7 @@ from airflow.sdk import BaseOperator
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from millrace.airflow.approvers import require_people
-from millrace.airflow.operator import given, lines
+from millrace.airflow.rendered import given, lines
 from pipelines.core.errors import ConfigError, InputMissingError, listed
 from pipelines.core.events import Reporter
 from pipelines.core.store import Store

@@ -21,7 +21,7 @@ ENDED = ("success", "failed", "skipped", "upstream_failed", "removed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
+class TaskNow:
     """One task of a run, as it is now.
 
     Attributes:
@@ -57,9 +57,9 @@ class RunNow:
     dag_id: str
     run_id: str
     state: str = ""
-    tasks: tuple[Task, ...] = ()
+    tasks: tuple[TaskNow, ...] = ()
 
-    def in_state(self, *states: str) -> list[Task]:
+    def in_state(self, *states: str) -> list[TaskNow]:
         """Its tasks in one of these states."""
         return [task for task in self.tasks if task.state in states]
 
@@ -68,7 +68,7 @@ class RunNow:
         waits = self.in_state(FOR_A_PERSON) and not self.in_state(*AT_WORK)
         return self.state in UNFINISHED and not waits
 
-    def reported(self) -> list[Task]:
+    def reported(self) -> list[TaskNow]:
         """Its tasks that published a page, the latest last."""
         found = [task for task in self.tasks if task.report]
         return sorted(found, key=lambda task: _moment(task.reported_at))
@@ -125,12 +125,12 @@ def _reported(session: Any, dag_id: str, run_id: str, key: str) -> dict[tuple[st
     return {(task_id, index): (value, at) for task_id, index, value, at in rows}
 
 
-def _task(found: Any, progress: Any, report: Any) -> Task:
+def _task(found: Any, progress: Any, report: Any) -> TaskNow:
     event, progress_at = progress or (None, None)
     # An XCom backend that keeps values elsewhere leaves an address here.
     event = event if isinstance(event, Mapping) else None
     link, reported_at = report or ("", None)
-    return Task(
+    return TaskNow(
         name=found.task_id if found.map_index < 0 else _mapped(found),
         state=str(found.state or ""),
         since=found.start_date,

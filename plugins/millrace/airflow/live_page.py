@@ -10,7 +10,7 @@ from collections import Counter
 from datetime import datetime
 from typing import Any
 
-from millrace.airflow.live import AT_WORK, ENDED, FOR_A_PERSON, RunNow, Task
+from millrace.airflow.live import AT_WORK, ENDED, FOR_A_PERSON, RunNow, TaskNow
 from pipelines.core.events import worded
 from pipelines.core.text import for_page
 
@@ -90,7 +90,7 @@ def _counts(run: RunNow) -> str:
     return ", ".join(f"{count} {word}" for word, count in counts.items()) or "none begun"
 
 
-def _section(task: Task, now: datetime) -> dict[str, Any]:
+def _section(task: TaskNow, now: datetime) -> dict[str, Any]:
     """What the page says of a task at work."""
     word = WORDS[task.state]
     begun = f"{word} for {span((now - task.since).total_seconds())}" if task.since else word

@@ -12,7 +12,8 @@ from airflow.sdk import Asset, TriggerRule
 
 from millrace.airflow.approval import AskOperator
 from millrace.airflow.await_partitions import AwaitPartitionsOperator
-from millrace.airflow.operator import CommandOperator, StageOperator
+from millrace.airflow.command import CommandOperator
+from millrace.airflow.operator import StageOperator
 from millrace.airflow.partition import AS_OF, PARTITION
 from millrace.airflow.templates import (
     FORM_SETTINGS,

@@ -10,7 +10,8 @@ from typing import Any
 
 from airflow.sdk import BaseOperator
 
-from millrace.airflow.operator import CommandOperator, flags, lines
+from millrace.airflow.command import CommandOperator
+from millrace.airflow.rendered import flags, lines
 
 
 class NumbersOperator(BaseOperator):

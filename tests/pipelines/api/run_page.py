@@ -1,8 +1,8 @@
 """Run the blocks of a page in order, in one process and an empty folder; write what each prints as JSON.
 
-Usage: ``python run_page.py PAGE OUT [MORE]``: MORE is a Python file whose ``check`` is called after the page with
-its names; what it returns is written too. With ``--write`` for MORE the page's outputs are replaced by what was
-printed.
+Usage: ``python run_page.py PAGE OUT [MORE]``: MORE is a heading to stop at; or a Python file whose ``check`` is
+called after the page with its names, and what it returns is written too; or ``--write`` to replace the page's
+outputs by what was printed.
 """
 
 import contextlib
@@ -43,13 +43,13 @@ def rewritten(text, blocks):
 
 
 def main(page, out, more=""):
-    text, names, blocks = Path(page).read_text(), {}, []
-    for kind, code, shown in BLOCK.findall(text):
+    text, names, blocks, found = Path(page).read_text(), {}, [], {}
+    end = text.index(more) if more.startswith("#") else len(text)
+    for kind, code, shown in BLOCK.findall(text[:end]):
         blocks.append({"code": code, "shown": shown, "printed": ran(kind, code, names)})
     if more == WRITE:
         Path(page).write_text(rewritten(text, blocks))
-    found = {}
-    if more not in ("", WRITE):
+    elif more.endswith(".py"):
         found = runpy.run_path(more)["check"](SimpleNamespace(**names))
     Path(out).write_text(json.dumps({"blocks": blocks, "found": found}))
 

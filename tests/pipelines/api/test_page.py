@@ -15,11 +15,9 @@ ROOT = HERE.parents[2]
 PAGE = ROOT / "docs/api.md"
 
 
-@pytest.fixture(scope="module")
-def page(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("page")
+def run_page(folder, more):
     (folder / "empty").mkdir()
-    argv = [HERE / "run_page.py", PAGE, folder / "out.json", HERE / "after_page.py"]
+    argv = [HERE / "run_page.py", PAGE, folder / "out.json", more]
     ran = subprocess.run(
         [sys.executable, *map(str, argv)],
         cwd=folder / "empty",
@@ -32,12 +30,27 @@ def page(tmp_path_factory):
     return json.loads((folder / "out.json").read_text())
 
 
-def test_every_block_of_the_page_prints_what_is_shown(page):
-    assert len(page["blocks"]) > 8
-    for block in page["blocks"]:
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    return run_page(tmp_path_factory.mktemp("page"), HERE / "after_page.py")
+
+
+def assert_prints_what_is_shown(blocks):
+    assert len(blocks) > 6
+    for block in blocks:
         assert block["printed"] == block["shown"], block["code"]
 
 
+def test_the_page_prints_what_it_shows_up_to_the_model(tmp_path):
+    assert_prints_what_is_shown(run_page(tmp_path, "## Models")["blocks"])
+
+
+@pytest.mark.slow
+def test_the_whole_page_prints_what_it_shows(page):
+    assert_prints_what_is_shown(page["blocks"])
+
+
+@pytest.mark.slow
 def test_rows_get_the_same_score_in_every_form_and_in_any_company(page):
     found = page["found"]
     scores = found["dataset"]
@@ -46,6 +59,7 @@ def test_rows_get_the_same_score_in_every_form_and_in_any_company(page):
     assert len(set(scores)) > 10
 
 
+@pytest.mark.slow
 def test_scores_are_those_of_the_evaluation_and_of_the_golden_rows(page):
     found = page["found"]
     assert np.allclose(found["dataset"], found["published"], rtol=0, atol=1e-6)
@@ -54,12 +68,14 @@ def test_scores_are_those_of_the_evaluation_and_of_the_golden_rows(page):
     assert np.allclose(own, golden, rtol=0, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_null_and_nan_are_unknown_alike(page):
     null, nan = page["found"]["unknown"]
     assert null == nan
     assert page["found"]["finite"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rows", "said"),
     [

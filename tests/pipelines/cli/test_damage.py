@@ -83,9 +83,9 @@ def test_a_run_mends_one_damaged_file_of_every_dataset(damage, first_run, source
         # A flipped space in a manifest changes nothing that it says.
         if chosen.name != "manifest.json" or damage is not flip:
             hit.add(manifest.ref.path())
-    told = millrace("verify", "--store", root, "--json")
-    assert told.returncode == 3, told.stderr
-    assert {entry["artifact"] for entry in json.loads(told.stdout)["damaged"]} >= hit
+    verified = millrace("verify", "--store", root, "--json")
+    assert verified.returncode == 3, verified.stderr
+    assert {entry["artifact"] for entry in json.loads(verified.stdout)["damaged"]} >= hit
     again, _ = run(source, root)
     assert again.returncode == 3, again.stderr  # the day that is refused
     assert contents(root) == before
@@ -115,9 +115,9 @@ def test_a_stage_that_would_read_it_says_what_to_run(dataset, reader, maker, fir
             shutil.rmtree(other)
 
     def stage(name):
-        places = ("--source", source) if name == "ingest" else ()
+        where = ("--source", source) if name == "ingest" else ()
         _, of = MADE_BY[name]
-        return millrace("stage", name, "fraud_detection", "--store", root, *places, *of)
+        return millrace("stage", name, "fraud_detection", "--store", root, *where, *of)
 
     refused = stage(reader)
     assert refused.returncode == 3, refused.stderr

@@ -28,7 +28,7 @@ def millrace(*argv, cwd=ROOT, **env):
 
 
 @pytest.mark.parametrize(
-    ("argv", "told"),
+    ("argv", "message"),
     [
         (["runn"], "Did you mean 'run'"),
         (["stage", "ingst", "fraud_detection", "--store", "s"], "Did you mean 'ingest'"),
@@ -75,10 +75,10 @@ def millrace(*argv, cwd=ROOT, **env):
         ),
     ],
 )
-def test_a_mistake_ends_with_code_2_and_says_what_would_be_right(argv, told, tmp_path):
+def test_a_mistake_ends_with_code_2_and_says_what_would_be_right(argv, message, tmp_path):
     ended = millrace(*argv, cwd=tmp_path)
     assert ended.returncode == 2, ended.stderr
-    assert told in ended.stderr
+    assert message in ended.stderr
     assert "Traceback" not in ended.stderr
 
 
@@ -115,7 +115,7 @@ def test_check_fails_with_code_2_where_a_check_fails(tmp_path):
     assert ended.stdout.count("ok  ") == 4
 
 
-def test_housekeeping_tells_what_it_removed(tmp_path):
+def test_housekeeping_reports_what_it_removed(tmp_path):
     ended = millrace("housekeeping", "fraud_detection", "--store", tmp_path, "--json")
     assert json.loads(ended.stdout) == {"versions": 0, "leftovers": 0, "bytes": 0, "kept": 0}
 
@@ -143,7 +143,7 @@ def test_a_switch_that_is_said_to_be_off_is_off():
 
 
 @pytest.mark.parametrize(
-    ("option", "told"),
+    ("option", "message"),
     [
         ("promote_older=no", "must be true or false"),
         ("promote_older=0", "must be true or false"),
@@ -153,8 +153,8 @@ def test_a_switch_that_is_said_to_be_off_is_off():
         ("workers", "needs the form key=value"),
     ],
 )
-def test_an_option_that_would_be_taken_for_another_is_refused(option, told):
-    with pytest.raises(ConfigError, match=told):
+def test_an_option_that_would_be_taken_for_another_is_refused(option, message):
+    with pytest.raises(ConfigError, match=message):
         option_values([option])
 
 

@@ -19,7 +19,7 @@ from pipelines.core.errors import DeclarationError, PermanentError, TransientErr
 from pipelines.core.events import Reporter, describe_error, to_log, to_pipe
 from pipelines.core.text import every_text, for_page, message, plain, readable
 from pipelines.process.output_lines import LineCutter
-from pipelines.protocol import Outcome
+from pipelines.protocol import StageOutcome
 from pipelines.spec import Column, load
 from pipelines.spec.checks import require_valid
 from tests.pipelines.shared.tables.made import done, published, transactions, write_source
@@ -161,7 +161,7 @@ def test_logs_lines_and_events_are_cleaned_and_keep_their_line_breaks(caplog):
 
 
 def test_a_reason_is_clean_before_it_is_in_a_manifest_or_an_xcom():
-    assert harmless(Outcome(rows=0, reason=HOSTILE + LONG).facts()["reason"])
+    assert harmless(StageOutcome(rows=0, reason=HOSTILE + LONG).facts()["reason"])
 
 
 def test_a_template_prints_texts_cleaned_and_its_own_markup_as_it_is():

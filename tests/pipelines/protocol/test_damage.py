@@ -16,33 +16,33 @@ from tests.pipelines.protocol.conftest import TOY
 FILES = ("number.txt", "half.txt", "volatile.txt", "manifest.json", "../manifest.json")
 
 
-def flip(path, place, bit):
+def flip(path, position, bit):
     raw = bytearray(path.read_bytes())
-    raw[place % len(raw)] ^= 1 << bit
+    raw[position % len(raw)] ^= 1 << bit
     path.write_bytes(raw)
 
 
-def truncate(path, place, _bit):
-    os.truncate(path, place % path.stat().st_size)
+def truncate(path, position, _bit):
+    os.truncate(path, position % path.stat().st_size)
 
 
-def delete(path, _place, _bit):
+def delete(path, _position, _bit):
     path.unlink()
 
 
-def replace_by_a_folder(path, _place, _bit):
+def replace_by_a_folder(path, _position, _bit):
     path.unlink()
     path.mkdir()
 
 
-def append(path, place, bit):
-    path.write_bytes(path.read_bytes() + bytes([place % 256] * (bit + 1)))
+def append(path, position, bit):
+    path.write_bytes(path.read_bytes() + bytes([position % 256] * (bit + 1)))
 
 
-def flip_and_hide(path, place, bit):
+def flip_and_hide(path, position, bit):
     """As a disk does it, or a careless copy: size and time of modification stay."""
     before = path.stat()
-    flip(path, place, bit)
+    flip(path, position, bit)
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
@@ -51,9 +51,9 @@ DAMAGES = (flip, truncate, delete, append, flip_and_hide)
 
 def published(toy_work):
     work = toy_work(number=4)
-    told = perform(TOY, work)
+    first = perform(TOY, work)
     ref = work.partition_ref("doubled")
-    return work, told, work.store.open(work.need(ref))
+    return work, first, work.store.open(work.need(ref))
 
 
 def read_as_a_stage(work):
@@ -74,16 +74,16 @@ def read_as_a_stage(work):
 @given(
     name=st.sampled_from(FILES),
     damage=st.sampled_from(DAMAGES),
-    place=st.integers(0, 5000),
+    position=st.integers(0, 5000),
     bit=st.integers(0, 7),
 )
-def test_any_damage_is_told_with_its_remedy_and_mended_by_it(
-    name, damage, place, bit, tmp_path_factory, toy_work_of
+def test_any_damage_is_reported_with_its_remedy_and_mended_by_it(
+    name, damage, position, bit, tmp_path_factory, toy_work_of
 ):
     toy_work = toy_work_of(tmp_path_factory.mktemp("damaged"))
-    work, told, folder = published(toy_work)
+    work, first, folder = published(toy_work)
     whole = read_as_a_stage(work)
-    damage(folder / name, place, bit)
+    damage(folder / name, position, bit)
     seen = read_as_a_stage(work)
     if seen != whole:
         assert "Run toy for it" in seen
@@ -91,11 +91,11 @@ def test_any_damage_is_told_with_its_remedy_and_mended_by_it(
     # What a process says of itself differs each time; everything else is as it was.
     mended = read_as_a_stage(work)
     assert {n: mended[n] for n in FILES[:2]} == {n: whole[n] for n in FILES[:2]}
-    assert (again["content"], again["digest"]) == (told["content"], told["digest"])
+    assert (again["content"], again["digest"]) == (first["content"], first["digest"])
     assert verify(work.store).damaged == []
 
 
-def test_a_folder_in_the_place_of_a_file_is_mended_too(toy_work):
+def test_a_folder_instead_of_a_file_is_mended_too(toy_work):
     work, _, folder = published(toy_work)
     replace_by_a_folder(folder / "number.txt", 0, 0)
     with pytest.raises(ArtifactError, match=r"number.txt is missing. Run toy for it again"):
@@ -127,11 +127,11 @@ def test_the_log_says_why_work_is_done_again(toy_work, toy_log):
 
 
 def test_a_pointer_that_returns_to_a_damaged_version_has_it_made_again(toy_work, toy_log):
-    work, told, folder = published(toy_work)
+    work, first, folder = published(toy_work)
     perform(TOY, toy_work(number=5))
     flip(folder / "number.txt", 0, 0)
     again = perform(TOY, work)
-    assert (again["cached"], again["content"]) == (False, told["content"])
+    assert (again["cached"], again["content"]) == (False, first["content"])
     assert read_as_a_stage(work)["number.txt"] == b"8"
 
 
@@ -150,10 +150,10 @@ def test_damage_in_an_object_store_is_made_again_wherever_it_is_read(toy_work, t
 
     work = toy_work(number=4, store=f"memory://{tmp_path.name}/objects")
     store, ref = work.store, work.partition_ref("doubled")
-    told = perform(TOY, work)
+    first = perform(TOY, work)
     manifest = store.find(ref)
-    place = f"{ref.path()}/{manifest.version}/number.txt"
-    store.remote.write(place, b"9")
+    position = f"{ref.path()}/{manifest.version}/number.txt"
+    store.remote.write(position, b"9")
     assert (store.open(manifest) / "number.txt").read_bytes() == b"8"  # this host's own copy
     shutil.rmtree(store.root)
     with pytest.raises(
@@ -161,9 +161,9 @@ def test_damage_in_an_object_store_is_made_again_wherever_it_is_read(toy_work, t
     ):
         store.open(manifest)
     again = perform(TOY, work)
-    assert (again["cached"], again["content"]) == (False, told["content"])
-    assert store.remote.read(place) == b"8"
-    store.remote.remove(place)
+    assert (again["cached"], again["content"]) == (False, first["content"])
+    assert store.remote.read(position) == b"8"
+    store.remote.remove(position)
     assert not perform(TOY, work)["cached"]
 
 
@@ -171,11 +171,11 @@ def test_what_an_object_store_lost_is_uploaded_again_from_a_whole_copy(toy_work,
     work = toy_work(number=4, store=f"memory://{tmp_path.name}/objects")
     perform(TOY, work)
     manifest = work.store.find(work.partition_ref("doubled"))
-    place = f"{manifest.ref.path()}/{manifest.version}/number.txt"
-    work.store.remote.write(place, b"9")
+    position = f"{manifest.ref.path()}/{manifest.version}/number.txt"
+    work.store.remote.write(position, b"9")
     assert [e["files"].keys() for e in verify(work.store).damaged] == [{"number.txt"}]
     assert len(verify(work.store, repair=True).repaired) == 1
-    assert work.store.remote.read(place) == b"8"
+    assert work.store.remote.read(position) == b"8"
     assert verify(work.store).damaged == []
 
 
@@ -183,7 +183,7 @@ def test_a_damaged_version_without_its_inputs_is_left_for_a_copy(
     toy_work, toy_log, monkeypatch
 ):
     """Where the work cannot be done again, what is left of it stays, and a copy put back heals."""
-    work, told, folder = published(toy_work)
+    work, first, folder = published(toy_work)
     copy = (folder / "number.txt").read_bytes()
     flip(folder / "number.txt", 0, 0)
     monkeypatch.delenv("TOY_LOG")  # the source of the work is gone
@@ -192,7 +192,7 @@ def test_a_damaged_version_without_its_inputs_is_left_for_a_copy(
     assert (folder / "half.txt").exists()
     (folder / "number.txt").write_bytes(copy)
     again = perform(TOY, work)
-    assert (again["cached"], again["content"]) == (True, told["content"])
+    assert (again["cached"], again["content"]) == (True, first["content"])
 
 
 def test_reading_what_was_published_creates_nothing_in_a_version(toy_work):

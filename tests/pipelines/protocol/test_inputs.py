@@ -62,14 +62,16 @@ def test_a_run_evaluates_and_promotes_its_own_model_whatever_is_published_since(
 
 def test_promote_refuses_the_evaluation_of_another_model(store):
     good = trained(store, 1.0)
-    judged = given_to("evaluate", store, model=good)
+    evaluated = given_to("evaluate", store, model=good)
     bad = trained(store, 0.2)
-    message = rf"the evaluation {judged['digest'][:16]} was not made from the model {bad[:16]}"
-    with pytest.raises(InputMismatchError, match=message) as told:
+    message = (
+        rf"the evaluation {evaluated['digest'][:16]} was not made from the model {bad[:16]}"
+    )
+    with pytest.raises(InputMismatchError, match=message) as raised:
         given_to("promote", store)
-    assert f"--input model={good[:16]}" in str(told.value)
+    assert f"--input model={good[:16]}" in str(raised.value)
     with pytest.raises(InputMismatchError, match=message):
-        given_to("promote", store, model=bad, evaluation=judged["digest"])
+        given_to("promote", store, model=bad, evaluation=evaluated["digest"])
     assert promoted(store) == []
     given_to("promote", store, model=good[:16])  # as the message says
     assert len(promoted(store)) == 1
@@ -90,9 +92,11 @@ def test_evaluate_refuses_a_training_set_that_the_model_was_not_trained_on(store
     trained(store, 1.0)
     first = given_to("evaluate", store)
     publish_training_set(store, rows=120, seed=9, shift=3.0)
-    with pytest.raises(InputMismatchError, match="was not made from the training set") as told:
+    with pytest.raises(
+        InputMismatchError, match="was not made from the training set"
+    ) as raised:
         given_to("evaluate", store)
-    assert f"--input training_set={own[:16]}" in str(told.value)
+    assert f"--input training_set={own[:16]}" in str(raised.value)
     again = given_to("evaluate", store, training_set=own[:16])  # as the message says
     assert (again["digest"], again["metrics"]) == (first["digest"], first["metrics"])
 
@@ -115,8 +119,8 @@ def test_training_refuses_a_training_set_with_a_model_input_more_or_less(other, 
     name = next(iter(own))
     made = own | other if other else {n: said for n, said in own.items() if n != name}
     publish_training_set(store, rows=120, config={"model_inputs": made})
-    told = "model_inputs.tx_amount_doubled" if other else f"model_inputs.{name}"
-    with pytest.raises(InputMismatchError, match=f"{told}.* Run preprocess with this run"):
+    line = "model_inputs.tx_amount_doubled" if other else f"model_inputs.{name}"
+    with pytest.raises(InputMismatchError, match=f"{line}.* Run preprocess with this run"):
         perform(record, work)
 
 
@@ -174,8 +178,8 @@ def test_two_runs_of_one_day_get_their_own_results_in_every_interleaving(
         if run not in models:
             models[run] = trained(root, quality[run])
         else:
-            told = given_to("evaluate", root, model=models[run])
-            found[run].add((told["digest"], told["metrics"]["auc"]))
+            result = given_to("evaluate", root, model=models[run])
+            found[run].add((result["digest"], result["metrics"]["auc"]))
     assert [len(each) for each in found.values()] == [1, 1]
     assert found["A"] != found["B"]
     ref = ref_of(stage_named("evaluate"), work_on("evaluate", root, pipeline=QUICK)[1])

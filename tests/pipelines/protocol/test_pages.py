@@ -102,12 +102,12 @@ def test_a_day_whose_pages_cannot_be_made_is_published_and_they_are_added_later(
 ):
     with monkeypatch.context() as patch:
         patch.setattr(broken, overflow)
-        told = done("validate", store)
+        result = done("validate", store)
         with pytest.raises(PermanentError, match=r"pages cannot be made .*OverflowError"):
             made("--store", store)
-    assert told["rows"] == 100
+    assert result["rows"] == 100
     why = "OverflowError: signed integer is greater than maximum"
-    assert told["pages_missing"] == dict.fromkeys(missing, why)
+    assert result["pages_missing"] == dict.fromkeys(missing, why)
     folder = published(store, "validated")
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     assert sorted(made("--store", store, "--partition", DAY)["artifacts"][0]["made"]) == missing
@@ -121,7 +121,7 @@ def test_a_day_whose_pages_cannot_be_made_is_published_and_they_are_added_later(
     again = done("validate", store)
     assert again["cached"] is True
     assert "pages_missing" not in again
-    assert again["content"] == told["content"]
+    assert again["content"] == result["content"]
 
 
 def test_a_page_is_the_same_made_at_once_and_later_and_is_no_content(
@@ -209,30 +209,30 @@ def test_a_page_that_is_there_is_made_again_only_when_asked_or_damaged(store):
 
 
 @pytest.mark.parametrize("broken", ["roc_plot", "serving_facts", "card_page"])
-def test_a_model_is_judged_whose_card_cannot_be_drawn(tmp_path, monkeypatch, broken):
+def test_a_model_is_evaluated_whose_card_cannot_be_drawn(tmp_path, monkeypatch, broken):
     publish_training_set(tmp_path, rows=100)
     publish_model(tmp_path)
     with monkeypatch.context() as patch:
         patch.setattr(f"pipelines.stages.evaluate.from_files.{broken}", overflow)
-        told = model_done("evaluate", tmp_path)
-    assert told["verdict"] == "PROMOTE"
-    assert list(told["pages_missing"]) == ["model_card.html"]
+        result = model_done("evaluate", tmp_path)
+    assert result["verdict"] == "PROMOTE"
+    assert list(result["pages_missing"]) == ["model_card.html"]
     assert made("--store", tmp_path)["artifacts"][0]["made"] == ["model_card.html"]
     assert "pages_missing" not in model_done("evaluate", tmp_path)
 
 
-def test_a_window_is_judged_whose_pages_cannot_be_made(tmp_path, monkeypatch):
+def test_a_window_is_validated_whose_pages_cannot_be_made(tmp_path, monkeypatch):
     publish_window(tmp_path)
     with monkeypatch.context() as patch:
         patch.setattr("jinja2.environment.Template.render", overflow)
-        told = model_done("validate_window", tmp_path)
-    assert told["verdict"] == "accepted"
-    assert sorted(told["pages_missing"]) == ["data_docs.html", "report.html"]
-    assert made("--store", tmp_path, "--as-of", told["key"][6:])["counts"]["made"] == 2
+        result = model_done("validate_window", tmp_path)
+    assert result["verdict"] == "accepted"
+    assert sorted(result["pages_missing"]) == ["data_docs.html", "report.html"]
+    assert made("--store", tmp_path, "--as-of", result["key"][6:])["counts"]["made"] == 2
 
 
 class Paged:
-    """A toy stage with a page that ends as it is told."""
+    """A toy stage with a page that ends as it is asked."""
 
     @staticmethod
     def pages(_work):
@@ -254,8 +254,8 @@ class Paged:
 def test_whatever_a_page_raises_the_result_stands(toy_work, monkeypatch, error):
     monkeypatch.setattr("tests.pipelines.protocol.toy.stage.pages", Paged.pages, raising=False)
     monkeypatch.setattr(Paged, "error", error, raising=False)
-    told = perform(TOY, toy_work(number=4))
-    assert told["pages_missing"]["toy.html"].startswith(type(error).__name__)
+    result = perform(TOY, toy_work(number=4))
+    assert result["pages_missing"]["toy.html"].startswith(type(error).__name__)
     assert perform(TOY, toy_work(number=4))["cached"]
 
 
@@ -276,7 +276,7 @@ def test_a_page_with_half_a_character_is_written(toy_work, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("argv", "told"),
+    ("argv", "message"),
     [
         (["--stage", "validat"], "Did you mean 'validate'"),
         (["--stage", "ingest"], "publishes no page"),
@@ -285,6 +285,6 @@ def test_a_page_with_half_a_character_is_written(toy_work, monkeypatch):
         ([], "nothing with pages is published in .* for any day. Run validate or"),
     ],
 )
-def test_pages_refuses_what_it_cannot_do_and_says_what_it_can(tmp_path, argv, told):
-    with pytest.raises(ConfigError, match=told):
+def test_pages_refuses_what_it_cannot_do_and_says_what_it_can(tmp_path, argv, message):
+    with pytest.raises(ConfigError, match=message):
         made("--store", tmp_path, *argv)

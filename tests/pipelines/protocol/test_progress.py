@@ -1,4 +1,4 @@
-"""Stages that read rows tell rows and bytes a second, to the end."""
+"""Stages that read rows report rows and bytes a second, to the end."""
 
 import pytest
 
@@ -17,13 +17,13 @@ def _every_event(monkeypatch):
 
 def progress_of(stage, work):
     """The progress events of a stage's work; none where it was done already."""
-    told = []
-    work.report.sink = told.append
+    reported = []
+    work.report.sink = reported.append
     perform(stage_named(stage), work)
-    return [event for event in told if event["event"] == "progress"]
+    return [event for event in reported if event["event"] == "progress"]
 
 
-def test_validate_tells_rows_and_bytes_a_second(tmp_path):
+def test_validate_reports_rows_and_bytes_a_second(tmp_path):
     made.write_source(tmp_path / "source", made.transactions(200))
     made.done("ingest", tmp_path / "store", tmp_path / "source")
     *_, last = progress_of("validate", made.work_on("validate", tmp_path / "store", None))
@@ -31,7 +31,7 @@ def test_validate_tells_rows_and_bytes_a_second(tmp_path):
     assert last["bytes_per_s"] > 0
 
 
-def test_featurize_and_preprocess_tell_rows_and_bytes_a_second(tmp_path):
+def test_featurize_and_preprocess_report_rows_and_bytes_a_second(tmp_path):
     featurized = [
         event
         for day in validated.publish_days(PIPELINE, tmp_path, 8)

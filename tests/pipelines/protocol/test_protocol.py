@@ -126,7 +126,7 @@ def test_threads_of_readers_see_the_old_version_or_the_new(toy_work):
     assert seen <= {str(2 * n) for n in range(1, 12)}
 
 
-def test_a_damaged_artifact_is_told_when_it_is_opened(toy_work):
+def test_a_damaged_artifact_is_reported_when_it_is_opened(toy_work):
     work = toy_work(number=4)
     perform(TOY, work)
     manifest = work.need(work.partition_ref("doubled"))

@@ -22,13 +22,13 @@ from pipelines.spec import (
     Cyclic,
     Entity,
     Evaluation,
-    EventLabel,
     Fill,
     Hash,
     Hour,
     Label,
     Log,
     Numeric,
+    Outcome,
     Pipeline,
     QuantileBuckets,
     Ratio,
@@ -178,7 +178,7 @@ def test_the_form_carries_long_form_visits_with_outcomes_known_late():
         tables=(labs, events),
         examples="labs",
         entities=(Entity("patient", "patient_id"),),
-        label=EventLabel("events", "patient", ("event", "diabetes"), horizon_days=365),
+        label=Outcome("events", "patient", ("event", "diabetes"), horizon_days=365),
         features=tuple(
             Trailing("patient", ("mean",), (90, 365), column="value", where=("test", test))
             for test in ("hdl", "chol", "sbp")

@@ -36,7 +36,7 @@ def write(file: Path, text: str) -> Path:
 
 
 @pytest.fixture
-def place(tmp_path, monkeypatch):
+def source_folder(tmp_path, monkeypatch):
     """A folder of pipelines that the variable names."""
     folder = tmp_path / "pipelines"
     folder.mkdir()
@@ -44,11 +44,11 @@ def place(tmp_path, monkeypatch):
     return folder
 
 
-def test_a_folder_of_the_variable_and_our_own_domains_are_both_found(place):
-    write(place / "tracking" / "declaration.py", declaration("tracking"))
-    write(place / "single.py", declaration("single"))
-    write(place / "helpers.py", "LIMIT = 3\n")
-    write(place / "_hidden" / "declaration.py", "no Python")
+def test_a_folder_of_the_variable_and_our_own_domains_are_both_found(source_folder):
+    write(source_folder / "tracking" / "declaration.py", declaration("tracking"))
+    write(source_folder / "single.py", declaration("single"))
+    write(source_folder / "helpers.py", "LIMIT = 3\n")
+    write(source_folder / "_hidden" / "declaration.py", "no Python")
     assert declared_names() == ["fraud_detection", "single", "tracking"]
     assert load("tracking").name == "tracking"
     assert load("single").name == "single"
@@ -56,9 +56,11 @@ def test_a_folder_of_the_variable_and_our_own_domains_are_both_found(place):
 
 
 @pytest.mark.parametrize("name", ["tracking", "train", "json", "pipelines", "spec", "airflow"])
-def test_a_pipeline_may_have_the_name_of_any_module(name, place):
-    write(place / name / "declaration.py", f"from .own import WHAT\n{declaration(name)}")
-    write(place / name / "own.py", "import json\nWHAT = json.dumps(1)\n")
+def test_a_pipeline_may_have_the_name_of_any_module(name, source_folder):
+    write(
+        source_folder / name / "declaration.py", f"from .own import WHAT\n{declaration(name)}"
+    )
+    write(source_folder / name / "own.py", "import json\nWHAT = json.dumps(1)\n")
     assert load(name).name == name
     assert load(name) is load(name)
     assert child("import json; print(json.dumps(2))") == "2"
@@ -66,8 +68,8 @@ def test_a_pipeline_may_have_the_name_of_any_module(name, place):
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
 @given(name=st.from_regex(r"[a-z][a-z0-9_]{0,12}", fullmatch=True))
-def test_whatever_name_a_declaration_may_have_it_is_found_by(name, place):
-    file = write(place / name / "declaration.py", declaration(name))
+def test_whatever_name_a_declaration_may_have_it_is_found_by(name, source_folder):
+    file = write(source_folder / name / "declaration.py", declaration(name))
     try:
         assert load(name).name == name
     finally:
@@ -119,8 +121,8 @@ def test_two_pipelines_of_one_name_are_an_error_that_names_both(tmp_path, monkey
     assert all(str(file) in str(caught.value) for file in files)
 
 
-def test_a_pipeline_named_like_one_of_ours_is_an_error_that_names_both(place):
-    write(place / "fraud_detection.py", declaration("fraud_detection"))
+def test_a_pipeline_named_like_one_of_ours_is_an_error_that_names_both(source_folder):
+    write(source_folder / "fraud_detection.py", declaration("fraud_detection"))
     with pytest.raises(
         ConfigError, match=r"domains/fraud_detection/declaration\.py\. Rename one"
     ):
@@ -140,10 +142,10 @@ BROKEN = {
 }  # fmt: skip
 
 
-def test_broken_declarations_say_file_and_line_and_hide_no_other(place, caplog):
+def test_broken_declarations_say_file_and_line_and_hide_no_other(source_folder, caplog):
     for name, (text, _) in BROKEN.items():
-        write(place / name / "declaration.py", text)
-    write(place / "sound" / "declaration.py", declaration("sound"))
+        write(source_folder / name / "declaration.py", text)
+    write(source_folder / "sound" / "declaration.py", declaration("sound"))
     assert declared_names() == sorted([*BROKEN, "sound", "fraud_detection"])
     for name, (_, reason) in BROKEN.items():
         with pytest.raises(ConfigError, match=reason):
@@ -152,17 +154,20 @@ def test_broken_declarations_say_file_and_line_and_hide_no_other(place, caplog):
     assert all(f"{name} is left out" in caplog.text for name in BROKEN)
 
 
-def test_an_error_deep_in_a_users_helper_is_reported_with_the_helpers_line(place):
-    write(place / "deep" / "declaration.py", "from .helper import limit\nLIMIT = limit()\n")
-    write(place / "deep" / "helper.py", "def limit():\n    return int('many')\n")
+def test_an_error_deep_in_a_users_helper_is_reported_with_the_helpers_line(source_folder):
+    write(
+        source_folder / "deep" / "declaration.py",
+        "from .helper import limit\nLIMIT = limit()\n",
+    )
+    write(source_folder / "deep" / "helper.py", "def limit():\n    return int('many')\n")
     with pytest.raises(
         ConfigError, match=r"deep/helper\.py, line 2: .*ValueError: invalid lit"
     ):
         load("deep")
 
 
-def test_a_declaration_that_was_corrected_is_loaded_in_the_same_process(place):
-    file = write(place / "mended" / "declaration.py", "x = (\n")
+def test_a_declaration_that_was_corrected_is_loaded_in_the_same_process(source_folder):
+    file = write(source_folder / "mended" / "declaration.py", "x = (\n")
     with pytest.raises(ConfigError, match="SyntaxError"):
         load("mended")
     write(file, declaration("mended"))
@@ -245,12 +250,13 @@ WITH_NETWORK = (
 
 
 @pytest.fixture
-def own_network(place):
+def own_network(source_folder):
     write(
-        place / "own_network" / "declaration.py", WITH_NETWORK.replace("NAME", ".network.build")
+        source_folder / "own_network" / "declaration.py",
+        WITH_NETWORK.replace("NAME", ".network.build"),
     )
-    write(place / "own_network" / "network.py", NETWORK)
-    return place
+    write(source_folder / "own_network" / "network.py", NETWORK)
+    return source_folder
 
 
 def test_a_network_and_a_suite_beside_the_declaration_are_the_pipelines_own(own_network):
@@ -334,12 +340,14 @@ def test_a_forked_and_a_spawned_stage_load_a_users_pipeline(own_network):
         server.wait(10)
 
 
-def test_a_pipeline_offers_a_simulation_beside_its_declaration_or_says_that_it_has_none(place):
-    write(place / "bare" / "declaration.py", declaration("bare"))
+def test_a_pipeline_offers_a_simulation_beside_its_declaration_or_says_that_it_has_none(
+    source_folder,
+):
+    write(source_folder / "bare" / "declaration.py", declaration("bare"))
     with pytest.raises(ConfigError, match="bare offers no simulation"):
         simulation_of("bare")
-    write(place / "half" / "declaration.py", declaration("half"))
-    write(place / "half" / "simulation.py", "MAX_ROWS_PER_DAY = 3\n")
+    write(source_folder / "half" / "declaration.py", declaration("half"))
+    write(source_folder / "half" / "simulation.py", "MAX_ROWS_PER_DAY = 3\n")
     with pytest.raises(ConfigError, match=r"half/simulation\.py lacks simulate_days"):
         simulation_of("half")
     assert simulation_of("fraud_detection").MAX_ROWS_PER_DAY == 250_000_000

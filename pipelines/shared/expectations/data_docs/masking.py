@@ -25,7 +25,7 @@ EXAMPLES = (
 )
 OBSERVED = ("observed_value", "details")
 
-Change = Callable[[Any, str | None], Any]
+Change = Callable[[object, str | None], object]
 
 
 def mask(value: str | None) -> str | None:
@@ -44,7 +44,7 @@ def masked(result: Mapping[str, Any], sensitive: Collection[str]) -> dict[str, A
     """
     hide = bool(set(columns_of(result["expectation_config"]["kwargs"])) & set(sensitive))
 
-    def change(value: Any, column: str | None) -> Any:
+    def change(value: object, column: str | None) -> object:
         # An index value of a sensitive column is masked wherever it stands.
         return _hidden(value) if hide or column in sensitive else plain(value)
 
@@ -75,7 +75,7 @@ def _changed(result: Mapping[str, Any], change: Change) -> dict[str, Any]:
     return {**result, "result": found}
 
 
-def _each(value: Any, change: Change, column: str | None = None) -> Any:
+def _each(value: object, change: Change, column: str | None = None) -> object:
     """The value with every plain value in it changed."""
     if isinstance(value, Mapping):
         return {plain(key): _each(inner, change, str(key)) for key, inner in value.items()}
@@ -84,10 +84,10 @@ def _each(value: Any, change: Change, column: str | None = None) -> Any:
     return change(value, column)
 
 
-def _hidden(value: Any) -> Any:
+def _hidden(value: object) -> object:
     return None if value is None else plain(mask(str(value)))
 
 
-def _escaped(value: Any) -> Any:
+def _escaped(value: object) -> object:
     # The stock templates put example values into the page as they are.
     return html.escape(value) if isinstance(value, str) else value

@@ -379,13 +379,13 @@ def test_each_planted_row_breaks_its_rule_and_nothing_else_does(tmp_path, text):
         (bad["twin_row"], bad["rule"]) for bad in entry["rows"] if bad["twin_row"] is not None
     }
     found = {
-        (place, rule)
-        for place, row in enumerate(rows)
+        (position, rule)
+        for position, row in enumerate(rows)
         for rule in set(DEFECTS.values())
         if breaks(rule, row, ids)
     }
     assert found == expected
-    assert len({place for place, _ in found}) == len(found), "a row breaks one rule only"
+    assert len({position for position, _ in found}) == len(found), "a row breaks one rule only"
     assert len(entry["rows"]) == (23 if text == "rows=23" else -(-len(rows) // 20))
     assert {bad["defect"] for bad in entry["rows"]} == set(DEFECTS)
     assert all(
@@ -401,7 +401,7 @@ def test_planting_leaves_the_other_rows_as_they_were(tmp_path):
         pq.ParquetFile(tmp_path / name / f"ds={DAY}" / "part-0.parquet").read().to_pylist()
         for name in ("sound", "bad")
     )
-    differing = [place for place, row in enumerate(bad) if row != sound[place]]
+    differing = [position for position, row in enumerate(bad) if row != sound[position]]
     assert differing == [row.row for row in written.planted.rows]
 
 

@@ -108,7 +108,7 @@ def test_other_numbers_than_the_recorded_ones_are_refused_before_anything_starts
 
 
 @pytest.mark.parametrize(
-    ("option", "value", "told"),
+    ("option", "value", "message"),
     [
         (
             "rows_per_day",
@@ -125,9 +125,9 @@ def test_other_numbers_than_the_recorded_ones_are_refused_before_anything_starts
     ],
 )
 def test_a_number_that_nothing_can_be_made_of_is_refused_and_nothing_is_made(
-    tmp_path, option, value, told
+    tmp_path, option, value, message
 ):
-    with pytest.raises(ConfigError, match=told):
+    with pytest.raises(ConfigError, match=message):
         serve(tmp_path / "home", **{option: value})
     assert not (tmp_path / "home").exists()
 
@@ -150,7 +150,7 @@ def test_the_fewest_days_hold_those_of_the_last_weekly_model_on_any_weekday(week
 
 
 @pytest.mark.parametrize(
-    ("option", "value", "told"),
+    ("option", "value", "message"),
     [
         (
             "--rows-per-day",
@@ -162,8 +162,8 @@ def test_the_fewest_days_hold_those_of_the_last_weekly_model_on_any_weekday(week
         ("--plant", "rows=-1", "plant"),
     ],
 )
-def test_a_number_of_simulate_out_of_bounds_is_refused(tmp_path, option, value, told):
+def test_a_number_of_simulate_out_of_bounds_is_refused(tmp_path, option, value, message):
     argv = ["simulate", "fraud_detection", "--from", "2026-01-01", "--to", "2026-01-02"]
-    with pytest.raises(ConfigError, match=told):
+    with pytest.raises(ConfigError, match=message):
         app(args=[*argv, "--out", str(tmp_path / "x"), option, value], standalone_mode=False)
     assert not (tmp_path / "x").exists()

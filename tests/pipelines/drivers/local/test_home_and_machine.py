@@ -89,15 +89,15 @@ def test_another_number_of_rows_is_refused_with_the_recorded_one(home):
 
 def test_only_days_that_are_not_there_are_simulated(home):
     window = Window.recorded(home, days=2, rows_per_day=50, today="2026-03-02")
-    told = []
-    assert window.write(SIMULATION, home, 1, lambda *done: told.append(done)) > 0
+    reported = []
+    assert window.write(SIMULATION, home, 1, lambda *done: reported.append(done)) > 0
     before = {day: file_of(home, day).read_bytes() for day in window.all_days()}
-    assert window.write(SIMULATION, home, 1, lambda *done: told.append(done)) == 0
+    assert window.write(SIMULATION, home, 1, lambda *done: reported.append(done)) == 0
     later = Window.recorded(home, days=2, rows_per_day=50, today="2026-03-03")
     assert later.missing_days(home) == ["2026-03-02"]
     later.write(SIMULATION, home, 1, lambda *done: None)
     assert {day: file_of(home, day).read_bytes() for day in before} == before
-    assert [done[:2] for done in told] == [(1, 2), (2, 2)]
+    assert [done[:2] for done in reported] == [(1, 2), (2, 2)]
 
 
 def test_days_that_nothing_is_published_for_are_lacking(home):

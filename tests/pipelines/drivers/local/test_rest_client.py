@@ -1,4 +1,4 @@
-"""The client of Airflow's REST interface against a server that answers as told."""
+"""The client of Airflow's REST interface against a server that answers as it is set up to."""
 
 import json
 import threading
@@ -56,7 +56,7 @@ def test_what_may_be_asked_twice_is_asked_again_where_the_server_failed():
     assert asked == ["POST /auth/token", *["PATCH /api/v2/pools/stages"] * 3]
 
 
-def test_a_server_that_goes_on_failing_is_told_with_its_status():
+def test_a_server_that_goes_on_failing_is_reported_with_its_status():
     with (
         answering(500, 500, 500, 500) as (api, _),
         pytest.raises(RestError, match="GET /api/v2/dags: Airflow answered 500"),
@@ -73,7 +73,7 @@ def test_what_makes_something_is_asked_once():
     assert asked == ["POST /auth/token", "POST /api/v2/backfills"]
 
 
-def test_a_refusal_is_told_at_once_and_an_old_token_renewed():
+def test_a_refusal_is_reported_at_once_and_an_old_token_renewed():
     with answering(404) as (api, _), pytest.raises(RestError, match="answered 404"):
         api.get("/dags/none")
     with answering(401, 200) as (api, asked):

@@ -107,8 +107,8 @@ def test_airflow_runs_a_backfill_and_a_schedule_then_leaves_no_process(
     """Its scheduler is killed and its triggerer stopped before it gets any work."""
     monkeypatch.setattr(supervisor, "STOPPED_LOOKS", 3)
     monkeypatch.setattr(supervisor, "PAUSES_S", (0.0,))
-    told = []
-    with started(home, settings, told.append) as running:
+    reported = []
+    with started(home, settings, reported.append) as running:
         api, components = running.api, running.components.running
         leaders = [Leader.of(p.pid) for p in components.values()]
         everyone = stack_processes(home.root, leaders)
@@ -127,11 +127,11 @@ def test_airflow_runs_a_backfill_and_a_schedule_then_leaves_no_process(
         triggerer = components["triggerer"].pid
         os.kill(scheduler, signal.SIGKILL)
         os.kill(triggerer, signal.SIGSTOP)
-        poll(lambda: len(told) == 2, 90)
-        assert told[0].startswith(
+        poll(lambda: len(reported) == 2, 90)
+        assert reported[0].startswith(
             "Airflow's scheduler ended by itself with code -9: started again"
         )
-        assert "Airflow's triggerer stood still for 3 s" in told[1]
+        assert "Airflow's triggerer stood still for 3 s" in reported[1]
         assert not any(is_alive(worker) for worker in workers)
         api.backfill("trivial", "2026-01-03", "2026-01-04", 2)
         api.unpause("trivial")
@@ -164,9 +164,9 @@ def test_a_start_that_was_killed_is_stopped_from_another_shell(home, settings):
         ")\n"
         "with started(Home.at(Path(home)), settings): print('up', flush=True); time.sleep(600)"
     )
-    places = [home.root, settings.port, settings.dags, settings.plugins]
+    arguments = [home.root, settings.port, settings.dags, settings.plugins]
     with subprocess.Popen(
-        [sys.executable, "-c", code, *map(str, places)],
+        [sys.executable, "-c", code, *map(str, arguments)],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
@@ -189,8 +189,8 @@ def test_a_component_that_hangs_is_found_by_airflows_own_health_alone(
     monkeypatch.setattr(supervisor, "is_stopped", lambda _pid: False)
     patience = supervisor.SILENT_ANSWERS
     monkeypatch.setattr(supervisor, "SILENT_ANSWERS", 2)
-    told = []
-    with started(home, settings, told.append) as running:
+    reported = []
+    with started(home, settings, reported.append) as running:
         components = running.components.running
         hanging = components[name].pid
         os.kill(hanging, signal.SIGSTOP)
@@ -200,7 +200,7 @@ def test_a_component_that_hangs_is_found_by_airflows_own_health_alone(
         silent = (
             "did not work for 10 s, by Airflow's own /health: started again (1 of at most 5)."
         )
-        assert f"Airflow's {name} {silent}" in told
+        assert f"Airflow's {name} {silent}" in reported
         running.api.set_pool("stages", 2, "Answers again.")
         running.api.wait_for_dag("trivial", 60)
         running.api.unpause("trivial")

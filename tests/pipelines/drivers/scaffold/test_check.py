@@ -53,7 +53,7 @@ def test_a_gate_whose_every_rule_can_be_evaluated_is_said_to_be_so(monkeypatch):
     assert int(number) > len(rules_of(FRAUD, DAY)) > 10
 
 
-def test_every_rule_that_no_day_could_be_judged_by_is_found_at_once(tmp_path, monkeypatch):
+def test_every_rule_that_no_day_could_be_validated_by_is_found_at_once(tmp_path, monkeypatch):
     suites = saved(
         tmp_path,
         ("unexpected_rows_expectation", {"unexpected_rows_query": "select * from {batch}"}),
@@ -71,7 +71,7 @@ def test_every_rule_that_no_day_could_be_judged_by_is_found_at_once(tmp_path, mo
     )
     gate = looked_at(gated(suites=suites, rules=rules), monkeypatch)
     assert not gate.ok
-    for told in (
+    for message in (
         "rule mine.bounds: expect_column_values_to_be_between does not take",
         "rule mine.typo: there is no expectation 'expect_column_values_to_be_uniqe'. Did you mean",
         "rule shop.unexpected_rows_expectation",
@@ -79,21 +79,21 @@ def test_every_rule_that_no_day_could_be_judged_by_is_found_at_once(tmp_path, mo
         "rule shop.table_row_count_to_be_betwen: there is no expectation",
         "rule shop.column_values_to_be_between.amount: expect_column_values_to_be_between could not",
     ):
-        assert told in gate.text
+        assert message in gate.text
     assert gate.text.count("needs a database") == 2
     assert "mine.good" not in gate.text
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "message"),
     [
         ({"budgets": (("tx_amount.rnge", 0.1),)}, "Did you mean 'tx_amount.range'"),
         ({"suites": ("nowhere.json",)}, "is no saved suite"),
         ({"parameters": (("limit", 5),)}, "sets 'limit', which no rule names"),
     ],
 )
-def test_what_keeps_the_rules_from_being_listed_is_found(monkeypatch, changed, told):
-    assert told in looked_at(gated(**changed), monkeypatch).text
+def test_what_keeps_the_rules_from_being_listed_is_found(monkeypatch, changed, message):
+    assert message in looked_at(gated(**changed), monkeypatch).text
 
 
 def limited(folder, named, **parameters):
@@ -113,7 +113,7 @@ def test_a_saved_suite_gets_its_parameters_from_the_declaration(tmp_path, named,
 
 
 @pytest.mark.parametrize(
-    ("named", "told"),
+    ("named", "message"),
     [
         ("limitx", r"suite parameter 'limitx' is not set.*parameters=\(\('limitx', 5000\),\)"),
         ("limit + other", "'other' is not set"),
@@ -126,8 +126,8 @@ def test_a_saved_suite_gets_its_parameters_from_the_declaration(tmp_path, named,
         ("limit.bit_length()", "cannot be worked out"),
     ],
 )
-def test_a_parameter_that_is_not_set_is_named_with_what_to_declare(tmp_path, named, told):
-    with pytest.raises(ConfigError, match=told):
+def test_a_parameter_that_is_not_set_is_named_with_what_to_declare(tmp_path, named, message):
+    with pytest.raises(ConfigError, match=message):
         rules_of(limited(tmp_path, named, limit=50), DAY)
 
 
@@ -145,7 +145,7 @@ def test_whatever_a_parameter_is_called_no_other_error_is_raised(text):
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "message"),
     [
         ({"suites": "shop.json"}, "validation.suites must be a tuple, such as (x,) for one"),
         (
@@ -168,7 +168,7 @@ def test_whatever_a_parameter_is_called_no_other_error_is_raised(text):
         ({"window": WindowGate(js=Limit(warn="a"))}, "window.js.warn must be a number or None"),
     ],
 )
-def test_a_misshapen_gate_is_a_mistake_and_no_traceback(changed, told):
+def test_a_misshapen_gate_is_a_mistake_and_no_traceback(changed, message):
     with pytest.raises(DeclarationError) as wrong:
         require_valid(gated(**changed))
-    assert told in str(wrong.value)
+    assert message in str(wrong.value)

@@ -172,7 +172,7 @@ def test_a_projects_housekeeping_is_this_repositorys():
     assert template.read_text() == (ROOT / "dags" / "housekeeping.py").read_text()
 
 
-def test_check_tells_a_missing_day_and_a_read_only_store_apart_from_what_is_well(tmp_path):
+def test_check_finds_a_missing_day_and_a_store_that_can_be_written(tmp_path):
     found = findings(
         "fraud_detection", source=str(tmp_path), store=str(tmp_path / "s"), day="2026-01-01"
     )

@@ -4,7 +4,7 @@ import os
 import signal
 from pathlib import Path
 
-from pipelines.protocol import Outcome, Plan, Work, code_of
+from pipelines.protocol import Plan, StageOutcome, Work, code_of
 
 LOG = "TOY_LOG"
 KILL_AT = "TOY_KILL_AT"
@@ -19,7 +19,7 @@ def plan(work: Work) -> Plan:
     )
 
 
-def run(work: Work, plan: Plan, out: Path) -> Outcome:
+def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
     with Path(os.environ[LOG]).open("a") as log:
         log.write(f"{work.day}\n")
     (out / "half.txt").write_text("first half")
@@ -29,7 +29,7 @@ def run(work: Work, plan: Plan, out: Path) -> Outcome:
     (out / "number.txt").write_text(str(2 * number))
     (out / "volatile.txt").write_text(str(os.getpid()))
     refused = number < 0
-    return Outcome(
+    return StageOutcome(
         rows=number,
         verdict="refused" if refused else "accepted",
         reason=f"{number} is below 0." if refused else "",

@@ -7,9 +7,11 @@ import sys
 import mlflow
 import pandas as pd
 
+from pipelines.api import open_store
+
 
 def main():
-    uri, features = sys.argv[1], sys.argv[2]
+    uri, features, store = sys.argv[1:]
     logging.disable(logging.WARNING)
     mlflow.set_tracking_uri(uri)
     champion = mlflow.pyfunc.load_model("models:/fraud_detection@champion")
@@ -19,6 +21,7 @@ def main():
         "scores": champion.predict(table)["score"].tolist(),
         "inputs": champion.metadata.signature.inputs.input_names(),
         "tensorflow": sorted(flavour.structured_outputs),
+        "api": open_store(store).model("fraud_detection").score(table)["score"].to_pylist(),
         "as_of": champion.metadata.metadata["as_of"],
     }
     print(json.dumps(result))

@@ -67,12 +67,14 @@ def test_the_champion_that_mlflow_loads_scores_features_as_the_evaluation_did(tm
     table.to_parquet(tmp_path / "features.parquet")
     uri = open_registry(str(root), FRAUD.name).uri
     served = child(
-        "tests.pipelines.stages.promote.serving_case", uri, str(tmp_path / "features.parquet")
+        "tests.pipelines.stages.promote.serving_case",
+        *(uri, str(tmp_path / "features.parquet"), str(root)),
     )
     store = Store(str(root))
     evaluation = store.find(work_on("evaluate", root)[1].model_ref("evaluations"))
     ours = pq.read_table(store.open(evaluation) / "scores.parquet")["score"].to_numpy()
     np.testing.assert_allclose(served["scores"], ours, atol=2e-6)
+    np.testing.assert_allclose(served["api"], ours, atol=2e-6)
     assert ours.std() > 0.01
     assert served["inputs"] == list(FRAUD.feature_names())
     assert served["tensorflow"] == ["score"]

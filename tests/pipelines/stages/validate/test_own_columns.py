@@ -108,7 +108,9 @@ def test_quarantined_rows_are_shown_with_their_own_value_and_the_rules(day):
 
 @pytest.mark.parametrize("name", ["_rule", "_value", "_row", "_entity", "_x"])
 def test_no_declared_column_may_enter_our_namespace(name):
-    with pytest.raises(DeclarationError, match=r"names that start with _ are reserved for Millrace"):
+    with pytest.raises(
+        DeclarationError, match=r"names that start with _ are reserved for Millrace"
+    ):
         scaffolded(name)
 
 

@@ -42,7 +42,7 @@ def pipeline():
 
 
 @pytest.fixture
-def places(tmp_path):
+def folders(tmp_path):
     for number, day in enumerate(DAYS):
         table = transactions(120, seed=number, day=day)
         ids = np.arange(120) + 1000 * (number + 1)
@@ -59,94 +59,94 @@ def deliver(source, day, table):
     return path
 
 
-def run(stage, places, pipeline, day):
-    store, source = places
+def run(stage, folders, pipeline, day):
+    store, source = folders
     work = replace(work_on(stage, store, source, pipeline), partition=day)
     return perform(stage_named(stage), work)
 
 
-def day_run(places, pipeline, day):
+def day_run(folders, pipeline, day):
     """One run of the data DAG: featurize is tried whatever became of the other two."""
     try:
-        run("ingest", places, pipeline, day)
-        run("validate", places, pipeline, day)
+        run("ingest", folders, pipeline, day)
+        run("validate", folders, pipeline, day)
     except PartitionRefusedError as refused:
         with pytest.raises(PartitionRefusedError, match="so it has no features"):
-            run("featurize", places, pipeline, day)
+            run("featurize", folders, pipeline, day)
         return refused
     try:
-        run("featurize", places, pipeline, day)
+        run("featurize", folders, pipeline, day)
     except HistoryNotReadyError as waiting:
         return waiting
     return None
 
 
-def features(places, pipeline, day):
-    work = replace(work_on("featurize", *places, pipeline), partition=day)
+def features(folders, pipeline, day):
+    work = replace(work_on("featurize", *folders, pipeline), partition=day)
     return work.find(work.partition_ref("features"))
 
 
 @pytest.mark.parametrize("order", [DAYS, DAYS[::-1]])
 def test_later_days_count_a_day_refused_by_ingest_as_empty_in_any_order(
-    places, pipeline, order, monkeypatch
+    folders, pipeline, order, monkeypatch
 ):
     monkeypatch.setattr("pipelines.stages.ingest.damage.SECOND_LOOK_S", 0.001)
-    bad = places[1] / f"ds={BAD}" / "part-0.parquet"
+    bad = folders[1] / f"ds={BAD}" / "part-0.parquet"
     bad.write_bytes(b"never was Parquet")
-    ended = {day: day_run(places, pipeline, day) for day in order}
+    ended = {day: day_run(folders, pipeline, day) for day in order}
     assert isinstance(ended[BAD], SourceUnreadableError)
-    made = [day for day in DAYS if features(places, pipeline, day) is not None]
+    made = [day for day in DAYS if features(folders, pipeline, day) is not None]
     assert made == [day for day in DAYS if day != BAD]
-    later = features(places, pipeline, DAYS[3]).inputs
+    later = features(folders, pipeline, DAYS[3]).inputs
     assert later[f"validated/ds={BAD}"] == "refused"
-    store = work_on("", *places).store
+    store = work_on("", *folders).store
     assert missing_days(store, pipeline.name, DAYS) == []
     mended = transactions(120, seed=9, day=BAD)
-    deliver(places[1], BAD, mended)
-    assert day_run(places, pipeline, BAD) is None
-    assert features(places, pipeline, DAYS[3]).inputs[f"validated/ds={BAD}"] != "refused"
+    deliver(folders[1], BAD, mended)
+    assert day_run(folders, pipeline, BAD) is None
+    assert features(folders, pipeline, DAYS[3]).inputs[f"validated/ds={BAD}"] != "refused"
 
 
-def test_a_day_that_was_accepted_and_is_delivered_broken_counts_as_refused(places, pipeline):
+def test_a_day_that_was_accepted_and_is_delivered_broken_counts_as_refused(folders, pipeline):
     for day in DAYS[:4]:
-        assert day_run(places, pipeline, day) is None
+        assert day_run(folders, pipeline, day) is None
     table = transactions(120, day=BAD)
-    place = table.column_names.index("TX_AMOUNT")
-    words = np.array(["much"] * 120)
-    deliver(places[1], BAD, table.set_column(place, "TX_AMOUNT", [words]))
-    assert isinstance(day_run(places, pipeline, BAD), SchemaError)
-    assert features(places, pipeline, DAYS[3]).inputs[f"validated/ds={BAD}"] == "refused"
-    store = work_on("", *places).store
-    judged = verdicts.day_verdict(store, pipeline.name, BAD)
-    assert (judged.stage, judged.outcome["refused_as"]) == ("ingest", "SchemaError")
+    position = table.column_names.index("TX_AMOUNT")
+    texts = np.array(["much"] * 120)
+    deliver(folders[1], BAD, table.set_column(position, "TX_AMOUNT", [texts]))
+    assert isinstance(day_run(folders, pipeline, BAD), SchemaError)
+    assert features(folders, pipeline, DAYS[3]).inputs[f"validated/ds={BAD}"] == "refused"
+    store = work_on("", *folders).store
+    verdict = verdicts.day_verdict(store, pipeline.name, BAD)
+    assert (verdict.stage, verdict.outcome["refused_as"]) == ("ingest", "SchemaError")
     with pytest.raises(PartitionRefusedError, match=r"was refused by ingest.*'much'"):
-        run("validate", places, pipeline, BAD)
+        run("validate", folders, pipeline, BAD)
 
 
-def test_a_source_that_is_not_there_yet_gives_no_verdict(places, pipeline):
-    (places[1] / f"ds={BAD}" / "part-0.parquet").unlink()
+def test_a_source_that_is_not_there_yet_gives_no_verdict(folders, pipeline):
+    (folders[1] / f"ds={BAD}" / "part-0.parquet").unlink()
     with pytest.raises(SourceNotReadyError, match="no file matches"):
-        run("ingest", places, pipeline, BAD)
-    store = work_on("", *places).store
+        run("ingest", folders, pipeline, BAD)
+    store = work_on("", *folders).store
     assert verdicts.day_verdict(store, pipeline.name, BAD) is None
     assert missing_days(store, pipeline.name, [BAD]) == [BAD]
     with pytest.raises(InputMissingError, match="is not published"):
-        run("featurize", places, pipeline, BAD)
+        run("featurize", folders, pipeline, BAD)
 
 
-def test_a_range_of_days_goes_on_after_a_refused_one_and_tells_its_refusal(places):
-    store, source = places
+def test_a_range_of_days_goes_on_after_a_refused_one_and_reports_its_refusal(folders):
+    store, source = folders
     (source / f"ds={BAD}" / "part-0.parquet").write_bytes(b"never was Parquet")
     common = ("--store", store, "--from", DAYS[1], "--to", DAYS[3], "--json")
-    told = {}
+    results = {}
     for stage, more in (("ingest", ("--source", source)), ("validate", ())):
         ended = millrace("stage", stage, "fraud_detection", *common, *more)
         assert ended.returncode == 0, ended.stderr
-        told[stage] = json.loads(ended.stdout.splitlines()[-1])
-    assert [result["verdict"] for result in told["ingest"]] == ["", "refused", ""]
-    assert [result.get("verdict") for result in told["validate"]] == [
+        results[stage] = json.loads(ended.stdout.splitlines()[-1])
+    assert [result["verdict"] for result in results["ingest"]] == ["", "refused", ""]
+    assert [result.get("verdict") for result in results["validate"]] == [
         "accepted",
         None,
         "accepted",
     ]
-    assert "was refused by ingest" in told["validate"][1]["left"]
+    assert "was refused by ingest" in results["validate"][1]["left"]
