@@ -1,13 +1,16 @@
 """What artifacts were made from, whether they are as written, and which rows were quarantined.
 
 Why: these are asked of a store by people and by programs alike.
-Promise: ``why`` and ``quarantine`` only read; ``verify`` writes manifests, and only if asked.
+Promise: ``why`` and ``quarantine`` only read; ``verify`` writes manifests, and only if asked;
+    ``housekeeping`` never touches what readers see or anything refers to.
 """
 
+import time
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipelines.api.opening import PipelineHandle, opened, text
 from pipelines.api.store import PublishedStore, open_store
@@ -16,6 +19,9 @@ from pipelines.core.declared import nearest
 from pipelines.core.errors import ConfigError
 from pipelines.core.store import Store
 from pipelines.protocol import VALIDATED, stage_of
+
+if TYPE_CHECKING:
+    from pipelines.shared.expectations.quarantined import QuarantinedDay
 
 AnyStore = str | PathLike[str] | PublishedStore
 
@@ -42,7 +48,11 @@ def why(artifact: str, store: AnyStore) -> dict[str, Any]:
 
 
 def verify(
-    store: AnyStore, pipeline: str | PipelineHandle | None = None, *, repair: bool = False
+    store: AnyStore,
+    pipeline: str | PipelineHandle | None = None,
+    *,
+    repair: bool = False,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Read every published file back and compare it with what was written.
 
@@ -50,6 +60,7 @@ def verify(
         store: The store.
         pipeline: Only this pipeline's; by default every one's.
         repair: Mend manifests, and have damaged files made again by the next run.
+        on_progress: Gets, after each artifact, how many of how many are done.
 
     Returns:
         Counts of ``artifacts``, ``versions``, ``files`` and ``bytes``; and lists: ``damaged``,
@@ -63,7 +74,56 @@ def verify(
     name = pipeline.name if isinstance(pipeline, PipelineHandle) else pipeline
     if name is not None:
         text(name, "The name of a pipeline")
-    return asdict(reading.verify(open_store(store).artifacts, name, repair=repair))
+    return asdict(
+        reading.verify(open_store(store).artifacts, name, repair=repair, on_key=on_progress)
+    )
+
+
+def housekeeping(
+    pipeline: str | PipelineHandle,
+    store: AnyStore,
+    *,
+    keep_versions: int = 1,
+    keep_days: float = 7.0,
+    mlflow_uri: str | None = None,
+) -> dict[str, Any]:
+    """Remove replaced versions that nothing refers to, and what killed processes left behind.
+
+    Args:
+        pipeline: Whose.
+        store: Where they are.
+        keep_versions: Versions of an artifact to keep beside the published one.
+        keep_days: Days before what a kill left (staging directories, checkpoints) is removed.
+        mlflow_uri: Registry, whose versions are kept; by default the one in the store.
+
+    Returns:
+        Counts of what was removed, by kind, and ``kept``, old versions that something refers to.
+
+    Raises:
+        ConfigError: No such pipeline, or a number below 0.
+        TransientError: The registry is locked, or its server cannot be reached.
+    """
+    from pipelines.core.store.housekeeping import clean
+    from pipelines.shared.registry.references import registered_digests
+
+    name, artifacts = opened(pipeline).name, open_store(store).artifacts
+    if type(keep_versions) is not int or keep_versions < 0:
+        raise ConfigError(
+            f"--keep-versions must be a whole number from 0; got {keep_versions!r}."
+        )
+    if (
+        isinstance(keep_days, bool)
+        or not isinstance(keep_days, int | float)
+        or not keep_days >= 0
+    ):
+        raise ConfigError(f"--keep-days must be a number from 0; got {keep_days!r}.")
+    return clean(
+        artifacts,
+        name,
+        keep_versions=keep_versions,
+        left_before_s=time.time() - keep_days * 86_400,
+        outside=registered_digests(artifacts, name, mlflow_uri),
+    )
 
 
 def quarantine(
@@ -104,26 +164,30 @@ def quarantine(
     for day, option in ((partition, "--partition"), (from_, "--from"), (to, "--to")):
         if day is not None:
             parse_day(day, option)
-    days = quarantined_days(
-        Store(opened_store.uri), spec.name, partition or from_, partition or to
-    )
+    first, last = partition or from_, partition or to
+    days = quarantined_days(Store(opened_store.uri), spec.name, first, last)
     if not days:
         raise ConfigError(
-            f"{spec.name}: no day is validated in {opened_store.uri} between {partition or from_ or 'ever'} "
-            f"and {partition or to or 'now'}. Run {stage_of(VALIDATED).name} first, or choose other days."
+            f"{spec.name}: no day is validated in {opened_store.uri} between {first or 'ever'} "
+            f"and {last or 'now'}. Run {stage_of(VALIDATED).name} first, or choose other days."
         )
+    rules = {"rules": _rules(spec.name, days, rule), "lines": lines_of(days, spec, rule, rows)}
+    return {"pipeline": spec.name, **_day_counts(days), **rules, "files": _files(days)}
+
+
+def _day_counts(days: "Sequence[QuarantinedDay]") -> dict[str, Any]:
     return {
-        "pipeline": spec.name,
         "from": days[0].day,
         "to": days[-1].day,
         "days": len(days),
         "rows_in": sum(each.rows_in for each in days),
         "rows_quarantined": sum(each.rows for each in days),
         "refused": [each.day for each in days if each.verdict != "accepted"],
-        "rules": _rules(spec.name, days, rule),
-        "lines": lines_of(days, spec, rule, rows),
-        "files": [str(each.file) for each in days if each.rows],
     }
+
+
+def _files(days: "Sequence[QuarantinedDay]") -> list[str]:
+    return [str(each.file) for each in days if each.rows]
 
 
 def _rules(pipeline: str, days: list[Any], rule: str | None) -> dict[str, int]:

@@ -119,11 +119,7 @@ def _keys(
     store: Store, pipeline: str, dataset: str, keys: list[str], wanted: Wanted
 ) -> list[str]:
     if keys[0].startswith(BY_DAY):
-        asked = [f"{BY_DAY}{day}" for day in _days(wanted)]
-        gone = [key for key in asked if key not in keys]
-        if gone and not (wanted.missing == SKIP and len(gone) < len(asked)):
-            raise _missing(store, f"{pipeline}/{dataset}", gone, keys)
-        return [key for key in asked if key in keys] or keys
+        return _of_days(store, f"{pipeline}/{dataset}", keys, wanted)
     if wanted.as_of is None and wanted.version:
         return keys
     return [_of_a_model(store, f"{pipeline}/{dataset}", keys, wanted)]
@@ -135,20 +131,32 @@ def _days(wanted: Wanted) -> list[str]:
     return days_between(wanted.from_, wanted.to) if wanted.from_ and wanted.to else []
 
 
+def _of_days(store: Store, what: str, keys: list[str], wanted: Wanted) -> list[str]:
+    """The keys of the days that are asked for; every key where none are."""
+    asked = [f"{BY_DAY}{day}" for day in _days(wanted)]
+    found = [key for key in asked if key in keys]
+    if len(found) < len(asked) and not (wanted.missing == SKIP and found):
+        raise _missing(store, what, [key for key in asked if key not in keys], keys)
+    return found or keys
+
+
 def _of_a_model(store: Store, what: str, keys: list[str], wanted: Wanted) -> str:
     """The one key of that as-of day and seed."""
     days = sorted({key.partition("/")[0] for key in keys})
     day = f"{BY_AS_OF}{wanted.as_of}" if wanted.as_of else days[0]
     if wanted.as_of is None and len(days) > 1:
         raise ConfigError(f"{what} has several as-of days ({listed(days)}). Pass as_of.")
-    of_day = [key for key in keys if key.partition("/")[0] == day]
-    seeds = [key for key in of_day if wanted.seed in (None, _seed(key))]
+    seeds = [key for key in keys if _is_of(key, day, wanted.seed)]
     if not seeds:
         key = day if wanted.seed is None else f"{day}{SEED}{wanted.seed}"
         raise _missing(store, what, [key], keys)
     if len(seeds) > 1:
         raise ConfigError(f"{what} has several seeds of {day} ({listed(seeds)}). Pass seed.")
     return seeds[0]
+
+
+def _is_of(key: str, day: str, seed: int | None) -> bool:
+    return key.partition("/")[0] == day and seed in (None, _seed(key))
 
 
 def _seed(key: str) -> int | None:

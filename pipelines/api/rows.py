@@ -83,21 +83,31 @@ def _table(rows: object, columns: list[str], step: str) -> "pa.Table":
     if isinstance(rows, PublishedDataset):
         return rows.to_arrow([name for name in columns if name in _names(rows)])
     try:
-        if isinstance(rows, Mapping):
-            return pa.table({str(name): _column(values) for name, values in rows.items()})
-        if isinstance(rows, pa.RecordBatch):
-            return pa.Table.from_batches([rows])
-        if hasattr(rows, "__dataframe__") and hasattr(rows, "iloc"):  # pandas
-            kept = [name for name in columns if name in rows.columns]  # type: ignore[attr-defined]
-            return pa.Table.from_pandas(rows[kept], preserve_index=False)  # type: ignore[index]
-        if isinstance(rows, pa.Table) or hasattr(rows, "__arrow_c_stream__"):
-            return pa.table(rows)
+        table = _converted(rows, columns)
     except (pa.ArrowException, ValueError, TypeError) as error:
         raise ConfigError(
             f"{step}: the rows cannot be read as a table ({str(error).splitlines()[0]}). Give every "
             f"column values of one type, and all columns as many."
         ) from error
-    raise ConfigError(f"{step}: rows must be {FORMS}; got {type(rows).__name__}.")
+    if table is None:
+        raise ConfigError(f"{step}: rows must be {FORMS}; got {type(rows).__name__}.")
+    return table
+
+
+def _converted(rows: Any, columns: list[str]) -> "pa.Table | None":
+    """Rows of any of ``FORMS`` as a table; None for anything else."""
+    import pyarrow as pa
+
+    if isinstance(rows, Mapping):
+        return pa.table({str(name): _column(values) for name, values in rows.items()})
+    if isinstance(rows, pa.RecordBatch):
+        return pa.Table.from_batches([rows])
+    if hasattr(rows, "__dataframe__") and hasattr(rows, "iloc"):  # pandas
+        kept = [name for name in columns if name in rows.columns]
+        return pa.Table.from_pandas(rows[kept], preserve_index=False)
+    if isinstance(rows, pa.Table) or hasattr(rows, "__arrow_c_stream__"):
+        return pa.table(rows)
+    return None
 
 
 def _names(rows: Any) -> list[str]:

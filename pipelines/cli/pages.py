@@ -42,11 +42,7 @@ def pages(
 ) -> None:
     """Make the reports, Data Docs and model cards that published artifacts lack."""
     spec = declared(pipeline, settings)
-    chosen = _stages(stage)
-    if partition and as_of:
-        raise ConfigError("--partition names a day and --as-of a model: give one of them.")
-    day = f"ds={parse_day(partition, '--partition')}" if partition else ""
-    day = f"as_of={parse_day(as_of, '--as-of')}" if as_of else day
+    chosen, day = _stages(stage), _day(partition, as_of)
     done: list[dict[str, Any]] = []
     for each, work, ref in _works(spec, chosen, store, day):
         made = _made(each, work, ref, again=again)
@@ -60,6 +56,15 @@ def pages(
             f"{' or '.join(s.name for s in chosen)} first, or choose another day."
         )
     _end(pipeline, done, json_=json_)
+
+
+def _day(partition: str | None, as_of: str | None) -> str:
+    """Beginning of the keys that were asked for; empty for all of them."""
+    if partition and as_of:
+        raise ConfigError("--partition names a day and --as-of a model: give one of them.")
+    if as_of:
+        return f"as_of={parse_day(as_of, '--as-of')}"
+    return f"ds={parse_day(partition, '--partition')}" if partition else ""
 
 
 def _end(pipeline: str, done: list[dict[str, Any]], *, json_: bool) -> None:

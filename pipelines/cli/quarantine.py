@@ -5,13 +5,16 @@ Promise: only reads; values of sensitive columns are masked, as in the reports.
 """
 
 import sys
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pipelines import api
 from pipelines.cli.arguments import Json, Name, StoreUri
 from pipelines.core.text import readable
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 def register(app: typer.Typer) -> None:
@@ -49,12 +52,24 @@ def _plain(value: Any) -> Any:
     return value if value is None or isinstance(value, int | float | str) else str(value)
 
 
-def _print(summary: dict[str, Any]) -> None:
-    from rich.console import Console
+def _lines_table(lines: list[dict[str, Any]]) -> "Table":
     from rich.table import Table
     from rich.text import Text
 
     from pipelines.shared.expectations.quarantined import EXPECTATION, RUN
+
+    names = [name for name in lines[0] if name not in (EXPECTATION, RUN)]
+    table = Table(*names)
+    for line in lines:
+        shown = ("" if line[name] is None else readable(line[name]) for name in names)
+        table.add_row(*map(Text, shown))
+    return table
+
+
+def _print(summary: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
 
     console = Console(width=None if sys.stdout.isatty() else 160)
     share = summary["rows_quarantined"] / max(summary["rows_in"], 1)
@@ -71,12 +86,7 @@ def _print(summary: dict[str, Any]) -> None:
         rules.add_row(Text(readable(name)), f"{count:,}")
     console.print(rules)
     if summary["lines"]:
-        names = [name for name in summary["lines"][0] if name not in (EXPECTATION, RUN)]
-        lines = Table(*names)
-        for line in summary["lines"]:
-            shown = ("" if line[name] is None else readable(line[name]) for name in names)
-            lines.add_row(*map(Text, shown))
-        console.print(lines)
+        console.print(_lines_table(summary["lines"]))
     for file in summary["files"][:3]:
         console.print(file, highlight=False, soft_wrap=True, markup=False)
     if len(summary["files"]) > 3:  # noqa: PLR2004

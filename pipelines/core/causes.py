@@ -189,16 +189,15 @@ def _known(error: BaseException) -> Sorted | None:
     if is_out_of_memory(error):
         return MEMORY
     names = [cls.__name__ for cls in type(error).__mro__]
-    text = cause_of_text(str(error)) if _is_system_text(error, names) else None
     matches = (
         BY_ERRNO.get(error.errno or 0) if isinstance(error, OSError) else None,
         _by_status(error),
         BY_CODE.get(str(getattr(error, "error_code", ""))),
-        text,
+        cause_of_text(str(error)) if _is_system_text(error, names) else None,
         DATABASE if DATABASE_ERRORS & set(names) else None,
-        next((BY_CLASS[name] for name in names if name in BY_CLASS), None),
+        *map(BY_CLASS.get, names),
     )
-    return next((found for found in matches if found is not None), None)
+    return next(filter(None, matches), None)
 
 
 def _is_system_text(error: BaseException, names: list[str]) -> bool:
@@ -222,20 +221,29 @@ def _by_status(error: BaseException) -> Sorted | None:
 
 def _said(error: BaseException) -> str:
     """The error's message in one line, with the path, the sizes and the limits that matter."""
-    text = " ".join(str(error).split())[:MAX_CHARS] or type(error).__name__
-    if isinstance(error, OSError) and error.strerror:
-        text = f"{error.strerror} ({error.filename})" if error.filename else error.strerror
+    text = _text_of(error)
+    return f"{text}{_limits(getattr(error, 'errno', None), text)}".rstrip(".")
+
+
+def _text_of(error: BaseException) -> str:
     if isinstance(error, MemoryError):
-        text = f"out of memory: {str(error) or 'an allocation failed'}"
-    number = getattr(error, "errno", None)
+        return f"out of memory: {str(error) or 'an allocation failed'}"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror} ({error.filename})" if error.filename else error.strerror
+    return " ".join(str(error).split())[:MAX_CHARS] or type(error).__name__
+
+
+def _limits(number: int | None, text: str) -> str:
+    """The full disks, the limit or the user that an error of the system is about."""
     if number in {errno.ENOSPC, errno.EDQUOT} or "space left" in text:
-        full = ", ".join(_full_disks()) or "none that this process sees"
-        text += f"; full file systems: {full}"
-    elif number == errno.EMFILE:
-        text += f"; the limit is {resource.getrlimit(resource.RLIMIT_NOFILE)[0]} open files"
-    elif number in {errno.EACCES, errno.EPERM}:
-        text += f"; this process is user {os.geteuid()}"
-    return text.rstrip(".")
+        return (
+            f"; full file systems: {', '.join(_full_disks()) or 'none that this process sees'}"
+        )
+    if number == errno.EMFILE:
+        return f"; the limit is {resource.getrlimit(resource.RLIMIT_NOFILE)[0]} open files"
+    if number in {errno.EACCES, errno.EPERM}:
+        return f"; this process is user {os.geteuid()}"
+    return ""
 
 
 def _full_disks(mounts: Path = Path("/proc/mounts")) -> Iterator[str]:

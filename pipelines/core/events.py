@@ -183,18 +183,13 @@ class Reporter:
         if now - (self._reported_at or self._started) < PROGRESS_INTERVAL_S and not is_end:
             return
         self._reported_at = now
-        per_s = (done - self._before) / max(now - self._started, 1e-9)
-        eta_s = (total - done) / per_s if total and per_s > 0 else None
-        bytes_per_s = None
-        if of_bytes is not None:
-            read, whole = of_bytes
-            bytes_per_s = read / max(now - self._started, 1e-9)
-            eta_s = (whole - read) / bytes_per_s if read and eta_s is None else eta_s
+        spent_s = max(now - self._started, 1e-9)
+        rates = _rates(done - self._before, total - done if total else None, spent_s, of_bytes)
+        finite = {name: v for name, v in (values or {}).items() if math.isfinite(v)}
         self.sink(
             {"event": "progress", "work": self.work, "done": done, "total": total}
-            | {"unit": unit, "per_s": per_s, "eta_s": eta_s, "note": note}
-            | ({} if bytes_per_s is None else {"bytes_per_s": bytes_per_s})
-            | {"values": {n: v for n, v in (values or {}).items() if math.isfinite(v)}}
+            | {"unit": unit, "note": note, "values": finite}
+            | rates
         )
 
     def metrics(self, step: int, values: Mapping[str, float]) -> None:
@@ -213,6 +208,22 @@ class Reporter:
     def error(self, error: BaseException) -> None:
         """Emit the error that ended the work, so that the reader can raise the same error."""
         self.sink({"event": "error", "work": self.work, **describe_error(error)})
+
+
+def _rates(
+    done: int, left: int | None, spent_s: float, of_bytes: tuple[int, int] | None
+) -> dict[str, float | None]:
+    """Rates since the beginning, and the time left: by the bytes where what is left is unknown."""
+    per_s = done / spent_s
+    rates: dict[str, float | None] = {"per_s": per_s, "eta_s": None}
+    if left is not None and per_s > 0:
+        rates["eta_s"] = left / per_s
+    if of_bytes is not None:
+        read, whole = of_bytes
+        rates["bytes_per_s"] = read / spent_s
+        if read and rates["eta_s"] is None:
+            rates["eta_s"] = (whole - read) * spent_s / read
+    return rates
 
 
 def describe_error(error: BaseException) -> dict[str, object]:

@@ -6,12 +6,15 @@ Promise: a row's result depends on that row alone, so the block size changes no 
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipelines.operators.blocks import SequenceBlock, closed, opened
 from pipelines.operators.lines import Line
 from pipelines.operators.operator import IDS, SEQUENCE, Fit
 from pipelines.operators.values import Words
+
+if TYPE_CHECKING:
+    import numpy as np
 
 Fitted = Sequence[tuple[Line, tuple[Fit, ...]]]
 
@@ -20,7 +23,7 @@ Fitted = Sequence[tuple[Line, tuple[Fit, ...]]]
 BLOCK_ROWS = 1 << 15
 
 
-def overflow_allowed() -> Any:
+def overflow_allowed() -> "np.errstate":
     """Context without NumPy's warnings: a value that overflows float64 becomes unknown."""
     import numpy as np
 

@@ -7,12 +7,14 @@ Promise: rounding equals TensorFlow's cast to bfloat16, except that numbers beyo
 
 from typing import Any
 
+from pipelines.operators.array_types import Array, Tensor
+
 BFLOAT16 = "bfloat16"
 HALF, MASK, EXPONENT = 0x7FFF, 1, 0x7F80
 DROPPED_BITS = 16
 
 
-def narrowed(xp: Any, values: Any) -> Any:
+def narrowed(xp: Any, values: Any) -> Array:
     """Round each finite float32 to the nearest bfloat16, ties to even; return its bits as uint16."""
     bits = xp.ascontiguousarray(values, dtype=xp.float32).view(xp.uint32)
     even = (bits >> xp.uint32(DROPPED_BITS)) & xp.uint32(MASK)
@@ -23,14 +25,14 @@ def narrowed(xp: Any, values: Any) -> Any:
     return found
 
 
-def widened(xp: Any, bits: Any) -> Any:
+def widened(xp: Any, bits: Any) -> Array:
     """Convert bfloat16 bits to float32, exactly; return other arrays unchanged."""
     if bits.dtype != xp.uint16:
         return bits
     return (bits.astype(xp.uint32) << xp.uint32(DROPPED_BITS)).view(xp.float32)
 
 
-def rounded_graph(tf: Any, values: Any) -> Any:
+def rounded_graph(tf: Any, values: Any) -> Tensor:
     """``widened(narrowed(values))`` for a float32 tensor."""
     found = tf.cast(tf.cast(values, tf.bfloat16), tf.float32)
     return tf.where(tf.math.is_finite(found), found, tf.zeros_like(found))

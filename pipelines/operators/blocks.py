@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pipelines.operators.array_types import Tensor
+
 
 @dataclass(frozen=True, slots=True)
 class SequenceBlock:
@@ -75,7 +77,7 @@ def opened_graph(
     return found
 
 
-def closed_graph(tf: Any, block: SequenceBlock, length: Any, outputs: Sequence[Any]) -> Any:
+def closed_graph(tf: Any, block: SequenceBlock, length: Any, outputs: Sequence[Any]) -> Tensor:
     """``closed`` for tensors."""
     present = tf.sequence_mask(length, block.steps)
     made = []

@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any, ClassVar
 
 from pipelines.core.declared import declared
+from pipelines.operators.array_types import Array, Tensor
 from pipelines.operators.operator import FIRST_ID, IDS, UNKNOWN_ID, Fit, Operator
 from pipelines.operators.values import with_unknown
 
@@ -66,7 +67,7 @@ def ready_edges(xp: Any, edges: Many[float]) -> Fit:
     return {"below": below, "ids": passed.astype(xp.int32) + xp.int32(FIRST_ID)}
 
 
-def bucket_ids(xp: Any, values: Any, ready: Fit) -> Any:
+def bucket_ids(xp: Any, values: Any, ready: Fit) -> Array:
     """Ids of ranges, int32; 0 where a value is unknown."""
     unknown = xp.isnan(values)
     if "ids" in ready:
@@ -82,7 +83,7 @@ def bucket_ids(xp: Any, values: Any, ready: Fit) -> Any:
     return with_unknown(xp, ids, unknown, UNKNOWN_ID)
 
 
-def _looked_up(xp: Any, values: Any, unknown: Any, ready: Fit) -> Any:
+def _looked_up(xp: Any, values: Any, unknown: Any, ready: Fit) -> Array:
     """Ids from the table: between integer edges a value has the id of the integer below it."""
     below, ids = ready["below"], ready["ids"]
     if bool(unknown.any()):
@@ -92,7 +93,7 @@ def _looked_up(xp: Any, values: Any, unknown: Any, ready: Fit) -> Any:
     return xp.take(ids, index.astype(xp.int64))
 
 
-def bucket_ids_graph(tf: Any, values: Any, edges: Many[float]) -> Any:
+def bucket_ids_graph(tf: Any, values: Any, edges: Many[float]) -> Tensor:
     """``bucket_ids`` for tensors."""
     index = tf.searchsorted(tf.constant(list(edges), tf.float64), values, side="right")
     return tf.where(tf.math.is_nan(values), UNKNOWN_ID, index + FIRST_ID)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 from pipelines.core.declared import declared, nearest
+from pipelines.operators.array_types import Array
 from pipelines.operators.moments import chunk_moments, joined_moments, whole_moments
 from pipelines.operators.operator import MOMENTS, SKETCH, Fit, Operator, State
 from pipelines.operators.sketch import merged_sketches, quantiles, sketch_of
@@ -40,7 +41,7 @@ class Fill(Operator):
             return ""
         return MOMENTS if self.value == "mean" else SKETCH
 
-    def passes_on(self, xp: Any, values: Any) -> Any:
+    def passes_on(self, xp: Any, values: Any) -> Array:
         """Known values alone: filled ones must not change the statistics of a later step."""
         return values
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from pipelines.core.declared import declared
+from pipelines.operators.array_types import Array
 from pipelines.operators.hashing import (
     hash_wholes,
     hash_wholes_graph,
@@ -59,7 +60,7 @@ class Hash(Operator):
         unknown = tf.equal(values, tf.constant("" if words else NULL_WHOLE, values.dtype))
         return (tf.where(unknown, UNKNOWN_ID, ids),)
 
-    def _ids(self, xp: Any, hashed: Any) -> Any:
+    def _ids(self, xp: Any, hashed: Any) -> Array:
         if self.buckets & (self.buckets - 1) == 0:
             # The same remainder for a power of two, at a third of the cost.
             hashed = hashed & xp.uint64(self.buckets - 1)

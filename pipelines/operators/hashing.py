@@ -13,13 +13,15 @@ Sources:
 
 from typing import Any
 
+from pipelines.operators.array_types import Array, Tensor
+
 SHIFTS = (30, 27, 31)
 MULTIPLIERS = (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
 MASK = 2**64 - 1
 FNV_OFFSET, FNV_PRIME = 0xCBF29CE484222325, 0x100000001B3
 
 
-def mix(xp: Any, keys: Any) -> Any:
+def mix(xp: Any, keys: Any) -> Array:
     """Hash 64-bit keys, uint64, shape ``(n,)``."""
     first, second, last = (xp.uint64(shift) for shift in SHIFTS)
     mixed = keys ^ (keys >> first)
@@ -30,12 +32,12 @@ def mix(xp: Any, keys: Any) -> Any:
     return mixed
 
 
-def hash_wholes(xp: Any, values: Any) -> Any:
+def hash_wholes(xp: Any, values: Any) -> Array:
     """Hash of each int64, uint64, shape ``(n,)``."""
     return mix(xp, xp.ascontiguousarray(values, dtype=xp.int64).view(xp.uint64))
 
 
-def hash_words(words: Any) -> Any:
+def hash_words(words: Any) -> Array:
     """Hash of each text of a pyarrow string array, uint64 numpy, shape ``(n,)``."""
     import numpy as np
     import pyarrow as pa
@@ -61,7 +63,7 @@ def hash_word(word: str) -> int:
     return hashed - (hashed >> 63 << 64)
 
 
-def mix_graph(tf: Any, keys: Any) -> Any:
+def mix_graph(tf: Any, keys: Any) -> Tensor:
     """``mix`` of a uint64 tensor."""
     right, xor = tf.bitwise.right_shift, tf.bitwise.bitwise_xor
     for shift, multiplier in zip(SHIFTS, (*MULTIPLIERS, None), strict=True):
@@ -70,12 +72,12 @@ def mix_graph(tf: Any, keys: Any) -> Any:
     return keys
 
 
-def hash_wholes_graph(tf: Any, values: Any) -> Any:
+def hash_wholes_graph(tf: Any, values: Any) -> Tensor:
     """``hash_wholes`` of an int64 tensor."""
     return mix_graph(tf, tf.bitcast(values, tf.uint64))
 
 
-def hash_words_graph(tf: Any, words: Any) -> Any:
+def hash_words_graph(tf: Any, words: Any) -> Tensor:
     """``hash_words`` of a string tensor ``(n,)``."""
     length = tf.strings.length(words)
     longest = tf.maximum(tf.reduce_max(tf.concat([length, [0]], 0)), 1)

@@ -4,7 +4,7 @@ Why: fitting, transforming and serving apply the same steps to a line's values.
 Not here: several lines together (``program.py``), blocks of rows (``arrays.py``).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,6 +53,10 @@ class Line:
         """Its inputs and its steps up to and including the nth, as in a declaration."""
         steps = self.steps if nth is None else self.steps[: nth + 1]
         return " >> ".join([", ".join(self.inputs), *(repr(step) for step in steps)])
+
+    def is_fitted_to(self, expressions: Container[str]) -> bool:
+        """Whether some step is fitted to any of these statistics."""
+        return any(self.expression(nth) in expressions for nth in self.fitted_steps())
 
     def partials(self, xp: Any, columns: Mapping[str, Any]) -> list[State]:
         """The statistics of its fitted steps for one partition, in order."""

@@ -3,6 +3,7 @@
 from typing import Any
 
 from pipelines.core.declared import declared
+from pipelines.operators.array_types import Array
 from pipelines.operators.operator import Fit, Operator
 
 
@@ -25,7 +26,7 @@ class Log(Operator):
         return (tf.sign(values) * tf.math.log1p(tf.abs(values)),)
 
 
-def log_of_more(xp: Any, size: Any) -> Any:
+def log_of_more(xp: Any, size: Any) -> Array:
     """``log(1 + size)`` of numbers from 0 up, within an ulp or so; half the CPU of NumPy's ``log1p``.
 
     The rounding error of ``1 + size`` is added back, divided by ``1 + size``.

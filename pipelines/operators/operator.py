@@ -17,6 +17,7 @@ from collections.abc import Sequence as Many
 from typing import Any, ClassVar
 
 from pipelines.core.declared import declared
+from pipelines.operators.array_types import Array
 
 NUMERIC, CATEGORICAL, IDS, SEQUENCE = "numeric", "categorical", "ids", "sequence"
 MOMENTS, SKETCH, COUNTS = "moments", "sketch", "counts"
@@ -64,7 +65,7 @@ class Operator:
         """Whether it is fitted to training rows."""
         return bool(self.statistic())
 
-    def passes_on(self, xp: Any, values: Any) -> Any:
+    def passes_on(self, xp: Any, values: Any) -> Array:
         """The values that a later step is fitted to, before this step is fitted."""
         return self.transform(xp, values, {})[0]
 

@@ -9,6 +9,7 @@ Not here: single operators (their own files), reading and writing (``state.py``)
 
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from typing import Any
 
 from pipelines import operators
@@ -77,14 +78,10 @@ class Program:
 
     def only(self, expressions: Container[str]) -> "Program":
         """The program of those lines alone that are fitted to any of these statistics."""
-        lines = [
-            line
-            for line in self.lines
-            if any(line.expression(n) in expressions for n in line.fitted_steps())
-        ]
-        read = {name for line in lines for name in line.inputs}
+        lines = [line for line in self.lines if line.is_fitted_to(expressions)]
+        read = set(chain.from_iterable(line.inputs for line in lines))
         blocks = tuple(block for block in self.blocks if read & set(block.columns()))
-        read |= {name for block in blocks for name in block.reads()}
+        read |= set(chain.from_iterable(block.reads() for block in blocks))
         kinds = {n: k for n, k in self.kinds.items() if n in read}
         return replace(self, lines=tuple(lines), kinds=kinds, blocks=blocks)
 

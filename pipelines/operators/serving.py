@@ -13,6 +13,7 @@ unknown integer ``NULL_WHOLE`` (the lowest int64), an unknown text empty.
 from collections.abc import Mapping
 from typing import Any
 
+from pipelines.operators.array_types import Tensor
 from pipelines.operators.bfloat16 import BFLOAT16, rounded_graph
 from pipelines.operators.blocks import closed_graph, opened_graph
 from pipelines.operators.operator import IDS, SEQUENCE
@@ -66,12 +67,20 @@ def serving_transform(tf: Any, fitted: FittedProgram) -> Any:
     return Transform()
 
 
+def _matrix(tf: Any, numeric: list[Any], x_type: str) -> Tensor:
+    """Numeric columns as ``x``; what is not finite becomes 0."""
+    x = tf.cast(tf.stack(numeric, axis=1), tf.float32)
+    x = tf.where(tf.math.is_finite(x), x, tf.zeros_like(x))
+    return rounded_graph(tf, x) if x_type == BFLOAT16 else x
+
+
 def _inputs(
     tf: Any, fitted: FittedProgram, tables: Any, columns: Mapping[str, Any]
 ) -> dict[str, Any]:
     blocks = fitted.program.blocks
     known = opened_graph(tf, blocks, {n: _known(tf, values) for n, values in columns.items()})
     numeric, ids, events = list[Any](), list[Any](), dict[str, Any]()
+    found: dict[str, Any] = {}
     for (line, fits), line_tables in zip(fitted.each(), tables, strict=True):
         outputs = line.graph(tf, known, fits, line_tables)
         if line.kind == SEQUENCE:
@@ -79,11 +88,8 @@ def _inputs(
             continue
         numeric += line.numeric(outputs)
         ids += outputs[:1] if line.gives() == IDS else []
-    found = {}
     if numeric:
-        x = tf.cast(tf.stack(numeric, axis=1), tf.float32)
-        x = tf.where(tf.math.is_finite(x), x, tf.zeros_like(x))
-        found["x"] = rounded_graph(tf, x) if fitted.program.x_type == BFLOAT16 else x
+        found["x"] = _matrix(tf, numeric, fitted.program.x_type)
     if ids:
         found["ids"] = tf.stack([tf.cast(each, tf.int32) for each in ids], axis=1)
     for block in blocks:
@@ -94,7 +100,7 @@ def _inputs(
     return found
 
 
-def _known(tf: Any, values: Any) -> Any:
+def _known(tf: Any, values: Any) -> Tensor:
     if not values.dtype.is_floating:
         return values
     unknown = tf.constant(float("nan"), values.dtype)

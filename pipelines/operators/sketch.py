@@ -13,6 +13,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from pipelines.operators.array_types import Array
 from pipelines.operators.values import on_host
 
 FRACTION_BITS = 10
@@ -23,7 +24,7 @@ DENSE_CELLS = 1 << 20
 State = dict[str, Any]
 
 
-def cells_of(xp: Any, values: Any) -> Any:
+def cells_of(xp: Any, values: Any) -> Array:
     """The cell of each number, int64, in the order of the numbers; -0.0 is 0.0."""
     bits = (values + 0.0).view(xp.int64)
     # A cell starts at its lowest number: for negative ones the largest magnitude.

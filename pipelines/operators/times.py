@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pipelines.core.declared import declared
+from pipelines.operators.array_types import Array
 from pipelines.operators.operator import FeatureSource
 
 HOUR_S, DAY_S = 3_600, 86_400
@@ -20,7 +21,7 @@ class TimeSource(FeatureSource):
         """The timestamp."""
         return (self.column,)
 
-    def of(self, xp: Any, time_s: Any) -> Any:
+    def of(self, xp: Any, time_s: Any) -> Array:
         """Its values, float64, from whole seconds since the epoch as float64, NaN for null."""
         raise NotImplementedError
 
@@ -35,7 +36,7 @@ class Hour(TimeSource):
         """One number."""
         return ("hour",)
 
-    def of(self, xp: Any, time_s: Any) -> Any:
+    def of(self, xp: Any, time_s: Any) -> Array:
         """Whole hours since midnight."""
         return _hour(xp, time_s)
 
@@ -50,7 +51,7 @@ class Weekday(TimeSource):
         """One number."""
         return ("weekday",)
 
-    def of(self, xp: Any, time_s: Any) -> Any:
+    def of(self, xp: Any, time_s: Any) -> Array:
         """Days since a Monday, modulo 7."""
         return _weekday(xp, time_s)
 
@@ -65,7 +66,7 @@ class Weekend(TimeSource):
         """One flag."""
         return ("during_weekend",)
 
-    def of(self, xp: Any, time_s: Any) -> Any:
+    def of(self, xp: Any, time_s: Any) -> Array:
         """A flag."""
         return _flag(xp, _weekday(xp, time_s) >= SATURDAY, time_s)
 
@@ -90,20 +91,20 @@ class Night(TimeSource):
         if self.last_hour not in range(24):
             yield f"Night: last_hour must be an hour, 0 to 23; got {self.last_hour!r}."
 
-    def of(self, xp: Any, time_s: Any) -> Any:
+    def of(self, xp: Any, time_s: Any) -> Array:
         """A flag."""
         return _flag(xp, _hour(xp, time_s) <= self.last_hour, time_s)
 
 
-def _hour(xp: Any, time_s: Any) -> Any:
+def _hour(xp: Any, time_s: Any) -> Array:
     # A quarter of the time of % and // on floats, and exact for whole numbers below 2**53.
     return xp.floor(time_s / HOUR_S) - DAY_S // HOUR_S * xp.floor(time_s / DAY_S)
 
 
-def _weekday(xp: Any, time_s: Any) -> Any:
+def _weekday(xp: Any, time_s: Any) -> Array:
     day = xp.floor(time_s / DAY_S) + EPOCH_WEEKDAY
     return day - 7 * xp.floor(day / 7)
 
 
-def _flag(xp: Any, is_set: Any, time_s: Any) -> Any:
+def _flag(xp: Any, is_set: Any, time_s: Any) -> Array:
     return xp.where(xp.isnan(time_s), xp.nan, is_set.astype(xp.float64))

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from pipelines.core.declared import declared
 from pipelines.core.errors import TrainingError
+from pipelines.operators.array_types import Array
 from pipelines.operators.moments import CHUNK_ROWS
 from pipelines.operators.operator import (
     CATEGORICAL,
@@ -167,7 +168,7 @@ def _counted_wholes(xp: Any, known: Any) -> tuple[Any, Any]:
     return tuple(xp.unique(known, return_counts=True))
 
 
-def _counted(xp: Any, values: Any, first: int, size: int) -> Any:
+def _counted(xp: Any, values: Any, first: int, size: int) -> Array:
     """Counts of ``first``, ``first + 1`` and so on, shape ``(size,)``."""
     total = xp.zeros(size, xp.int64)
     # Small tables are counted chunk by chunk, in the cache; larger ones at once.
@@ -230,14 +231,14 @@ def _ids_of_words(words: Any, vocabulary: Any) -> Any:
     return np.append(ids, np.int32(UNKNOWN_ID))
 
 
-def _table(xp: Any, vocabulary: Any, first: int, last: int) -> Any:
+def _table(xp: Any, vocabulary: Any, first: int, last: int) -> Array:
     """Ids of all integers from the first to the last, and one more at each end for those beyond."""
     table = xp.full(last - first + 3, RARE_ID, xp.int32)
     table[vocabulary - first + 1] = xp.arange(len(vocabulary), dtype=xp.int32) + FIRST_ID
     return table
 
 
-def _looked_up(xp: Any, values: Any, ready: Fit) -> Any:
+def _looked_up(xp: Any, values: Any, ready: Fit) -> Array:
     """One gather per row."""
     first, ids = ready["first"], ready["ids"]
     low, high = max(first - 1, -(2**63)), min(first + len(ids) - 2, 2**63 - 1)
@@ -246,7 +247,7 @@ def _looked_up(xp: Any, values: Any, ready: Fit) -> Any:
     return xp.take(ids, index)
 
 
-def _searched(xp: Any, values: Any, ready: Fit) -> Any:
+def _searched(xp: Any, values: Any, ready: Fit) -> Array:
     ascending, ids = ready["ascending"], ready["ids"]
     if not len(ascending):
         return xp.full(len(values), RARE_ID, xp.int32)

@@ -96,15 +96,19 @@ class ChildMonitor:
             self._step()
             now = time.monotonic()
             deadline = kill_at()
+            is_due = deadline is not None and now >= deadline
             if self._ended:
                 drain_until = min(drain_until, now + DRAIN_S)
-            elif deadline is not None and now >= deadline:
-                if not killed:
-                    self._child.signal(signal.SIGKILL)
+            elif is_due and not killed:
+                self._child.signal(signal.SIGKILL)
                 killed = True
-            if now > drain_until or (killed and deadline and now > deadline + GIVE_UP_S):
+            if now > drain_until or (killed and self._is_overdue(now, deadline)):
                 break
         self.lines.close()
+
+    @staticmethod
+    def _is_overdue(now: float, deadline: float | None) -> bool:
+        return deadline is not None and now > deadline + GIVE_UP_S
 
     def close(self) -> None:
         """Close the selector."""

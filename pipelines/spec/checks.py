@@ -84,13 +84,9 @@ def _tables(pipeline: Pipeline) -> Iterator[str]:
         for name in sorted({n for n in names if names.count(n) > 1}):
             yield f"table {table.name}: column {name!r} is declared twice."
         yield from _unknown(f"table {table.name}: row_id", table.row_id, names)
-        yield from _unknown(f"table {table.name}: event_time", table.event_time, names)
-        if table.event_time in names and table.column(table.event_time).type != "timestamp":
-            yield f"table {table.name}: event_time {table.event_time!r} must be a timestamp."
+        yield from _time(table, "event_time", table.event_time)
         if table.known_time is not None:
-            yield from _unknown(f"table {table.name}: known_time", table.known_time, names)
-            if table.known_time in names and table.column(table.known_time).type != "timestamp":
-                yield f"table {table.name}: known_time {table.known_time!r} must be a timestamp."
+            yield from _time(table, "known_time", table.known_time)
         if table.source.format not in SOURCE_FORMATS:
             yield (
                 f"table {table.name}: source format {table.source.format!r} is not known. "
@@ -99,6 +95,13 @@ def _tables(pipeline: Pipeline) -> Iterator[str]:
         yield from _ids(table)
         yield from source_problems(table)
         yield from _columns(table)
+
+
+def _time(table: Table, what: str, name: str) -> Iterator[str]:
+    names = table.column_names()
+    yield from _unknown(f"table {table.name}: {what}", name, names)
+    if name in names and table.column(name).type != "timestamp":
+        yield f"table {table.name}: {what} {name!r} must be a timestamp."
 
 
 def _ids(table: Table) -> Iterator[str]:
@@ -149,18 +152,21 @@ def _features(pipeline: Pipeline) -> Iterator[str]:
         return
     for source in pipeline.sources():
         yield from source.problems()
-        if isinstance(source, Trailing):
-            yield from _trailing(pipeline, source, columns)
-        elif isinstance(source, Sequence):
-            yield from _sequence(pipeline, source, columns)
-        elif isinstance(source, Ratio):
-            yield from _ratio(pipeline, source)
-        else:
-            yield from _own_columns(pipeline, source, columns)
+        yield from _source(pipeline, source, columns)
     wrong = [p for f in pipeline.features if isinstance(f, Chain) for p in f.problems()]
     yield from wrong
     if not wrong:
         yield from _twice(pipeline)
+
+
+def _source(pipeline: Pipeline, source: FeatureSource, columns: list[str]) -> Iterator[str]:
+    if isinstance(source, Trailing):
+        return _trailing(pipeline, source, columns)
+    if isinstance(source, Sequence):
+        return _sequence(pipeline, source, columns)
+    if isinstance(source, Ratio):
+        return _ratio(pipeline, source)
+    return _own_columns(pipeline, source, columns)
 
 
 def _own_columns(

@@ -117,10 +117,13 @@ def _own_problems(head: Head) -> Iterator[str]:
         if not head.scale > 0:
             yield f"head.scale must be above 0; got {head.scale!r}."
     if isinstance(head, Survival) and head.cuts_days is not None:
-        cuts = head.cuts_days
-        rising = all(a < b for a, b in zip((0.0, *cuts), cuts, strict=False))
-        if not cuts or not rising:
-            yield f"head.cuts_days must ascend and be above 0; got {cuts!r}."
+        yield from _cuts_problems(head.cuts_days)
+
+
+def _cuts_problems(cuts: tuple[float, ...]) -> Iterator[str]:
+    rising = all(a < b for a, b in zip((0.0, *cuts), cuts, strict=False))
+    if not cuts or not rising:
+        yield f"head.cuts_days must ascend and be above 0; got {cuts!r}."
 
 
 def _gates(pipeline: Pipeline) -> Iterator[str]:

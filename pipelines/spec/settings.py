@@ -82,6 +82,13 @@ def _is_settable(part: Any, field: "dataclasses.Field[Any]") -> bool:
     return plain or field.type == FLAG or _is_numbers(field)
 
 
+def _numbers(text: str, kind: type) -> tuple[object, ...]:
+    """Numbers of a tuple; brackets, as in JSON, are optional."""
+    values = json.loads(f"[{text}]")
+    values = values[0] if len(values) == 1 and isinstance(values[0], list) else values
+    return tuple(_number(each, kind) for each in values)
+
+
 def _is_numbers(field: "dataclasses.Field[Any]") -> bool:
     return get_origin(field.type) is tuple and get_args(field.type)[0] in (int, float)
 
@@ -91,19 +98,12 @@ def _parsed(text: str, old: object, field: "dataclasses.Field[Any]", whole: str)
         old = True
     if isinstance(old, str):
         return text
-    numbers = _is_numbers(field)
     try:
-        value = json.loads(f"[{text}]" if numbers else text)
-        if numbers:
-            # Brackets, as in JSON, are optional.
-            value = value[0] if len(value) == 1 and isinstance(value[0], list) else value
-            kind = get_args(field.type)[0]
-            return tuple(_number(each, kind) for each in value)
-        return (
-            value
-            if isinstance(old, bool) and isinstance(value, bool)
-            else _number(value, type(old))
-        )
+        if _is_numbers(field):
+            return _numbers(text, get_args(field.type)[0])
+        value = json.loads(text)
+        is_flag = isinstance(old, bool) and isinstance(value, bool)
+        return value if is_flag else _number(value, type(old))
     except (ValueError, RecursionError) as error:
         raise ConfigError(
             f"--set {whole}={_clipped(text)}: expected a value like {_clipped(repr(old))}{_why(error)}."

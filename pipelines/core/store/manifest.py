@@ -163,7 +163,7 @@ def digest_of(value: object) -> str:
 def work_digest(
     inputs: Mapping[str, str], config: Mapping[str, Any], code: Mapping[str, str]
 ) -> str:
-    """The digest that names a piece of work before it is done."""
+    """The digest that names some work before it is done."""
     return digest_of({"inputs": dict(inputs), "config": dict(config), "code": dict(code)})
 
 

@@ -59,7 +59,7 @@ class Store(VersionStore):
             remove(left)
 
     def scratch(self, ref: Ref, digest: str) -> Path:
-        """A folder that outlives a kill, for the checkpoints of one piece of work."""
+        """A folder that outlives a kill, for the checkpoints of some work."""
         folder = self.folder(ref) / f".scratch-{digest[:16]}"
         folder.mkdir(parents=True, exist_ok=True)
         return folder

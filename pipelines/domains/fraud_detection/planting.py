@@ -14,7 +14,7 @@ import difflib
 import json
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -80,10 +80,7 @@ class Plant:
             ConfigError: A part is not ``name=value``, or names nothing that can be planted.
         """
         rows, bad_days = None, []
-        for part in filter(None, (part.strip() for part in text.split(","))):
-            name, equals, value = (text.strip() for text in part.partition("="))
-            if not equals or not value:
-                raise ConfigError(f"plant {part!r} is not name=value, such as rows=20.")
+        for name, value in _named_values(text):
             if name in BAD_DAYS:
                 bad_days.append((value, name))
             elif name != "rows":
@@ -265,6 +262,14 @@ def record_planted(out: Path, days: Mapping[str, PlantedDay | None]) -> None:
 def _as_json(planted: PlantedDay) -> dict[str, object]:
     rows = [asdict(row) for row in planted.rows]
     return {"kind": planted.kind, "refused_rows": planted.refused_rows(), "rows": rows}
+
+
+def _named_values(text: str) -> Iterator[tuple[str, str]]:
+    for part in filter(None, map(str.strip, text.split(","))):
+        name, _, value = map(str.strip, part.partition("="))
+        if not value:
+            raise ConfigError(f"plant {part!r} is not name=value, such as rows=20.")
+        yield name, value
 
 
 def _whole(value: str) -> int:

@@ -8,7 +8,7 @@ Not here: starting Airflow (``stack.py``), making the source (``window.py``).
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -128,16 +128,18 @@ class Flow:
     def _follow_days(self, before: set[str], lacking: Sequence[str], phase: Phase) -> None:
         while True:
             self.stack.require_alive()
-            runs = [
-                r for r in self.stack.api.runs(self.data_dag) if r["dag_run_id"] not in before
-            ]
+            every = self.stack.api.runs(self.data_dag)
+            runs = [run for run in every if run["dag_run_id"] not in before]
             states = Counter(run["state"] for run in runs)
             done = sum(states[state] for state in FINISHED)
             if runs:
                 self._show_days(runs, lacking, phase)
             if done == len(runs):
-                break
+                self._require_all_taken_in(runs)
+                return
             time.sleep(2 * POLL_S)
+
+    def _require_all_taken_in(self, runs: Sequence[Mapping[str, Any]]) -> None:
         failed = sorted(str(run["partition_key"]) for run in runs if run["state"] == "failed")
         if failed:
             raise PermanentError(

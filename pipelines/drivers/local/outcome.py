@@ -7,6 +7,7 @@ Not here: doing the work (``flow.py``), the model card (``pipelines/stages/evalu
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import chain
 
 from rich.table import Table
 from rich.text import Text
@@ -29,12 +30,9 @@ def print_outcome(terminal: Terminal, published: Published, as_of: str) -> None:
         each.name: published.manifest(each.name, as_of=as_of) for each in published.model_stages
     }
     made = days | {stage: [found] for stage, found in models.items() if found is not None}
-    terminal.console.print(
-        _stage_table(made, f"{published.window.first} to {published.window.last}")
-    )
-    terminal.console.print(
-        _quarantine_table([manifest for each in days.values() for manifest in each])
-    )
+    window = published.window
+    terminal.console.print(_stage_table(made, f"{window.first} to {window.last}"))
+    terminal.console.print(_quarantine_table([*chain.from_iterable(days.values())]))
     evaluated, promoted = (models[giver_of(each).name] for each in (EVALUATED, PROMOTED))
     if evaluated is not None:
         terminal.console.print(_metric_table(evaluated.outcome["metrics"], as_of))

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import psutil
@@ -46,16 +47,24 @@ def stack_processes(home: Path, leaders: Iterable[Leader]) -> list[psutil.Proces
     (also where the component is dead), or has the stack's mark in its environment (a process
     that renames itself overwrites that).
     """
-    mine = {os.getpid(), *(p.pid for p in psutil.Process().parents())}
+    mine = _own_line()
     sessions = {leader.pid: leader for leader in leaders if not _is_replaced(leader)}
-    found = {}
-    for process in psutil.process_iter():
-        if process.pid not in mine and _belongs(process, str(home), sessions):
-            found[process.pid] = process
-    for pid in sessions:
-        with suppress(psutil.NoSuchProcess):
-            found |= {p.pid: p for p in psutil.Process(pid).children(recursive=True)}
+    others = (process for process in psutil.process_iter() if process.pid not in mine)
+    found = {p.pid: p for p in others if _belongs(p, str(home), sessions)}
+    below = chain.from_iterable(map(_descendants, sessions))
+    found |= {process.pid: process for process in below}
     return [process for process in found.values() if _is_alive(process)]
+
+
+def _own_line() -> set[int]:
+    """This process and its ancestors."""
+    return {os.getpid(), *(process.pid for process in psutil.Process().parents())}
+
+
+def _descendants(pid: int) -> list[psutil.Process]:
+    with suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).children(recursive=True)
+    return []
 
 
 def end_all(home: Path, leaders: Iterable[Leader]) -> int:

@@ -189,7 +189,7 @@ def gpus_of(settings: ComputeSettings, machine: Machine) -> dict[str, Any]:
     }
 
 
-def _started(backend: Backend, settings: ComputeSettings, machine: Machine) -> Any:
+def _started(backend: Backend, settings: ComputeSettings, machine: Machine) -> LocalCluster:
     common: dict[str, Any] = {
         # Any port: two concurrent stages would want the same one.
         "dashboard_address": "127.0.0.1:0",

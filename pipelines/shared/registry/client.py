@@ -8,16 +8,19 @@ Promise: creating the file is atomic, even when several processes open it at the
 import logging
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipelines.shared.registry.location import SQLITE, sqlite_path
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 NOISY = ("mlflow", "alembic")
 # Logs each error with its traceback before it raises it; ``errors.py`` reports it in a sentence.
 TWICE = "mlflow.store.db.utils"
 
 
-def open_client(uri: str) -> Any:
+def open_client(uri: str) -> "MlflowClient":
     """An ``MlflowClient`` for that tracking and registry URI."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")

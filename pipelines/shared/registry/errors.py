@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from pipelines.core.errors import (
     ArtifactError,
@@ -86,7 +87,11 @@ def _converted(uri: str, error: Exception, waited_s: float) -> PipelineError | N
     exceptions = sys.modules.get("mlflow.exceptions")
     if exceptions is None or not isinstance(error, exceptions.MlflowException):
         return None
-    if path is None and error.error_code in AWAY:  # its client's code for no answer
+    return _of_mlflow(uri, error)
+
+
+def _of_mlflow(uri: str, error: Any) -> PipelineError:
+    if sqlite_path(uri) is None and error.error_code in AWAY:  # its client's code for no answer
         return TransientError(f"The MLflow server {uri} did not answer: {error}. Run it again.")
     return PermanentError(f"The registry {uri} refused the request: {error}")
 

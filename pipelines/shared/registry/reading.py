@@ -7,7 +7,7 @@ Not here: recovery of a SQLite file after a killed writer (``sqlite.py``).
 
 import os
 import sqlite3
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipelines.shared.registry.errors import registry_errors
 from pipelines.shared.registry.location import sqlite_path
@@ -19,6 +19,9 @@ from pipelines.shared.registry.state import (
     Version,
     champions_from,
 )
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 RUN = """
 SELECT 1 FROM tags JOIN runs USING (run_uuid) JOIN experiments USING (experiment_id)
@@ -115,7 +118,7 @@ def _has_run(client: Any, experiment: str, digest: str) -> bool:
     return bool(client.search_runs([found.experiment_id], tagged, max_results=1))
 
 
-def _client(uri: str) -> Any:
+def _client(uri: str) -> "MlflowClient":
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     from mlflow import MlflowClient
 

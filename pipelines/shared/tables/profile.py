@@ -11,6 +11,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from pipelines.operators.array_types import Array
+
 # Of the ten fraction bits of the sketch's grid three are kept: a cell is an eighth of its power
 # of two wide.
 COARSER_BITS = 7
@@ -85,7 +87,7 @@ def jensen_shannon(reference: Mapping[str, Any], current: Mapping[str, Any]) -> 
     return max(total, 0.0)
 
 
-def _cells(values: Any) -> Any:
+def _cells(values: Any) -> Array:
     import numpy as np
 
     from pipelines.operators.sketch import cells_of

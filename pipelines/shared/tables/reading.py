@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipelines.operators.array_types import Array
 from pipelines.operators.values import NULL_WHOLE
 from pipelines.shared.tables.history import POSITION
 
@@ -48,13 +49,13 @@ def read_bucket_cudf(path: Path, bucket: int, columns: Sequence[str]) -> Columns
     return {name: _device_array(rows[name]) for name in columns}
 
 
-def _array(column: pa.ChunkedArray) -> Any:
+def _array(column: pa.ChunkedArray) -> Array:
     if column.null_count and pa.types.is_integer(column.type):
         column = pc.fill_null(column, NULL_WHOLE)
     return column.to_numpy()
 
 
-def _device_array(column: Any) -> Any:
+def _device_array(column: Any) -> Array:
     missing = NULL_WHOLE if column.dtype.kind == "i" else float("nan")
     return (column.fillna(missing) if column.null_count else column).values
 

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipelines.operators.array_types import Array
 from pipelines.operators.values import NULL_WHOLE, Words
 
 BATCH_ROWS = 1 << 16
@@ -73,7 +74,7 @@ def read_served(path: Path, row_group: int, kinds: Mapping[str, str]) -> dict[st
     return {name: served(each) for name, each in values.items()}
 
 
-def served(values: Any) -> Any:
+def served(values: Any) -> Array:
     """Values as a serving graph takes them: words as objects, an unknown one being empty."""
     if not isinstance(values, Words):
         return values
@@ -81,7 +82,7 @@ def served(values: Any) -> Any:
     return words[values.code]  # -1, the unknown one, is the last
 
 
-def column_values(xp: Any, column: pa.ChunkedArray, kind: str) -> Any:
+def column_values(xp: Any, column: pa.ChunkedArray, kind: str) -> Array | Words:
     """One column: float64 with NaN, int64 with ``NULL_WHOLE``, or ``Words``.
 
     A block of a sequence is a float32 matrix, its length int32.

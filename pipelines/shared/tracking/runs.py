@@ -8,7 +8,7 @@ Promise: an existing run is reused; repeated writes have the same values; a run 
 from collections.abc import Mapping
 from typing import Any
 
-from mlflow.entities import Dataset, DatasetInput, Param, RunTag
+from mlflow.entities import Dataset, DatasetInput, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode
 
@@ -35,7 +35,7 @@ def find_or_make_run(
     name: str,
     tags: Mapping[str, str],
     start_ms: int,
-) -> Any:
+) -> Run:
     """The oldest run with the digest of ``tags``, created if there is none.
 
     Args:

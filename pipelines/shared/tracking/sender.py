@@ -57,21 +57,30 @@ def send(
         while True:
             lives = alive()
             lines, after = read_lines(spool, offset)
-            ended = any(line["kind"] == END for line in lines[-1:])
+            is_last = not lives or _is_ended(lines)
             try:
                 sender.send(lines, gone=not lives)
             except Exception:
-                if patience_s <= 0 and (ended or not lives):
-                    raise
-                patience_s -= AGAIN_S if ended or not lives else 0.0
+                if is_last:
+                    if patience_s <= 0:
+                        raise
+                    patience_s -= AGAIN_S
                 time.sleep(AGAIN_S)
                 continue
             offset = after
             if metrics is not None:
                 keep_offset(spool, offset)
-            if ended or not lives:
+            if is_last:
                 return
             time.sleep(POLL_S)
+
+
+def _of_kind(lines: list[Line], kind: str) -> list[Line]:
+    return [line for line in lines if line["kind"] == kind]
+
+
+def _is_ended(lines: list[Line]) -> bool:
+    return bool(lines) and lines[-1]["kind"] == END
 
 
 class _Sender:
@@ -88,15 +97,13 @@ class _Sender:
     def send(self, lines: list[Line], *, gone: bool) -> None:
         """Send lines, and terminate the run if they end it or the training is gone."""
         self._client = self._client or open_client(self._uri)
-        starts = [line for line in lines if line["kind"] == START]
-        if starts:
-            self._run = open_run(self._client, starts[-1])
+        for line in _of_kind(lines, START)[-1:]:
+            self._run = open_run(self._client, line)
         if self._run is None:
             return
         self._send_points(lines)
-        for line in lines:
-            if line["kind"] == FILE:
-                self._send_file(Path(line["path"]))
+        for line in _of_kind(lines, FILE):
+            self._send_file(Path(line["path"]))
         self._last = lines[-1] if lines else self._last
         if self._last["kind"] == END:
             self._close(self._last["how"], self._last["error"])

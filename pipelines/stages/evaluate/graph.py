@@ -63,10 +63,10 @@ def _called(signature: Any, columns: Columns) -> dict[str, NDArray[Any]]:
     found: dict[str, list[NDArray[Any]]] = {}
     for start in range(0, rows, CHUNK_ROWS):
         count = min(CHUNK_ROWS, rows - start)
-        place = start + np.arange(CHUNK_ROWS) % count
-        told = signature(
-            **{name: tf.constant(values[place]) for name, values in columns.items()}
+        chosen = start + np.arange(CHUNK_ROWS) % count
+        outputs = signature(
+            **{name: tf.constant(values[chosen]) for name, values in columns.items()}
         )
-        for name, values in told.items():
+        for name, values in outputs.items():
             found.setdefault(name, []).append(values.numpy()[:count])
     return {name: np.concatenate(parts) for name, parts in found.items()}

@@ -25,7 +25,7 @@ class Ranking:
     Attributes:
         order: Row numbers, highest score first, ``(n_rows,)``.
         positive: Whether each has the event, in that order.
-        last: Last place of each distinct score, ``(n_scores,)``.
+        last: Last position of each distinct score, ``(n_scores,)``.
     """
 
     order: NDArray[np.int64]
@@ -76,9 +76,9 @@ class EntityDays:
     """Each entity's highest score on each test day, ordered by day, then falling score.
 
     Attributes:
-        entity: Place of the entity among all, ``(n_entity_days,)``.
+        entity: Index of the entity among all, ``(n_entity_days,)``.
         compromised: Whether it had the event that day.
-        starts: First place of each day, then the length, ``(n_days + 1,)``.
+        starts: First position of each day, then the length, ``(n_days + 1,)``.
         n_entities: Entities of all days.
     """
 
@@ -95,16 +95,16 @@ def entity_days(
     scores: NDArray[np.float32],
 ) -> EntityDays:
     """Gather rows by entity and day; ties in score go to the smaller entity."""
-    names, place = np.unique(entity, return_inverse=True)
-    order = np.lexsort((-scores, place, day))
-    pair = day[order] * len(names) + place[order]
+    names, index = np.unique(entity, return_inverse=True)
+    order = np.lexsort((-scores, index, day))
+    pair = day[order] * len(names) + index[order]
     first = np.flatnonzero(np.append(True, pair[1:] != pair[:-1]))
     compromised = np.logical_or.reduceat(y[order], first) if len(first) else y[:0]
     top = order[first]
-    by_score = np.lexsort((place[top], -scores[top], day[top]))
+    by_score = np.lexsort((index[top], -scores[top], day[top]))
     _, counts = np.unique(day[top], return_counts=True)
     starts = np.append(0, np.cumsum(counts))
-    return EntityDays(place[top][by_score], compromised[by_score], starts, len(names))
+    return EntityDays(index[top][by_score], compromised[by_score], starts, len(names))
 
 
 def alert_precision(days: EntityDays, k: int, copies: Floats | None = None) -> float:
@@ -132,10 +132,10 @@ def alert_precision(days: EntityDays, k: int, copies: Floats | None = None) -> f
 
 def calibration(y: NDArray[np.bool_], scores: NDArray[np.float32]) -> list[dict[str, float]]:
     """Mean score against the share of events, for rows of similar score; empty bins left out."""
-    place = np.clip(np.digitize(scores, CALIBRATION_EDGES) - 1, 0, len(CALIBRATION_EDGES) - 2)
+    index = np.clip(np.digitize(scores, CALIBRATION_EDGES) - 1, 0, len(CALIBRATION_EDGES) - 2)
     table = []
     for n, (low, high) in enumerate(pairwise(CALIBRATION_EDGES)):
-        here = place == n
+        here = index == n
         rows = int(here.sum())
         if rows:
             mean = float(scores[here].mean(dtype=np.float64))

@@ -1,6 +1,6 @@
 """The test rows as the feature table has them, in the order of the training set.
 
-Why: a champion of an earlier day has preprocessing of its own, so it is judged as it serves: raw
+Why: a champion of an earlier day has preprocessing of its own, so it is evaluated as it serves: raw
     rows into its graph.
 Promise: the very version of each day that the training set was made from, or an error.
 """

@@ -7,8 +7,9 @@ Source: the protocol of Le Borgne et al., "Reproducible Machine Learning for Cre
     Detection", 2022, chapter 5.2 (prequential split, known compromised cards removed).
 """
 
+import itertools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,18 +81,17 @@ def open_test_rows(
             f"split.test_days, or look at what {stage_of(VALIDATED).name} refused."
         )
     tested = _read_days(training_set, index["test"], entity_column)
-    if known_after_days is None:
-        counted = [np.ones(len(day.labels), bool) for day in tested]
-    else:
-        before = [entry for part in PARTS[:-1] for entry in index[part]]
+    counted = np.ones(sum(len(day.labels) for day in tested), bool)
+    if known_after_days is not None:
+        before = itertools.chain.from_iterable(map(index.__getitem__, PARTS[:-1]))
         known = first_events([*_read_days(training_set, before, entity_column), *tested])
-        counted = [~_known_on(day, known, known_after_days) for day in tested]
+        counted = ~np.concatenate([_known_on(day, known, known_after_days) for day in tested])
     return TestRows(
         inputs=read_inputs(training_set, index["test"]),
         labels=np.concatenate([day.labels for day in tested]),
         day=np.concatenate([np.full(len(day.labels), day.number) for day in tested]),
         entity=np.concatenate([day.entity for day in tested]),
-        counted=np.concatenate(counted),
+        counted=counted,
         keys=pa.concat_tables([day.keys for day in tested]),
         days=tuple(entry["day"] for entry in index["test"]),
     )
@@ -126,7 +126,7 @@ class LabeledDay:
 
 
 def _read_days(
-    folder: Path, entries: Sequence[Mapping[str, Any]], entity_column: str
+    folder: Path, entries: Iterable[Mapping[str, Any]], entity_column: str
 ) -> list[LabeledDay]:
     return [_read_day(folder, entry, entity_column) for entry in entries]
 

@@ -1,6 +1,6 @@
 """The forward pass of a published network in plain NumPy.
 
-Why: importing TensorFlow costs more CPU than everything else that judging does.
+Why: importing TensorFlow costs more CPU than everything else that evaluating does.
 Promise: scores are computed in float64 and rounded once to float32, so they do not depend on how
     many threads multiplied the matrices; they equal Keras's to float32 rounding.
 """
@@ -107,7 +107,7 @@ def _layer(config: dict[str, Any], values: dict[str, Array]) -> Layer:
     name, activation = config["name"], config["activation"]
     if activation not in ACTIVATIONS:
         raise ConfigError(
-            f"model.activation {activation!r} cannot be judged. Known: "
+            f"model.activation {activation!r} cannot be evaluated. Known: "
             f"{listed(sorted(ACTIVATIONS), limit=len(ACTIVATIONS))}."
         )
     kernel, bias = (

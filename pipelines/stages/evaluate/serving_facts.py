@@ -1,7 +1,7 @@
 """What serving a model cost on the machine that exported it, for its card.
 
 Why: who promotes a model wants to know whether it is fast enough, beside how good it is.
-Promise: told as measured at export; nothing is measured here.
+Promise: shown as measured at export; nothing is measured here.
 """
 
 import json
@@ -21,15 +21,15 @@ def serving_facts(model: Path) -> list[tuple[str, str]]:
     file = model / "serving.json"
     if not file.is_file():
         return []
-    told = json.loads(file.read_text())
+    measured = json.loads(file.read_text())
     return [
         (
             "one row",
-            f"{told['row_ms_median']:.2f} ms (median), {told['row_ms_p95']:.2f} ms (95th percentile)",
+            f"{measured['row_ms_median']:.2f} ms (median), {measured['row_ms_p95']:.2f} ms (95th percentile)",
         ),
         (
-            f"a batch of {told['batch_rows']:,.0f} rows",
-            f"{told['batch_ms_median']:.1f} ms (median)",
+            f"a batch of {measured['batch_rows']:,.0f} rows",
+            f"{measured['batch_ms_median']:.1f} ms (median)",
         ),
-        ("throughput", f"{told['rows_per_s']:,.0f} rows a second"),
+        ("throughput", f"{measured['rows_per_s']:,.0f} rows a second"),
     ]

@@ -1,4 +1,4 @@
-"""Aggregates over trailing windows, each from running sums, places or halving ranges.
+"""Aggregates over trailing windows, each from running sums, positions or halving ranges.
 
 Why: a loop over rows, or one reduction a window, costs a hundred times as much.
 Promise: one function an aggregate, over all spans at once; exact for whole numbers; NaN stands
@@ -11,6 +11,7 @@ To add one: write its function, name it in ``AGGREGATES`` and in ``operators/tra
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from pipelines.operators.array_types import Array
 from pipelines.stages.featurize.selection import Selection
 from pipelines.stages.featurize.timeline import INT64_BITS, Span, Timeline
 
@@ -54,11 +55,13 @@ def greatest(rows: Selection, spans: Sequence[Span]) -> list[Any]:
 
 def last(rows: Selection, spans: Sequence[Span]) -> list[Any]:
     """Value of the last row, by time and then by the declared order of ties; NaN over nothing."""
-    xp, line, places = rows.line.xp, rows.line, rows.valued_places
+    xp, line, positions = rows.line.xp, rows.line, rows.valued_positions
     found = []
     for span in spans:
-        place, there = _latest(xp, places, rows.running_values, span)
-        values = rows.values[line.order[place]] if len(places) else xp.zeros(len(place))
+        position, there = _latest(xp, positions, rows.running_values, span)
+        values = (
+            rows.values[line.order[position]] if len(positions) else xp.zeros(len(position))
+        )
         found.append(xp.where(there, values / rows.scale, xp.nan))
     return found
 
@@ -69,14 +72,14 @@ def days_since_last(rows: Selection, spans: Sequence[Span]) -> list[Any]:
     Without a delay the row itself and its ties lie in the window: no time would ever have passed.
     """
     xp, line = rows.line.xp, rows.line
-    own = line.key[line.place]
+    own = line.key[line.position]
     found = []
     for span in spans:
         before = span
         if not rows.window.delay_s:
             before = Span(span.start, line.edge(0, "left"))
-        place, there = _latest(xp, rows.counted_places, rows.running_counts, before)
-        ago_s = own - line.key[place] if len(line.key) else own
+        position, there = _latest(xp, rows.counted_positions, rows.running_counts, before)
+        ago_s = own - line.key[position] if len(line.key) else own
         found.append(xp.where(there, ago_s / DAY_S, xp.nan))
     return found
 
@@ -88,18 +91,18 @@ def distinct(rows: Selection, spans: Sequence[Span]) -> list[Any]:
     starts at or before it, and starts behind the row that had the value before. Windows are in
     order, so those are neighbours, and a sum of their beginnings and ends counts them all.
     """
-    xp, line, places = rows.line.xp, rows.line, rows.valued_places
-    if not len(places):
+    xp, line, positions = rows.line.xp, rows.line, rows.valued_positions
+    if not len(positions):
         return [xp.zeros(len(span.start), dtype=xp.int64) for span in spans]
-    before = _same_before(rows, places)
+    before = _same_before(rows, positions)
     found = []
     for span in spans:
         started, ended = (_up_to(xp, edge, len(line.key)) for edge in (span.start, span.end))
-        first = xp.maximum(ended[places], xp.where(before < 0, 0, started[before]))
-        adds = first < started[places]
+        first = xp.maximum(ended[positions], xp.where(before < 0, 0, started[before]))
+        adds = first < started[positions]
         n_windows = len(span.start) + 1
         change = xp.bincount(first[adds], minlength=n_windows)
-        change = change - xp.bincount(started[places][adds], minlength=n_windows)
+        change = change - xp.bincount(started[positions][adds], minlength=n_windows)
         found.append(xp.cumsum(change)[:-1])
     return found
 
@@ -117,12 +120,12 @@ AGGREGATES: dict[str, Callable[[Selection, Sequence[Span]], list[Any]]] = {
 }
 
 
-def _total(rows: Selection, span: Span) -> Any:
+def _total(rows: Selection, span: Span) -> Array:
     # Largest weight first, always in this order.
     return sum(span.total(part) * weight for part, weight in rows.parts)
 
 
-def _share(xp: Any, part: Any, whole: Any) -> Any:
+def _share(xp: Any, part: Any, whole: Any) -> Array:
     """``part / whole``, 0.0 where there is nothing to share."""
     return xp.where(whole > 0, part / xp.maximum(whole, 1), 0.0)
 
@@ -136,7 +139,7 @@ def _extremes(rows: Selection, spans: Sequence[Span], reduce: Any) -> list[Any]:
     xp, running = rows.line.xp, rows.running_values
     ranges = [(running[span.start], running[span.end]) for span in spans]
     levels = [xp.frexp((end - start).astype(xp.float64))[1] - 1 for start, end in ranges]
-    table = rows.values[rows.line.order[rows.valued_places]]
+    table = rows.values[rows.line.order[rows.valued_positions]]
     found = [xp.zeros(len(start), dtype=table.dtype) for start, _ in ranges]
     highest = max((int(level.max()) for level in levels if len(level)), default=-1)
     for nth in range(highest + 1):
@@ -151,38 +154,40 @@ def _extremes(rows: Selection, spans: Sequence[Span], reduce: Any) -> list[Any]:
     ]
 
 
-def _latest(xp: Any, places: Any, running: Any, span: Span) -> tuple[Any, Any]:
-    """Place of the last of ``places`` in each window, and whether there is one."""
+def _latest(xp: Any, positions: Any, running: Any, span: Span) -> tuple[Any, Any]:
+    """Position of the last of ``positions`` in each window, and whether there is one."""
     start, end = running[span.start], running[span.end]
-    if not len(places):
+    if not len(positions):
         return end, end > start
-    return places[xp.maximum(end - 1, 0)], end > start
+    return positions[xp.maximum(end - 1, 0)], end > start
 
 
-def _up_to(xp: Any, edge: Any, n_places: int) -> Any:
-    """How many windows' edges lie at or before each place, shape ``(n_places + 1,)``."""
-    return xp.cumsum(xp.bincount(edge, minlength=n_places + 1))
+def _up_to(xp: Any, edge: Any, n_positions: int) -> Array:
+    """How many windows' edges lie at or before each position, shape ``(n_positions + 1,)``."""
+    return xp.cumsum(xp.bincount(edge, minlength=n_positions + 1))
 
 
-def _same_before(rows: Selection, places: Any) -> Any:
-    """For each of the places the one before of the same entity and value; -1 for the first."""
+def _same_before(rows: Selection, positions: Any) -> Array:
+    """For each of the positions the one before of the same entity and value; -1 for the first."""
     xp, line = rows.line.xp, rows.line
-    value, code_bits = _codes(xp, line, rows.values[line.order[places]])
-    place_bits = max(int(places[-1]).bit_length(), 1)
-    if int(line.nth[-1]).bit_length() + code_bits + place_bits > INT64_BITS:
-        by_value = xp.lexsort(xp.stack([places, value, line.nth[places]]))
-        same = xp.zeros(len(places), dtype=bool)
-        ordered, entity = value[by_value], line.nth[places][by_value]
+    value, code_bits = _codes(xp, line, rows.values[line.order[positions]])
+    position_bits = max(int(positions[-1]).bit_length(), 1)
+    if int(line.nth[-1]).bit_length() + code_bits + position_bits > INT64_BITS:
+        by_value = xp.lexsort(xp.stack([positions, value, line.nth[positions]]))
+        same = xp.zeros(len(positions), dtype=bool)
+        ordered, entity = value[by_value], line.nth[positions][by_value]
         same[1:] = (ordered[1:] == ordered[:-1]) & (entity[1:] == entity[:-1])
     else:
-        packed = (line.nth[places] << code_bits | value) << place_bits | xp.arange(len(places))
+        packed = (line.nth[positions] << code_bits | value) << position_bits | xp.arange(
+            len(positions)
+        )
         packed.sort()
-        by_value = packed & ((1 << place_bits) - 1)
-        same = xp.zeros(len(places), dtype=bool)
-        same[1:] = (packed[1:] >> place_bits) == (packed[:-1] >> place_bits)
-    before = xp.full(len(places), -1, dtype=xp.int64)
+        by_value = packed & ((1 << position_bits) - 1)
+        same = xp.zeros(len(positions), dtype=bool)
+        same[1:] = (packed[1:] >> position_bits) == (packed[:-1] >> position_bits)
+    before = xp.full(len(positions), -1, dtype=xp.int64)
     behind = xp.flatnonzero(same)
-    before[by_value[behind]] = places[by_value[behind - 1]]
+    before[by_value[behind]] = positions[by_value[behind - 1]]
     return before
 
 

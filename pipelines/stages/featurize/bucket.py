@@ -44,7 +44,7 @@ class HistoryFile:
 
 @dataclass(frozen=True, slots=True)
 class BucketTask(Splittable):
-    """What one task is told; where memory is short, it becomes two of half the entities each.
+    """What one task is given; where memory is short, it becomes two of half the entities each.
 
     Attributes:
         program: What to compute.

@@ -8,7 +8,7 @@ Not here: windows and sequences as a worker sees them (``entity_program.py``), w
     with a declaration (``problems.py``), the arithmetic (``windows.py``, ``rows.py``).
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from pipelines.core.errors import DeclarationError
@@ -81,18 +81,18 @@ def plan_features(pipeline: Pipeline) -> FeaturePlan:
     label = _label(pipeline)
     keys = _unique((*_identity(pipeline), label))
     categories = _unique(s.column for s in sources if isinstance(s, Categorical))
-    blocks = {n for s in sources if s.kind == SEQUENCE for n in s.names()}
+    others = {*categories, *_block_names(sources)}
     return FeaturePlan(
         table=pipeline.table,
         buckets=pipeline.buckets,
         key_columns=keys,
         label=label,
-        read_columns=_unique((*keys, *(c for source in sources for c in source.reads()))),
+        read_columns=_unique((*keys, *_read_by(sources))),
         row_sources=tuple(s for s in sources if isinstance(s, Numeric | TimeSource)),
         categories=categories,
         programs=_programs(pipeline, sources),
         names=names,
-        described=tuple(n for n in names if n not in {*blocks, *categories}),
+        described=tuple(n for n in names if n not in others),
         row_bytes=VALUE_BYTES * (len(keys) + len(names)) + EVENT_BYTES * _steps(sources),
     )
 
@@ -112,6 +112,14 @@ def _label(pipeline: Pipeline) -> str:
 def _identity(pipeline: Pipeline) -> tuple[str, ...]:
     entities = (entity.column for entity in pipeline.entities)
     return pipeline.table.row_id, pipeline.table.event_time, *entities
+
+
+def _block_names(sources: Iterable[FeatureSource]) -> set[str]:
+    return {name for s in sources if s.kind == SEQUENCE for name in s.names()}
+
+
+def _read_by(sources: Iterable[FeatureSource]) -> Iterator[str]:
+    return (column for source in sources for column in source.reads())
 
 
 def _unique(names: Iterable[str]) -> tuple[str, ...]:

@@ -14,27 +14,27 @@ import pyarrow.parquet as pq
 def read_groups(path: Path, columns: list[str], rows: int) -> Iterator[pa.Table]:
     """Columns of a Parquet file in groups of ``rows``; see ``in_groups``."""
     with pq.ParquetFile(path, page_checksum_verification=True) as file:
-        yield from in_groups(_pieces(file, columns, rows), rows)
+        yield from in_groups(_tables(file, columns, rows), rows)
 
 
-def in_groups(pieces: Iterable[pa.Table], rows: int) -> Iterator[pa.Table]:
-    """The rows of some pieces in groups of ``rows``, each column in one chunk; the last has fewer.
+def in_groups(tables: Iterable[pa.Table], rows: int) -> Iterator[pa.Table]:
+    """The rows of some tables in groups of ``rows``, each column in one chunk; the last has fewer.
 
-    Without any row there is one group all the same, as empty as the pieces; one is needed.
+    Without any row there is one group all the same, as empty as the tables; one is needed.
     """
-    held, is_first = None, True
-    for piece in pieces:
-        held = pa.concat_tables([held, piece]) if held else piece
-        while held.num_rows >= rows:
-            yield held.slice(0, rows).combine_chunks()
+    left, is_first = None, True
+    for table in tables:
+        left = pa.concat_tables([left, table]) if left else table
+        while left.num_rows >= rows:
+            yield left.slice(0, rows).combine_chunks()
             # An empty slice would hold on to what it is of.
-            more = held.num_rows > rows
-            held, is_first = held.slice(rows) if more else held.schema.empty_table(), False
-    if held is not None and (held.num_rows or is_first):
-        yield held.combine_chunks()
+            more = left.num_rows > rows
+            left, is_first = left.slice(rows) if more else left.schema.empty_table(), False
+    if left is not None and (left.num_rows or is_first):
+        yield left.combine_chunks()
 
 
-def _pieces(file: pq.ParquetFile, columns: list[str], rows: int) -> Iterator[pa.Table]:
+def _tables(file: pq.ParquetFile, columns: list[str], rows: int) -> Iterator[pa.Table]:
     yield file.schema_arrow.empty_table().select(columns)
     for batch in file.iter_batches(rows, columns=columns, use_threads=False):
         yield pa.Table.from_batches([batch]).select(columns)

@@ -1,4 +1,4 @@
-"""Which days a day's windows read, and whether they have been judged yet.
+"""Which days a day's windows read, and whether they have been validated yet.
 
 Why: days arrive, are retried and are backfilled in any order, and a window over a day that is
     still to come would be wrong without an error.
@@ -29,7 +29,7 @@ from pipelines.protocol import (
 
 @dataclass(frozen=True, slots=True)
 class LookBack:
-    """Validated days around one piece of work, as published when first asked for."""
+    """Validated days around one stage's work, as published when first asked for."""
 
     work: Work
     _seen: dict[str, Manifest | None] = field(default_factory=dict)
@@ -42,7 +42,7 @@ class LookBack:
         return self._seen[day]
 
     def verdict(self, day: str) -> str:
-        """``accepted``, ``refused``, or empty where the day was not judged."""
+        """``accepted``, ``refused``, or empty where the day was not validated."""
         manifest = self.manifest(day)
         return "" if manifest is None else str(manifest.outcome["verdict"])
 
@@ -71,7 +71,7 @@ class LookBack:
         """Raise unless this work's own day is ready.
 
         Raises:
-            InputMissingError: The day was never judged.
+            InputMissingError: The day was never validated.
             PartitionRefusedError: It was refused.
             HistoryNotReadyError: Days it looks back on have no verdict.
         """

@@ -1,6 +1,6 @@
 """The rows that a window counts and the values it reads, each made once when first asked for.
 
-Why: aggregates over the same window share masks, running sums and places.
+Why: aggregates over the same window share masks, running sums and positions.
 Promise: nulls are no values and leave no trace; sums are made on whole numbers, so they depend
     on no order of rows. Floats without declared decimals are summed in units of 2**-62, so their
     sums too depend on no order; digits below that are dropped.
@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from pipelines.core.errors import ConfigError
+from pipelines.operators.array_types import Array
 from pipelines.operators.values import NULL_WHOLE
 from pipelines.stages.featurize.entity_program import TrailingWindow
 from pipelines.stages.featurize.timeline import Span, Timeline
@@ -34,13 +35,13 @@ class Selection:
         self.scale = window.source.scale or 1 if window.source else 1
 
     @cached_property
-    def counts(self) -> Any:
+    def counts(self) -> Array:
         """Which rows count, by row; None where all do."""
         only = self.window.only
         return None if only is None else self._columns[only.column] == only.value
 
     @cached_property
-    def has_value(self) -> Any:
+    def has_value(self) -> Array:
         """Which rows count and have a value, by row; None where all do."""
         known = is_known(self.line.xp, self._raw)
         if bool(known.all()):
@@ -48,24 +49,24 @@ class Selection:
         return known if self.counts is None else known & self.counts
 
     @cached_property
-    def values(self) -> Any:
+    def values(self) -> Array:
         """Values by row, 0 where a row has none or does not count."""
         if self.has_value is None:
             return self._raw
         return self.line.xp.where(self.has_value, self._raw, self.line.xp.zeros_like(self._raw))
 
     @cached_property
-    def valued_places(self) -> Any:
-        """Places of the rows that count and have a value, ascending."""
-        return self._places(self.has_value)
+    def valued_positions(self) -> Array:
+        """Positions of the rows that count and have a value, ascending."""
+        return self._positions(self.has_value)
 
     @cached_property
-    def counted_places(self) -> Any:
-        """Places of the rows that count, ascending."""
-        return self._places(self.counts)
+    def counted_positions(self) -> Array:
+        """Positions of the rows that count, ascending."""
+        return self._positions(self.counts)
 
     @cached_property
-    def ones(self) -> Any:
+    def ones(self) -> Array:
         """Running number of rows whose value is 1."""
         return self.line.running(self.values == self.scale)
 
@@ -77,39 +78,39 @@ class Selection:
         whole = [(values.astype(xp.int64), 1.0)] if exact else _float_parts(xp, values)
         return tuple((self.line.running(part), weight) for part, weight in whole)
 
-    def counted_rows(self, span: Span) -> Any:
+    def counted_rows(self, span: Span) -> Array:
         """Rows of the window that count."""
         return span.rows() if self.counts is None else span.total(self.running_counts)
 
-    def valued_rows(self, span: Span) -> Any:
+    def valued_rows(self, span: Span) -> Array:
         """Rows of the window that count and have a value."""
         return span.rows() if self.has_value is None else span.total(self.running_values)
 
     @cached_property
-    def running_values(self) -> Any:
+    def running_values(self) -> Array:
         """Running number of rows that count and have a value."""
         return self._running(self.has_value)
 
     @cached_property
-    def running_counts(self) -> Any:
+    def running_counts(self) -> Array:
         """Running number of rows that count."""
         return self._running(self.counts)
 
     @cached_property
-    def _raw(self) -> Any:
+    def _raw(self) -> Array:
         assert self.window.source is not None, "checks.py asks for a column"
         return self._columns[self.window.source.column]
 
-    def _running(self, mask: Any) -> Any:
+    def _running(self, mask: Any) -> Array:
         xp, n_rows = self.line.xp, len(self.line.order)
         return xp.arange(n_rows + 1) if mask is None else self.line.running(mask)
 
-    def _places(self, mask: Any) -> Any:
+    def _positions(self, mask: Any) -> Array:
         xp, order = self.line.xp, self.line.order
         return xp.arange(len(order)) if mask is None else xp.flatnonzero(mask[order])
 
 
-def is_known(xp: Any, values: Any) -> Any:
+def is_known(xp: Any, values: Any) -> Array:
     """Which values are no nulls, NaN or infinities; whole numbers mark a null by one number."""
     return xp.isfinite(values) if values.dtype.kind == "f" else values != NULL_WHOLE
 

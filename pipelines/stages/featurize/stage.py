@@ -6,7 +6,7 @@ Promise: nothing heavy is imported until ``run``; features follow from the diges
 Not here: making them (``day.py``), looking back (``lookback.py``).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -162,12 +162,17 @@ def _reused(work: Work, plan: Plan) -> "ReusedColumns | None":
     old = work.store.find_intact(work.partition_ref("features"))
     if old is None or any(old.config.get(n) != plan.config[n] for n in READ_BY_ALL):
         return None
-    before = {digest_of(feature) for feature in old.config["features"]}
-    of_history = (s for s in work.pipeline.sources() if isinstance(s, Trailing | Sequence))
-    same = (s for s in of_history if digest_of(written(s)) in before)
-    usable = (s for s in same if _same_rows_and_code(work, plan, old, s))
+    usable = (s for s in _declared_before(work, old) if _same_rows_and_code(work, plan, old, s))
     names = frozenset(name for source in usable for name in source.names())
     return ReusedColumns(work.store.open(old), names) if names else None
+
+
+def _declared_before(work: Work, old: Manifest) -> Iterator[Trailing | Sequence]:
+    """Windows and sequences that a published version was made with."""
+    before = {digest_of(feature) for feature in old.config["features"]}
+    for source in work.pipeline.sources():
+        if isinstance(source, Trailing | Sequence) and digest_of(written(source)) in before:
+            yield source
 
 
 def _same_rows_and_code(

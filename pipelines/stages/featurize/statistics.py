@@ -1,7 +1,7 @@
 """Statistics of one day's features, in the form that merges over days.
 
 Why: a scaler fitted over a month must not read the month's rows again, nor a day be held whole.
-Promise: the same features give the same bytes; a value that is no number is left out. Moments are
+Promise: the same features give the same bytes; a non-finite value is left out. Moments are
     added up chunk by chunk, then group by group, in the order of the rows.
 Not here: merging days (``pipelines/operators/moments.py``).
 """
@@ -30,7 +30,7 @@ def describe(
 
 
 def together(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What was said of neighbouring groups of rows, as of them all; at least one."""
+    """Statistics of neighbouring groups of rows as those of all of them; at least one."""
     columns = parts[0]["columns"]
     return {
         "rows": sum(part["rows"] for part in parts),

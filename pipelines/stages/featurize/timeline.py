@@ -1,4 +1,4 @@
-"""Rows of an entity in order: one sort, from which every window is a pair of places.
+"""Rows of an entity in order: one sort, from which every window is a pair of positions.
 
 Why: windows, latest values and sequences all ask where times lie; sorting and searching once
     serves them all.
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipelines.core.errors import ConfigError
+from pipelines.operators.array_types import Array
 
 INT64_BITS = 63
 INT64_MAX = 2**INT64_BITS - 1
@@ -22,10 +23,10 @@ class Timeline:
 
     Attributes:
         xp: Array module.
-        order: Row at each place, shape ``(n_rows,)``.
-        key: Entity and time as one ascending number, by place, shape ``(n_rows,)``.
-        nth: Which entity, counted from 0, by place, shape ``(n_rows,)``.
-        place: Place of each asked row, ascending, shape ``(n_asked,)``.
+        order: Row at each position, shape ``(n_rows,)``.
+        key: Entity and time as one ascending number, by position, shape ``(n_rows,)``.
+        nth: Which entity, counted from 0, by position, shape ``(n_rows,)``.
+        position: Position of each asked row, ascending, shape ``(n_asked,)``.
         asker: Which asked row that is, shape ``(n_asked,)``.
     """
 
@@ -33,14 +34,14 @@ class Timeline:
     order: Any
     key: Any
     nth: Any
-    place: Any
+    position: Any
     asker: Any
     _edges: dict[tuple[int, str], Any] = field(default_factory=dict)
 
-    def edge(self, back_s: int, side: str = "right") -> Any:
-        """Places up to each asked row's time less ``back_s``; ``left`` leaves that time out."""
+    def edge(self, back_s: int, side: str = "right") -> Array:
+        """Positions up to each asked row's time less ``back_s``; ``left`` leaves that time out."""
         if (back_s, side) not in self._edges:
-            reached = self.key[self.place] - back_s
+            reached = self.key[self.position] - back_s
             self._edges[back_s, side] = self.xp.searchsorted(self.key, reached, side=side)
         return self._edges[back_s, side]
 
@@ -48,8 +49,8 @@ class Timeline:
         """Each asked row's window (t - delay - span, t - delay]."""
         return Span(self.edge(delay_s + span_s), self.edge(delay_s))
 
-    def running(self, values: Any) -> Any:
-        """Running sum of int64 ``values`` (by row), by place, shape ``(n_rows + 1,)``.
+    def running(self, values: Any) -> Array:
+        """Running sum of int64 ``values`` (by row), by position, shape ``(n_rows + 1,)``.
 
         It may pass 2**63 and wrap; differences are right all the same.
         """
@@ -60,16 +61,16 @@ class Timeline:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """One window of the asked rows: places ``start`` to ``end``, each ascending, ``(n_asked,)``."""
+    """One window of the asked rows: positions ``start`` to ``end``, each ascending, ``(n_asked,)``."""
 
     start: Any
     end: Any
 
-    def rows(self) -> Any:
+    def rows(self) -> Array:
         """Rows in the window."""
         return self.end - self.start
 
-    def total(self, running: Any) -> Any:
+    def total(self, running: Any) -> Array:
         """Sum over the window."""
         return running[self.end] - running[self.start]
 
@@ -101,12 +102,12 @@ def timeline(
     _require_room(int(nth[-1]) + 1, stride)
     # Asked in ascending order: neighbouring searches share their cache lines.
     if asks is None:
-        place = xp.flatnonzero(order >= n_rows - n_asked)
-        asker = order[place] - n_rows + n_asked
+        position = xp.flatnonzero(order >= n_rows - n_asked)
+        asker = order[position] - n_rows + n_asked
     else:
-        place = xp.flatnonzero(asks[order])
-        asker = (xp.cumsum(asks) - 1)[order[place]]
-    return Timeline(xp, order, nth * stride + since, nth, place, asker)
+        position = xp.flatnonzero(asks[order])
+        asker = (xp.cumsum(asks) - 1)[order[position]]
+    return Timeline(xp, order, nth * stride + since, nth, position, asker)
 
 
 def _in_order(xp: Any, entity: Any, since_s: Any) -> tuple[Any, Any, Any]:

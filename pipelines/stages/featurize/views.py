@@ -24,7 +24,7 @@ class View:
     Attributes:
         columns: History columns of the visible rows.
         asks: Which of them ask, bool; None for the last ones.
-        own: Places of those among all rows, on the host, shape ``(n_asked,)``.
+        own: Positions of those among all rows, on the host, shape ``(n_asked,)``.
     """
 
     columns: dict[str, Any]

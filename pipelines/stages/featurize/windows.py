@@ -13,6 +13,7 @@ A row at time t sees its entity's rows with time in (t - delay - span, t - delay
 from dataclasses import dataclass
 from typing import Any
 
+from pipelines.operators.array_types import Array
 from pipelines.stages.featurize.aggregates import AGGREGATES, DAY_S
 from pipelines.stages.featurize.entity_program import (
     EntityProgram,
@@ -43,7 +44,7 @@ def trailing(
     entity: Any,
     time_s: Any,
     n_asked: int,
-) -> Any:
+) -> Array:
     """Every window of an entity, for the last ``n_asked`` rows.
 
     Args:
@@ -66,14 +67,16 @@ def trailing(
     )
 
 
-def windows_on(line: Timeline, program: EntityProgram, columns: dict[str, Any]) -> Any:
+def windows_on(line: Timeline, program: EntityProgram, columns: dict[str, Any]) -> Array:
     """Every window of the asked rows of a timeline; see ``trailing``."""
-    by_place = line.xp.empty((len(line.place), len(program.names())), dtype=line.xp.float64)
+    by_position = line.xp.empty(
+        (len(line.position), len(program.names())), dtype=line.xp.float64
+    )
     outputs = (out for window in program.windows for out in _outputs(line, window, columns))
     for nth, output in enumerate(outputs):
-        by_place[:, nth] = output
-    found = line.xp.empty_like(by_place)
-    found[line.asker] = by_place
+        by_position[:, nth] = output
+    found = line.xp.empty_like(by_position)
+    found[line.asker] = by_position
     return found
 
 
@@ -85,22 +88,22 @@ def block_on(line: Timeline, events: EventSequence, columns: dict[str, Any]) -> 
     """
     xp = line.xp
     span = line.span(events.delay_s, events.within_s)
-    end = span.end if events.delay_s else line.place + (1 if events.own else 0)
+    end = span.end if events.delay_s else line.position + (1 if events.own else 0)
     start = xp.maximum(xp.minimum(span.start, end), end - events.steps)
     length = xp.empty(len(end), dtype=xp.int32)
     length[line.asker] = end - start
     step = xp.arange(events.steps)
-    place = xp.minimum(start[:, None] + step, max(len(line.key) - 1, 0))
+    position = xp.minimum(start[:, None] + step, max(len(line.key) - 1, 0))
     is_there = step < (end - start)[:, None]
     shape = (len(end), events.steps, len(events.sources) + 1)
     steps = xp.zeros(shape, dtype=xp.float32)
     if len(end):
-        ago_s = line.key[line.place][:, None] - line.key[place]
+        ago_s = line.key[line.position][:, None] - line.key[position]
         steps[:, :, -1] = xp.where(is_there, ago_s / DAY_S, 0.0)
         for nth, source in enumerate(events.sources):
             values = columns[source.column]
             number = xp.where(is_known(xp, values), values / (source.scale or 1), xp.nan)
-            steps[:, :, nth] = xp.where(is_there, number[line.order[place]], 0.0)
+            steps[:, :, nth] = xp.where(is_there, number[line.order[position]], 0.0)
     found = xp.empty_like(steps)
     found[line.asker] = steps
     return SequenceArrays(found.reshape(len(end), shape[1] * shape[2]), length)

@@ -31,13 +31,12 @@ def match_columns(found: Sequence[str], table: Table, file: str) -> dict[str, st
             f"{table.name}, in any letter case; the file has {_shown(found)}. "
             f"{_hint(missing[0], found)}Add the missing columns, or correct the declaration."
         )
-    twice = {column: names for column, names in matches.items() if len(names) > 1}
-    if twice:
-        column, names = next(iter(twice.items()))
-        raise SchemaError(
-            f"Source file {file}: column {column!r} occurs {len(names)} times "
-            f"({', '.join(names)}). Expected one, in any letter case. Rename or drop the others."
-        )
+    for column, names in matches.items():
+        if len(names) > 1:
+            raise SchemaError(
+                f"Source file {file}: column {column!r} occurs {len(names)} times "
+                f"({', '.join(names)}). Expected one, in any letter case. Rename or drop the others."
+            )
     return {column: names[0] for column, names in matches.items()}
 
 

@@ -228,6 +228,18 @@ def _tasks(
     return tasks
 
 
+def _described_inputs(fitted: "FittedProgram") -> dict[str, Any]:
+    """The model's inputs by kind, in their order."""
+    blocks, sizes = fitted.program.blocks, fitted.sizes().items()
+    return {
+        "numeric": fitted.program.numeric(),
+        "categorical": [{"name": name, "size": size} for name, size in sizes],
+        "sequences": [
+            {"name": b.name, "steps": b.steps, "features": b.features} for b in blocks
+        ],
+    }
+
+
 def _write_index(
     window: ModelWindow,
     ranges: RangesByDay,
@@ -240,14 +252,7 @@ def _write_index(
     work, program = window.work, fitted.program
     index: dict[str, Any] = {
         "features": program.numeric(),
-        "inputs": {
-            "numeric": program.numeric(),
-            "categorical": [{"name": n, "size": s} for n, s in fitted.sizes().items()],
-            "sequences": [
-                {"name": b.name, "steps": b.steps, "features": b.features}
-                for b in program.blocks
-            ],
-        },
+        "inputs": _described_inputs(fitted),
         "types": {n: kind for n, (_, kind) in shapes.items()}
         | ({"x": program.x_type} if "x" in shapes else {}),
         "label": {"column": label_column(work.pipeline)},

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlflow.entities import Metric, Param, RunTag
+from mlflow.entities import Metric, Param, Run, RunTag
 
 from pipelines.shared.tracking.runs import (
     close_run,
@@ -98,7 +98,7 @@ def has_files(client: Any, name: str, number: int) -> bool:
     return bool(client.list_artifacts(run, FILES))
 
 
-def _run(client: Any, model: EvaluatedModel) -> Any:
+def _run(client: Any, model: EvaluatedModel) -> Run:
     """The run that the training created, or a new one if it could not."""
     return find_or_make_run(
         client,

@@ -12,7 +12,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipelines.core.days import parse_day
 from pipelines.core.store import Manifest, Ref
@@ -27,6 +27,9 @@ from pipelines.shared.registry import (
 )
 from pipelines.shared.tracking.params import flat_params
 from pipelines.stages.promote.decision import PROMOTE, Candidate, own_version, unmet, why_not
+
+if TYPE_CHECKING:
+    from pipelines.stages.promote.registering import EvaluatedModel
 
 GOLDEN = "golden.json"
 
@@ -190,7 +193,9 @@ def _tags(work: Work, model: Manifest, evaluation: Manifest) -> Mapping[str, str
     }
 
 
-def _evaluated_model(work: Work, model: Manifest, evaluation: Manifest, uri: str) -> Any:
+def _evaluated_model(
+    work: Work, model: Manifest, evaluation: Manifest, uri: str
+) -> "EvaluatedModel":
     from pipelines.stages.promote.registering import EvaluatedModel
 
     day = parse_day(work.model_day)

@@ -35,7 +35,7 @@ class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
         self._steps = max(training.epochs * steps_per_epoch - self._warmup, 1)
         self._drop_steps = training.step_epochs * steps_per_epoch
 
-    def __call__(self, step: Any) -> Any:
+    def __call__(self, step: Any) -> tf.Tensor:
         """The rate of the step, counted from 0."""
         step = tf.cast(step, tf.float32)
         rising = (step + 1.0) / max(self._warmup, 1)

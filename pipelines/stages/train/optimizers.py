@@ -45,7 +45,9 @@ class RowAdam(keras.optimizers.Adam):
         variable.scatter_sub(tf.IndexedSlices(alpha * m / (tf.sqrt(v) + self.epsilon), rows))
 
 
-def build_optimizer(training: Training, steps_per_epoch: int, variables: Any) -> Any:
+def build_optimizer(
+    training: Training, steps_per_epoch: int, variables: Any
+) -> keras.optimizers.Optimizer:
     """The declared optimiser, built for these variables; to be called in the strategy's scope."""
     rate = WarmupSchedule(training, training.learning_rate, steps_per_epoch)
     optimizer = _named(training.optimizer, rate, training)
@@ -74,7 +76,7 @@ def accepts_repeated_rows(optimizer: Any, variable: Any) -> bool:
     return type(optimizer) is keras.optimizers.SGD and not optimizer.momentum
 
 
-def _named(name: str, rate: WarmupSchedule, training: Training) -> Any:
+def _named(name: str, rate: WarmupSchedule, training: Training) -> keras.optimizers.Optimizer:
     made = keras.optimizers
     if name == "sgd":
         return made.SGD(rate, name=name)

@@ -136,12 +136,16 @@ def _require_contrast(work: str, shards: Shards, head: Head, counts: NDArray[np.
             f"are needed: {CHECK}"
         )
     if isinstance(head, Regression):
-        lowest = min(float(day[LABEL].min()) for day in shards.days)
-        if lowest == max(float(day[LABEL].max()) for day in shards.days):
-            raise TrainingError(
-                f"{work}: all {rows} training rows have label {lowest:g}. Labels that differ are "
-                f"needed: {CHECK}"
-            )
+        _require_different_amounts(work, shards)
+
+
+def _require_different_amounts(work: str, shards: Shards) -> None:
+    lowest = min(float(day[LABEL].min()) for day in shards.days)
+    if lowest == max(float(day[LABEL].max()) for day in shards.days):
+        raise TrainingError(
+            f"{work}: all {shards.rows} training rows have label {lowest:g}. Labels that differ are "
+            f"needed: {CHECK}"
+        )
 
 
 def _rare(head: Head, counts: NDArray[np.int64]) -> str:

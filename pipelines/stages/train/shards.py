@@ -8,7 +8,7 @@ Not here: their order (``epoch_order.py``), the steps (``batches.py``).
 
 import json
 import mmap
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,13 +95,7 @@ def open_shards(training_set: Path, days: Collection[str] | None = None) -> Shar
         ArtifactError: A shard's shape is not what the index says, or no day has rows.
     """
     index = json.loads((training_set / "index.json").read_text())
-    chosen = [d for d in index["train"] if d["rows"] and (days is None or d["day"] in days)]
-    if not chosen:
-        raise ArtifactError(
-            f"{training_set.name}: none of the {len(index['train'])} training days has the "
-            f"requested rows. Widen split.train_days, or check the days that "
-            f"{stage_of(VALIDATED).name} refused."
-        )
+    chosen = _chosen_days(training_set, index["train"], days)
     counts = [day["rows"] for day in chosen]
     starts = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int64)
     inputs = index.get("inputs", {})
@@ -110,11 +104,31 @@ def open_shards(training_set: Path, days: Collection[str] | None = None) -> Shar
     bits = index.get("types", {}).get("x") == BFLOAT16
     kinds = KINDS | ({"x": np.uint16} if bits else {})
     arrays = [_mapped(training_set, day, len(features), kinds) for day in chosen]
-    # ``np.memmap`` costs more than the copy when few rows are taken.
-    plain = tuple({name: np.asarray(array) for name, array in day.items()} for day in arrays)
+    return Shards(tuple(map(_plain, arrays)), starts, features, _maps(arrays), categorical)
+
+
+def _chosen_days(
+    training_set: Path, days: Sequence[dict[str, Any]], names: Collection[str] | None
+) -> list[dict[str, Any]]:
+    """The days that have rows, of those of these names; None for any."""
+    chosen = [d for d in days if d["rows"] and (names is None or d["day"] in names)]
+    if not chosen:
+        raise ArtifactError(
+            f"{training_set.name}: none of the {len(days)} training days has the "
+            f"requested rows. Widen split.train_days, or check the days that "
+            f"{stage_of(VALIDATED).name} refused."
+        )
+    return chosen
+
+
+def _plain(day: Rows) -> Rows:
+    """Arrays without their class: ``np.memmap`` costs more than the copy when few rows are taken."""
+    return {name: np.asarray(array) for name, array in day.items()}
+
+
+def _maps(arrays: Sequence[Rows]) -> tuple[mmap.mmap, ...]:
     maps: list[Any] = [array.base for day in arrays for array in day.values()]
-    mapped = tuple(m for m in maps if isinstance(m, mmap.mmap))
-    return Shards(plain, starts, features, mapped, categorical)
+    return tuple(m for m in maps if isinstance(m, mmap.mmap))
 
 
 def _mapped(

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipelines.core.errors import OutOfMemoryError
 from pipelines.core.memory import is_out_of_memory
@@ -20,6 +20,11 @@ from pipelines.protocol import Plan, StageOutcome, Work, code_of, input_of
 from pipelines.protocol.settings import trained_settings, training_set_settings
 from pipelines.spec import model_code
 from pipelines.stages.train.micro_batches import MicroBatches
+
+if TYPE_CHECKING:
+    from pipelines.stages.train.loop import TrainingRun
+    from pipelines.stages.train.network import Network
+    from pipelines.stages.train.networks import ModelInputs
 
 
 def plan(work: Work) -> Plan:
@@ -118,7 +123,7 @@ class TrainingSetup:
     micro_batches: MicroBatches
     on_epoch: Callable[[int, float, dict[str, float]], None] | None = None
 
-    def inputs(self) -> Any:
+    def inputs(self) -> "ModelInputs":
         """The inputs of the network."""
         from pipelines.stages.train.networks import ModelInputs
 
@@ -190,7 +195,7 @@ def _trained(setup: TrainingSetup) -> dict[str, Any]:
     }
 
 
-def _assembled(setup: TrainingSetup, stopping: Any) -> Any:
+def _assembled(setup: TrainingSetup, stopping: Any) -> "TrainingRun":
     """Make the training run from the declaration."""
     from pipelines.stages.train.batches import Feed
     from pipelines.stages.train.checkpoints import Checkpoints, CheckpointSettings
@@ -256,7 +261,7 @@ def _assembled(setup: TrainingSetup, stopping: Any) -> Any:
     )
 
 
-def _network(setup: TrainingSetup, feed: Any) -> Any:
+def _network(setup: TrainingSetup, feed: Any) -> "Network":
     import keras
 
     from pipelines.stages.train.heads import loop_head

@@ -65,7 +65,7 @@ class LossScale:
         self.scale.assign(tf.maximum(self.scale * factor, 1.0))
 
 
-def merged(gradient: Any) -> Any:
+def merged(gradient: Any) -> tf.Tensor | tf.IndexedSlices:
     """Merge an embedding gradient to one row for each id; return other gradients unchanged.
 
     Repeated ids make Keras's Adam wrong, the norm too small, and scatter updates not reproducible.
@@ -109,7 +109,7 @@ def gradients_of(network: Network, recipe: Recipe) -> Callable[..., Any]:
     return gradients
 
 
-def _sum_of(inputs: Any) -> Any:
+def _sum_of(inputs: Any) -> tf.Tensor:
     """The sum of all values: one pass, and non-finite if any of them is."""
     sums = [tf.reduce_sum(v) for v in inputs.values() if v.dtype.is_floating]
     return tf.add_n([tf.cast(each, tf.float32) for each in sums] or [tf.constant(0.0)])
@@ -130,7 +130,7 @@ def _added(done: Any, found: Any) -> Any:
     return done[0] + found[0], [_sum(a, b) for a, b in zip(done[1], found[1], strict=True)]
 
 
-def _sum(one: Any, other: Any) -> Any:
+def _sum(one: Any, other: Any) -> tf.Tensor | tf.IndexedSlices:
     if not isinstance(one, tf.IndexedSlices):
         return one + other
     values = tf.concat([one.values, other.values], 0)
@@ -218,14 +218,14 @@ class Stepper:
         # At the smallest scale it is not an overflow, and the loss must stop the run.
         return self._step_values(values, norm, found), good | (scale <= 1.0)
 
-    def _update(self, found: Any, norm: Any) -> Any:
+    def _update(self, found: Any, norm: Any) -> tf.Tensor:
         if self._clip_norm:
             found, _ = tf.clip_by_global_norm(found, self._clip_norm, use_norm=norm)
         # Outside of the replicas, so that the optimiser does not reduce a second time.
         self._optimizer.apply(found, self._variables)
         return tf.constant(value=True)
 
-    def _step_values(self, values: Any, norm: Any, found: Any) -> Any:
+    def _step_values(self, values: Any, norm: Any, found: Any) -> tf.Tensor:
         """Loss, inputs, gradients and the weights after the step, ``(4,)``.
 
         A non-finite row of an embedding table that is used shows in the gradients; whole tables, which

@@ -61,11 +61,18 @@ def _series(trials: Sequence[Trial], winner: int, low: float, high: float) -> It
         for trial in own:
             for segment in clipped(_finite(trial), low, high):
                 yield Series(points=segment, style=style)
-        ends = [(curve[-1], _end_title(t)) for t in own if (curve := _finite(t))]
-        ends = [(end, title) for end, title in ends if low <= end[1] <= high]
-        if ends:
-            points, titles = zip(*ends, strict=True)
-            yield Series(points=points, style=style, kind="dots", title=titles, label=label)
+        yield from _ends(own, style, label, low, high)
+
+
+def _ends(
+    trials: Sequence[Trial], style: str, label: str, low: float, high: float
+) -> Iterator[Series]:
+    """A dot where each curve ends, if it ends within the axis."""
+    ends = [(curve[-1], _end_title(t)) for t in trials if (curve := _finite(t))]
+    shown = [(end, title) for end, title in ends if low <= end[1] <= high]
+    if shown:
+        points, titles = zip(*shown, strict=True)
+        yield Series(points=points, style=style, kind="dots", title=titles, label=label)
 
 
 def _finite(trial: Trial) -> Points:

@@ -20,7 +20,7 @@ from typing import Any, Literal
 
 import optuna
 from optuna.storages.journal import JournalFileBackend
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from pipelines.spec import Pipeline, Search, primary_metric
 
@@ -54,7 +54,7 @@ class _JournalLock:
             self._file = None
 
 
-def open_study(folder: Path, pipeline: Pipeline, number: int = 0) -> Any:
+def open_study(folder: Path, pipeline: Pipeline, number: int = 0) -> optuna.Study:
     """Open the study in a folder, or create it.
 
     Args:
@@ -110,11 +110,11 @@ class _IndependentTPESampler(optuna.samplers.TPESampler):
         return own.sample_independent(study, trial, param_name, param_distribution)
 
 
-def _sampler(search: Search, number: int) -> Any:
+def _sampler(search: Search, number: int) -> optuna.samplers.BaseSampler:
     return _IndependentTPESampler(search.seed * 1_000_003 + number)
 
 
-def _pruner(search: Search) -> Any:
+def _pruner(search: Search) -> optuna.pruners.BasePruner:
     return optuna.pruners.SuccessiveHalvingPruner(
         min_resource=search.first_epochs, reduction_factor=search.keep_one_in
     )
@@ -148,11 +148,12 @@ def claimed(study: Any, folder: Path, number: int) -> Iterator[Any]:
             )
             study.add_trial(template)
             found = trial_of(study, number)
+        assert found is not None, "it was added while the lock was held"
         running = found.state == TrialState.RUNNING
         yield optuna.trial.Trial(study, found._trial_id) if running else None
 
 
-def trial_of(study: Any, number: int) -> Any:
+def trial_of(study: optuna.Study, number: int) -> FrozenTrial | None:
     """The stored trial of that number, or None."""
     trials = study.get_trials(deepcopy=False)
     return next((t for t in trials if t.user_attrs.get(NUMBER) == number), None)

@@ -19,7 +19,7 @@ class SeedsByName(Protocol):
         """The seed of the layer of that name."""
 
 
-def head_layer(head: Head, body: Any, seeds: SeedsByName) -> Any:
+def head_layer(head: Head, body: Any, seeds: SeedsByName) -> keras.KerasTensor:
     """Raw outputs ``(n_rows, outputs)`` over a network's last layer ``(n_rows, width)``."""
     name = "logit" if isinstance(head, Binary) else "outputs"
     if isinstance(head, Ordinal):
@@ -28,7 +28,7 @@ def head_layer(head: Head, body: Any, seeds: SeedsByName) -> Any:
     return keras.layers.Dense(outputs_of(head), kernel_initializer=start, name=name)(body)
 
 
-def _thresholds(head: Ordinal, body: Any, seeds: SeedsByName) -> Any:
+def _thresholds(head: Ordinal, body: Any, seeds: SeedsByName) -> keras.KerasTensor:
     """One score plus a bias for each threshold, the biases falling at the start.
 
     The biases are the one row of a table: no stock layer adds a bias alone, and a file with a

@@ -32,7 +32,7 @@ def row_loss(head: Head, focal_gamma: float = 0.0) -> RowLoss:
     return lambda outputs, y: _survival(head.cuts_days, outputs, y)
 
 
-def _binary(focal_gamma: float, outputs: Any, y: Any) -> Any:
+def _binary(focal_gamma: float, outputs: Any, y: Any) -> tf.Tensor:
     """Cross-entropy, or the focal loss.
 
     Source:
@@ -47,13 +47,13 @@ def _binary(focal_gamma: float, outputs: Any, y: Any) -> Any:
     return tf.exp(focal_gamma * missed) * each
 
 
-def _multi_class(outputs: Any, y: Any) -> Any:
+def _multi_class(outputs: Any, y: Any) -> tf.Tensor:
     return tf.nn.sparse_softmax_cross_entropy_with_logits(
         labels=tf.cast(y, tf.int32), logits=outputs
     )
 
 
-def _regression(head: Regression, outputs: Any, y: Any) -> Any:
+def _regression(head: Regression, outputs: Any, y: Any) -> tf.Tensor:
     error = outputs[:, 0] - (y - head.center) / head.scale
     if head.loss == "squared":
         return tf.square(error)
@@ -61,14 +61,14 @@ def _regression(head: Regression, outputs: Any, y: Any) -> Any:
     return tf.where(size <= 1.0, 0.5 * tf.square(error), size - 0.5)
 
 
-def _ordinal(head: Ordinal, outputs: Any, y: Any) -> Any:
+def _ordinal(head: Ordinal, outputs: Any, y: Any) -> tf.Tensor:
     """Cross-entropy of "is the grade above this one", summed over the thresholds (CORAL)."""
     above = tf.cast(y[:, None] > tf.range(head.classes - 1, dtype=tf.float32), tf.float32)
     each = tf.nn.sigmoid_cross_entropy_with_logits(labels=above, logits=outputs)
     return tf.reduce_sum(each, axis=1)
 
 
-def _survival(cuts_days: tuple[float, ...], outputs: Any, y: Any) -> Any:
+def _survival(cuts_days: tuple[float, ...], outputs: Any, y: Any) -> tf.Tensor:
     """Negative log-likelihood of the hazards (Gensheimer and Narasimhan 2019, equation 4).
 
     An event counts as survival of every interval before its own and as the event in that one; a

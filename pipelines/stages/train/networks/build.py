@@ -30,7 +30,7 @@ from pipelines.stages.train.networks.sequences import gru, transformer
 
 def build_model(
     declared: AnyModel, inputs: ModelInputs, seed: int, head: Head | None = None
-) -> Any:
+) -> keras.Model:
     """A network over a dict of arrays, ``(n_rows, outputs of the head)``.
 
     Args:
@@ -56,7 +56,7 @@ def build_model(
 
 def _declared(
     declared: Any, arrays: Mapping[str, Any], inputs: ModelInputs, seeds: Seeds
-) -> Any:
+) -> keras.KerasTensor:
     row = row_vector(arrays, inputs, declared.embedding_dim, seeds)
     if isinstance(declared, Recurrent | Transformer):
         parts = [] if row is None else [row]
@@ -92,7 +92,7 @@ def _sequences(
     ]
 
 
-def _own(declared: Builder, arrays: Mapping[str, Any], seed: int) -> Any:
+def _own(declared: Builder, arrays: Mapping[str, Any], seed: int) -> keras.KerasTensor:
     module, _, name = declared.function.rpartition(".")
     function = getattr(importlib.import_module(module), name, None)
     if function is None:

@@ -11,7 +11,7 @@ import keras
 from pipelines.stages.train.networks.layers import Seeds, dense
 
 
-def cross(x: Any, layers: int, rank: int, seeds: Seeds) -> Any:
+def cross(x: Any, layers: int, rank: int, seeds: Seeds) -> keras.KerasTensor:
     """``x0 * (W x + b) + x``, so many times; W of the given rank, 0 for a full matrix."""
     first = x
     for n in range(layers):

@@ -84,7 +84,7 @@ def embedding_width(sizes: tuple[int, ...], declared: int) -> int:
 
 def row_vector(
     arrays: Mapping[str, Any], inputs: ModelInputs, embedding_dim: int, seeds: Seeds
-) -> Any | None:
+) -> keras.KerasTensor | None:
     """Concatenate numbers and embeddings of a row; None if it has neither.
 
     All categorical features share one table, each with its range of rows, so that the optimiser has one
@@ -106,7 +106,7 @@ def row_vector(
     return joined(parts, "row")
 
 
-def joined(parts: list[Any], name: str) -> Any | None:
+def joined(parts: list[Any], name: str) -> keras.KerasTensor | None:
     """Concatenate the parts; None if there are none."""
     if len(parts) < 2:  # noqa: PLR2004  one part needs no joining
         return parts[0] if parts else None

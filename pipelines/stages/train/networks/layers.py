@@ -29,7 +29,9 @@ class Seeds:
         return int.from_bytes(digest[:4], "little") % (2**31 - 1)
 
 
-def dense(x: Any, units: int, activation: str | None, name: str, seeds: Seeds) -> Any:
+def dense(
+    x: Any, units: int, activation: str | None, name: str, seeds: Seeds
+) -> keras.KerasTensor:
     """A dense layer with Glorot's uniform initial weights."""
     start = keras.initializers.GlorotUniform(seed=seeds.of(name))
     layer = keras.layers.Dense(
@@ -38,12 +40,14 @@ def dense(x: Any, units: int, activation: str | None, name: str, seeds: Seeds) -
     return layer(x)
 
 
-def dropped(x: Any, share: float, name: str, seeds: Seeds) -> Any:
+def dropped(x: Any, share: float, name: str, seeds: Seeds) -> keras.KerasTensor:
     """Apply dropout; return the input if the share is 0."""
     return keras.layers.Dropout(share, seed=seeds.of(name), name=name)(x) if share else x
 
 
-def tower(x: Any, hidden: Sequence[int], activation: str, dropout: float, seeds: Seeds) -> Any:
+def tower(
+    x: Any, hidden: Sequence[int], activation: str, dropout: float, seeds: Seeds
+) -> keras.KerasTensor:
     """Hidden layers, each followed by dropout."""
     for n, units in enumerate(hidden):
         x = dense(x, units, activation, f"hidden_{n}", seeds)

@@ -14,12 +14,14 @@ from pipelines.spec import Recurrent, Transformer
 from pipelines.stages.train.networks.layers import Seeds, dense, dropped
 
 
-def valid_steps(steps: int, length: Any) -> Any:
+def valid_steps(steps: int, length: Any) -> keras.KerasTensor:
     """Which steps of each row hold an event, ``(n_rows, steps)``."""
     return ops.less(ops.arange(steps, dtype="int32"), ops.expand_dims(length, -1))
 
 
-def gru(sequence: Any, length: Any, model: Recurrent, name: str, seeds: Seeds) -> Any:
+def gru(
+    sequence: Any, length: Any, model: Recurrent, name: str, seeds: Seeds
+) -> keras.KerasTensor:
     """State after the last valid step, ``(n_rows, units)``."""
     layer = keras.layers.GRU(
         model.units,
@@ -30,7 +32,9 @@ def gru(sequence: Any, length: Any, model: Recurrent, name: str, seeds: Seeds) -
     return layer(sequence, mask=valid_steps(sequence.shape[1], length))
 
 
-def transformer(sequence: Any, length: Any, model: Transformer, name: str, seeds: Seeds) -> Any:
+def transformer(
+    sequence: Any, length: Any, model: Transformer, name: str, seeds: Seeds
+) -> keras.KerasTensor:
     """Vector of the last valid step, ``(n_rows, width)``; zeros for a row without events."""
     steps = sequence.shape[1]
     valid = valid_steps(steps, length)
@@ -46,14 +50,18 @@ def transformer(sequence: Any, length: Any, model: Transformer, name: str, seeds
     return ops.sum(ops.multiply(x, ops.expand_dims(ops.cast(last, "float32"), -1)), axis=1)
 
 
-def _position_embedding(positions: Any, model: Transformer, name: str, seeds: Seeds) -> Any:
+def _position_embedding(
+    positions: Any, model: Transformer, name: str, seeds: Seeds
+) -> keras.KerasTensor:
     start = keras.initializers.RandomNormal(stddev=0.02, seed=seeds.of(f"places_{name}"))
     return keras.layers.Embedding(
         positions.shape[1], model.width, embeddings_initializer=start, name=f"places_{name}"
     )(positions)
 
 
-def _block(x: Any, valid: Any, model: Transformer, name: str, seeds: Seeds) -> Any:
+def _block(
+    x: Any, valid: Any, model: Transformer, name: str, seeds: Seeds
+) -> keras.KerasTensor:
     """Attention and a dense pair, each on a normalised copy and added back."""
     attention = keras.layers.MultiHeadAttention(
         model.heads,

@@ -54,8 +54,8 @@ def test_what_a_kept_version_was_made_from_stays_step_by_step(store):
     publish(store, config={"n": 2})
     other = publish(store, ref=MODELS, config={"n": 2})
     publish(store, ref=MODELS, config={"n": 3})
-    told = cleaned(store)
-    assert (told["versions"], told["kept"]) == (1, 2)
+    removed = cleaned(store)
+    assert (removed["versions"], removed["kept"]) == (1, 2)
     assert (is_there(store, day), is_there(store, model)) == (True, True)
     assert not is_there(store, other)
 
@@ -71,8 +71,8 @@ def test_a_reference_by_the_hash_of_one_file_counts(store):
 def test_what_something_outside_refers_to_stays(named, store):
     champion = publish(store, ref=MODELS, config={"n": 1})
     publish(store, ref=MODELS, config={"n": 2})
-    told = cleaned(store, outside=[getattr(champion, named)])
-    assert (told["versions"], told["kept"]) == (0, 1)
+    removed = cleaned(store, outside=[getattr(champion, named)])
+    assert (removed["versions"], removed["kept"]) == (0, 1)
     # Even where only its folder's name can still be read.
     (store.folder(MODELS) / champion.version / "manifest.json").write_text("")
     assert cleaned(store, outside=[champion.digest])["kept"] == 1
@@ -105,7 +105,7 @@ def test_what_a_stage_at_work_reads_stays(store):
     with store.lock(MODELS):
         store.record_inputs(MODELS, {"features/ds=2026-01-01": day.content})
         assert cleaned(store)["kept"] == 1
-    assert cleaned(store)["versions"] == 1  # it is done, and told nobody of this version
+    assert cleaned(store)["versions"] == 1  # it is done, and nothing records this version
 
 
 def test_what_a_killed_process_left_in_staging_goes_at_once_and_checkpoints_later(store):
@@ -114,8 +114,8 @@ def test_what_a_killed_process_left_in_staging_goes_at_once_and_checkpoints_late
     left.mkdir()
     (left / "half.npy").write_bytes(b"x" * 100)
     store.scratch(REF, "e" * 16)
-    told = clean(store, "p", keep_versions=0, left_before_s=time.time() - 1e5)
-    assert (told["leftovers"], told["bytes"]) == (1, 100)
+    removed = clean(store, "p", keep_versions=0, left_before_s=time.time() - 1e5)
+    assert (removed["leftovers"], removed["bytes"]) == (1, 100)
     assert cleaned(store)["leftovers"] == 1
 
 

@@ -51,9 +51,9 @@ def test_a_file_that_was_just_written_is_hashed_at_its_next_use(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "told", ["", "[]", "{", '{"deep/a.txt": 3}', '{"deep/a.txt": [[1], "x"]}']
+    "remembered", ["", "[]", "{", '{"deep/a.txt": 3}', '{"deep/a.txt": [[1], "x"]}']
 )
-def test_a_damaged_record_only_costs_a_hash(told, settled):
+def test_a_damaged_record_only_costs_a_hash(remembered, settled):
     store, manifest, folder, record = settled
-    record.write_text(told)
+    record.write_text(remembered)
     assert store.open(manifest) == folder

@@ -87,10 +87,10 @@ def test_a_manifest_of_a_later_schema_says_to_upgrade_and_is_left_alone(tmp_path
     assert pointer.read_text() == later
 
 
-@given(place=st.integers(0), bit=st.integers(0, 7))
-def test_one_flipped_bit_is_never_read_as_another_manifest(place, bit):
+@given(position=st.integers(0), bit=st.integers(0, 7))
+def test_one_flipped_bit_is_never_read_as_another_manifest(position, bit):
     raw = bytearray(WHOLE.to_json().encode())
-    raw[place % len(raw)] ^= 1 << bit
+    raw[position % len(raw)] ^= 1 << bit
     try:
         assert read(bytes(raw)) == read(WHOLE.to_json())
     except ArtifactError as error:
@@ -102,6 +102,6 @@ def test_one_flipped_bit_is_never_read_as_another_manifest(place, bit):
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", "null", "3", '"text"', "{}", '{"schema": []}', b"\xff\xfe\x00"]
 )
-def test_what_is_no_manifest_is_told_as_such(text):
+def test_what_is_no_manifest_is_reported_as_such(text):
     with pytest.raises(ArtifactError, match="here is not a manifest"):
         read(text)

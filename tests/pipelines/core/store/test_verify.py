@@ -1,4 +1,4 @@
-"""A whole store read back: what is found, what is mended, what a script is told."""
+"""A whole store read back: what is found, what is mended, what a script gets."""
 
 import json
 
@@ -98,7 +98,7 @@ def test_a_store_without_artifacts_is_a_mistake(tmp_path):
         verify(Store(str(tmp_path)), "nothing")
 
 
-def test_the_command_tells_a_script_by_its_code_and_json(store):
+def test_the_command_reports_to_a_script_by_its_code_and_json(store):
     file_of(store).write_text("hallo")
     ended = millrace("verify", "p", "--store", store.uri, "--json")
     assert ended.returncode == 3, ended.stderr

@@ -19,7 +19,7 @@ def main():
     from pipelines.stages.train.networks import ModelInputs, build_model
 
     x = np.random.Generator(np.random.Philox(key=[1, 1])).normal(size=(500, 15)) * 3
-    x, told = x.astype(np.float32), {}
+    x, errors = x.astype(np.float32), {}
     for name in ACTIVATIONS:
         model = build_model(
             Model(hidden=(40, 20), dropout=0.2, activation=name), ModelInputs(15), seed=2
@@ -29,8 +29,8 @@ def main():
         _write_weights(out / "weights", model)
         (out / "model.json").write_text(model.to_json())
         theirs = tf.sigmoid(model({"x": x}, training=False)[:, 0]).numpy()
-        told[name] = float(np.abs(open_scorer(out).score(x) - theirs).max())
-    print(json.dumps(told))
+        errors[name] = float(np.abs(open_scorer(out).score(x) - theirs).max())
+    print(json.dumps(errors))
 
 
 main()

@@ -24,7 +24,7 @@ from tests.pipelines.made_models import (
 
 
 @pytest.fixture
-def judged(tmp_path):
+def evaluated(tmp_path):
     publish_training_set(tmp_path)
     publish_model(tmp_path)
     return tmp_path, done("evaluate", tmp_path)
@@ -36,8 +36,8 @@ def published(root, pipeline=FRAUD, **more):
     return store.open(store.find(work.model_ref("evaluations")))
 
 
-def test_the_metrics_are_those_of_the_published_scores(judged):
-    root, told = judged
+def test_the_metrics_are_those_of_the_published_scores(evaluated):
+    root, result = evaluated
     table = pq.read_table(published(root) / "scores.parquet").to_pandas()
     assert list(table) == [
         "transaction_id", "customer_id", "terminal_id", "day", "label", "score", "counted",
@@ -45,33 +45,33 @@ def test_the_metrics_are_those_of_the_published_scores(judged):
     assert table.day.nunique() == 7
     assert (~table.counted).sum() > 0
     kept = table[table.counted]
-    assert told["rows"] == len(kept)
-    assert told["metrics"]["auc"] == pytest.approx(roc_auc_score(kept.label, kept.score))
+    assert result["rows"] == len(kept)
+    assert result["metrics"]["auc"] == pytest.approx(roc_auc_score(kept.label, kept.score))
     theirs = average_precision_score(kept.label, kept.score)
-    assert told["metrics"]["average_precision"] == pytest.approx(theirs)
+    assert result["metrics"]["average_precision"] == pytest.approx(theirs)
     for name in ("auc", "average_precision", "alert_precision"):
-        low, high = told["metrics"][f"{name}_low"], told["metrics"][f"{name}_high"]
-        assert low < told["metrics"][name] < high
-    assert told["verdict"] == "PROMOTE"
+        low, high = result["metrics"][f"{name}_low"], result["metrics"][f"{name}_high"]
+        assert low < result["metrics"][name] < high
+    assert result["verdict"] == "PROMOTE"
 
 
-def test_the_same_inputs_give_the_same_bytes(judged, tmp_path_factory):
+def test_the_same_inputs_give_the_same_bytes(evaluated, tmp_path_factory):
     other = tmp_path_factory.mktemp("other")
     publish_training_set(other)
     publish_model(other)
-    assert done("evaluate", other)["content"] == judged[1]["content"]
+    assert done("evaluate", other)["content"] == evaluated[1]["content"]
 
 
-def test_the_card_stands_alone_and_escapes_what_it_shows(judged):
-    page = (published(judged[0]) / "model_card.html").read_text()
+def test_the_card_stands_alone_and_escapes_what_it_shows(evaluated):
+    page = (published(evaluated[0]) / "model_card.html").read_text()
     assert not re.search(r"<script|<link|@import|url\(|src=|href=|https?://", page)
     assert page.count("<svg") == 5
     assert "PROMOTE" in page
     assert "0.75 and 0.4" in page
 
 
-def test_a_champion_is_met_on_the_same_rows_and_only_a_better_model_is_promoted(judged):
-    root, _ = judged
+def test_a_champion_is_met_on_the_same_rows_and_only_a_better_model_is_promoted(evaluated):
+    root, _ = evaluated
     done("promote", root)
     publish_model(root, quality=0.5, seed=1)
     worse = done("evaluate", root, pipeline=seeded(1))
@@ -80,24 +80,24 @@ def test_a_champion_is_met_on_the_same_rows_and_only_a_better_model_is_promoted(
     assert "champion" in (published(root, seeded(1)) / "model_card.html").read_text()
 
 
-def test_a_model_that_became_champion_is_not_judged_against_itself(judged):
-    root, first = judged
+def test_a_model_that_became_champion_is_not_evaluated_against_itself(evaluated):
+    root, first = evaluated
     done("promote", root)
     again = done("evaluate", root)
     assert again["cached"]
     assert again["digest"] == first["digest"]
 
 
-def test_a_later_champion_is_no_opponent_for_a_backfilled_model(judged):
-    root, _ = judged
+def test_a_later_champion_is_no_opponent_for_a_backfilled_model(evaluated):
+    root, _ = evaluated
     done("promote", root)
     publish_training_set(root, as_of="2026-02-01", seed=8)
     publish_model(root, as_of="2026-02-01")
-    told = done("evaluate", root, as_of="2026-02-01")
-    assert "no champion of an earlier day" in told["reason"]
+    result = done("evaluate", root, as_of="2026-02-01")
+    assert "no champion of an earlier day" in result["reason"]
 
 
-def test_a_champion_of_other_training_days_is_judged_by_its_own_scaling(tmp_path):
+def test_a_champion_of_other_training_days_is_evaluated_by_its_own_scaling(tmp_path):
     for as_of, seed, shift in (("2026-02-01", 8, 2.0), (AS_OF, 3, 0.0)):
         publish_training_set(tmp_path, as_of=as_of, seed=seed, shift=shift)
         publish_model(tmp_path, as_of=as_of)
@@ -124,18 +124,18 @@ def features_of(root, day):
     return pq.read_table(folder / "part-0.parquet").to_pandas().to_numpy()
 
 
-def test_a_champion_that_cannot_be_scored_holds_the_challenger(judged):
-    root, _ = judged
+def test_a_champion_that_cannot_be_scored_holds_the_challenger(evaluated):
+    root, _ = evaluated
     publish_model(root, features=[*FRAUD.feature_names()[:-1], "gone"])
     register_by_hand(root)
     publish_model(root, seed=1)
-    told = done("evaluate", root, pipeline=seeded(1))
-    assert told["verdict"] == "HOLD"
-    assert "reads features that these rows lack (gone)" in told["reason"]
+    result = done("evaluate", root, pipeline=seeded(1))
+    assert result["verdict"] == "HOLD"
+    assert "reads features that these rows lack (gone)" in result["reason"]
 
 
-def test_a_damaged_champion_is_told_with_two_ways_out_and_nothing_is_published(judged):
-    root, _ = judged
+def test_a_damaged_champion_is_reported_with_two_ways_out_and_nothing_is_published(evaluated):
+    root, _ = evaluated
     register_by_hand(root)
     _, work = work_on("train", root)
     file = next(
@@ -151,7 +151,7 @@ def test_a_damaged_champion_is_told_with_two_ways_out_and_nothing_is_published(j
 
 
 def register_by_hand(root):
-    """Make the published model the champion without judging it."""
+    """Make the published model the champion without evaluating it."""
     from pipelines.shared.registry.client import open_client
 
     _, work = work_on("train", root)
@@ -164,7 +164,7 @@ def register_by_hand(root):
     registry.promote(1)
 
 
-def test_one_class_cannot_be_judged(tmp_path):
+def test_one_class_cannot_be_evaluated(tmp_path):
     def spoil(day, _x, y):
         if day > "2026-02-14":
             y[:] = 0

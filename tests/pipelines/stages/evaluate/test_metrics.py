@@ -96,9 +96,9 @@ def test_copies_of_an_entity_are_entities_of_their_own(seed):
 
 def test_intervals_follow_from_the_seed_and_hold_the_value():
     day, entity, y, scores = drawn(1, rows=600)
-    _, place = np.unique(entity, return_inverse=True)
+    _, index = np.unique(entity, return_inverse=True)
     measured = MeasuredScores(
-        ranking(y, scores), entity_days(day, entity, y, scores), place, 20
+        ranking(y, scores), entity_days(day, entity, y, scores), index, 20
     )
     found = [
         intervals([measured.metrics(c) for c in resamples(40, 100, seed)]) for seed in (1, 1, 2)
@@ -111,10 +111,10 @@ def test_intervals_follow_from_the_seed_and_hold_the_value():
 
 def test_a_resample_weighs_as_its_copied_rows_would():
     day, entity, y, scores = drawn(3)
-    names, place = np.unique(entity, return_inverse=True)
-    measured = MeasuredScores(ranking(y, scores), entity_days(day, entity, y, scores), place, 5)
+    names, index = np.unique(entity, return_inverse=True)
+    measured = MeasuredScores(ranking(y, scores), entity_days(day, entity, y, scores), index, 5)
     copies = resamples(len(names), 1, 4)[0]
-    again = np.repeat(np.arange(len(y)), copies[place].astype(int))
+    again = np.repeat(np.arange(len(y)), copies[index].astype(int))
     assert copies.sum() == len(names)
     assert measured.metrics(copies)["auc"] == pytest.approx(
         roc_auc_score(y[again], scores[again])

@@ -33,9 +33,9 @@ def test_scores_are_those_of_keras_for_every_activation(tmp_path):
         check=False,
     )
     assert ran.returncode == 0, ran.stderr[-3000:]
-    told = json.loads(ran.stdout.splitlines()[-1])
-    assert told.keys() == ACTIVATIONS.keys()
-    assert max(told.values()) < 2e-6
+    errors = json.loads(ran.stdout.splitlines()[-1])
+    assert errors.keys() == ACTIVATIONS.keys()
+    assert max(errors.values()) < 2e-6
 
 
 def test_a_rows_score_does_not_depend_on_the_rows_beside_it():
@@ -74,6 +74,6 @@ def test_an_activation_that_cannot_be_computed_is_refused_with_those_that_can(tm
     layer = {"class_name": "Dense", "config": {"name": "hidden_0", "activation": "selu"}}
     (tmp_path / "model.json").write_text(json.dumps({"config": {"layers": [layer]}}))
     with pytest.raises(
-        ConfigError, match=r"model.activation 'selu' cannot be judged. Known: elu,"
+        ConfigError, match=r"model.activation 'selu' cannot be evaluated. Known: elu,"
     ):
         open_scorer(tmp_path)

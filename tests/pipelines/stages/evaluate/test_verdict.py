@@ -29,9 +29,9 @@ def numbers(auc, average_precision):
 )
 def test_gates_come_first_then_the_champion(auc, ap, champion, unknown, verdict, reason):
     theirs = None if champion is None else numbers(0.9, champion)
-    judged = decide(GATES, numbers(auc, ap), theirs, unknown)
-    assert judged.name == verdict
-    assert reason in " ".join(judged.reasons)
+    decided = decide(GATES, numbers(auc, ap), theirs, unknown)
+    assert decided.name == verdict
+    assert reason in " ".join(decided.reasons)
 
 
 def test_every_failed_gate_is_named():
@@ -53,11 +53,11 @@ def test_where_less_is_better_the_gate_and_the_comparison_turn_round(
 ):
     gates = Gates(limits=(("rmse", 3.0),), max_loss_to_champion=0.1)
     theirs = None if champion is None else {"rmse": champion, "mae": 1.0}
-    judged = decide(gates, {"rmse": rmse, "mae": 1.0}, theirs, head=Regression())
-    assert judged.name == verdict
-    assert reason in " ".join(judged.reasons)
+    decided = decide(gates, {"rmse": rmse, "mae": 1.0}, theirs, head=Regression())
+    assert decided.name == verdict
+    assert reason in " ".join(decided.reasons)
 
 
 def test_without_gates_it_says_so():
-    judged = decide(Gates(), {"concordance": 0.7, "brier": 0.1}, None, head=Survival((1.0,)))
-    assert judged.reasons[0] == "There are no gates."
+    decided = decide(Gates(), {"concordance": 0.7, "brier": 0.1}, None, head=Survival((1.0,)))
+    assert decided.reasons[0] == "There are no gates."

@@ -26,7 +26,7 @@ FLOATS = st.sampled_from([-0.5, 0.25, 1e300, math.nan, math.inf])
 
 
 def inside(rows, at, span, delay, only_flag):
-    """Rows in the window of the row at that place, in the order of time and then of the list."""
+    """Rows in the window of the row at that position, in the order of time and then of the list."""
     entity, time_s = rows[at][:2]
     found = [
         row

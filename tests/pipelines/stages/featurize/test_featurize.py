@@ -177,7 +177,7 @@ def test_the_statistics_are_those_of_the_table(tmp_path):
         )
 
 
-def test_statistics_leave_out_what_is_no_number():
+def test_statistics_leave_out_what_is_not_finite():
     found = describe({"a": np.array([1.0, np.nan, 3.0]), "b": np.full(3, np.nan)}, np.zeros(3))
     assert found["columns"]["a"] == {"count": 2, "mean": 2.0, "m2": 2.0}
     assert found["columns"]["b"] == {"count": 0, "mean": 0.0, "m2": 0.0}
@@ -210,7 +210,7 @@ def test_a_refused_day_has_no_features_and_holds_up_no_other(in_order):
     assert [day for day, content in in_order.items() if content is None] == [REFUSED_DAY]
 
 
-def test_a_day_judged_again_remakes_the_later_days_that_saw_it(tmp_path, in_order):
+def test_a_day_validated_again_remakes_the_later_days_that_saw_it(tmp_path, in_order):
     other = rows_of(PIPELINE, DAYS[1], seed=9)
     for day in DAYS:
         arrive(tmp_path, day, other if day == DAYS[1] else "as usual")
@@ -247,7 +247,7 @@ def test_a_day_waits_for_its_history_and_says_for_which_days(tmp_path):
     assert featurize.due(work_on(PIPELINE, tmp_path, partition=days[0])) == (True, days[1:4])
 
 
-def test_a_day_never_judged_or_refused_says_so(tmp_path):
+def test_a_day_never_validated_or_refused_says_so(tmp_path):
     work = work_on(PIPELINE, tmp_path, partition=FIRST)
     with pytest.raises(InputMissingError, match=r"validated/ds=2026-01-01 is not published"):
         perform(FEATURIZE, work)

@@ -15,7 +15,7 @@ from pipelines.spec import load
 from tests.pipelines.stages.featurize.validated import day_table, publish_validated, work_on
 
 DATA = Path(__file__).resolve().parents[5] / "shared/data"
-FIRST, LAST, FIRST_JUDGED = "2018-06-18", "2018-08-14", "2018-07-25"
+FIRST, LAST, FIRST_COMPARED = "2018-06-18", "2018-08-14", "2018-07-25"
 PIPELINE = load("fraud_detection")
 
 pytestmark = pytest.mark.skipif(
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def ours_and_theirs(tmp_path_factory):
-    """Both feature tables of every judged day, ours backfilled day by day in no order."""
+    """Both feature tables of every compared day, ours backfilled day by day in no order."""
     import pandas as pd
 
     root = tmp_path_factory.mktemp("handbook")
@@ -40,7 +40,7 @@ def ours_and_theirs(tmp_path_factory):
         with contextlib.suppress(HistoryNotReadyError):
             perform(stage_named("featurize"), work)
     ours, theirs = [], []
-    for day in days_between(FIRST_JUDGED, LAST):
+    for day in days_between(FIRST_COMPARED, LAST):
         work = work_on(PIPELINE, root, FIRST, partition=day)
         manifest = work.find(work.partition_ref("features"))
         ours.append(pq.read_table(work.store.open(manifest) / "part-0.parquet").to_pandas())

@@ -63,7 +63,7 @@ def test_windows_over_texts_hours_and_sequences_equal_their_definition(tmp_path)
     _, found = featurized(work)
     rows = pa.concat_tables(tables).to_pylist()
     for got in found.to_pylist():
-        at, who, place = got["tx_datetime"], got["customer_id"], got["terminal_id"]
+        at, who, terminal = got["tx_datetime"], got["customer_id"], got["terminal_id"]
         ago = [(at - row["tx_datetime"]).total_seconds() for row in rows]
         mine = [(a, r) for a, r in zip(ago, rows, strict=True) if r["customer_id"] == who]
         near = [r["shop"] for a, r in mine if 0 <= a < 86_400 and r["shop"] is not None]
@@ -74,7 +74,7 @@ def test_windows_over_texts_hours_and_sequences_equal_their_definition(tmp_path)
         seen = sorted(
             (r["tx_datetime"], r["transaction_id"], r["tx_amount"])
             for a, r in zip(ago, rows, strict=True)
-            if r["terminal_id"] == place and a < 2 * 86_400
+            if r["terminal_id"] == terminal and a < 2 * 86_400
         )
         seen = [s for s in seen if s[:2] <= (at, got["transaction_id"])][-3:]
         flat = [v for t, _, amount in seen for v in (amount, (at - t).total_seconds() / 86_400)]
@@ -177,8 +177,8 @@ def test_a_changed_window_leaves_the_others_as_they_are(tmp_path, monkeypatch):
     )
     new, _ = featurized(work_on(after, tmp_path / "a", partition=last))
     assert set(ran) == {"terminal"}
-    told = [text for text in differences(old, new) if text.startswith("config")]
-    assert told == ["config features Trailing spans_days: [1] -> [2]"]
+    changed = [text for text in differences(old, new) if text.startswith("config")]
+    assert changed == ["config features Trailing spans_days: [1] -> [2]"]
     fresh, _ = featurized(work_on(after, tmp_path / "b", partition=last))
     assert fresh.content == new.content
 

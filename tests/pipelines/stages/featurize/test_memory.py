@@ -65,18 +65,18 @@ def publish(root, rows, bucket_rows=20_000):
 
 
 def command(root, in_process_below, *sizes):
-    told = (root, in_process_below, *sizes)
-    return [sys.executable, "-c", FEATURIZE, *map(str, told)]
+    arguments = (root, in_process_below, *sizes)
+    return [sys.executable, "-c", FEATURIZE, *map(str, arguments)]
 
 
 def test_a_day_of_four_times_the_rows_takes_no_more_memory(tmp_path):
     sizes = 60_000, 240_000
     for rows in sizes:
         publish(tmp_path, rows)
-    told = subprocess.run(
+    ran = subprocess.run(
         command(tmp_path, 10**9, *sizes), capture_output=True, text=True, check=True
     )
-    small, large = map(int, told.stdout.split())
+    small, large = map(int, ran.stdout.split())
     # The features of the larger day alone are 80 MiB.
     assert large < small + (48 << 20)
 
@@ -129,11 +129,11 @@ def test_a_spill_has_no_name_that_a_kill_could_leave_behind(tmp_path):
 
 
 @given(cuts=st.lists(st.integers(0, 7), min_size=1, max_size=9), rows=st.integers(1, 9))
-def test_groups_are_the_rows_in_order_whatever_the_pieces(cuts, rows):
+def test_groups_are_the_rows_in_order_whatever_the_parts(cuts, rows):
     ends = np.cumsum(cuts)
     whole = pa.table({"a": np.arange(ends[-1]), "b": pa.array(["x"] * ends[-1], pa.string())})
-    pieces = [whole.slice(end - cut, cut) for end, cut in zip(ends, cuts, strict=True)]
-    groups = list(in_groups(pieces, rows))
+    parts = [whole.slice(end - cut, cut) for end, cut in zip(ends, cuts, strict=True)]
+    groups = list(in_groups(parts, rows))
     full, left = divmod(whole.num_rows, rows)
     assert [g.num_rows for g in groups] == [rows] * full + ([left] if left or not full else [])
     assert pa.concat_tables(groups).equals(whole)

@@ -27,14 +27,14 @@ from tests.pipelines.stages.featurize.validated import (
 )
 
 DAYS = days_between(FIRST, shift(FIRST, 7))
-# Days 3-5 train, 6 is the gap, 7-8 judge; labels are known a day later.
+# Days 3-5 train, 6 is the gap, 7-8 test; labels are known a day later.
 AS_OF = shift(FIRST, 9)
 FEATURIZE = stage_named("featurize")
 LATE_DAY = DAYS[3]
 
 
 def arrive(store, tables, days=DAYS):
-    """Publish the days as validate does, and make their features; tells which were made."""
+    """Publish the days as validate does, and make their features; returns which were made."""
     made = []
     for day in days:
         work = work_on(PIPELINE, store, history_from=days[0], partition=day)
@@ -126,7 +126,7 @@ def test_days_that_could_not_have_seen_late_rows_are_not_made_again(tmp_path):
     assert made == [LATE_DAY, DAYS[5], DAYS[6]]
 
 
-def test_validate_takes_versions_of_a_row_and_tells_when_each_day_was_known(tmp_path):
+def test_validate_takes_versions_of_a_row_and_records_when_each_day_was_known(tmp_path):
     table, folder = with_late_rows(LATE_DAY, DAYS[5]), tmp_path / "source" / f"ds={LATE_DAY}"
     folder.mkdir(parents=True)
     pq.write_table(table.drop_columns(["_row"]), folder / "part-0.parquet")
@@ -146,9 +146,9 @@ def test_what_was_known_does_not_depend_on_where_the_day_is_cut(tmp_path):
     versions = versions_of(table, PIPELINE.table)
     for nth, cuts in enumerate(([52], [1, 30, 21])):
         starts = np.cumsum([0, *cuts[:-1]])
-        pieces = [table.slice(s, n) for s, n in zip(starts, cuts, strict=True)]
+        parts = [table.slice(s, n) for s, n in zip(starts, cuts, strict=True)]
         (tmp_path / str(nth)).mkdir()
-        write_known(pieces, versions, tmp_path / str(nth))
+        write_known(parts, versions, tmp_path / str(nth))
         files = sorted((tmp_path / str(nth) / "known").iterdir())
         found.append([(file.name, file.read_text()) for file in files])
     assert found[0] == found[1]

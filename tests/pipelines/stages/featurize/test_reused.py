@@ -82,7 +82,7 @@ def usual(tmp_path_factory):
     return root / "store", made(root / "fresh", AFTER).files
 
 
-def test_each_row_version_is_carried_and_no_other_window_reads_a_history(tmp_path, usual):
+def test_each_row_version_is_reused_and_no_other_window_reads_a_history(tmp_path, usual):
     store, fresh = usual
     shutil.copytree(store, tmp_path / "store")
     work = work_on(BEFORE, tmp_path / "store", partition=THE_DAY)
@@ -100,8 +100,8 @@ def test_each_row_version_is_carried_and_no_other_window_reads_a_history(tmp_pat
         f"part-known={LATER}.parquet",
     ]
     assert new.files == fresh != old.files
-    told = [text for text in differences(old, new) if not text.startswith("inputs")]
-    assert told == ["config features Trailing aggregates: ['mean'] -> ['max']"]
+    changed = [text for text in differences(old, new) if not text.startswith("inputs")]
+    assert changed == ["config features Trailing aggregates: ['mean'] -> ['max']"]
 
 
 @pytest.mark.parametrize(("corrected", "is_seen"), CORRECTIONS.values(), ids=CORRECTIONS)
@@ -118,7 +118,7 @@ def test_what_became_known_of_an_earlier_day_makes_its_windows_again(
     assert (fresh != uncorrected) == is_seen
 
 
-def test_a_day_in_groups_is_the_day_as_a_whole_late_rows_and_carried_windows_among_it(
+def test_a_day_in_groups_is_the_day_as_a_whole_late_rows_and_reused_windows_among_it(
     tmp_path, monkeypatch
 ):
     def tables(root):

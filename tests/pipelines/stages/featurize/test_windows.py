@@ -128,11 +128,11 @@ def test_rows_still_to_come_and_labels_not_yet_known_move_no_feature(
 @given(rows=rows_of(FLOATS), order=st.randoms(use_true_random=False))
 def test_no_order_of_rows_changes_a_bit(rows, order):
     asked = [window(("count", "sum", "mean"), (5, 17), 3, HistoryColumn("value", 0))]
-    place = list(range(len(rows)))
-    order.shuffle(place)
+    position = list(range(len(rows)))
+    order.shuffle(position)
     found = run(rows, asked, len(rows), np.float64)
-    shuffled = run([rows[n] for n in place], asked, len(rows), np.float64)
-    np.testing.assert_array_equal(found[place], shuffled)
+    shuffled = run([rows[n] for n in position], asked, len(rows), np.float64)
+    np.testing.assert_array_equal(found[position], shuffled)
 
 
 def test_one_entity_does_not_leak_its_magnitude_or_its_nulls_into_the_next():
