@@ -104,9 +104,9 @@ class Sources:
             return []
         if spec is None:
             return []
-        places = spec.submodule_search_locations
-        found = [Path(p) for p in places] if places else [Path(spec.origin or "")]
-        if places is None and found[0].suffix != ".py":
+        folders = spec.submodule_search_locations
+        found = [Path(p) for p in folders] if folders else [Path(spec.origin or "")]
+        if folders is None and found[0].suffix != ".py":
             return []
         ours = top in self._own or not any(LIBRARIES & set(path.parts) for path in found)
         return found if ours else []
