@@ -9,7 +9,7 @@ An argument is called as the option of the command line is: ``--as-of`` is ``as_
 ``from_``, ``--set`` are the settings that a pipeline is opened with.
 """
 
-from pipelines.api.artifacts import quarantine, verify, why
+from pipelines.api.artifacts import housekeeping, quarantine, verify, why
 from pipelines.api.chain import replay, run
 from pipelines.api.dataset import PublishedDataset
 from pipelines.api.listing import DatasetVersion
@@ -18,6 +18,7 @@ from pipelines.api.opening import PipelineHandle, pipeline, pipelines
 from pipelines.api.registry import models, promote, rollback
 from pipelines.api.stages import run_partitions, run_stage
 from pipelines.api.store import PublishedStore, open_store
+from pipelines.api.tuning import tune
 
 __all__ = [
     "DatasetVersion",
@@ -25,6 +26,7 @@ __all__ = [
     "PublishedDataset",
     "PublishedModel",
     "PublishedStore",
+    "housekeeping",
     "models",
     "open_store",
     "pipeline",
@@ -36,6 +38,7 @@ __all__ = [
     "run",
     "run_partitions",
     "run_stage",
+    "tune",
     "verify",
     "why",
 ]

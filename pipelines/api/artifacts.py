@@ -1,11 +1,13 @@
 """What artifacts were made from, whether they are as written, and which rows were quarantined.
 
 Why: these are asked of a store by people and by programs alike.
-Promise: ``why`` and ``quarantine`` only read; ``verify`` writes manifests, and only if asked.
+Promise: ``why`` and ``quarantine`` only read; ``verify`` writes manifests, and only if asked;
+    ``housekeeping`` never touches what readers see or anything refers to.
 """
 
+import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -46,7 +48,11 @@ def why(artifact: str, store: AnyStore) -> dict[str, Any]:
 
 
 def verify(
-    store: AnyStore, pipeline: str | PipelineHandle | None = None, *, repair: bool = False
+    store: AnyStore,
+    pipeline: str | PipelineHandle | None = None,
+    *,
+    repair: bool = False,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Read every published file back and compare it with what was written.
 
@@ -54,6 +60,7 @@ def verify(
         store: The store.
         pipeline: Only this pipeline's; by default every one's.
         repair: Mend manifests, and have damaged files made again by the next run.
+        on_progress: Gets, after each artifact, how many of how many are done.
 
     Returns:
         Counts of ``artifacts``, ``versions``, ``files`` and ``bytes``; and lists: ``damaged``,
@@ -67,7 +74,56 @@ def verify(
     name = pipeline.name if isinstance(pipeline, PipelineHandle) else pipeline
     if name is not None:
         text(name, "The name of a pipeline")
-    return asdict(reading.verify(open_store(store).artifacts, name, repair=repair))
+    return asdict(
+        reading.verify(open_store(store).artifacts, name, repair=repair, on_key=on_progress)
+    )
+
+
+def housekeeping(
+    pipeline: str | PipelineHandle,
+    store: AnyStore,
+    *,
+    keep_versions: int = 1,
+    keep_days: float = 7.0,
+    mlflow_uri: str | None = None,
+) -> dict[str, Any]:
+    """Remove replaced versions that nothing refers to, and what killed processes left behind.
+
+    Args:
+        pipeline: Whose.
+        store: Where they are.
+        keep_versions: Versions of an artifact to keep beside the published one.
+        keep_days: Days before what a kill left (staging directories, checkpoints) is removed.
+        mlflow_uri: Registry, whose versions are kept; by default the one in the store.
+
+    Returns:
+        Counts of what was removed, by kind, and ``kept``, old versions that something refers to.
+
+    Raises:
+        ConfigError: No such pipeline, or a number below 0.
+        TransientError: The registry is locked, or its server cannot be reached.
+    """
+    from pipelines.core.store.housekeeping import clean
+    from pipelines.shared.registry.references import registered_digests
+
+    name, artifacts = opened(pipeline).name, open_store(store).artifacts
+    if type(keep_versions) is not int or keep_versions < 0:
+        raise ConfigError(
+            f"--keep-versions must be a whole number from 0; got {keep_versions!r}."
+        )
+    if (
+        isinstance(keep_days, bool)
+        or not isinstance(keep_days, int | float)
+        or not keep_days >= 0
+    ):
+        raise ConfigError(f"--keep-days must be a number from 0; got {keep_days!r}.")
+    return clean(
+        artifacts,
+        name,
+        keep_versions=keep_versions,
+        left_before_s=time.time() - keep_days * 86_400,
+        outside=registered_digests(artifacts, name, mlflow_uri),
+    )
 
 
 def quarantine(

@@ -10,10 +10,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from pipelines.api.rows import arrow_rows, served_arrays
-from pipelines.core.errors import ArtifactError
+from pipelines.core.causes import sorted_by_cause, unexpected
+from pipelines.core.errors import ArtifactError, PipelineError
 from pipelines.core.store import Manifest, Store
 from pipelines.operators.serving import TENSORS
 
@@ -105,14 +106,24 @@ class PublishedModel:
         Raises:
             ConfigError: The rows are empty or no table; a column is missing or of another type.
             ArtifactError: A file of the model is damaged.
+            TransientError: There is too little memory.
         """
         import pyarrow as pa
 
         step = f"score with {self._manifest.ref.path()}"
         table = arrow_rows(rows, self.columns, step)
         arrays = served_arrays(table, self.columns, self._widths, step)
-        found = self._graph.of_rows(arrays)
+        try:
+            found = self._graph.of_rows(arrays)
+        except PipelineError:
+            raise
+        except Exception as error:  # TensorFlow's own, out of memory among them
+            raise sorted_by_cause(error, step) or unexpected(error, step) from error
         return pa.table({name: found[name] for name in self.outputs})
+
+    def __reduce__(self) -> tuple[type[Self], tuple[Any, ...]]:
+        # A loaded graph goes to no other process: it is loaded there again.
+        return type(self), (self._store, self._manifest, self.number)
 
     @cached_property
     def _graph(self) -> "GraphModel":

@@ -6,8 +6,6 @@ Promise: ``why`` only reads; ``verify`` writes manifests and only if asked; ``ho
 """
 
 import sys
-import time
-from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -16,10 +14,8 @@ from pipelines import api
 from pipelines.cli.arguments import Json, Name, StoreUri
 from pipelines.core.errors import PermanentError
 from pipelines.core.events import Reporter, Sink
-from pipelines.core.store import Store
 from pipelines.core.text import lined
 from pipelines.process.child import run_child
-from pipelines.spec import load
 
 
 def register(app: typer.Typer) -> None:
@@ -61,20 +57,20 @@ def verify(
 ) -> None:
     """Read every published file back and compare it with what was written; code 3 if one differs."""
     from pipelines.cli.summary import print_json
-    from pipelines.core.store import verify as reading
+    from pipelines.core.store.verify import VerifiedStore, describe_verification
 
     def work(sink: Sink) -> int:
         report = Reporter("verify", sink)
-        found = reading.verify(
-            Store(store),
+        found = api.verify(
+            store,
             pipeline,
             repair=repair,
-            on_key=lambda done, of: report.progress(done, of, unit="artifacts"),
+            on_progress=lambda done, of: report.progress(done, of, unit="artifacts"),
         )
-        print_json(asdict(found)) if json_ else sys.stdout.write(
-            reading.describe_verification(found) + "\n"
+        print_json(found) if json_ else sys.stdout.write(
+            describe_verification(VerifiedStore(**found)) + "\n"
         )
-        return PermanentError.exit_code if found.damaged else 0
+        return PermanentError.exit_code if found["damaged"] else 0
 
     run_child(work, name="verify")
 
@@ -100,18 +96,16 @@ def housekeeping(
 ) -> None:
     """Remove replaced versions that nothing refers to, and what killed processes left behind."""
     from pipelines.cli.summary import print_json
-    from pipelines.core.store.housekeeping import clean
-    from pipelines.shared.registry.references import registered_digests
 
-    name = load(pipeline).name
+    name = api.pipeline(pipeline).name
 
     def work(sink: Sink) -> int:
-        removed = clean(
-            Store(store),
+        removed = api.housekeeping(
             name,
+            store,
             keep_versions=keep_versions,
-            left_before_s=time.time() - keep_days * 86_400,
-            outside=registered_digests(Store(store), name, mlflow_uri),
+            keep_days=keep_days,
+            mlflow_uri=mlflow_uri,
         )
         Reporter(f"housekeeping {name}", sink).result(removed)
         if json_:

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from pipelines import api
 from pipelines.api.work import declared, work_for
 from pipelines.cli.arguments import (
     HistoryFrom,
@@ -21,7 +22,6 @@ from pipelines.cli.arguments import (
     StoreUri,
 )
 from pipelines.cli.summary import print_json
-from pipelines.core.errors import ConfigError
 from pipelines.core.events import Sink
 from pipelines.process.child import run_child
 from pipelines.stages.tune.record import STAGE as TUNE
@@ -47,21 +47,15 @@ def tune(
     json_: Json = False,
 ) -> None:
     """Search for settings on days before the model's test began, and publish the best."""
-    from pipelines.drivers.tuning.search import SearchRequest, run_search
-
-    asked = [*(settings or ()), *([f"search.trials={trials}"] if trials is not None else ())]
-    if at_once < 1:
-        raise ConfigError(f"--at-once must be 1 or more; got {at_once}.")
-    request = SearchRequest(
-        pipeline=declared(pipeline, asked),
-        settings=tuple(asked),
-        options=tuple(options or ()),
-        store=store,
+    result = api.tune(
+        api.pipeline(pipeline, settings),
+        store,
         as_of=as_of,
+        trials=trials,
         at_once=at_once,
         history_from=history_from,
+        options=options,
     )
-    result = run_search(request)
     if json_:
         print_json(result)
     else:

@@ -13,6 +13,7 @@ from contextvars import ContextVar
 from threading import Lock
 
 from pipelines.gx_dask import runners
+from pipelines.gx_dask.errors import EngineSettingError
 from pipelines.gx_dask.runners import OpenRunner, Runner, RunnerSettings
 
 _given: ContextVar[Runner | None] = ContextVar("runner", default=None)
@@ -24,7 +25,16 @@ _lock = Lock()
 
 @contextmanager
 def use_runner(runner: Runner) -> Iterator[None]:
-    """Run the scans of whatever is validated inside on this."""
+    """Run the scans of whatever is validated inside on this.
+
+    Raises:
+        EngineSettingError: It is no runner.
+    """
+    if not isinstance(runner, Runner):
+        raise EngineSettingError(
+            f"{type(runner).__name__} is no runner. Expected an object with workers and run(tasks), "
+            f"such as ThreadRunner() or ClientRunner(client)."
+        )
     token = _given.set(runner)
     try:
         yield

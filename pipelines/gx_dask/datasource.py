@@ -26,7 +26,7 @@ from great_expectations.datasource.fluent.pandas_datasource import (
 )
 
 from pipelines.gx_dask.engine import Bounds, DaskBatchData, DaskExecutionEngine
-from pipelines.gx_dask.errors import FilesMissingError
+from pipelines.gx_dask.errors import EngineSettingError, FilesMissingError
 from pipelines.gx_dask.files import list_files
 from pipelines.gx_dask.partitions import PARTITION_ROWS, lay_out
 from pipelines.gx_dask.row_locations import failing_rows_folder
@@ -172,8 +172,20 @@ class DaskDatasource(_PandasDatasource):
     def add_parquet(
         self, name: str, paths: str | Sequence[str], **options: Any
     ) -> DaskParquetAsset:
-        """Add a table: a folder, a pattern, or a list of files, folders and patterns."""
+        """Add a table: a folder, a pattern, or a list of files, folders and patterns.
+
+        Raises:
+            EngineSettingError: The list is empty, or an option is not known.
+        """
+        unknown = sorted(options.keys() - DaskParquetAsset.__fields__.keys())
+        if unknown:
+            raise EngineSettingError(
+                f"{name}: there is no option {unknown[0]!r}. Expected hive, exact or "
+                f"partition_rows. Correct it."
+            )
         each = [paths] if isinstance(paths, str) else [str(path) for path in paths]
+        if not each:
+            raise EngineSettingError(f"{name}: got no paths; expected at least one. Name some.")
         return self._add_asset(DaskParquetAsset(name=name, paths=each, **options))
 
     def add_partitioned_parquet(

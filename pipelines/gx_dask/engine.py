@@ -17,7 +17,7 @@ from great_expectations.execution_engine.pandas_batch_data import PandasBatchDat
 
 from pipelines.gx_dask.conditions import EvidenceRequest
 from pipelines.gx_dask.current_runner import runner_for
-from pipelines.gx_dask.errors import Interrupted
+from pipelines.gx_dask.errors import Interrupted, require_at_least
 from pipelines.gx_dask.evidence import child_name, child_value, wanted_rows
 from pipelines.gx_dask.metric_steps import StepContext
 from pipelines.gx_dask.metric_table import way_of
@@ -57,6 +57,9 @@ class Bounds:
     evidence_rows: int = 200_000
     gather_bytes: int = 512 << 20
     folder: str = ""
+
+    def __post_init__(self) -> None:
+        require_at_least(0, evidence_rows=self.evidence_rows, gather_bytes=self.gather_bytes)
 
 
 class DaskBatchData(PandasBatchData):

@@ -27,6 +27,23 @@ class EngineSettingError(EngineError, ValueError):
     """An argument cannot be used; says which ones can."""
 
 
+class RunnerUnavailableError(EngineError):
+    """What tasks were to run on does not answer; it may come back."""
+
+
+def require_at_least(least: int, **settings: int) -> None:
+    """Check settings that are whole numbers.
+
+    Raises:
+        EngineSettingError: One is not a whole number, or too small.
+    """
+    for name, value in settings.items():
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            raise EngineSettingError(
+                f"{name} must be a whole number, {least} or more; got {value!r}. Correct it."
+            )
+
+
 class Interrupted(BaseException):
     """Carries an error through Great Expectations, which lets only a BaseException pass.
 

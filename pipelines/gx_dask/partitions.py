@@ -19,7 +19,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.gx_dask.errors import ColumnsDifferError, EngineSettingError
+from pipelines.gx_dask.errors import ColumnsDifferError, EngineSettingError, require_at_least
 from pipelines.gx_dask.files import open_file
 from pipelines.gx_dask.footers import (
     Statistics,
@@ -119,9 +119,11 @@ def lay_out(
         FilesMissingError: A file is gone.
         FileDamagedError: A file is not Parquet.
         ColumnsDifferError: A file's columns differ from the first file's.
+        EngineSettingError: There are no files, or ``partition_rows`` is below 1.
     """
+    require_at_least(1, partition_rows=partition_rows)
     if not paths:
-        raise EngineSettingError("lay_out: got no files; expected at least one.")
+        raise EngineSettingError("got no files; expected at least one. Name some.")
     footers = [_footer(path) for path in paths]
     stored = footers[0].schema.to_arrow_schema()
     schema = stored.remove_metadata()

@@ -10,11 +10,13 @@ Not here: which runner is used now (``current_runner.py``).
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from dask import threaded
 from dask.delayed import Delayed
 from dask.system import CPU_COUNT
+
+from pipelines.gx_dask.errors import RunnerUnavailableError, require_at_least
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -24,6 +26,7 @@ IN_PROCESS_BELOW_ROWS = 20_000_000
 LOOPBACK = "127.0.0.1"
 
 
+@runtime_checkable
 class Runner(Protocol):
     """Something that runs Dask tasks."""
 
@@ -52,6 +55,11 @@ class RunnerSettings:
     scheduler: str = ""
     in_process_below_rows: int = IN_PROCESS_BELOW_ROWS
     workers: int = 0
+
+    def __post_init__(self) -> None:
+        require_at_least(
+            0, in_process_below_rows=self.in_process_below_rows, workers=self.workers
+        )
 
 
 OpenRunner = Callable[[int, RunnerSettings], AbstractContextManager[Runner]]
@@ -87,15 +95,26 @@ class ClientRunner:
 def open_runner(rows: int, settings: RunnerSettings) -> Iterator[Runner]:
     """The runner that the settings ask for; what was started for it is stopped at the end."""
     if settings.scheduler:
-        from distributed import Client
-
-        with Client(settings.scheduler) as client:
+        with _client_of(settings.scheduler) as client:
             yield ClientRunner(client)
     elif rows < settings.in_process_below_rows:
         yield ThreadRunner(settings.workers)
     else:
         with _local_client(settings.workers) as client:
             yield ClientRunner(client)
+
+
+def _client_of(scheduler: str) -> "Client":
+    from distributed import Client
+
+    try:
+        return Client(scheduler)
+    except (OSError, ValueError) as error:  # TimeoutError among them
+        raise RunnerUnavailableError(
+            f"the Dask scheduler {scheduler} does not answer ({error or type(error).__name__}). "
+            f"Expected an address such as tcp://host:8786 of a running one. Start it, or correct "
+            f"the data source's scheduler."
+        ) from error
 
 
 @contextmanager

@@ -14,6 +14,8 @@ from typing import Any
 
 from pipelines.core.memory import peak_memory_bytes
 from pipelines.core.store import Manifest, Ref, describe_files, digest_of
+from pipelines.core.store.code_units import write_units
+from pipelines.protocol.identity import units_of
 from pipelines.protocol.work import Plan, StageOutcome, Work
 
 
@@ -50,6 +52,8 @@ def publish_work(
             outcome=outcome.facts(),
             made=_made(started, cpu, outcome),
         )
+        for digest, units in units_of(plan.code).items():
+            write_units(work.store, ref.pipeline, digest, units)
         return work.store.publish(out, manifest)
 
 

@@ -135,7 +135,7 @@ class Plan:
     Attributes:
         inputs: Content digest of each input, by a name a person recognises.
         config: Settings the result depends on.
-        code: Digest of the source of each package that does the work.
+        code: Digest of all source that the stage can reach, and versions of libraries.
         made_from: The manifests behind the inputs, by name, so that ``run`` reads the versions
             that were planned, whatever is published meanwhile. No part of the digest.
     """

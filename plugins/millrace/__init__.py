@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         PublishedDataset,
         PublishedModel,
         PublishedStore,
+        housekeeping,
         models,
         open_store,
         pipeline,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
         run,
         run_partitions,
         run_stage,
+        tune,
         verify,
         why,
     )
@@ -41,6 +43,7 @@ __all__ = [
     "PublishedModel",
     "PublishedStore",
     "errors",
+    "housekeeping",
     "models",
     "open_store",
     "pipeline",
@@ -52,6 +55,7 @@ __all__ = [
     "run",
     "run_partitions",
     "run_stage",
+    "tune",
     "verify",
     "why",
 ]

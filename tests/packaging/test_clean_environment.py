@@ -15,7 +15,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.packaging.made_days import write_days
+from tests.packaging.made_days import ROWS, write_days
 
 ROOT = Path(__file__).resolve().parents[2]
 UV = Path(sys.executable).with_name("uv")
@@ -44,14 +44,19 @@ SUITE = {
 }
 AIRFLOW = """
 import json
+import os
+import sys
 from airflow.dag_processing.dagbag import DagBag
 from airflow.plugins_manager import _get_plugins
-import os
+from millrace.airflow.operator import StageOperator
 bag = DagBag(os.environ["AIRFLOW__CORE__DAGS_FOLDER"], bundle_name="dags-folder")
 plugins, errors = _get_plugins()
 found = [[plugin.name, str(plugin.source)] for plugin in plugins]
 tasks = sorted(bag.dags["tracking_data"].task_ids)
-print(json.dumps([sorted(bag.dags), bag.import_errors, tasks, found, errors]))
+ingest = StageOperator(task_id="ingest", stage="ingest", pipeline="tracking", partition="2026-01-01",
+                       source=sys.argv[1], store=sys.argv[2], new_interpreter=True)
+rows = ingest.execute({})["rows"]
+print(json.dumps([sorted(bag.dags), bag.import_errors, tasks, found, errors, rows]))
 """
 
 
@@ -186,7 +191,8 @@ def test_a_users_pipeline_with_its_own_network_and_suite_becomes_a_model(user):
     assert "own.column_values_to_be_between.value" in report
 
 
-def test_a_stock_airflow_lists_the_projects_dags_and_the_plugin_once(user, tmp_path):
+def test_a_stock_airflow_lists_the_dags_and_the_plugin_once_and_runs_a_stage(user, tmp_path):
+    write_days(tmp_path / "data", "2026-01-01", "2026-01-01")
     shutil.copy(ROOT / "plugins" / "millrace_plugin.py", tmp_path)
     env = user.env | {
         "AIRFLOW_HOME": str(tmp_path / "airflow"),
@@ -195,8 +201,9 @@ def test_a_stock_airflow_lists_the_projects_dags_and_the_plugin_once(user, tmp_p
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "MILLRACE_PIPELINES": str(user.project / "pipelines"),
     }
-    printed = ran(user.python, "-c", AIRFLOW, cwd=tmp_path, env=env)
-    dags, import_errors, tasks, plugins, errors = json.loads(printed.splitlines()[-1])
+    where = (tmp_path / "data", tmp_path / "store")
+    printed = ran(user.python, "-c", AIRFLOW, *where, cwd=tmp_path, env=env)
+    dags, import_errors, tasks, plugins, errors, rows = json.loads(printed.splitlines()[-1])
     named = [
         f"{name}_{kind}"
         for name in ("example", "tracking")
@@ -205,6 +212,7 @@ def test_a_stock_airflow_lists_the_projects_dags_and_the_plugin_once(user, tmp_p
     assert dags == sorted([*named, "housekeeping"])
     assert import_errors == errors == {}
     assert tasks == ["featurize", "ingest", "validate"]
+    assert rows == ROWS
     ours = [source for name, source in plugins if name == "millrace"]
     assert ours == ["millrace==0.1.0: " + ours[0].partition(": ")[2]]
 

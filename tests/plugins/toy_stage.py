@@ -35,13 +35,13 @@ def work(sink):
     if asked.get("do") == "train":
         train(report, Path(asked["until"]))
     digest = asked.get("digest", "d")
-    told = {"uri": "file:///x", "digest": digest, "rows": 7, "argv": sys.argv[1:]}
-    report.result(told | more)
+    result = {"uri": "file:///x", "digest": digest, "rows": 7, "argv": sys.argv[1:]}
+    report.result(result | more)
     return 0
 
 
 def train(report, until):
-    """Tell steps until the file is there."""
+    """Report steps until the file is there."""
     deadline = time.monotonic() + 120
     for step in range(1, 10_000):
         if until.exists() or time.monotonic() > deadline:
@@ -52,7 +52,7 @@ def train(report, until):
 
 
 def note_pid(path):
-    """Add this process to the file of all tries, and tell how many there were."""
+    """Add this process to the file of all tries, and return how many there were."""
     with path.open("a") as file:
         file.write(f"{os.getpid()}\n")
     return len(path.read_text().split())

@@ -9,6 +9,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from pipelines.core.errors import ConfigError
+from pipelines.core.store.code_units import FOLDER, drop_units, kept_units
 from pipelines.core.store.durable import remove
 from pipelines.core.store.integrity import VERIFIED
 from pipelines.core.store.locks import held_if_free
@@ -63,7 +64,24 @@ def clean(
     for kept in old:
         if kept.folder not in needed:
             _remove_version(store, kept, removed)
+    _clean_code(store, pipeline, every, left_before_s, removed)
     return removed
+
+
+def _clean_code(
+    store: Store,
+    pipeline: str,
+    every: list[Kept],
+    left_before_s: float,
+    removed: dict[str, int],
+) -> None:
+    """What digests of code stand for that no version has any more."""
+    there = [kept.manifest for kept in every if kept.manifest and kept.folder.exists()]
+    named = {digest for manifest in there for digest in manifest.code.values()}
+    for digest in set(kept_units(store, pipeline)) - named:
+        if _last_write(store.root / pipeline / FOLDER / f"{digest}.json") < left_before_s:
+            removed["bytes"] += drop_units(store, pipeline, digest)
+            removed["leftovers"] += 1
 
 
 def _clean_leftovers(key: Key, left_before_s: float, removed: dict[str, int]) -> None:

@@ -53,7 +53,7 @@ class Manifest:
         digest: Names the work: sha256 of inputs, config and code.
         inputs: Content digest of each input, by its name.
         config: The settings that the work depends on.
-        code: Digest of the source of each package that did the work.
+        code: Digest of all source that the stage could reach, and versions of libraries.
         content: Names the result: sha256 over the reproducible files and the outcome.
         files: ``{path: {"bytes": n, "sha256": hex}}`` of the reproducible files.
         volatile: Files that hold times or random ids (logs, protobuf fingerprints).

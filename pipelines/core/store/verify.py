@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pipelines.core.errors import ArtifactError, ConfigError
+from pipelines.core.store.code_units import FOLDER, drop_units, kept_units, read_units
 from pipelines.core.store.integrity import damage_of
 from pipelines.core.store.locks import held_if_free
 from pipelines.core.store.manifest import MANIFEST, Manifest, Ref
@@ -83,6 +84,8 @@ def verify(
             f"{store.uri} holds no artifact{f' of {pipeline}' if pipeline else ''}. Pass the root of a "
             f"store as --store, and a pipeline that was run there."
         )
+    for name in sorted({ref.pipeline for ref, _ in keys}):
+        _verify_code(store, name, found, repair=repair)
     for done, (ref, versions) in enumerate(keys, 1):
         with _unless_busy(store, ref) as free:
             if free:
@@ -133,6 +136,26 @@ def _remote_keys(store: Store, pipeline: str | None) -> Iterator[tuple[Ref, list
             named = versions.setdefault(Ref(parts[0], parts[1], "/".join(parts[2:end])), set())
             named |= {parts[end]} - {MANIFEST}
     yield from ((ref, sorted(versions[ref])) for ref in sorted(versions, key=Ref.path))
+
+
+def _verify_code(store: Store, pipeline: str, found: VerifiedStore, *, repair: bool) -> None:
+    """Compare what digests of code stand for with the digests; a damaged file is of no use to anybody."""
+    for digest in kept_units(store, pipeline):
+        found.files += 1
+        if read_units(store, pipeline, digest) is not None:
+            continue
+        if repair:
+            drop_units(store, pipeline, digest)
+        entry = {
+            "artifact": f"{pipeline}/{FOLDER}/{digest}.json",
+            "version": digest,
+            "published": False,
+            "stage": "",
+            "files": {f"{digest}.json": "does not give the digest that it is named by"},
+            "remedy": "Every result stands; why cannot say which functions changed. Remove it with "
+            "--repair: it is written again with the next version of that code.",
+        }
+        (found.repaired if repair else found.damaged).append(entry)
 
 
 def _version_index(parts: Sequence[str]) -> int:

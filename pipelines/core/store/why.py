@@ -1,7 +1,7 @@
 """Explaining an artifact: what it was made from, and what differed when it was made again.
 
 Why: a run that was not cached, or a model that changed, must be explainable after the fact.
-Promise: only manifests are read; the differences named are the ones that changed the digest.
+Promise: only manifests and the lists of their functions are read; the differences named are the ones that changed the digest.
 """
 
 import difflib
@@ -9,7 +9,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipelines.core.errors import ConfigError
+from pipelines.core.store.code_units import FOLDER, changed_units, read_units
 from pipelines.core.store.manifest import Manifest, Ref
+from pipelines.core.store.root import VERSION
 from pipelines.core.store.store import Store
 
 LONG = 200  # characters of a feature or a step
@@ -36,7 +38,7 @@ def explain(store: Store, artifact: str) -> dict[str, Any]:
             f"{artifact} is not published in {store.uri}. {_near(store, artifact)}"
         )
     earlier = [
-        {"digest": old.digest, "differs": differences(old, manifest)}
+        {"digest": old.digest, "differs": differences(old, manifest, store)}
         for old in store.versions(manifest.ref)
         if old.digest != manifest.digest
     ]
@@ -61,13 +63,39 @@ def stale_inputs(store: Store, manifest: Manifest) -> list[str]:
     return found
 
 
-def differences(old: Manifest, new: Manifest) -> list[str]:
-    """What makes two versions' digests differ, one sentence a thing."""
-    return [
+def differences(old: Manifest, new: Manifest, store: Store | None = None) -> list[str]:
+    """What makes two versions' digests differ, one sentence a thing.
+
+    Args:
+        old: The earlier version.
+        new: The later one.
+        store: Where they lie, which says of their code which functions differ.
+    """
+    of_inputs_and_settings = [
         f"{what} {text}"
-        for what in ("inputs", "config", "code")
+        for what in ("inputs", "config")
         for text in differing(getattr(old, what), getattr(new, what))
     ]
+    of_code = (f"code {text}" for text in _code_differing(old, new, store))
+    return [*of_inputs_and_settings, *dict.fromkeys(of_code)]
+
+
+def _code_differing(old: Manifest, new: Manifest, store: Store | None) -> Iterator[str]:
+    for name in sorted(old.code.keys() | new.code.keys()):
+        was, now = old.code.get(name), new.code.get(name)
+        if was == now:
+            continue
+        digests = [each for each in (was, now) if each is not None]
+        units = [store and read_units(store, new.pipeline, each) for each in digests]
+        if len(digests) == 2 and all(units):  # noqa: PLR2004  before and after
+            yield from changed_units(units[0] or {}, units[1] or {})
+            continue
+        unknown = [each for each, found in zip(digests, units, strict=True) if not found]
+        text = f"{name}: {_short(was)} -> {_short(now)}"
+        if store is not None and was and now and all(map(VERSION.fullmatch, digests)):
+            text += f" (which functions changed is not known: the store has no whole {FOLDER}/"
+            text += f"{unknown[0]}.json)"
+        yield text
 
 
 def describe_explanation(explained: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ from pipelines.protocol.identity.code import (
     reached,
     reached_from,
     same_code,
+    units_of,
 )
 
 __all__ = [
@@ -23,4 +24,5 @@ __all__ = [
     "reached",
     "reached_from",
     "same_code",
+    "units_of",
 ]

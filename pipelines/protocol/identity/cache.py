@@ -19,13 +19,27 @@ from typing import Any
 from pipelines.core.errors import ConfigError
 from pipelines.core.rights import private_folder
 from pipelines.core.temporary import host_folder
-from pipelines.protocol.identity.sources import Stamp, stamp_of
 
 YOUNG_NS = 2_000_000_000
 """A file that was changed so lately may be changed again and keep its times."""
 
 FACTS = "facts"
+Stamp = list[int]
 Known = dict[str, list[Any]]
+
+
+def stamp_of(path: str) -> Stamp:
+    """Size and times of a file; empty where there is none."""
+    try:
+        found = os.stat(path)  # noqa: PTH116  hundreds of them, before each stage
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return [found.st_size, found.st_mtime_ns, found.st_ctime_ns]
+
+
+def key_of(*asked: object) -> str:
+    """A name for what is worked out of these values."""
+    return hashlib.sha256(repr(asked).encode()).hexdigest()[:16]
 
 
 def read(key: str) -> dict[str, Any] | None:

@@ -4,20 +4,18 @@ Why: a changed kernel must redo what it computed, and nothing else; nobody keeps
 Promise: the digest follows from what the reached source means: no comment, docstring, layout, name or
     place of a file is part of it. A process names its code once, as it was when it first asked: that
     is the code it runs.
-Not here: finding it (``reach.py``), keeping it for the next process (``cache.py``).
+Not here: finding it (``working_out.py``), keeping it for the next process (``cache.py``).
 """
 
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+from pipelines.core.store.code_units import Units
 from pipelines.protocol.identity import cache as kept
 from pipelines.protocol.identity.libraries import COUNTED, versions_of
-from pipelines.protocol.identity.names import CLASS, LIBRARY, UNIT, Key, Target, key_of
-from pipelines.protocol.identity.normal_form import hash_of
-from pipelines.protocol.identity.reach import Reach
-from pipelines.protocol.identity.sources import Sources
 from pipelines.spec.folders import import_path
 from pipelines.spec.locations import PROJECTS
 
@@ -29,8 +27,6 @@ SHARED = "shared"
 
 HOOKS = ("plan", "run", "due", "require_ready", "effects_stand", "SETTLES")
 """What of a stage's module decides what it publishes; ``pages`` does not."""
-
-Units = Mapping[str, Mapping[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +46,10 @@ class Reached:
     def code(self) -> dict[str, str]:
         """As a plan has it: the digest, and the versions that results depend on."""
         return {OWN: self.digest, **versions_of(self.libraries)}
+
+
+_found: dict[str, "Reached"] = {}
+"""What this process found, by its digest."""
 
 
 def code_of(stage: str, *declared: str) -> dict[str, str]:
@@ -101,6 +101,11 @@ def dotted(declared: type) -> str:
     return f"{declared.__module__}.{declared.__qualname__}"
 
 
+def units_of(code: Mapping[str, str]) -> dict[str, Units]:
+    """What the digests among a plan's code stand for, of those that this process found."""
+    return {each: _found[each].units for each in code.values() if each in _found}
+
+
 @cache
 def reached_from(*roots: str, sealed: tuple[str, ...] = ()) -> Reached:
     """What some functions and classes reach.
@@ -110,58 +115,27 @@ def reached_from(*roots: str, sealed: tuple[str, ...] = ()) -> Reached:
         sealed: Dotted names of classes whose subclasses are left out, unless something names them:
             what is declared of them is named beside.
     """
-    tops = sorted({root.partition(".")[0] for root in roots})
-    own = any(root.startswith(f"{PROJECTS}.") for root in roots)
-    # A user's module of the same name may lie in another folder now.
-    key = hash_of(repr((roots, sealed, import_path() if own else [])))
-    found = kept.read(key)
-    if found is None:
-        known = kept.read_facts()
-        sources = Sources(tops, known=known)
-        found = worked_out(sources, roots, sealed)
-        if sources.read:
-            kept.write_facts(known)
-        kept.write(key, sources.stamps, found)
-    return Reached(found["digest"], tuple(found["libraries"]), found["units"])
+    key = kept.key_of(roots, sealed, _where(roots))
+    found = kept.read(key) or _worked_out(key, roots, sealed)
+    result = Reached(found["digest"], tuple(found["libraries"]), found["units"])
+    return _found.setdefault(result.digest, result)
 
 
-def worked_out(
-    sources: Sources, roots: Iterable[str], sealed: Iterable[str] = ()
-) -> dict[str, Any]:
-    """The same of given sources, as plain values."""
-    reach = reach_of(sources, roots, sealed)
-    hashes = [(key, _hash(reach, key)) for key in sorted(reach.units)]
-    units: dict[str, dict[str, str]] = {}
-    for (module, position), text in hashes:
-        name = sources.facts(module)["units"][position]["name"]
-        beside = units.setdefault(module, {})
-        beside[name] = f"{beside[name]} {text}" if name in beside else text
-    return {
-        "digest": hash_of("\n".join(sorted(text for _, text in hashes))),
-        "libraries": sorted(reach.libraries),
-        "units": units,
-    }
+def _where(roots: tuple[str, ...]) -> list[str]:
+    """Folders of a user's modules: one of the same name may lie in another folder now."""
+    if all(root.startswith("pipelines.") for root in roots):
+        return import_path() if any(root.startswith(f"{PROJECTS}.") for root in roots) else []
+    return [*import_path(), *sys.path]
 
 
-def reach_of(sources: Sources, roots: Iterable[str], sealed: Iterable[str] = ()) -> Reach:
-    """All that the roots reach."""
-    reach = Reach(sources, sealed)
-    for root in roots:
-        reach.start(root)
-    return reach
+def _worked_out(key: str, roots: tuple[str, ...], sealed: tuple[str, ...]) -> dict[str, Any]:
+    from pipelines.protocol.identity.sources import Sources
+    from pipelines.protocol.identity.working_out import worked_out
 
-
-def _hash(reach: Reach, key: Key) -> str:
-    """A unit's own hash, and one of what its imported names stand for."""
-    facts = reach.names.unit(key)
-    edges = [
-        sorted(_stands_for(reach, target) for target in reach.names.chain(key[0], chain))
-        for chain in facts["order"]
-    ]
-    return f"{facts['own']}.{hash_of(repr(edges))}"
-
-
-def _stands_for(reach: Reach, target: Target) -> str:
-    if target.kind in {UNIT, CLASS}:
-        return str(reach.names.unit(key_of(target))["own"])
-    return target.module if target.kind == LIBRARY else target.kind
+    known = kept.read_facts()
+    sources = Sources({root.partition(".")[0] for root in roots}, known=known)
+    found = worked_out(sources, roots, sealed)
+    if sources.read:
+        kept.write_facts(known)
+    kept.write(key, sources.stamps, found)
+    return found

@@ -7,7 +7,6 @@ Promise: a library that stands in neither table counts, so a user's own dependen
 import sys
 from collections.abc import Iterable, Iterator
 from functools import cache
-from importlib.metadata import PackageNotFoundError, packages_distributions, version
 
 COUNTED = {
     "dask": "how arrays and tables are split, shuffled and summed where it computes",
@@ -57,6 +56,8 @@ def versions_of(libraries: Iterable[str]) -> dict[str, str]:
 @cache
 def version_of(library: str) -> str:
     """The installed version of a library, by the name it is imported by."""
+    from importlib.metadata import PackageNotFoundError, version
+
     for names in _distributions(library):
         for name in names:
             try:
@@ -67,6 +68,8 @@ def version_of(library: str) -> str:
 
 
 def _distributions(library: str) -> Iterator[list[str]]:
+    from importlib.metadata import packages_distributions
+
     yield [DISTRIBUTIONS.get(library, library)]
     # Reading what every installed package holds takes a second: only where nothing is called so.
     yield sorted(packages_distributions().get(library, ()))

@@ -6,27 +6,17 @@ Promise: nothing is imported. Every file that was looked for is remembered with 
 """
 
 import importlib.util
-import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 from pipelines.core.errors import ConfigError
+from pipelines.protocol.identity.cache import Stamp, stamp_of
 from pipelines.protocol.identity.units import Facts, facts_of
 from pipelines.spec.folders import import_path
 from pipelines.spec.locations import PROJECTS
 
-Stamp = list[int]
 LIBRARIES = frozenset({"site-packages", "dist-packages"})
-
-
-def stamp_of(path: str) -> Stamp:
-    """Size and times of a file; empty where there is none."""
-    try:
-        found = os.stat(path)  # noqa: PTH116  hundreds of them, before each stage
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    return [found.st_size, found.st_mtime_ns, found.st_ctime_ns]
 
 
 class Sources:

@@ -15,6 +15,7 @@ from pipelines.core.errors import (
     SchemaError,
     SourceNotReadyError,
     SourceUnreadableError,
+    TransientError,
 )
 from pipelines.gx_dask.errors import (
     ColumnsDifferError,
@@ -22,6 +23,7 @@ from pipelines.gx_dask.errors import (
     EngineSettingError,
     FileDamagedError,
     FilesMissingError,
+    RunnerUnavailableError,
 )
 from pipelines.gx_dask.runners import Runner, RunnerSettings
 from pipelines.shared.compute import ComputeSettings, open_compute
@@ -35,6 +37,7 @@ SORTED: dict[type[EngineError], type[PipelineError]] = {
     FileDamagedError: SourceUnreadableError,
     ColumnsDifferError: SchemaError,
     EngineSettingError: ConfigError,
+    RunnerUnavailableError: TransientError,
 }
 
 
@@ -64,6 +67,7 @@ def our_errors() -> Iterator[None]:
         SourceUnreadableError: A file is damaged.
         SchemaError: Files differ in their columns.
         ConfigError: An argument cannot be used.
+        TransientError: The scheduler does not answer.
     """
     try:
         yield

@@ -1,6 +1,7 @@
 """What the model of the page makes of rows in every form, and of rows that it cannot score."""
 
 import json
+import pickle
 
 import numpy as np
 import pyarrow as pa
@@ -29,6 +30,7 @@ def check(page):
     return {
         "forms": {name: scored(given) for name, given in forms(page, rows, raw).items()},
         "dataset": scored(page.test),
+        "sent": pickle.loads(pickle.dumps(page.model)).score(page.test)["score"].to_pylist(),
         "one by one": [scored(rows.slice(n, 1))[0] for n in (0, 7, len(rows) - 1)],
         "published": page.published["score"].to_pylist(),
         "golden": [scored(golden["rows"]), golden["predictions"]["score"]],

@@ -55,6 +55,7 @@ def test_rows_get_the_same_score_in_every_form_and_in_any_company(page):
     found = page["found"]
     scores = found["dataset"]
     assert all(other == scores for other in found["forms"].values()), list(found["forms"])
+    assert found["sent"] == scores
     assert found["one by one"] == [scores[0], scores[7], scores[-1]]
     assert len(set(scores)) > 10
 

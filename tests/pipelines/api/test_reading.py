@@ -1,6 +1,8 @@
 """What each reader gives is what the file has; and which artifacts a caller gets."""
 
 import dataclasses
+import pickle
+import sys
 from decimal import Decimal
 
 import numpy as np
@@ -215,9 +217,14 @@ def test_a_store_of_another_machine_is_read_like_a_local_one(root, tmp_path, mon
     memory.rm("/elsewhere", recursive=True)
 
 
-def test_a_library_that_is_not_installed_is_named(store, monkeypatch):
-    import sys
+def test_a_dataset_goes_to_another_process_and_reads_the_same_there(store):
+    found = pickle.loads(pickle.dumps(store.dataset(NAME, "features", partition=DAYS[0])))
+    assert found.to_arrow().equals(day_table(0))
+    lazy = store.dataset(NAME, "features").to_dask(["day"])
+    assert lazy["day"].sum().compute(scheduler="processes", num_workers=1) == 9
 
+
+def test_a_library_that_is_not_installed_is_named(store, monkeypatch):
     for library, reader in (("polars", "to_polars"), ("dask.dataframe", "to_dask")):
         monkeypatch.setitem(sys.modules, library, None)
         with pytest.raises(ConfigError, match=rf"{reader}\(\) needs {library}.*pip install"):

@@ -76,6 +76,8 @@ def calls(store, name, dataset, day, more):
         "run": lambda: millrace.run(
             NAME, store, source=name, from_=day, to=name, seeds=more, options=more
         ),
+        "tune": lambda: millrace.tune(NAME, store, as_of=day, trials=more, at_once=name),
+        "housekeeping": lambda: millrace.housekeeping(name, store, keep_versions=more),
         "replay": lambda: millrace.replay(name, store, partition=day, source=name),
     }
 
@@ -114,6 +116,13 @@ def test_no_argument_leads_to_an_error_that_is_not_ours(store, name, dataset, da
         (lambda s: millrace.why(f"{NAME}/features/ds=2026-01-0", s), "The nearest one is"),
         (lambda s: millrace.run_stage("trainin", NAME, s), "Did you mean 'train'"),
         (lambda s: millrace.run_stage("train", NAME, s), "Pass --as-of"),
+        (lambda s: millrace.tune(NAME, s, as_of=DAYS[0], at_once=0), "--at-once must be 1"),
+        (lambda s: millrace.housekeeping(NAME, s, keep_days=-1), "--keep-days must be"),
+        (
+            lambda s: millrace.run(NAME, s, source="x", from_="2026-1-1", to=DAYS[0]),
+            "YYYY-MM-DD",
+        ),
+        (lambda s: millrace.verify(s, "../other"), "not the name of a pipeline"),
         (lambda s: millrace.open_store("nowhere").datasets(NAME), "holds no artifact"),
     ],
 )

@@ -1,7 +1,6 @@
 """Every head, networks over sequences and the user's own, from raw files to a registered model by one command."""
 
 import json
-import shutil
 
 import numpy as np
 import pyarrow as pa
@@ -9,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.core.days import days_between
-from tests.pipelines.cli.test_usage import ROOT, millrace
+from tests.pipelines.cli.test_usage import millrace
 
 FIRST, LAST, ROWS = "2026-01-01", "2026-01-08", 400
 DECLARATION = '''"""Made events with a known rule."""
@@ -66,7 +65,7 @@ NETWORKS = {
     "cross": "DeepCross(hidden=(16,), dropout=0.0)",
     "gru": "Recurrent(units=8, hidden=(16,), dropout=0.0)",
     "attention": "Transformer(width=8, heads=2, blocks=1, hidden=(16,), dropout=0.0)",
-    "own": 'Builder("pipelines.made.network.build", (("units", 16),))',
+    "own": 'Builder(".network.build", (("units", 16),))',
 }
 OWN = '''"""A network of the user's own."""
 
@@ -138,9 +137,8 @@ def blind(kind, labels):
 )
 def test_a_head_and_a_network_go_from_raw_files_to_a_registered_model(kind, network, tmp_path):
     head, column, metric = HEADS[kind]
-    shutil.copytree(ROOT / "pipelines", tmp_path / "pipelines")
     package = tmp_path / "pipelines" / "made"
-    package.mkdir()
+    package.mkdir(parents=True)
     (package / "__init__.py").write_text("")
     (package / "network.py").write_text(OWN)
     sequence = SEQUENCE if network in {"gru", "attention"} else ""
@@ -152,7 +150,7 @@ def test_a_head_and_a_network_go_from_raw_files_to_a_registered_model(kind, netw
         *("run", "made", "--source", tmp_path / "source", "--store", tmp_path / "store"),
         *("--from", FIRST, "--to", LAST, "--json"),
         cwd=tmp_path,
-        PYTHONPATH=str(tmp_path),
+        MILLRACE_PIPELINES=str(tmp_path / "pipelines"),
     )
     assert ended.returncode == 0, ended.stderr[-4000:]
     assert "no improvement" not in ended.stderr

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import dask
 import great_expectations.expectations as gxe
 import pytest
 from dask.delayed import delayed
@@ -12,7 +13,9 @@ from great_expectations import ExpectationSuite
 
 from pipelines import gx_dask
 from pipelines.gx_dask.current_runner import runner_for
+from pipelines.gx_dask.errors import EngineSettingError, RunnerUnavailableError
 from pipelines.gx_dask.runners import ClientRunner, RunnerSettings, ThreadRunner, open_runner
+from pipelines.gx_dask.validation import new_context
 from tests.pipelines.gx_dask import tables
 from tests.pipelines.gx_dask.same import Stock, differences, suite_of
 
@@ -98,7 +101,7 @@ def test_a_client_of_dask_is_a_runner(tmp_path: Path) -> None:
     suite = ExpectationSuite(
         name="s", expectations=[gxe.ExpectColumnValuesToBeUnique(column="s")]
     )
-    with Client(processes=False, n_workers=1, dashboard_address=None) as client:
+    with Client(processes=False, n_workers=1, dashboard_address=":0") as client:
         runner = ClientRunner(client)
         assert runner.workers == 1
         tasks = [delayed(pow)(n, 2) for n in range(5)]
@@ -114,10 +117,54 @@ def differences_of(left: object, right: object) -> bool:
     return each[0] != each[1]
 
 
+def test_what_runs_no_tasks_is_no_runner() -> None:
+    with (
+        pytest.raises(EngineSettingError, match=r"int is no runner\. Expected an object with"),
+        gx_dask.use_runner(5),  # type: ignore[arg-type]
+    ):
+        pass
+
+
 def test_a_runner_is_opened_once_for_tables_of_the_same_kind() -> None:
     settings = RunnerSettings(workers=1, in_process_below_rows=100)
     assert runner_for(5, settings) is runner_for(99, settings)
     assert runner_for(5, settings) is not runner_for(5, RunnerSettings(workers=2))
+
+
+@pytest.mark.parametrize(
+    ("of_source", "of_asset", "message"),
+    [
+        ({"workers": -1}, {}, "workers must be a whole number, 0 or more; got -1"),
+        ({"in_process_below_rows": -5}, {}, "in_process_below_rows must be"),
+        ({"evidence_rows": -1}, {}, "evidence_rows must be a whole number, 0 or more"),
+        ({"gather_bytes": -1}, {}, "gather_bytes must be a whole number, 0 or more"),
+        ({}, {"partition_rows": 0}, "partition_rows must be a whole number, 1 or more; got 0"),
+        (
+            {},
+            {"partition_row": 5},
+            r"no option 'partition_row'\. Expected hive, exact or partition_rows",
+        ),
+        ({}, {"paths": []}, "t: got no paths; expected at least one"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_named(
+    of_source: dict, of_asset: dict, message: str, tmp_path: Path
+) -> None:
+    options = {"paths": tables.write(tables.clean(5), tmp_path)} | of_asset
+    source = new_context().data_sources.add_dask("lake", **of_source)
+    with pytest.raises(EngineSettingError, match=message):
+        source.add_parquet("t", **options).add_batch_definition("all").get_batch()
+
+
+def test_a_scheduler_that_does_not_answer_is_named(tmp_path: Path) -> None:
+    paths = tables.write(tables.clean(5), tmp_path)
+    source = new_context().data_sources.add_dask("lake", scheduler="tcp://127.0.0.1:9")
+    batch = source.add_parquet("t", paths).add_batch_definition("all").get_batch()
+    with (
+        dask.config.set({"distributed.comm.timeouts.connect": "200ms"}),
+        pytest.raises(RunnerUnavailableError, match=r"scheduler tcp://127\.0\.0\.1:9 does not"),
+    ):
+        batch.validate(gxe.ExpectColumnValuesToBeUnique(column="id"))
 
 
 @pytest.mark.slow

@@ -19,7 +19,7 @@ from pipelines.core.store import Store
 from pipelines.core.store.verify import verify
 from pipelines.protocol import Plan, perform
 from pipelines.protocol.stage import DATA_DOCS
-from pipelines.stages.validate import stage as validating
+from pipelines.shared.expectations import gate_run
 from tests.pipelines.made_models import done as model_done
 from tests.pipelines.made_models import publish_model, publish_training_set
 from tests.pipelines.protocol.conftest import TOY
@@ -43,8 +43,8 @@ def made(*argv):
 
 
 def run_named(monkeypatch, digest):
-    monkeypatch.setattr(validating, "digest_of", lambda _: digest + 48 * "0")
-    return validating.run_of(Plan(inputs={}, config={}, code={}))
+    monkeypatch.setattr(gate_run, "digest_of", lambda _: digest + 48 * "0")
+    return gate_run.run_of(Plan(inputs={}, config={}, code={}))
 
 
 @pytest.fixture(scope="module")
@@ -208,12 +208,14 @@ def test_a_page_that_is_there_is_made_again_only_when_asked_or_damaged(store):
     assert verify(Store(str(store))).damaged == []
 
 
-@pytest.mark.parametrize("broken", ["roc_plot", "serving_facts", "card_page"])
+@pytest.mark.parametrize(
+    "broken", ["heads.binary.roc_plot", "model_card.serving_facts", "model_card.card_page"]
+)
 def test_a_model_is_evaluated_whose_card_cannot_be_drawn(tmp_path, monkeypatch, broken):
     publish_training_set(tmp_path, rows=100)
     publish_model(tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr(f"pipelines.stages.evaluate.from_files.{broken}", overflow)
+        patch.setattr(f"pipelines.stages.evaluate.{broken}", overflow)
         result = model_done("evaluate", tmp_path)
     assert result["verdict"] == "PROMOTE"
     assert list(result["pages_missing"]) == ["model_card.html"]

@@ -5,9 +5,10 @@ from pipelines.core.store import Manifest, Ref, describe_files, digest_of, work_
 REF = Ref("p", "data", "ds=2026-01-01")
 
 
-def publish(store, *, ref=REF, config=None, text="hello", inputs=None, outcome=None):
+def publish(store, *, ref=REF, config=None, text="hello", inputs=None, outcome=None, code=None):
     inputs = inputs or {"source": "abc"}
-    digest = work_digest(inputs, config or {}, {"code": "1"})
+    code = code or {"code": "1"}
+    digest = work_digest(inputs, config or {}, code)
     with store.lock(ref), store.staging(ref, digest) as out:
         (out / "deep").mkdir()
         (out / "deep" / "a.txt").write_text(text)
@@ -20,7 +21,7 @@ def publish(store, *, ref=REF, config=None, text="hello", inputs=None, outcome=N
             digest=digest,
             inputs=inputs,
             config=config or {},
-            code={"code": "1"},
+            code=code,
             content=digest_of([files, config or {}]),
             files=files,
             outcome=outcome or {},

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from pipelines.protocol import stages
 from pipelines.protocol.identity import cache as kept
-from pipelines.protocol.identity.code import HOOKS, worked_out
+from pipelines.protocol.identity.code import HOOKS
 from pipelines.protocol.identity.sources import Sources
 from pipelines.protocol.identity.units import facts_of
+from pipelines.protocol.identity.working_out import worked_out
 
 ROOT = Path(__file__).resolve().parents[4]
 PACKAGE = ROOT / "pipelines"
@@ -66,14 +67,22 @@ def modules():
     return sorted(module_of(path) for path in PACKAGE.rglob("*.py"))
 
 
+@cache
+def tree_of(module):
+    return ast.parse(text_of(module))
+
+
+@cache
 def functions_of(module):
-    """Name and first statement's line of each function and method that is a unit."""
-    for node in ast.parse(text_of(module)).body:
-        inner = node.body if isinstance(node, ast.ClassDef) else [node]
-        for each in inner:
+    """Name and last statement of each function and method that is a unit."""
+    return list(_functions(tree_of(module)))
+
+
+def _functions(tree):
+    for node in tree.body:
+        for each in node.body if isinstance(node, ast.ClassDef) else [node]:
             if isinstance(each, ast.FunctionDef):
-                name = each.name if each is node else f"{node.name}.{each.name}"
-                yield name, each.body[-1]
+                yield each.name if each is node else f"{node.name}.{each.name}", each.body[-1]
 
 
 def with_statement(module, statement):

@@ -23,6 +23,7 @@ from pipelines.gx_dask.errors import (
     EngineSettingError,
     FileDamagedError,
     FilesMissingError,
+    RunnerUnavailableError,
 )
 from pipelines.shared.expectations import register
 from pipelines.shared.expectations.engine import evaluate
@@ -65,6 +66,7 @@ def test_registering_makes_the_data_source_and_our_expectations_known() -> None:
         (FileDamagedError, SourceUnreadableError, False),
         (ColumnsDifferError, SchemaError, False),
         (EngineSettingError, ConfigError, False),
+        (RunnerUnavailableError, TransientError, True),
     ],
 )
 def test_each_error_of_the_engine_becomes_the_one_that_says_whether_a_retry_helps(
