@@ -1,17 +1,17 @@
 """Run Great Expectations' own integration tests against our execution engine.
 
-Why: whoever maintains Great Expectations knows better than we what its expectations promise.
-Promise: the tests are those of the source distribution of the locked version, taken from the
-    package index under the locked hash and kept nowhere. Its pandas data source is replaced: the
+Why: Great Expectations' own tests are the specification of its expectations.
+Promise: the tests are those of the source distribution of the locked version, downloaded from the
+    package index under the locked hash and not kept. Its pandas data source is replaced: the
     test's frame is written as Parquet, in two files, and read through ``add_dask``. Tests that
     fail are exactly those of ``NOT_IN_PARQUET``, or this fails.
 
     python infra/great_expectations_tests.py [--stock] [options of pytest]
 
-With ``--stock`` the stock pandas engine validates the same files, as ``pandas.read_parquet`` reads
-them: it must fail in the same tests.
+With ``--stock`` the stock pandas engine validates the same files, read by ``pandas.read_parquet``:
+it must fail in the same tests.
 
-The same file is the plugin that pytest loads beside those tests.
+This file is also the plugin that pytest loads with those tests.
 """
 
 import locale
@@ -30,9 +30,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "great-expectations"
 FOLDER = "tests/integration/data_sources_and_expectations"
-# They fail on the stock engine too, once the frame was written as Parquet (``--stock``).
-TEXTS = "Parquet gives back a column of texts, where the frame had a column of objects"
-NULLS = "Parquet knows one null, where the frame had NaN and None apart"
+# They fail on the stock engine too, once the frame is written as Parquet (``--stock``).
+TEXTS = "Parquet returns a column of texts, where the frame had a column of objects"
+NULLS = "Parquet has one null, where the frame had distinct NaN and None"
 NOT_IN_PARQUET = {
     "test_expect_column_type_to_be::test_success_object_dtype[pandas-data-frame]": TEXTS,
     "test_expect_column_type_to_be::test_str_does_not_match_object_dtype[pandas-data-frame]": TEXTS,
@@ -62,7 +62,7 @@ def locked(name: str) -> str:
 
 
 def unpack_tests(folder: Path) -> None:
-    """Fetch the locked source distribution, which pip holds against the lock's hashes."""
+    """Download the locked source distribution; pip checks it against the lock's hashes."""
     wanted = folder / "wanted.txt"
     wanted.write_text(locked(PACKAGE) + "\n")
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet"]
@@ -82,7 +82,7 @@ def unpack_tests(folder: Path) -> None:
 
 
 def main(options: list[str]) -> int:
-    """Run them, and give pytest's exit code."""
+    """Run them; return pytest's exit code."""
     on_stock = "--stock" in options
     options = [option for option in options if option != "--stock"]
     with tempfile.TemporaryDirectory() as name:
@@ -110,7 +110,7 @@ def pytest_load_initial_conftests() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep what runs on the pandas data source; know what Parquet cannot hold."""
+    """Keep the tests on the pandas data source; mark those that Parquet cannot pass."""
     from tests.integration.test_utils.data_source_config import (
         PandasDataFrameDatasourceTestConfig,
     )

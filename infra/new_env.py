@@ -1,7 +1,7 @@
-"""Write infra/.env: the example's settings, with every secret made up at random.
+"""Write infra/.env: the example's settings, with a random value for every secret.
 
 Why: a stack with the example's passwords is an open stack, so the example has none.
-Promise: standard library only; an existing file is never touched; the new one is readable by
+Promise: standard library only; an existing file is never changed; the new one is readable by
     its owner alone.
 """
 
@@ -16,7 +16,7 @@ EXAMPLE, TARGET = HERE / "example.env", HERE / ".env"
 
 
 def fernet_key() -> str:
-    """A key of the form that Airflow's encryption takes."""
+    """A random key in the format of Airflow's encryption."""
     return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
 
 
@@ -32,7 +32,7 @@ MAKERS = {
 
 
 def filled(example: str) -> str:
-    """The example with a fresh value on the line of each secret."""
+    """The example with a new value on the line of each secret."""
     lines = (line.removesuffix("=") for line in example.splitlines())
     return "".join(
         f"{n}={MAKERS[n]()}\n" if n in MAKERS else f"{old}\n"
@@ -41,15 +41,17 @@ def filled(example: str) -> str:
 
 
 def write(target: Path = TARGET) -> None:
-    """Make the file, or say that it is there."""
+    """Create the file, or exit with an error if it exists."""
     try:
-        # O_EXCL: two at once must not end with the passwords of one in the stack of the other.
+        # O_EXCL: of two concurrent runs one must fail.
         file = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        sys.exit(f"{target} exists and was left alone. Remove it to have new secrets made.")
+        sys.exit(f"{target} exists and was not changed. Remove it to create new secrets.")
     with os.fdopen(file, "w") as text:
         text.write(filled(EXAMPLE.read_text()))
-    sys.stdout.write(f"{target}: made. AIRFLOW_ADMIN_PASSWORD in it opens the Airflow UI.\n")
+    sys.stdout.write(
+        f"{target}: created. Log in to the Airflow UI with AIRFLOW_ADMIN_PASSWORD from it.\n"
+    )
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""Make the environment: find a Python, look the machine over, install what is locked.
+"""Create the environment: find a Python, check the machine, install the locked packages.
 
-Why: the first minute decides whether someone stays; each thing that can be missing on a bare
-    machine is told in one sentence, before gigabytes are downloaded.
-Promise: standard library only, and readable to any Python from 3.6, so that an old one can say
-    which is needed. An environment is finished or made anew: the stamp that says so is written
-    last. With nothing to do it takes a fraction of a second.
+Why: setup must work at the first try; everything that can be missing on a bare machine is reported
+    in one sentence, before gigabytes are downloaded.
+Promise: standard library only, and valid for any Python from 3.6, so that an old one can report
+    which is needed. An incomplete environment is created again: the stamp of a complete one is
+    written last. With nothing to do it takes a fraction of a second.
 Not here: which versions (``requirements*.txt``), what runs in it (``Makefile``).
 
     python3 infra/setup.py [--dev] [--gpu]
@@ -42,25 +42,25 @@ PIP = ("-m", "pip", "--disable-pip-version-check")
 
 
 class SetupError(Exception):
-    """Why there is no environment: what is wrong, and what to do."""
+    """The environment cannot be created; the message says why and what to do."""
 
 
 def say(text: str) -> None:
-    """Tell a line at once, however the output is buffered."""
+    """Print a line without buffering."""
     print(f"setup: {text}", flush=True)
 
 
 def python_candidates() -> list:
-    """The interpreter that runs this, then those of the supported versions on PATH."""
+    """The running interpreter, then those of the supported versions on PATH."""
     named = [shutil.which(f"python{major}.{minor}") for major, minor in SUPPORTED]
     return [sys.executable, *filter(None, named)]
 
 
 def find_python(candidates: list) -> str:
-    """The first interpreter that is supported; each is tried, as a shim may lead nowhere.
+    """The first supported interpreter; each is run, because a shim may not work.
 
     Raises:
-        SetupError: None of them is; says what was found.
+        SetupError: None of them is supported; the message lists them.
     """
     seen = []
     for path in candidates:
@@ -77,28 +77,28 @@ def find_python(candidates: list) -> str:
 
 
 def version_of(python: str) -> tuple:
-    """The version an interpreter says it has; empty if it does not run."""
-    words = _output([python, "-c", PROBE]).split()
-    return tuple(int(word) for word in words) if len(words) == len("xyz") else ()
+    """The version that an interpreter reports; empty if it does not run."""
+    parts = _output([python, "-c", PROBE]).split()
+    return tuple(int(part) for part in parts) if len(parts) == len("xyz") else ()
 
 
 def check_writable(root: Path) -> None:
-    """Refuse a folder that nothing can be written to; tried, as permissions do not tell all."""
+    """Refuse a folder that cannot be written to; a write is tried, as permissions are not enough."""
     try:
         with tempfile.TemporaryFile(dir=str(root)):
             pass
     except OSError as error:
         raise SetupError(
             f"The folder {root} cannot be written to ({error.strerror}), and the environment "
-            f"goes there as .venv. Copy the project to a folder of yours."
+            f"goes there as .venv. Copy the project to a folder of your own."
         ) from error
 
 
 def check_room(free_gb: float, memory_gb: float) -> None:
-    """Refuse a machine whose disk or memory the first run would exhaust half-way."""
+    """Refuse a machine with too little disk or memory for the first run."""
     if free_gb < NEEDED_DISK_GB:
         raise SetupError(
-            f"Only {free_gb:.1f} GB are free where the project lies, and it needs about "
+            f"Only {free_gb:.1f} GB are free on the project's disk, and it needs about "
             f"{NEEDED_DISK_GB:.0f} (libraries 3, their download 3, data 2). Free some, or copy "
             f"the project to another disk."
         )
@@ -110,7 +110,7 @@ def check_room(free_gb: float, memory_gb: float) -> None:
 
 
 def memory_gb() -> float:
-    """Memory of this machine, or of the container that this runs in."""
+    """Memory of this machine, or of this container."""
     limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
         with contextlib.suppress(OSError, ValueError):
@@ -119,7 +119,7 @@ def memory_gb() -> float:
 
 
 def lock_digests(root: Path, names: list) -> dict:
-    """Digest of each lock file's requirements; its comments do not count."""
+    """Digest of each lock file's requirements, without its comments."""
     digests = {}
     for name in names:
         lines = (root / name).read_text().splitlines()
@@ -129,7 +129,7 @@ def lock_digests(root: Path, names: list) -> dict:
 
 
 def read_stamp(venv: Path) -> dict:
-    """The locks that the environment was finished with; empty if it never was."""
+    """The lock digests of a complete environment; empty if it is incomplete."""
     try:
         return dict(json.loads((venv / STAMP).read_text()))
     except (OSError, ValueError):
@@ -137,41 +137,41 @@ def read_stamp(venv: Path) -> dict:
 
 
 def write_stamp(venv: Path, digests: dict) -> None:
-    """Say that the environment is finished."""
-    aside = venv / f"{STAMP}.aside"
-    aside.write_text(json.dumps(digests, indent=1, sort_keys=True) + "\n")
-    aside.replace(venv / STAMP)
+    """Mark the environment as complete."""
+    staged = venv / f"{STAMP}.staged"
+    staged.write_text(json.dumps(digests, indent=1, sort_keys=True) + "\n")
+    staged.replace(venv / STAMP)
 
 
 def prepare(venv: Path, python: str) -> None:
-    """A folder to install into: the finished one, or a new one where it was half-finished."""
+    """Prepare the folder to install into; an incomplete environment is created again."""
     if venv.exists() and not (read_stamp(venv) and version_of(str(venv / "bin" / "python"))):
-        say("an earlier installation was not finished, or no longer runs; making it anew")
+        say("an earlier installation is incomplete, or no longer runs; creating it again")
         shutil.rmtree(str(venv))
     if not venv.exists():
-        say(f"making {venv.name} with {python}")
+        say(f"creating {venv.name} with {python}")
         has_pip = _output([python, "-c", "import ensurepip; print(True)"])
         without = [] if has_pip else ["--without-pip"]
         if not _works([python, "-m", "venv", *without, str(venv)]):
             shutil.rmtree(str(venv), ignore_errors=True)
             raise SetupError(
-                f"{python} cannot make environments (its venv module fails). Install Python "
-                f"whole, on Debian and Ubuntu: apt install python3-venv"
+                f"{python} cannot create environments (its venv module fails). Install it, on Debian "
+                f"and Ubuntu: apt install python3-venv"
             )
-    # From here until the next stamp, the environment is half-finished.
+    # From here until the next stamp, the environment is incomplete.
     with contextlib.suppress(FileNotFoundError):
         (venv / STAMP).unlink()
 
 
 def install(venv: Path, files: list) -> None:
-    """Install exactly what the lock files name, by uv, or by pip where uv cannot.
+    """Install exactly the locked packages, with uv, or with pip where uv fails.
 
     Raises:
-        SetupError: Neither could; says whether it was the network.
+        SetupError: Both failed; the message says whether the network is the cause.
     """
     env = install_environ(venv, dict(os.environ))
     python = str(venv / "bin" / "python")
-    # A person sees uv's bars; a log would get a line for each of 230 libraries.
+    # A terminal shows uv's progress bars; a log would get a line for each of 230 libraries.
     quiet = [] if sys.stderr.isatty() else ["--quiet"]
     options = ["--require-hashes", "--compile-bytecode", *quiet]
     uv = bootstrap_uv(venv, env)
@@ -183,16 +183,16 @@ def install(venv: Path, files: list) -> None:
             f"network, or name a mirror (PIP_INDEX_URL=https://...), and run this again."
         )
     say("uv could not install; trying with pip, which takes some minutes")
-    listed = [word for file in files for word in ("-r", file)]
+    listed = [argument for file in files for argument in ("-r", file)]
     if not _works([python, *PIP, "install", "--require-hashes", *listed], env):
         raise SetupError(
             "The libraries could not be installed; the reason is in the lines above. "
-            "Run this again once it is removed."
+            "Run this again when it is fixed."
         )
 
 
 def bootstrap_uv(venv: Path, env: dict) -> str:
-    """The pinned uv inside the environment, by pip or straight from the index; else empty."""
+    """The pinned uv inside the environment, from pip or directly from the index; else empty."""
     uv, pinned = venv / "bin" / "uv", ROOT / "infra" / "uv.txt"
     if (
         uv.exists()
@@ -209,10 +209,10 @@ def bootstrap_uv(venv: Path, env: dict) -> str:
 
 
 def fetch_uv(uv: Path, index: str, pinned: str) -> bool:
-    """Take uv out of its wheel on a package index; Debian's bare Python comes without pip.
+    """Extract uv from its wheel on a package index; Debian's bare Python has no pip.
 
     Raises:
-        SetupError: The wheel is not the one that is pinned.
+        SetupError: The wheel is not the pinned one.
     """
     system = {"Linux": "manylinux", "Darwin": "macosx"}.get(os.uname().sysname, "none")
     try:
@@ -240,9 +240,9 @@ def fetch_uv(uv: Path, index: str, pinned: str) -> bool:
 
 
 def install_environ(venv: Path, base: dict) -> dict:
-    """The installers' environment: what pip is configured with is passed on to uv.
+    """The installers' environment: pip's configuration is passed on to uv.
 
-    All indexes count alike, as they do for pip; every file is held to its hash anyway.
+    All indexes have the same priority, as for pip; every file is checked against its hash.
     """
     env = {key: value for key, value in base.items() if key != "PYTHONDONTWRITEBYTECODE"}
     listing = _output([str(venv / "bin" / "python"), *PIP, "config", "list"], env)
@@ -253,7 +253,7 @@ def install_environ(venv: Path, base: dict) -> dict:
         "UV_FIND_LINKS": config.get("find-links"),
         "UV_NO_INDEX": config.get("no-index"),
         "SSL_CERT_FILE": config.get("cert"),
-        # As pip does: a company's proxy signs with a certificate of the system's own.
+        # As pip does: a company's proxy signs with a certificate in the system's store.
         "UV_SYSTEM_CERTS": "true",
         "UV_INDEX_STRATEGY": "unsafe-best-match",
         "UV_HTTP_TIMEOUT": "120",
@@ -262,24 +262,24 @@ def install_environ(venv: Path, base: dict) -> dict:
 
 
 def pip_config(listing: str) -> dict:
-    """Settings out of ``pip config list``; the environment wins over files, as in pip."""
+    """Settings from ``pip config list``; the environment takes precedence over files, as in pip."""
     found = {}
     for section in ("global", "install", ":env:"):
         for name, value in re.findall(rf"^{section}\.([a-z-]+)=(.*)$", listing, re.MULTILINE):
-            # pip prints a Python string; several indexes in it are one to a line.
+            # pip prints a Python string; several indexes in it are one per line.
             text = " ".join(shlex.split(value)).replace("\\n", " ")
             found[name] = " ".join(text.split())
     return found
 
 
 def indexes(env: dict) -> list:
-    """URLs of the package indexes that the installers ask."""
+    """URLs of the package indexes that the installers use."""
     first = env.get("UV_DEFAULT_INDEX") or env.get("PIP_INDEX_URL") or PYPI
     return [first, *env.get("UV_INDEX", "").split()]
 
 
 def reachable(url: str) -> bool:
-    """Whether an index answers, be it with a refusal."""
+    """Whether an index answers, even with an error status."""
     try:
         urllib.request.urlopen(url, timeout=10).close()
     except urllib.error.HTTPError:
@@ -304,9 +304,9 @@ def _output(argv: list, env: "dict | None" = None) -> str:
 
 
 def wanted_locks(stamp: dict, dev: bool, gpu: bool) -> list:
-    """The lock files to install; what was asked for once stays (``run`` after ``test``).
+    """The lock files to install; those installed once stay (``run`` after ``test``).
 
-    The GPU lock holds the development tools too: its versions differ from the other two.
+    The GPU lock includes the development tools: its versions differ from the other two.
     """
     if gpu or GPU in stamp:
         return [GPU]
@@ -314,7 +314,7 @@ def wanted_locks(stamp: dict, dev: bool, gpu: bool) -> list:
 
 
 def set_up(root: Path, dev: bool, gpu: bool) -> None:
-    """Bring the environment to what the lock files say; at once if it is there already."""
+    """Install the lock files into the environment, unless it is complete already."""
     venv = root / ".venv"
     stamp = read_stamp(venv)
     names = wanted_locks(stamp, dev, gpu)
@@ -323,7 +323,7 @@ def set_up(root: Path, dev: bool, gpu: bool) -> None:
         return
     python = find_python(python_candidates())
     check_writable(root)
-    # An update needs little beside what lies there.
+    # An update needs little more space.
     free_gb = NEEDED_DISK_GB if stamp else shutil.disk_usage(str(root)).free / 1e9
     check_room(free_gb, memory_gb())
     prepare(venv, python)
@@ -334,21 +334,21 @@ def set_up(root: Path, dev: bool, gpu: bool) -> None:
 
 
 def main(argv: list) -> int:
-    """Set up; exit code 0, or 1 after saying why not."""
+    """Set up; exit code 0, or 1 after reporting an error."""
     parser = argparse.ArgumentParser(description="Make the environment in .venv.")
     parser.add_argument("--dev", action="store_true", help="with what tests and checks need")
     parser.add_argument("--gpu", action="store_true", help="with CUDA builds (Linux, 3.12)")
-    asked = parser.parse_args(argv)
+    arguments = parser.parse_args(argv)
     try:
-        # Two at once would each remove what the other has half installed.
+        # Two concurrent runs would each remove the other's incomplete installation.
         with Path(__file__).open() as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            set_up(ROOT, asked.dev, asked.gpu)
+            set_up(ROOT, arguments.dev, arguments.gpu)
     except SetupError as why:
         print(f"setup: {why}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nsetup: stopped; run it again to begin anew", file=sys.stderr)
+        print("\nsetup: stopped; run it again to start over", file=sys.stderr)
         return 130
     return 0
 

@@ -64,6 +64,6 @@ def pytest_testnodedown(node: Any) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Tell them beside pytest's own list of skipped tests."""
+    """Report them beside pytest's own list of skipped tests."""
     for mark, count in sorted(_deselected.items()):
         terminalreporter.write_line(f"NOT RUN: {count} tests marked {mark}: {LEFT_OUT[mark]}")

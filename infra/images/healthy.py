@@ -1,6 +1,6 @@
-"""Health check of one container: ask a URL, and optionally what Airflow says of one component.
+"""Health check of one container: request a URL, and optionally Airflow's status of one component.
 
-Why: the images carry no curl, and ``airflow jobs check`` costs seconds of CPU each time.
+Why: the images have no curl, and ``airflow jobs check`` costs seconds of CPU each time.
 Promise: standard library only; exit code 0 means healthy, 1 not, with the reason on stderr.
 
     python healthy.py http://localhost:8787/health
@@ -17,7 +17,7 @@ TIMEOUT_S = 5
 def problem(url: str, component: str | None) -> str | None:
     """Why the service counts as unhealthy, or None."""
     try:
-        # Only http(s) is asked for: the URLs are literals of compose.yaml.
+        # Only http(s) is requested: the URLs are literals of compose.yaml.
         with urllib.request.urlopen(url, timeout=TIMEOUT_S) as reply:
             body = reply.read()
     except OSError as error:
@@ -26,7 +26,9 @@ def problem(url: str, component: str | None) -> str | None:
         return None
     status = (json.loads(body).get(component) or {}).get("status")
     return (
-        None if status == "healthy" else f"{url} says {component} is {status!r}, not 'healthy'."
+        None
+        if status == "healthy"
+        else f"{url} reports {component} as {status!r}, not 'healthy'."
     )
 
 

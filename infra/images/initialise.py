@@ -1,7 +1,7 @@
-"""Bring Airflow's database and logins to what this version of Millrace needs, then end.
+"""Migrate Airflow's database, create the pools and write the login, then exit.
 
-Why: schedulers and servers must find a migrated database, and a task in a pool that does not
-    exist would wait for ever.
+Why: schedulers and servers need a migrated database, and a task in a pool that does not exist
+    would wait for ever.
 Promise: safe to run at every start; a changed password or slot count takes effect; the login file is
     never readable by others.
 Not here: the databases themselves (``infra/postgres/databases.sh``).
@@ -16,7 +16,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-# Pool, the variable with its slots, and what a slot is.
+# Pool, the variable with its number of slots, and its description.
 POOLS = (
     ("stages", "MILLRACE_STAGE_SLOTS", "Stages: one slot is one stage's process."),
     ("gpu", "MILLRACE_GPU_SLOTS", "Training: one slot is one model, on all GPUs there are."),
@@ -24,7 +24,7 @@ POOLS = (
 
 
 def write_login(path: Path, user: str, password: str) -> None:
-    """Replace the file of logins with this one user.
+    """Replace the contents of the login file with this one user.
 
     Written in place, not renamed over: a running api-server holds locks on the file.
     """
@@ -34,12 +34,16 @@ def write_login(path: Path, user: str, password: str) -> None:
 
 
 def airflow(*arguments: str) -> None:
-    """Run one command of Airflow; its failure is ours."""
+    """Run one Airflow command.
+
+    Raises:
+        CalledProcessError: It failed.
+    """
     subprocess.run(["airflow", *arguments], check=True)  # noqa: S607
 
 
 def main(environment: dict[str, str]) -> None:
-    """Migrate, make the pools, write the login."""
+    """Migrate the database, create the pools, write the login."""
     airflow("db", "migrate")
     for pool, slots, meaning in POOLS:
         airflow("pools", "set", pool, environment[slots], meaning)
@@ -47,7 +51,7 @@ def main(environment: dict[str, str]) -> None:
     write_login(
         file, environment["MILLRACE_ADMIN_USER"], environment["MILLRACE_ADMIN_PASSWORD"]
     )
-    sys.stdout.write("millrace: database migrated, pools made, login written\n")
+    sys.stdout.write("millrace: database migrated, pools created, login written\n")
 
 
 if __name__ == "__main__":

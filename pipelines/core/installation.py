@@ -1,8 +1,8 @@
-"""Where Millrace lies: in a checkout of its repository, or installed among other packages.
+"""The location of Millrace: a checkout of its repository, or an installed package.
 
 Why: a checkout has DAG files, plugins and domains beside the library; an installation has only
     the library, and the files are the project's.
-Promise: decided by files that are there, so the same in every process.
+Promise: decided by the files that exist, so the same in every process.
 """
 
 import os
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 LIBRARY = Path(__file__).resolve().parents[2]
-"""The folder that holds the package ``pipelines``: the checkout's root, or site-packages."""
+"""The parent folder of the package ``pipelines``: the checkout's root, or site-packages."""
 
 
 def checkout() -> Path | None:
@@ -19,7 +19,7 @@ def checkout() -> Path | None:
 
 
 def default_store(environ: Mapping[str, str] = os.environ) -> str:
-    """Root of the artifact store where none is set: the checkout's, or in Airflow's own folder."""
+    """The default root of the artifact store: in the checkout, or in Airflow's folder."""
     root = checkout()
     if root is not None:
         return f"file://{root}/.millrace/store"

@@ -1,9 +1,9 @@
-"""The folders that a user's pipelines lie in: ``MILLRACE_PIPELINES``, or the project's own.
+"""The folders of a user's pipelines: ``MILLRACE_PIPELINES``, or those of the project.
 
-Why: a pipeline belongs to its user, not to this library, so where it lies has to be said once and
-    reach every process that works for it.
+Why: a pipeline belongs to its user, not to this library, so its folder is configured once and
+    must be known in every process.
 Promise: reads the environment and at most one ``pyproject.toml``; imports the standard library only.
-Not here: what is in the folders (``locations.py``).
+Not here: the pipelines in the folders (``locations.py``).
 """
 
 import os
@@ -13,26 +13,26 @@ from pathlib import Path
 from pipelines.core.errors import ConfigError
 
 VARIABLE = "MILLRACE_PIPELINES"
-"""Absolute paths of folders, separated as in ``PATH``; each holds ``<name>/declaration.py``."""
+"""Absolute paths of folders, separated as in ``PATH``; each contains ``<name>/declaration.py``."""
 
 TABLE = "tool.millrace"
 
 
 def folders(environ: Mapping[str, str] = os.environ) -> tuple[Path, ...]:
-    """The folders to look for pipelines in, in their order, each once.
+    """The distinct folders to search for pipelines, in order.
 
     Those of ``MILLRACE_PIPELINES``; where it is not set or empty, those of the project that the
     working directory belongs to.
 
     Raises:
-        ConfigError: One of them cannot be used; says which, and why.
+        ConfigError: One of them cannot be used; the message says which, and why.
     """
     found = dict.fromkeys(_checked(path, source) for path, source in _declared(environ))
     return tuple(found)
 
 
 def import_path() -> list[str]:
-    """The same as a package's ``__path__``; empty where they cannot be used, which loading reports."""
+    """The folders as a package's ``__path__``; empty where one cannot be used, which loading reports."""
     try:
         return [str(folder) for folder in folders()]
     except ConfigError:
@@ -40,7 +40,7 @@ def import_path() -> list[str]:
 
 
 def project_root(start: Path | None = None) -> Path | None:
-    """The folder of the project that a folder belongs to, by default the working directory.
+    """The root of the project that contains a folder, by default the working directory.
 
     It is the nearest one at or above with a ``pyproject.toml`` that has a table ``[tool.millrace]``.
 
@@ -58,7 +58,7 @@ def project_root(start: Path | None = None) -> Path | None:
 
 
 def project_folder(root: Path) -> Path | None:
-    """The first folder of a project's pipelines, relative to its root; None for no project.
+    """The first folder of a project's pipelines, relative to its root; None without a project.
 
     Raises:
         ConfigError: The project's ``pyproject.toml`` cannot be read, or names no folder.
@@ -69,7 +69,7 @@ def project_folder(root: Path) -> Path | None:
 
 
 def _declared(environ: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
-    """Each path as written, and what names it."""
+    """Each path as written, and its source for messages."""
     given = [part for part in environ.get(VARIABLE, "").split(os.pathsep) if part.strip()]
     for part in given:
         yield Path(part.strip()), f"{VARIABLE} names {part.strip()!r}"
@@ -82,7 +82,7 @@ def _declared(environ: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
 
 
 def _named(file: Path) -> list[str]:
-    """The folders that a project's file names, as written."""
+    """The folders in a project's file, as written."""
     paths = (_settings(file) or {}).get("pipelines", "pipelines")
     listed = paths if isinstance(paths, list) else [paths]
     every = [path for path in listed if isinstance(path, str)]
@@ -95,7 +95,7 @@ def _named(file: Path) -> list[str]:
 
 
 def _settings(file: Path) -> dict[str, object] | None:
-    """The project's table; None if there is no such file, or it has no such table."""
+    """The project's table; None if the file does not exist or has no such table."""
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
@@ -115,22 +115,22 @@ def _checked(path: Path, source: str) -> Path:
     """The folder, resolved.
 
     Raises:
-        ConfigError: It is not an absolute path of a folder that holds pipelines.
+        ConfigError: It is not an absolute path of a folder of pipelines.
     """
     if not path.is_absolute():
         raise ConfigError(
-            f"{source}, which is a relative path; expected an absolute one, as each process has a "
-            f"working directory of its own. From here it would be {path.expanduser().absolute()}."
+            f"{source}, which is a relative path; expected an absolute one, because each process has its own "
+            f"working directory. From here it would be {path.expanduser().absolute()}."
         )
     if not path.is_dir():
         what = "is a file" if path.exists() else "does not exist"
         raise ConfigError(
-            f"{source}, which {what}; expected a folder that holds <name>/declaration.py. Make the "
+            f"{source}, which {what}; expected a folder that contains <name>/declaration.py. Create the "
             f"folder, or correct the path."
         )
     if not os.access(path, os.R_OK | os.X_OK):
         raise ConfigError(
-            f"{source}, which cannot be read. Give this user the right to read it."
+            f"{source}, which cannot be read. Give this user permission to read it."
         )
     if (path / "declaration.py").is_file():
         raise ConfigError(
@@ -138,7 +138,7 @@ def _checked(path: Path, source: str) -> Path:
         )
     if path.name == "pipelines" and (path / "__init__.py").exists():
         raise ConfigError(
-            f"{source}, where {path / '__init__.py'} makes Python take that folder for Millrace's "
-            f"package `pipelines`. Remove the file; a folder of pipelines needs none."
+            f"{source}, where {path / '__init__.py'} makes Python import that folder as Millrace's "
+            f"package `pipelines`. Remove the file; a folder of pipelines does not need it."
         )
     return path.resolve()

@@ -1,8 +1,8 @@
-"""Where declared pipelines are: folders of users, installed packages, Millrace's own domains.
+"""The locations of declared pipelines: users' folders, installed packages, Millrace's own domains.
 
-Why: users' pipelines and ours are found in the same way, so ours prove that way each day.
-Promise: looking imports no pipeline; a broken one is listed like the others.
-Not here: importing a declaration (``declaration_import.py``), which folders there are (``folders.py``).
+Why: users' pipelines and ours are found in the same way, so ours test that way each day.
+Promise: the search imports no pipeline; a broken one is listed like the others.
+Not here: importing a declaration (``declaration_import.py``), the folders (``folders.py``).
 """
 
 import os
@@ -32,13 +32,13 @@ _ASSIGNED = re.compile(rb"^PIPELINE\s*[:=]", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where one pipeline is declared.
+    """The location of one declared pipeline.
 
     Attributes:
-        name: What the pipeline is called by.
+        name: Name of the pipeline.
         module: The module with the declaration, or a package that has it in ``declaration``.
-        origin: Its file, or its entry point, as a message names it.
-        attribute: What the declaration is called in the module.
+        origin: Its file, or its entry point, for messages.
+        attribute: Name of the declaration in the module.
         file: The file; None for an entry point.
     """
 
@@ -49,7 +49,7 @@ class Location:
     file: Path | None = None
 
     def is_same(self, other: "Location") -> bool:
-        """Whether the other one is the same file, or the same module of an installed package."""
+        """Whether the other location is the same file, or the same module of an installed package."""
         if self.file is not None and other.file is not None:
             return self.file == other.file
         return self.module == other.module
@@ -58,7 +58,7 @@ class Location:
 def locations() -> list[Location]:
     """Every declared pipeline in the order of the sources: folders, entry points, own domains.
 
-    One that is found twice as the same module or file is listed once.
+    A pipeline that is found twice as the same module or file is listed once.
 
     Raises:
         ConfigError: A folder of ``MILLRACE_PIPELINES`` cannot be used.
@@ -68,7 +68,7 @@ def locations() -> list[Location]:
 
 
 def installed_locations() -> list[Location]:
-    """The pipelines of installed packages and our own, whatever folders there are."""
+    """The pipelines of installed packages and our own, without users' folders."""
     found = [_installed(point) for point in _entry_points(tuple(sys.path))]
     root = checkout()
     if root is not None:  # an installation has an entry point for each of them
@@ -77,7 +77,7 @@ def installed_locations() -> list[Location]:
 
 
 def sources() -> str:
-    """Where pipelines are looked for, as a message says it."""
+    """The searched locations, for messages."""
     named = ", ".join(map(str, folders())) or f"no folder ({VARIABLE} is not set)"
     return f"{named}; entry points of the group {GROUP}; Millrace's own domains"
 
@@ -103,7 +103,7 @@ def _in_folder(folder: Path, package: str) -> Iterator[Location]:
 
 
 def _is_file(path: Path) -> bool:
-    """Whether it is a file, or nobody may say: then loading reports why."""
+    """Whether it is a file; True where that cannot be checked, and loading reports why."""
     try:
         return path.is_file()
     except OSError:
@@ -128,10 +128,10 @@ def _installed(point: "EntryPoint") -> Location:
 
 @cache
 def _entry_points(path: tuple[str, ...]) -> "tuple[EntryPoint, ...]":
-    """Those of our group, once for a path.
+    """The entry points of our group, cached by path.
 
     ``importlib.metadata.entry_points`` takes 50 ms, its import included, and each stage's process
-    would pay for it; looking for the group's name in the same files takes 5.
+    would pay for it; searching for the group's name in the same files takes 5.
     """
     offering = [each for entry in path for each in _offering(Path(entry or "."))]
     if not offering:
@@ -143,7 +143,7 @@ def _entry_points(path: tuple[str, ...]) -> "tuple[EntryPoint, ...]":
 
 
 def _offering(entry: Path) -> Iterator[Path]:
-    """The metadata of the packages below an entry of the import path that offer pipelines."""
+    """Metadata folders of packages below an entry of the import path that provide pipelines."""
     try:
         names = os.listdir(entry)  # noqa: PTH208  hundreds of them
     except OSError:

@@ -1,8 +1,8 @@
-"""Finding a declared pipeline by its name.
+"""Load a declared pipeline by its name.
 
-Why: the command line, the DAGs and a stage's child process name a pipeline by one word.
-Promise: what is loaded has been checked; one broken declaration hides no other pipeline.
-Not here: where pipelines are looked for (``locations.py``).
+Why: the command line, the DAGs and a stage's child process identify a pipeline by its name.
+Promise: a loaded declaration has been checked; a broken declaration hides no other pipeline.
+Not here: the searched locations (``locations.py``).
 """
 
 import importlib
@@ -23,7 +23,7 @@ log = logging.getLogger("millrace")
 
 
 def declared_names() -> list[str]:
-    """Names of every declared pipeline, sorted, also of those that cannot be loaded.
+    """Sorted names of all declared pipelines, also of those that cannot be loaded.
 
     Raises:
         ConfigError: A folder of ``MILLRACE_PIPELINES`` cannot be used.
@@ -32,7 +32,7 @@ def declared_names() -> list[str]:
 
 
 def own_names() -> list[str]:
-    """Names of the pipelines in users' folders, sorted; of every one where there is no folder.
+    """Sorted names of the pipelines in users' folders; of all pipelines where there is no folder.
 
     Raises:
         ConfigError: A folder of ``MILLRACE_PIPELINES`` cannot be used.
@@ -42,7 +42,7 @@ def own_names() -> list[str]:
 
 
 def load(name: str) -> Pipeline:
-    """The declared pipeline of that name, checked.
+    """Load and check the declared pipeline with that name.
 
     Raises:
         ConfigError: There is no such pipeline, there are two, or its module cannot be imported.
@@ -52,7 +52,7 @@ def load(name: str) -> Pipeline:
 
 
 def load_all() -> list[Pipeline]:
-    """Every pipeline that can be loaded, by name; the log has a warning for each of the others.
+    """All pipelines that can be loaded, by name; a warning is logged for each of the others.
 
     Raises:
         ConfigError: A folder of ``MILLRACE_PIPELINES`` cannot be used.
@@ -62,12 +62,12 @@ def load_all() -> list[Pipeline]:
         try:
             loaded.append(load(name))
         except ConfigError as error:
-            log.warning("%s is left out: %s", name, error)
+            log.warning("%s is skipped: %s", name, error)
     return loaded
 
 
 def folder_of(name: str) -> Path:
-    """The folder of the module that declares a pipeline: what lies beside it is its own.
+    """The folder of the module that declares a pipeline; its other files belong to the pipeline.
 
     Raises:
         ConfigError: There is no such pipeline, or its module cannot be imported.
@@ -78,7 +78,7 @@ def folder_of(name: str) -> Path:
 
 
 def offered(name: str, module: str) -> ModuleType | None:
-    """A module that a pipeline's package offers beside its declaration, such as ``simulation``.
+    """An optional module in a pipeline's package, such as ``simulation``; None if it has none.
 
     Raises:
         ConfigError: There is no such pipeline, or its declaration cannot be imported.

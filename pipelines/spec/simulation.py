@@ -1,10 +1,10 @@
-"""What a pipeline may offer beside its declaration: days of simulated data with known truth.
+"""The optional simulation of a pipeline: days of simulated data with known labels.
 
-Why: a demonstration, a test and a benchmark need data that nobody has to be given; only the
-    domain knows what its data look like.
-Promise: a domain is found through the registry like its declaration, and never imported by name.
+Why: a demonstration, a test and a benchmark need data without access to real data; only the domain
+    knows what its data look like.
+Promise: a simulation is found through the registry, as the declaration is, and never imported by name.
 
-A pipeline's package offers it as a module ``simulation`` with what ``SimulationModule`` lists.
+A pipeline's package provides it as a module ``simulation`` with the names of ``SimulationModule``.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,12 +24,12 @@ Progress = Callable[[int, int, int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimulatedDay:
-    """One day as it was written.
+    """One written day.
 
     Attributes:
         day: ``YYYY-MM-DD``.
         rows: Rows simulated.
-        positives: Rows whose label is 1 among them.
+        positives: Rows with label 1 among them.
     """
 
     day: str
@@ -41,7 +41,7 @@ class SimulationModule(Protocol):
     """The module ``simulation`` of a pipeline's package.
 
     Attributes:
-        MAX_ROWS_PER_DAY: Most rows that a day may be asked to have.
+        MAX_ROWS_PER_DAY: Maximum of ``rows_per_day``.
     """
 
     MAX_ROWS_PER_DAY: int
@@ -65,7 +65,7 @@ class SimulationModule(Protocol):
             last: Last day, included.
             out: Root of the source.
             rows_per_day: Expected rows a day.
-            seed: Of everything random: the same arguments give the same bytes.
+            seed: Seed of all randomness: the same arguments give the same bytes.
             processes: Processes to write days with.
             plant: Defects to plant, in the domain's own notation, such as ``rows=7``.
             progress: Called after each day.
@@ -76,18 +76,18 @@ class SimulationModule(Protocol):
 
 
 def simulation_of(name: str) -> SimulationModule:
-    """The simulation that the pipeline of that name offers.
+    """The simulation of the pipeline with that name.
 
     Raises:
-        ConfigError: It offers none, or its module lacks what is wanted.
+        ConfigError: It has none, or its module is incomplete.
     """
     module = offered(name, MODULE)
     if module is None:
-        raise ConfigError(f"{name} offers no simulation. Use your own files with --source.")
+        raise ConfigError(f"{name} has no simulation. Use your own files with --source.")
     lacking = [each for each in WANTED if not hasattr(module, each)]
     if lacking:
         raise ConfigError(
-            f"{module.__file__} lacks {' and '.join(lacking)}. Add what "
-            f"pipelines.spec.simulation.SimulationModule lists."
+            f"{module.__file__} has no {' and no '.join(lacking)}. Add the names of "
+            f"pipelines.spec.simulation.SimulationModule."
         )
     return cast("SimulationModule", module)

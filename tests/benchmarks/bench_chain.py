@@ -1,4 +1,4 @@
-"""From raw files to a judged, registered model: a million simulated rows through ``run``.
+"""From raw files to an evaluated, registered model: a million simulated rows through ``run``.
 
 Run: ``python tests/benchmarks/bench_chain.py [rows_per_day]``. Prints seconds, CPU-seconds and
 peak memory of each stage and in all, and the ratio to what TFX 1.21 on Beam took for the same

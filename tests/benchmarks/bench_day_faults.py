@@ -54,12 +54,12 @@ def shares(tables, profiles, broken, days):
         before = {d: p for d, p in profiles.items() if shift(day, -GATE.days_back) <= d < day}
         first, last = shift(day, -min(BACK, GATE.days_back)), shift(day, AHEAD)
         around = {d: p for d, p in profiles.items() if first <= d <= last and d != day}
-        judged = compare_day(day, own, around, GATE)
+        compared = compare_day(day, own, around, GATE)
         found["validate_warns"] += bool(
             compare_day(day, own, before, GATE).odd("warn", "refuse")
         )
-        found["window_warns"] += bool(judged.odd("warn", "refuse"))
-        found["window_refuses"] += bool(judged.odd("refuse"))
+        found["window_warns"] += bool(compared.odd("warn", "refuse"))
+        found["window_refuses"] += bool(compared.odd("refuse"))
     return {name: round(count / len(days), 3) for name, count in found.items()}
 
 
@@ -69,9 +69,10 @@ def measure(source, tables):
     good = {"none": lambda table, _: table}
     for fault, broken in {**good, **{name: fault[0] for name, fault in FAULTS.items()}}.items():
         chosen = days if fault == "none" else days[::5]
-        told = shares(tables, profiles, broken, chosen)
+        found_shares = shares(tables, profiles, broken, chosen)
         sys.stdout.write(
-            json.dumps({"days": source, "fault": fault, "of": len(chosen), **told}) + "\n"
+            json.dumps({"days": source, "fault": fault, "of": len(chosen), **found_shares})
+            + "\n"
         )
         sys.stdout.flush()
 

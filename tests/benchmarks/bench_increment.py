@@ -64,7 +64,7 @@ def cpu(what, *given):
     return time.process_time() - started
 
 
-def told(name, seconds, whole):
+def print_line(name, seconds, whole):
     print(
         json.dumps(
             {
@@ -92,18 +92,20 @@ def main(rows_a_day):
         make(root, before)
         days = days_between(FIRST_KEPT, shift(as_of, -1))
         whole = cpu(make, root, days) + cpu(fit, root, as_of)
-        told(f"window of {WINDOW_DAYS} days", whole, whole)
-        told("one day more", cpu(make, root, [as_of]) + cpu(fit, root, shift(as_of, 1)), whole)
+        print_line(f"window of {WINDOW_DAYS} days", whole, whole)
+        print_line(
+            "one day more", cpu(make, root, [as_of]) + cpu(fit, root, shift(as_of, 1)), whole
+        )
         longer = replace(FEATURES[2], spans_days=(1, SPAN_DAYS - 1))
         changed = pipeline_of((*FEATURES[:2], longer))
-        told("one of two windows changed", cpu(make, root, days, changed), whole)
+        print_line("one of two windows changed", cpu(make, root, days, changed), whole)
         clipped = (
             FEATURES[0] >> Clip(low=0, high=100) >> Standardise(),
             *FEATURES[1:2],
             longer,
         )
         step = pipeline_of(clipped)
-        told(
+        print_line(
             "one step changed", cpu(make, root, days, step) + cpu(fit, root, as_of, step), whole
         )
 

@@ -7,7 +7,7 @@ ours. ``ours`` is the stage as it runs: look the files' digests up, read, cast, 
 bytes once, to the disk; ``floor_checked`` takes a sha256 of what it reads and of what it writes as well. Polars
 and DuckDB read, cast, number and write Parquet with the same codec, without a checksum of anything.
 
-What an engine takes for a thousand rows (its imports, mostly) is told as ``start_cpu_s`` and left out
+What an engine takes for a thousand rows (its imports, mostly) is printed as ``start_cpu_s`` and left out
 of rates and ratios. Up to five million rows, the run of three with the least CPU counts. The others'
 columns are compared with ours.
 """
@@ -155,14 +155,14 @@ def compare(folder, format_, rows, engines):
         found = min(used(engine, whole, format_) for _ in range(repeats))
         cpu_s = found.cpu_s - start_s
         base = base or cpu_s
-        told = {"format": format_, "engine": engine, "rows": rows}
-        told |= {"rows_per_cpu_s": round(rows / cpu_s), "cpu_s": round(cpu_s, 2)}
-        told |= {"start_cpu_s": round(start_s, 2), "wall_s": round(found.wall_s, 1)}
-        told |= {
+        line = {"format": format_, "engine": engine, "rows": rows}
+        line |= {"rows_per_cpu_s": round(rows / cpu_s), "cpu_s": round(cpu_s, 2)}
+        line |= {"start_cpu_s": round(start_s, 2), "wall_s": round(found.wall_s, 1)}
+        line |= {
             "peak_mib": found.peak_bytes >> 20,
             "cpu_beside_ours": round(cpu_s / base, 2),
         }
-        print(json.dumps(told), flush=True)
+        print(json.dumps(line), flush=True)
 
 
 def main(millions, engines):

@@ -109,7 +109,7 @@ def cpu_ns(function, n_rows):
     return statistics.median(taken) / n_rows
 
 
-def told(name, n_rows, arrays, learn, transform):
+def print_line(name, n_rows, arrays, learn, transform):
     """One operator's line; the copy is measured next to it, under the same load."""
     # Into memory that is there: what new pages cost is the kernel's, and varies.
     pairs = [(np.empty_like(array), array) for array in arrays]
@@ -134,7 +134,7 @@ def operators(n_rows):
         fitted = program.fitted(states)
         arrays = [v.code if isinstance(v, Words) else v for v in columns.values()]
         learn = (lambda p=program, c=columns: p.partials(np, c)) if states else None
-        told(name, n_rows, arrays, learn, lambda f=fitted, c=columns: f.transform(np, c))
+        print_line(name, n_rows, arrays, learn, lambda f=fitted, c=columns: f.transform(np, c))
 
 
 def reading(n_rows):
@@ -143,7 +143,9 @@ def reading(n_rows):
         path = Path(folder) / "part-0.parquet"
         write_table(pa.table({"amount": amount}), path)
         kinds = {"amount": "number"}
-        told("read", n_rows, [amount], None, lambda: read_rows(np, path, 0, n_rows, kinds))
+        print_line(
+            "read", n_rows, [amount], None, lambda: read_rows(np, path, 0, n_rows, kinds)
+        )
 
 
 def calendar(n_rows):
@@ -151,7 +153,7 @@ def calendar(n_rows):
     rows = pa.table({"tx_datetime": pa.array(us.astype("M8[us]"))})
     for name, source in CALENDAR.items():
         pipeline = small_pipeline(features=(source,))
-        told(name, n_rows, [us], None, lambda p=pipeline: row_features(rows, p.sources()))
+        print_line(name, n_rows, [us], None, lambda p=pipeline: row_features(rows, p.sources()))
 
 
 def windows(n_rows):
@@ -164,7 +166,7 @@ def windows(n_rows):
     def line():
         return timeline(np, entity, time_s, n_rows, span_s)
 
-    told("timeline", n_rows, keys, None, line)
+    print_line("timeline", n_rows, keys, None, line)
     for aggregate in AGGREGATES:
         column = "flag" if aggregate == "rate" else "cents"
         window = TrailingWindow(
@@ -173,12 +175,14 @@ def windows(n_rows):
         program = EntityProgram("entity", (window,))
         arrays = [*keys, columns[column]]
         run = lambda p=program: trailing(np, p, columns, entity, time_s, n_rows)  # noqa: E731
-        told(f"Trailing, {aggregate}", n_rows, arrays, None, run)
+        print_line(f"Trailing, {aggregate}", n_rows, arrays, None, run)
     events = EventSequence(
         ("block", "length"), 8, 0, span_s, True, (HistoryColumn("cents", 100),)
     )
     arrays = [*keys, columns["cents"]]
-    told("Sequence, 8 steps", n_rows, arrays, None, lambda: block_on(line(), events, columns))
+    print_line(
+        "Sequence, 8 steps", n_rows, arrays, None, lambda: block_on(line(), events, columns)
+    )
 
 
 def main(n_rows=1 << 19):

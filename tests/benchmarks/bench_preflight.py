@@ -1,7 +1,7 @@
 """Print what looking over the training rows costs before training, by head.
 
 Run: ``python tests/benchmarks/bench_preflight.py [n_columns]`` from the repository root.
-200,000 rows, the most that are looked at: CPU-seconds for so many numeric inputs (100 unless told)
+200,000 rows, the most that are checked: CPU-seconds for so many numeric inputs (100 by default)
 and for as many categorical ones of 5,000 ids.
 """
 

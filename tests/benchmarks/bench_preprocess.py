@@ -5,7 +5,7 @@ Run: ``python tests/benchmarks/bench_preprocess.py [million rows, 20] [engine ..
 time, the largest process's peak memory, and CPU per row beside ours; of ours also the seconds and
 rows a second from when its workers were up. With ``--gpus`` ours runs on a worker a GPU and on one
 a core, beside the bytes' cost on disk (``floor``) and in the GPU's memory (``memory_floor``). ``ours`` is what the stage does: statistics of every
-piece, merged, then row-major float32 and int32 arrays. ``ours_parquet`` writes Parquet instead, as
+row range, merged, then row-major float32 and int32 arrays. ``ours_parquet`` writes Parquet instead, as
 the other engines do. ``floor`` reads twice and writes the arrays' bytes once, and does nothing else.
 
 All fit the same program: log, fill and standardise three numbers, vocabularies of three words and
@@ -83,9 +83,9 @@ def require_equal(found, wanted, engine):
 
 
 def environment(cores, gpus):
-    """What each engine's process is told it may use."""
-    told = {CORES: str(cores), GPUS: str(gpus)}
-    return told | {"POLARS_MAX_THREADS": str(cores), "OMP_NUM_THREADS": "1"}
+    """The resources that each engine's process may use."""
+    limits = {CORES: str(cores), GPUS: str(gpus)}
+    return limits | {"POLARS_MAX_THREADS": str(cores), "OMP_NUM_THREADS": "1"}
 
 
 def main(millions, engines, cores=2, gpus=0):
@@ -105,13 +105,13 @@ def main(millions, engines, cores=2, gpus=0):
                 reference = reference or found
                 require_equal(found, reference, engine)
             base = used.cpu_s if engine == "ours" else base
-            print(json.dumps(told(engine, rows, used, base, out / WORK_S)), flush=True)
+            print(json.dumps(line_of(engine, rows, used, base, out / WORK_S)), flush=True)
             shutil.rmtree(out)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def told(engine, rows, used, base, work_s):
+def line_of(engine, rows, used, base, work_s):
     """One engine's line."""
     line = {
         "engine": engine,

@@ -86,9 +86,9 @@ def main(sizes):
             for number in range(DAYS):
                 publish_features(folder, number, rows // DAYS)
             used = measured([sys.executable, __file__, "preprocess", folder])
-        told = {"rows": rows, "cpu_s": round(used.cpu_s, 1)}
-        told |= {"worker_peak_mib": used.started_bytes >> 20}
-        print(json.dumps(told | {"stage_peak_mib": used.own_bytes >> 20}), flush=True)
+        line = {"rows": rows, "cpu_s": round(used.cpu_s, 1)}
+        line |= {"worker_peak_mib": used.started_bytes >> 20}
+        print(json.dumps(line | {"stage_peak_mib": used.own_bytes >> 20}), flush=True)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 Run: ``python tests/benchmarks/bench_scaling.py [files] [rows a file]``. A task reads a day's Parquet file
 on one thread, sorts it by entity and time, and takes trailing counts and sums: what featurize
-does. Prints one JSON line a place and number of workers (seconds, CPU-seconds of the process tree,
+does. Prints one JSON line a backend and number of workers (seconds, CPU-seconds of the process tree,
 rows/s) and the ratios of two workers to one; and, from pure arithmetic in two processes at once,
 what two of this machine's cores give at that moment, which no program can exceed.
 """
@@ -62,9 +62,9 @@ def cpu_seconds():
     return sum(u.ru_utime + u.ru_stime for u in used)
 
 
-def measured(place, workers, paths, rows):
+def measured(backend, workers, paths, rows):
     """Best of a few runs; a cluster is started beforehand, and its CPU is counted at its end."""
-    below = 1 << 62 if place == "threads" else 0
+    below = 1 << 62 if backend == "threads" else 0
     settings = ComputeSettings(workers=workers, in_process_below_rows=below)
     machine = Machine(cores=workers, memory_bytes=this_machine().memory_bytes // 4, gpus=0)
     before, walls = cpu_seconds(), []
@@ -74,7 +74,7 @@ def measured(place, workers, paths, rows):
             started = time.perf_counter()
             found = compute.map(windows, paths)
             walls.append(time.perf_counter() - started)
-    line = {"place": place, "workers": workers, "seconds": round(min(walls), 2)}
+    line = {"backend": backend, "workers": workers, "seconds": round(min(walls), 2)}
     line |= {"rows_per_s": round(rows / min(walls)), "cpu_s": round(cpu_seconds() - before, 1)}
     print(json.dumps(line), flush=True)
     return min(walls), found
@@ -87,9 +87,9 @@ def main(files=16, rows=500_000):
             paths.append(str(Path(folder) / f"{number}.parquet"))
             pq.write_table(transactions(rows, seed=number), paths[-1])
         ratios, results = {}, []
-        for place in ("threads", "processes"):
-            one, two = (measured(place, n, paths, files * rows) for n in (1, 2))
-            ratios[place] = round(one[0] / two[0], 2)
+        for backend in ("threads", "processes"):
+            one, two = (measured(backend, n, paths, files * rows) for n in (1, 2))
+            ratios[backend] = round(one[0] / two[0], 2)
             results += [one[1], two[1]]
     assert all(found == results[0] for found in results)
     print(json.dumps({"two_workers_to_one": ratios, "two_cores_to_one": round(ceiling(), 2)}))

@@ -65,7 +65,7 @@ class Clock:
     def mark(self, step):
         self.marks.append((step, time.monotonic(), time.process_time()))
 
-    def told(self):
+    def figures(self):
         """Per step, from the first mark after the warm-up on."""
         warm = next(m for m in self.marks if m[0] >= WARM_STEPS)
         steps, wall, cpu = (b - a for a, b in zip(warm, self.marks[-1], strict=True))
@@ -173,7 +173,7 @@ def ours(strategy, folder, rows, optimizer, feed):
     if feed == "constant":
         run.feed = constant(run.feed)
     run.train(Cursor())
-    return clock.told() | {"stall": round(run.stall(), 4)}
+    return clock.figures() | {"stall": round(run.stall(), 4)}
 
 
 def with_fit(strategy, folder, rows, optimizer, feed):
@@ -194,7 +194,7 @@ def with_fit(strategy, folder, rows, optimizer, feed):
 
     steps = (WARM_STEPS + STEPS) // SPE * SPE
     model.fit(data, epochs=1, steps_per_epoch=steps, verbose=0, callbacks=[Marks()])
-    return clock.told()
+    return clock.figures()
 
 
 def fed(tf, folder, rows, feed):
@@ -259,7 +259,7 @@ def checkpointing(strategy, folder, rows, optimizer, _feed):
     run.checkpoints, run.course = kept, replace(run.course, checkpoint_every_steps=SPE)
     run.train(Cursor())
     size = sum(v.numpy().nbytes for v in variables)
-    return clock.told() | {
+    return clock.figures() | {
         "saves": kept.saves,
         "megabytes": round(size / 1e6, 1),
         "training_waits_ms_a_save": round(1e3 * kept.copy_s / kept.saves, 2),
@@ -297,7 +297,7 @@ def larger_than_memory(strategy, folder, _rows, optimizer, _feed):
     run = run_of(strategy, shards, optimizer, clock, pool_mb=64, model=narrow)
     run.course = replace(run.course, epochs=1)
     run.train(Cursor())
-    return clock.told() | {
+    return clock.figures() | {
         "stall": round(run.stall(), 4),
         "limit_mb": limit >> 20,
         "data_mb": shards.rows * shards.row_bytes >> 20,
@@ -318,11 +318,11 @@ def racing(strategy, folder, rows, optimizer, feeds):
     lines = []
     for n, (kind, feed) in enumerate(feeds):
         mine, first = [r[n] for r in rounds], [r[0] for r in rounds]
-        told = {name: statistics.median(m[name] for m in mine) for name in mine[0]}
+        medians = {name: statistics.median(m[name] for m in mine) for name in mine[0]}
         for ratio, name in (("cpu", "cpu_ms_per_step"), ("speed", "rows_per_s")):
             each = [m[name] / f[name] for m, f in zip(mine, first, strict=True)]
-            told[f"{ratio}_to_ours"] = round(statistics.median(each), 2)
-        lines.append({"what": kind, "feed": feed} | told)
+            medians[f"{ratio}_to_ours"] = round(statistics.median(each), 2)
+        lines.append({"what": kind, "feed": feed} | medians)
     return lines
 
 
@@ -337,8 +337,8 @@ def one(kind, replicas, optimizer, feeds, rows):
         "larger than memory": larger_than_memory,
     }
     with tempfile.TemporaryDirectory() as folder:
-        told = case[kind](strategy, Path(folder), rows, optimizer, feeds)
-    for line in told if kind == "race" else [{"what": kind} | told]:
+        figures = case[kind](strategy, Path(folder), rows, optimizer, feeds)
+    for line in figures if kind == "race" else [{"what": kind} | figures]:
         print(json.dumps({"replicas": replicas, "optimizer": optimizer} | line), flush=True)
     os._exit(0)
 

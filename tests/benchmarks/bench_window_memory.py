@@ -73,10 +73,10 @@ def main(sizes):
         with tempfile.TemporaryDirectory(prefix="bench-window-memory-") as folder:
             publish(folder, rows)
             used = measured([sys.executable, __file__, "featurize", folder, str(rows)])
-        told = {"rows": rows, "buckets": pipeline_of(rows).buckets}
-        told |= {"cpu_s": round(used.cpu_s, 1), "wall_s": round(used.wall_s, 1)}
-        told |= {"worker_peak_mib": used.started_bytes >> 20}
-        print(json.dumps(told | {"stage_peak_mib": used.own_bytes >> 20}), flush=True)
+        line = {"rows": rows, "buckets": pipeline_of(rows).buckets}
+        line |= {"cpu_s": round(used.cpu_s, 1), "wall_s": round(used.wall_s, 1)}
+        line |= {"worker_peak_mib": used.started_bytes >> 20}
+        print(json.dumps(line | {"stage_peak_mib": used.own_bytes >> 20}), flush=True)
 
 
 if __name__ == "__main__":

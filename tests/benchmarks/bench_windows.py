@@ -139,10 +139,10 @@ def main(n_rows):
             reference = found if reference is None else reference
             np.testing.assert_allclose(found, reference, rtol=1e-9 if name == "pandas" else 0)
             base = base or seconds
-            told = {"aggregates": kind, "engine": name, "rows": len(rows[0])}
-            told |= {"rows_per_cpu_s": round(len(rows[0]) / seconds)}
+            line = {"aggregates": kind, "engine": name, "rows": len(rows[0])}
+            line |= {"rows_per_cpu_s": round(len(rows[0]) / seconds)}
             print(
-                json.dumps(told | {"ours_is_times_faster": round(seconds / base, 2)}),
+                json.dumps(line | {"ours_is_times_faster": round(seconds / base, 2)}),
                 flush=True,
             )
 

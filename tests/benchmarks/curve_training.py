@@ -66,18 +66,18 @@ def reached(root):
 
 def draw(history, path):
     """Loss of training and validation, and what ranks the validation rows."""
-    judged, epochs = history["validation"], np.arange(1, len(history["loss"]) + 1)
+    validation, epochs = history["validation"], np.arange(1, len(history["loss"]) + 1)
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(10, 3.8), constrained_layout=True)
     left.plot(epochs, history["loss"], label="training days")
-    left.plot(epochs, [j["loss"] for j in judged], label="validation days")
+    left.plot(epochs, [j["loss"] for j in validation], label="validation days")
     left.set(xlabel="epoch", ylabel="cross-entropy a row", ylim=(0, None))
     for name, text in (("auc", "AUC"), ("average_precision", "average precision")):
-        values = [j[name] for j in judged]
+        values = [j[name] for j in validation]
         right.plot(epochs, values, label=text)
         right.fill_between(
             epochs,
-            [v - j[f"{name}_error"] for v, j in zip(values, judged, strict=True)],
-            [v + j[f"{name}_error"] for v, j in zip(values, judged, strict=True)],
+            [v - j[f"{name}_error"] for v, j in zip(values, validation, strict=True)],
+            [v + j[f"{name}_error"] for v, j in zip(values, validation, strict=True)],
             alpha=0.3,
         )
     right.set(xlabel="epoch", ylabel="on the validation days", ylim=(0, 1))

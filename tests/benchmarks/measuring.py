@@ -34,7 +34,7 @@ class Used:
 
 
 def measured(argv, **environment):
-    """Run a command to its end and tell what it took.
+    """Run a command to its end and measure what it took.
 
     Peaks are the kernel's own high-water marks, read while the processes live.
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-# What a run may use, told to the process of each engine.
+# What a run may use, passed to the process of each engine.
 CORES, GPUS = "BENCH_CORES", "BENCH_GPUS"
 THREADS = int(os.environ.get(CORES, "2"))
 DAYS = 30

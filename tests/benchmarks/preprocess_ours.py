@@ -12,7 +12,7 @@ import numpy as np
 from tests.benchmarks.preprocess_data import FLOATS, GPUS, IDS, THREADS, parts, program
 
 KIND_BYTES = {"number": 8, "integer": 8, "text": 4}
-# An engine's seconds from when its workers are up, where it tells them.
+# An engine's seconds from when its workers are up, where it reports them.
 WORK_S = "work_s"
 COPIED_AT_ONCE = 1 << 27
 

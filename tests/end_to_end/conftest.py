@@ -32,14 +32,14 @@ def airflow(root: Path, dags: Path, **variables: str):
         yield stack
 
 
-def eventually(told, seconds: float, what: str):
+def eventually(condition, seconds: float, what: str):
     """Ask until the answer is true, and return it; REST writes stay one at a time."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        if answer := told():
+        if answer := condition():
             return answer
         time.sleep(0.5)
-    pytest.fail(f"{what}: not within {seconds:.0f} s; last answer {told()!r}")
+    pytest.fail(f"{what}: not within {seconds:.0f} s; last answer {condition()!r}")
 
 
 def browser(api):

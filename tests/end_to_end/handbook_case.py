@@ -26,7 +26,7 @@ def published_features():
 
 
 def performed(stage, store, seed):
-    """What one stage tells, for one seed."""
+    """The result of one stage, for one seed."""
     pipeline = published_features()
     training = dataclasses.replace(pipeline.training, seed=seed)
     work = Work(

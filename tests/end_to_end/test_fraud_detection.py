@@ -1,4 +1,4 @@
-"""Card fraud from source files to a judged model under a real Airflow, and by hand: the same."""
+"""Card fraud from source files to an evaluated model under a real Airflow, and by hand: the same."""
 
 import json
 import re

@@ -43,11 +43,11 @@ def output_of(*words):
 def shipped(tmp_path_factory):
     """The store, and the summary of the command as a user gives it."""
     store = tmp_path_factory.mktemp("handbook") / "store"
-    told = output_of(
+    lines = output_of(
         *("pipelines", "run", "fraud_detection", "--source", DATA, "--store", store),
         *("--from", FIRST, "--to", LAST, "--seeds", SEEDS, "--json"),
     )
-    return store, json.loads(told[-1])
+    return store, json.loads(lines[-1])
 
 
 def assert_within(means):

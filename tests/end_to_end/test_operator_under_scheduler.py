@@ -112,7 +112,7 @@ def test_a_backfill_gives_each_day_its_own_run_and_asset_event(toy_airflow):
 
 
 @pytest.fixture(scope="module")
-def judged(toy_airflow):
+def evaluated(toy_airflow):
     """A model that its evaluation recommends, as what the toy's train and evaluate made."""
     store, as_of = str(toy_airflow.home.store), "2026-02-01"
     publish_training_set(store, as_of=as_of, seed=8)
@@ -122,7 +122,7 @@ def judged(toy_airflow):
         toy_airflow.api.post("/variables", {"key": f"toy_{name}", "value": digest})
 
 
-@pytest.mark.usefixtures("judged")
+@pytest.mark.usefixtures("evaluated")
 @pytest.mark.parametrize(("answer", "promote"), [("Approve", "success"), ("Reject", "skipped")])
 def test_a_person_is_asked_and_the_answer_decides_on_the_promotion(
     toy_airflow, answer, promote
@@ -145,7 +145,7 @@ def test_a_person_is_asked_and_the_answer_decides_on_the_promotion(
     assert task(api, "toy_model", run_id, "promote")["state"] == promote
 
 
-def test_the_form_refuses_what_is_no_day_or_no_number(toy_airflow):
+def test_the_form_refuses_what_is_not_a_day_or_not_a_number(toy_airflow):
     for conf in ({"as_of": "someday"}, {"epochs": 0}, {"settings": ["rm -rf"]}):
         with pytest.raises(Exception, match="400"):
             toy_airflow.api.trigger("toy_model", conf)
@@ -233,12 +233,14 @@ def test_a_run_has_a_tab_that_shows_its_report_to_who_may_see_it(ends, page):
 
 @pytest.fixture(scope="module")
 def going_on(toy_airflow, page):
-    """A run whose tasks tell their progress until a file is there."""
+    """A run whose tasks report their progress until a file exists."""
     api, until = toy_airflow.api, toy_airflow.home.root / "pids" / "trained"
     api.unpause("toy_live")
     run_id = api.trigger("toy_live")
     tab = f"/millrace/runs/toy_live/{QUOTED(run_id)}"
-    eventually(lambda: page(tab)[1].count("<progress") == 2, 120, "both tasks told progress")
+    eventually(
+        lambda: page(tab)[1].count("<progress") == 2, 120, "both tasks reported progress"
+    )
     yield run_id, tab, until
     until.touch()
 
@@ -264,8 +266,8 @@ def test_a_task_that_is_tried_again_shows_nothing_of_the_try_before(going_on, to
     until.touch()
     path = f"/dags/toy_live/dagRuns/{QUOTED(run_id)}"
     eventually(lambda: api.get(path)["state"] == "success", 90, "the run has ended")
-    told = xcom(api, "toy_live", run_id, "alone", PROGRESS_KEY)
-    assert told["values"]["epochs"] == 3
+    progress = xcom(api, "toy_live", run_id, "alone", PROGRESS_KEY)
+    assert progress["values"]["epochs"] == 3
     body = {"dry_run": False, "dag_run_id": run_id, "task_ids": ["alone"]}
     api.post("/dags/toy_live/clearTaskInstances", body | {"only_failed": False})
     eventually(

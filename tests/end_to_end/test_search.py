@@ -57,7 +57,7 @@ def trials_at_work(store):
 
 @pytest.fixture(scope="module")
 def searched(tmp_path_factory):
-    """A search whose first trial to tell an epoch was killed, and what its page said before."""
+    """A search whose first trial to report an epoch was killed, and what its page showed before."""
     root = tmp_path_factory.mktemp("search")
     publish_days(Home.at(root))
     with airflow(root, ROOT / "dags", millrace_history_from=DAYS[0]) as stack:
@@ -70,14 +70,16 @@ def searched(tmp_path_factory):
         ask, tab = browser(api), f"/millrace/runs/{DAG}/{quote(run_id)}"
         at_once, pages = set(), []
 
-        def told():
+        def shows_metrics():
             stack.require_alive()
             at_once.add(len(trials_at_work(store)))
             page = ask(tab)[1]
             pages.append(page)
             return "<dt>validation average precision</dt>" in page
 
-        eventually(told, 400, "the page of the run told what a trial's epoch came to")
+        eventually(
+            shows_metrics, 400, "the page of the run shows the metrics of a trial's epoch"
+        )
         ((victim, process),) = trials_at_work(store).items()
         process.kill()
 
@@ -121,18 +123,18 @@ def test_only_the_killed_trial_is_tried_again_and_it_goes_on_from_its_checkpoint
     assert re.search(r"\d+ steps of the previous try were lost", lines), lines[-3000:]
 
 
-def test_a_trials_label_tells_how_it_ended_and_the_study_says_the_same(searched):
+def test_a_trials_label_shows_how_it_ended_and_the_study_says_the_same(searched):
     stack, run_id, _, _, _ = searched
     trials, _ = tasks_of(stack, run_id)
     store = Store(str(stack.home.store))
     found = store.find(Ref("fraud_detection", "tunings", f"as_of={AS_OF}"))
-    told = json.loads((store.open(found) / "trials.json").read_text())
+    published_trials = json.loads((store.open(found) / "trials.json").read_text())
     labels = {n: task["rendered_map_index"] for n, task in trials.items()}
     assert labels == {
         t["number"]: f"trial {t['number']}: {t['state']} at {t['by_epoch'][-1]:.4f}"
-        for t in told
+        for t in published_trials
     }
-    assert EPOCHS in {len(t["by_epoch"]) for t in told if t["state"] == "complete"}
+    assert EPOCHS in {len(t["by_epoch"]) for t in published_trials if t["state"] == "complete"}
 
 
 def test_while_a_trial_trains_the_page_of_the_run_shows_how_far_it_is(searched):

@@ -74,8 +74,8 @@ def test_the_example_repeats_the_defaults_that_the_file_has():
         name: value for name, kind, value in USED.findall(COMPOSE.read_text()) if kind == "-"
     }
     named = {"MILLRACE_SOURCE_DIR"}  # empty stands for the volume of that name
-    told = {name: example()[name] for name in defaults.keys() - named}
-    assert told == {name: defaults[name] for name in told}
+    repeated = {name: example()[name] for name in defaults.keys() - named}
+    assert repeated == {name: defaults[name] for name in repeated}
 
 
 def test_no_secret_has_a_value_in_the_repository():
@@ -120,7 +120,7 @@ def test_secrets_in_use_are_never_replaced(tmp_path):
         [sys.executable, INFRA / "new_env.py", target], capture_output=True, text=True
     )
     assert ended.returncode == 1
-    assert "was left alone" in ended.stderr
+    assert "was not changed" in ended.stderr
     assert target.read_text() == "POSTGRES_PASSWORD=in-use\n"
 
 
@@ -206,13 +206,13 @@ def test_what_a_read_only_image_writes_to_is_mounted_and_the_users_own(name):
     mounted = {parts[-1] for parts in volumes if parts[-1] != "ro"} | tmpfs.keys()
     assert WRITTEN_TO.get(name, WRITTEN_TO["ours"]) <= mounted
     user = "999" if name == "postgres" else "10001"
-    for place, options in tmpfs.items():
+    for folder, options in tmpfs.items():
         known = dict(option.split("=") for option in options.split(","))
         assert re.fullmatch(r"\d+m", known["size"]), (
             "a tmpfs without a size takes half the memory"
         )
         owned = (known.get("uid"), known.get("gid")) == (user, user)
-        assert owned or (place, known["mode"]) == ("/tmp", "1777")
+        assert owned or (folder, known["mode"]) == ("/tmp", "1777")
 
 
 def test_what_computes_has_a_disk_for_its_temporary_files():

@@ -97,7 +97,7 @@ def test_what_was_installed_once_stays_wanted():
     assert setup.wanted_locks({setup.GPU: "x"}, dev=True, gpu=False) == [setup.GPU]
 
 
-def test_no_network_is_told_as_that(project):
+def test_no_network_is_reported_as_the_cause(project):
     done = project.set_up(**NO_NETWORK)
     assert done.returncode == 1
     assert (
@@ -114,7 +114,7 @@ def test_a_half_finished_installation_is_made_anew_and_a_finished_one_left_alone
     first = project.set_up(**project.wheels_only)
     assert first.returncode == 0, first.stderr
     assert (
-        "setup: an earlier installation was not finished, or no longer runs; making it anew"
+        "setup: an earlier installation is incomplete, or no longer runs; creating it again"
         in (first.stdout)
     )
     assert not half.exists()

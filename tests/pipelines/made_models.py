@@ -45,7 +45,7 @@ def work_on(
 
 
 def done(stage, root, **more):
-    """What performing a stage tells."""
+    """The result of performing a stage."""
     return perform(*work_on(stage, root, **more))
 
 
@@ -58,7 +58,7 @@ def seeded(seed, pipeline=FRAUD):
 def publish(root, stage, work, write, *, outcome=None, inputs=None, config=None):
     """Publish an artifact as its stage would, from a function that writes its files."""
     store, ref = Store(str(root)), ref_of(stage_named(stage), work)
-    told = {"rows": 0, "metrics": {}, "verdict": "", "reason": "", "quarantined": {}}
+    facts = {"rows": 0, "metrics": {}, "verdict": "", "reason": "", "quarantined": {}}
     digest = digest_of([ref.path(), inputs or {}, config or {}])
     with store.staging(ref, digest) as out:
         write(out)
@@ -74,7 +74,7 @@ def publish(root, stage, work, write, *, outcome=None, inputs=None, config=None)
             code={},
             content=digest_of([files, outcome or {}]),
             files=files,
-            outcome=told | (outcome or {}),
+            outcome=facts | (outcome or {}),
             made={"seconds": 0.0},
         )
         store.publish(out, manifest)

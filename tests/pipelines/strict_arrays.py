@@ -60,7 +60,7 @@ TYPES = (
 
 
 class Array:
-    """An array that lives on a device, as far as its users can tell."""
+    """An array that behaves as one on a device."""
 
     def __init__(self, values):
         self._values = values

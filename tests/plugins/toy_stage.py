@@ -41,7 +41,7 @@ def work(sink):
 
 
 def train(report, until):
-    """Report steps until the file is there."""
+    """Report steps until the file exists."""
     deadline = time.monotonic() + 120
     for step in range(1, 10_000):
         if until.exists() or time.monotonic() > deadline:

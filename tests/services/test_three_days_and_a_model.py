@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.services, pytest.mark.timeout(1800)]
 PIPELINE = "fraud_detection"
 DAYS = ("2026-03-02", "2026-03-03", "2026-03-04")
 AS_OF = "2026-03-06"
-# One day to train on, one whose labels become known meanwhile, one to judge by.
+# One day to train on, one whose labels become known meanwhile, one to evaluate on.
 FORM = {"train_days": 1, "epochs": 2}
 SETTINGS = ("label.known_after_days=1", "split.gap_days=1", "split.test_days=1")
 BY_DAY = ("ingested", "validated", "features")
@@ -129,13 +129,13 @@ def await_success(api: Api, dag: str, count: int, wanted: Callable[[Run], bool])
 
 def failures(api: Api, dag: str, run_id: str) -> str:
     """What the failed tasks of a run logged."""
-    told = []
+    logs = []
     for task in api.tasks(dag, run_id):
         if task["state"] not in ("success", "skipped"):
             log = f"/dags/{dag}/dagRuns/{quoted(run_id)}/taskInstances/{task['task_id']}/logs"
             text = api.get(f"{log}/{max(1, task['try_number'])}", map_index=-1)
-            told.append(f"{task['task_id']}: {task['state']}\n{json.dumps(text)[-3000:]}")
-    return "\n".join(told)
+            logs.append(f"{task['task_id']}: {task['state']}\n{json.dumps(text)[-3000:]}")
+    return "\n".join(logs)
 
 
 def refs() -> list[Ref]:
@@ -204,17 +204,19 @@ def test_the_page_of_a_run_reads_progress_from_postgresql_too(topology: Topology
     run_id = quoted(api.trigger(dag, form))
     ask, tab = browser(api), f"/millrace/runs/{dag}/{run_id}"
     try:
-        eventually(lambda: f" of {epochs:,}</dd>" in ask(tab)[1], 240, "training told an epoch")
+        eventually(
+            lambda: f" of {epochs:,}</dd>" in ask(tab)[1], 240, "training reported an epoch"
+        )
         status, page, _ = ask(tab)
         assert status == 200
-        for told in (
+        for text in (
             ">train<",
             "rows/s",
             "<dt>loss</dt>",
             "<dt>input stall</dt>",
             "left</span>",
         ):
-            assert told in page
+            assert text in page
         done = re.search(r"([\d,]+) of [\d,]+ rows", page)
         assert done is not None
         eventually(lambda: f"{done[1]} of" not in ask(tab)[1], 60, "the page goes on")

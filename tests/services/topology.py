@@ -1,8 +1,8 @@
 """infra/compose.yaml as processes of this machine: its commands, settings, order and health checks.
 
 Why: no container engine is needed to find out whether the stack's parts fit together.
-Promise: what is started is read from the compose file; only places are other ones: hosts become
-    127.0.0.1, ports become free ones, folders lie below a temporary one.
+Promise: the services are those of the compose file; only addresses differ: hosts become 127.0.0.1,
+    ports become free ones, folders are below a temporary one.
 Not here: PostgreSQL's own start (``postgres.py``), which its image does in containers.
 """
 
@@ -33,8 +33,8 @@ READY_S, STOP_S = 240, 15
 # Ports of the compose file, each of which becomes a free one.
 PORTS = ("5432", "5000", "8786", "8787", "8788", "8080", "8974", "8793", "8794")
 HOSTS = ("postgres", "mlflow", "dask-scheduler", "api-server", "localhost")
-# Airflow listens on these without being told; two stacks on one machine would meet there.
-UNSAID = {
+# Airflow's defaults, on which two stacks on one machine would collide.
+DEFAULT_PORTS = {
     "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_PORT": "8974",
     "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": "8793",
     "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": "8794",
@@ -47,7 +47,7 @@ class NotReadyError(AssertionError):
 
 
 def free_port() -> int:
-    """A port nobody listens on at this moment."""
+    """A free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -99,11 +99,15 @@ class Topology:
         return self.folder / "source"
 
     def environment(self, service: Mapping[str, Any]) -> dict[str, str]:
-        """What a process of that service finds: the image's variables, then the service's own."""
-        told = image_environment() | service.get("environment", {})
-        if any(name.startswith("AIRFLOW__API") for name in told):
-            told |= UNSAID
-        here = {name: self.placed(str(value)) for name, value in told.items() if name != "PATH"}
+        """The environment of that service: the image's variables, then the service's own."""
+        variables = image_environment() | service.get("environment", {})
+        if any(name.startswith("AIRFLOW__API") for name in variables):
+            variables |= DEFAULT_PORTS
+        here = {
+            name: self.relocated(str(value))
+            for name, value in variables.items()
+            if name != "PATH"
+        }
         path = {"PATH": f"{PROGRAMS}:{os.environ['PATH']}"}
         return (
             clean_environment()
@@ -118,11 +122,11 @@ class Topology:
     def command(self, words: list[str]) -> list[str]:
         """A command of the compose file, with this interpreter's programs."""
         program, *rest = words
-        return [str(PROGRAMS / program), *(self.placed(str(word)) for word in rest)]
+        return [str(PROGRAMS / program), *(self.relocated(str(word)) for word in rest)]
 
-    def placed(self, text: str) -> str:
-        """A text of the compose file with its variables filled in and its places moved here."""
-        # Places first: a password may look like a host's port.
+    def relocated(self, text: str) -> str:
+        """A text of the compose file with its variables filled in and its addresses relocated."""
+        # Addresses first: a password may look like a host's port.
         for host in HOSTS:
             text = re.sub(rf"(?<![\w.-]){host}(?=:\d)", "127.0.0.1", text)
         text = text.replace("0.0.0.0", "127.0.0.1")

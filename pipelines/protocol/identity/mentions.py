@@ -1,4 +1,4 @@
-"""What a piece of source mentions: names, attributes, texts, and ways around both.
+"""What some source mentions: names, attributes, texts, and ways around both.
 
 Why: whatever a unit may call must be found without running it.
 Promise: all of it is found but for what annotations say, which runs nothing; ``isinstance``, ``except``

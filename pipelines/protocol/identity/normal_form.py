@@ -1,4 +1,4 @@
-"""A piece of source as text that only its meaning changes.
+"""Source as text that only its meaning changes.
 
 Why: a comment, a docstring, another layout or another name for an import must not make a stage's
     work be done again.

@@ -131,7 +131,7 @@ def _installed(top: str) -> list[Path]:
         return []
     if spec is None:
         return []
-    if spec.submodule_search_locations:
-        return [Path(folder) for folder in spec.submodule_search_locations]
-    file = Path(spec.origin or "")
-    return [file] if spec.submodule_search_locations is not None or file.suffix == ".py" else []
+    folders, file = spec.submodule_search_locations, Path(spec.origin or "")
+    if folders:
+        return [Path(folder) for folder in folders]
+    return [file] if folders is not None or file.suffix == ".py" else []

@@ -1,5 +1,5 @@
-"""Stage ``validate``: a day's rows pass the gate, go to quarantine, or the day is refused.
+"""Stage ``validate``: accept a day's rows, quarantine them, or refuse the day.
 
-Why: one bad delivery must not reach features, models or scores; one bad row must not cost a day.
+Why: a bad delivery must not reach features, models or scores; a bad row must not cost a day.
 Not here: rules and their evaluation (``pipelines/shared/expectations/``).
 """

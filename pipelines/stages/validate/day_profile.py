@@ -1,8 +1,8 @@
-"""What a day's good rows look like, in a few kilobytes: made once, compared with other days later.
+"""The profile of a day's good rows in a few kilobytes, for comparison with other days.
 
-Why: whether labels, units or an export broke shows only beside other days, and no day is to be
+Why: broken labels, units or exports show only in comparison with other days, and no day should be
     read again for that.
-Promise: the same rows give the same bytes, however they are cut. With known times there is a
+Promise: the same rows give the same bytes, however they are split. With known times there is a
     profile for each day on which rows became known, of what was known then; it never changes.
 Not here: which columns (``day_columns.py``), comparing days (``day_compare.py``).
 """
@@ -38,7 +38,7 @@ HASHED_BITS = 8
 
 
 def write_profile(
-    pieces: Iterable[pa.Table],
+    chunks: Iterable[pa.Table],
     pipeline: Pipeline,
     day: str,
     versions: Versions | None,
@@ -47,22 +47,22 @@ def write_profile(
     """Write ``profile.json``: profiles of the day's rows, by the day at whose end they were known.
 
     Args:
-        pieces: The day's good rows in order, cut anywhere.
+        chunks: The day's good rows in order, in chunks of any size.
         pipeline: Declares the columns and the label.
         day: The partition.
-        versions: When each row was known; None where all were on the day.
-        folder: The validated day's.
+        versions: When each row was known; None where all were known on the day.
+        folder: The validated day's folder.
     """
     parts: dict[str, list[DayProfile]] = {}
-    for piece, start in _placed(pieces):
-        for known, rows in _known(piece, start, day, versions):
+    for chunk, start in _with_offsets(chunks):
+        for known, rows in _known(chunk, start, day, versions):
             parts.setdefault(known, []).append(profile_rows(rows, pipeline))
-    told = {known: merged(each) for known, each in parts.items()}
-    (folder / PROFILE).write_text(json.dumps({"known": told}) + "\n")
+    profiles = {known: merged(each) for known, each in parts.items()}
+    (folder / PROFILE).write_text(json.dumps({"known": profiles}) + "\n")
 
 
 def profile_rows(rows: pa.Table, pipeline: Pipeline) -> DayProfile:
-    """Rows, labels that are 1, and of each column what is missing and how its values lie."""
+    """Number of rows and positives, and each column's missing values and distribution."""
     kinds, label = column_kinds(pipeline), label_column(pipeline)
     return {
         "rows": rows.num_rows,
@@ -72,7 +72,7 @@ def profile_rows(rows: pa.Table, pipeline: Pipeline) -> DayProfile:
 
 
 def merged(parts: Iterable[DayProfile]) -> DayProfile:
-    """The profile of disjoint rows together, as it is published; at least one part."""
+    """Merge the profiles of disjoint rows into the published form; at least one part."""
     parts = list(parts)
     positives = [part["positives"] for part in parts]
     return {
@@ -89,7 +89,7 @@ def _merged_column(parts: list[dict[str, Any]]) -> dict[str, Any]:
     missing = {"missing": sum(part["missing"] for part in parts)}
     if "ends" in parts[0]:
         ends = [end for part in parts for end in part["ends"]]
-        # The values themselves stay out: they may be nobody's business.
+        # The values themselves are not published: they may be sensitive.
         return missing | {"constant": bool(ends) and min(ends) == max(ends)}
     return missing | (_merged_values(parts) if "values" in parts[0] else {})
 
@@ -106,7 +106,7 @@ def _merged_values(parts: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _median(column: Mapping[str, Any]) -> float:
-    """Smallest number of the cell that holds the lower median; at least one value is known."""
+    """Smallest number of the cell that contains the lower median; at least one value is known."""
     reached = itertools.accumulate(column["counts"])
     half = zip(column["cells"], reached, strict=True)
     return lowest_of(
@@ -124,13 +124,13 @@ def _measured(values: pa.ChunkedArray) -> dict[str, Any]:
         "measures": True,
         "missing": profile["rows"] - profile["known"],
         "values": profile,
-        # The same for the same values in any order, which is enough to find a day that is repeated.
+        # Equal for equal values in any order, which is enough to find a repeated day.
         "check": int(bits.sum(dtype=np.uint64)),
     }
 
 
 def _named(values: pa.ChunkedArray) -> dict[str, Any]:
-    """Whole numbers that name something, by their hash: who they are does not matter, how many do."""
+    """Integers that identify something, by their hash: only the distribution matters."""
     known = values.drop_null().to_numpy()
     hashed = hash_wholes(np, known)
     counts = np.bincount((hashed >> np.uint64(64 - HASHED_BITS)).astype(np.int64))
@@ -155,7 +155,7 @@ def _other(values: pa.ChunkedArray) -> dict[str, Any]:
 
 
 def _label(values: pa.ChunkedArray) -> dict[str, Any]:
-    """Its ones are counted for the whole day."""
+    """Missing values; positives are counted for the whole day."""
     return {"missing": values.null_count}
 
 
@@ -166,19 +166,19 @@ def _ones(values: pa.ChunkedArray) -> int:
     return int(pc.sum(pc.equal(values, 1)).as_py() or 0)
 
 
-def _placed(pieces: Iterable[pa.Table]) -> Iterator[tuple[pa.Table, int]]:
+def _with_offsets(chunks: Iterable[pa.Table]) -> Iterator[tuple[pa.Table, int]]:
     start = 0
-    for piece in pieces:
-        yield piece, start
-        start += piece.num_rows
+    for chunk in chunks:
+        yield chunk, start
+        start += chunk.num_rows
 
 
 def _known(
-    piece: pa.Table, start: int, day: str, versions: Versions | None
+    chunk: pa.Table, start: int, day: str, versions: Versions | None
 ) -> Iterator[tuple[str, pa.Table]]:
-    """The piece's rows that were known by the ends of days, by the day."""
+    """The chunk's rows that were known by the end of each day, by day."""
     if versions is None:
-        yield day, piece
+        yield day, chunk
         return
     for known, visible in versions.parts(day):
-        yield known, piece.filter(pa.array(visible[start : start + piece.num_rows]))
+        yield known, chunk.filter(pa.array(visible[start : start + chunk.num_rows]))

@@ -1,10 +1,10 @@
-"""Rows that a rule kept out, each with the rule and the value, as a table.
+"""The quarantine table: failing rows, each with its rule and value.
 
-Why: nobody repairs a source from a count; and a row that was kept out wrongly must come back.
-Promise: one line for each failing row and rule, none left out, ordered by row and then by
-    rule; the row's values are the ingested ones, unmasked. What is added stands under names that
-    begin with ``_``, as no declared column may.
-Not here: finding quarantined rows over days (``kept_out.py``).
+Why: a count is not enough to repair a source; and a row that was quarantined wrongly must be restored.
+Promise: one line for each failing row and rule, ordered by row and then by rule; the row's values
+    are the ingested ones, unmasked. Added columns have names that start with ``_``, which no
+    declared column may.
+Not here: quarantined rows over days (``pipelines/shared/expectations/quarantined.py``).
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ ADDED = pa.schema(
 
 
 def quarantine_schema(declared: Table) -> pa.Schema:
-    """The row as it was ingested, then rule, expectation, value, partition and run."""
+    """The columns of the ingested row, then rule, expectation, value, partition and run."""
     return pa.schema([*table_schema(declared), *ADDED])
 
 
@@ -38,24 +38,24 @@ def quarantine_lines(
     day: str,
     run: str,
 ) -> pa.Table:
-    """Every failing row of rules that keep rows out.
+    """The failing rows of rules that quarantine rows.
 
     Args:
         rules: The rules.
-        failing: Places of each rule's failing rows.
+        failing: Indices of each rule's failing rows.
         ingested: The rows.
         declared: Their table.
         day: The partition.
-        run: Names what was judged and by which rules; the same for a run that is repeated.
+        run: Identifies the validated day and the rules; the same for a repeated run.
     """
     schema = quarantine_schema(declared)
     if not sum(len(rows) for rows in failing):
         return schema.empty_table()
     rows = np.concatenate(failing)
-    which = np.repeat(np.arange(len(rules)), [len(places) for places in failing])
+    which = np.repeat(np.arange(len(rules)), [len(indices) for indices in failing])
     order = np.lexsort((which, rows))
     each = zip(rules, failing, strict=True)
-    values = [failing_values(rule, places, ingested) for rule, places in each]
+    values = [failing_values(rule, indices, ingested) for rule, indices in each]
     added = {
         RULE: _named([rule.name for rule in rules], which),
         EXPECTATION: _named([rule.expectation for rule in rules], which),
@@ -70,9 +70,9 @@ def quarantine_lines(
 
 
 def failing_values(rule: CheckedRule, rows: NDArray[np.int64], ingested: pa.Table) -> pa.Array:
-    """What a rule saw in each of the rows, as text, clipped; null where it saw none.
+    """The value that a rule checked in each row, as text, truncated; null where it has no column.
 
-    The row's own columns hold its values whole.
+    The row's own columns have the complete values.
     """
     seen = [name for name in rule.columns() if name in ingested.column_names]
     if not seen:
@@ -89,7 +89,7 @@ def failing_values(rule: CheckedRule, rows: NDArray[np.int64], ingested: pa.Tabl
 
 
 def _clipped(texts: pa.ChunkedArray) -> pa.Array:
-    """Texts of at most ``VALUE_CHARS`` characters, as ``pipelines.core.text.clipped`` has them."""
+    """Texts of at most ``VALUE_CHARS`` characters, truncated as by ``pipelines.core.text.clipped``."""
     chunks = [_clip(chunk) for chunk in texts.chunks]
     return pa.chunked_array(chunks, pa.string()).combine_chunks()
 

@@ -1,12 +1,11 @@
-"""Days whose ids a day repeats, and which later days repeat others than they did.
+"""The earlier days whose ids a day repeats, and the later days whose verdict is outdated.
 
-Why: an export that is stuck delivers a day again under another date, and each of its rows is good
-    by itself.
+Why: a stuck export delivers a day again under another date, and each of its rows is valid by itself.
 Promise: of two days with an id in common it is the later by date whose row is a repeat, whichever
     of them was ingested first, so days in any order, at any parallelism, end with the same
-    verdicts. A day is compared with others only, so running it again changes nothing. Only
-    manifests and the ids' files are read.
-Not here: the ids' files (``pipelines/shared/tables/ids.py``), judging the rows (``new_ids.py``).
+    verdicts. A day is compared with others only, so running it again is idempotent. Only manifests
+    and the ids' files are read.
+Not here: the ids' files (``pipelines/shared/tables/ids.py``), validating the rows (``new_ids.py``).
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,24 +25,24 @@ INGESTED, INPUT = "ingested", "ids shared with ds="
 
 
 @dataclass(frozen=True, slots=True)
-class Repeats:
-    """Ids of the days around one piece of work, as published when first asked for."""
+class RepeatedIds:
+    """The ids of the days around the work's day, as published when first read."""
 
     work: Work
     _keys: "dict[str, Keys | None]" = field(default_factory=dict)
 
     def of(self, day: str) -> dict[str, str]:
-        """Earlier days that a day shares ids with: what they share, by day."""
+        """Number and digest of the ids that a day shares with earlier days, by day."""
         own = None if self._unique_days == 1 else self._keys_of(day)
         if own is None:
             return {}
         shared = {other: self._shared(own, other) for other in self._earlier(day)}
         return {other: what for other, what in shared.items() if what}
 
-    def looked_up(
+    def with_days(
         self, rules: Sequence[CheckedRule], shared: Mapping[str, str]
     ) -> list[CheckedRule]:
-        """The rules, and for the one about ids the days that share some, with their folders."""
+        """The rules, the one about new ids with the days that share ids, and their folders."""
         refs = [self.work.partition_ref(INGESTED, day) for day in shared]
         folders = [str(self.work.store.open(self.work.need(ref))) for ref in refs]
         also = {"days": list(shared), "folders": folders}
@@ -55,7 +54,7 @@ class Repeats:
         ]
 
     def outdated(self) -> list[str]:
-        """Validated days after the work's own that share other ids now than when they were judged."""
+        """Later validated days that share other ids now than when they were validated."""
         validated = {day: self._validated(day) for day in self._later()}
         return [
             day
@@ -77,14 +76,14 @@ class Repeats:
         return "" if theirs is None else in_common(own, theirs)
 
     def _keys_of(self, day: str) -> "Keys | None":
-        """Keys of an ingested day; None where it has none, or was refused."""
+        """Keys of an ingested day; None where it has none or was refused."""
         from pipelines.shared.tables.ids import open_keys
 
         if day not in self._keys:
             manifest = self.work.find(self.work.partition_ref(INGESTED, day))
-            there = manifest is not None and IDS in manifest.files
+            exists = manifest is not None and IDS in manifest.files
             self._keys[day] = (
-                open_keys(self.work.store.open(manifest) / IDS) if manifest and there else None
+                open_keys(self.work.store.open(manifest) / IDS) if manifest and exists else None
             )
         return self._keys[day]
 
@@ -106,10 +105,10 @@ class Repeats:
 
 
 def inputs_of(shared: Mapping[str, str]) -> dict[str, str]:
-    """What a day's verdict depends on of other days."""
+    """Inputs of a day's verdict from other days."""
     return {f"{INPUT}{day}": what for day, what in shared.items()}
 
 
 def shared_in(inputs: Mapping[str, str]) -> dict[str, str]:
-    """The same, read from a plan or a manifest: what is shared, by day."""
+    """What is shared, by day, from the inputs of a plan or a manifest."""
     return {n.removeprefix(INPUT): what for n, what in inputs.items() if n.startswith(INPUT)}

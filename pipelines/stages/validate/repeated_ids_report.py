@@ -1,7 +1,7 @@
-"""What is told of a day that repeats ids: the days they are of, and never where those lie.
+"""The report of a day that repeats ids: the days of those ids, without their folders.
 
-Why: a report must be the same wherever the store is, and name the day that somebody has to look at.
-Not here: finding those days (``repeats.py``), judging the rows (``new_ids.py``).
+Why: a report must be the same wherever the store is, and name the days to check.
+Not here: finding those days (``repeated_ids.py``), validating the rows (``new_ids.py``).
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ FOLDERS = "folders"
 
 
 def without_folders(evaluated: Evaluated) -> Evaluated:
-    """Findings as they are published."""
+    """The results without the folders of other days."""
     cleaned = tuple(
         _cleaned(f) if f.rule.expectation == NEW_IDS else f for f in evaluated.findings
     )
@@ -24,7 +24,7 @@ def without_folders(evaluated: Evaluated) -> Evaluated:
 
 
 def with_days(verdict: GateVerdict, shared: Mapping[str, str]) -> GateVerdict:
-    """The verdict, which also names the days that the day repeats."""
+    """The verdict, its reason extended by the days whose ids the day repeats."""
     if not shared:
         return verdict
     days = listed(f"{day} ({int(what.split()[0]):,})" for day, what in shared.items())
@@ -32,8 +32,8 @@ def with_days(verdict: GateVerdict, shared: Mapping[str, str]) -> GateVerdict:
         verdict,
         reason=(
             f"{verdict.reason} It has ids of days before: {days}. If its source delivered those "
-            f"rows again, have it deliver this day's; if an earlier day is the wrong one, have "
-            f"that delivered anew."
+            f"rows again, have it deliver this day's rows; if an earlier day is the wrong one, have "
+            f"that day delivered again."
         ),
     )
 

@@ -1,10 +1,10 @@
-"""Splitting a day into its good rows and its quarantine, one part of it at a time.
+"""Split a day into its good rows and its quarantine, one partition at a time.
 
-Why: a day may be larger than memory, and every row of it must end in one of the two.
-Promise: a task holds one partition; its pieces go to scratch files, and the published files are
-    put together from those, one piece (or one hash bucket) in memory at a time. The bytes follow
-    from the ingested file, not from workers or the order in which tasks end.
-Not here: which rows fail (``engine.py``), what that means for the day (``verdict.py``).
+Why: a day may be larger than memory, and every row of it must be in one of the two.
+Promise: a task reads one partition and writes its parts to scratch files; the published files are
+    assembled from those, one part (or one hash bucket) in memory at a time. The bytes follow from
+    the ingested file, not from workers or the order in which tasks end.
+Not here: which rows fail (``engine.py``), the verdict on the day (``verdict.py``).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -48,12 +48,12 @@ Failing = tuple[NDArray[np.int64], ...]
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """Rows of a partition.
+    """Numbers of rows of a partition.
 
     Attributes:
-        rows: All of them.
-        bad: Those that a rule keeps out.
-        by_rule: Failing rows of each rule that keeps any out.
+        rows: All rows.
+        bad: Rows that are quarantined.
+        by_rule: Failing rows of each rule that quarantines rows.
     """
 
     rows: int
@@ -63,15 +63,15 @@ class Counted:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Task:
-    """One partition's share.
+    """The task of one partition.
 
     Attributes:
-        evaluated: Where the failing rows are.
-        partition: Which rows.
-        keeping: Findings whose rows are kept out.
-        showing: Findings whose first rows the report shows.
-        good_before: Good rows in the partitions before.
-        scratch: Folder for the pieces.
+        evaluated: Locates the failing rows.
+        partition: The rows.
+        quarantining: Results whose rows are quarantined.
+        reported: Results whose first rows the report shows.
+        good_before: Number of good rows in the partitions before.
+        scratch: Folder for the parts.
         pipeline: Declares columns, entities and buckets.
         day: The partition of the data.
         run: Identity of the run.
@@ -80,8 +80,8 @@ class _Task:
 
     evaluated: "Evaluated"
     partition: "Partition"
-    keeping: "tuple[RuleResult, ...]"
-    showing: "tuple[RuleResult, ...]"
+    quarantining: "tuple[RuleResult, ...]"
+    reported: "tuple[RuleResult, ...]"
     good_before: int
     scratch: Path
     pipeline: Pipeline
@@ -89,22 +89,22 @@ class _Task:
     run: str
     keep_good: bool
 
-    def piece(self, what: str) -> Path:
-        """Scratch file of a piece."""
-        return _piece(self.scratch, what, self.partition.number)
+    def part(self, what: str) -> Path:
+        """Scratch file of a part."""
+        return _part(self.scratch, what, self.partition.number)
 
 
 def count_rows(
-    evaluated: "Evaluated", keeping: "Sequence[RuleResult]", compute: Compute
+    evaluated: "Evaluated", quarantining: "Sequence[RuleResult]", compute: Compute
 ) -> list[Counted]:
-    """How many rows of each partition are kept out."""
-    tasks = [(evaluated, partition, tuple(keeping)) for partition in evaluated.partitions]
+    """Count the rows of each partition that are quarantined."""
+    tasks = [(evaluated, partition, tuple(quarantining)) for partition in evaluated.partitions]
     return compute.map(_count, tasks)
 
 
 def split_rows(
     evaluated: "Evaluated",
-    keeping: "Sequence[RuleResult]",
+    quarantining: "Sequence[RuleResult]",
     counted: Sequence[Counted],
     compute: Compute,
     *,
@@ -119,29 +119,29 @@ def split_rows(
     """Write ``quarantine.parquet`` and, for an accepted day, good rows and histories.
 
     Args:
-        evaluated: What the rules found.
-        keeping: Findings whose rows are kept out, in the order of the rules.
-        counted: What ``count_rows`` said.
-        compute: What tasks run on.
+        evaluated: The results of the rules.
+        quarantining: Results whose rows are quarantined, in the order of the rules.
+        counted: The result of ``count_rows``.
+        compute: Runs the tasks.
         pipeline: Declares columns, entities and buckets.
         day: The partition.
         run: Identity of the run, for the quarantine.
         keep_good: Whether good rows are written.
-        scratch: Folder for pieces, on a disk that workers share.
-        out: Where the published files go.
-        on_rows: Told the rows of each partition that is done.
+        scratch: Folder for the parts, on a disk that workers share.
+        out: Folder of the published files.
+        on_rows: Called with the number of rows of each partition that is done.
 
     Returns:
         The first failing rows of each rule that has some.
     """
     before = np.cumsum([0, *(part.rows - part.bad for part in counted)])
-    showing = tuple(finding for finding in evaluated.findings if finding.failing)
+    reported = tuple(finding for finding in evaluated.findings if finding.failing)
     tasks = [
         _Task(
             evaluated=evaluated,
             partition=partition,
-            keeping=tuple(keeping),
-            showing=showing,
+            quarantining=tuple(quarantining),
+            reported=reported,
             good_before=int(before[nth]),
             scratch=scratch,
             pipeline=pipeline,
@@ -157,14 +157,17 @@ def split_rows(
     if keep_good:
         schemas[PART] = table_schema(pipeline.table)
         schemas |= {history_name(entity.name): None for entity in pipeline.entities}
-    files = [_File(scratch, out, name, parts, pipeline, day, s) for name, s in schemas.items()]
-    compute.map(_put_together, files)
+    files = [
+        _PublishedFile(scratch, out, name, parts, pipeline, day, s)
+        for name, s in schemas.items()
+    ]
+    compute.map(_assemble, files)
     return _first(found for _, found in firsts)
 
 
 def _count(task: "tuple[Evaluated, Partition, tuple[RuleResult, ...]]") -> Counted:
-    evaluated, partition, keeping = task
-    failing = _failing(evaluated, partition, keeping)
+    evaluated, partition, quarantining = task
+    failing = _failing(evaluated, partition, quarantining)
     is_bad = _is_bad(failing, partition.rows)
     return Counted(
         rows=partition.rows,
@@ -181,36 +184,36 @@ def _failing(
 
 def _is_bad(failing: Failing, rows: int) -> NDArray[np.bool_]:
     is_bad = np.zeros(rows, dtype=bool)
-    for places in failing:
-        is_bad[places] = True
+    for rows_failing in failing:
+        is_bad[rows_failing] = True
     return is_bad
 
 
 def _split(task: _Task) -> tuple[int, First]:
-    """One partition's pieces, and the first failing rows of each rule."""
+    """Write one partition's parts; return its rows and the first failing rows of each rule."""
     ingested = _read(task.partition)
-    failing = _failing(task.evaluated, task.partition, task.keeping)
-    rules = [finding.rule for finding in task.keeping]
+    failing = _failing(task.evaluated, task.partition, task.quarantining)
+    rules = [finding.rule for finding in task.quarantining]
     lines = quarantine_lines(rules, failing, ingested, task.pipeline.table, task.day, task.run)
-    _write_piece(lines, task.piece(QUARANTINE))
+    _write_part(lines, task.part(QUARANTINE))
     if task.keep_good:
         _write_good(task, ingested, _is_bad(failing, ingested.num_rows))
-    shown = _failing(task.evaluated, task.partition, task.showing)
+    shown = _failing(task.evaluated, task.partition, task.reported)
     found = {
         finding.rule.name: _shown(finding.rule, rows[:SHOWN], ingested)
-        for finding, rows in zip(task.showing, shown, strict=True)
+        for finding, rows in zip(task.reported, shown, strict=True)
     }
     return ingested.num_rows, found
 
 
 def _write_good(task: _Task, ingested: pa.Table, is_bad: NDArray[np.bool_]) -> None:
     good = ingested.filter(pa.array(~is_bad)) if is_bad.any() else ingested
-    _write_piece(good, task.piece(PART))
+    _write_part(good, task.part(PART))
     for entity in task.pipeline.entities:
-        piece = history_part(good, task.pipeline, entity.name, task.good_before)
-        path = task.piece(history_name(entity.name))
-        _write_piece(piece.rows, path)
-        np.save(path.with_suffix(".npy"), piece.ends)
+        part = history_part(good, task.pipeline, entity.name, task.good_before)
+        path = task.part(history_name(entity.name))
+        _write_part(part.rows, path)
+        np.save(path.with_suffix(".npy"), part.ends)
 
 
 def _read(partition: "Partition") -> pa.Table:
@@ -224,8 +227,8 @@ def _shown(
     rule: CheckedRule, rows: NDArray[np.int64], ingested: pa.Table
 ) -> list[dict[str, Any]]:
     values = failing_values(rule, rows, ingested).to_pylist()
-    places = ingested[ROW].take(rows).to_pylist()
-    return [{"row": row, "value": value} for row, value in zip(places, values, strict=True)]
+    numbers = ingested[ROW].take(rows).to_pylist()
+    return [{"row": row, "value": value} for row, value in zip(numbers, values, strict=True)]
 
 
 def _first(founds: Iterator[Mapping[str, list[dict[str, Any]]]]) -> First:
@@ -236,23 +239,23 @@ def _first(founds: Iterator[Mapping[str, list[dict[str, Any]]]]) -> First:
     return first
 
 
-def _piece(scratch: Path, what: str, number: int) -> Path:
+def _part(scratch: Path, what: str, number: int) -> Path:
     return scratch / f"{what}-{number}.arrow"
 
 
-def _write_piece(rows: pa.Table, path: Path) -> None:
+def _write_part(rows: pa.Table, path: Path) -> None:
     with pa.ipc.new_file(path, rows.schema) as writer:
         writer.write_table(rows)
 
 
-def _read_piece(path: Path) -> pa.Table:
-    """A piece, by memory map: only what is looked at is in memory."""
+def _read_part(path: Path) -> pa.Table:
+    """Read a part by memory map: only the pages in use are in memory."""
     return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _File:
-    """One published file: of which pieces, and where it goes; a history has no schema here."""
+class _PublishedFile:
+    """A published file and the scratch parts that it is assembled from; a history has no schema."""
 
     scratch: Path
     out: Path
@@ -263,37 +266,37 @@ class _File:
     schema: pa.Schema | None
 
 
-def _put_together(file: _File) -> None:
-    """Write a file from its pieces, in the order of the partitions."""
-    paths = [_piece(file.scratch, file.name, number) for number in range(file.parts)]
+def _assemble(file: _PublishedFile) -> None:
+    """Write a file from its parts, in the order of the partitions."""
+    paths = [_part(file.scratch, file.name, number) for number in range(file.parts)]
     if file.schema is None:
-        pieces = [HistoryPart(_read_piece(p), np.load(p.with_suffix(".npy"))) for p in paths]
-        write_history(pieces, file.pipeline, file.out / file.name, _versions(file))
+        parts = [HistoryPart(_read_part(p), np.load(p.with_suffix(".npy"))) for p in paths]
+        write_history(parts, file.pipeline, file.out / file.name, _versions(file))
         return
     with pq.ParquetWriter(
         file.out / file.name, file.schema, **parquet_options(file.schema)
     ) as writer:
         for path in paths:
-            rows = _read_piece(path).cast(file.schema)
+            rows = _read_part(path).cast(file.schema)
             if rows.num_rows or len(paths) == 1:
                 writer.write_table(rows, GROUP_ROWS)
     if file.name == PART:
-        _tell_of_day(file, paths)
+        _write_day_files(file, paths)
 
 
-def _tell_of_day(file: _File, paths: Sequence[Path]) -> None:
-    """Beside the good rows: what was known when, and the profile that other days are compared with."""
+def _write_day_files(file: _PublishedFile, paths: Sequence[Path]) -> None:
+    """Write the files beside the good rows: digests by known day, and the day's profile."""
     versions = _versions(file)
     if versions is not None:
-        write_known(map(_read_piece, paths), versions, file.out)
-    write_profile(map(_read_piece, paths), file.pipeline, file.day, versions, file.out)
+        write_known(map(_read_part, paths), versions, file.out)
+    write_profile(map(_read_part, paths), file.pipeline, file.day, versions, file.out)
 
 
-def _versions(file: _File) -> Versions | None:
-    """When each good row of the day was known: versions of a row may lie in any partition."""
+def _versions(file: _PublishedFile) -> Versions | None:
+    """When each good row of the day was known: versions of a row may be in any partition."""
     table = file.pipeline.table
     if table.known_time is None:
         return None
-    paths = [_piece(file.scratch, PART, number) for number in range(file.parts)]
-    told = (_read_piece(path).select(version_columns(table)) for path in paths)
-    return versions_of(pa.concat_tables(told), table)
+    paths = [_part(file.scratch, PART, number) for number in range(file.parts)]
+    columns = (_read_part(path).select(version_columns(table)) for path in paths)
+    return versions_of(pa.concat_tables(columns), table)

@@ -1,7 +1,7 @@
-"""Stage ``validate``: judge a day; keep its good rows, keep out the others, or refuse it.
+"""Stage ``validate``: validate a day; publish its good rows, quarantine the others, or refuse it.
 
 Promise: good and quarantined rows together are the ingested ones, which is checked; a refused day
-    is published too, with its report and its failing rows and without anything a later stage
+    is published too, with its report and its failing rows and without anything that a later stage
     could use. A day need not fit into memory.
 Not here: the rules (``rules.py``), the engine (``engine.py``), the verdict (``verdict.py``),
     writing rows (``splitting.py``).
@@ -21,7 +21,7 @@ from pipelines.shared.compute.settings import ComputeSettings
 from pipelines.shared.expectations.gate_run import docs_page, run_of
 from pipelines.shared.expectations.rules import rules_of, suite_path
 from pipelines.spec import Column, Pipeline
-from pipelines.stages.validate.repeated_ids import Repeats, inputs_of, shared_in
+from pipelines.stages.validate.repeated_ids import RepeatedIds, inputs_of, shared_in
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,21 +32,21 @@ if TYPE_CHECKING:
 
 PART = "part-0.parquet"
 SETTLES = True
-"""A day is judged again if the ids of an earlier one were published while it was."""
+"""A day is validated again if the ids of an earlier one were published meanwhile."""
 
 
 def due(work: Work) -> tuple[bool, list[str]]:
-    """The work's own day, and the later ones that repeat other ids than when they were judged."""
-    return True, Repeats(work).outdated()
+    """The work's own day, and the later days that repeat other ids than when they were validated."""
+    return True, RepeatedIds(work).outdated()
 
 
 def plan(work: Work) -> Plan:
-    """Name the ingested day by its content, what it repeats, and everything it is judged by."""
+    """Plan by the content of the ingested day, the ids that it repeats, and its rules."""
     ingested = work.need(work.partition_ref("ingested"))
     rules_of(work.pipeline, work.day)
     return Plan(
         inputs={f"ingested {ingested.key}": ingested.content}
-        | inputs_of(Repeats(work).of(work.day)),
+        | inputs_of(RepeatedIds(work).of(work.day)),
         config=_config(work.pipeline, work.day),
         code=code_of(__name__),
         made_from={"ingested": ingested},
@@ -54,7 +54,7 @@ def plan(work: Work) -> Plan:
 
 
 def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
-    """Judge the day; write good rows, quarantine, report and histories."""
+    """Validate the day; write good rows, quarantine, report and histories."""
     from pipelines.shared.compute import open_compute
     from pipelines.shared.expectations.day_columns import EARLIER
     from pipelines.shared.expectations.engine import evaluate
@@ -65,29 +65,29 @@ def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
     from pipelines.stages.validate.splitting import count_rows, split_rows
 
     pipeline, day, run_id = work.pipeline, work.day, run_of(plan)
-    repeats, shared = Repeats(work), shared_in(plan.inputs)
+    repeats, shared = RepeatedIds(work), shared_in(plan.inputs)
     file, rows = _ingested(work, plan.made_from["ingested"])
     stored = file.stat().st_size
     work.report.progress(0, rows)
     scratch = _empty(work.scratch(plan, work.partition_ref("validated")))
     with open_compute(rows, ComputeSettings.from_options(work.options)) as compute:
-        rules = repeats.looked_up(rules_of(pipeline, day), shared)
-        evaluated = without_folders(evaluate(rules, [file], scratch / "places", compute))
-        keeping = [finding for finding in evaluated.findings if quarantines_rows(finding)]
-        counted = count_rows(evaluated, keeping, compute)
+        rules = repeats.with_days(rules_of(pipeline, day), shared)
+        evaluated = without_folders(evaluate(rules, [file], scratch / "row-locations", compute))
+        quarantining = [finding for finding in evaluated.findings if quarantines_rows(finding)]
+        counted = count_rows(evaluated, quarantining, compute)
         bad = sum(part.bad for part in counted)
         verdict = with_days(
             verdict_of(evaluated.findings, rows, bad, pipeline.validation), shared
         )
         done = [0]
 
-        def tell(part_rows: int) -> None:
+        def report_progress(part_rows: int) -> None:
             done[0] += part_rows
             work.report.progress(done[0], rows, of_bytes=evenly(done[0], rows, stored))
 
         first = split_rows(
             evaluated,
-            keeping,
+            quarantining,
             counted,
             compute,
             pipeline=pipeline,
@@ -96,9 +96,9 @@ def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
             keep_good=verdict.accepted,
             scratch=scratch,
             out=out,
-            on_rows=tell,
+            on_rows=report_progress,
         )
-    _require_every_row(work, evaluated, keeping, counted, verdict, out)
+    _require_every_row(work, evaluated, quarantining, counted, verdict, out)
     subject = f"{pipeline.table.name} of {day}"
     content = ReportContent(
         pipeline, subject, f"ds={day}", run_id, evaluated.findings, verdict, first
@@ -112,7 +112,7 @@ def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
 
 
 def pages(_work: Work) -> Mapping[str, Maker]:
-    """The pages of a verdict, each made from the published files alone."""
+    """The pages of a verdict, each rendered from the published files alone."""
     return {"report.html": _report_page, "data_docs.html": docs_page}
 
 
@@ -129,7 +129,7 @@ def _empty(folder: Path) -> Path:
 
 
 def _ingested(work: Work, manifest: Manifest) -> tuple[Path, int]:
-    """The ingested file, its columns checked, and how many rows it has."""
+    """The ingested file, its columns checked, and its number of rows."""
     import pyarrow.parquet as pq
 
     from pipelines.shared.tables.schema import table_schema
@@ -153,26 +153,26 @@ def _columns(schema: "pa.Schema") -> str:
 def _require_every_row(
     work: Work,
     evaluated: "Evaluated",
-    keeping: "Sequence[RuleResult]",
+    quarantining: "Sequence[RuleResult]",
     counted: "Sequence[Counted]",
     verdict: "GateVerdict",
     out: Path,
 ) -> None:
-    """Every ingested row is a good one or a quarantined one, and every failing row is kept."""
+    """Check that each ingested row is either good or quarantined, and each failure has a line."""
     import pyarrow.parquet as pq
 
     from pipelines.stages.validate.splitting import QUARANTINE
 
     lines = pq.read_metadata(out / QUARANTINE).num_rows
-    failing = sum(finding.failing for finding in keeping)
+    failing = sum(finding.failing for finding in quarantining)
     good = pq.read_metadata(out / PART).num_rows if verdict.accepted else verdict.good
-    places = sum(sum(part.by_rule) for part in counted)
-    if good + verdict.bad != evaluated.rows or not lines == failing == places:
+    failures = sum(sum(part.by_rule) for part in counted)
+    if good + verdict.bad != evaluated.rows or not lines == failing == failures:
         raise ArtifactError(
             f"{work.report.work}: {good} good and {verdict.bad} quarantined rows of "
-            f"{evaluated.rows} ingested ones, {lines} quarantine lines of {failing} failures at "
-            f"{places} places. Expected every row in one of the two and a line for each failure. "
-            f"Report this as a defect."
+            f"{evaluated.rows} ingested ones, {lines} quarantine lines and {failures} row locations of "
+            f"{failing} failures. Expected every row in one of the two and a line for each failure. "
+            f"Report this as a bug."
         )
 
 
@@ -191,7 +191,7 @@ def _outcome(verdict: "GateVerdict", rows: int) -> StageOutcome:
 
 
 def _config(pipeline: Pipeline, day: str) -> dict[str, Any]:
-    """What the result depends on: not what the columns mean, nor what models are made of."""
+    """The settings that the result depends on: neither the columns' meanings nor the model's."""
     table = pipeline.table
     return {
         "partition": day,
@@ -207,13 +207,15 @@ def _config(pipeline: Pipeline, day: str) -> dict[str, Any]:
 
 
 def _validation(pipeline: Pipeline) -> dict[str, Any]:
-    """A day does not depend on what other days, or its window, must be; suites count by content."""
-    told = asdict(pipeline.validation)
-    del told["window"], told["days"]
-    told["suites"] = {path: file_digest(suite_path(pipeline, path)) for path in told["suites"]}
-    return told
+    """The gate without the limits for other days and windows; suites by their content."""
+    settings = asdict(pipeline.validation)
+    del settings["window"], settings["days"]
+    settings["suites"] = {
+        path: file_digest(suite_path(pipeline, path)) for path in settings["suites"]
+    }
+    return settings
 
 
 def _column(column: Column) -> dict[str, Any]:
-    told = ("meaning", "unit")
-    return {name: value for name, value in asdict(column).items() if name not in told}
+    ignored = ("meaning", "unit")
+    return {name: value for name, value in asdict(column).items() if name not in ignored}

@@ -1,1 +1,1 @@
-"""Stage ``validate_window``: a model's days as a whole, before a model is made of them."""
+"""Stage ``validate_window``: validate a model's days as a whole, before a model is trained on them."""

@@ -1,7 +1,7 @@
-"""The pages of a window's verdict.
+"""The report and the pages of a window's verdict.
 
-Why: whoever decides whether a window may still be used wants its numbers beside the limits.
-Promise: the report is JSON; its page and Data Docs are made from that alone, and load nothing.
+Why: to decide whether a window may be used anyway, its numbers are shown beside the limits.
+Promise: the report is JSON; its page and Data Docs are rendered from that alone, and load nothing.
 """
 
 import json
@@ -28,7 +28,7 @@ def write_window_report(
     reason: str,
     out: Path,
 ) -> None:
-    """Write ``report.json`` and ``data_docs.json``, which the pages are made from."""
+    """Write ``report.json`` and ``data_docs.json``, from which the pages are rendered."""
     report: dict[str, Any] = {
         "pipeline": work.pipeline.name,
         "title": work.pipeline.title,

@@ -1,12 +1,12 @@
-"""Stage ``validate_window``: judge a model's window as a whole, before a model is made of it.
+"""Stage ``validate_window``: validate a model's window as a whole, before a model is trained on it.
 
-Why: each day may be good and the window still be wrong: days are missing, labels stopped
-    coming, the population is another one than the champion learnt.
+Why: each day may be valid and the window still be wrong: days are missing, labels stopped, or the
+    population differs from that of the champion's training days.
 Promise: only manifests and the days' small files are read. A refused window is published, with
-    its report, and raised; no model is made of it. The same window gets the same verdict
-    whenever it is judged, its own model's promotion included.
-Not here: the tables and rules (``window_tables.py``), a day beside other days
-    (``day_beside.py``), judging single days (``stage.py``).
+    its report, and raised; no model is trained on it. The same window gets the same verdict
+    whenever it is validated, also after its own model's promotion.
+Not here: the tables and rules (``tables.py``), comparing days (``pipelines/shared/expectations/``),
+    validating single days (``pipelines/stages/validate/``).
 """
 
 import itertools
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pipelines.stages.validate_window.tables import Days, Row
 
 CHAMPION = "champion's"
-MAX_TOLD = 5
+MAX_LISTED = 5
 
 
 def plan(work: Work) -> Plan:
@@ -59,10 +59,10 @@ def plan(work: Work) -> Plan:
 
 
 def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
-    """Judge the window; write its tables, the report and Data Docs.
+    """Validate the window; write its tables, the report and Data Docs.
 
     Raises:
-        TransientError: A day was published again while this work waited for its turn.
+        TransientError: A day was published again while this work waited for its lock.
     """
     from pipelines.stages.validate_window.report import write_window_report
     from pipelines.stages.validate_window.tables import BESIDE, days_of, rows_beside, tables_of
@@ -81,7 +81,7 @@ def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
     compared = behind_window(work, window).compared()
     tables = tables_of(work.pipeline, train, later, training, before)
     tables[BESIDE] = rows_beside(compared)
-    findings = _judged(work, plan, tables)
+    findings = _evaluated(work, plan, tables)
     failed = [f for f in findings if not f.success]
     refused = [f for f in failed if f.rule.severity == "critical"]
     verdict = REFUSED if refused else ACCEPTED
@@ -99,7 +99,7 @@ def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
 
 
 def pages(_work: Work) -> Mapping[str, Maker]:
-    """The pages of a verdict, each made from the published files alone."""
+    """The pages of a verdict, each rendered from the published files alone."""
     return {"report.html": _report_page, "data_docs.html": docs_page}
 
 
@@ -112,13 +112,13 @@ def _report_page(folder: Path) -> str:
 def _champion(work: Work) -> Version | None:
     uri = work.options.get("mlflow_uri")
     if not uri and not work.store.is_local:
-        return None  # no registry can be there; promote will ask for one
+        return None  # a remote store has no registry; promote will require one
     registered = read_registry(registry_uri(work.store, uri), work.pipeline.name)
     return champion_before(registered, work.model_day)
 
 
 def _champion_days(work: Work, champion: Version) -> dict[str, Manifest]:
-    """Features of the champion's training days, as far as the store has them still."""
+    """Features of the champion's training days that are still in the store."""
     made = work.find(Ref(work.pipeline.name, "training_set", f"as_of={champion.as_of}"))
     days = (
         model_days(work.pipeline, champion.as_of).train
@@ -132,7 +132,7 @@ def _champion_days(work: Work, champion: Version) -> dict[str, Manifest]:
 def _inputs(
     work: Work, window: ModelWindow, champion: Version | None, theirs: Mapping[str, Manifest]
 ) -> dict[str, str]:
-    """Digests of the window's days, of those behind them, and of the champion's when it was made."""
+    """Digests of the window's days, of the days they are compared with, and of the champion's days."""
     as_of = "" if champion is None else champion.as_of
     own = window.inputs() | behind_window(work, window).inputs()
     return own | {
@@ -151,12 +151,12 @@ def _require_planned(
     if _inputs(work, window, champion, theirs) != dict(plan.inputs):
         raise TransientError(
             f"{work.report.work}: features were published again, or a champion was promoted, "
-            "while this work waited. Try again: the next try reads the new version."
+            "while this work waited. Run it again: the next run reads the new version."
         )
 
 
 def _statistics(work: Work, manifests: Mapping[str, Manifest], as_of: str) -> dict[str, Path]:
-    """The file of each day that has rows, of what was known when the as-of day began."""
+    """The statistics of each day with rows, as known when the as-of day began."""
     return {
         day: work.store.open(manifest) / statistics_as_of(manifest, as_of)
         for day, manifest in manifests.items()
@@ -164,7 +164,7 @@ def _statistics(work: Work, manifests: Mapping[str, Manifest], as_of: str) -> di
     }
 
 
-def _judged(work: Work, plan: Plan, tables: "Mapping[str, list[Row]]") -> "list[RuleResult]":
+def _evaluated(work: Work, plan: Plan, tables: "Mapping[str, list[Row]]") -> "list[RuleResult]":
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -181,8 +181,8 @@ def _judged(work: Work, plan: Plan, tables: "Mapping[str, list[Row]]") -> "list[
         )
         pq.write_table(pa.Table.from_pylist(tables[name], schema=schema), file)
         if rules and tables[name]:
-            places = scratch / f"places-{name}"
-            findings += evaluate(rules, [file], places, suite=name).findings
+            locations = scratch / f"row-locations-{name}"
+            findings += evaluate(rules, [file], locations, suite=name).findings
     return findings
 
 
@@ -193,12 +193,12 @@ def _reason(
     compared: "Sequence[Compared]",
     champion: "Days | None",
 ) -> str:
-    told = [_said(finding, tables, compared) for finding in failed]
+    reasons = [_described(finding, tables, compared) for finding in failed]
     if champion is None:
-        gone = "the champion's training days have no features any more"
+        gone = "the features of the champion's training days are no longer in the store"
         none = "there is no champion of an earlier day"
-        told.append(f"Drift was not judged: {gone if plan.config['champion'] else none}")
-    return ". ".join([*told, ""]).strip()
+        reasons.append(f"Drift was not evaluated: {gone if plan.config['champion'] else none}")
+    return ". ".join([*reasons, ""]).strip()
 
 
 def _measured(tables: "Mapping[str, list[Row]]", column: str) -> Iterator[tuple[Any, Any]]:
@@ -215,7 +215,7 @@ def _split(
     return own, {day: manifest for day, manifest in days.items() if day not in first}
 
 
-def _said(
+def _described(
     finding: "RuleResult", tables: "Mapping[str, list[Row]]", compared: "Sequence[Compared]"
 ) -> str:
     from pipelines.stages.validate_window.tables import LEVEL, levels_beyond
@@ -223,7 +223,7 @@ def _said(
     if finding.rule.kwargs["column"] == LEVEL:
         levels = levels_beyond(finding.rule.kwargs["max_value"])
         odd = [day.text(*levels) for day in compared if day.odd(*levels)]
-        return f"{finding.rule.name}: {'; '.join(odd[:MAX_TOLD])}{_more(odd)}. {remedy()}"
+        return f"{finding.rule.name}: {'; '.join(odd[:MAX_LISTED])}{_more(odd)}. {remedy()}"
     column = str(finding.rule.kwargs["column"])
     limits = {k: v for k, v in finding.rule.kwargs.items() if k != "column"}
     low, high = limits.get("min_value", float("-inf")), limits["max_value"]
@@ -234,7 +234,7 @@ def _said(
 
 
 def _more(odd: "Sequence[str]") -> str:
-    return f", and {len(odd) - MAX_TOLD} more days" if len(odd) > MAX_TOLD else ""
+    return f", and {len(odd) - MAX_LISTED} more days" if len(odd) > MAX_LISTED else ""
 
 
 def _metrics(tables: "Mapping[str, list[Row]]") -> dict[str, float]:

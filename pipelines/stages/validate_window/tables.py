@@ -1,10 +1,10 @@
-"""A model's window as three small tables, and the rules they are judged by.
+"""A model's window as three small tables, and the rules for them.
 
-Why: what days and rules cannot show one by one (a missing week, a label that stopped coming,
-    another population) shows in the window's own numbers.
-Promise: made from the days' statistics, never from rows; a number that cannot be
-    known (no champion, no day) is null, and no rule is about nulls.
-Not here: finding the days (``pipelines/shared/tables/window.py``), the verdict (``window_stage.py``).
+Why: what single days cannot show (a missing week, a label that stopped, another population) shows
+    in the window's own numbers.
+Promise: computed from the days' statistics, never from rows; an unknown number (no champion, no
+    day) is null, and rules ignore nulls.
+Not here: finding the days (``pipelines/shared/tables/window.py``), the verdict (``stage.py``).
 """
 
 import json
@@ -23,19 +23,19 @@ WINDOW, DAYS, FEATURES, BESIDE = "window", "days", "features", "beside_other_day
 LEVEL = "level"
 LEVELS = ("", WARN, REFUSE)
 BETWEEN = "expect_column_values_to_be_between"
-# What a ratio to nothing is: larger than any limit, and a number that JSON knows.
+# A ratio to 0: larger than any limit, and finite, as JSON requires.
 UNBOUNDED = 1e9
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Days:
-    """What some days say together.
+    """The merged statistics of some days.
 
     Attributes:
-        rows: Rows of each day, by day.
-        positives: Rows whose label is 1.
-        profile: How their features are distributed.
+        rows: Number of rows by day.
+        positives: Number of rows with label 1.
+        profile: The distributions of their features.
     """
 
     rows: Mapping[str, int]
@@ -51,11 +51,11 @@ class Days:
 
 def days_of(files: Mapping[str, Path]) -> Days:
     """Read the statistics of days' features, by day."""
-    told = {day: json.loads(file.read_text()) for day, file in files.items()}
+    statistics_of = {day: json.loads(file.read_text()) for day, file in files.items()}
     return Days(
-        rows={day: int(each["rows"]) for day, each in told.items()},
-        positives=sum(int(each["positives"]) for each in told.values()),
-        profile=merge_profiles(each["profile"] for each in told.values()),
+        rows={day: int(each["rows"]) for day, each in statistics_of.items()},
+        positives=sum(int(each["positives"]) for each in statistics_of.values()),
+        profile=merge_profiles(each["profile"] for each in statistics_of.values()),
     )
 
 
@@ -66,14 +66,14 @@ def tables_of(
     training: Days,
     champion: Days | None,
 ) -> dict[str, list[Row]]:
-    """Rows of the three tables, by table.
+    """The rows of the three tables, by table.
 
     Args:
         pipeline: Declares the head: only a binary label has a rate.
         train: Training days, those without rows too.
         later: Rows of each later day of the window.
-        training: What the training days say.
-        champion: What the champion's training days say; None without one.
+        training: The training days.
+        champion: The champion's training days; None without a champion.
     """
     rate = training.label_rate if isinstance(pipeline.head, Binary) else None
     theirs = champion.label_rate if champion and rate is not None else None
@@ -110,7 +110,7 @@ def _features(training: Days, champion: Days | None) -> list[Row]:
 
 
 def rows_beside(compared: Iterable[Compared]) -> list[Row]:
-    """A row for each number of a day that was compared with other days; its level as a number."""
+    """A row for each difference of a compared day; its level as a number."""
     return [
         {
             "subject": f"{day.day} {each.what} {each.column}".strip(),
@@ -124,12 +124,12 @@ def rows_beside(compared: Iterable[Compared]) -> list[Row]:
 
 
 def levels_beyond(value: float) -> tuple[str, ...]:
-    """The levels that a rule on their numbers does not allow."""
+    """The levels above the limit of a rule."""
     return LEVELS[int(value) + 1 :]
 
 
 def rules_of_window(gate: WindowGate) -> dict[str, list[CheckedRule]]:
-    """The rules of each table: what is above ``warn`` is told, above ``refuse`` refuses."""
+    """The rules of each table: a value above ``warn`` warns, above ``refuse`` refuses."""
     rate = {
         "column": "label_rate",
         "min_value": gate.min_label_rate,
@@ -147,7 +147,7 @@ def rules_of_window(gate: WindowGate) -> dict[str, list[CheckedRule]]:
             for name in ("null_share", "psi", "js")
             for rule in _limits(name, getattr(gate, name))
         ],
-        # A level follows from two limits, so the rules are on the level.
+        # A level follows from two limits, so the rules are about the level.
         BESIDE: [*_limits(LEVEL, Limit(warn=0.0, refuse=1.0), name="days")],
     }
 
@@ -160,7 +160,7 @@ def _limits(column: str, limit: Limit, name: str = "") -> Iterable[CheckedRule]:
 
 
 def _ratio(value: float | None, usual: float | None) -> float | None:
-    """How many times the one is the other, 1 or more; None where one is unknown."""
+    """The ratio of the larger to the smaller, 1 or more; None where one is unknown."""
     if value is None or usual is None:
         return None
     low, high = sorted((float(value), float(usual)))

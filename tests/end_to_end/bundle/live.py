@@ -1,4 +1,4 @@
-"""A stage that tells its progress until a file is there, once alone and once as mapped tasks."""
+"""A stage that reports its progress until a file exists, once alone and once as mapped tasks."""
 
 from functools import partial
 

@@ -81,7 +81,7 @@ def build(inputs, seed, units):
 
 
 def truth(kind, z, draw):
-    """The label, from a hidden value that ``a`` and ``b`` tell up to noise."""
+    """The label, from a hidden value that ``a`` and ``b`` determine up to noise."""
     if kind in {"classes", "grades"}:
         return np.digitize(z, (-0.7, 0.7))
     if kind == "amount":

@@ -89,7 +89,7 @@ def first_run(source, tmp_path_factory):
     return store, *run(source, store)
 
 
-def test_the_chain_ends_with_a_judged_model_and_tells_the_refused_day(first_run):
+def test_the_chain_ends_with_an_evaluated_model_and_reports_the_refused_day(first_run):
     _, ended, summary = first_run
     assert ended.returncode == 3, ended.stderr
     assert BAD in ended.stderr

@@ -47,7 +47,7 @@ def test_a_remote_store_without_a_registry_ends_before_the_first_stage(source):
 
 
 @pytest.mark.parametrize(
-    ("option", "told"),
+    ("option", "reported"),
     [
         ("track=true", "neither among 2026-01-05 to 2026-01-05 nor in "),
         ("tuned=2026-01-05", "no published search as of 2026-01-05. Run tune"),
@@ -56,10 +56,12 @@ def test_a_remote_store_without_a_registry_ends_before_the_first_stage(source):
         ("time_limit_s=soon", "must be seconds"),
     ],
 )
-def test_what_only_a_later_stage_would_miss_is_told_before_the_first(option, told, tmp_path):
+def test_what_only_a_later_stage_would_miss_is_reported_before_the_first(
+    option, reported, tmp_path
+):
     ended = run(tmp_path, tmp_path / "store", "--option", option)
     assert ended.returncode in {2, 3}
-    assert told in ended.stderr
+    assert reported in ended.stderr
     assert "ingest" not in ended.stderr
     assert not list(tmp_path.rglob("manifest.json"))
 

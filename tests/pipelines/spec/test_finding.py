@@ -91,7 +91,10 @@ def test_folders_are_looked_through_in_their_order_and_each_once(tmp_path, monke
     [
         ("pipelines", "is a relative path; expected an absolute one"),
         ("~/pipelines", "is a relative path; expected an absolute one"),
-        ("{tmp}/nowhere", "does not exist; expected a folder that holds <name>/declaration.py"),
+        (
+            "{tmp}/nowhere",
+            "does not exist; expected a folder that contains <name>/declaration.py",
+        ),
         ("{tmp}/file", "is a file; expected a folder"),
         ("{tmp}/one", "is a pipeline itself; expected the folder above it"),
         ("{tmp}/package/pipelines", "takes? that folder for Millrace's|Remove the file"),
@@ -151,7 +154,7 @@ def test_broken_declarations_say_file_and_line_and_hide_no_other(source_folder, 
         with pytest.raises(ConfigError, match=reason):
             load(name)
     assert [pipeline.name for pipeline in load_all()] == ["fraud_detection", "sound"]
-    assert all(f"{name} is left out" in caplog.text for name in BROKEN)
+    assert all(f"{name} is skipped" in caplog.text for name in BROKEN)
 
 
 def test_an_error_deep_in_a_users_helper_is_reported_with_the_helpers_line(source_folder):
@@ -344,10 +347,10 @@ def test_a_pipeline_offers_a_simulation_beside_its_declaration_or_says_that_it_h
     source_folder,
 ):
     write(source_folder / "bare" / "declaration.py", declaration("bare"))
-    with pytest.raises(ConfigError, match="bare offers no simulation"):
+    with pytest.raises(ConfigError, match="bare has no simulation"):
         simulation_of("bare")
     write(source_folder / "half" / "declaration.py", declaration("half"))
     write(source_folder / "half" / "simulation.py", "MAX_ROWS_PER_DAY = 3\n")
-    with pytest.raises(ConfigError, match=r"half/simulation\.py lacks simulate_days"):
+    with pytest.raises(ConfigError, match=r"half/simulation\.py has no simulate_days"):
         simulation_of("half")
     assert simulation_of("fraud_detection").MAX_ROWS_PER_DAY == 250_000_000

@@ -23,7 +23,7 @@ def module(tmp_path, monkeypatch):
 
 
 def asked():
-    """What a new process would be told."""
+    """What a new process would get."""
     return code.reached_from.__wrapped__(ROOT).digest
 
 

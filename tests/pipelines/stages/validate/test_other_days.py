@@ -39,7 +39,7 @@ def validated(store, source, day):
 
 @pytest.fixture(scope="module")
 def in_order(tmp_path_factory):
-    """A store with eight days taken in one after another, and what the last one told."""
+    """A store with eight days taken in one after another, and what the last one reported."""
     root = tmp_path_factory.mktemp("in-order")
     *_, last = [validated(root / "store", root / "source", day) for day in DAYS]
     return root, last
@@ -50,15 +50,15 @@ def folder_of(root):
     return store.open(store.find(Ref("fraud_detection", "validated", f"ds={LAST}")))
 
 
-def test_a_day_in_cents_is_told_beside_its_verdict_with_what_to_do(in_order):
+def test_a_day_in_cents_is_reported_beside_its_verdict_with_what_to_do(in_order):
     root, last = in_order
     assert (last["verdict"], last["reason"]) == ("accepted", "")
     assert last["noted"].startswith(
         f"unlike the 7 days before it. {LAST}: moved_share of tx_amount 0.9"
     )
     assert "A window with this day will be refused. Correct the source" in last["noted"]
-    told = json.loads((folder_of(root) / "earlier_days.json").read_text())
-    assert (told["day"], told["days"]) == (LAST, DAYS[:-1])
+    reported = json.loads((folder_of(root) / "earlier_days.json").read_text())
+    assert (reported["day"], reported["days"]) == (LAST, DAYS[:-1])
     page = (folder_of(root) / "report.html").read_text()
     assert "Beside other days" in page
     assert "moved_share of <code>tx_amount</code>" in page
@@ -71,8 +71,8 @@ def test_a_day_is_the_same_whichever_days_were_there_before_it(in_order, tmp_pat
     assert (alone["digest"], alone["content"]) == (last["digest"], last["content"])
     again = validated(root / "store", root / "source", LAST)
     assert (again["cached"], again["noted"]) == (True, last["noted"])
-    told = json.loads((folder_of(tmp_path) / "earlier_days.json").read_text())
-    assert told["why_not"] == "0 other days, validation.days.min_days = 7"
+    reported = json.loads((folder_of(tmp_path) / "earlier_days.json").read_text())
+    assert reported["why_not"] == "0 other days, validation.days.min_days = 7"
 
 
 def test_a_damaged_profile_of_an_earlier_day_costs_that_day_alone(in_order, tmp_path):
@@ -91,5 +91,5 @@ def test_a_damaged_profile_of_an_earlier_day_costs_that_day_alone(in_order, tmp_
     finally:
         file.write_bytes(whole)
     assert (result["verdict"], "noted" in result) == ("accepted", False)
-    told = json.loads((folder_of(root) / "earlier_days.json").read_text())
-    assert told["days"] == DAYS[1:-1]
+    reported = json.loads((folder_of(root) / "earlier_days.json").read_text())
+    assert reported["days"] == DAYS[1:-1]

@@ -37,7 +37,7 @@ def scaffolded(*more):
     return require_valid(replace(pipeline, tables=(table,), validation=gate))
 
 
-def judged(folder, pipeline, *, bad=True):
+def validated_day(folder, pipeline, *, bad=True):
     """A day of 60 rows; of two the value is negative or the label no label."""
     values, labels = np.arange(60) * 1.5, np.arange(60) % 2
     if bad:
@@ -60,7 +60,7 @@ def judged(folder, pipeline, *, bad=True):
 def day(tmp_path_factory):
     folder = tmp_path_factory.mktemp("day")
     pipeline = scaffolded(*OURS)
-    assert judged(folder, pipeline)["rows"] == 58
+    assert validated_day(folder, pipeline)["rows"] == 58
     manifest = quarantined_days(Store(str(folder / "store")), "made")[0]
     return pipeline, folder / "store", manifest.file
 
@@ -98,7 +98,7 @@ def test_the_quarantine_of_a_scaffolded_table_is_read_and_each_row_keeps_its_own
         ]
 
 
-def test_what_is_kept_out_is_shown_with_its_own_value_and_the_rules(day):
+def test_quarantined_rows_are_shown_with_their_own_value_and_the_rules(day):
     pipeline, store, _ = day
     lines = lines_of(quarantined_days(Store(str(store)), "made"), pipeline, "label.values", 9)
     assert [(line["value"], line["_value"], line["run"]) for line in lines] == [
@@ -108,7 +108,9 @@ def test_what_is_kept_out_is_shown_with_its_own_value_and_the_rules(day):
 
 @pytest.mark.parametrize("name", ["_rule", "_value", "_row", "_entity", "_x"])
 def test_no_declared_column_may_enter_our_namespace(name):
-    with pytest.raises(DeclarationError, match=r"names that start with _ are Millrace's own"):
+    with pytest.raises(
+        DeclarationError, match=r"names that start with _ are reserved for Millrace"
+    ):
         scaffolded(name)
 
 
@@ -116,7 +118,7 @@ def test_columns_named_as_a_history_names_its_own_change_no_feature(tmp_path):
     found = []
     for folder, more in ((tmp_path / "a", ()), (tmp_path / "b", OF_HISTORY)):
         pipeline = scaffolded(*more)
-        judged(folder, pipeline, bad=False)
+        validated_day(folder, pipeline, bad=False)
         done("featurize", folder / "store", None, pipeline)
         store = Store(str(folder / "store"))
         manifest = store.find(Ref("made", "features", f"ds={DAY}"))

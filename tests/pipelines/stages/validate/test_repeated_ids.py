@@ -23,7 +23,7 @@ from pipelines.shared.tables.ids import IdsWriter, in_common, keys_of, open_keys
 from pipelines.spec import load, require_valid
 from pipelines.stages.ingest import stage as ingestion
 from pipelines.stages.validate import stage as validation
-from pipelines.stages.validate.repeated_ids import Repeats
+from pipelines.stages.validate.repeated_ids import RepeatedIds
 from tests.pipelines.shared.tables.made import transactions, with_column
 
 FIRST = "2026-01-01"
@@ -83,9 +83,9 @@ def test_a_stuck_export_under_the_next_date_is_refused_until_one_of_the_days_is_
     for day in DAYS[:2]:
         deliver(tmp_path, day, list(range(100)))
     assert do(tmp_path, DAYS[0], pipeline)["verdict"] == "accepted"
-    told = rf"transaction_id.new 100.*ids of days before: {DAYS[0]} \(100\)"
+    reported = rf"transaction_id.new 100.*ids of days before: {DAYS[0]} \(100\)"
     for _ in range(2):
-        with pytest.raises(PartitionRefusedError, match=told):
+        with pytest.raises(PartitionRefusedError, match=reported):
             do(tmp_path, DAYS[1], pipeline)
     deliver(tmp_path, DAYS[0], list(range(500, 600)))
     assert do(tmp_path, DAYS[0], pipeline)["also"] == [DAYS[1]]
@@ -114,7 +114,7 @@ def test_single_repeated_rows_are_quarantined_and_the_report_does_not_say_where_
 
 def shared(root, day, pipeline):
     """Ids that an ingested day shares with others before it, by their number."""
-    found = Repeats(work_on("validate", root, day, pipeline)).of(day)
+    found = RepeatedIds(work_on("validate", root, day, pipeline)).of(day)
     return {other: int(what.split()[0]) for other, what in found.items()}
 
 
@@ -144,8 +144,8 @@ def require_the_same_in_any_order(root, delivered, order, as_text):
     named = [[f"id {i}" if as_text else i for i in sorted(ids)] for ids in delivered]
     for day, ids in zip(DAYS, named, strict=False):
         deliver(root, day, ids)
-    for place in order:
-        do(root, DAYS[place], pipeline)
+    for index in order:
+        do(root, DAYS[index], pipeline)
     days = DAYS[: len(delivered)]
     for day in days:
         do(root, day, pipeline, "in-order")
@@ -177,7 +177,7 @@ def test_days_in_any_order_end_with_the_same_verdicts(
     require_the_same_in_any_order(root, delivered, order, as_text)
 
 
-def test_an_earlier_day_that_comes_while_a_later_one_is_judged_is_not_missed(
+def test_an_earlier_day_that_comes_while_a_later_one_is_assessed_is_not_missed(
     tmp_path, monkeypatch
 ):
     pipeline = unique(2)
@@ -188,7 +188,7 @@ def test_an_earlier_day_that_comes_while_a_later_one_is_judged_is_not_missed(
 
     def run_meanwhile(work, plan, out):
         if next(times) == 0:
-            do(tmp_path, DAYS[0], pipeline)  # looks for later days, and finds none judged
+            do(tmp_path, DAYS[0], pipeline)  # looks for later days, and finds none validated
         return run(work, plan, out)
 
     monkeypatch.setattr(validation, "run", run_meanwhile)

@@ -28,7 +28,7 @@ def split(folder, tables):
     scratch, out = folder / "scratch", folder / "out"
     scratch.mkdir(), out.mkdir()
     with open_compute(len(tables), ComputeSettings(workers=2)) as compute:
-        found = evaluate(rules_of(FRAUD, DAY), files, scratch / "places", compute)
+        found = evaluate(rules_of(FRAUD, DAY), files, scratch / "row-locations", compute)
         keeping = [f for f in found.findings if quarantines_rows(f)]
         counted = count_rows(found, keeping, compute)
         seen = []

@@ -55,7 +55,7 @@ def lenient(*rules, share=1.0, min_rows=0):
     return replace(PIPELINE, validation=validation)
 
 
-def judged(folder, table, pipeline=PIPELINE):
+def validated_day(folder, table, pipeline=PIPELINE):
     """Ingest and validate a table in a store of its own; where the day was published."""
     write_source(folder / "source", table)
     store = folder / "store"
@@ -125,16 +125,16 @@ def test_good_and_quarantined_rows_are_the_ingested_ones_by_an_independent_oracl
 ):
     schema = transactions(0).schema
     table = pa.Table.from_pylist(rows, schema=schema)
-    result, folder = judged(tmp_path_factory.mktemp("d"), table, lenient())
+    result, folder = validated_day(tmp_path_factory.mktemp("d"), table, lenient())
     ingested = [
-        {name.lower(): value for name, value in row.items()} | {"_row": place}
-        for place, row in enumerate(rows)
+        {name.lower(): value for name, value in row.items()} | {"_row": index}
+        for index, row in enumerate(rows)
     ]
     expected = failing_by_oracle(ingested)
     bad = {row for row, _ in expected}
-    kept_out = pq.read_table(folder / "quarantine.parquet")
+    quarantine = pq.read_table(folder / "quarantine.parquet")
     assert list(
-        zip(kept_out["_row"].to_pylist(), kept_out["_rule"].to_pylist(), strict=True)
+        zip(quarantine["_row"].to_pylist(), quarantine["_rule"].to_pylist(), strict=True)
     ) == (sorted(expected, key=lambda line: (line[0], ROW_RULES.index(line[1]))))
     good = pq.read_table(folder / "part-0.parquet")
     assert good["_row"].to_pylist() == [r for r in range(len(rows)) if r not in bad]
@@ -157,7 +157,7 @@ def dirty(rows=1000):
 
 
 def test_bad_rows_are_quarantined_with_rule_expectation_and_value(tmp_path):
-    result, folder = judged(tmp_path, dirty())
+    result, folder = validated_day(tmp_path, dirty())
     assert (result["verdict"], result["rows"]) == ("accepted", 995)
     assert result["quarantined"] == {
         "transaction_id.unique": 2,
@@ -166,8 +166,8 @@ def test_bad_rows_are_quarantined_with_rule_expectation_and_value(tmp_path):
         "tx_amount.range": 1,
     }
     assert result["metrics"] == {"rows_in": 1000, "rows_good": 995, "rows_quarantined": 5}
-    kept_out = pq.read_table(folder / "quarantine.parquet")
-    lines = kept_out.select(["_row", "_rule", "_value", "_partition"]).to_pylist()
+    quarantine = pq.read_table(folder / "quarantine.parquet")
+    lines = quarantine.select(["_row", "_rule", "_value", "_partition"]).to_pylist()
     assert [tuple(line.values()) for line in lines] == [
         (10, "transaction_id.unique", "10", DAY),
         (10, "tx_amount.not_null", None, DAY),
@@ -176,13 +176,13 @@ def test_bad_rows_are_quarantined_with_rule_expectation_and_value(tmp_path):
         (31, "tx_amount.not_null", "nan", DAY),
         (40, "customer_id.not_null", None, DAY),
     ]
-    assert kept_out["_expectation"][3].as_py() == "expect_column_values_to_be_between"
-    assert kept_out.column_names[:7] == [*PIPELINE.table.column_names(), "_row"]
-    assert kept_out["tx_amount"][3].as_py() == -5.25
+    assert quarantine["_expectation"][3].as_py() == "expect_column_values_to_be_between"
+    assert quarantine.column_names[:7] == [*PIPELINE.table.column_names(), "_row"]
+    assert quarantine["tx_amount"][3].as_py() == -5.25
 
 
 def test_good_rows_are_the_ingested_ones_and_their_histories_hold_them_all(tmp_path):
-    _, folder = judged(tmp_path, dirty())
+    _, folder = validated_day(tmp_path, dirty())
     good = pq.read_table(folder / "part-0.parquet")
     ingested = pq.read_table(published(tmp_path / "store", "ingested") / "part-0.parquet")
     bad = [10, 20, 30, 31, 40]
@@ -195,11 +195,11 @@ def test_good_rows_are_the_ingested_ones_and_their_histories_hold_them_all(tmp_p
 
 
 def test_a_clean_day_has_an_empty_quarantine_with_all_its_columns(tmp_path):
-    result, folder = judged(tmp_path, transactions(50))
+    result, folder = validated_day(tmp_path, transactions(50))
     assert (result["rows"], result["reason"], result["quarantined"]) == (50, "", {})
-    kept_out = pq.read_table(folder / "quarantine.parquet")
-    assert kept_out.num_rows == 0
-    assert kept_out.column_names[-5:] == [
+    quarantine = pq.read_table(folder / "quarantine.parquet")
+    assert quarantine.num_rows == 0
+    assert quarantine.column_names[-5:] == [
         "_rule",
         "_expectation",
         "_value",
@@ -211,7 +211,7 @@ def test_a_clean_day_has_an_empty_quarantine_with_all_its_columns(tmp_path):
 def test_more_bad_rows_than_the_budget_refuse_the_day_which_is_published_without_rows(tmp_path):
     table = transactions(100)
     amounts = np.where(np.arange(100) < 2, -1.0, table["TX_AMOUNT"].to_numpy())
-    result, folder = judged(tmp_path, with_column(table, "TX_AMOUNT", pa.array(amounts)))
+    result, folder = validated_day(tmp_path, with_column(table, "TX_AMOUNT", pa.array(amounts)))
     assert "2 of 100 rows (2.00%) break a rule" in result["refused"]
     assert "max_quarantined_share = 1.00% allows (tx_amount.range 2)" in result["refused"]
     assert sorted(p.name for p in folder.iterdir()) == [
@@ -231,7 +231,7 @@ def test_exactly_the_budget_is_accepted(tmp_path):
     table = transactions(100)
     amounts = np.where(np.arange(100) < 29, -1.0, table["TX_AMOUNT"].to_numpy())
     table = with_column(table, "TX_AMOUNT", pa.array(amounts))
-    result, _ = judged(tmp_path, table, lenient(share=0.29))
+    result, _ = validated_day(tmp_path, table, lenient(share=0.29))
     assert result["rows"] == 71
 
 
@@ -252,7 +252,7 @@ def test_a_day_with_too_few_rows_is_refused(tmp_path, rows, settings, message):
     if rows == 10:
         amounts = [-1.0, *table["TX_AMOUNT"].to_pylist()[1:]]
         table = with_column(table, "TX_AMOUNT", pa.array(amounts))
-    result, _ = judged(tmp_path, table, lenient(**settings))
+    result, _ = validated_day(tmp_path, table, lenient(**settings))
     assert re.search(message, result["refused"])
 
 
@@ -275,7 +275,7 @@ def test_severity_and_mostly_decide_what_failing_rows_cost(
     expectation, kwargs = between("tx_amount", 0, 600)
     kwargs += () if mostly is None else (("mostly", mostly),)
     pipeline = lenient(Rule("amount.usual", expectation, kwargs, severity))
-    result, folder = judged(
+    result, folder = validated_day(
         tmp_path, with_column(table, "TX_AMOUNT", pa.array(amounts)), pipeline
     )
     report = json.loads((folder / "report.json").read_text())
@@ -292,30 +292,30 @@ def test_severity_and_mostly_decide_what_failing_rows_cost(
 def test_a_failed_rule_about_no_row_refuses_unless_it_only_informs(tmp_path, severity, refused):
     kwargs = (("column", "tx_fraud"), ("min_value", 0.5))
     rule = Rule("fraud.rate", "expect_column_mean_to_be_between", kwargs, severity)
-    result, folder = judged(tmp_path, transactions(100), lenient(rule))
+    result, folder = validated_day(tmp_path, transactions(100), lenient(rule))
     assert ("refused" in result) == refused
-    told = result["refused"] if refused else result["reason"]
-    assert "fraud.rate" in told
-    assert "expected {'min_value': 0.5}" in told
+    reported = result["refused"] if refused else result["reason"]
+    assert "fraud.rate" in reported
+    assert "expected {'min_value': 0.5}" in reported
     assert (folder / "part-0.parquet").exists() != refused
 
 
-def test_a_rule_over_two_columns_tells_both_values(tmp_path):
+def test_a_rule_over_two_columns_reports_both_values(tmp_path):
     table = with_column(transactions(3), "TX_FRAUD", pa.array([0, 1, 0]))
     table = with_column(table, "TX_AMOUNT", pa.array([1.0, 1.0, 0.0]))
     kwargs = (("column_A", "tx_amount"), ("column_B", "tx_fraud"))
     rule = Rule("amount.above", "expect_column_pair_values_a_to_be_greater_than_b", kwargs)
-    _, folder = judged(tmp_path, table, lenient(rule))
-    kept_out = pq.read_table(folder / "quarantine.parquet")
-    assert kept_out["_value"].to_pylist() == [
+    _, folder = validated_day(tmp_path, table, lenient(rule))
+    quarantine = pq.read_table(folder / "quarantine.parquet")
+    assert quarantine["_value"].to_pylist() == [
         "tx_amount=1, tx_fraud=1",
         "tx_amount=0, tx_fraud=0",
     ]
 
 
-def test_the_same_day_has_the_same_content_in_two_stores_and_is_judged_once(tmp_path):
-    first, folder = judged(tmp_path / "a", dirty())
-    second, _ = judged(tmp_path / "b", dirty())
+def test_the_same_day_has_the_same_content_in_two_stores_and_is_assessed_once(tmp_path):
+    first, folder = validated_day(tmp_path / "a", dirty())
+    second, _ = validated_day(tmp_path / "b", dirty())
     assert first["content"] == second["content"]
     assert first["digest"] == second["digest"]
     again = done("validate", tmp_path / "a" / "store")
@@ -323,14 +323,16 @@ def test_the_same_day_has_the_same_content_in_two_stores_and_is_judged_once(tmp_
     assert (folder / "manifest.json").exists()
 
 
-def test_a_rule_changed_is_judged_again_and_a_meaning_changed_is_not(tmp_path):
-    judged(tmp_path, transactions(10))
+def test_a_rule_changed_is_assessed_again_and_a_meaning_changed_is_not(tmp_path):
+    validated_day(tmp_path, transactions(10))
     store = tmp_path / "store"
     before = plan(work_on("validate", store, None)).digest()
     assert plan(work_on("validate", store, None, lenient())).digest() != before
-    told = tuple(replace(c, meaning="Other.", unit="EUR") for c in PIPELINE.table.columns)
-    retold = replace(PIPELINE, tables=(replace(PIPELINE.table, columns=told),), title="Other")
-    assert plan(work_on("validate", store, None, retold)).digest() == before
+    reported = tuple(replace(c, meaning="Other.", unit="EUR") for c in PIPELINE.table.columns)
+    changed = replace(
+        PIPELINE, tables=(replace(PIPELINE.table, columns=reported),), title="Other"
+    )
+    assert plan(work_on("validate", store, None, changed)).digest() == before
 
 
 def test_validate_before_ingest_says_which_stage_must_run(tmp_path):
@@ -382,7 +384,7 @@ def test_a_kill_in_the_middle_leaves_nothing_and_the_next_try_publishes_the_same
     assert work.find(work.partition_ref("validated")) is None
     killed = done("validate", tmp_path / "store")
     assert [p.name for p in key.glob(".staging-*")] == []
-    unbroken, _ = judged(tmp_path / "other", table)
+    unbroken, _ = validated_day(tmp_path / "other", table)
     assert killed["content"] == unbroken["content"]
 
 
@@ -404,5 +406,5 @@ def test_a_real_day_of_the_handbook_is_good_but_for_its_amounts_above_a_bound(tm
 
 def test_the_environment_is_left_as_it_was(tmp_path):
     before = dict(os.environ)
-    judged(tmp_path, transactions(5))
+    validated_day(tmp_path, transactions(5))
     assert dict(os.environ) == before

@@ -19,17 +19,17 @@ NAMES = FRAUD.feature_names()
 
 
 def publish_day(root, day, *, rows=200, positives=2, shift=0.0, nulls=0, late=()):
-    """Features of a day: normal values around ``shift``, of which so many are no number."""
+    """Features of a day: normal values around ``shift``, of which so many are NaN."""
     values = np.random.default_rng(int(day.replace("-", ""))).normal(shift, 1, rows)
     values[:nulls] = np.nan
     columns = dict.fromkeys(NAMES, values)
 
     def write(out):
-        told = {"rows": rows, "positives": positives, "profile": profile_of(columns)}
-        (out / "statistics.json").write_text(json.dumps(told))
+        reported = {"rows": rows, "positives": positives, "profile": profile_of(columns)}
+        (out / "statistics.json").write_text(json.dumps(reported))
         (out / "part-0.parquet").write_text("as known by the end of the day")
         for known in late:
-            more = json.dumps(told | {"rows": 9 * rows})
+            more = json.dumps(reported | {"rows": 9 * rows})
             (out / f"statistics-known={known}.json").write_text(more)
             (out / f"part-known={known}.parquet").write_text(f"as known by {known}")
 
@@ -63,11 +63,13 @@ def with_gate(**limits):
     return replace(FRAUD, validation=validation)
 
 
-def test_without_a_champion_drift_is_not_judged_and_that_is_said(tmp_path):
+def test_without_a_champion_drift_is_not_assessed_and_that_is_said(tmp_path):
     publish_window(tmp_path)
     result = done("validate_window", tmp_path)
     assert (result["verdict"], result["rows"]) == ("accepted", 21 * 200)
-    assert result["reason"] == ("Drift was not judged: there is no champion of an earlier day.")
+    assert result["reason"] == (
+        "Drift was not evaluated: there is no champion of an earlier day."
+    )
     assert result["metrics"]["label_rate"] == 0.01
     assert "max_psi" not in result["metrics"]
 
@@ -131,7 +133,7 @@ def test_each_limit_refuses_with_what_is_beyond_it(tmp_path, limits, day, messag
         done("validate_window", tmp_path, pipeline=with_gate(**limits))
 
 
-def test_what_is_only_above_warn_is_told_and_used(tmp_path):
+def test_what_is_only_above_warn_is_reported_and_used(tmp_path):
     publish_window(tmp_path)
     publish_day(tmp_path, model_days(FRAUD, AS_OF).test[0], rows=20)
     result = done("validate_window", tmp_path)
@@ -139,7 +141,7 @@ def test_what_is_only_above_warn_is_told_and_used(tmp_path):
     assert result["reason"].startswith("rows_ratio.warn: 2026-02-15 10, expected at most 3.")
 
 
-def test_a_day_without_features_is_named_before_anything_is_judged(tmp_path):
+def test_a_day_without_features_is_named_before_anything_is_assessed(tmp_path):
     for day in model_days(FRAUD, AS_OF).all()[1:]:
         publish_day(tmp_path, day)
     with pytest.raises(InputMissingError, match=r"of its 21 days, 1 have no features"):

@@ -29,14 +29,14 @@ def table_of(day, faults):
 def publish_day(root, day, faults):
     """A validated day, and for a day of the window its features, which name the days behind it."""
     table = table_of(day, faults)
-    told = {"known": {day: merged([profile_rows(table, FRAUD)])}}
+    reported = {"known": {day: merged([profile_rows(table, FRAUD)])}}
     outcome = {"rows": len(table), "verdict": "accepted"}
     _, work = work_on("validate", root)
     validated = publish(
         root,
         "validate",
         work.on(day),
-        lambda out: (out / "profile.json").write_text(json.dumps(told)),
+        lambda out: (out / "profile.json").write_text(json.dumps(reported)),
         outcome=outcome,
         config={"fault": faults.get(day, "")},
     )
@@ -51,13 +51,15 @@ def publish_window(root, faults, back=BACK):
         contents[f"validated/ds={day}"] = manifest.content
     profile = profile_of(dict.fromkeys(FRAUD.feature_names(), np.arange(99.0)))
     for day in OWN.all():
-        told = {"rows": rows[day], "positives": 1, "profile": profile}
+        reported = {"rows": rows[day], "positives": 1, "profile": profile}
         behind = {n: c for n, c in contents.items() if n <= f"validated/ds={day}"}
         publish(
             root,
             "featurize",
             work_on("featurize", root)[1].on(day),
-            lambda out, told=told: (out / "statistics.json").write_text(json.dumps(told)),
+            lambda out, reported=reported: (out / "statistics.json").write_text(
+                json.dumps(reported)
+            ),
             outcome={"rows": rows[day]},
             inputs=behind,
         )
@@ -109,7 +111,7 @@ def test_good_days_pass_and_what_else_is_published_changes_nothing(tmp_path):
     first = done("validate_window", tmp_path)
     assert (first["verdict"], first["reason"]) == (
         "accepted",
-        "Drift was not judged: there is no champion of an earlier day.",
+        "Drift was not evaluated: there is no champion of an earlier day.",
     )
     for day in days_between(shift(BACK[0], -3), shift(BACK[0], -1)):
         publish_day(tmp_path, day, {day: "amounts x 100"})
@@ -117,11 +119,13 @@ def test_good_days_pass_and_what_else_is_published_changes_nothing(tmp_path):
     assert done("validate_window", tmp_path)["cached"] is True
 
 
-def test_warnings_are_told_and_used_and_nothing_is_compared_where_none_is_asked_for(tmp_path):
+def test_warnings_are_reported_and_used_and_nothing_is_compared_where_none_is_asked_for(
+    tmp_path,
+):
     publish_window(tmp_path, {OWN.gap[0]: "every row twice"})
-    told = done("validate_window", tmp_path)
-    assert told["verdict"] == "accepted"
-    assert told["reason"].startswith(
+    reported = done("validate_window", tmp_path)
+    assert reported["verdict"] == "accepted"
+    assert reported["reason"].startswith(
         "days.warn: 2026-02-08: rows_ratio 2 (600 rows, usual 300)"
     )
     silent = done("validate_window", tmp_path, pipeline=with_days(days_back=0))
