@@ -1,4 +1,4 @@
-"""No function has more than ten paths to think of.
+"""No function of the product has more than ten paths to think of; of tests, assertions are most of them.
 
 Counted as radon does (cyclomatic complexity): 1, and 1 for each ``if``, conditional expression, loop,
 ``else`` of a loop, handler, comprehension and its conditions, operand of ``and``/``or`` beyond the
