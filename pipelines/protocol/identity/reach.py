@@ -137,12 +137,15 @@ class Reach:
         if not any("gets" in each["does"] for each in (unit, *used)):
             return
         near = [each for each in used if each["kind"] == "statement"]
-        owner = f"{unit['name'].partition('.')[0]}."
-        if "." in unit["name"]:
-            every = self.sources.facts(module)["units"]
-            near += [each for each in every if each["name"].startswith(owner)]
-        for text in (text for each in (unit, *near) for text in each["texts"]):
-            self._objects.attribute(text)
+        for each in (unit, *near, *self._of_its_class(module, unit)):
+            for text in each["texts"]:
+                self._objects.attribute(text)
+
+    def _of_its_class(self, module: str, unit: dict[str, Any]) -> list[dict[str, Any]]:
+        """A method's class and its methods; none for any other unit."""
+        owner, dot, _ = unit["name"].partition(".")
+        every = self.sources.facts(module)["units"] if dot else []
+        return [each for each in every if each["name"].startswith(f"{owner}.")]
 
     def _used(self, module: str, unit: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """Units that a unit names."""
