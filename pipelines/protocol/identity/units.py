@@ -134,6 +134,7 @@ class _File:
         inner = [n for n in node.body if isinstance(n, FUNCTIONS)]
         rest = [n for n in node.body if not isinstance(n, FUNCTIONS)]
         heads = [*node.decorator_list, *node.bases, *node.keywords]
+        bases = [*node.bases, *(k.value for k in node.keywords if k.arg == "metaclass")]
         shell = self._unit("class", node.name, [*heads, *rest], None)
         self._named(node.name, shell)
         methods: dict[str, list[int]] = {}
@@ -143,7 +144,7 @@ class _File:
             )
         self.classes[node.name] = {
             "shell": shell,
-            "bases": [list(c) for b in node.bases for c in Mentions([b]).chains],
+            "bases": [list(c) for b in bases for c in Mentions([b]).chains],
             "decorators": [list(c) for c in Mentions([*node.decorator_list]).chains],
             "methods": methods,
             "fields": {
