@@ -60,6 +60,10 @@ class Objects:
             elif base[0].partition(".")[0] not in sys.stdlib_module_names:
                 # A library's metaclass may register it; its methods are then called from there.
                 self.make(key)
+        if any(
+            "__init_subclass__" in self._names.about(b)["methods"] for b in self._all_bases(key)
+        ):
+            self.make(key)
 
     def make(self, key: Key) -> None:
         """Reached code makes objects of a class."""

@@ -229,5 +229,7 @@ class Reach:
     def _keeps(self, module: str, decorators: Iterable[list[str]]) -> bool:
         """Whether a decorator may keep what it is given where somebody else finds it."""
         targets = [t for chain in decorators for t in self.names.chain(module, chain)]
+        if any(len(chain) > 1 for chain in decorators) and any(t.kind == UNIT for t in targets):
+            return True  # ``@function.register``
         theirs = (t.module.partition(".")[0] for t in targets if t.kind == LIBRARY)
         return any(map(self.sources.is_foreign, theirs)) or self._registers(module, decorators)

@@ -135,6 +135,7 @@ class _File:
         inner = [n for n in node.body if isinstance(n, FUNCTIONS)]
         rest = [n for n in node.body if not isinstance(n, FUNCTIONS)]
         heads = [*node.decorator_list, *node.bases, *node.keywords]
+        bases = [*node.bases, *(k.value for k in node.keywords if k.arg == "metaclass")]
         shell = self._unit("class", node.name, [*heads, *rest], None)
         self._named(node.name, shell)
         methods: dict[str, list[int]] = {}
@@ -144,9 +145,7 @@ class _File:
             )
         self.classes[node.name] = {
             "shell": shell,
-            "bases": _lists(
-                itertools.chain.from_iterable(Mentions([b]).chains for b in node.bases)
-            ),
+            "bases": _lists(itertools.chain.from_iterable(Mentions([b]).chains for b in bases)),
             "decorators": _lists(Mentions([*node.decorator_list]).chains),
             "methods": methods,
             "fields": dict(_fields(rest)),
