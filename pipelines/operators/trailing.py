@@ -3,20 +3,9 @@
 from collections.abc import Iterator
 
 from pipelines.core.declared import declared
+from pipelines.operators.aggregates import reads_column
 from pipelines.operators.operator import FeatureSource
 
-AGGREGATES = (
-    "count",
-    "sum",
-    "mean",
-    "rate",
-    "min",
-    "max",
-    "last",
-    "days_since_last",
-    "distinct",
-)
-WITHOUT_COLUMN = ("count", "days_since_last")
 DAY_S = 86_400
 UNITS_S = {"h": 3_600, "min": 60, "s": 1}
 
@@ -30,11 +19,7 @@ class Trailing(FeatureSource):
 
     Attributes:
         entity: Name of the declared entity.
-        aggregates: Any of ``count``, rows; ``sum`` and ``mean`` of ``column`` and its ``rate``,
-            the share of values that are 1, each 0 over nothing; ``min``, ``max`` and ``last`` (by
-            time, then by row id), unknown over nothing; ``distinct``, how many different values
-            ``column`` takes, a text too; ``days_since_last``, days back to the last row before the
-            row's own time, unknown where there is none.
+        aggregates: Names of ``aggregates.AGGREGATES``; docs/features.md has what each of them is.
         spans_days: Window lengths in days.
         column: Column that every aggregate but ``count`` and ``days_since_last`` reads.
         delay_days: Days until a row's values are known. Aggregates of a label need the label's
@@ -77,7 +62,7 @@ class Trailing(FeatureSource):
             )
 
     def _name(self, aggregate: str, suffix: str) -> str:
-        of = "" if aggregate in WITHOUT_COLUMN else f"_{self.column}"
+        of = f"_{self.column}" if reads_column(aggregate) else ""
         only = f"_{self.where[1]}" if self.where else ""
         return f"{self.entity}_{aggregate}{of}{only}_{suffix}"
 

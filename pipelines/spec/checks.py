@@ -15,10 +15,10 @@ from pipelines.core.days import parse_day
 from pipelines.core.declared import mistakes_in, nearest
 from pipelines.core.errors import ConfigError, DeclarationError
 from pipelines.operators import Categorical, Chain, Ratio, Sequence, Trailing
+from pipelines.operators.aggregates import AGGREGATES, reads_column
 from pipelines.operators.bfloat16 import BFLOAT16
 from pipelines.operators.operator import FeatureSource
 from pipelines.operators.program import lines_of
-from pipelines.operators.trailing import AGGREGATES, WITHOUT_COLUMN
 from pipelines.spec.gate_checks import shape_mistakes
 from pipelines.spec.gates import gate_mistakes
 from pipelines.spec.learning import Label
@@ -216,7 +216,7 @@ def _trailing(pipeline: Pipeline, feature: Trailing, columns: list[str]) -> Iter
             yield f"{where}: aggregate {aggregate!r}. {nearest(aggregate, AGGREGATES)}"
     if feature.column is not None:
         yield from _unknown(f"{where}: column", feature.column, columns)
-    elif needing := sorted(set(feature.aggregates) - set(WITHOUT_COLUMN)):
+    elif needing := sorted({name for name in feature.aggregates if reads_column(name)}):
         yield f"{where}: {needing} need a column."
     if feature.where is not None:
         yield from _unknown(f"{where}: where column", feature.where[0], columns)

@@ -4,12 +4,16 @@ import pytest
 
 from tests.contributing.recipe import copy_of_the_tree, follow
 
+SLOW = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     "section",
     [
-        "Add a stage",
+        pytest.param("Add a stage", marks=SLOW),
         "Add an operator",
+        "Add a window aggregate",
+        pytest.param("Add a pipeline", marks=SLOW),
     ],
 )
 def test_a_recipe_does_what_it_says(tmp_path, section):

@@ -3,9 +3,8 @@
 Why: a loop over rows, or one reduction a window, costs a hundred times as much.
 Promise: one function an aggregate, over all spans at once; exact for whole numbers; NaN stands
     for what is not known (the least, the greatest, the last of nothing).
-Not here: what a window is (``timeline.py``), which rows count (``selection.py``).
-
-To add one: write its function, name it in ``AGGREGATES`` and in ``operators/trailing.py``.
+Not here: what a window is (``timeline.py``), which rows count (``selection.py``), what may be declared
+    (``pipelines/operators/aggregates.py``).
 """
 
 from collections.abc import Callable, Sequence

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pipelines.operators.aggregates import AGGREGATES
 from pipelines.shared.compute import ComputeSettings, open_compute
 from pipelines.shared.tables.history import history_name
 from pipelines.stages.featurize.bucket import (
@@ -28,8 +29,6 @@ from pipelines.stages.featurize.reused import Columns, ReusedColumns
 from pipelines.stages.featurize.spill import Spill
 
 OnRows = Callable[[int, int], None]
-# Over nothing these are 0; the others are unknown.
-ZERO_OVER_NOTHING = ("count", "sum", "mean", "rate", "distinct")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +113,7 @@ def _nothing_seen(programs: tuple[EntityProgram, ...], rows: int) -> Columns:
         for window in program.windows:
             for nth, name in enumerate(window.names):
                 aggregate = window.aggregates[nth % len(window.aggregates)]
-                empty = 0.0 if aggregate in ZERO_OVER_NOTHING else np.nan
-                found[name] = np.full(rows, empty)
+                found[name] = np.full(rows, AGGREGATES[aggregate].over_nothing)
         for events in program.sequences:
             block, length = events.names
             width = events.steps * (len(events.sources) + 1)

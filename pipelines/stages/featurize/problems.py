@@ -7,10 +7,10 @@ Not here: names that are not declared (``pipelines/spec/checks.py``).
 from collections.abc import Iterator
 
 from pipelines.operators import Categorical, Numeric, Sequence, Trailing
+from pipelines.operators.aggregates import AGGREGATES
 from pipelines.spec import Label, Pipeline
 
 NUMERIC_TYPES = ("integer", "number", "flag")
-OF_ANY_TYPE = ("count", "days_since_last", "distinct")
 
 
 def problems_of(pipeline: Pipeline) -> Iterator[str]:
@@ -35,7 +35,7 @@ def _trailing(pipeline: Pipeline, feature: Trailing) -> Iterator[str]:
     where = f"Trailing({feature.entity!r})"
     if feature.column is not None:
         yield from _no_history(pipeline, where, feature.entity, feature.column)
-        if set(feature.aggregates) - set(OF_ANY_TYPE):
+        if not all(AGGREGATES[name].of_any_type for name in feature.aggregates):
             yield from _not_a_number(pipeline, where, feature.column)
     if feature.where is None:
         return

@@ -5,10 +5,12 @@ import importlib
 import numpy as np
 import pytest
 
+from pipelines.operators.aggregates import AGGREGATES
 from pipelines.operators.values import NULL_WHOLE, on_host
 from pipelines.shared.tables.history import history_name
 from pipelines.shared.tables.reading import read_bucket, reader_of
 from pipelines.spec import Trailing
+from pipelines.stages.featurize import aggregates
 from pipelines.stages.featurize.entity_program import (
     EntityProgram,
     EventSequence,
@@ -23,7 +25,8 @@ from tests.pipelines import strict_arrays
 from tests.pipelines.shared.tables.histories import write_histories
 from tests.pipelines.stages.featurize.validated import FIRST, rows_of, small_pipeline
 
-EVERY = ("count", "sum", "mean", "min", "max", "last", "days_since_last", "distinct")
+# A rate is of flags alone.
+EVERY = tuple(name for name in AGGREGATES if name != "rate")
 
 
 def made(n_rows=400, wide=1):
@@ -106,6 +109,10 @@ def test_kernels_use_nothing_that_cupy_lacks_or_refuses(wide, versioned):
     assert len(ours) == len(strict) >= 4
     for one, other in zip(ours, strict, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_every_aggregate_that_may_be_declared_is_computed():
+    assert tuple(AGGREGATES) == tuple(aggregates.AGGREGATES)
 
 
 def test_the_check_refuses_what_cupy_refuses():
