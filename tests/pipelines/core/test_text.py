@@ -111,7 +111,7 @@ def test_the_command_shows_markup_as_text_and_sends_a_terminal_no_sequence(
     validated, capsys, monkeypatch
 ):
     store, pipeline, _ = validated
-    monkeypatch.setattr(quarantine, "load", lambda _: pipeline)
+    monkeypatch.setattr("pipelines.api.opening.load", lambda _: pipeline)
     quarantine.quarantine("fraud_detection", str(store))
     out = capsys.readouterr().out
     assert harmless(out.replace("\n", ""))
