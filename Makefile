@@ -28,12 +28,13 @@ stop: ## stop what `make run` started, from another terminal
 test: check ## checks and tests that need no GPU, no container and no patience; ARGS="-k store"
 	$(PYTEST) -n $(JOBS) --dist loadfile -m "not slow and not gpu and not services" $(ARGS)
 
-check: setup-dev ## style, format, types, imports between packages, spelling
+check: setup-dev ## style, format, types, imports between rooms, spelling, retired words
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/codespell
+	$(BIN)/python infra/words.py
 
 format: setup-dev ## rewrite the code in the agreed style
 	$(BIN)/ruff check --fix .

@@ -57,7 +57,7 @@ def verify(
 ) -> None:
     """Read every published file back and compare it with what was written; code 3 if one differs."""
     from pipelines.cli.summary import print_json
-    from pipelines.core.store.verify import VerifiedStore, describe_verification
+    from pipelines.core.store.verified_store import VerifiedStore, describe_verification
 
     def work(sink: Sink) -> int:
         report = Reporter("verify", sink)

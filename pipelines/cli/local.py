@@ -102,7 +102,8 @@ def doctor(
 ) -> None:
     """Say what this machine can do: cores, memory, disk, GPUs, versions; and whether a store is whole."""
     from pipelines.cli.summary import print_json
-    from pipelines.core.store.verify import describe_verification, verify
+    from pipelines.core.store.verified_store import describe_verification
+    from pipelines.core.store.verify import verify
     from pipelines.drivers.local.doctor import describe
 
     facts, found = describe(Path(os.curdir)), verify(Store(store)) if store else None

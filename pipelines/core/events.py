@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
+from pipelines.core.causes import sorted_by_cause
 from pipelines.core.errors import PermanentError, PipelineError, TransientError
 from pipelines.core.text import every_text, message
 
@@ -229,11 +230,11 @@ def _rates(
 def describe_error(error: BaseException) -> dict[str, object]:
     """Fields from which ``pipelines.core.errors.rebuild`` rebuilds the error.
 
-    An error that is not ours is permanent unless it is of a kind that a retry can help (a lost
-    connection, a timeout, out of memory).
+    An error that is not ours is permanent unless its cause is one that a retry can help
+    (``causes.py``).
     """
-    passing = isinstance(error, TransientError | ConnectionError | TimeoutError | MemoryError)
     ours = isinstance(error, PipelineError)
+    passing = isinstance(error if ours else sorted_by_cause(error, ""), TransientError)
     # The text of a KeyError is the key alone.
     said = message(str(error) if ours else f"{type(error).__name__}: {error}")
     return {

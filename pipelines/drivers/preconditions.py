@@ -100,8 +100,8 @@ def require_days(work: Work, first: str, last: str) -> None:
 
 
 def _is_done(work: Work, day: str) -> bool:
-    judged = day_verdict(work.store, work.pipeline.name, day)
-    refused = judged is not None and judged.outcome.get("verdict") == REFUSED
+    verdict = day_verdict(work.store, work.pipeline.name, day)
+    refused = verdict is not None and verdict.outcome.get("verdict") == REFUSED
     return refused or work.find(work.partition_ref("features", day)) is not None
 
 

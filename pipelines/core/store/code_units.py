@@ -23,6 +23,8 @@ from pipelines.core.store.store import Store
 FOLDER, MANY = "code", 20
 Units = Mapping[str, Mapping[str, str]]
 """Hashes of each function, method, class or statement, by module and name."""
+Key = tuple[str, str]
+Hashes = Mapping[Key, str]
 
 
 def units_digest(units: Units) -> str:
@@ -80,32 +82,38 @@ def drop_units(store: Store, pipeline: str, digest: str) -> int:
     return size
 
 
-def changed_units(old: Units, new: Units) -> Iterator[str]:
-    """What differs, one line a module; what only lies in another file does not."""
-    before, after = (
-        {
-            (module, name): text
-            for module, named in units.items()
-            for name, text in named.items()
-        }
-        for units in (old, new)
-    )
+def _by_module_and_name(units: Units) -> Hashes:
+    return {
+        (module, name): text for module, named in units.items() for name, text in named.items()
+    }
+
+
+def _in_one_alone(before: Hashes, after: Hashes) -> Iterator[tuple[Key, str]]:
+    """Units removed or added, but those that only moved to another module."""
     gone = {key: text for key, text in before.items() if key not in after}
     added = {key: text for key, text in after.items() if key not in before}
-    moved = {(name, text) for (_, name), text in gone.items()}
-    moved &= {(name, text) for (_, name), text in added.items()}
-    found: dict[str, list[str]] = {}
+    moved = _names_and_texts(gone) & _names_and_texts(added)
     for what, units in (("removed", gone), ("added", added)):
-        for (module, name), text in units.items():
-            if (name, text) not in moved:
-                found.setdefault(module, []).append(f"{_named(name)} {what}")
-    own = [key for key in before.keys() & after.keys() if _own(before[key]) != _own(after[key])]
-    for module, name in own:
-        found.setdefault(module, []).append(f"{_named(name)} changed")
-    if not found:
-        other = [key for key in before.keys() & after.keys() if before[key] != after[key]]
-        for module, name in other:
-            found.setdefault(module, []).append(f"{_named(name)} uses other functions")
+        for key, text in units.items():
+            if (key[1], text) not in moved:
+                yield key, what
+
+
+def _names_and_texts(units: Hashes) -> set[tuple[str, str]]:
+    return {(name, text) for (_, name), text in units.items()}
+
+
+def changed_units(old: Units, new: Units) -> Iterator[str]:
+    """What differs, one line a module; what only lies in another file does not."""
+    before, after = _by_module_and_name(old), _by_module_and_name(new)
+    both = before.keys() & after.keys()
+    changes = [
+        *_in_one_alone(before, after),
+        *((key, "changed") for key in both if _own(before[key]) != _own(after[key])),
+    ] or [(key, "uses other functions") for key in both if before[key] != after[key]]
+    found: dict[str, list[str]] = {}
+    for (module, name), what in changes:
+        found.setdefault(module, []).append(f"{_named(name)} {what}")
     lines = [f"{module}: {', '.join(sorted(found[module]))}" for module in sorted(found)]
     yield from lines[:MANY]
     if lines[MANY:]:

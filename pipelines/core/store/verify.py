@@ -11,8 +11,7 @@ import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from pipelines.core.errors import ArtifactError, ConfigError
@@ -20,42 +19,14 @@ from pipelines.core.store.code_units import FOLDER, drop_units, kept_units, read
 from pipelines.core.store.integrity import damage_of
 from pipelines.core.store.locks import held_if_free
 from pipelines.core.store.manifest import MANIFEST, Manifest, Ref
-from pipelines.core.store.root import LOCK, VERSION
+from pipelines.core.store.root import LOCK
 from pipelines.core.store.store import Store
-from pipelines.core.store.walking import keys_below
+from pipelines.core.store.verified_store import VerifiedStore
+from pipelines.core.store.walking import all_versions
 
 NAME = re.compile(r"\w+")
 
 OnKey = Callable[[int, int], None]
-
-
-@dataclass(slots=True)
-class VerifiedStore:
-    """What reading a store back found.
-
-    Attributes:
-        artifacts: Keys that were looked at.
-        versions: Versions of them.
-        files: Files that were read.
-        bytes: Their size.
-        unrecorded: Files of before their hashes were recorded, which cannot be compared.
-        damaged: One entry for each damaged version or published manifest.
-        repaired: What was mended, in the same form.
-        busy: Artifacts that were being made.
-    """
-
-    artifacts: int = 0
-    versions: int = 0
-    files: int = 0
-    bytes: int = 0
-    unrecorded: int = 0
-    damaged: list[dict[str, Any]] = field(default_factory=list)
-    repaired: list[dict[str, Any]] = field(default_factory=list)
-    busy: list[str] = field(default_factory=list)
-
-    def add(self, entry: dict[str, Any], *, mended: bool) -> None:
-        """Take in a damaged version or manifest."""
-        (self.repaired if mended else self.damaged).append(entry)
 
 
 def verify(
@@ -78,7 +49,7 @@ def verify(
     """
     if pipeline is not None and not NAME.fullmatch(pipeline):
         raise ConfigError(f"{pipeline!r} is not the name of a pipeline: letters, digits and _.")
-    found, keys = VerifiedStore(), list(_keys(store, pipeline))
+    found, keys = VerifiedStore(), list(all_versions(store, pipeline))
     if not keys:
         raise ConfigError(
             f"{store.uri} holds no artifact{f' of {pipeline}' if pipeline else ''}. Pass the root of a "
@@ -95,47 +66,6 @@ def verify(
         if on_key is not None:
             on_key(done, len(keys))
     return found
-
-
-def describe_verification(found: VerifiedStore) -> str:
-    """What was found, as lines for a person."""
-    lines = [
-        f"{found.artifacts} artifacts, {found.versions} versions, {found.files} files, "
-        f"{found.bytes:,} bytes read: {len(found.damaged)} damaged, {len(found.repaired)} repaired"
-    ]
-    for what, entries in (("damaged", found.damaged), ("repaired", found.repaired)):
-        for entry in entries:
-            lines.append(
-                f"{what}: {entry['artifact']} {entry['version'] or 'published manifest'}"
-            )
-            lines += [f"  {name} {problem}" for name, problem in entry["files"].items()]
-            lines += [f"  {entry['remedy']}"] if what == "damaged" else []
-    lines += [f"left out, being made at this moment: {name}" for name in found.busy]
-    if found.unrecorded:
-        lines.append(
-            f"{found.unrecorded} files of before hashes of them were kept: not compared"
-        )
-    return "\n".join(lines)
-
-
-def _keys(store: Store, pipeline: str | None) -> Iterator[tuple[Ref, list[str]]]:
-    """Every artifact with the names of its versions."""
-    if not store.is_local:
-        yield from _remote_keys(store, pipeline)
-        return
-    for key in keys_below(store, pipeline):
-        yield key.ref, [version.name for version in key.versions]
-
-
-def _remote_keys(store: Store, pipeline: str | None) -> Iterator[tuple[Ref, list[str]]]:
-    versions: dict[Ref, set[str]] = {}
-    for path in store.remote.sizes(pipeline or ""):
-        parts = PurePosixPath(pipeline or "", path).parts
-        end = _version_index(parts)
-        if end > 2 and (end < len(parts) - 1 or parts[-1] == MANIFEST):  # noqa: PLR2004
-            named = versions.setdefault(Ref(parts[0], parts[1], "/".join(parts[2:end])), set())
-            named |= {parts[end]} - {MANIFEST}
-    yield from ((ref, sorted(versions[ref])) for ref in sorted(versions, key=Ref.path))
 
 
 def _verify_code(store: Store, pipeline: str, found: VerifiedStore, *, repair: bool) -> None:
@@ -156,12 +86,6 @@ def _verify_code(store: Store, pipeline: str, found: VerifiedStore, *, repair: b
             "--repair: it is written again with the next version of that code.",
         }
         (found.repaired if repair else found.damaged).append(entry)
-
-
-def _version_index(parts: Sequence[str]) -> int:
-    """Index of the part of an object's path that names its version; that of the last without one."""
-    of_versions = (n for n, part in enumerate(parts) if VERSION.fullmatch(part))
-    return next(of_versions, len(parts) - 1)
 
 
 @contextmanager

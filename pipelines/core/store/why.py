@@ -85,16 +85,27 @@ def _code_differing(old: Manifest, new: Manifest, store: Store | None) -> Iterat
         was, now = old.code.get(name), new.code.get(name)
         if was == now:
             continue
-        digests = [each for each in (was, now) if each is not None]
-        units = [store and read_units(store, new.pipeline, each) for each in digests]
-        if len(digests) == 2 and all(units):  # noqa: PLR2004  before and after
-            yield from changed_units(units[0] or {}, units[1] or {})
-            continue
-        unknown = [each for each, found in zip(digests, units, strict=True) if not found]
         text = f"{name}: {_short(was)} -> {_short(now)}"
-        if store is not None and was and now and all(map(VERSION.fullmatch, digests)):
-            text += f" (which functions changed is not known: the store has no whole {FOLDER}/"
-            text += f"{unknown[0]}.json)"
+        if store is None or not was or not now:
+            yield text
+        else:
+            yield from _units_differing(store, new.pipeline, (was, now), text)
+
+
+def _units_differing(
+    store: Store, pipeline: str, digests: tuple[str, str], text: str
+) -> Iterator[str]:
+    """The units that differ between two digests of code; the text where one is not known."""
+    units = [read_units(store, pipeline, digest) for digest in digests]
+    unknown = [digest for digest, found in zip(digests, units, strict=True) if not found]
+    if not unknown:
+        yield from changed_units(units[0] or {}, units[1] or {})
+    elif all(map(VERSION.fullmatch, digests)):
+        yield (
+            f"{text} (which functions changed is not known: the store has no whole {FOLDER}/"
+            f"{unknown[0]}.json)"
+        )
+    else:
         yield text
 
 

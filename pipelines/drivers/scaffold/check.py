@@ -1,10 +1,10 @@
 """Everything that can be known of a pipeline before it runs.
 
 Why: a missing column or a read-only store should cost a second, not a night.
-Promise: each check is independent, says what it found with values, and changes nothing.
+Promise: each check is independent, says what it found with values, and leaves at most an
+    empty store folder.
 """
 
-import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from pipelines.core.errors import ConfigError, PipelineError
 from pipelines.core.events import Reporter
 from pipelines.core.store import Store
 from pipelines.drivers.local.doctor import describe
+from pipelines.drivers.preconditions import require_store
 from pipelines.protocol import Work
 from pipelines.spec import Pipeline, load
 from pipelines.spec.registry import own_names
@@ -119,9 +120,5 @@ def _source(pipeline: Pipeline, source: str, day: str | None) -> str:
 
 
 def _store(store: Store) -> str:
-    if not store.is_local:
-        return f"store: {store.uri} (remote, not tried)"
-    existing = next(p for p in [store.root, *store.root.parents] if p.exists())
-    if not os.access(existing, os.W_OK):
-        raise PermissionError(f"store: {existing} cannot be written. Choose another --store.")
-    return f"store: {store.root} can be written"
+    require_store(store)
+    return f"store: {store.root if store.is_local else store.uri} can be written"

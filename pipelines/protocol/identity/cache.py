@@ -79,9 +79,10 @@ def _is_young(stamp: Stamp) -> bool:
 
 @cache
 def _folder() -> Path:
-    """A folder for this version of what works it out."""
-    digest = hashlib.sha256(sys.version.encode())
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    """A folder for this tree and this version of what works it out: two checkouts share nothing."""
+    here = Path(__file__).resolve().parent
+    digest = hashlib.sha256(f"{sys.version}\0{here}\0".encode())
+    for path in sorted(here.glob("*.py")):
         digest.update(path.read_bytes())
     own = private_folder(host_folder() / f"millrace-identity-{os.getuid()}")
     return own / digest.hexdigest()[:16]

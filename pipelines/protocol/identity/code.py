@@ -2,7 +2,7 @@
 
 Why: a changed kernel must redo what it computed, and nothing else; nobody keeps a list.
 Promise: the digest follows from what the reached source means: no comment, docstring, layout, name or
-    place of a file is part of it. A process names its code once, as it was when it first asked: that
+    folder of a file is part of it. A process names its code once, as it was when it first asked: that
     is the code it runs.
 Not here: finding it (``working_out.py``), keeping it for the next process (``cache.py``).
 """

@@ -1,4 +1,4 @@
-"""What a piece of source mentions: names, attributes, texts, and ways around both.
+"""What some source mentions: names, attributes, texts, and ways around both.
 
 Why: whatever a unit may call must be found without running it.
 Promise: all of it is found but for what annotations say, which runs nothing; ``isinstance``, ``except``
@@ -13,6 +13,8 @@ from pipelines.protocol.identity.normal_form import Chain, chain_of
 
 GETTERS = frozenset({"getattr", "hasattr", "attrgetter", "methodcaller", "delattr", "setattr"})
 IMPORTERS = frozenset({"import_module", "__import__", "run_module", "find_spec"})
+# What a unit that calls one of these does.
+NOTED = dict.fromkeys(IMPORTERS, "imports") | {"fields": "fields"}
 ASKING = frozenset({"isinstance", "issubclass"})
 
 
@@ -77,13 +79,11 @@ class Mentions(ast.NodeVisitor):
         name = (chain_of(node.func) or ("",))[-1]
         if name in GETTERS:
             self._getter(name, node)
-        elif name in IMPORTERS:
-            self.does.add("imports")
-        elif name == "fields":
-            self.does.add("fields")
+        elif name in NOTED:
+            self.does.add(NOTED[name])
         elif name == "replace" and not node.args[1:]:
-            self.replaces.append([each.arg or "**" for each in node.keywords])
-        elif isinstance(node.func, ast.Call) and chain_of(node.func.func) == ("type",):
+            self.replaces.append(_keywords(node))
+        elif _calls_a_type(node):
             self.does.add("makes any")
         elif name in ASKING and len(node.args) > 1:
             self.visit(node.func)
@@ -139,3 +139,12 @@ class Mentions(ast.NodeVisitor):
         before, self._into = self._into, self.mentioned
         self.visit(node)
         self._into = before
+
+
+def _calls_a_type(node: ast.Call) -> bool:
+    """Whether it is ``type(...)(...)``."""
+    return isinstance(node.func, ast.Call) and chain_of(node.func.func) == ("type",)
+
+
+def _keywords(node: ast.Call) -> list[str]:
+    return [each.arg or "**" for each in node.keywords]

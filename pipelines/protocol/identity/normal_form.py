@@ -1,4 +1,4 @@
-"""A piece of source as text that only its meaning changes.
+"""Source as text that only its meaning changes.
 
 Why: a comment, a docstring, another layout or another name for an import must not make a stage's
     work be done again.
@@ -12,6 +12,7 @@ import ast
 import hashlib
 import re
 from collections.abc import Collection, Iterable, Iterator
+from typing import Any
 
 Chain = tuple[str, ...]
 MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+(:[A-Za-z_]\w*)?")
@@ -78,11 +79,14 @@ class NormalForm:
             if isinstance(value, ast.AST):
                 yield name, self._node(value)
             elif isinstance(value, list):
-                kept = [each for each in value if not _is_left_out(each)]
-                texts = [self._node(e) if isinstance(e, ast.AST) else repr(e) for e in kept]
-                yield name, f"[{','.join(texts)}]" if texts else ""
+                yield name, self._list(value)
             elif value is not None and name not in {"type_comment", "kind"}:
                 yield name, repr(value)
+
+    def _list(self, values: list[Any]) -> str:
+        kept = [each for each in values if not _is_left_out(each)]
+        texts = [self._node(e) if isinstance(e, ast.AST) else repr(e) for e in kept]
+        return f"[{','.join(texts)}]" if texts else ""
 
     def _reference(self, node: ast.Attribute | ast.Name) -> str:
         chain = chain_of(node)

@@ -8,6 +8,7 @@ Promise: a class has objects where reached code makes them, or where a field of 
 Not here: following what a method mentions (``reach.py``).
 """
 
+import itertools
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -59,6 +60,10 @@ class Objects:
             elif base[0].partition(".")[0] not in sys.stdlib_module_names:
                 # A library's metaclass may register it; its methods are then called from there.
                 self.make(key)
+        if any(
+            "__init_subclass__" in self._names.about(b)["methods"] for b in self._all_bases(key)
+        ):
+            self.make(key)
 
     def make(self, key: Key) -> None:
         """Reached code makes objects of a class."""
@@ -83,7 +88,7 @@ class Objects:
         if self._called_from_outside(key):
             self._reach_methods(key, lambda _name: True)
         own = self._makes_own & {key, *self._all_bases(key)}
-        if self._makes_any or own or any(self._may_be_replaced(key, k) for k in self._replaces):
+        if self._makes_any or own or self._is_replaced(key, self._replaces):
             self.make(key)
 
     def opened(self, key: Key) -> None:
@@ -127,17 +132,11 @@ class Objects:
     def ways_around(self, key: Key, unit: dict[str, Any]) -> None:
         """What a unit does to objects without naming a class or an attribute."""
         if {"gets", "fields"} <= set(unit["does"]) and not self._any_field:
-            self._any_field = True
-            for module, chains in [each for some in self._fields.values() for each in some]:
-                self.annotated(module, chains)
+            self._open_any_field()
         if "makes" in unit["does"] and "." in unit["name"]:
             self._make_own(key[0], unit["name"].partition(".")[0])
-        new = [keywords for keywords in unit["replaces"] if keywords not in self._replaces]
-        self._replaces += new
         self._makes_any = self._makes_any or "makes any" in unit["does"]
-        for each in self._live - self._made:
-            if self._makes_any or any(self._may_be_replaced(each, k) for k in new):
-                self.make(each)
+        self._make_replaced(unit["replaces"])
 
     def _make_own(self, module: str, name: str) -> None:
         """A method makes an object of its own class, whichever subclass that is."""
@@ -181,6 +180,21 @@ class Objects:
         every = (key, *self._all_bases(key))
         fields = {name for each in every for name in self._names.about(each)["fields"]}
         return "**" in keywords or set(keywords) <= fields
+
+    def _open_any_field(self) -> None:
+        self._any_field = True
+        for module, chains in list(itertools.chain.from_iterable(self._fields.values())):
+            self.annotated(module, chains)
+
+    def _make_replaced(self, replaces: Iterable[list[str]]) -> None:
+        new = [keywords for keywords in replaces if keywords not in self._replaces]
+        self._replaces += new
+        for each in self._live - self._made:
+            if self._makes_any or self._is_replaced(each, new):
+                self.make(each)
+
+    def _is_replaced(self, key: Key, every: Iterable[list[str]]) -> bool:
+        return any(self._may_be_replaced(key, keywords) for keywords in every)
 
     def _base_targets(self, key: Key) -> Iterator[tuple[Key, bool]]:
         for chain in self._names.about(key)["bases"]:

@@ -137,12 +137,15 @@ class Reach:
         if not any("gets" in each["does"] for each in (unit, *used)):
             return
         near = [each for each in used if each["kind"] == "statement"]
-        owner = f"{unit['name'].partition('.')[0]}."
-        if "." in unit["name"]:
-            every = self.sources.facts(module)["units"]
-            near += [each for each in every if each["name"].startswith(owner)]
-        for text in (text for each in (unit, *near) for text in each["texts"]):
-            self._objects.attribute(text)
+        for each in (unit, *near, *self._of_its_class(module, unit)):
+            for text in each["texts"]:
+                self._objects.attribute(text)
+
+    def _of_its_class(self, module: str, unit: dict[str, Any]) -> list[dict[str, Any]]:
+        """A method's class and its methods; none for any other unit."""
+        owner, dot, _ = unit["name"].partition(".")
+        every = self.sources.facts(module)["units"] if dot else []
+        return [each for each in every if each["name"].startswith(f"{owner}.")]
 
     def _used(self, module: str, unit: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """Units that a unit names."""
@@ -226,5 +229,7 @@ class Reach:
     def _keeps(self, module: str, decorators: Iterable[list[str]]) -> bool:
         """Whether a decorator may keep what it is given where somebody else finds it."""
         targets = [t for chain in decorators for t in self.names.chain(module, chain)]
+        if any(len(chain) > 1 for chain in decorators) and any(t.kind == UNIT for t in targets):
+            return True  # ``@function.register``
         theirs = (t.module.partition(".")[0] for t in targets if t.kind == LIBRARY)
         return any(map(self.sources.is_foreign, theirs)) or self._registers(module, decorators)

@@ -98,16 +98,7 @@ class Sources:
             return [self._folders[top]]
         if top in sys.stdlib_module_names or not top:
             return []
-        try:
-            spec = importlib.util.find_spec(top)
-        except (ImportError, ValueError):
-            return []
-        if spec is None:
-            return []
-        places = spec.submodule_search_locations
-        found = [Path(p) for p in places] if places else [Path(spec.origin or "")]
-        if places is None and found[0].suffix != ".py":
-            return []
+        found = _installed(top)
         ours = top in self._own or not any(LIBRARIES & set(path.parts) for path in found)
         return found if ours else []
 
@@ -130,3 +121,17 @@ class Sources:
         self.known[key] = [stamp, facts]
         self.read = True
         return facts
+
+
+def _installed(top: str) -> list[Path]:
+    """Folders of a package, or the file of a module; none where it has no source."""
+    try:
+        spec = importlib.util.find_spec(top)
+    except (ImportError, ValueError):
+        return []
+    if spec is None:
+        return []
+    folders, file = spec.submodule_search_locations, Path(spec.origin or "")
+    if folders:
+        return [Path(folder) for folder in folders]
+    return [file] if folders is not None or file.suffix == ".py" else []

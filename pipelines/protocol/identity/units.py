@@ -9,7 +9,8 @@ Not here: what the mentioned names stand for (``reach.py``).
 """
 
 import ast
-from collections.abc import Iterable, Iterator
+import itertools
+from collections.abc import Container, Iterable, Iterator
 from typing import Any
 
 from pipelines.protocol.identity.mentions import Mentions
@@ -134,6 +135,7 @@ class _File:
         inner = [n for n in node.body if isinstance(n, FUNCTIONS)]
         rest = [n for n in node.body if not isinstance(n, FUNCTIONS)]
         heads = [*node.decorator_list, *node.bases, *node.keywords]
+        bases = [*node.bases, *(k.value for k in node.keywords if k.arg == "metaclass")]
         shell = self._unit("class", node.name, [*heads, *rest], None)
         self._named(node.name, shell)
         methods: dict[str, list[int]] = {}
@@ -143,14 +145,10 @@ class _File:
             )
         self.classes[node.name] = {
             "shell": shell,
-            "bases": [list(c) for b in node.bases for c in Mentions([b]).chains],
-            "decorators": [list(c) for c in Mentions([*node.decorator_list]).chains],
+            "bases": _lists(itertools.chain.from_iterable(Mentions([b]).chains for b in bases)),
+            "decorators": _lists(Mentions([*node.decorator_list]).chains),
             "methods": methods,
-            "fields": {
-                n.target.id: [list(c) for c in types_in(n.annotation)]
-                for n in rest
-                if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)
-            },
+            "fields": dict(_fields(rest)),
         }
 
     def _unit(self, kind: str, name: str, nodes: list[ast.AST], outer: set[str] | None) -> int:
@@ -159,19 +157,17 @@ class _File:
         text = form.text(nodes)
         found = Mentions(nodes)
         wanted = None if outer is None else outer | own
-        chains = [c for c in found.chains if wanted is None or c[0] in wanted]
-        mentioned = [c for c in found.mentioned if wanted is None or c[0] in wanted]
         self.units.append(
             {
                 "kind": kind,
                 "name": name,
                 "own": hash_of(f"{kind} {name if kind != 'statement' else ''}\n{text}"),
-                "order": [list(c) for c in form.chains],
+                "order": _lists(form.chains),
                 "modules": list(form.modules),
-                "chains": [list(c) for c in chains],
-                "mentioned": [list(c) for c in mentioned],
-                "imported": [b for n in nodes for b in _imports_inside(n)],
-                "signature": [list(c) for n in nodes for c in _signature(n)],
+                "chains": _lists(_known(found.chains, wanted)),
+                "mentioned": _lists(_known(found.mentioned, wanted)),
+                "imported": list(itertools.chain.from_iterable(map(_imports_inside, nodes))),
+                "signature": _lists(itertools.chain.from_iterable(map(_signature, nodes))),
                 "attributes": sorted(found.attributes),
                 "texts": sorted(found.texts),
                 "does": sorted(found.does | _changes(nodes, outer)),
@@ -193,6 +189,24 @@ def types_in(annotation: ast.expr | None) -> list[tuple[str, ...]]:
             except SyntaxError:
                 continue
     return found
+
+
+def _lists(chains: Iterable[tuple[str, ...]]) -> list[list[str]]:
+    return [list(each) for each in chains]
+
+
+def _known(
+    chains: Iterable[tuple[str, ...]], names: Container[str] | None
+) -> Iterator[tuple[str, ...]]:
+    """The chains that begin with one of the names; None for all of them."""
+    return (each for each in chains if names is None or each[0] in names)
+
+
+def _fields(nodes: Iterable[ast.AST]) -> Iterator[tuple[str, list[list[str]]]]:
+    """Annotated names of a class body, and the names in their annotations."""
+    for node in nodes:
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            yield node.target.id, _lists(types_in(node.annotation))
 
 
 def _signature(node: ast.AST) -> list[tuple[str, ...]]:
@@ -252,14 +266,18 @@ CHANGING = frozenset({"append", "add", "update", "setdefault", "register", "exte
 
 def _changes(nodes: list[ast.AST], outer: set[str] | None) -> set[str]:
     """``registers`` where a function changes what belongs to the module: a decorator may do so."""
-    for node in (inner for each in nodes for inner in ast.walk(each)):
-        target = None
-        if isinstance(node, ast.Global):
-            return {"registers"}
-        if isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
-            target = node.value
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            target = node.func.value if node.func.attr in CHANGING else None
-        if isinstance(target, ast.Name) and outer is not None and target.id in outer:
+    for node in itertools.chain.from_iterable(map(ast.walk, nodes)):
+        target = _changed(node)
+        known = isinstance(target, ast.Name) and outer is not None and target.id in outer
+        if known or isinstance(node, ast.Global):
             return {"registers"}
     return set()
+
+
+def _changed(node: ast.AST) -> ast.AST | None:
+    """What a node changes the content of, if anything."""
+    if isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
+        return node.value
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        return node.func.value if node.func.attr in CHANGING else None
+    return None

@@ -63,7 +63,7 @@ def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
     table = _only_table(work)
     files = source_files(work, table)
     _require_planned(work, files, plan)
-    day = _DayFiles(work, [Read(file, table, plan.inputs[file.name]) for file in files])
+    day = _DaySources(work, [Read(file, table, plan.inputs[file.name]) for file in files])
     day.read_files(out)
     day.require_one_clock(table)
     day.require_few_rejects(table)
@@ -71,7 +71,7 @@ def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
 
 
 @dataclass(slots=True)
-class _DayFiles:
+class _DaySources:
     """The day's files while they are read, and their errors."""
 
     work: Work

@@ -1,3 +1,4 @@
+import errno
 import json
 import math
 import os
@@ -48,6 +49,8 @@ def test_an_error_reported_as_json_is_raised_as_itself(error):
         (ConnectionError("lost"), TransientError),
         (MemoryError(), TransientError),
         (TimeoutError("slow"), TransientError),
+        (OSError(errno.ENOSPC, "No space left on device"), TransientError),
+        (PermissionError(errno.EACCES, "Permission denied", "/store"), PermanentError),
         (ValueError("bad"), PermanentError),
     ],
 )

@@ -78,7 +78,7 @@ class _Renderer(ValidationResultsPageRenderer):
         return block
 
 
-class _View(DefaultJinjaPageView):
+class _PageView(DefaultJinjaPageView):
     """The stock view over our page."""
 
     def __init__(self) -> None:
@@ -131,8 +131,8 @@ def data_docs_page(results: Sequence[Mapping[str, Any]], suite: str, heading: He
 
 
 @cache
-def _view() -> _View:
-    return _View()
+def _view() -> _PageView:
+    return _PageView()
 
 
 def _plain(result: Mapping[str, Any]) -> dict[str, Any]:

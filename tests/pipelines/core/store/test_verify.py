@@ -6,7 +6,8 @@ import pytest
 
 from pipelines.core.errors import ConfigError
 from pipelines.core.store import Ref, Store
-from pipelines.core.store.verify import describe_verification, verify
+from pipelines.core.store.verified_store import describe_verification
+from pipelines.core.store.verify import verify
 from tests.pipelines.cli.test_usage import millrace
 from tests.pipelines.core.store.making import REF, publish
 

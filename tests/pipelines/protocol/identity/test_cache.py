@@ -1,6 +1,8 @@
 """What a process finds kept by an earlier one, and when it works it out again."""
 
 import os
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -23,7 +25,7 @@ def module(tmp_path, monkeypatch):
 
 
 def asked():
-    """What a new process would be told."""
+    """What a new process would get."""
     return code.reached_from.__wrapped__(ROOT).digest
 
 
@@ -102,3 +104,10 @@ def test_a_process_names_the_code_that_it_runs(module):
     first = code.reached_from(ROOT)
     module.write_text("def run():\n    return 2\n")
     assert code.reached_from(ROOT) is first
+
+
+def test_two_checkouts_of_the_same_code_share_nothing(tmp_path, monkeypatch):
+    own = cache._folder.__wrapped__()
+    copy = shutil.copytree(Path(cache.__file__).parent, tmp_path / "identity")
+    monkeypatch.setattr(cache, "__file__", str(copy / "cache.py"))
+    assert cache._folder.__wrapped__() != own
