@@ -3,34 +3,95 @@
 Why: whether a label is a flag, a class, an amount, a grade or a time depends on the problem, not on
     the network; any network can be combined with any head.
 Promise: plain values only; a label is one number per row.
-Not here: losses (``pipelines/stages/train/heads/``), metrics (``pipelines/stages/evaluate/``).
+Not here: losses and predictions (``pipelines/stages/train/heads/``), what the metrics are
+    (``pipelines/stages/evaluate/heads/``).
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, ClassVar
 
-from pipelines.core.declared import declared
+from pipelines.core.declared import declared, nearest
+
+__all__ = ["Binary", "Head", "MultiClass", "Ordinal", "Regression", "Survival"]
+__all__ += ["head_settings", "metrics_of", "outputs_of", "primary_metric"]
+
+CLASSES, GRADES, AMOUNTS, TIMES = "classes", "grades", "amounts", "times"
+LOSSES = ("squared", "huber")
+
+
+class Head:
+    """A declared head.
+
+    Attributes:
+        metrics: Its metrics, and whether more is better. The first is the one by which models are
+            compared and searched, except for ``Binary``, where it is ``average_precision``.
+        labels: What a label is: one of ``CLASSES`` (0, 1, ...), one of ``GRADES`` (the same, in order),
+            one of ``AMOUNTS``, or one of ``TIMES`` (negative where the row was censored).
+        least_label: The smallest label, of ``AMOUNTS``.
+    """
+
+    metrics: ClassVar[Mapping[str, bool]]
+    labels: ClassVar[str]
+    least_label: ClassVar[float] = -math.inf
+
+    def outputs(self) -> int:
+        """Number of outputs of the network per row."""
+        return 1
+
+    def n_classes(self) -> int | None:
+        """Number of classes or grades; None where it is not declared, or labels are neither."""
+        return None
+
+    def problems(self) -> Iterator[str]:
+        """Settings that are invalid."""
+        yield from ()
 
 
 @declared
-class Binary:
+class Binary(Head):
     """Whether an event happens: label 0 or 1, one logit, cross-entropy."""
 
+    metrics: ClassVar[Mapping[str, bool]] = {
+        "auc": True,
+        "average_precision": True,
+        "alert_precision": True,
+    }
+    labels: ClassVar[str] = CLASSES
+
+    def n_classes(self) -> int:
+        """Without the event, and with it."""
+        return 2
+
 
 @declared
-class MultiClass:
+class MultiClass(Head):
     """One of several classes: label 0 .. classes - 1, a logit each, softmax cross-entropy.
 
     Attributes:
         classes: Number of classes.
     """
 
+    metrics: ClassVar[Mapping[str, bool]] = {"log_loss": False, "accuracy": True}
+    labels: ClassVar[str] = CLASSES
     classes: int
+
+    def outputs(self) -> int:
+        """One for each class."""
+        return self.classes
+
+    def n_classes(self) -> int | None:
+        """As declared."""
+        return self.classes
+
+    def problems(self) -> Iterator[str]:
+        """Fewer than two classes."""
+        yield from _too_few(self.classes, 2)
 
 
 @declared
-class Regression:
+class Regression(Head):
     """An amount: the label itself, squared or Huber loss on ``(label - center) / scale``.
 
     Attributes:
@@ -39,13 +100,22 @@ class Regression:
         scale: A typical distance of labels from ``center``.
     """
 
+    metrics: ClassVar[Mapping[str, bool]] = {"rmse": False, "mae": False}
+    labels: ClassVar[str] = AMOUNTS
     loss: str = "squared"
     center: float = 0.0
     scale: float = 1.0
 
+    def problems(self) -> Iterator[str]:
+        """An unknown loss, or a scale of 0 or less."""
+        if self.loss not in LOSSES:
+            yield f"head.loss {self.loss!r}. {nearest(self.loss, LOSSES)}"
+        if not self.scale > 0:
+            yield f"head.scale must be above 0; got {self.scale!r}."
+
 
 @declared
-class Ordinal:
+class Ordinal(Head):
     """A grade: label 0 .. classes - 1 in order, one score against ``classes - 1`` thresholds.
 
     Source: W. Cao, V. Mirjalili and S. Raschka, "Rank consistent ordinal regression for neural
@@ -55,11 +125,29 @@ class Ordinal:
         classes: Number of grades.
     """
 
+    metrics: ClassVar[Mapping[str, bool]] = {
+        "rank_mae": False,
+        "log_loss": False,
+        "accuracy": True,
+    }
+    labels: ClassVar[str] = GRADES
     classes: int
+
+    def outputs(self) -> int:
+        """One for each threshold."""
+        return self.classes - 1
+
+    def n_classes(self) -> int | None:
+        """As declared."""
+        return self.classes
+
+    def problems(self) -> Iterator[str]:
+        """Fewer than three grades."""
+        yield from _too_few(self.classes, 3)
 
 
 @declared
-class Survival:
+class Survival(Head):
     """The time of an event, by discrete-time hazards; censored rows count until they are censored.
 
     The label is a time in days, positive where the event happened then, negative where the row
@@ -70,41 +158,42 @@ class Survival:
         cuts_days: Ends of the time intervals, ascending; the last one is the horizon of the risk.
     """
 
+    metrics: ClassVar[Mapping[str, bool]] = {"concordance": True, "brier": False}
+    labels: ClassVar[str] = TIMES
     cuts_days: tuple[float, ...]
 
+    def outputs(self) -> int:
+        """One for each interval."""
+        return len(self.cuts_days)
 
-Head = Binary | MultiClass | Regression | Ordinal | Survival
-
-METRICS: Mapping[type, Mapping[str, bool]] = {
-    Binary: {"auc": True, "average_precision": True, "alert_precision": True},
-    MultiClass: {"log_loss": False, "accuracy": True},
-    Regression: {"rmse": False, "mae": False},
-    Ordinal: {"rank_mae": False, "log_loss": False, "accuracy": True},
-    Survival: {"concordance": True, "brier": False},
-}
-"""Metrics of each head, and whether more is better; the first one is the head's primary metric,
-except for ``Binary``, where it is ``average_precision``."""
+    def problems(self) -> Iterator[str]:
+        """Cuts that do not ascend."""
+        cuts = self.cuts_days
+        rising = all(a < b for a, b in zip((0.0, *(cuts or ())), cuts or (), strict=False))
+        if cuts == () or not rising:  # None is missing, which is reported as such
+            yield f"head.cuts_days must ascend and be above 0; got {cuts!r}."
 
 
 def metrics_of(head: Head) -> Mapping[str, bool]:
     """Evaluation metrics of a model with this head, and whether more is better."""
-    return METRICS[type(head)]
+    return head.metrics
 
 
 def primary_metric(head: Head) -> str:
     """The metric by which models of this head are compared and searched."""
-    return "average_precision" if isinstance(head, Binary) else next(iter(metrics_of(head)))
+    return "average_precision" if isinstance(head, Binary) else next(iter(head.metrics))
 
 
 def head_settings(head: Head) -> dict[str, Any]:
     """The head as plain values."""
-    return {"kind": type(head).__name__.lower(), **asdict(head)}
+    return {"kind": type(head).__name__.lower(), **asdict(head)}  # type: ignore[call-overload]
 
 
 def outputs_of(head: Head) -> int:
     """Number of outputs of the network per row."""
-    if isinstance(head, MultiClass):
-        return head.classes
-    if isinstance(head, Ordinal):
-        return head.classes - 1
-    return len(head.cuts_days) if isinstance(head, Survival) else 1
+    return head.outputs()
+
+
+def _too_few(classes: int | None, least: int) -> Iterator[str]:
+    if classes is not None and classes < least:
+        yield f"head.classes must be {least} or more; got {classes!r}."

@@ -13,16 +13,28 @@ width is ``embedding_dim``, or with 0 follows from the largest vocabulary n as
 """
 
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, ClassVar
 
 from pipelines.core.declared import declared, nearest
 from pipelines.core.errors import ConfigError
+from pipelines.spec.network_settings import AnyModel, LayeredModel
+
+__all__ = [
+    "AnyModel",
+    "Builder",
+    "DeepCross",
+    "LayeredModel",
+    "Model",
+    "Recurrent",
+    "Transformer",
+]
+__all__ += ["kind_of", "model_code", "model_settings"]
 
 
 @declared
-class Model:
+class Model(LayeredModel):
     """A dense network over numeric features and embeddings.
 
     Attributes:
@@ -39,7 +51,7 @@ class Model:
 
 
 @declared
-class DeepCross:
+class DeepCross(LayeredModel):
     """A deep & cross network: explicit products of features in parallel to a dense network.
 
     Each cross layer is ``x0 * (W x + b) + x``. Source: R. Wang et al., "DCN V2: Improved Deep &
@@ -55,6 +67,7 @@ class DeepCross:
         embedding_dim: Width of the embeddings; 0 for the rule.
     """
 
+    smallest: ClassVar[Mapping[str, int]] = {"cross_layers": 1, "cross_rank": 0}
     cross_layers: int = 2
     cross_rank: int = 0
     hidden: tuple[int, ...] = (256,)
@@ -64,7 +77,7 @@ class DeepCross:
 
 
 @declared
-class Recurrent:
+class Recurrent(LayeredModel):
     """A GRU over each sequence feature; its state after the last valid step is concatenated to the rest.
 
     Attributes:
@@ -75,6 +88,8 @@ class Recurrent:
         embedding_dim: Width of the embeddings; 0 for the rule.
     """
 
+    reads_sequences: ClassVar[bool] = True
+    smallest: ClassVar[Mapping[str, int]] = {"units": 1}
     units: int = 64
     hidden: tuple[int, ...] = (128,)
     dropout: float = 0.2
@@ -83,7 +98,7 @@ class Recurrent:
 
 
 @declared
-class Transformer:
+class Transformer(LayeredModel):
     """A causal transformer over each sequence feature, read at the last valid step.
 
     Pre-norm blocks with learned positions; a step attends to itself and earlier valid steps only.
@@ -100,6 +115,8 @@ class Transformer:
         embedding_dim: Width of the embeddings; 0 for the rule.
     """
 
+    reads_sequences: ClassVar[bool] = True
+    smallest: ClassVar[Mapping[str, int]] = {"width": 1, "heads": 1, "blocks": 1}
     width: int = 32
     heads: int = 2
     blocks: int = 2
@@ -108,9 +125,14 @@ class Transformer:
     activation: str = "relu"
     embedding_dim: int = 0
 
+    def joint_problems(self) -> Iterator[str]:
+        """A width that the heads do not divide."""
+        if self.heads > 0 and self.width % self.heads:
+            yield f"model.width={self.width} must be a multiple of model.heads={self.heads}."
+
 
 @declared
-class Builder:
+class Builder(AnyModel):
     """The user's own network: a function of the inputs that returns the last layer.
 
     The function ``(inputs, seed, **settings) -> tensor`` gets the model's Keras inputs by name
@@ -127,10 +149,25 @@ class Builder:
     function: str
     settings: tuple[tuple[str, object], ...] = ()
 
+    def problems(self) -> Iterator[str]:
+        """A function that is in no Python file."""
+        module = self.function.rpartition(".")[0]
+        try:
+            found = importlib.util.find_spec(module) if module else None
+        except ModuleNotFoundError:
+            found = None
+        if found is None or found.origin is None or not found.origin.endswith(".py"):
+            yield (
+                f"model.function {self.function!r}: there is no Python module {module!r}. Give the "
+                f"dotted name of a function, such as pipelines.domains.fraud_detection.network.build."
+            )
 
-AnyModel = Model | DeepCross | Recurrent | Transformer | Builder
+    def code(self) -> tuple[str, ...]:
+        """The function."""
+        return (self.function,)
 
-KINDS: Mapping[str, type] = {
+
+KINDS: Mapping[str, type[AnyModel]] = {
     "dense": Model,
     "deep_cross": DeepCross,
     "recurrent": Recurrent,
@@ -138,8 +175,6 @@ KINDS: Mapping[str, type] = {
     "builder": Builder,
 }
 """Networks by the name that ``--set model=NAME`` and a search take."""
-
-SEQUENCE_KINDS = ("recurrent", "transformer")
 
 
 def kind_of(model: AnyModel) -> str:
@@ -161,27 +196,9 @@ def model_of_kind(name: str) -> AnyModel:
 
 def model_settings(model: AnyModel) -> dict[str, Any]:
     """What a trained model depends on: the kind and its settings."""
-    return {"kind": kind_of(model), **asdict(model)}
+    return {"kind": kind_of(model), **asdict(model)}  # type: ignore[call-overload]
 
 
 def model_code(model: AnyModel) -> tuple[str, ...]:
     """Dotted names of the user's functions that build the network."""
-    return (model.function,) if isinstance(model, Builder) else ()
-
-
-def require_builder(model: Builder) -> None:
-    """Check that the builder's function is in a Python file.
-
-    Raises:
-        ConfigError: There is no such module, or it is not a Python file.
-    """
-    module = model.function.rpartition(".")[0]
-    try:
-        found = importlib.util.find_spec(module) if module else None
-    except ModuleNotFoundError:
-        found = None
-    if found is None or found.origin is None or not found.origin.endswith(".py"):
-        raise ConfigError(
-            f"model.function {model.function!r}: there is no Python module {module!r}. Give the "
-            f"dotted name of a function, such as pipelines.domains.fraud_detection.network.build."
-        )
+    return model.code()

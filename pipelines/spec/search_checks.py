@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pipelines.core.declared import nearest
-from pipelines.spec.model_checks import sequence_problems, value_problems
+from pipelines.spec.model_checks import sequence_problems
 from pipelines.spec.models import KINDS, Transformer, kind_of
 from pipelines.spec.pipeline import Pipeline
 from pipelines.spec.search import Choice, Range
@@ -86,8 +86,8 @@ def _refused(pipeline: Pipeline, item: Range | Choice, now: Any) -> Iterator[str
         else:
             models = (m for m in _models(pipeline) if hasattr(m, name))
             for model in models:
-                found += value_problems(dataclasses.replace(model, **{name: value}))
-    declared = {*training_problems(pipeline), *value_problems(pipeline.model)}
+                found += dataclasses.replace(model, **{name: value}).problems()
+    declared = {*training_problems(pipeline), *pipeline.model.problems()}
     yield from (f"search: {text}" for text in dict.fromkeys(found) if text not in declared)
 
 

@@ -8,7 +8,7 @@ Not here: the network and the head (``model_checks.py``), searches (``search_che
 from collections.abc import Iterator
 
 from pipelines.core.declared import nearest
-from pipelines.spec.heads import Binary, Head, MultiClass, Ordinal, metrics_of
+from pipelines.spec.heads import CLASSES, GRADES, Binary, Head, metrics_of
 from pipelines.spec.pipeline import Pipeline
 
 TRAINING_ABOVE_0 = (
@@ -47,7 +47,6 @@ TRAINING_CHOICES = {
     "precision": ("float32", "bfloat16", "float16"),
     "watch": ("loss", "auc", "average_precision"),
 }
-BINARY_CLASSES = 2
 
 
 def training_problems(pipeline: Pipeline) -> Iterator[str]:
@@ -105,13 +104,13 @@ def _by_head(pipeline: Pipeline) -> Iterator[str]:
 def _class_weights(head: Head, weights: tuple[float, ...]) -> Iterator[str]:
     if not weights:
         return
-    if not isinstance(head, Binary | MultiClass | Ordinal):
+    if head.labels not in (CLASSES, GRADES):
         yield (
             f"training.class_weights={weights!r} needs labels that are classes; those of "
             f"{type(head).__name__} are not. Leave it empty."
         )
         return
-    classes = BINARY_CLASSES if isinstance(head, Binary) else head.classes
+    classes = head.n_classes()
     if classes is not None and len(weights) != classes:
         yield (
             f"training.class_weights has {len(weights)} values; {type(head).__name__} has "

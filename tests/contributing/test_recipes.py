@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.contributing.recipe import copy_of_the_tree, follow
+from tests.contributing.recipe import copy_of_the_tree, follow, run
 
 SLOW = pytest.mark.slow
 
@@ -13,8 +13,13 @@ SLOW = pytest.mark.slow
         pytest.param("Add a stage", marks=SLOW),
         "Add an operator",
         "Add a window aggregate",
+        pytest.param("Add a network", marks=SLOW),
+        pytest.param("Add a head", marks=SLOW),
         pytest.param("Add a pipeline", marks=SLOW),
     ],
 )
 def test_a_recipe_does_what_it_says(tmp_path, section):
-    follow(section, copy_of_the_tree(tmp_path))
+    tree = copy_of_the_tree(tmp_path)
+    follow(section, tree)
+    run("ruff check --no-cache .", tree)
+    run("ruff format --no-cache --check .", tree)

@@ -142,7 +142,7 @@ def _statistics(features: FeaturePlan, rows: pa.Table) -> dict[str, Any]:
 
 def _joined(table: pa.Table, features: FeaturePlan, values: Columns) -> pa.Table:
     """Keys, then features in the order of the declaration."""
-    keys = {name: table[name] for name in features.key_columns}
+    keys = {name: table[name] for name in features.copied_columns}
     found = {name: table[name] for name in features.categories}
     found |= {name: _arrow(array) for name, array in values.items()}
     return pa.table(keys | {name: found[name] for name in features.names})

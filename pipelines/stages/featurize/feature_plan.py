@@ -38,7 +38,7 @@ class FeaturePlan:
     Attributes:
         table: The declared table of the rows.
         buckets: Hash buckets of every history.
-        key_columns: Columns copied beside the features: row id, event time, entities, label.
+        copied_columns: Columns copied beside the features: row id, event time, entities, label.
         label: The one of them that holds the label.
         read_columns: Columns of the validated table that are read.
         row_sources: Sources that read their row alone.
@@ -51,7 +51,7 @@ class FeaturePlan:
 
     table: Table
     buckets: int
-    key_columns: tuple[str, ...]
+    copied_columns: tuple[str, ...]
     label: str
     read_columns: tuple[str, ...]
     row_sources: tuple[Numeric | TimeSource, ...]
@@ -85,7 +85,7 @@ def plan_features(pipeline: Pipeline) -> FeaturePlan:
     return FeaturePlan(
         table=pipeline.table,
         buckets=pipeline.buckets,
-        key_columns=keys,
+        copied_columns=keys,
         label=label,
         read_columns=_unique((*keys, *_read_by(sources))),
         row_sources=tuple(s for s in sources if isinstance(s, Numeric | TimeSource)),
@@ -103,7 +103,7 @@ def _label(pipeline: Pipeline) -> str:
     raise DeclarationError(
         pipeline.name,
         [
-            f"label: an Outcome in table {pipeline.label.table!r} is no column of "
+            f"label: an Outcome in table {pipeline.label.table!r} is not a column of "
             f"{pipeline.examples!r}. featurize needs a Label(column, known_after_days)."
         ],
     )

@@ -205,7 +205,7 @@ def _config(pipeline: Pipeline, features: FeaturePlan) -> Mapping[str, Any]:
     return {
         # A source that adds no column is made of others, after this stage.
         "features": [written(s) for s in pipeline.sources() if s.names()],
-        "keys": list(features.key_columns),
+        "keys": list(features.copied_columns),
         "entities": [asdict(entity) for entity in pipeline.entities],
         "columns": columns,
         "known_time": pipeline.table.known_time,

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.operators.bfloat16 import widened
-from pipelines.spec import Binary, Head, MultiClass, Ordinal, Survival
+from pipelines.spec import Binary, Head
+from pipelines.spec.heads import CLASSES, GRADES, TIMES
 from pipelines.stages.train.shards import LABEL, Shards
 
 SAMPLE_ROWS = MAX_PAIRS = 200_000
@@ -162,7 +163,7 @@ def criteria(head: Head, y: Floats, scored: NDArray[np.bool_]) -> list[Criterion
     The AUC of an event, of each class against the rest, and of the grades above each threshold;
     the concordance of pairs of rows for an amount and for a time.
     """
-    if not isinstance(head, Binary | MultiClass | Ordinal):
+    if head.labels not in (CLASSES, GRADES):
         return _by_pairs(head, y, scored)
     weight = np.ones(np.count_nonzero(~scored))
     sides = [(about, upper[~scored], upper[scored]) for about, upper in _sides(head, y)]
@@ -186,7 +187,7 @@ def _sides(head: Head, y: Floats) -> list[tuple[str, NDArray[np.bool_]]]:
     if isinstance(head, Binary):
         return [("AUC {:.4f}", y == 1)]
     labels, count = np.unique(y, return_counts=True)
-    ordered = isinstance(head, Ordinal)
+    ordered = head.labels == GRADES
     upper = len(y) - np.cumsum(count) if ordered else count
     balanced = np.argsort(-np.minimum(upper, len(y) - upper), kind="stable")[:MAX_CRITERIA]
     if ordered:
@@ -195,7 +196,7 @@ def _sides(head: Head, y: Floats) -> list[tuple[str, NDArray[np.bool_]]]:
 
 
 def _by_pairs(head: Head, y: Floats, scored: NDArray[np.bool_]) -> list[Criterion]:
-    timed = isinstance(head, Survival)
+    timed = head.labels == TIMES
     happened, after = (y > 0, np.abs(y)) if timed else (np.ones(len(y), bool), y)
     first, second = comparable_pairs(after[scored], happened[scored])
     if min(len(np.unique(first)), len(np.unique(second))) < LEAST_ROWS:

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.core.errors import LeakageError, TrainingError, listed
-from pipelines.spec import Binary, Head, MultiClass, Ordinal, Regression, Survival, Training
+from pipelines.spec import Binary, Head, Survival, Training
+from pipelines.spec.heads import AMOUNTS, TIMES
 from pipelines.stages.train.leakage import LEAST_ROWS, sample, score_inputs
 from pipelines.stages.train.shards import LABEL, Shards
 
@@ -82,28 +83,29 @@ def _require_labels(work: str, shards: Shards, head: Head) -> None:
 
 
 def _readable(head: Head, y: NDArray[np.float32]) -> NDArray[np.bool_]:
-    if isinstance(head, Regression):
-        return np.isfinite(y)
-    if isinstance(head, Survival):
+    if head.labels == AMOUNTS:
+        return np.isfinite(y) & (y >= head.least_label)
+    if head.labels == TIMES:
         return np.isfinite(y) & (y != 0)
     return (y == np.floor(y)) & (y >= 0) & (y < _classes(head))
 
 
 def _wanted(head: Head) -> str:
-    if isinstance(head, Regression):
-        return "finite numbers"
-    if isinstance(head, Survival):
+    if head.labels == AMOUNTS:
+        least = head.least_label
+        return "finite numbers" if least == -np.inf else f"finite numbers of {least:g} or more"
+    if head.labels == TIMES:
         return "days, above 0 for an event, below 0 for none yet"
     return f"0 to {_classes(head) - 1}"
 
 
 def _classes(head: Head) -> int:
-    return head.classes if isinstance(head, MultiClass | Ordinal) else 2
+    return head.n_classes() or 2
 
 
 def _counts(shards: Shards, head: Head) -> NDArray[np.int64]:
     """Rows of each class; for ``Survival`` those without and with an event by the last cut."""
-    if isinstance(head, Regression):
+    if head.labels == AMOUNTS:
         return np.empty(0, np.int64)
 
     def kinds(y: NDArray[np.float32]) -> NDArray[np.int64]:
@@ -123,10 +125,10 @@ def _require_contrast(work: str, shards: Shards, head: Head, counts: NDArray[np.
             f"{work}: {counts[1]} of {rows} training rows have label 1. Both classes are needed: "
             f"{CHECK}"
         )
-    if isinstance(head, MultiClass | Ordinal) and np.count_nonzero(counts) == 1:
+    if np.count_nonzero(counts) == 1 and head.labels != TIMES:
         raise TrainingError(
             f"{work}: all {rows} training rows have label {counts.argmax()}. Two or more of the "
-            f"{head.classes} classes are needed: {CHECK}"
+            f"{_classes(head)} classes are needed: {CHECK}"
         )
     if isinstance(head, Survival) and not counts[1]:
         later = sum(int(np.count_nonzero(day[LABEL] > 0)) for day in shards.days)
@@ -135,7 +137,7 @@ def _require_contrast(work: str, shards: Shards, head: Head, counts: NDArray[np.
             f"{head.cuts_days[-1]:g}, the last of head.cuts_days; {later} have one later. Events "
             f"are needed: {CHECK}"
         )
-    if isinstance(head, Regression):
+    if head.labels == AMOUNTS:
         _require_different_amounts(work, shards)
 
 
@@ -154,7 +156,10 @@ def _rare(head: Head, counts: NDArray[np.int64]) -> str:
         return f"only {counts.min()} training rows are of the rarer class"
     if isinstance(head, Survival) and counts[1] < FEW_OF_A_CLASS:
         return f"only {counts[1]} training rows have an event before the last of head.cuts_days"
-    if isinstance(head, MultiClass | Ordinal) and counts.min() < FEW_OF_A_CLASS:
+    if (
+        not isinstance(head, Binary | Survival)
+        and counts.min(initial=FEW_OF_A_CLASS) < FEW_OF_A_CLASS
+    ):
         rare = [f"{c} ({counts[c]})" for c in np.flatnonzero(counts < FEW_OF_A_CLASS)]
         return f"few training rows (or none) have these labels: {listed(rare)}"
     return ""

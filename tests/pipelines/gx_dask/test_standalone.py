@@ -119,7 +119,9 @@ def differences_of(left: object, right: object) -> bool:
 
 def test_what_runs_no_tasks_is_no_runner() -> None:
     with (
-        pytest.raises(EngineSettingError, match=r"int is no runner\. Expected an object with"),
+        pytest.raises(
+            EngineSettingError, match=r"int is not a runner\. Expected an object with"
+        ),
         gx_dask.use_runner(5),  # type: ignore[arg-type]
     ):
         pass

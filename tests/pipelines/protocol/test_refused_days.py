@@ -90,7 +90,7 @@ def features(folders, pipeline, day):
 def test_later_days_count_a_day_refused_by_ingest_as_empty_in_any_order(
     folders, pipeline, order, monkeypatch
 ):
-    monkeypatch.setattr("pipelines.stages.ingest.damage.SECOND_LOOK_S", 0.001)
+    monkeypatch.setattr("pipelines.stages.ingest.damage.SECOND_CHECK_S", 0.001)
     bad = folders[1] / f"ds={BAD}" / "part-0.parquet"
     bad.write_bytes(b"never was Parquet")
     ended = {day: day_run(folders, pipeline, day) for day in order}

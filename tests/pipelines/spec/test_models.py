@@ -1,6 +1,7 @@
 """Declared networks, heads and searches: mistakes, settings by name, what names a model."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from pipelines.spec import (
     Choice,
     DeepCross,
     Gates,
+    Head,
     Model,
     MultiClass,
     Ordinal,
@@ -34,7 +36,9 @@ from pipelines.spec import (
     search_day,
     with_settings,
 )
+from pipelines.spec.models import KINDS
 
+ROOT = Path(__file__).resolve().parents[3]
 FRAUD = load("fraud_detection")
 
 
@@ -162,6 +166,13 @@ def test_every_head_has_a_primary_metric_and_as_many_outputs_as_its_loss_reads()
     for head, outputs in heads.items():
         assert outputs_of(head) == outputs
         assert primary_metric(head) in metrics_of(head)
+
+
+def test_every_network_and_every_head_has_a_line_in_the_docs():
+    said = (ROOT / "docs/models.md").read_text()
+    assert [kind for kind in KINDS if f"| `{kind}`" not in said] == []
+    heads = [head.__name__ for head in Head.__subclasses__()]
+    assert [head for head in heads if f"| `{head}(" not in said] == []
 
 
 def test_every_mistake_of_a_search_is_reported():

@@ -5,7 +5,7 @@ Promise: outputs are the head's raw numbers ``(n_rows, outputs)``, before any si
 """
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -17,15 +17,30 @@ from pipelines.spec import (
     Builder,
     DeepCross,
     Head,
+    LayeredModel,
+    Model,
     Recurrent,
     Transformer,
     kind_of,
 )
 from pipelines.stages.train.heads import head_layer
-from pipelines.stages.train.networks.cross import cross
+from pipelines.stages.train.networks.cross import deep_and_crossed
 from pipelines.stages.train.networks.inputs import ModelInputs, joined, row_vector
-from pipelines.stages.train.networks.layers import Seeds, tower
+from pipelines.stages.train.networks.layers import Seeds, hidden
 from pipelines.stages.train.networks.sequences import gru, transformer
+
+# From a row ``(n_rows, width)``, sequences included where they are read, to the last layer.
+LAYERS: Mapping[type[AnyModel], Callable[[Any, Any, Seeds], keras.KerasTensor]] = {
+    Model: hidden,
+    DeepCross: deep_and_crossed,
+    Recurrent: hidden,
+    Transformer: hidden,
+}
+# From a sequence and its length to a vector of the row, for each network that reads them.
+SEQUENCE_LAYERS: Mapping[type[AnyModel], Callable[..., keras.KerasTensor]] = {
+    Recurrent: gru,
+    Transformer: transformer,
+}
 
 
 def build_model(
@@ -44,8 +59,9 @@ def build_model(
             tensor ``(n_rows, width)``, normalises by batches, or has losses of its own.
     """
     arrays, seeds = inputs.layers(), Seeds(seed)
-    body = _own(declared, arrays, seed) if isinstance(declared, Builder) else None
-    if body is None:
+    if isinstance(declared, Builder):
+        body = _own(declared, arrays, seed)
+    else:
         body = _declared(declared, arrays, inputs, seeds)
     outputs = head_layer(head or Binary(), body, seeds)
     model = keras.Model(arrays, outputs, name="network")
@@ -58,7 +74,7 @@ def _declared(
     declared: Any, arrays: Mapping[str, Any], inputs: ModelInputs, seeds: Seeds
 ) -> keras.KerasTensor:
     row = row_vector(arrays, inputs, declared.embedding_dim, seeds)
-    if isinstance(declared, Recurrent | Transformer):
+    if declared.reads_sequences:
         parts = [] if row is None else [row]
         parts += _sequences(declared, arrays, inputs, seeds)
         row = joined(parts, "row_and_sequences")
@@ -67,27 +83,20 @@ def _declared(
             "The training set has sequences only, and model is "
             f"{kind_of(declared)!r}, which reads none. Use model=recurrent or model=transformer."
         )
-    deep = tower(row, declared.hidden, declared.activation, declared.dropout, seeds)
-    if not isinstance(declared, DeepCross):
-        return deep
-    crossed = cross(row, declared.cross_layers, declared.cross_rank, seeds)
-    return keras.layers.Concatenate(name="deep_and_crossed")([deep, crossed])
+    return LAYERS[type(declared)](row, declared, seeds)
 
 
 def _sequences(
-    declared: Recurrent | Transformer,
-    arrays: Mapping[str, Any],
-    inputs: ModelInputs,
-    seeds: Seeds,
+    declared: LayeredModel, arrays: Mapping[str, Any], inputs: ModelInputs, seeds: Seeds
 ) -> list[Any]:
     if not inputs.sequences:
         raise ConfigError(
             f"model {kind_of(declared)!r} reads sequences, and the pipeline declares none. Declare "
             f"a sequence feature, or use model=dense or model=deep_cross."
         )
-    read = gru if isinstance(declared, Recurrent) else transformer
+    read = SEQUENCE_LAYERS[type(declared)]
     return [
-        read(arrays[f"seq_{each.name}"], arrays[f"len_{each.name}"], declared, each.name, seeds)  # type: ignore[arg-type]
+        read(arrays[f"seq_{each.name}"], arrays[f"len_{each.name}"], declared, each.name, seeds)
         for each in inputs.sequences
     ]
 

@@ -8,7 +8,15 @@ from typing import Any
 
 import keras
 
-from pipelines.stages.train.networks.layers import Seeds, dense
+from pipelines.spec import DeepCross
+from pipelines.stages.train.networks.layers import Seeds, dense, hidden
+
+
+def deep_and_crossed(row: Any, declared: DeepCross, seeds: Seeds) -> keras.KerasTensor:
+    """Hidden layers beside cross layers."""
+    deep = hidden(row, declared, seeds)
+    crossed = cross(row, declared.cross_layers, declared.cross_rank, seeds)
+    return keras.layers.Concatenate(name="deep_and_crossed")([deep, crossed])
 
 
 def cross(x: Any, layers: int, rank: int, seeds: Seeds) -> keras.KerasTensor:

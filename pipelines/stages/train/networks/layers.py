@@ -6,11 +6,12 @@ Promise: a seed depends on the run's seed and the layer's name only.
 """
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import keras
+
+from pipelines.spec import LayeredModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +46,9 @@ def dropped(x: Any, share: float, name: str, seeds: Seeds) -> keras.KerasTensor:
     return keras.layers.Dropout(share, seed=seeds.of(name), name=name)(x) if share else x
 
 
-def tower(
-    x: Any, hidden: Sequence[int], activation: str, dropout: float, seeds: Seeds
-) -> keras.KerasTensor:
+def hidden(x: Any, declared: LayeredModel, seeds: Seeds) -> keras.KerasTensor:
     """Hidden layers, each followed by dropout."""
-    for n, units in enumerate(hidden):
-        x = dense(x, units, activation, f"hidden_{n}", seeds)
-        x = dropped(x, dropout, f"dropout_{n}", seeds)
+    for n, units in enumerate(declared.hidden):
+        x = dense(x, units, declared.activation, f"hidden_{n}", seeds)
+        x = dropped(x, declared.dropout, f"dropout_{n}", seeds)
     return x

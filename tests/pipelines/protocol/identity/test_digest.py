@@ -219,7 +219,7 @@ def test_what_changes_nothing_is_no_part_of_the_digest(digest, what):
     assert digest(edited(text, edit)) == digest(text)
 
 
-def test_constants_that_two_modules_swap_are_seen(digest):
+def test_constants_of_two_modules_that_change_values_are_seen(digest):
     main = "from own.a import f\nfrom own.b import g\ndef run(): return f() + g()"
     body = "SIZE = {}\ndef half(): return SIZE\ndef {}(): return half()"
     one = digest(main, a=body.format(1, "f"), b=body.format(2, "g"))

@@ -6,9 +6,17 @@ import math
 import numpy as np
 import pytest
 
-from pipelines.spec import Binary, MultiClass, Ordinal, Regression, Survival
-from pipelines.spec.heads import METRICS, head_settings, metrics_of
-from pipelines.stages.evaluate.heads import evaluation_of, head_in, survival
+from pipelines.spec import (
+    Head,
+    MultiClass,
+    Ordinal,
+    Regression,
+    Survival,
+    head_settings,
+    metrics_of,
+)
+from pipelines.stages.evaluate.heads import EVALUATIONS, evaluation_of, head_in, survival
+from tests.pipelines.stages.train.labels import HEADS
 
 CUTS = (2.0, 5.0, 9.0)
 DRAW = np.random.Generator(np.random.Philox(key=[8, 1]))
@@ -16,15 +24,12 @@ N = 60
 ENTITY = DRAW.integers(0, 15, N)
 
 
-HEADS = [Binary(), MultiClass(3), Regression("huber", 2.0, 3.0), Ordinal(4), Survival(CUTS)]
-
-
 def metrics(head, labels, predictions, entity, copies=None):
     _, index = np.unique(entity, return_inverse=True)
     return evaluation_of(head).terms(labels, predictions, index).metrics(copies)
 
 
-@pytest.mark.parametrize("head", HEADS, ids=lambda head: type(head).__name__)
+@pytest.mark.parametrize("head", HEADS.values(), ids=HEADS)
 def test_every_head_is_evaluated_by_its_own_metrics_and_read_back_from_a_models_settings(head):
     settings = json.loads(json.dumps(head_settings(head)))
     assert head_in(settings) == head
@@ -35,7 +40,7 @@ def test_every_head_is_evaluated_by_its_own_metrics_and_read_back_from_a_models_
 
 
 def test_no_declared_head_is_without_an_evaluation():
-    assert {type(head) for head in HEADS} == set(METRICS)
+    assert set(EVALUATIONS) == set(Head.__subclasses__())
 
 
 def chances(classes):

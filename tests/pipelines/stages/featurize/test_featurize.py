@@ -122,7 +122,7 @@ def test_features_are_planned_once_and_made_from_that_plan_alone(tmp_path, monke
     (tmp_path / "out").mkdir()
     featurize.run(work, plan, tmp_path / "out")
     made = pq.read_table(tmp_path / "out" / "part-0.parquet")
-    assert tuple(made.column_names) == (*plan.features.key_columns, *plan.features.names)
+    assert tuple(made.column_names) == (*plan.features.copied_columns, *plan.features.names)
 
 
 def test_features_equal_their_definition_row_for_row(tmp_path):

@@ -11,21 +11,14 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.core.errors import ConfigError
-from pipelines.spec import Builder, DeepCross, Model, Recurrent, Transformer
+from pipelines.spec import Builder, DeepCross, outputs_of
 from pipelines.stages.train.heads import predictions, row_loss
 from pipelines.stages.train.networks import ModelInputs, SequenceInput, build_model
+from tests.pipelines.stages.train.declared_networks import MODELS
 from tests.pipelines.stages.train.labels import HEADS, LABELS
 
 ROWS, STEPS = 24, 6
 INPUTS = ModelInputs(5, (10, 7), (SequenceInput("visits", STEPS, 3),))
-MODELS = {
-    "dense": Model(hidden=(8,)),
-    "deep_cross": DeepCross(hidden=(8,)),
-    "low_rank": DeepCross(hidden=(8,), cross_rank=2),
-    "recurrent": Recurrent(units=4, hidden=(8,)),
-    "transformer": Transformer(width=8, hidden=(8,)),
-    "builder": Builder("tests.pipelines.stages.train.own_network.build", (("units", 4),)),
-}
 
 
 def rows():
@@ -83,8 +76,7 @@ def network(name, folder):
 def head(name):
     draw = np.random.Generator(np.random.Philox(key=[3, 7]))
     declared, y = HEADS[name], np.array(LABELS[name], np.float32)
-    width = {"multi_class": 3, "ordinal": 3, "survival": 3}.get(name, 1)
-    outputs = draw.normal(size=(len(y), width)).astype(np.float32)
+    outputs = draw.normal(size=(len(y), outputs_of(declared))).astype(np.float32)
     predicted = predictions(declared, tf.constant(outputs))
     return {
         "outputs": outputs.tolist(),

@@ -6,6 +6,7 @@ Why: a loss that a replica divides by its own rows, or a table that padding upda
 
 import pytest
 
+from tests.pipelines.stages.train.comparison_data import DECLARED
 from tests.pipelines.stages.train.labels import HEADS
 from tests.pipelines.stages.train.loop_cases import (
     LIMIT,
@@ -38,7 +39,7 @@ OPTIONS = {
     "table by rows": BY_ROWS,
 }
 CLASSES = {"binary": [0.5, 3.0], "multi_class": [1.0, 0.0, 3.0], "ordinal": [1, 2, 3, 4]}
-NETWORKS = ("two_layers", "deep_cross", "low_rank", "recurrent", "transformer", "builder")
+NETWORKS = tuple(name for name in DECLARED if name != "declared")
 
 
 def assert_all_equal(asked):

@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.pipelines.stages.train.labels import LABELS
+from pipelines.spec import Head
+from pipelines.spec.models import KINDS
+from tests.pipelines.stages.train.declared_networks import MODELS
+from tests.pipelines.stages.train.labels import HEADS, LABELS
 
 ROOT = Path(__file__).resolve().parents[4]
-SEQUENCE = ("recurrent", "transformer")
-KINDS = ("dense", "deep_cross", "low_rank", *SEQUENCE, "builder")
+SEQUENCE = tuple(name for name, model in MODELS.items() if model.reads_sequences)
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +33,12 @@ def results(tmp_path_factory):
     return json.loads(ran.stdout.splitlines()[-1])
 
 
-@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_network_and_every_head_is_among_them():
+    assert {type(model) for model in MODELS.values()} == set(KINDS.values())
+    assert {type(head) for head in HEADS.values()} == set(Head.__subclasses__())
+
+
+@pytest.mark.parametrize("kind", MODELS)
 def test_initial_weights_follow_from_the_seed_and_their_names_from_the_declaration(
     results, kind
 ):
@@ -43,12 +50,12 @@ def test_initial_weights_follow_from_the_seed_and_their_names_from_the_declarati
     assert found["same_names"]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", MODELS)
 def test_a_keras_file_gives_the_same_outputs_back(results, kind):
     assert results["networks"][kind]["file"] == 0.0
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", MODELS)
 def test_every_categorical_feature_is_in_one_table(results, kind):
     assert results["networks"][kind]["tables"] == (0 if kind == "builder" else 1)
 

@@ -1,0 +1,55 @@
+"""Training a model of grades: one score against thresholds (CORAL)."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from pipelines.spec import Ordinal
+from pipelines.stages.train.heads.head_training import HeadTraining, SeedsByName
+
+
+class OrdinalTraining(HeadTraining[Ordinal]):
+    """How models of grades are trained."""
+
+    def layer(self, body: Any, seeds: SeedsByName) -> keras.KerasTensor:
+        """One score plus a bias for each threshold, the biases falling at the start.
+
+        The biases are the one row of a table: no stock layer adds a bias alone, and a file with a
+        layer of our own would load only where Millrace is.
+        """
+        start = keras.initializers.GlorotUniform(seed=seeds.of("grade"))
+        score = keras.layers.Dense(1, use_bias=False, kernel_initializer=start, name="grade")(
+            body
+        )
+        biases = np.linspace(1.0, -1.0, self.head.classes - 1, dtype=np.float32)
+        table = keras.layers.Embedding(
+            1,
+            self.head.classes - 1,
+            embeddings_initializer=keras.initializers.Constant(biases.tolist()),
+            name="thresholds",
+        )
+        first = ops.cast(ops.zeros_like(ops.squeeze(score, -1)), "int32")
+        return keras.layers.Add(name="outputs")([table(first), score])
+
+    def loss(self, outputs: Any, y: Any) -> tf.Tensor:
+        """Cross-entropy of "is the grade above this one", summed over the thresholds."""
+        steps = tf.range(self.head.classes - 1, dtype=tf.float32)
+        above = tf.cast(y[:, None] > steps, tf.float32)
+        each = tf.nn.sigmoid_cross_entropy_with_logits(labels=above, logits=outputs)
+        return tf.reduce_sum(each, axis=1)
+
+    def predictions(self, outputs: Any) -> dict[str, Any]:
+        """``probabilities (n_rows, classes)``, and ``score (n_rows,)``, the mean grade."""
+        above = tf.sigmoid(outputs)
+        edges = tf.concat(
+            [tf.ones_like(above[:, :1]), above, tf.zeros_like(above[:, :1])], axis=1
+        )
+        # Thresholds cross only before they are trained; a class between them has no probability.
+        each = tf.maximum(edges[:, :-1] - edges[:, 1:], 0.0)
+        return {
+            "probabilities": each / tf.reduce_sum(each, axis=1, keepdims=True),
+            "score": tf.reduce_sum(above, axis=1),
+        }
