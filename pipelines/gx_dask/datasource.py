@@ -180,7 +180,7 @@ class DaskDatasource(_PandasDatasource):
         unknown = sorted(options.keys() - DaskParquetAsset.__fields__.keys())
         if unknown:
             raise EngineSettingError(
-                f"{name}: there is not an option {unknown[0]!r}. Expected hive, exact or "
+                f"{name}: there is no option {unknown[0]!r}. Expected hive, exact or "
                 f"partition_rows. Correct it."
             )
         each = [paths] if isinstance(paths, str) else [str(path) for path in paths]

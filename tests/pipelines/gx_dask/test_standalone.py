@@ -21,7 +21,7 @@ from tests.pipelines.gx_dask.same import Stock, differences, suite_of
 
 README = Path(gx_dask.__file__).with_name("README.md")
 ROOT = Path(__file__).resolve().parents[3]
-# Only the package itself, and the empty one that it lies in, can be imported.
+# Only the package itself, and the empty one that it is in, can be imported.
 ALONE = """
 import sys
 

@@ -246,7 +246,7 @@ def test_the_pages_of_a_record_are_those_that_its_stage_makes(tmp_path):
 def test_a_stage_with_an_approval_says_what_it_would_come_to():
     asked = [stage for stage in stages() if stage.approval]
     assert [stage.name for stage in asked] == ["promote"]
-    assert all(hasattr(module_of(stage), "foreseen") for stage in asked)
+    assert all(hasattr(module_of(stage), "preview") for stage in asked)
 
 
 PROBE = """
