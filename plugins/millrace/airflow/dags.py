@@ -19,7 +19,7 @@ from millrace.airflow.policies import RESTART_WAIT, retry_by_cause
 from millrace.airflow.tasks import approval, await_partitions, stage, trials
 from millrace.airflow.templates import SEARCH_DAY, SEARCH_SETTINGS, macros
 from pipelines.core.days import shift
-from pipelines.protocol import Stage, chain_stages, giver_of, stages_before
+from pipelines.protocol import Stage, chain_stages, giver_of, stages, stages_before
 from pipelines.protocol.stage import (
     DATA_DAG,
     GPU_POOL,
@@ -116,6 +116,32 @@ def tune_dag(pipeline: Pipeline, doc: str | None = None, **more: Any) -> DAG:
             trials(pipeline),
             stage(pipeline, TUNE.name, settings=SEARCH_SETTINGS),
         )
+    return made
+
+
+def on_demand_dags(pipeline: Pipeline, doc: str | None = None) -> list[DAG]:
+    """A DAG for each other stage that is run on demand, so that its record alone adds it.
+
+    Airflow finds them without a name in the DAG file.
+
+    Args:
+        pipeline: The declaration.
+        doc: What their pages say first.
+    """
+    others = [each for each in stages() if each.on_demand and each.name != TUNE.name]
+    return [_on_demand_dag(pipeline, record, doc) for record in others]
+
+
+def _on_demand_dag(pipeline: Pipeline, record: Stage, doc: str | None) -> DAG:
+    by_day = record.scope == PARTITION
+    own: dict[str, Any] = {
+        "dag_display_name": f"{pipeline.title}: {record.name}",
+        "description": record.does,
+        "start_date": _midnight(pipeline.schedule.start),
+        "params": data_form() if by_day else model_form(pipeline),
+    }
+    with DAG(schedule=None, **(_common(pipeline, record.dag, doc) | own)) as made:
+        wire(pipeline, [record])
     return made
 
 
