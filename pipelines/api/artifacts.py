@@ -168,11 +168,17 @@ def quarantine(
     days = quarantined_days(Store(opened_store.uri), spec.name, first, last)
     if not days:
         raise ConfigError(
-            f"{spec.name}: no day is validated in {opened_store.uri} between {first or 'ever'} "
-            f"and {last or 'now'}. Run {stage_of(VALIDATED).name} first, or choose other days."
+            f"{spec.name}: no day{_between(first, last)} is validated in {opened_store.uri}. Run "
+            f"{stage_of(VALIDATED).name} first, or choose other days or another store."
         )
     rules = {"rules": _rules(spec.name, days, rule), "lines": lines_of(days, spec, rule, rows)}
     return {"pipeline": spec.name, **_day_counts(days), **rules, "files": _files(days)}
+
+
+def _between(first: str | None, last: str | None) -> str:
+    if first and first == last:
+        return f" {first}"
+    return (f" from {first}" if first else "") + (f" to {last}" if last else "")
 
 
 def _day_counts(days: "Sequence[QuarantinedDay]") -> dict[str, Any]:

@@ -23,6 +23,7 @@ from pipelines.api.tables import (
 from pipelines.core.declared import nearest
 from pipelines.core.errors import ConfigError, listed
 from pipelines.core.store import Manifest, Store
+from pipelines.core.text import counted
 from pipelines.protocol import REFUSED
 
 if TYPE_CHECKING:
@@ -51,6 +52,12 @@ class PublishedDataset:
     _store: Store
     _manifests: tuple[Manifest, ...]
     as_of: str | None = None
+
+    def __repr__(self) -> str:
+        """What was chosen, and not the manifests."""
+        first = self._manifests[:1]
+        what = "".join(f" {each.pipeline}/{each.dataset}:" for each in first)
+        return f"<PublishedDataset{what} {listed(self.keys, 3)}; {counted(self.rows, 'row')}>"
 
     @property
     def keys(self) -> list[str]:

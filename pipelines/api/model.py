@@ -41,6 +41,11 @@ class PublishedModel:
     _manifest: Manifest
     number: int | None = None
 
+    def __repr__(self) -> str:
+        """Which version it is, and not its manifest."""
+        version = f"version {self.number}, " if self.number else ""
+        return f"<PublishedModel {self._manifest.ref.path()}: {version}digest {self._manifest.version}>"
+
     @property
     def key(self) -> str:
         """``as_of=YYYY-MM-DD/seed=N``."""

@@ -27,6 +27,10 @@ class PipelineHandle:
     declaration: Pipeline
     settings: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        """Its name and the settings of this run, and not the declaration."""
+        return f"<PipelineHandle {' '.join((self.name, *self.settings))}>"
+
     @property
     def name(self) -> str:
         """Name of the pipeline, such as ``fraud_detection``."""

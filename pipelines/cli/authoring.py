@@ -36,7 +36,9 @@ def init(
 
     for path in init_project(folder, pipeline):
         sys.stdout.write(f"wrote {folder / path}\n")
-    sys.stdout.write(f"Next: cd {folder}, edit the declaration, then run: make test\n")
+    enter = "" if folder.resolve() == Path.cwd() else f"cd {folder}, "
+    declaration = f"pipelines/{pipeline}/declaration.py"
+    sys.stdout.write(f"Next: {enter}edit {declaration}, then run: make test\n")
 
 
 def new(
@@ -58,8 +60,12 @@ def check(
         str | None, typer.Argument(help="Declared pipeline. [every one of this project]")
     ] = None,
     source: SourceUri = None,
-    store: Annotated[str | None, typer.Option(help="Artifact store to check.")] = None,
-    day: Annotated[str | None, typer.Option(help="Day of the source to look at.")] = None,
+    store: Annotated[
+        str | None, typer.Option(help="Artifact store to check: a folder or a URI.")
+    ] = None,
+    day: Annotated[
+        str | None, typer.Option(help="Day of the source to look at. [schedule.start]")
+    ] = None,
     json_: Json = False,
 ) -> None:
     """Find everything that can be known before a run."""
@@ -68,6 +74,10 @@ def check(
 
     if name is None and (source or day):
         raise ConfigError("--source and --day are of one pipeline. Name it: check NAME.")
+    if day and not source:
+        raise ConfigError(
+            "--day is a day of the source. Pass --source with the folder that has it."
+        )
     found: dict[str, list[Finding]] = (
         findings_of_all(store)
         if name is None

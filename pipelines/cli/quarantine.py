@@ -11,7 +11,7 @@ import typer
 
 from pipelines import api
 from pipelines.cli.arguments import Json, Name, StoreUri
-from pipelines.core.text import readable
+from pipelines.core.text import counted, readable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -66,6 +66,11 @@ def _lines_table(lines: list[dict[str, Any]]) -> "Table":
     return table
 
 
+def _days(summary: dict[str, Any]) -> str:
+    one = summary["from"] == summary["to"]
+    return summary["from"] if one else f"{summary['from']} to {summary['to']}"
+
+
 def _print(summary: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
@@ -74,8 +79,8 @@ def _print(summary: dict[str, Any]) -> None:
     console = Console(width=None if sys.stdout.isatty() else 160)
     share = summary["rows_quarantined"] / max(summary["rows_in"], 1)
     console.print(
-        f"{summary['pipeline']} {summary['from']} .. {summary['to']}: {summary['rows_quarantined']:,} of "
-        f"{summary['rows_in']:,} rows quarantined ({share:.3%}) on {summary['days']} days",
+        f"{summary['pipeline']} {_days(summary)}: {summary['rows_quarantined']:,} of "
+        f"{counted(summary['rows_in'], 'row')} quarantined ({share:.3%}) on {counted(summary['days'], 'day')}",
         highlight=False,
         markup=False,
     )

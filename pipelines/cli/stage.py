@@ -60,6 +60,10 @@ def stage(
     """Run one stage on a partition, on several (--from, --to), or for an as-of day."""
     if (first is None) != (last is None):
         raise ConfigError("--from and --to go together: the first and the last partition.")
+    if partition is not None and first is not None:
+        raise ConfigError(
+            "--partition names one day, --from and --to several: give one of them."
+        )
     request = StageRequest(
         stage=stage_named(name),
         pipeline=api.pipeline(pipeline, settings),

@@ -13,6 +13,7 @@ from pipelines.core.errors import listed
 from pipelines.core.text import message, readable
 
 MIB = 1 << 20
+DIGEST_CHARS = 16
 
 
 def print_json(summary: Mapping[str, Any]) -> None:
@@ -43,7 +44,7 @@ def print_summary(summary: Mapping[str, Any]) -> None:
         )
     console.print(stages)
     for line in [*_quarantine_lines(summary), *_model_lines(summary)]:
-        console.print(message(line), highlight=False, markup=False)
+        console.print(message(line), highlight=False, markup=False, soft_wrap=True)
 
 
 def _quarantine_lines(summary: Mapping[str, Any]) -> list[str]:
@@ -78,15 +79,16 @@ def _model_lines(summary: Mapping[str, Any]) -> list[str]:
 
 
 def print_versions(pipeline: str, versions: Sequence[Mapping[str, Any]]) -> None:
-    """A table of registered versions, newest first."""
+    """A table of registered versions, newest first, that fits a terminal; ``--json`` has every fact."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=f"{pipeline}: registered versions")
-    columns = list(versions[0]) if versions else ["version"]
-    for column in columns:
-        table.add_column(column)
+    table = Table("version", "", "as of", "seed", "verdict", "digest")
+    table.title = f"{pipeline}: registered versions"
     for version in versions:
-        table.add_row(*(Text(readable(version[column])) for column in columns))
+        state = "champion" if version["champion"] else "rolled back" * version["rolled_back"]
+        facts = [version[name] for name in ("as_of", "seed", "verdict")]
+        cells = [version["version"], state, *facts, version["digest"][:DIGEST_CHARS]]
+        table.add_row(*(Text(readable(cell)) for cell in cells))
     Console().print(table if versions else f"{pipeline}: no version is registered yet.")

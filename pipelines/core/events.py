@@ -198,8 +198,10 @@ class Reporter:
         self.sink({"event": "metric", "work": self.work, "step": step, "values": dict(values)})
 
     def log(self, message: str, *, level: int = logging.INFO) -> None:
-        """Emit one log message."""
-        event = {"event": "log", "work": self.work, "message": f"{self.work}: {message}"}
+        """Emit one log message. It names the work once, also where it is an error's that names it."""
+        key = self.work.partition(" ")[2]
+        said = message.removeprefix(f"{self.work}: ").removeprefix(f"{key}: ")
+        event = {"event": "log", "work": self.work, "message": f"{self.work}: {said}"}
         self.sink(event | ({} if level == logging.INFO else {"level": level}))
 
     def result(self, result: Mapping[str, object]) -> None:

@@ -52,6 +52,11 @@ def message(text: object) -> str:
     return readable(text, MESSAGE_CHARS, lines=True)
 
 
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """``1 row``, ``2,000 rows``, ``3 indices`` with a plural of its own."""
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
+
+
 def lined(text: str) -> str:
     """Any number of lines, each without control characters."""
     return "\n".join(readable(line, MESSAGE_CHARS) for line in text.split("\n"))

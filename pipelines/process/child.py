@@ -134,7 +134,9 @@ def _report_error(error: BaseException, reporter: Reporter, *, by_hand: bool) ->
     reporter.error(error)
     fields = describe_error(error)
     if by_hand:
-        log.error("%s: %s", reporter.work, fields["message"])
+        said = str(fields["message"])
+        named = said.startswith((f"{reporter.work}: ", f"{reporter.work} "))
+        log.error("%s", said if named else f"{reporter.work}: {said}")
         log.debug("%s", fields["traceback"])
     kind = TransientError if fields["kind"] == TransientError.__name__ else PermanentError
     return int(getattr(error, "exit_code", kind.exit_code))

@@ -7,6 +7,7 @@ Not here: what a record says (``stage.py``), whether records fit together (``cat
 """
 
 import importlib
+import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -92,16 +93,15 @@ def read_records(folder: Path, package: str) -> list[Stage]:
         ConfigError: A record cannot be imported or has no ``STAGE``, or a stage's folder lacks
             one of its two files.
     """
-    files = {RECORD: set[str](), WORK: set[str]()}
-    for what, names in files.items():
-        names.update(path.parent.name for path in folder.glob(f"*/{what}.py"))
-    for name in sorted(files[RECORD] ^ files[WORK]):
-        lacking = WORK if name in files[RECORD] else RECORD
+    names = sorted({path.parent.name for path in folder.glob("[!_.]*/*.py")})
+    for name, lacking in itertools.product(names, (RECORD, WORK)):
+        if (folder / name / f"{lacking}.py").is_file():
+            continue
         raise ConfigError(
             f"The folder {folder / name} has no {lacking}.py. A stage has a {RECORD}.py with its "
             f"STAGE and a {WORK}.py with plan and run: add the file, or remove the folder."
         )
-    return [_read(f"{package}.{name}.{RECORD}") for name in sorted(files[RECORD])]
+    return [_read(f"{package}.{name}.{RECORD}") for name in names]
 
 
 def _read(module: str) -> Stage:

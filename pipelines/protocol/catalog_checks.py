@@ -11,9 +11,13 @@ from graphlib import CycleError, TopologicalSorter
 
 from pipelines.core.declared import nearest
 from pipelines.core.errors import ConfigError
+from pipelines.core.store.code_units import FOLDER
+from pipelines.protocol.record_types import type_problems
 from pipelines.protocol.stage import (
+    DATA_DAG,
     EVERY_STAGE,
     MODEL,
+    MODEL_DAG,
     PARTITION,
     SCOPES,
     WINDOW,
@@ -60,7 +64,15 @@ def require_consistent(stages: Sequence[Stage]) -> Edges:
 
 
 def _require_sound(stage: Stage) -> None:
-    problems = [
+    wrong = type_problems(stage) or [text for is_wrong, text in _problems(stage) if is_wrong]
+    if wrong:
+        raise ConfigError(f"The record {stage.record}: {'; '.join(wrong)}. Correct it there.")
+
+
+def _problems(stage: Stage) -> list[tuple[object, str]]:
+    """What a record may say that is wrong, and whether it says so."""
+    names = {"gives": stage.gives, "approval": stage.approval, "pool": stage.pool}
+    return [
         (stage.scope not in SCOPES, f"scope is {stage.scope!r}, not one of {_named(SCOPES)}"),
         (not NAME.fullmatch(stage.name), "its folder's name is no lower-case identifier"),
         (not NAME.fullmatch(stage.dataset), f"dataset {stage.dataset!r} is no lower-case name"),
@@ -80,10 +92,23 @@ def _require_sound(stage: Stage) -> None:
             (not FILE.fullmatch(p.file), f"page {p.file!r} is no name.html")
             for p in stage.pages
         ),
+        *((not p.title.strip(), f"page {p.file!r} has no title") for p in stage.pages),
+        *(
+            (not NAME.fullmatch(p.kind), f"page kind {p.kind!r} is no name")
+            for p in stage.pages
+        ),
+        *((not NAME.fullmatch(o.name), f"option {o.name!r} is no name") for o in stage.options),
+        *(
+            (name and not NAME.fullmatch(name), f"{field} {name!r} is no lower-case name")
+            for field, name in names.items()
+        ),
+        (not stage.pool, "pool is empty"),
+        (stage.dataset == FOLDER, f"dataset {stage.dataset!r} is a folder of the store's own"),
+        (
+            stage.on_demand and stage.name in (DATA_DAG, MODEL_DAG),
+            f"{stage.name!r} is the DAG of another kind, and one on demand has a DAG of its own",
+        ),
     ]
-    wrong = [text for is_wrong, text in problems if is_wrong]
-    if wrong:
-        raise ConfigError(f"The record {stage.record}: {'; '.join(wrong)}. Correct it there.")
 
 
 def _require_distinct(stages: Sequence[Stage], what: str, of: Callable[[Stage], str]) -> None:

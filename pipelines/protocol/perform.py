@@ -16,6 +16,7 @@ from typing import Any, cast
 from pipelines.core.errors import PartitionRefusedError, PermanentError, rebuild
 from pipelines.core.events import reporting
 from pipelines.core.store import Manifest, Ref
+from pipelines.core.text import counted
 from pipelines.protocol.pages import MISSING, still_missing, with_pages, without
 from pipelines.protocol.publishing import publish_work
 from pipelines.protocol.stage import Stage
@@ -162,7 +163,7 @@ def _result(work: Work, manifest: Manifest, *, cached: bool) -> Result:
 def _logged(work: Work, done: tuple[Manifest, Result]) -> Result:
     manifest, result = done
     how = "found published" if result["cached"] else f"published in {result['seconds']:.1f} s"
-    log.info("%s %s: %d rows, %s", manifest.stage, manifest.key, result["rows"], how)
+    log.info("%s %s: %s, %s", manifest.stage, manifest.key, counted(result["rows"], "row"), how)
     if MISSING in result:
         lacking = without(manifest, work.store.uri, result[MISSING])
         work.report.log(lacking, level=logging.WARNING)

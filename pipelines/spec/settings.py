@@ -35,15 +35,29 @@ def with_settings(pipeline: Pipeline, assignments: Iterable[str]) -> Pipeline:
 
     Raises:
         ConfigError: An unknown setting, with the nearest known one; one that only the declaration
-            sets; or a value that is empty, non-finite or of another type.
+            sets; or a value that is empty, non-finite or of another type. All of them are listed.
         DeclarationError: The settings are inconsistent.
     """
+    mistakes: list[ConfigError] = []
     for assignment in assignments:
-        path, found, text = assignment.partition("=")
-        if not found:
-            raise ConfigError(f"--set {assignment!r} needs the form section.name=value.")
-        pipeline = _replaced(pipeline, path.strip().split("."), text.strip(), path.strip())
+        try:
+            pipeline = _assigned(pipeline, assignment)
+        except ConfigError as error:
+            mistakes.append(error)
+    if len(mistakes) == 1:
+        raise mistakes[0]
+    if mistakes:
+        listed = "".join(f"\n  {n}. {error}" for n, error in enumerate(mistakes, start=1))
+        raise ConfigError(f"{len(mistakes)} settings cannot be used:{listed}")
     return require_valid(pipeline)
+
+
+def _assigned(pipeline: Pipeline, assignment: str) -> Pipeline:
+    path, found, text = assignment.partition("=")
+    if not found:
+        raise ConfigError(f"--set {assignment!r} needs the form section.name=value.")
+    made: Pipeline = _replaced(pipeline, path.strip().split("."), text.strip(), path.strip())
+    return made
 
 
 def _replaced(part: Any, path: list[str], text: str, whole: str) -> Any:

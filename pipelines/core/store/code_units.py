@@ -16,6 +16,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
+from threading import get_native_id
 
 from pipelines.core.store.durable import replace_durably
 from pipelines.core.store.store import Store
@@ -48,7 +49,7 @@ def write_units(store: Store, pipeline: str, digest: str, units: Units) -> None:
         os.utime(file)  # it is in use again: housekeeping leaves it
     if read_units(store, pipeline, digest) is None:
         file.parent.mkdir(parents=True, exist_ok=True)
-        replace_durably(file, text, file.with_name(f".{digest}-{os.getpid()}"))
+        replace_durably(file, text, file.with_name(f".{digest}-{get_native_id()}"))
 
 
 def read_units(store: Store, pipeline: str, digest: str) -> Units | None:

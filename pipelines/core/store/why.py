@@ -8,11 +8,13 @@ import difflib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pipelines.core.declared import nearest
 from pipelines.core.errors import ConfigError
 from pipelines.core.store.code_units import FOLDER, changed_units, read_units
 from pipelines.core.store.manifest import Manifest, Ref
 from pipelines.core.store.root import VERSION
 from pipelines.core.store.store import Store
+from pipelines.core.store.walking import all_versions
 
 LONG = 200  # characters of a feature or a step
 
@@ -187,7 +189,12 @@ def _near(store: Store, artifact: str) -> str:
     ref = _ref(store, artifact)
     known = [f"{ref.pipeline}/{ref.dataset}/{k}" for k in store.keys(ref.pipeline, ref.dataset)]
     close = difflib.get_close_matches(ref.path(), known, n=1, cutoff=0.0)
-    return f"The nearest one is {close[0]}." if close else "Its dataset holds nothing."
+    if close:
+        return f"The nearest one is {close[0]}."
+    names = {f"{each.pipeline}/{each.dataset}" for each, _ in all_versions(store, None)}
+    if not names:
+        return "That store holds no artifact: pass --store with the root of one."
+    return nearest(f"{ref.pipeline}/{ref.dataset}", names)
 
 
 def _flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

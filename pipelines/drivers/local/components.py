@@ -2,7 +2,7 @@
 
 Why: whoever stops the stack, this process or a later one, must know what was started.
 Promise: each component leads a session of its own, which is on record before it works.
-Not here: when one is started again (``keeper.py``), the whole of them (``stack.py``).
+Not here: when one is started again (``supervisor.py``), the whole of them (``stack.py``).
 """
 
 import subprocess

@@ -3,7 +3,7 @@
 Why: what is shown must be what production does, so each step is a REST call anyone can make.
 Promise: days that are published are not run again; runs that an earlier start left behind are
     ended first, as nobody works on them any more.
-Not here: starting Airflow (``stack.py``), making the source (``window.py``).
+Not here: starting Airflow (``stack.py``), making the source (``demo_days.py``).
 """
 
 import time

@@ -5,7 +5,7 @@ Why: ``airflow standalone`` orphans its components on SIGTERM, binds to every in
 Promise: once ``started`` has yielded, every component answers as healthy; whatever happens
     then, no process of it is left.
 Not here: what the Airflow is used for (``demo.py``), its components (``components.py``), who
-    starts them again (``keeper.py``), its processes one by one (``processes.py``).
+    starts them again (``supervisor.py``), its processes one by one (``processes.py``).
 """
 
 import http.client

@@ -12,6 +12,7 @@ from pathlib import Path
 from pipelines.core.errors import ConfigError, PipelineError
 from pipelines.core.events import Reporter
 from pipelines.core.store import Store
+from pipelines.core.text import counted
 from pipelines.drivers.local.doctor import describe
 from pipelines.drivers.preconditions import require_store
 from pipelines.protocol import Work
@@ -116,7 +117,7 @@ def _source(pipeline: Pipeline, source: str, day: str | None) -> str:
         history_from=partition,
     )
     files = plan(work).inputs
-    return f"source: {len(files)} files for {partition}: {', '.join(files)}"
+    return f"source: {counted(len(files), 'file')} for {partition}: {', '.join(files)}"
 
 
 def _store(store: Store) -> str:

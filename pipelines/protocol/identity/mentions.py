@@ -6,15 +6,20 @@ Promise: all of it is found but for what annotations say, which runs nothing; ``
 """
 
 import ast
+import re
 from collections.abc import Iterable
 from typing import Any
 
 from pipelines.protocol.identity.normal_form import Chain, chain_of
 
 GETTERS = frozenset({"getattr", "hasattr", "attrgetter", "methodcaller", "delattr", "setattr"})
-IMPORTERS = frozenset({"import_module", "__import__", "run_module", "find_spec"})
+IMPORTERS = frozenset(
+    {"import_module", "__import__", "run_module", "find_spec", "resolve_name"}
+)
 # What a unit that calls one of these does.
 NOTED = dict.fromkeys(IMPORTERS, "imports") | {"fields": "fields"}
+RELATIVE = re.compile(r"\.+[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+PART = re.compile(r"\w*")
 ASKING = frozenset({"isinstance", "issubclass"})
 
 
@@ -24,8 +29,11 @@ class Mentions(ast.NodeVisitor):
     Attributes:
         chains: ``a.b.c`` that begin with a name that is read, in order.
         mentioned: Those that are only compared with.
+        called: Those that are called.
+        relative: Texts that may name a module beside this one: ``.network``.
         attributes: Names of attributes, those that ``getattr`` names among them.
         texts: Texts that could be a name.
+        built: Beginning and end of names that are put together: ``f"load_{kind}"``.
         does: ``gets``: ``getattr`` of a name that is worked out; ``fields``: of every field of a
             dataclass; ``imports``: a module by its text;
             ``globals``: the module's names as a dictionary; ``makes``: an object of its own class;
@@ -38,6 +46,9 @@ class Mentions(ast.NodeVisitor):
         self.mentioned: dict[Chain, None] = {}
         self.attributes: set[str] = set()
         self.texts: set[str] = set()
+        self.relative: set[str] = set()
+        self.called: dict[Chain, None] = {}
+        self.built: set[tuple[str, str]] = set()
         self.does: set[str] = set()
         self.replaces: list[list[str]] = []
         self._into = self.chains
@@ -50,7 +61,7 @@ class Mentions(ast.NodeVisitor):
             self._into.setdefault((node.id,))
             if node.id in {"cls", "__class__"}:
                 self.does.add("makes")
-            elif node.id in {"globals", "vars"}:
+            elif node.id in {"globals", "vars", "eval", "exec"}:
                 self.does.add("globals")
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
@@ -73,10 +84,40 @@ class Mentions(ast.NodeVisitor):
             self.does.add("imports")
         elif isinstance(node.value, str) and node.value.isidentifier():
             self.texts.add(node.value)
+        elif isinstance(node.value, str) and RELATIVE.fullmatch(node.value):
+            self.relative.add(node.value)
+
+    def visit_Subscript(self, node: ast.Subscript) -> None:
+        """``sys.modules[__name__]`` is the module itself."""
+        if chain_of(node.value) == ("sys", "modules") and chain_of(node.slice) == ("__name__",):
+            self.does.add("globals")
+        self.generic_visit(node)
+
+    def visit_Global(self, node: ast.Global) -> None:
+        """A name of the module that is changed, and read where ``+=`` does it."""
+        for name in node.names:
+            self._into.setdefault((name,))
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> None:
+        """A text that may be a name for ``getattr``."""
+        self._build(node.values[0], node.values[-1])
+        self.generic_visit(node)
+
+    def visit_BinOp(self, node: ast.BinOp) -> None:
+        """The same, by ``+`` or ``%``."""
+        self._build(node.left, node.right)
+        self.generic_visit(node)
+
+    def _build(self, first: ast.expr, last: ast.expr) -> None:
+        ends = _text(first).partition("%")[0], _text(last)
+        if any(end.isidentifier() for end in ends) and all(PART.fullmatch(end) for end in ends):
+            self.built.add(ends)
 
     def visit_Call(self, node: ast.Call) -> None:
         """Calls that go around names."""
-        name = (chain_of(node.func) or ("",))[-1]
+        chain = chain_of(node.func) or ("",)
+        name = chain[-1]
+        self.called.setdefault(chain)
         if name in GETTERS:
             self._getter(name, node)
         elif name in NOTED:
@@ -139,6 +180,11 @@ class Mentions(ast.NodeVisitor):
         before, self._into = self._into, self.mentioned
         self.visit(node)
         self._into = before
+
+
+def _text(node: ast.expr) -> str:
+    value = node.value if isinstance(node, ast.Constant) else ""
+    return value if isinstance(value, str) else ""
 
 
 def _calls_a_type(node: ast.Call) -> bool:

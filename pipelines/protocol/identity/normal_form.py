@@ -112,4 +112,7 @@ class NormalForm:
 
 
 def _is_left_out(node: object) -> bool:
-    return isinstance(node, IMPORTS) or (isinstance(node, ast.stmt) and is_text(node))
+    """Imports, texts, and ``pass``, which stands where a docstring could."""
+    if isinstance(node, (*IMPORTS, ast.Pass)):
+        return True
+    return isinstance(node, ast.stmt) and is_text(node)

@@ -19,6 +19,7 @@ from pipelines.protocol.identity.names import CLASS, LIBRARY, UNIT, Key, Names, 
 MAKING = frozenset(
     {"__init__", "__new__", "__post_init__", "__init_subclass__", "__set_name__"}
 )
+COMPARING = frozenset({"__instancecheck__", "__subclasscheck__", "__subclasshook__"})
 QUIET = frozenset({"typing", "abc", "enum", "collections", "types", "typing_extensions"})
 """Libraries whose classes call no method that is named like one of a subclass."""
 
@@ -36,9 +37,10 @@ class Objects:
         reach: Callable[[Key], None],
         run: Callable[[str], None],
         sealed: Iterable[Key],
+        ask: Callable[[str, str], None],
     ) -> None:
         self.sealed = frozenset(sealed)
-        self._names, self._reach, self._run = names, reach, run
+        self._names, self._reach, self._run, self._ask = names, reach, run, ask
         self._live: set[Key] = set()
         self._made: set[Key] = set()
         self._open: set[Key] = set()
@@ -46,8 +48,11 @@ class Objects:
         self._methods: dict[str, list[Key]] = defaultdict(list)
         self._fields: dict[str, list[tuple[str, Any]]] = defaultdict(list)
         self._attributes: set[str] = set()
+        self._modules: set[str] = set()
         self._makes_own: set[Key] = set()
         self._replaces: list[list[str]] = []
+        self._built: set[tuple[str, str]] = set()
+        self._kept: set[Key] = set()
         self._makes_any = self._any_field = False
 
     def is_there(self, key: Key) -> None:
@@ -60,9 +65,7 @@ class Objects:
             elif base[0].partition(".")[0] not in sys.stdlib_module_names:
                 # A library's metaclass may register it; its methods are then called from there.
                 self.make(key)
-        if any(
-            "__init_subclass__" in self._names.about(b)["methods"] for b in self._all_bases(key)
-        ):
+        if any(map(self._keeps_subclasses, self._all_bases(key))):
             self.make(key)
 
     def make(self, key: Key) -> None:
@@ -123,6 +126,34 @@ class Objects:
             self._reach(key)
         for module, chains in self._fields.get(name, ()):
             self.annotated(module, chains)
+        for module in list(self._modules):
+            self._ask(module, name)
+
+    def module(self, module: str) -> None:
+        """Reached code has a module that no name stands for: it was imported by a text."""
+        if module not in self._modules:
+            self._modules.add(module)
+            for name in list(self._attributes):
+                self._ask(module, name)
+
+    def built(self, begin: str, end: str) -> None:
+        """Reached code puts a name of an attribute together."""
+        if (begin, end) not in self._built:
+            self._built.add((begin, end))
+            for name in list(self._methods):
+                self._if_built(name)
+
+    def asked_for_subclasses(self, key: Key) -> None:
+        """Reached code asks a class for its subclasses, and may make them."""
+        self._kept.add(key)
+        for each in list(self._subclasses[key]):
+            self.make(each)
+            self.asked_for_subclasses(each)
+
+    def compared(self, key: Key) -> None:
+        """Something is asked whether it is an object of a class."""
+        for each in (key, *self._all_bases(key)):
+            self._reach_methods(each, lambda name: name in COMPARING)
 
     def all_methods(self, key: Key) -> None:
         """All that can be done with an object of a class."""
@@ -147,8 +178,15 @@ class Objects:
                 self.make(each)
 
     def _is_called(self, name: str) -> bool:
-        special = name.startswith("__") and name not in MAKING
+        special = name.startswith("_") and name.endswith("_") and name not in MAKING
         return special or name in self._attributes
+
+    def _if_built(self, name: str) -> None:
+        if any(name.startswith(begin) and name.endswith(end) for begin, end in self._built):
+            self.attribute(name)
+
+    def _keeps_subclasses(self, key: Key) -> bool:
+        return key in self._kept or "__init_subclass__" in self._names.about(key)["methods"]
 
     def _reach_methods(self, key: Key, wanted: Callable[[str], bool]) -> None:
         for name, positions in self._names.about(key)["methods"].items():
@@ -160,6 +198,7 @@ class Objects:
         about = self._names.about(key)
         for name, positions in about["methods"].items():
             self._methods[name] += [(key[0], position) for position in positions]
+            self._if_built(name)
         for name, chains in about["fields"].items():
             self._fields[name].append((key[0], chains))
             if self._any_field or name in self._attributes:

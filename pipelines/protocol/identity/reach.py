@@ -46,7 +46,9 @@ class Reach:
         self.modules: set[str] = set()
         self._seen: set[Key] = set()
         self._to_do: list[Key | str] = []
-        self._objects = Objects(self.names, self._reach, self._run, self._classes(sealed))
+        self._objects = Objects(
+            self.names, self._reach, self._run, self._classes(sealed), self._use_name
+        )
 
     def start(self, root: str) -> None:
         """Begin at a function, with objects of its parameters' classes, or at a class.
@@ -91,8 +93,13 @@ class Reach:
         for name in unit["attributes"]:
             self._objects.attribute(name)
         self._objects.ways_around(found, unit)
+        self._follow_subclasses(found, unit)
         self._follow_attributes(module, unit)
         self._follow_modules(module, unit)
+
+    def _use_name(self, module: str, name: str) -> None:
+        if not name.startswith("__"):
+            self._use_all(self.names.name(module, name))
 
     def _use_all(self, targets: Iterable[Target]) -> None:
         for target in targets:
@@ -118,6 +125,7 @@ class Reach:
             if target.kind == CLASS:
                 self._run(target.module)
                 self._reach(key_of(target))
+                self._objects.compared(key_of(target))
             elif target.kind == UNIT and self.names.unit(key_of(target))["kind"] == "statement":
                 # A name for several classes: ``Pair = A | B``.
                 self._run(target.module)
@@ -140,6 +148,18 @@ class Reach:
         for each in (unit, *near, *self._of_its_class(module, unit)):
             for text in each["texts"]:
                 self._objects.attribute(text)
+            for ends in each["built"]:
+                self._objects.built(*ends)
+
+    def _follow_subclasses(self, found: Key, unit: dict[str, Any]) -> None:
+        """Classes of which all subclasses are asked for."""
+        if "__subclasses__" not in unit["attributes"]:
+            return
+        own = [unit["name"].partition(".")[0]] if "." in unit["name"] else []
+        asked = [chain[:-1] for chain in unit["chains"] if chain[-1] == "__subclasses__"]
+        for target in (t for c in (own, *asked) if c for t in self.names.chain(found[0], c)):
+            if target.kind == CLASS:
+                self._objects.asked_for_subclasses(key_of(target))
 
     def _of_its_class(self, module: str, unit: dict[str, Any]) -> list[dict[str, Any]]:
         """A method's class and its methods; none for any other unit."""
@@ -165,12 +185,16 @@ class Reach:
         near = (unit, *self._used(module, unit))
         for text in (text for each in near for text in each["modules"]):
             self._named(text.replace(":", "."))
+        for text in (text for each in near for text in each["relative"]):
+            path = text.lstrip(".")
+            self._named(absolute(self.sources, module, len(text) - len(path), path))
         self._objects.annotated(module, unit["signature"])
 
     def _named(self, path: str) -> None:
         """A dotted path to a module, or to something in one."""
         if self.sources.path(path):
             self._run_main(path)
+            self._objects.module(path)
             return
         module, _, name = path.rpartition(".")
         if self.sources.path(module):
@@ -218,18 +242,52 @@ class Reach:
         if unit["kind"] != "statement":
             return self._keeps(module, unit.get("decorators", ()))
         ran = unit["effect"] and not unit["main"]
-        return ran or self._registers(module, unit["chains"])
+        return (
+            ran
+            or self._registers(module, unit["chains"])
+            or self._is_given_to_an_object(module, unit)
+        )
+
+    def _is_object(self, target: Target) -> bool:
+        """Whether it is a class, or what a statement of a module made."""
+        if target.kind == UNIT:
+            return self.names.unit(key_of(target))["kind"] == "statement"
+        return target.kind == CLASS
 
     def _registers(self, module: str, chains: Iterable[list[str]]) -> bool:
         """Whether one of our functions that is called there changes what belongs to its module."""
-        targets = [t for chain in chains for t in self.names.chain(module, chain)]
-        ours = [self.names.unit(key_of(t)) for t in targets if t.kind == UNIT]
-        return any("registers" in unit["does"] for unit in ours)
+        seen: set[Key] = set()
+        to_do = [(module, list(chain)) for chain in chains]
+        while to_do:
+            inside, chain = to_do.pop()
+            for key in self._functions(inside, chain) - seen:
+                seen.add(key)
+                if "registers" in self.names.unit(key)["does"]:
+                    return True
+                to_do += [(key[0], each) for each in self.names.unit(key)["chains"]]
+        return False
+
+    def _functions(self, module: str, chain: Iterable[str]) -> set[Key]:
+        found = (key_of(t) for t in self.names.chain(module, chain) if t.kind == UNIT)
+        return {key for key in found if self.names.unit(key)["kind"] == "function"}
+
+    def _is_given_to_an_object(self, module: str, unit: dict[str, Any]) -> bool:
+        """Whether a method of an object of ours is called: ``_ = TABLE.add(function)``."""
+        for chain in (chain for chain in unit["called"] if len(chain) > 1):
+            for target in self.names.chain(module, chain):
+                if (
+                    target.kind == UNIT
+                    and self.names.unit(key_of(target))["kind"] == "statement"
+                ):
+                    return True
+        return False
 
     def _keeps(self, module: str, decorators: Iterable[list[str]]) -> bool:
         """Whether a decorator may keep what it is given where somebody else finds it."""
         targets = [t for chain in decorators for t in self.names.chain(module, chain)]
         if any(len(chain) > 1 for chain in decorators) and any(t.kind == UNIT for t in targets):
             return True  # ``@function.register``
+        if any(self._is_object(target) for target in targets):
+            return True  # ``@Kept``, or ``@register`` where ``register = Kept()``
         theirs = (t.module.partition(".")[0] for t in targets if t.kind == LIBRARY)
         return any(map(self.sources.is_foreign, theirs)) or self._registers(module, decorators)

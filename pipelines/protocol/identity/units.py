@@ -18,6 +18,7 @@ from pipelines.protocol.identity.normal_form import (
     FUNCTIONS,
     IMPORTS,
     NormalForm,
+    chain_of,
     hash_of,
     is_text,
 )
@@ -91,7 +92,10 @@ class _File:
             self._named(statement.name, self._function(statement, statement.name))
         elif isinstance(statement, ast.ClassDef):
             self._class(statement)
-        elif not (is_text(statement) or _is_for_types(statement)):
+        elif isinstance(statement, ast.If) and _is_for_types(statement.test):
+            for each in statement.orelse:
+                self.take(each)
+        elif not is_text(statement):
             self._statement(statement)
 
     def _bind(self, node: ast.Import | ast.ImportFrom) -> None:
@@ -170,6 +174,9 @@ class _File:
                 "signature": _lists(itertools.chain.from_iterable(map(_signature, nodes))),
                 "attributes": sorted(found.attributes),
                 "texts": sorted(found.texts),
+                "relative": sorted(found.relative),
+                "called": _lists(found.called),
+                "built": sorted(map(list, found.built)),
                 "does": sorted(found.does | _changes(nodes, outer)),
                 "replaces": found.replaces,
             }
@@ -250,8 +257,9 @@ def _read_names(node: ast.AST) -> Iterator[str]:
     return (n.id for n in ast.walk(node) if isinstance(n, ast.Name))
 
 
-def _is_for_types(node: ast.stmt) -> bool:
-    return isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+def _is_for_types(test: ast.expr) -> bool:
+    chain = chain_of(test)
+    return chain is not None and chain[-1] == "TYPE_CHECKING"
 
 
 def _stored(node: ast.AST) -> set[str]:
@@ -268,13 +276,14 @@ def _changes(nodes: list[ast.AST], outer: set[str] | None) -> set[str]:
     """``registers`` where a function changes what belongs to the module: a decorator may do so."""
     for node in itertools.chain.from_iterable(map(ast.walk, nodes)):
         target = _changed(node)
-        known = isinstance(target, ast.Name) and outer is not None and target.id in outer
+        chain = None if target is None else chain_of(target)
+        known = chain is not None and outer is not None and chain[0] in outer
         if known or isinstance(node, ast.Global):
             return {"registers"}
     return set()
 
 
-def _changed(node: ast.AST) -> ast.AST | None:
+def _changed(node: ast.AST) -> ast.expr | None:
     """What a node changes the content of, if anything."""
     if isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
         return node.value

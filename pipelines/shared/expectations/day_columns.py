@@ -1,7 +1,8 @@
 """What of a day is compared with other days: which columns, as what, and where it is published.
 
 Promise: imports nothing heavy.
-Not here: making a profile (``day_profile.py``), comparing days (``day_compare.py``).
+Not here: making a profile (``pipelines/stages/validate/day_profile.py``), comparing
+    days (``day_compare.py``).
 """
 
 from collections.abc import Mapping

@@ -4,8 +4,9 @@ Why: a day whose every row is good can still be broken as a whole: labels that s
     cents, an export that was cut off. Only other days show it.
 Promise: follows from the days' profiles and the declared limits alone. A day is odd only where
     neither the days together nor those of its weekday explain it, and chance does not either.
-Not here: profiles (``day_profile.py``), what is usual (``day_usual.py``), which days are compared
-    and what follows (``stage.py``, ``window_stage.py``).
+Not here: profiles (``pipelines/stages/validate/day_profile.py``), what is usual (``day_usual.py``),
+    which days are compared and what follows (``pipelines/stages/validate/stage.py``,
+    ``pipelines/stages/validate_window/stage.py``).
 """
 
 import math

@@ -3,7 +3,7 @@
 Why: a day that repeats another's rows under its own date breaks no other rule.
 Promise: exact. The sorted keys of the earlier days show where to look; texts, whose keys are
     hashes, are then compared with those days' own.
-Not here: which days those are (``repeats.py``).
+Not here: which days those are (``pipelines/stages/validate/repeated_ids.py``).
 """
 
 from collections.abc import Sequence

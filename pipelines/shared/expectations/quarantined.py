@@ -3,7 +3,8 @@
 Why: a broken source shows over days and rules, and whoever repairs it needs the rows.
 Promise: only what is published is read, each day's present version; counts come from manifests
     alone. Values of sensitive columns are masked unless they are asked for.
-Not here: writing it (``splitting.py``), re-admitting rows (``pipelines/drivers/chain.py``).
+Not here: writing it (``pipelines/stages/validate/splitting.py``), re-admitting rows
+    (``pipelines/drivers/chain.py``).
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence

@@ -1,11 +1,10 @@
 """What findings mean for a day: which rows are quarantined, and whether the day is refused.
 
-Why: severity declares what a failure may cost; only this module reads
-    it.
+Why: severity declares what a failure may cost; only this module reads it.
 Promise: ``info`` is only reported; ``warning`` quarantines the failing rows; ``critical``
     refuses the day. A failure that names no row, or more rows than its ``mostly`` allows, refuses it too,
     and so do more quarantined rows than ``max_quarantined_share``, or than a rule's own budget.
-Not here: evaluating (``engine.py``), writing rows (``quarantine.py``).
+Not here: evaluating (``engine.py``), writing rows (``pipelines/stages/validate/splitting.py``).
 """
 
 from collections.abc import Iterator, Sequence

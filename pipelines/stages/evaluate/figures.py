@@ -2,7 +2,7 @@
 
 Why: a number says how good a model is, a curve where it is good.
 Promise: each plot is made from arrays at hand, without another pass over the rows.
-Not here: drawing (``plots.py``), the page (``card.py``).
+Not here: drawing (``pipelines/shared/pages/plots.py``), the page (``card.py``).
 """
 
 from collections.abc import Sequence

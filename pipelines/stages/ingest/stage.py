@@ -21,6 +21,7 @@ from pipelines.core.errors import (
     SourceUnreadableError,
     listed,
 )
+from pipelines.core.text import counted
 from pipelines.protocol import REFUSED, Plan, StageOutcome, Work, code_of
 from pipelines.shared.compute.machine import usable_cores
 from pipelines.shared.compute.settings import ComputeSettings
@@ -208,9 +209,9 @@ class _DaySources:
         extra = {name: read.name for read in self.reads for name in read.extra}
         if extra:
             self.work.report.log(
-                f"{len(extra)} columns of the source are not declared and were ignored: "
-                f"{listed(extra)} (first in {next(iter(extra.values()))}). Declare those that "
-                f"are needed."
+                f"{counted(len(extra), 'column')} of the source {'is' if len(extra) == 1 else 'are'} "
+                f"not declared and ignored: {listed(extra)} (first in {next(iter(extra.values()))}). "
+                f"Declare what is needed."
             )
 
 

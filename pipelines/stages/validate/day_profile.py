@@ -4,7 +4,8 @@ Why: broken labels, units or exports show only in comparison with other days, an
     read again for that.
 Promise: the same rows give the same bytes, however they are split. With known times there is a
     profile for each day on which rows became known, of what was known then; it never changes.
-Not here: which columns (``day_columns.py``), comparing days (``day_compare.py``).
+Not here: which columns (``pipelines/shared/expectations/day_columns.py``), comparing
+    days (``pipelines/shared/expectations/day_compare.py``).
 """
 
 import itertools

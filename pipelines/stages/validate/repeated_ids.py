@@ -5,7 +5,8 @@ Promise: of two days with an id in common it is the later by date whose row is a
     of them was ingested first, so days in any order, at any parallelism, end with the same
     verdicts. A day is compared with others only, so running it again is idempotent. Only manifests
     and the ids' files are read.
-Not here: the ids' files (``pipelines/shared/tables/ids.py``), validating the rows (``new_ids.py``).
+Not here: the ids' files (``pipelines/shared/tables/ids.py``), validating the
+    rows (``pipelines/shared/expectations/new_ids.py``).
 """
 
 from collections.abc import Mapping, Sequence

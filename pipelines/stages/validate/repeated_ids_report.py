@@ -1,7 +1,8 @@
 """The report of a day that repeats ids: the days of those ids, without their folders.
 
 Why: a report must be the same wherever the store is, and name the days to check.
-Not here: finding those days (``repeated_ids.py``), validating the rows (``new_ids.py``).
+Not here: finding those days (``repeated_ids.py``), validating the rows
+    (``pipelines/shared/expectations/new_ids.py``).
 """
 
 from collections.abc import Mapping

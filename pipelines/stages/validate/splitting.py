@@ -4,7 +4,8 @@ Why: a day may be larger than memory, and every row of it must be in one of the 
 Promise: a task reads one partition and writes its parts to scratch files; the published files are
     assembled from those, one part (or one hash bucket) in memory at a time. The bytes follow from
     the ingested file, not from workers or the order in which tasks end.
-Not here: which rows fail (``engine.py``), the verdict on the day (``verdict.py``).
+Not here: which rows fail (``pipelines/shared/expectations/engine.py``), the verdict on
+    the day (``pipelines/shared/expectations/verdict.py``).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -3,8 +3,8 @@
 Promise: good and quarantined rows together are the ingested ones, which is checked; a refused day
     is published too, with its report and its failing rows and without anything that a later stage
     could use. A day need not fit into memory.
-Not here: the rules (``rules.py``), the engine (``engine.py``), the verdict (``verdict.py``),
-    writing rows (``splitting.py``).
+Not here: rules, the engine and the verdict (``pipelines/shared/expectations/``), writing rows
+    (``splitting.py``).
 """
 
 import shutil

@@ -74,6 +74,14 @@ def store(root):
     return millrace.open_store(root)
 
 
+def test_what_was_chosen_shows_in_a_line(store):
+    found = store.dataset(NAME, "features")
+    keys = "ds=2026-01-01, ds=2026-01-02, ds=2026-01-04"
+    assert repr(found) == f"<PublishedDataset {NAME}/features: {keys}; 0 rows>"
+    opened = millrace.pipeline(NAME, {"training.epochs": 3})
+    assert repr(opened) == f"<PipelineHandle {NAME} training.epochs=3>"
+
+
 WHOLE = pa.concat_tables([day_table(n) for n in range(3)])
 
 

@@ -51,6 +51,22 @@ def millrace(*argv, cwd=ROOT, **env):
             "is before --from",
         ),
         (
+            [
+                *(
+                    "stage",
+                    "ingest",
+                    "fraud_detection",
+                    "--store",
+                    "s",
+                    "--partition",
+                    "2026-01-01",
+                ),
+                *("--from", "2026-01-01", "--to", "2026-01-02"),
+            ],
+            "give one of them",
+        ),
+        (["check", "fraud_detection", "--day", "2026-01-01"], "Pass --source"),
+        (
             ["housekeeping", "fraud_detection", "--store", "s", "--keep-versions", "-1"],
             "greater than or equal to 0",
         ),

@@ -175,3 +175,12 @@ def test_a_dashboard_is_reported_by_the_stage_at_work_and_by_nobody_else():
     assert events == [
         {"event": "dashboard", "work": "work", "url": "http://127.0.0.1:8787/status"}
     ]
+
+
+@pytest.mark.parametrize(
+    "said", ["was refused", "ds=D: was refused", "validate ds=D: was refused"]
+)
+def test_a_log_message_names_the_work_once(said):
+    events = []
+    Reporter("validate ds=D", events.append).log(said)
+    assert events[0]["message"] == "validate ds=D: was refused"

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipelines.api.opening import PipelineHandle
 from pipelines.cli import app, quarantine
 from pipelines.core.errors import DeclarationError, PermanentError, TransientError, rebuild
 from pipelines.core.events import Reporter, describe_error, to_log, to_pipe
@@ -107,16 +108,14 @@ def test_the_quarantine_holds_the_rows_whole_and_what_the_rule_saw_clipped(valid
     assert max(len(line["_value"]) for line in lines) == 200
 
 
-def test_the_command_shows_markup_as_text_and_sends_a_terminal_no_sequence(
-    validated, capsys, monkeypatch
-):
+def test_the_command_shows_markup_as_text_and_sends_a_terminal_no_sequence(validated, capsys):
     store, pipeline, _ = validated
-    monkeypatch.setattr(quarantine, "load", lambda _: pipeline)
-    quarantine.quarantine("fraud_detection", str(store))
+    handle = PipelineHandle(pipeline)
+    quarantine.quarantine(handle, str(store))
     out = capsys.readouterr().out
     assert harmless(out.replace("\n", ""))
     assert "[bold]x" in "".join(out.split())
-    quarantine.quarantine("fraud_detection", str(store), json_=True)
+    quarantine.quarantine(handle, str(store), json_=True)
     assert harmless(capsys.readouterr().out)
 
 

@@ -54,7 +54,9 @@ def left_over(temporary, store):
     folder, shared = temporary
     # Other programs of the machine use shared memory too; ours would be named after us.
     new = {p for p in set(SHARED_MEMORY.iterdir()) - shared if "millrace" in p.name}
-    return [*folder.rglob("*"), *new] + [
+    # What names a stage's code is kept there for the next process, on purpose.
+    left = [p for p in folder.rglob("*") if "millrace-identity" not in p.as_posix()]
+    return [*left, *new] + [
         p for p in store.rglob("*") if p.name.startswith((".staging-", ".scratch-"))
     ]
 

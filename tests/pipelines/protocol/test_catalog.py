@@ -150,6 +150,41 @@ WRONG = {
          record("two", options=(SCHEDULER,))],
         "The option 'scheduler' of tests.two.record is declared otherwise by tests.one.record",
     ),
+    "a text for a tuple": (
+        [record("one", needs="ones")], "needs is 'ones', and must be a tuple of str, such as (x,)",
+    ),
+    "a page for a tuple": (
+        [record("one", pages=Page("a.html"))], "html', title='Report', kind='reports'), and must be"
+    ),
+    "texts for options": (
+        [record("one", options=("a",))], "options is ('a',), and must be a tuple of Option",
+    ),
+    "seconds for a timeout": (
+        [record("one", timeout=5)], "timeout is 5, and must be of type timedelta",
+    ),
+    "a text for a number": ([record("one", retries="3")], "retries is '3', and must be of type int"),
+    "a switch for a number": ([record("one", retries=True)], "retries is True, and must be of type"),
+    "a text for a switch": ([record("one", heavy="no")], "heavy is 'no', and must be of type bool"),
+    "nothing for a text": ([record("one", dataset=None)], "dataset is None, and must be of type str"),
+    "a text for an outlet": ([record("one", outlet="x")], "outlet is 'x', and must be an Outlet or"),
+    "a number in a page": (
+        [record("one", pages=(Page(1),))], "Page file is 1, and must be of type str",
+    ),
+    "a result with spaces": ([record("one", gives="a b")], "gives 'a b' is no lower-case name"),
+    "an option with an equals sign": (
+        [record("one", options=(Option(name="a=b"),))], "option 'a=b' is no name",
+    ),
+    "no pool": ([record("one", pool="")], "pool is empty"),
+    "a button without a title": (
+        [record("one", pages=(Page("a.html", title=" "),))], "page 'a.html' has no title",
+    ),
+    "a page of an odd kind": (
+        [record("one", pages=(Page("a.html", kind="a/b"),))], "page kind 'a/b' is no name",
+    ),
+    "a folder of the store": ([record("one", dataset="code")], "a folder of the store's own"),
+    "the DAG of another kind": (
+        [record("data", on_demand=True)], "'data' is the DAG of another kind",
+    ),
 }  # fmt: skip
 
 
@@ -186,6 +221,7 @@ def tree(folder, files):
             r"toys/one has no stage.py. .* add the file, or remove",
         ),
         ({"one/stage.py": ""}, r"toys/one has no record.py"),
+        ({"one/__init__.py": "", "one/work.py": ""}, r"toys/one has no record.py"),
     ],
 )
 def test_a_folder_that_is_half_a_stage_is_refused_with_what_it_lacks(

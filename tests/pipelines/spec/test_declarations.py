@@ -251,6 +251,13 @@ def test_a_wrong_setting_names_a_right_one(assignment, reported):
     assert len(str(raised.value)) < 600
 
 
+def test_all_wrong_settings_are_listed_at_once():
+    wrong = ["training.epoch=3", "training.epochs=3", "tuning", "training.jit=1"]
+    listed = r"^3 settings .*\n  1\. .*Did you mean 'epochs'.*\n  2\. .*'tuning'.*\n  3\. .*training\.jit"
+    with pytest.raises(ConfigError, match=listed):
+        with_settings(FRAUD, wrong)
+
+
 def test_code_cannot_be_named_by_a_setting():
     built = dataclasses.replace(FRAUD, model=Builder("pipelines.core.days.shift"))
     for value in ("os.system", "", "pipelines.core.days.shift"):

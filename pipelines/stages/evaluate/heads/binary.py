@@ -3,7 +3,8 @@
 Why: the verdict, the table and every plot must come from the same scores.
 Promise: rows of entities that were known already are scored and not counted; a network of dense
     layers is scored without TensorFlow.
-Not here: the metrics (``metrics.py``), drawing the plots (``figures.py``).
+Not here: the metrics (``pipelines/stages/evaluate/metrics.py``), drawing the plots
+    (``pipelines/stages/evaluate/figures.py``).
 """
 
 import json

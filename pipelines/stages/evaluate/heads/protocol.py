@@ -2,7 +2,8 @@
 
 Why: a flag, an amount, a class, a grade and a time are predicted, measured and shown in their own
     way, and everything else of an evaluation is the same for all of them.
-Not here: the evaluation itself (``evaluation.py``), the heads (the modules beside this one).
+Not here: the evaluation itself (``pipelines/stages/evaluate/evaluation.py``), the heads (the
+    modules beside this one).
 """
 
 from collections.abc import Callable, Mapping

@@ -2,6 +2,7 @@
 
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -130,3 +131,14 @@ def test_what_no_version_has_any_more_goes_with_housekeeping(tmp_path):
     assert len(kept_units(store, "p")) == 2, "both are young"
     clean(store, "p", **kept | {"left_before_s": time.time() + 60})
     assert kept_units(store, "p") == [units_digest(new)]
+
+
+def test_threads_that_publish_at_once_write_it_whole(tmp_path):
+    store, digest = Store(str(tmp_path)), units_digest(OLD)
+    for _ in range(20):
+        with ThreadPoolExecutor(8) as threads:
+            list(threads.map(lambda _: write_units(store, "p", digest, OLD), range(8)))
+        assert read_units(store, "p", digest) == OLD
+        (file,) = (tmp_path / "p").rglob("*.json")
+        assert [p for p in file.parent.iterdir() if p != file] == []
+        file.unlink()

@@ -165,3 +165,22 @@ def test_housekeeping_leaves_young_leftovers(tmp_path):
     store.scratch(REF, "e" * 16)
     removed = clean(store, "p", keep_versions=1, left_before_s=time.time() - 1e5)
     assert removed == {"versions": 0, "leftovers": 0, "bytes": 0, "kept": 0}
+
+
+@pytest.mark.parametrize("uri", ["{0}", "memory://{0.name}/why"])
+@pytest.mark.parametrize(
+    ("asked", "wanted"),
+    [
+        ("p/dta/ds=2026-01-01", "Did you mean 'p/data'?"),
+        ("pp/data/ds=2026-01-01", "Did you mean 'p/data'?"),
+        ("other/things/ds=2026-01-01", "Known: p/data."),
+    ],
+)
+def test_why_of_an_unknown_dataset_names_the_nearest(uri, asked, wanted, tmp_path):
+    store = Store(uri.format(tmp_path))
+    with pytest.raises(ConfigError, match="holds no artifact: pass --store"):
+        explain(store, asked)
+    publish(store)
+    with pytest.raises(ConfigError) as caught:
+        explain(store, asked)
+    assert str(caught.value).endswith(wanted)
