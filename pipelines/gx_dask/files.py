@@ -11,7 +11,7 @@ import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.gx_dask.errors import FileDamagedError, FilesMissingError
+from pipelines.gx_dask.errors import EngineSettingError, FileDamagedError, FilesMissingError
 
 SUFFIXES = (".parquet", ".pq")
 WILDCARDS = frozenset("*?[")
@@ -24,7 +24,13 @@ def list_files(path: str) -> list[str]:
 
     Raises:
         FilesMissingError: There is none.
+        EngineSettingError: The path is empty.
     """
+    if not str(path).strip():
+        raise EngineSettingError(
+            "got an empty path; expected a folder, a pattern or a file. Name one; the working "
+            "directory is '.'."
+        )
     system, plain = fsspec.core.url_to_fs(path)
     found = _found(system, plain)
     if not found:

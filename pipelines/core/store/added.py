@@ -44,7 +44,7 @@ def add_file(store: Store, manifest: Manifest, name: str, content: bytes) -> Non
 
 
 def find_added(store: Store, manifest: Manifest, name: str) -> Path | None:
-    """Where a file of a version lies on this machine, or None; another host may have added it.
+    """Where a file of a version is on this machine, or None; another host may have added it.
 
     A file that is not as it was recorded counts as absent.
     """

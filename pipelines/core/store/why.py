@@ -23,7 +23,7 @@ def explain(store: Store, artifact: str) -> dict[str, Any]:
     """Facts about an artifact and how each earlier version differed.
 
     Args:
-        store: Where it lies.
+        store: Where it is.
         artifact: ``<pipeline>/<dataset>/<key>``, as paths in the store and messages have it.
 
     Returns:
@@ -71,7 +71,7 @@ def differences(old: Manifest, new: Manifest, store: Store | None = None) -> lis
     Args:
         old: The earlier version.
         new: The later one.
-        store: Where they lie, which says of their code which functions differ.
+        store: Where they are, which says of their code which functions differ.
     """
     of_inputs_and_settings = [
         f"{what} {text}"

@@ -46,7 +46,9 @@ def check_name(name: str) -> None:
         raise ConfigError(f"{name!r} is the name of Millrace's own DAG. Choose another name.")
     if not NAME.fullmatch(name) or keyword.iskeyword(name):
         what = (
-            "is a keyword of Python and" if keyword.iskeyword(name) else "is no identifier and"
+            "is a keyword of Python and"
+            if keyword.iskeyword(name)
+            else "is not an identifier and"
         )
         raise ConfigError(
             f"{name!r} {what} cannot name a pipeline. Use lower-case letters, digits and _, "

@@ -1,6 +1,6 @@
 """Writing a user's project: a folder of its own with pipelines, DAG files, tests and tasks.
 
-Why: a user's pipelines are theirs; they depend on Millrace and do not lie in it.
+Why: a user's pipelines are theirs; they depend on Millrace and are not part of it.
 Promise: no existing file is replaced; what is written passes its own check and tests.
 Not here: another pipeline in a project (``new.py``).
 """

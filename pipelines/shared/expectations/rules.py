@@ -236,7 +236,7 @@ def _saved_suite(file: Path) -> tuple[str, list[tuple[str, Mapping[str, Any]]]]:
         return str(suite["name"]), each
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(
-            f"validation.suites: {file} is no saved suite ({error!r}). Expected the "
+            f"validation.suites: {file} is not a saved suite ({error!r}). Expected the "
             f"JSON of a Great Expectations suite: a name and a list of expectations."
         ) from error
 

@@ -21,7 +21,7 @@ from tests.pipelines.gx_dask.same import Stock, differences, suite_of
 
 README = Path(gx_dask.__file__).with_name("README.md")
 ROOT = Path(__file__).resolve().parents[3]
-# Only the package itself, and the empty one that it lies in, can be imported.
+# Only the package itself, and the empty one that it is in, can be imported.
 ALONE = """
 import sys
 
@@ -119,7 +119,9 @@ def differences_of(left: object, right: object) -> bool:
 
 def test_what_runs_no_tasks_is_no_runner() -> None:
     with (
-        pytest.raises(EngineSettingError, match=r"int is no runner\. Expected an object with"),
+        pytest.raises(
+            EngineSettingError, match=r"int is not a runner\. Expected an object with"
+        ),
         gx_dask.use_runner(5),  # type: ignore[arg-type]
     ):
         pass
