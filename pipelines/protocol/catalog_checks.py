@@ -62,8 +62,11 @@ def require_consistent(stages: Sequence[Stage]) -> Edges:
 def _require_sound(stage: Stage) -> None:
     problems = [
         (stage.scope not in SCOPES, f"scope is {stage.scope!r}, not one of {_named(SCOPES)}"),
-        (not NAME.fullmatch(stage.name), "its folder's name is no lower-case identifier"),
-        (not NAME.fullmatch(stage.dataset), f"dataset {stage.dataset!r} is no lower-case name"),
+        (not NAME.fullmatch(stage.name), "its folder's name is not a lower-case identifier"),
+        (
+            not NAME.fullmatch(stage.dataset),
+            f"dataset {stage.dataset!r} is not a lower-case name",
+        ),
         (not stage.does.strip(), "does is empty, and is the line that people read"),
         (stage.timeout.total_seconds() <= 0, f"timeout is {stage.timeout}, not above 0"),
         (stage.retries < 0, f"retries is {stage.retries}, below 0"),
@@ -77,7 +80,7 @@ def _require_sound(stage: Stage) -> None:
         (_repeated(p.kind for p in stage.pages), "two of its pages are of one kind"),
         (_repeated(o.name for o in stage.options), "it declares an option twice"),
         *(
-            (not FILE.fullmatch(p.file), f"page {p.file!r} is no name.html")
+            (not FILE.fullmatch(p.file), f"page {p.file!r} is not a name.html")
             for p in stage.pages
         ),
     ]
