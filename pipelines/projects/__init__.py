@@ -1,6 +1,6 @@
-"""Users' pipelines: ``pipelines.projects.<name>``.
+"""Users' own pipelines, each by its name.
 
-They lie in the folders that ``MILLRACE_PIPELINES`` names.
+Their code is in the folders that ``MILLRACE_PIPELINES`` names, as ``pipelines.projects.<name>``.
 
 Why: a pipeline may be called ``json`` or ``train`` and must still be importable by one name in
     every process that is given a reference to its code: a stage, a fork, a Dask worker.
