@@ -20,7 +20,7 @@ def arrays_of(manifest: Manifest, part: str, folder: Path) -> dict[str, Any]:
     """The arrays of one part, by name.
 
     Raises:
-        ConfigError: The artifact is no training set, or has no such part.
+        ConfigError: The artifact is not a training set, or has no such part.
     """
     import numpy as np
 
@@ -28,7 +28,7 @@ def arrays_of(manifest: Manifest, part: str, folder: Path) -> dict[str, Any]:
 
     if INDEX not in manifest.files:
         raise ConfigError(
-            f"{manifest.ref.path()} is no training set, so it has no arrays. Read its tables with "
+            f"{manifest.ref.path()} is not a training set, so it has no arrays. Read its tables with "
             f"to_arrow(), or choose the dataset 'training_set'."
         )
     if part not in PARTS:

@@ -16,6 +16,9 @@ from pipelines.drivers.chain_summary import Summary
 from pipelines.protocol import option_values
 from pipelines.shared.compute.settings import ComputeSettings
 
+MAX_SEEDS = 1000
+"""More models than anybody trains in one run: each is planned before the first is made."""
+
 
 def run(
     pipeline: str | PipelineHandle,
@@ -56,8 +59,10 @@ def run(
     handle, root = opened(pipeline), open_store(store).uri
     texts, days = assignments(options, "options"), range_of_days(from_, to)
     spec = handle.declaration
-    if type(seeds) is not int or seeds < 1:
-        raise ConfigError(f"--seeds must be 1 or more; got {seeds!r}.")
+    if type(seeds) is not int or not 1 <= seeds <= MAX_SEEDS:
+        raise ConfigError(
+            f"--seeds must be a whole number from 1 to {MAX_SEEDS}; got {seeds!r}."
+        )
     handle.with_settings([f"training.seed={spec.training.seed + seeds - 1}"])
     request = ChainRequest(
         pipeline=spec,

@@ -170,7 +170,7 @@ class PublishedDataset:
             widened to float32.
 
         Raises:
-            ConfigError: The dataset is no training set, or has no such part.
+            ConfigError: The dataset is not a training set, or has no such part.
             ArtifactError: A file is damaged.
         """
         from pipelines.api.arrays import arrays_of

@@ -72,7 +72,7 @@ def published_keys(store: Store, pipeline: str, dataset: str) -> list[str]:
         known,
         f"{store.uri}: {pipeline} has no published dataset",
     )
-    # An artifact that is being published lies for a moment in a hidden folder beside its key.
+    # An artifact that is being published is for a moment in a hidden folder beside its key.
     return [key for key in store.keys(pipeline, dataset) if "/." not in f"/{key}"]
 
 

@@ -119,7 +119,7 @@ def _column(values: object) -> Any:
 
     lists = hasattr(values, "__len__") and hasattr(values, "__getitem__")
     if not lists or isinstance(values, str | bytes | Mapping):
-        raise TypeError(f"{values!r:.60} is no list of values")
+        raise TypeError(f"{values!r:.60} is not a list of values")
     two_axes = getattr(values, "ndim", 1) == 2  # noqa: PLR2004  a sequence's events
     return pa.array(list(values) if two_axes else values, from_pandas=True)  # type: ignore[call-overload]
 

@@ -28,11 +28,11 @@ def use_runner(runner: Runner) -> Iterator[None]:
     """Run the scans of whatever is validated inside on this.
 
     Raises:
-        EngineSettingError: It is no runner.
+        EngineSettingError: It is not a runner.
     """
     if not isinstance(runner, Runner):
         raise EngineSettingError(
-            f"{type(runner).__name__} is no runner. Expected an object with workers and run(tasks), "
+            f"{type(runner).__name__} is not a runner. Expected an object with workers and run(tasks), "
             f"such as ThreadRunner() or ClientRunner(client)."
         )
     token = _given.set(runner)

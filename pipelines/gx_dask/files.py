@@ -11,7 +11,7 @@ import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.gx_dask.errors import FileDamagedError, FilesMissingError
+from pipelines.gx_dask.errors import EngineSettingError, FileDamagedError, FilesMissingError
 
 SUFFIXES = (".parquet", ".pq")
 WILDCARDS = frozenset("*?[")
@@ -20,11 +20,17 @@ WILDCARDS = frozenset("*?[")
 def list_files(path: str) -> list[str]:
     """Parquet files of a folder (and the folders below), a pattern, or one file, sorted.
 
-    Names that start with ``.`` or ``_`` are no data, as everywhere in the Parquet world.
+    Names that start with ``.`` or ``_`` are not data, as everywhere in the Parquet world.
 
     Raises:
         FilesMissingError: There is none.
+        EngineSettingError: The path is empty.
     """
+    if not str(path).strip():
+        raise EngineSettingError(
+            "got an empty path; expected a folder, a pattern or a file. Name one; the working "
+            "directory is '.'."
+        )
     system, plain = fsspec.core.url_to_fs(path)
     found = _found(system, plain)
     if not found:

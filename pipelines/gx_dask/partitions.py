@@ -7,6 +7,7 @@ Promise: only footers are read. Files come in the order of their paths, rows in 
 Not here: reading values (``rows.py``).
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -118,7 +119,7 @@ def lay_out(
     Raises:
         FilesMissingError: A file is gone.
         FileDamagedError: A file is not Parquet.
-        ColumnsDifferError: A file's columns differ from the first file's.
+        ColumnsDifferError: A file's columns differ from the first file's, or have one name.
         EngineSettingError: There are no files, or ``partition_rows`` is below 1.
     """
     require_at_least(1, partition_rows=partition_rows)
@@ -130,6 +131,7 @@ def lay_out(
     for path, footer in zip(paths, footers, strict=True):
         _require_same(schema, footer.schema.to_arrow_schema(), paths[0], path)
     folders = _hive_values(paths) if hive else [{}] * len(paths)
+    _require_distinct([*schema.names, *folders[0]], paths[0])
     statistics = Statistics(paths, footers)
     own = {} if exact else pandas_types(stored)
     schema, casts = frame_types(schema, statistics, own, exact=exact)
@@ -162,6 +164,15 @@ def _require_same(first: pa.Schema, other: pa.Schema, path: str, other_path: str
         f"({'; '.join(differing[:5]) or 'another order'}). Expected the same names and types in "
         f"the same order in every file. Write the files alike."
     )
+
+
+def _require_distinct(names: Sequence[str], path: str) -> None:
+    repeated = sorted(name for name, count in Counter(names).items() if count > 1)
+    if repeated:
+        raise ColumnsDifferError(
+            f"{path}: more than one column, or folder, is named {', '.join(repeated)}. Expected each "
+            f"name once. Write the file without the others."
+        )
 
 
 def _hive_values(paths: Sequence[str]) -> list[dict[str, Any]]:

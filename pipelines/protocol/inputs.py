@@ -78,7 +78,7 @@ def _version(work: Work, name: str, giver: Stage, ref: Ref) -> Manifest:
     if manifest is None or not manifest.digest.startswith(digest):
         there = [version.digest[:16] for version in work.store.versions(ref)]
         raise InputMissingError(
-            f"{work.report.work}: {name}={digest} is no version of {ref.path()} in "
+            f"{work.report.work}: {name}={digest} is not a version of {ref.path()} in "
             f"{work.store.uri} (versions: {listed(there)}). Run {giver.name} for it again, or "
             f"pass the digest of one of these as --input {name}=DIGEST."
         )

@@ -31,7 +31,7 @@ def option_values(options: Iterable[str] | None) -> dict[str, Any]:
             raise ConfigError(f"--option {option!r} needs the form key=value.")
         if key not in known:
             raise ConfigError(
-                f"--option {option!r}: {key!r} is no option. {nearest(key, known)}"
+                f"--option {option!r}: {key!r} is not an option. {nearest(key, known)}"
             )
         values[key] = _switch(option, value) if known[key].is_switch else value
     return values

@@ -67,6 +67,6 @@ def label_column(pipeline: Pipeline) -> str:
     if isinstance(pipeline.label, Label):
         return pipeline.label.column
     raise ConfigError(
-        f"{pipeline.name}: the label is an event in table {pipeline.label.table!r}, which is no column "
+        f"{pipeline.name}: the label is an event in table {pipeline.label.table!r}, which is not a column "
         f"of the features. {giver_of('training_set').name} needs a Label(column, known_after_days)."
     )

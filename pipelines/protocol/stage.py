@@ -109,7 +109,7 @@ class Stage:
         runs_after_refusal: Whether it is run for a day that an earlier stage refused, too.
         first_seed_only: Whether it is run for the first of several seeds alone.
         approval: Task that asks a person before it, by the form's field of the same name; empty
-            where nobody is asked. Its module says with ``foreseen(work)`` what it would come to.
+            where nobody is asked. Its module says with ``preview(work)`` what it would come to.
         heavy: Whether it imports TensorFlow or starts a cluster, and so wants an interpreter
             of its own rather than a fork of the preloaded one.
         timeout: Ends what hangs, not what is slow.

@@ -35,7 +35,11 @@ def declaration_of(location: Location) -> Pipeline:
     module = declaration_module(location)
     pipeline = getattr(module, location.attribute, None)
     if not isinstance(pipeline, Pipeline):
-        found = f"it is a {type(pipeline).__name__}" if pipeline is not None else "it has none"
+        found = (
+            f"it is of type {type(pipeline).__name__}"
+            if pipeline is not None
+            else "it has none"
+        )
         raise ConfigError(
             f"{location.origin}: expected a Pipeline called {location.attribute}; {found}. End the "
             f"module with {location.attribute} = Pipeline(name={location.name!r}, ...)."

@@ -17,6 +17,7 @@ from pipelines.spec.pipeline import Pipeline
 from pipelines.spec.search import Choice, Range
 from pipelines.spec.training_checks import training_problems
 
+MAX_TRIALS = 10_000
 NOT_SEARCHED = {
     "training.epochs": "epochs are the budget of a search; set training.epochs itself",
     "training.seed": "the best seed would be chosen by chance",
@@ -29,6 +30,8 @@ def search_problems(pipeline: Pipeline) -> Iterator[str]:
     for name, least in {"trials": 1, "first_epochs": 1, "keep_one_in": 2, "seed": 0}.items():
         if getattr(search, name) < least:
             yield f"search.{name} must be {least} or more; got {getattr(search, name)!r}."
+    if search.trials > MAX_TRIALS:
+        yield f"search.trials must be {MAX_TRIALS} or fewer; got {search.trials!r}."
     settings = list(search.settings())
     for setting in sorted({s for s in settings if settings.count(s) > 1}):
         yield f"search: {setting!r} is declared twice."

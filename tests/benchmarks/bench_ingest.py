@@ -55,7 +55,7 @@ def ours(root, format_, out):
 
 
 def floor(root, format_, out, *, checked=False):
-    """Read each file's columns, and write what ours published: it lies beside the source."""
+    """Read each file's columns, and write what ours published: it is beside the source."""
     import pyarrow.csv as arrow_csv
     import pyarrow.parquet as pq
 

@@ -1,4 +1,4 @@
-"""Where artifacts lie and how they are named.
+"""Where artifacts are and how they are named.
 
 Why: stages meet only through published artifacts.
 Promise: importing this package imports the standard library alone; fsspec only when a store

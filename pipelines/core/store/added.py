@@ -1,4 +1,4 @@
-"""Files added to a version after it was published: pages, which are no part of its content.
+"""Files added to a version after it was published: pages, which are not part of its content.
 
 Why: an artifact whose page could not be made is the same artifact when the page comes later.
 Promise: a file appears whole; digests and other files stay as they are, and the hash that the
@@ -44,7 +44,7 @@ def add_file(store: Store, manifest: Manifest, name: str, content: bytes) -> Non
 
 
 def find_added(store: Store, manifest: Manifest, name: str) -> Path | None:
-    """Where a file of a version lies on this machine, or None; another host may have added it.
+    """Where a file of a version is on this machine, or None; another host may have added it.
 
     A file that is not as it was recorded counts as absent.
     """

@@ -29,7 +29,7 @@ Hashes = Mapping[Key, str]
 
 
 def units_digest(units: Units) -> str:
-    """The digest of the units: of what they are, not of where they lie."""
+    """The digest of the units: of what they are, not of where they are."""
     hashes = sorted(
         h for named in units.values() for text in named.values() for h in text.split()
     )
@@ -105,7 +105,7 @@ def _names_and_texts(units: Hashes) -> set[tuple[str, str]]:
 
 
 def changed_units(old: Units, new: Units) -> Iterator[str]:
-    """What differs, one line a module; what only lies in another file does not."""
+    """What differs, one line a module; what is only in another file does not."""
     before, after = _by_module_and_name(old), _by_module_and_name(new)
     both = before.keys() & after.keys()
     changes = [

@@ -85,7 +85,7 @@ def _clean_code(
 
 
 def _clean_leftovers(key: Key, left_before_s: float, removed: dict[str, int]) -> None:
-    """What lies beside an artifact's versions; the caller holds its lock."""
+    """What is beside an artifact's versions; the caller holds its lock."""
     unfinished = (v for v in key.versions if not (v / MANIFEST).exists())
     old = [*key.folder.glob(".scratch-*"), *(v for v in unfinished if not _is_pointed_at(v))]
     staged = list(key.folder.glob(f"{STAGING}*"))

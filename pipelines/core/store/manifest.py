@@ -3,7 +3,7 @@
 Why: memoisation, `why` and "the same answer from a retry and a backfill" all compare digests.
 Promise: a digest depends on values only, never on dictionary order, paths or time; a damaged
     manifest is never read as a whole one; fields that a later version added are kept.
-Not here: where manifests lie (``store.py``), when work is done again (``pipelines/protocol/``).
+Not here: where manifests are (``store.py``), when work is done again (``pipelines/protocol/``).
 """
 
 import hashlib

@@ -1,7 +1,7 @@
 """A store's manifests: what is published, which versions are kept, and pointing at one.
 
 Promise: an artifact moves to another version by one atomic replacement of its ``manifest.json``;
-    a manifest that lies where it does not belong is refused.
+    a manifest that is where it does not belong is refused.
 Not here: what is in one (``manifest.py``), a version's other files (``version_files.py``).
 
 Layout: ``<root>/<pipeline>/<dataset>/<key>/manifest.json`` points at
@@ -50,7 +50,7 @@ class ManifestStore(StoreRoot):
         return own
 
     def own_manifest(self, ref: Ref, digest: str) -> Manifest | None:
-        """The manifest that lies with a version's files, or None.
+        """The manifest that is with a version's files, or None.
 
         Raises:
             ArtifactError: It is damaged.
@@ -88,11 +88,11 @@ class ManifestStore(StoreRoot):
         else:
             paths = (PurePosixPath(p) for p in self.remote.sizes(base))
             keys = {str(path.parent) for path in paths if path.name == MANIFEST}
-        # A version's own manifest lies one level below its key's.
+        # A version's own manifest is one level below its key's.
         return sorted(k for k in keys if not VERSION.fullmatch(k.rpartition("/")[2]))
 
     def write_own(self, manifest: Manifest) -> None:
-        """Write the manifest that lies with a version's files, and says that it is finished."""
+        """Write the manifest that is with a version's files, and says that it is finished."""
         path = f"{manifest.ref.path()}/{manifest.version}/{MANIFEST}"
         self.replace(path, manifest.to_json(), manifest.ref)
 
@@ -125,7 +125,7 @@ class ManifestStore(StoreRoot):
 
 
 def _in_place(manifest: Manifest, path: str) -> Manifest:
-    """The same manifest, if it lies where it belongs: elsewhere it would pass off other files."""
+    """The same manifest, if it is where it belongs: elsewhere it would pass off other files."""
     key = manifest.ref.path()
     if path not in {f"{key}/{MANIFEST}", f"{key}/{manifest.version}/{MANIFEST}"}:
         raise ArtifactError(f"{path} is the manifest of {key}, version {manifest.version}.")

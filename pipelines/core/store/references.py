@@ -26,7 +26,7 @@ PROMOTIONS, EVALUATIONS, PROMOTE = "promotions", "evaluations", "PROMOTE"
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """One version that lies in the store.
+    """One version that is in the store.
 
     Attributes:
         ref: Its artifact.
@@ -79,7 +79,7 @@ def referred(
     """Folders of the replaced versions that something refers to.
 
     Args:
-        store: Where they lie.
+        store: Where they are.
         keys: Every artifact, whose lock says what a running stage reads.
         every: Every version.
         replaced: Those of them that would be removed.

@@ -1,4 +1,4 @@
-"""Where a store lies: its address, its folders, and the bytes of single files.
+"""Where a store is: its address, its folders, and the bytes of single files.
 
 Why: the rules of manifests and versions must not depend on whether the store is local.
 Not here: what a manifest says (``manifests.py``), the objects of a remote store (``remote.py``).
@@ -44,7 +44,7 @@ class StoreRoot:
 
     @property
     def is_local(self) -> bool:
-        """Whether artifacts lie on this machine's file system."""
+        """Whether artifacts are on this machine's file system."""
         return "://" not in self.uri or self.uri.startswith(FILE)
 
     @property
@@ -73,7 +73,7 @@ class StoreRoot:
         return self.folder(ref) / digest[:16]
 
     def uri_of(self, manifest: Manifest) -> str:
-        """Where that version of an artifact lies, for people and other programs."""
+        """Where that version of an artifact is, for people and other programs."""
         base = self.uri if not self.is_local else f"file://{self.root}"
         return f"{base}/{manifest.ref.path()}/{manifest.version}"
 

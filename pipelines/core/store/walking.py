@@ -1,4 +1,4 @@
-"""What lies in a store, found by its folders rather than by its manifests.
+"""What is in a store, found by its folders rather than by its manifests.
 
 Why: a lost or damaged manifest must not hide the versions that it named.
 Promise: only names are read; a version's own files are not listed.
@@ -20,7 +20,7 @@ class Key:
 
     Attributes:
         ref: Its name.
-        folder: Where it lies.
+        folder: Where it is.
         versions: Its versions' folders, by name.
     """
 

@@ -23,7 +23,7 @@ def explain(store: Store, artifact: str) -> dict[str, Any]:
     """Facts about an artifact and how each earlier version differed.
 
     Args:
-        store: Where it lies.
+        store: Where it is.
         artifact: ``<pipeline>/<dataset>/<key>``, as paths in the store and messages have it.
 
     Returns:
@@ -54,7 +54,7 @@ def stale_inputs(store: Store, manifest: Manifest) -> list[str]:
     """Inputs of an artifact, as ``<dataset>/<key>``, that are published with another content now."""
     found = []
     for name, was in manifest.inputs.items():
-        # "ingested ds=..." and "features/ds=..." name a day; a digest that is no content does not.
+        # "ingested ds=..." and "features/ds=..." name a day; a digest that names no content does not.
         dataset, _, key = name.replace(" ", "/").partition("/")
         now = store.find(Ref(manifest.pipeline, dataset, key)) if "=" in key else None
         if now is None or any(file.startswith("known/") for file in now.files):
@@ -71,7 +71,7 @@ def differences(old: Manifest, new: Manifest, store: Store | None = None) -> lis
     Args:
         old: The earlier version.
         new: The later one.
-        store: Where they lie, which says of their code which functions differ.
+        store: Where they are, which says of their code which functions differ.
     """
     of_inputs_and_settings = [
         f"{what} {text}"

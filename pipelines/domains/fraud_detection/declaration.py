@@ -3,7 +3,7 @@
 The table, the feature table and the protocol are those of Le Borgne, Siblini, Lebichot and
 Bontempi, "Reproducible Machine Learning for Credit Card Fraud Detection - Practical
 Handbook", 2022, chapters 3.2 to 3.4; three ratios of its columns are ours. A fraud becomes known
-a week after it happened, so what a terminal's risk is made from lies a week back.
+a week after it happened, so what a terminal's risk is made from is a week back.
 """
 
 from pipelines.spec import (

@@ -67,7 +67,7 @@ class Population:
         terminal_id: Shape ``(n_terminals,)``, ordered by (strip, x).
         terminal_xy: Map position, shape ``(2, n_terminals)``.
         reach_end: Terminals near a customer up to each strip, cumulative, shape
-            ``(STRIPS, n_customers)``: the circle's bounding strips, so some lie outside it.
+            ``(STRIPS, n_customers)``: the circle's bounding strips, so some are outside it.
         reach_shift: What turns a number below ``reach_end`` into a position in
             ``terminal_id``, flat, strip after strip, shape ``(STRIPS * n_customers,)``.
     """

@@ -59,7 +59,7 @@ def serve(
         exit_at_end: Stop Airflow when the work is done.
 
     Raises:
-        ConfigError: This is no checkout of the repository, a number is out of its bounds, the home holds other data, or its Airflow runs
+        ConfigError: This is not a checkout of the repository, a number is out of its bounds, the home holds other data, or its Airflow runs
             already.
         TransientError: Too little memory or disk is free.
         PermanentError: A component of Airflow died again and again, or, with ``exit_at_end``, a run failed.

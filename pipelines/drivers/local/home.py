@@ -1,4 +1,4 @@
-"""The folder of a local Airflow: where its things lie, and its secrets.
+"""The folder of a local Airflow: where its things are, and its secrets.
 
 Why: a second start must find the database, the password and the store of the first.
 Promise: a secret is generated once and readable by its owner alone.

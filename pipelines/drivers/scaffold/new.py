@@ -32,7 +32,7 @@ def scaffold(name: str, root: Path) -> list[Path]:
     check_name(name)
     targets = _targets(name, root)
     if name in declared_names():
-        raise ConfigError(f"There is a pipeline {name!r} already. Choose another name.")
+        raise ConfigError(f"A pipeline {name!r} exists already. Choose another name.")
     return write_new(root, targets)
 
 
@@ -46,7 +46,9 @@ def check_name(name: str) -> None:
         raise ConfigError(f"{name!r} is the name of Millrace's own DAG. Choose another name.")
     if not NAME.fullmatch(name) or keyword.iskeyword(name):
         what = (
-            "is a keyword of Python and" if keyword.iskeyword(name) else "is no identifier and"
+            "is a keyword of Python and"
+            if keyword.iskeyword(name)
+            else "is not an identifier and"
         )
         raise ConfigError(
             f"{name!r} {what} cannot name a pipeline. Use lower-case letters, digits and _, "

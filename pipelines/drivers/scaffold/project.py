@@ -1,6 +1,6 @@
 """Writing a user's project: a folder of its own with pipelines, DAG files, tests and tasks.
 
-Why: a user's pipelines are theirs; they depend on Millrace and do not lie in it.
+Why: a user's pipelines are theirs; they depend on Millrace and are not part of it.
 Promise: no existing file is replaced; what is written passes its own check and tests.
 Not here: another pipeline in a project (``new.py``).
 """
@@ -39,9 +39,7 @@ def init(folder: Path, pipeline: str) -> list[Path]:
     """
     check_name(pipeline)
     if pipeline in {location.name for location in installed_locations()}:
-        raise ConfigError(
-            f"There is a pipeline {pipeline!r} already. Choose another --pipeline."
-        )
+        raise ConfigError(f"A pipeline {pipeline!r} exists already. Choose another --pipeline.")
     root = folder.absolute()
     _require_empty(root)
     own = {Path(path): template(f"project/{file}", pipeline) for path, file in FILES.items()}

@@ -122,7 +122,7 @@ def reached_from(*roots: str, sealed: tuple[str, ...] = ()) -> Reached:
 
 
 def _where(roots: tuple[str, ...]) -> list[str]:
-    """Folders of a user's modules: one of the same name may lie in another folder now."""
+    """Folders of a user's modules: one of the same name may be in another folder now."""
     if all(root.startswith("pipelines.") for root in roots):
         return import_path() if any(root.startswith(f"{PROJECTS}.") for root in roots) else []
     return [*import_path(), *sys.path]

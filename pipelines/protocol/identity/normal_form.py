@@ -93,7 +93,7 @@ class NormalForm:
         if chain is None or chain[0] not in self._imported:
             return ""
         self.chains.setdefault(chain)
-        # ``import a.b.c`` binds ``a``; where the module lies is no part of what is done with it.
+        # ``import a.b.c`` binds ``a``; the module's location is no part of what is done with it.
         whole = next((d for d in self._dotted if chain[: len(d)] == d), chain[:1])
         number = self._numbers.setdefault(".".join(whole), len(self._numbers))
         return ".".join([f"<{number}>", *chain[len(whole) :]])

@@ -1,4 +1,4 @@
-"""Where the source of a module lies, and what it holds.
+"""Where the source of a module is, and what it holds.
 
 Why: reach goes through Millrace's own modules and through a user's, and through no library's.
 Promise: nothing is imported. Every file that was looked for is remembered with its stamp, those that
@@ -79,7 +79,7 @@ class Sources:
 
     def _search(self, module: str) -> tuple[list[Path], list[str]]:
         """Where to look for a module, and its name there."""
-        if module.startswith(f"{PROJECTS}."):  # users' folders, which lie anywhere
+        if module.startswith(f"{PROJECTS}."):  # users' folders, which may be anywhere
             return [Path(folder) for folder in import_path()], module.split(".")[2:]
         top, *rest = module.split(".")
         return self._roots(top), rest

@@ -102,7 +102,7 @@ def odds_ratio(part: float, whole: float, usual: float) -> float:
 def moved(
     own: Mapping[str, Any], others: Sequence[Mapping[str, Any]], band: tuple[float, float]
 ) -> Distance:
-    """The share of a column's values that lie elsewhere than on other days.
+    """The share of a column's values that are elsewhere than on other days.
 
     It is the largest distance between the day's distribution function and the band of the others',
     read at every cell of the grid that some day's values reach; so every quantile is compared,

@@ -98,7 +98,7 @@ def _require_distinct_names(
     twice = sorted(name for name, count in counts.items() if count > 1)
     if twice:
         raise ConfigError(
-            f"{pipeline.name}: rule {twice[0]!r} is there twice. Expected one name a rule, and "
+            f"{pipeline.name}: rule {twice[0]!r} is declared twice. Expected one name per rule, and "
             f"these come from the columns: {', '.join(derived)}. Rename yours."
         )
 
@@ -215,7 +215,7 @@ def saved_rules(file: Path) -> list[CheckedRule]:
     ``expect_`` and the columns; a number distinguishes those that would be the same.
 
     Raises:
-        ConfigError: There is no such file, or it is no suite.
+        ConfigError: There is no such file, or it is not a suite.
     """
     suite_name, expectations = _saved_suite(file)
     rules: dict[str, CheckedRule] = {}
@@ -236,7 +236,7 @@ def _saved_suite(file: Path) -> tuple[str, list[tuple[str, Mapping[str, Any]]]]:
         return str(suite["name"]), each
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(
-            f"validation.suites: {file} is no saved suite ({error!r}). Expected the "
+            f"validation.suites: {file} is not a saved suite ({error!r}). Expected the "
             f"JSON of a Great Expectations suite: a name and a list of expectations."
         ) from error
 

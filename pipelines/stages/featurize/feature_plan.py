@@ -103,7 +103,7 @@ def _label(pipeline: Pipeline) -> str:
     raise DeclarationError(
         pipeline.name,
         [
-            f"label: an Outcome in table {pipeline.label.table!r} is no column of "
+            f"label: an Outcome in table {pipeline.label.table!r} is not a column of "
             f"{pipeline.examples!r}. featurize needs a Label(column, known_after_days)."
         ],
     )

@@ -21,7 +21,7 @@ from pipelines.stages.featurize.bucket import BucketResult
 
 @dataclass(frozen=True, slots=True)
 class _Array:
-    """Where an array of a result lies: rows of one group after those of the group before."""
+    """Where an array of a result is: rows of one group after those of the group before."""
 
     name: str
     offset: int

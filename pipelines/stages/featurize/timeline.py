@@ -19,7 +19,7 @@ INT64_MAX = 2**INT64_BITS - 1
 
 @dataclass(slots=True)
 class Timeline:
-    """Rows by entity and time, and where the asked ones lie among them.
+    """Rows by entity and time, and where the asked ones are among them.
 
     Attributes:
         xp: Array module.

@@ -122,7 +122,7 @@ def _files_stand(work: Work, number: int) -> bool:
         return has_files(open_client(_uri(work)), work.pipeline.name, number)
 
 
-def foreseen(work: Work) -> dict[str, Any]:
+def preview(work: Work) -> dict[str, Any]:
     """The result of promoting now, with nothing written: ``promoted`` and ``reason``.
 
     ``changes`` is whether another version would become the champion.

@@ -84,10 +84,10 @@ class AskOperator(ApprovalOperator):
             raise AirflowSkipException(
                 f"No approval is asked for (the form's {self.task_id} is off)."
             )
-        foreseen = module_of(stage_named(self.stage)).foreseen(self._work())
-        if not foreseen["changes"]:
+        preview = module_of(stage_named(self.stage)).preview(self._work())
+        if not preview["changes"]:
             raise AirflowSkipException(
-                f"No answer would change the champion, so nobody is asked: {foreseen['reason']}."
+                f"No answer would change the champion, so nobody is asked: {preview['reason']}."
             )
         named = people(self.approvers)
         self.assigned_users = [HITLUser(id=name, name=name) for name in named] or None

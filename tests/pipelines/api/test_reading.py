@@ -208,7 +208,7 @@ def test_a_training_set_has_the_arrays_that_training_reads(store, tmp_path):
     assert set(found.to_numpy("gap")) == {"y"}
     with pytest.raises(ConfigError, match="has no part 'tests'"):
         found.to_numpy("tests")
-    with pytest.raises(ConfigError, match="is no training set"):
+    with pytest.raises(ConfigError, match="is not a training set"):
         store.dataset(NAME, "features", partition=DAYS[0]).to_numpy("train")
 
 

@@ -101,6 +101,14 @@ def test_no_argument_leads_to_an_error_that_is_not_ours(store, name, dataset, da
         (lambda s: millrace.pipeline(NAME, {"training.epoch": 1}), "Did you mean 'epochs'"),
         (lambda s: millrace.pipeline(NAME, {"training.epochs": {1}}), "got set"),
         (lambda s: millrace.pipeline(NAME, "training.epochs=3"), "must be a mapping"),
+        (
+            lambda s: millrace.tune(NAME, s, as_of=DAYS[0], trials=10**9),
+            "must be 10000 or fewer",
+        ),
+        (
+            lambda s: millrace.run(NAME, s, source="x", from_=DAYS[0], to=DAYS[0], seeds=10**9),
+            "from 1 to 1000; got 1000000000",
+        ),
         (lambda s: s.datasets("fraud_detecton"), "Did you mean 'fraud_detection'"),
         (lambda s: s.keys(NAME, "feature"), "Did you mean 'features'"),
         (lambda s: s.dataset(NAME, "features").to_arrow(["whol"]), "Did you mean 'whole'"),

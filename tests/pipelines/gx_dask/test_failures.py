@@ -1,4 +1,4 @@
-"""What is no bad data must not look like it: lost workers, damaged files, invalid text."""
+"""What is not bad data must not look like it: lost workers, damaged files, invalid text."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.core.errors import WorkerLostError
-from pipelines.gx_dask.errors import FileDamagedError, FilesMissingError
+from pipelines.gx_dask.errors import (
+    ColumnsDifferError,
+    EngineSettingError,
+    FileDamagedError,
+    FilesMissingError,
+)
+from pipelines.gx_dask.files import list_files
 from pipelines.gx_dask.partitions import lay_out
 from pipelines.gx_dask.rows import Rows
 from pipelines.gx_dask.validation import new_context, validate_files
@@ -139,3 +145,19 @@ def test_invalid_text_in_one_file_fails_the_expectations_on_it_alone(tmp_path: P
     assert not invalid.success
     assert "utf" in str(invalid.exception_info).lower()
     assert all(result.success for result in results.values())
+
+
+def test_two_columns_of_one_name_are_refused_with_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "k=1" / "part.parquet"
+    file.parent.mkdir()
+    pq.write_table(pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["a", "a"]), file)
+    with pytest.raises(ColumnsDifferError, match=r"part.parquet: more than one .* named a\."):
+        lay_out([str(file)])
+    pq.write_table(pa.table({"k": [1]}), file)
+    with pytest.raises(ColumnsDifferError, match="named k"):
+        lay_out([str(file)], hive=True)
+
+
+def test_an_empty_path_is_not_the_working_directory() -> None:
+    with pytest.raises(EngineSettingError, match="got an empty path"):
+        list_files("")

@@ -12,6 +12,7 @@ from dask.delayed import delayed
 from great_expectations import ExpectationSuite
 
 from pipelines import gx_dask
+from pipelines.gx_dask import current_runner
 from pipelines.gx_dask.current_runner import runner_for
 from pipelines.gx_dask.errors import EngineSettingError, RunnerUnavailableError
 from pipelines.gx_dask.runners import ClientRunner, RunnerSettings, ThreadRunner, open_runner
@@ -21,7 +22,7 @@ from tests.pipelines.gx_dask.same import Stock, differences, suite_of
 
 README = Path(gx_dask.__file__).with_name("README.md")
 ROOT = Path(__file__).resolve().parents[3]
-# Only the package itself, and the empty one that it lies in, can be imported.
+# Only the package itself, and the empty one that it is in, can be imported.
 ALONE = """
 import sys
 
@@ -119,7 +120,9 @@ def differences_of(left: object, right: object) -> bool:
 
 def test_what_runs_no_tasks_is_no_runner() -> None:
     with (
-        pytest.raises(EngineSettingError, match=r"int is no runner\. Expected an object with"),
+        pytest.raises(
+            EngineSettingError, match=r"int is not a runner\. Expected an object with"
+        ),
         gx_dask.use_runner(5),  # type: ignore[arg-type]
     ):
         pass
@@ -156,7 +159,11 @@ def test_a_setting_that_cannot_be_used_is_named(
         source.add_parquet("t", **options).add_batch_definition("all").get_batch()
 
 
-def test_a_scheduler_that_does_not_answer_is_named(tmp_path: Path) -> None:
+def test_a_scheduler_that_does_not_answer_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Another test of this process may have registered an opener of its own.
+    monkeypatch.setattr(current_runner, "_openers", [open_runner])
     paths = tables.write(tables.clean(5), tmp_path)
     source = new_context().data_sources.add_dask("lake", scheduler="tcp://127.0.0.1:9")
     batch = source.add_parquet("t", paths).add_batch_definition("all").get_batch()

@@ -133,7 +133,7 @@ WRONG = {
         "it is run for each seed, and the other for the first seed alone",
     ),
     "an unknown scope": ([record("one", "week")], "scope is 'week', not one of model, partition"),
-    "a name with capitals": ([record("One")], "its folder's name is no lower-case identifier"),
+    "a name with capitals": ([record("One")], "its folder's name is not a lower-case identifier"),
     "nothing said": ([record("one", does=" ")], "does is empty"),
     "no time": ([record("one", timeout=timedelta(0))], "timeout is 0:00:00, not above 0"),
     "fewer tries than one": ([record("one", retries=-1)], "retries is -1, below 0"),
@@ -141,7 +141,7 @@ WRONG = {
         [record("one", pages=(Page("a.html"), Page("b.html")))],
         "two of its pages are of one kind",
     ),
-    "a page elsewhere": ([record("one", pages=(Page("../a.html"),))], "'../a.html' is no name"),
+    "a page elsewhere": ([record("one", pages=(Page("../a.html"),))], "'../a.html' is not of the form"),
     "a source of a model": ([record("one", MODEL, reads_source=True)], "reads_source is for part"),
     "an approval of a day": ([record("one", approval="ask")], "approval is for model, window"),
     "an option twice": ([record("one", options=(SCHEDULER, SCHEDULER))], "an option twice"),
@@ -170,16 +170,16 @@ WRONG = {
     "a number in a page": (
         [record("one", pages=(Page(1),))], "Page file is 1, and must be of type str",
     ),
-    "a result with spaces": ([record("one", gives="a b")], "gives 'a b' is no lower-case name"),
+    "a result with spaces": ([record("one", gives="a b")], "gives 'a b' is not a lower-case name"),
     "an option with an equals sign": (
-        [record("one", options=(Option(name="a=b"),))], "option 'a=b' is no name",
+        [record("one", options=(Option(name="a=b"),))], "option 'a=b' is not a name",
     ),
     "no pool": ([record("one", pool="")], "pool is empty"),
     "a button without a title": (
         [record("one", pages=(Page("a.html", title=" "),))], "page 'a.html' has no title",
     ),
     "a page of an odd kind": (
-        [record("one", pages=(Page("a.html", kind="a/b"),))], "page kind 'a/b' is no name",
+        [record("one", pages=(Page("a.html", kind="a/b"),))], "page kind 'a/b' is not a name",
     ),
     "a folder of the store": ([record("one", dataset="code")], "a folder of the store's own"),
     "the DAG of another kind": (
@@ -246,7 +246,7 @@ def test_the_pages_of_a_record_are_those_that_its_stage_makes(tmp_path):
 def test_a_stage_with_an_approval_says_what_it_would_come_to():
     asked = [stage for stage in stages() if stage.approval]
     assert [stage.name for stage in asked] == ["promote"]
-    assert all(hasattr(module_of(stage), "foreseen") for stage in asked)
+    assert all(hasattr(module_of(stage), "preview") for stage in asked)
 
 
 PROBE = """

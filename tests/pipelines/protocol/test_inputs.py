@@ -141,7 +141,7 @@ def test_a_digest_that_is_no_version_is_refused_with_those_there_are(store, stag
     asked = dataclasses.replace(work, inputs={name: "0123456789abcdef"})
     there = "none" if name in {"evaluation", "window_validation"} else "[0-9a-f]{16}"
     there = "none" if stage == "tune" else there  # as of the day of the search
-    message = rf"{name}=0123456789abcdef is no version of .* \(versions: {there}\)"
+    message = rf"{name}=0123456789abcdef is not a version of .* \(versions: {there}\)"
     with pytest.raises(InputMissingError, match=message):
         perform(record, asked)
 

@@ -138,7 +138,7 @@ BROKEN = {
     "raising": ("import json\n\njson.loads('x')\n", r"raising/declaration\.py, line 3: .*JSONDecodeError"),
     "leaving": ("raise SystemExit(3)\n", r"leaving/declaration\.py, line 1: .*SystemExit"),
     "empty": ("", r"empty/declaration\.py: expected a Pipeline called PIPELINE; it has none"),
-    "other": ("PIPELINE = 3\n", r"other/declaration\.py: expected a Pipeline .* it is a int"),
+    "other": ("PIPELINE = 3\n", r"other/declaration\.py: expected a Pipeline .* it is of type int"),
     "renamed": (declaration("another"), r"renamed/declaration\.py: PIPELINE is named 'another'"),
     "Capital-case": (declaration("x"), r"'Capital-case' cannot name a pipeline"),
     "mistaken": (declaration("mistaken").replace("row_id=", "rowid="), "mistakes? in the declaration"),

@@ -88,7 +88,7 @@ def test_every_rule_that_no_day_could_be_validated_by_is_found_at_once(tmp_path,
     ("changed", "message"),
     [
         ({"budgets": (("tx_amount.rnge", 0.1),)}, "Did you mean 'tx_amount.range'"),
-        ({"suites": ("nowhere.json",)}, "is no saved suite"),
+        ({"suites": ("nowhere.json",)}, "is not a saved suite"),
         ({"parameters": (("limit", 5),)}, "sets 'limit', which no rule names"),
     ],
 )

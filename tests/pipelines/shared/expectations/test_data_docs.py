@@ -175,5 +175,5 @@ def test_a_suite_that_great_expectations_saved_validates_the_day_untouched(tmp_p
 
 
 def test_a_suite_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(ConfigError, match=r"nowhere.json is no saved suite"):
+    with pytest.raises(ConfigError, match=r"nowhere.json is not a saved suite"):
         rules_of(gated(suites=(str(tmp_path / "nowhere.json"),)), DAY)

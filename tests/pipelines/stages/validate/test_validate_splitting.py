@@ -20,7 +20,7 @@ FRAUD = load("fraud_detection")
 
 
 def split(folder, tables):
-    """Split a day that lies in one file a table; its published files and the first rows."""
+    """Split a day that is in one file a table; its published files and the first rows."""
     folder.mkdir()
     files = [folder / f"{nth}.parquet" for nth in range(len(tables))]
     for table, file in zip(tables, files, strict=True):
