@@ -8,7 +8,10 @@ Promise: every object that a part of a declaration contains is looked at; classe
 import dataclasses
 from collections.abc import Iterator
 
+from pipelines.protocol.identity import reached_from
 from pipelines.spec.locations import DOMAINS, PROJECTS
+from pipelines.spec.pipeline import Pipeline
+from pipelines.spec.registry import declaring_module
 
 LIBRARY = f"{__name__.partition('.')[0]}."
 
@@ -18,6 +21,18 @@ def declared_code(declared: object) -> tuple[str, ...]:
     return tuple(
         sorted({f"{_dotted(each)}.*" for each in _classes(declared) if _is_users(each)})
     )
+
+
+def rule_code(pipeline: Pipeline) -> tuple[str, ...]:
+    """What importing the declaration of a pipeline with own rules does, for ``code_of``.
+
+    An expectation of the user's own is registered by that, and a rule names it by its type alone.
+    """
+    module = declaring_module(pipeline.name) if pipeline.validation.rules else ""
+    root = f"{module}.__name__"
+    if not module or "great_expectations" not in reached_from(root).libraries:
+        return ()
+    return (root,)
 
 
 def _classes(value: object) -> Iterator[type]:

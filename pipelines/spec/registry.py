@@ -77,6 +77,15 @@ def folder_of(name: str) -> Path:
     return Path(file).resolve().parent
 
 
+def declaring_module(name: str) -> str:
+    """The dotted name of the module that declares a pipeline; empty where nothing declares it.
+
+    Raises:
+        ConfigError: A folder of ``MILLRACE_PIPELINES`` cannot be used.
+    """
+    return next((each.module for each in locations() if each.name == name), "")
+
+
 def offered(name: str, module: str) -> ModuleType | None:
     """An optional module in a pipeline's package, such as ``simulation``; None if it has none.
 

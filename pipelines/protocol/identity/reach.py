@@ -25,8 +25,12 @@ from pipelines.protocol.identity.names import (
 from pipelines.protocol.identity.objects import Objects
 from pipelines.protocol.identity.sources import Sources
 
-UNNAMED = ("pipelines.protocol.identity", "pipelines.core.store.code_units")
-"""What names code is not part of what it names: the same digest is the same work."""
+UNNAMED = (
+    "pipelines.protocol.identity",
+    "pipelines.protocol.declared_code",
+    "pipelines.core.store.code_units",
+)
+"""What names code is no part of what it names: the same digest is the same work."""
 
 
 class Reach:

@@ -17,6 +17,7 @@ from pipelines.core.errors import ArtifactError
 from pipelines.core.events import evenly
 from pipelines.core.store import Manifest, file_digest
 from pipelines.protocol import Maker, Plan, StageOutcome, Work, code_of
+from pipelines.protocol.declared_code import rule_code
 from pipelines.shared.compute.settings import ComputeSettings
 from pipelines.shared.expectations.gate_run import docs_page, run_of
 from pipelines.shared.expectations.rules import rules_of, suite_path
@@ -48,7 +49,7 @@ def plan(work: Work) -> Plan:
         inputs={f"ingested {ingested.key}": ingested.content}
         | inputs_of(RepeatedIds(work).of(work.day)),
         config=_config(work.pipeline, work.day),
-        code=code_of(__name__),
+        code=code_of(__name__, *rule_code(work.pipeline)),
         made_from={"ingested": ingested},
     )
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.core.errors import TransientError, listed
 from pipelines.core.store import Manifest, Ref
 from pipelines.protocol import ACCEPTED, REFUSED, Maker, Plan, StageOutcome, Work, code_of
+from pipelines.protocol.declared_code import rule_code
 from pipelines.shared.expectations.gate_run import docs_page, run_of
 from pipelines.shared.expectations.other_days import behind_window, remedy
 from pipelines.shared.registry import Version, champion_before, read_registry, registry_uri
@@ -54,7 +55,7 @@ def plan(work: Work) -> Plan:
             "champion": "" if champion is None else champion.digest,
             "champion_as_of": "" if champion is None else champion.as_of,
         },
-        code=code_of(__name__),
+        code=code_of(__name__, *rule_code(work.pipeline)),
     )
 
 

@@ -1,14 +1,16 @@
 """Operators of a user's own are part of what names the code of the stages that use them."""
 
+import dataclasses
 import sys
 import textwrap
 
 import pytest
 
-from pipelines.protocol.declared_code import declared_code
+from pipelines.protocol.declared_code import declared_code, rule_code
+from pipelines.protocol.identity import reached_from
 from pipelines.protocol.identity.sources import Sources
 from pipelines.protocol.identity.working_out import worked_out
-from pipelines.spec import load
+from pipelines.spec import Rule, Validation, load
 
 DECLARATION = """
 from pipelines.spec import *
@@ -65,6 +67,31 @@ def test_what_an_own_operator_calls_names_the_code(project):
     assert "twice" in before["units"]["pipelines.projects.odd_scaling.arithmetic"]
     (project / "arithmetic.py").write_text("def twice(x):\n    return x + x\n")
     assert worked_out(Sources(["pipelines"]), roots)["digest"] != before["digest"]
+
+
+RULES = """
+from great_expectations.expectations import ColumnMapExpectation
+
+class ExpectColumnValuesToBeOdd(ColumnMapExpectation):
+    map_metric = "column_values.odd"
+
+    def _validate(self, metrics): return {"success": True}
+"""
+
+
+def test_an_own_expectation_names_the_code_of_what_validates(project):
+    pipeline = load("odd_scaling")
+    rule = Rule("odd", "expect_column_values_to_be_odd", (("column", "value"),))
+    own = dataclasses.replace(pipeline, validation=Validation(rules=(rule,)))
+    assert rule_code(own) == ()
+    (project / "rules.py").write_text(RULES)
+    declaration = project / "declaration.py"
+    declaration.write_text(f"from . import rules\n{declaration.read_text()}")
+    reached_from.cache_clear()
+    roots = rule_code(own)
+    assert rule_code(pipeline) == ()
+    found = reached_from(*roots).units["pipelines.projects.odd_scaling.rules"]
+    assert "ExpectColumnValuesToBeOdd._validate" in found
 
 
 def test_classes_of_the_library_are_left_to_identity():
