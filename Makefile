@@ -28,6 +28,11 @@ stop: ## stop what `make run` started, from another terminal
 test: check ## checks and tests that need no GPU, no container and no patience; ARGS="-k store"
 	$(PYTEST) -n $(JOBS) --dist loadfile -m "not slow and not gpu and not services" $(ARGS)
 
+# What quick answers leave out is in tests/quick.args.
+test-of: setup-dev ## the quick tests of one room, in under 20 s; ROOM=stages/featurize ARGS="-k window"
+	@test -n "$(ROOM)" || { echo "Which room? For example: make test-of ROOM=stages/featurize"; exit 2; }
+	$(PYTEST) -q -m "not slow and not gpu and not services" @tests/quick.args tests/pipelines/$(ROOM) $(ARGS)
+
 check: setup-dev ## style, format, types, imports between rooms, spelling, retired words
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -84,4 +89,4 @@ clean: ## remove caches and what the runs left; keeps .venv
 	rm -rf .millrace .mypy_cache .pytest_cache .ruff_cache .hypothesis mlruns
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
-.PHONY: help setup setup-dev run stop test check format test-slow test-gpu test-chaos test-services test-great-expectations benchmarks lock clean
+.PHONY: help setup setup-dev run stop test test-of check format test-slow test-gpu test-chaos test-services test-great-expectations benchmarks lock clean

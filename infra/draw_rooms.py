@@ -81,7 +81,7 @@ def sentence(room: str) -> str:
     """What a package says of itself in its first line."""
     path = ROOT / room / "__init__.py"
     said = ast.get_docstring(ast.parse(path.read_text())) if path.is_file() else None
-    return (said or "Airflow's DAG files, wiring only.").splitlines()[0]
+    return (said or "Airflow's DAG files, wiring only.").splitlines()[0].replace("``", "")
 
 
 def _box(room: str, x: float, y: float, width: float, height: float) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The foundation of all other packages: errors, events, days, declared classes, memory, the store.
+"""The foundation of the rest: errors, events, days, declarations, the store.
 
 Promise: it imports the standard library alone, and fsspec inside functions.
 """

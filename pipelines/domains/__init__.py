@@ -1,1 +1,4 @@
-"""The pipelines that come with Millrace, found as a user's own are; nothing imports them by name."""
+"""The pipelines that come with Millrace.
+
+They are found as a user's own are; nothing imports them by name.
+"""

@@ -1,1 +1,4 @@
-"""What runs stages one after another: the chain, searches, a local Airflow, the scaffold."""
+"""What runs stages: chain, searches, local Airflow.
+
+The scaffold of projects and pipelines is here too.
+"""

@@ -144,7 +144,7 @@ class DaskDatasource(_PandasDatasource):
     # "type" above hides the builtin in this class.
     assets: list[DaskParquetAsset] = []  # noqa: RUF012 pydantic copies it
     execution_engine_override: ClassVar[Any] = DaskExecutionEngine
-    # Fields that are no arguments of the engine.
+    # Fields that are not arguments of the engine.
     _EXTRA_EXCLUDED_EXEC_ENG_ARGS: ClassVar[set[str]] = {
         "scheduler", "workers", "in_process_below_rows", "evidence_rows", "gather_bytes",
     }  # fmt: skip

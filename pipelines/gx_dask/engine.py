@@ -99,7 +99,7 @@ class DaskExecutionEngine(PandasExecutionEngine):
             requests = [self._request(m, metrics or {}, runtime_configuration) for m in wanted]
             self._answer_by_batch(filter(MetricRequest.needs_data, requests))
             outcomes = {each.metric.id: each.outcome(self) for each in requests}
-        except Exception as error:  # a defect of the engine is no result either
+        except Exception as error:  # a defect of the engine is not a result either
             raise Interrupted(error) from error
         _require_answers(wanted, outcomes)
         return outcomes

@@ -20,7 +20,7 @@ WILDCARDS = frozenset("*?[")
 def list_files(path: str) -> list[str]:
     """Parquet files of a folder (and the folders below), a pattern, or one file, sorted.
 
-    Names that start with ``.`` or ``_`` are no data, as everywhere in the Parquet world.
+    Names that start with ``.`` or ``_`` are not data, as everywhere in the Parquet world.
 
     Raises:
         FilesMissingError: There is none.

@@ -1,4 +1,6 @@
-"""Users' pipelines: what is in a folder of ``MILLRACE_PIPELINES`` is ``pipelines.projects.<name>``.
+"""Users' own pipelines, each by its name.
+
+Their code is in the folders that ``MILLRACE_PIPELINES`` names, as ``pipelines.projects.<name>``.
 
 Why: a pipeline may be called ``json`` or ``train`` and must still be importable by one name in
     every process that is given a reference to its code: a stage, a fork, a Dask worker.

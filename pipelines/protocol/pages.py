@@ -2,7 +2,7 @@
 
 Why: a renderer that trips over a name or a value says nothing about the data, and a day that is not
     published holds up every later one.
-Promise: a page is no part of an artifact's content. One that cannot be made is logged, its artifact is
+Promise: a page is not part of an artifact's content. One that cannot be made is logged, its artifact is
     published without it, and it is added later to the same version, from the same files.
 Not here: what a page shows (each stage's ``pages``), the command (``pipelines/cli/pages.py``).
 """

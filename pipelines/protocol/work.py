@@ -165,7 +165,7 @@ class StageOutcome:
             ``PartitionRefusedError`` itself.
         details: More short facts, reported beside these (``promoted``).
         volatile: Published files (or folders ending in ``/``) that differ from run to run
-            and are no part of the content digest.
+            and are not part of the content digest.
         pages_missing: Why a page could not be made, by its name; no part of the content either.
         noted: What was seen beside the verdict and depends on what else was published then; no
             part of the content digest.

@@ -1,6 +1,6 @@
-"""Millrace: daily data in, evaluated deep-learning models out.
+"""The public Python API; below ``airflow/`` what Airflow loads: DAGs, operators, pages.
 
-``import millrace`` is the public Python API; docs/api.md describes it by an executed example.
+``import millrace`` gives the API; docs/api.md describes it by an executed example.
 
 Why: users of the library and of the command line need one name, and Airflow's adapters
     (``millrace.airflow``) must not pay for it.

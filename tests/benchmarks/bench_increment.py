@@ -87,7 +87,7 @@ def main(rows_a_day):
         for day in every:
             rows = rows_of(pipeline, day, rows_a_day)
             publish_validated(work_on(root, partition=day), day, rows)
-        make(root, every[:2])  # imports are no part of it
+        make(root, every[:2])  # imports are not part of it
         before = days_between(FIRST, shift(FIRST_KEPT, -1))
         make(root, before)
         days = days_between(FIRST_KEPT, shift(as_of, -1))

@@ -2,7 +2,7 @@
 
 Why: kernels take an array module, and most machines that test them have no GPU.
 Promise: only functions that CuPy documents under the same name; an array never becomes a NumPy
-    array without ``get``, never mixes with one, and is no iterable of Python numbers.
+    array without ``get``, never mixes with one, and is not an iterable of Python numbers.
 Source: docs.cupy.dev/en/stable/reference/comparison.html and "Differences between CuPy and NumPy".
 """
 

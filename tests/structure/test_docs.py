@@ -4,6 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
+import typer
+
+from pipelines.cli.app import app
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "infra/README.md"])
@@ -66,3 +69,13 @@ def test_what_covers_a_promise_of_the_readme_is_there(tests):
     roots = ("tests/", "tests/pipelines/", "tests/pipelines/stages/")
     assert len(said) > 40
     assert [path for path in said if not any(root + path in files for root in roots)] == []
+
+
+def test_the_readme_lists_every_command_and_every_room():
+    said = (ROOT / "README.md").read_text()
+    listed = re.findall(r"^python -m pipelines ((?:\w+ \| )+\w+)$", said, re.MULTILINE)
+    commands = {each for line in listed for each in line.split(" | ")}
+    assert commands == set(typer.main.get_command(app).commands)
+    rooms = {path.parent.name for path in ROOT.glob("pipelines/*/__init__.py")}
+    (row,) = (line for line in said.splitlines() if line.startswith("| `pipelines/` |"))
+    assert set(re.findall(r"`(\w+)`", row)) == rooms

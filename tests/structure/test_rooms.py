@@ -1,5 +1,6 @@
 """The map of the tree: its picture, its order, and its tests beside it."""
 
+import html
 import importlib.util
 from pathlib import Path
 
@@ -23,6 +24,12 @@ def test_a_room_imports_only_rooms_of_the_rows_below_it():
 def test_the_picture_is_that_of_this_tree():
     made = draw_rooms.drawing()
     assert draw_rooms.PICTURE.read_text() == made, "run: python infra/draw_rooms.py"
+    clipped = [
+        room
+        for room in draw_rooms.rooms()
+        if draw_rooms.sentence(room) not in html.unescape(made)
+    ]
+    assert not clipped, "Shorten the first line of their docstrings."
 
 
 def test_the_architecture_shows_the_picture_and_says_what_each_room_is():

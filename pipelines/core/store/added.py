@@ -1,4 +1,4 @@
-"""Files added to a version after it was published: pages, which are no part of its content.
+"""Files added to a version after it was published: pages, which are not part of its content.
 
 Why: an artifact whose page could not be made is the same artifact when the page comes later.
 Promise: a file appears whole; digests and other files stay as they are, and the hash that the

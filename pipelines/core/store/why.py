@@ -54,7 +54,7 @@ def stale_inputs(store: Store, manifest: Manifest) -> list[str]:
     """Inputs of an artifact, as ``<dataset>/<key>``, that are published with another content now."""
     found = []
     for name, was in manifest.inputs.items():
-        # "ingested ds=..." and "features/ds=..." name a day; a digest that is no content does not.
+        # "ingested ds=..." and "features/ds=..." name a day; a digest that names no content does not.
         dataset, _, key = name.replace(" ", "/").partition("/")
         now = store.find(Ref(manifest.pipeline, dataset, key)) if "=" in key else None
         if now is None or any(file.startswith("known/") for file in now.files):

@@ -117,7 +117,7 @@ def _is_in(process: psutil.Process, sessions: dict[int, Leader]) -> bool:
     """Whether a process is of such a session.
 
     A number is not given to another process while a session has it, so that of a dead leader
-    still means its own; what a later session of that number left behind is no Airflow's.
+    still means its own; what a later session of that number left behind is not Airflow's.
     """
     try:
         leader = sessions.get(os.getsid(process.pid))

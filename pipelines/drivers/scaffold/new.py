@@ -32,7 +32,7 @@ def scaffold(name: str, root: Path) -> list[Path]:
     check_name(name)
     targets = _targets(name, root)
     if name in declared_names():
-        raise ConfigError(f"There is a pipeline {name!r} already. Choose another name.")
+        raise ConfigError(f"A pipeline {name!r} exists already. Choose another name.")
     return write_new(root, targets)
 
 

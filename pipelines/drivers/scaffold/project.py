@@ -39,9 +39,7 @@ def init(folder: Path, pipeline: str) -> list[Path]:
     """
     check_name(pipeline)
     if pipeline in {location.name for location in installed_locations()}:
-        raise ConfigError(
-            f"There is a pipeline {pipeline!r} already. Choose another --pipeline."
-        )
+        raise ConfigError(f"A pipeline {pipeline!r} exists already. Choose another --pipeline.")
     root = folder.absolute()
     _require_empty(root)
     own = {Path(path): template(f"project/{file}", pipeline) for path, file in FILES.items()}

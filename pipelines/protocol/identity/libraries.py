@@ -28,7 +28,7 @@ NOT_COUNTED = {
     "dask_cuda": "starts workers",
     "distributed": "starts workers and moves what they made; released with dask",
     "fsspec": "moves bytes, which are compared by their hashes",
-    "jinja2": "makes pages, which are no content",
+    "jinja2": "makes pages, which are not content",
     "mlflow": "records what was made, and moves the champion's alias",
     "psutil": "finds processes",
     "pynvml": "counts GPUs",

@@ -56,7 +56,7 @@ class Objects:
         self._makes_any = self._any_field = False
 
     def is_there(self, key: Key) -> None:
-        """A class is in a module that is imported."""
+        """Note a class of an imported module."""
         for base, is_ours in self._base_targets(key):
             if is_ours:
                 self._subclasses[base].append(key)
@@ -69,7 +69,7 @@ class Objects:
             self.make(key)
 
     def make(self, key: Key) -> None:
-        """Reached code makes objects of a class."""
+        """Note that reached code instantiates a class."""
         if key in self._made:
             return
         self._made.add(key)
@@ -79,7 +79,7 @@ class Objects:
         self._reach_methods(key, lambda name: name in MAKING)
 
     def live(self, key: Key) -> None:
-        """There are objects of a class."""
+        """Note that objects of a class exist."""
         if key in self._live:
             return
         self._live.add(key)
@@ -95,7 +95,7 @@ class Objects:
             self.make(key)
 
     def opened(self, key: Key) -> None:
-        """There may be objects of a class, and of its subclasses, that were made elsewhere."""
+        """Note that objects of a class, or of its subclasses, may come from elsewhere."""
         if key in self._open:
             return
         self._open.add(key)
@@ -105,7 +105,7 @@ class Objects:
                 self.opened(each)
 
     def annotated(self, module: str, chains: Iterable[Iterable[str]]) -> None:
-        """There may be objects of what an annotation says."""
+        """Note that objects of the annotated type may exist."""
         for target in (t for chain in chains for t in self._names.chain(module, chain)):
             key = key_of(target)
             if target.kind == CLASS:
@@ -118,7 +118,7 @@ class Objects:
                     self.annotated(target.module, self._names.unit(key)["chains"])
 
     def attribute(self, name: str) -> None:
-        """Reached code asks something for an attribute."""
+        """Note that reached code uses an attribute of that name."""
         if name in self._attributes:
             return
         self._attributes.add(name)
@@ -156,12 +156,12 @@ class Objects:
             self._reach_methods(each, lambda name: name in COMPARING)
 
     def all_methods(self, key: Key) -> None:
-        """All that can be done with an object of a class."""
+        """Every method that can be called on an object of a class."""
         for each in (key, *self._all_bases(key)):
             self._reach_methods(each, lambda _name: True)
 
     def ways_around(self, key: Key, unit: dict[str, Any]) -> None:
-        """What a unit does to objects without naming a class or an attribute."""
+        """Note what a unit does to objects without naming a class or an attribute."""
         if {"gets", "fields"} <= set(unit["does"]) and not self._any_field:
             self._open_any_field()
         if "makes" in unit["does"] and "." in unit["name"]:
@@ -170,7 +170,7 @@ class Objects:
         self._make_replaced(unit["replaces"])
 
     def _make_own(self, module: str, name: str) -> None:
-        """A method makes an object of its own class, whichever subclass that is."""
+        """Note that a method instantiates its own class, whichever subclass that is."""
         shell = module, self._names.sources.facts(module)["classes"][name]["shell"]
         self._makes_own.add(shell)
         for each in self._live - self._made:
@@ -205,7 +205,7 @@ class Objects:
                 self.annotated(key[0], chains)
 
     def _called_from_outside(self, key: Key) -> bool:
-        """Whether a class of a library is among its bases, which calls methods by their names."""
+        """Whether it derives from a library's class, which calls methods by their names."""
         for base, is_ours in self._base_targets(key):
             if (
                 self._called_from_outside(base)

@@ -2,7 +2,7 @@
 
 Why: a day alone does not show that its labels stopped or its unit changed.
 Promise: only manifests and published profiles are read. What ``validate`` sees depends on which days
-    were published when it ran, so it is noted beside the verdict and is no part of it; what
+    were published when it ran, so it is noted beside the verdict and is not part of it; what
     ``validate_window`` sees is pinned by the features of the window.
 Not here: the comparison (``day_compare.py``).
 """

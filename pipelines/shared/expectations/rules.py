@@ -98,7 +98,7 @@ def _require_distinct_names(
     twice = sorted(name for name, count in counts.items() if count > 1)
     if twice:
         raise ConfigError(
-            f"{pipeline.name}: rule {twice[0]!r} is there twice. Expected one name a rule, and "
+            f"{pipeline.name}: rule {twice[0]!r} is declared twice. Expected one name per rule, and "
             f"these come from the columns: {', '.join(derived)}. Rename yours."
         )
 
@@ -215,7 +215,7 @@ def saved_rules(file: Path) -> list[CheckedRule]:
     ``expect_`` and the columns; a number distinguishes those that would be the same.
 
     Raises:
-        ConfigError: There is no such file, or it is no suite.
+        ConfigError: There is no such file, or it is not a suite.
     """
     suite_name, expectations = _saved_suite(file)
     rules: dict[str, CheckedRule] = {}

@@ -1,7 +1,7 @@
 """The rows that a window counts and the values it reads, each made once when first asked for.
 
 Why: aggregates over the same window share masks, running sums and positions.
-Promise: nulls are no values and leave no trace; sums are made on whole numbers, so they depend
+Promise: nulls do not count as values and leave no trace; sums are made on whole numbers, so they depend
     on no order of rows. Floats without declared decimals are summed in units of 2**-62, so their
     sums too depend on no order; digits below that are dropped.
 """
@@ -111,7 +111,7 @@ class Selection:
 
 
 def is_known(xp: Any, values: Any) -> Array:
-    """Which values are no nulls, NaN or infinities; whole numbers mark a null by one number."""
+    """Which values are neither null, NaN nor infinite; whole numbers mark a null by one number."""
     return xp.isfinite(values) if values.dtype.kind == "f" else values != NULL_WHOLE
 
 

@@ -198,7 +198,7 @@ def _code(pipeline: Pipeline) -> dict[str, str]:
 
 
 def _config(pipeline: Pipeline, features: FeaturePlan) -> Mapping[str, Any]:
-    """What features depend on beside rows: buckets and threads are no part of it."""
+    """What features depend on beside rows: buckets and threads are not part of it."""
     columns = [
         {"name": c.name, "type": c.type, "decimals": c.decimals} for c in pipeline.table.columns
     ]

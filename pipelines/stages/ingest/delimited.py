@@ -170,7 +170,7 @@ def _diagnosed(stream: CsvStream, ragged: _Ragged, lines: Lines) -> Iterator[Non
                 f"Source file {ragged.file}: {len(ragged.rows):,} lines have another number of "
                 f"fields than the first ({ragged.held_bytes:,} bytes of them). Expected "
                 f"{ragged.rows[0].expected_columns} fields, separated by {lines.source.delimiter!r}. "
-                f"Have the file written again, or correct the declared delimiter."
+                f"Write the file again, or correct the declared delimiter."
             ) from error
         raise lines.diagnosed(stream, error) from error
 
@@ -188,7 +188,7 @@ def _rejected(ragged: _Ragged, lines: Lines, *, ends_open: bool) -> list[Reject]
         raise CutShortError(
             f"Source file {ragged.file}: the last line, line {starts[-1]}, has "
             f"{row.actual_columns} of {row.expected_columns} fields and no line break. Expected "
-            f"a complete last line. Have the file written again."
+            f"a complete last line. Write the file again."
         )
     return [
         Reject(line, row.actual_columns, row.expected_columns, row.text, lines_in(row.text))

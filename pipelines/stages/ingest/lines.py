@@ -74,7 +74,7 @@ class Lines:
         if any(UNDECODABLE in name for name in names):
             raise SourceUnreadableError(
                 f"Source file {self.name}: the column names in line 1 are not UTF-8 text. "
-                f"Expected UTF-8. Have the file written again in that encoding."
+                f"Expected UTF-8. Write the file again in that encoding."
             )
         # The parser skips one line, so the header must be one line.
         if not names[-1] and first.line == 1 == len(first.text.splitlines()):
@@ -124,7 +124,7 @@ class Lines:
             if any(UNDECODABLE in field for field in row.fields):
                 return SourceUnreadableError(
                     f"Source file {self.name}: line {row.line} (row {row.number - 2}, the first "
-                    f"is 0) is not UTF-8 text. Expected UTF-8. Have the file written again in "
+                    f"is 0) is not UTF-8 text. Expected UTF-8. Write the file again in "
                     f"that encoding."
                 )
         if last.fields != (END,):

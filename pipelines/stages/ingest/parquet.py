@@ -172,7 +172,7 @@ def _require_utf8(values: pa.ChunkedArray, where: str, first: int) -> None:
             bad = _first_invalid(chunk)
             raise SourceUnreadableError(
                 f"{where} is not UTF-8 text in row {row + bad} (the first is 0): {_short(error)}. "
-                f"Expected UTF-8. Have the file written again in that encoding."
+                f"Expected UTF-8. Write the file again in that encoding."
             ) from error
         row += len(chunk)
 

@@ -92,7 +92,7 @@ def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
 
 
 def effects_stand(work: Work, plan: Plan, manifest: Manifest) -> bool:
-    """Send MLflow a training that it has no run of; a missing run is no reason to train again."""
+    """Send MLflow a training that it has no run of; a missing run is not a reason to train again."""
     from pipelines.shared.tracking.resend import resend_missing
     from pipelines.shared.tracking.tracker import SPOOL
 

@@ -114,7 +114,7 @@ def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
 
 
 def effects_stand(work: Work, plan: Plan, manifest: Manifest) -> bool:
-    """Send MLflow the trials that it has no run of; a missing run is no reason to search again."""
+    """Send MLflow the trials that it has no run of; a missing run is not a reason to search again."""
     from pipelines.shared.tracking.resend import resend_missing
 
     resend_missing(work, manifest, f"{TRACKING}*.jsonl")

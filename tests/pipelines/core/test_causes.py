@@ -279,7 +279,7 @@ def test_a_helpers_last_line_is_classified_too(text, cls):
 
 
 def test_a_command_ends_with_one_sentence_and_its_exit_code(tmp_path):
-    """The store's registry is no database; the library's error reaches the command line."""
+    """The store's registry is not a database; the library's error reaches the command line."""
     (tmp_path / "mlflow.db").write_bytes(b"no database" * 1000)
     ended = subprocess.run(
         [sys.executable, "-m", "pipelines", "models", "fraud_detection", "--store", tmp_path],

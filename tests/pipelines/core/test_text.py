@@ -71,7 +71,7 @@ def harmless(text):
 
 @pytest.fixture(scope="module")
 def validated(tmp_path_factory):
-    """A day whose merchants are no shops: one is ten megabytes long, one full of sequences."""
+    """A day whose merchants are not shops: one is ten megabytes long, one full of sequences."""
     folder = tmp_path_factory.mktemp("hostile")
     table = transactions(60)
     merchants = ["shop"] * 57 + [HOSTILE, LONG, "\u202e[bold]x"]

@@ -1,4 +1,4 @@
-"""What is no bad data must not look like it: lost workers, damaged files, invalid text."""
+"""What is not bad data must not look like it: lost workers, damaged files, invalid text."""
 
 from pathlib import Path
 from typing import Any

@@ -12,6 +12,7 @@ from dask.delayed import delayed
 from great_expectations import ExpectationSuite
 
 from pipelines import gx_dask
+from pipelines.gx_dask import current_runner
 from pipelines.gx_dask.current_runner import runner_for
 from pipelines.gx_dask.errors import EngineSettingError, RunnerUnavailableError
 from pipelines.gx_dask.runners import ClientRunner, RunnerSettings, ThreadRunner, open_runner
@@ -158,7 +159,11 @@ def test_a_setting_that_cannot_be_used_is_named(
         source.add_parquet("t", **options).add_batch_definition("all").get_batch()
 
 
-def test_a_scheduler_that_does_not_answer_is_named(tmp_path: Path) -> None:
+def test_a_scheduler_that_does_not_answer_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Another test of this process may have registered an opener of its own.
+    monkeypatch.setattr(current_runner, "_openers", [open_runner])
     paths = tables.write(tables.clean(5), tmp_path)
     source = new_context().data_sources.add_dask("lake", scheduler="tcp://127.0.0.1:9")
     batch = source.add_parquet("t", paths).add_batch_definition("all").get_batch()

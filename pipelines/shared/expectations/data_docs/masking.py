@@ -4,7 +4,7 @@ Why: a page that is read in a browser must not show card or patient numbers; whi
     how often and in which rows is enough to find them in the quarantine.
 Promise: every value that comes from the data and may be of a sensitive column is masked: examples,
     their counts' values, index values, observed values; counts and shares stay. What the
-    declaration itself says (a set, a bound) is no value of the data.
+    declaration itself says (a set, a bound) is not a value of the data.
 """
 
 import html

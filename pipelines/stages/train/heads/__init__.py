@@ -2,7 +2,8 @@
 
 Why: the loop weighs and sums losses by itself, so a head gives one number a row and no mean.
 Promise: losses are finite for finite outputs; predictions are what the serving graph returns.
-Not here: what a declaration may say (``pipelines/spec/heads.py``), which labels are valid (``pipelines/stages/train/preflight.py``).
+Not here: what a declaration may say (``pipelines/spec/heads.py``), which labels are valid
+    (``pipelines/stages/train/preflight.py``).
 
 To add one: write its module with a class of ``HeadTraining``, and name it in ``TRAININGS``.
 """

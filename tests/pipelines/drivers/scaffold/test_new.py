@@ -88,7 +88,7 @@ def test_a_name_that_cannot_be_a_module_is_refused(name, project):
 
 def test_a_name_that_is_taken_is_refused(project):
     for name in ("example", "fraud_detection"):
-        with pytest.raises(ConfigError, match=f"There is a pipeline '{name}' already"):
+        with pytest.raises(ConfigError, match=f"A pipeline '{name}' exists already"):
             scaffold(name, project)
 
 

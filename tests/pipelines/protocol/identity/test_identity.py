@@ -44,7 +44,7 @@ REACHED_BY = [
     ("pipelines.gx_dask.scan", "answer_partition", {"validate", "validate_window"}),
     # Run by promote as a file, in a process that has none of our code.
     ("pipelines.stages.promote.golden_check", "compared", {"promote"}),
-    # Pages are made from what is published, and are no part of it.
+    # Pages are made from what is published, and are not part of it.
     ("pipelines.stages.validate.stage", "pages", set()),
 ]
 

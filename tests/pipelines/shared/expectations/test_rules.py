@@ -84,7 +84,7 @@ def test_two_rules_of_one_name_are_refused():
     rule = Rule(
         "tx_amount.range", "expect_column_mean_to_be_between", (("column", "tx_amount"),)
     )
-    with pytest.raises(ConfigError, match=r"'tx_amount.range' is there twice"):
+    with pytest.raises(ConfigError, match=r"'tx_amount.range' is declared twice"):
         rules_of(with_rules(rule), DAY)
 
 

@@ -148,9 +148,7 @@ def test_undeclared_columns_are_left_out_and_logged_once(tmp_path):
     perform(stage_named("ingest"), work)
     messages = [event["message"] for event in reported if event["event"] == "log"]
     assert len(messages) == 1
-    assert (
-        "2 columns of the source are not declared and were ignored: note, more" in messages[0]
-    )
+    assert "2 columns of the source are not declared and ignored: note, more" in messages[0]
 
 
 def test_the_declared_source_is_part_of_what_the_result_depends_on(tmp_path):

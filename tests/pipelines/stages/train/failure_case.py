@@ -46,7 +46,7 @@ def one_try(asked):
 
 
 def main():
-    import mlflow.pyfunc  # noqa: F401  what it maps at import is no part of a limit either
+    import mlflow.pyfunc  # noqa: F401  what it maps at import is not part of a limit either
 
     import_tensorflow()
     asked = json.loads(sys.argv[1])
