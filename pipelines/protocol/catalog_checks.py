@@ -89,21 +89,8 @@ def _problems(stage: Stage) -> list[tuple[object, str]]:
             )
             for field, scopes in ONLY_FOR.items()
         ),
-        (_repeated(p.kind for p in stage.pages), "two of its pages are of one kind"),
-        (_repeated(o.name for o in stage.options), "it declares an option twice"),
-        *(
-            (not FILE.fullmatch(p.file), f"page {p.file!r} is not of the form name.html")
-            for p in stage.pages
-        ),
-        *((not p.title.strip(), f"page {p.file!r} has no title") for p in stage.pages),
-        *(
-            (not NAME.fullmatch(p.kind), f"page kind {p.kind!r} is not a name")
-            for p in stage.pages
-        ),
-        *(
-            (not NAME.fullmatch(o.name), f"option {o.name!r} is not a name")
-            for o in stage.options
-        ),
+        *_page_problems(stage),
+        *_option_problems(stage),
         *(
             (name and not NAME.fullmatch(name), f"{field} {name!r} is not a lower-case name")
             for field, name in names.items()
@@ -114,6 +101,27 @@ def _problems(stage: Stage) -> list[tuple[object, str]]:
             stage.on_demand and stage.name in (DATA_DAG, MODEL_DAG),
             f"{stage.name!r} is the DAG of another kind, and one on demand has a DAG of its own",
         ),
+    ]
+
+
+def _page_problems(stage: Stage) -> list[tuple[object, str]]:
+    found: list[tuple[object, str]] = [
+        (_repeated(p.kind for p in stage.pages), "two of its pages are of one kind")
+    ]
+    for page in stage.pages:
+        found += [
+            (not FILE.fullmatch(page.file), f"page {page.file!r} is not of the form name.html"),
+            (not page.title.strip(), f"page {page.file!r} has no title"),
+            (not NAME.fullmatch(page.kind), f"page kind {page.kind!r} is not a name"),
+        ]
+    return found
+
+
+def _option_problems(stage: Stage) -> list[tuple[object, str]]:
+    names = [option.name for option in stage.options]
+    return [
+        (_repeated(names), "it declares an option twice"),
+        *((not NAME.fullmatch(name), f"option {name!r} is not a name") for name in names),
     ]
 
 

@@ -182,13 +182,16 @@ class Reach:
                 self._run_main(absolute(self.sources, module, 1, text[:-3]))
         if "imports" not in unit["does"]:
             return
-        near = (unit, *self._used(module, unit))
-        for text in (text for each in near for text in each["modules"]):
+        for each in (unit, *self._used(module, unit)):
+            self._follow_texts(module, each)
+        self._objects.annotated(module, unit["signature"])
+
+    def _follow_texts(self, module: str, unit: dict[str, Any]) -> None:
+        for text in unit["modules"]:
             self._named(text.replace(":", "."))
-        for text in (text for each in near for text in each["relative"]):
+        for text in unit["relative"]:
             path = text.lstrip(".")
             self._named(absolute(self.sources, module, len(text) - len(path), path))
-        self._objects.annotated(module, unit["signature"])
 
     def _named(self, path: str) -> None:
         """A dotted path to a module, or to something in one."""
@@ -284,10 +287,13 @@ class Reach:
 
     def _keeps(self, module: str, decorators: Iterable[list[str]]) -> bool:
         """Whether a decorator may keep what it is given where somebody else finds it."""
-        targets = [t for chain in decorators for t in self.names.chain(module, chain)]
-        if any(len(chain) > 1 for chain in decorators) and any(t.kind == UNIT for t in targets):
-            return True  # ``@function.register``
-        if any(self._is_object(target) for target in targets):
-            return True  # ``@Kept``, or ``@register`` where ``register = Kept()``
-        theirs = (t.module.partition(".")[0] for t in targets if t.kind == LIBRARY)
-        return any(map(self.sources.is_foreign, theirs)) or self._registers(module, decorators)
+        found = [(c, t) for c in decorators for t in self.names.chain(module, c)]
+        return any(self._may_keep(*each) for each in found) or self._registers(
+            module, decorators
+        )
+
+    def _may_keep(self, chain: list[str], target: Target) -> bool:
+        """Whether it is a library's, ``@function.register``, or an object of ours."""
+        if target.kind == LIBRARY:
+            return self.sources.is_foreign(target.module.partition(".")[0])
+        return self._is_object(target) or (target.kind == UNIT and len(chain) > 1)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pipelines.core.errors import TransientError
 from pipelines.core.store import Manifest, Ref
 from pipelines.protocol import Maker, Plan, StageOutcome, Work, code_of, input_of, require_pair
+from pipelines.protocol.declared_code import declared_code
 from pipelines.protocol.settings import (
     evaluation_settings,
     trained_settings,
@@ -32,7 +33,7 @@ def plan(work: Work) -> Plan:
     return Plan(
         inputs={"training_set": training_set.content, "model": model.content} | champion,
         config=evaluation_settings(work),
-        code=code_of(__name__),
+        code=code_of(__name__, *declared_code(work.pipeline.features)),
         made_from={"training_set": training_set, "model": model},
     )
 

@@ -14,6 +14,7 @@ from pipelines.core.errors import ColumnMismatchError, TrainingError, TransientE
 from pipelines.core.events import evenly
 from pipelines.operators.bfloat16 import BFLOAT16
 from pipelines.protocol import VALIDATED, Plan, StageOutcome, Work, code_of, input_of, stage_of
+from pipelines.protocol.declared_code import declared_code
 from pipelines.protocol.settings import (
     key_columns,
     label_column,
@@ -42,7 +43,7 @@ def plan(work: Work) -> Plan:
     return Plan(
         inputs=_window(work).inputs(),
         config=training_set_settings(work),
-        code=code_of(__name__),
+        code=code_of(__name__, *declared_code(work.pipeline.features)),
     )
 
 

@@ -17,6 +17,7 @@ from pipelines.core.errors import OutOfMemoryError
 from pipelines.core.memory import is_out_of_memory
 from pipelines.core.store import Manifest
 from pipelines.protocol import Plan, StageOutcome, Work, code_of, input_of
+from pipelines.protocol.declared_code import declared_code
 from pipelines.protocol.settings import trained_settings, training_set_settings
 from pipelines.spec import model_code
 from pipelines.stages.train.micro_batches import MicroBatches
@@ -33,7 +34,11 @@ def plan(work: Work) -> Plan:
     return Plan(
         inputs={"training_set": manifest.content},
         config=trained_settings(work),
-        code=code_of(__name__, *model_code(work.pipeline.model)),
+        code=code_of(
+            __name__,
+            *model_code(work.pipeline.model),
+            *declared_code(work.pipeline.features),
+        ),
         made_from={"training_set": manifest},
     )
 

@@ -14,6 +14,7 @@ from typing import Any
 from pipelines.core.errors import ConfigError, InputMissingError, TrainingError, listed
 from pipelines.core.store import Manifest
 from pipelines.protocol import Maker, Plan, StageOutcome, Work, code_of, input_of
+from pipelines.protocol.declared_code import declared_code
 from pipelines.protocol.settings import training_set_settings
 from pipelines.spec import head_settings, model_code, model_settings, search_day
 from pipelines.stages.tune.winner import DATASET, EVALUATED_ON, WINNER
@@ -51,7 +52,12 @@ def plan(work: Work) -> Plan:
             "training": asdict(work.pipeline.training),
             EVALUATED_AS_OF: there.model_day,
         },
-        code=code_of(__name__, TRIALS_RUN, *model_code(work.pipeline.model)),
+        code=code_of(
+            __name__,
+            TRIALS_RUN,
+            *model_code(work.pipeline.model),
+            *declared_code(work.pipeline.features),
+        ),
         made_from={"training_set": manifest},
     )
 
