@@ -21,8 +21,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import pyarrow as pa
 
+from pipelines.operators.aggregates import AGGREGATES
 from pipelines.operators.program import program_of
-from pipelines.operators.trailing import AGGREGATES
 from pipelines.operators.values import Words
 from pipelines.shared.tables.schema import write_table
 from pipelines.shared.tables.values import read_rows

@@ -102,8 +102,8 @@ def test_sigterm_leaves_a_checkpoint_within_4_cpu_seconds_and_killed_later_a_run
     assert after_kill + lost_by_kill == killed_at
     assert_same_model(store, unbroken)
     assert not list(Path(store).glob("fraud_detection/models/*/*/.scratch-*"))
-    # The last try removed what the killed one had no time to.
-    assert not list(temporary.iterdir())
+    # The last try removed what the killed one had no time to; what names code is kept on purpose.
+    assert not [p for p in temporary.iterdir() if not p.name.startswith("millrace-identity")]
     assert not set(SHARED_MEMORY.iterdir()) - shared
 
 
