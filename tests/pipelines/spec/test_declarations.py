@@ -294,13 +294,11 @@ def test_whatever_is_set_is_of_the_settings_type_and_finite_or_refused(path, tex
     except ConfigError:
         return
     # What is declared as None is a switch that follows from another setting (``training.keep_best``).
-    switch = old is None
-    assert type(new) is type(old) or (switch and isinstance(new, bool))
+    kinds = {bool, type(None)} if old is None else {type(old)}
+    assert type(new) in kinds
     for value in new if isinstance(new, tuple) else (new,):
         assert value is None or isinstance(value, str) or math.isfinite(value)
-        if switch:
-            continue
-        assert not (isinstance(value, bool) and not isinstance(old, bool))
+        assert bool in kinds or not isinstance(value, bool)
 
 
 def test_loading_a_declaration_imports_nothing_heavy():

@@ -17,8 +17,8 @@ import pytest
 
 from pipelines.core.errors import ArtifactError, PermanentError, PipelineError, TransientError
 from pipelines.shared.registry import Registered, read_registry, sqlite
-from pipelines.shared.registry.client import open_client
 from pipelines.stages.promote.champion import Registry
+from tests.pipelines.shared.registry.two_models import register_two_models
 
 ROOT = Path(__file__).resolve().parents[4]
 WRITER = Path(__file__).with_name("killed_writer.py")
@@ -30,14 +30,7 @@ def made(tmp_path_factory):
     """A registry of two models; of ``fraud``, versions 1 and 3 were champion."""
     path = tmp_path_factory.mktemp("registry") / "mlflow.db"
     uri = f"sqlite:///{path}"
-    client = open_client(uri)
-    for name in ("fraud", "other"):
-        client.create_registered_model(name)
-        for number in range(1, 4):
-            tags = {"as_of": f"2026-01-0{number}", "digest": f"{name}-{number}", "seed": "0"}
-            client.create_model_version(name, f"file:///models/{name}/{number}", tags=tags)
-    for number in (1, 3):
-        Registry(uri, "fraud").promote(number)
+    register_two_models(uri)
     return path
 
 

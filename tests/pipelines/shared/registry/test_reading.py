@@ -22,20 +22,14 @@ from pipelines.shared.registry.client import open_client
 from pipelines.shared.registry.reading import _from_client
 from pipelines.shared.registry.state import champions_from
 from pipelines.stages.promote.champion import Registry
+from tests.pipelines.shared.registry.two_models import register_two_models
 
 
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory):
     """Three versions of one model, of which two were champion, beside another model."""
     uri = f"sqlite:///{tmp_path_factory.mktemp('registry')}/mlflow.db"
-    client = open_client(uri)
-    for name in ("fraud", "other"):
-        client.create_registered_model(name)
-        for number in range(1, 4):
-            tags = {"as_of": f"2026-01-0{number}", "digest": f"{name}-{number}", "seed": "0"}
-            client.create_model_version(name, f"file:///models/{name}/{number}", tags=tags)
-    for number in (1, 3):
-        Registry(uri, "fraud").promote(number)
+    register_two_models(uri)
     return Registry(uri, "fraud")
 
 
