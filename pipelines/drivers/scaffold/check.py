@@ -15,7 +15,7 @@ from pipelines.core.store import Store
 from pipelines.core.text import counted
 from pipelines.drivers.local.doctor import describe
 from pipelines.drivers.preconditions import require_store
-from pipelines.protocol import Work
+from pipelines.protocol import Work, stages
 from pipelines.spec import Pipeline, load
 from pipelines.spec.registry import own_names
 
@@ -43,9 +43,10 @@ def findings(
     """Look at the declaration, the machine, and whichever of source and store is given.
 
     Raises:
-        ConfigError: There is no such pipeline, or its declaration has mistakes.
+        ConfigError: There is no such pipeline, its declaration has mistakes, or a stage's record has.
     """
     pipeline = load(name)
+    stages()
     looks: list[Callable[[], str]] = [
         lambda: _declaration(pipeline),
         lambda: _gate(pipeline, day or pipeline.schedule.start),

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pipelines.cli.authoring import check
 from pipelines.core.errors import ConfigError, DeclarationError
 from pipelines.drivers.scaffold.check import findings
+from pipelines.protocol import catalog
 from pipelines.shared.expectations.parameters import resolved
 from pipelines.shared.expectations.rules import rules_of
 from pipelines.spec import Limit, Rule, WindowGate, load
@@ -181,3 +182,12 @@ def test_a_store_is_tried_as_a_run_tries_it(tmp_path):
     *_, lost = findings("fraud_detection", source=None, store=str(tmp_path / "file/s"), day=DAY)
     assert not lost.ok
     assert "cannot be written (Not a directory). Check the folder and its rights" in lost.text
+
+
+def test_a_stage_without_a_record_is_found(tmp_path, monkeypatch):
+    (tmp_path / "half").mkdir()
+    (tmp_path / "half" / "stage.py").write_text("")
+    monkeypatch.setattr(catalog, "FOLDER", tmp_path)
+    monkeypatch.setattr(catalog, "catalog", catalog.catalog.__wrapped__)
+    with pytest.raises(ConfigError, match=r"half has no record\.py"):
+        findings("fraud_detection", source=None, store=None, day=None)
