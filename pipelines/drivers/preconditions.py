@@ -145,7 +145,7 @@ def bytes_of_days(work: Work, days: Iterable[str]) -> int:
 
 
 def _factor(name: str, pipeline: Pipeline) -> int:
-    kind = pipeline.table.source.format
+    kind = pipeline.table.files.format
     return STORED_PER_SOURCE_BYTE[f"{kind}.gz" if name.endswith(".gz") else kind]
 
 

@@ -54,8 +54,10 @@ def evaluation_settings(work: Work) -> dict[str, Any]:
 
 def key_columns(pipeline: Pipeline) -> tuple[str, ...]:
     """Columns that name a row."""
-    entities = (entity.column for entity in pipeline.entities)
-    return tuple(dict.fromkeys((pipeline.table.row_id, pipeline.table.event_time, *entities)))
+    entities = (entity.key for entity in pipeline.entities)
+    return tuple(
+        dict.fromkeys((pipeline.table.id_column, pipeline.table.time_column, *entities))
+    )
 
 
 def label_column(pipeline: Pipeline) -> str:

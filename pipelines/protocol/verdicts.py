@@ -7,14 +7,24 @@ Not here: giving a verdict (``pipelines/stages/ingest/``, ``pipelines/shared/exp
 """
 
 from pipelines.core.store import Manifest, Ref, Store
-from pipelines.protocol.work import REFUSED
+from pipelines.protocol.work import REFUSED, partition_key
 
 INGESTED, VALIDATED = "ingested", "validated"
 
 
-def day_verdict(store: Store, pipeline: str, day: str) -> Manifest | None:
-    """The manifest that holds a day's verdict: ingest's if it refused the day, else validate's."""
-    ingested = store.find(Ref(pipeline, INGESTED, f"ds={day}"))
+def day_verdict(
+    store: Store, pipeline: str, day: str, table: str | None = None
+) -> Manifest | None:
+    """The manifest that holds a partition's verdict: ingest's if it refused it, else validate's.
+
+    Args:
+        store: Where the artifacts are.
+        pipeline: Name of the pipeline.
+        day: Key of the partition.
+        table: Its table, where it is not the examples'.
+    """
+    key = partition_key(day, table)
+    ingested = store.find(Ref(pipeline, INGESTED, key))
     if ingested is not None and ingested.outcome.get("verdict") == REFUSED:
         return ingested
-    return store.find(Ref(pipeline, VALIDATED, f"ds={day}"))
+    return store.find(Ref(pipeline, VALIDATED, key))

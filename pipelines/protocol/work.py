@@ -30,7 +30,9 @@ class Work:
     Attributes:
         pipeline: Declaration, with this run's settings applied.
         store: Where artifacts are read and published.
-        partition: Day of data, for stages that work by day.
+        partition: Key of a partition, for stages that work by partition.
+        table: The table that is taken in, where it is not the examples'; ``pipeline`` is then as
+            ``Pipeline.of_table`` returns it.
         as_of: As-of day, for stages that make a model.
         source: URI of the source root; only ``ingest`` reads it.
         history_from: First day of data; no window looks back beyond it.
@@ -44,6 +46,7 @@ class Work:
     store: Store
     report: Reporter
     partition: str | None = None
+    table: str | None = None
     as_of: str | None = None
     source: str | None = None
     history_from: str
@@ -69,12 +72,19 @@ class Work:
         return model_days(self.pipeline, self.model_day)
 
     def on(self, day: str) -> Self:
-        """The same work on another partition."""
+        """The same work on another partition of its table."""
         return replace(self, partition=day)
 
+    def of_table(self, name: str, partition: str | None = None) -> Self:
+        """The same work on a partition of a table, whose gate and entities its pipeline then has."""
+        table = None if name == self.pipeline.examples else name
+        return replace(
+            self, pipeline=self.pipeline.of_table(name), table=table, partition=partition
+        )
+
     def partition_ref(self, dataset: str, day: str | None = None) -> Ref:
-        """The artifact of a dataset for a day, by default this work's own."""
-        return Ref(self.pipeline.name, dataset, f"ds={day or self.day}")
+        """The artifact of a dataset for a partition, by default this work's own."""
+        return Ref(self.pipeline.name, dataset, partition_key(day or self.day, self.table))
 
     def model_ref(self, dataset: str) -> Ref:
         """The artifact of a dataset for this as-of day and seed."""
@@ -120,6 +130,11 @@ class Work:
     def scratch(self, plan: "Plan", ref: Ref) -> Path:
         """A folder for this work's checkpoints, kept over kills and removed at its end."""
         return self.store.scratch(ref, plan.digest())
+
+
+def partition_key(partition: str, table: str | None = None) -> str:
+    """Key of an artifact of a partition; the examples' table, None, needs no name."""
+    return f"ds={partition}" if table is None else f"table={table}/ds={partition}"
 
 
 def ref_of(stage: Stage, work: Work) -> Ref:

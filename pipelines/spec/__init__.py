@@ -25,12 +25,14 @@ from pipelines.spec.pipeline import Entity, Pipeline
 from pipelines.spec.registry import declared_names, load, load_all
 from pipelines.spec.search import Choice, Range, Search
 from pipelines.spec.settings import with_settings
+from pipelines.spec.sources import AnySource, LakeTable, Query, Source
 from pipelines.spec.split import PARTS, TRAIN, ModelDays, model_days, search_day
-from pipelines.spec.tables import Column, Source, Table
+from pipelines.spec.tables import Column, Table
 
 __all__ = [
     "PARTS",
     "TRAIN",
+    "AnySource",
     "Choice",
     "Column",
     "DayGate",
@@ -39,10 +41,12 @@ __all__ = [
     "Feature",
     "Gates",
     "Label",
+    "LakeTable",
     "Limit",
     "ModelDays",
     "Outcome",
     "Pipeline",
+    "Query",
     "Range",
     "Rule",
     "Schedule",

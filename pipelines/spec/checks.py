@@ -14,6 +14,7 @@ from typing import Any
 from pipelines.core.days import parse_day
 from pipelines.core.declared import mistakes_in, nearest
 from pipelines.core.errors import ConfigError, DeclarationError
+from pipelines.core.partitions import GRAINS
 from pipelines.operators import Categorical, Chain, Ratio, Sequence, Trailing
 from pipelines.operators.aggregates import AGGREGATES, reads_column
 from pipelines.operators.bfloat16 import BFLOAT16
@@ -23,10 +24,10 @@ from pipelines.spec.gate_checks import shape_mistakes
 from pipelines.spec.gates import gate_mistakes
 from pipelines.spec.learning import Label
 from pipelines.spec.model_checks import head_problems, model_problems
-from pipelines.spec.pipeline import Pipeline
+from pipelines.spec.pipeline import Entity, Pipeline
 from pipelines.spec.search_checks import search_problems
 from pipelines.spec.source_checks import source_problems
-from pipelines.spec.tables import COLUMN_TYPES, SOURCE_FORMATS, Table
+from pipelines.spec.tables import COLUMN_TYPES, Table
 from pipelines.spec.training_checks import training_problems
 
 CATEGORICAL_TYPES = ("text", "integer", "flag")
@@ -83,18 +84,21 @@ def _tables(pipeline: Pipeline) -> Iterator[str]:
         names = table.column_names()
         for name in sorted({n for n in names if names.count(n) > 1}):
             yield f"table {table.name}: column {name!r} is declared twice."
-        yield from _unknown(f"table {table.name}: row_id", table.row_id, names)
-        yield from _time(table, "event_time", table.event_time)
+        for column in (table.row_id,) if isinstance(table.row_id, str) else table.row_id or ():
+            yield from _unknown(f"table {table.name}: row_id", column, names)
+        if table.event_time is not None:
+            yield from _time(table, "event_time", table.event_time)
+        yield from _grain(table)
         if table.known_time is not None:
             yield from _time(table, "known_time", table.known_time)
-        if table.source.format not in SOURCE_FORMATS:
-            yield (
-                f"table {table.name}: source format {table.source.format!r} is not known. "
-                f"{nearest(table.source.format, SOURCE_FORMATS)}"
-            )
         yield from _ids(table)
         yield from source_problems(table)
         yield from _columns(table)
+
+
+def _grain(table: Table) -> Iterator[str]:
+    if table.grain not in GRAINS:
+        yield f"table {table.name}: grain {table.grain!r}. {nearest(table.grain, GRAINS)}"
 
 
 def _time(table: Table, what: str, name: str) -> Iterator[str]:
@@ -133,15 +137,20 @@ def _entities(pipeline: Pipeline) -> Iterator[str]:
     for entity in pipeline.entities:
         for table in pipeline.tables:
             if table.name == pipeline.examples:
-                columns = table.column_names()
-                yield from _unknown(f"entity {entity.name}: column", entity.column, columns)
-                if entity.column in columns and table.column(entity.column).type not in WHOLE:
-                    yield (
-                        f"entity {entity.name}: column {entity.column!r} is of type "
-                        f"{table.column(entity.column).type!r}. Use an integer column."
-                    )
+                yield from _entity_columns(entity, table)
     names = [entity.name for entity in pipeline.entities]
     yield from _unknown("evaluation: alert_entity", pipeline.evaluation.alert_entity, names)
+
+
+def _entity_columns(entity: Entity, table: Table) -> Iterator[str]:
+    columns = table.column_names()
+    for column in entity.columns() or ():
+        yield from _unknown(f"entity {entity.name}: column", column, columns)
+        if column in columns and table.column(column).type not in WHOLE:
+            yield (
+                f"entity {entity.name}: column {column!r} is of type "
+                f"{table.column(column).type!r}. Use an integer column."
+            )
 
 
 def _features(pipeline: Pipeline) -> Iterator[str]:

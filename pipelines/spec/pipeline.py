@@ -5,7 +5,11 @@ Promise: import-light and immutable; derived values are methods, so nothing is d
 Not here: finding mistakes (``checks.py``), loading by name (``registry.py``).
 """
 
-from pipelines.core.declared import declared
+from dataclasses import replace
+
+from pipelines.core.declared import declared, nearest
+from pipelines.core.errors import ConfigError
+from pipelines.core.partitions import Partitions
 from pipelines.operators.operator import Feature, FeatureSource
 from pipelines.operators.program import Program, program_of, sources_of
 from pipelines.operators.sequence import Sequence
@@ -32,11 +36,21 @@ class Entity:
 
     Attributes:
         name: One word (``customer``), the prefix of its features.
-        column: Integer column that identifies it.
+        column: Column that identifies it, an integer or a text, or the columns that do so together.
+            Each table that has such columns has rows of the entity.
     """
 
     name: str
-    column: str
+    column: str | tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        """The column of the stored table that identifies it."""
+        return self.column if isinstance(self.column, str) else f"_{self.name}"
+
+    def columns(self) -> tuple[str, ...]:
+        """The declared columns that identify it."""
+        return (self.column,) if isinstance(self.column, str) else self.column
 
 
 @declared
@@ -46,7 +60,7 @@ class Pipeline:
     Attributes:
         name: Name in the store, the DAG ids and the command line.
         title: One line for people.
-        tables: Declared daily tables.
+        tables: Declared tables, each taken in by itself.
         examples: Name of the table whose rows are scored.
         entities: The entities that rows belong to.
         label: What is predicted, and when it becomes known.
@@ -65,6 +79,7 @@ class Pipeline:
         x_type: Type of numeric inputs in the training set: ``float32``, or ``bfloat16`` for half
             the bytes. The served model rounds the same way.
         meaning: A paragraph for the docs page.
+        time_zone: Time zone of days, of hours and of the schedule, such as ``Europe/Berlin``.
     """
 
     name: str
@@ -86,11 +101,36 @@ class Pipeline:
     buckets: int = 4
     x_type: str = "float32"
     meaning: str = ""
+    time_zone: str = "UTC"
 
     @property
     def table(self) -> Table:
         """The table of examples."""
         return next(table for table in self.tables if table.name == self.examples)
+
+    def partitions(self) -> Partitions:
+        """The partitions of the table of examples."""
+        return self.table.partitions(self.time_zone)
+
+    def of_table(self, name: str) -> "Pipeline":
+        """The same pipeline as the stages that take a table in see it: that table, its gate and entities.
+
+        Raises:
+            ConfigError: No such table is declared.
+        """
+        found = {table.name: table for table in self.tables}
+        if name not in found:
+            raise ConfigError(f"table {name!r} is not declared. {nearest(name, found)}")
+        if name == self.examples:
+            return self
+        table = found[name]
+        names = set(table.column_names())
+        return replace(
+            self,
+            examples=name,
+            entities=tuple(e for e in self.entities if names.issuperset(e.columns())),
+            validation=table.validation or Validation(),
+        )
 
     def entity(self, name: str) -> Entity:
         """The entity with that name; KeyError if there is none."""

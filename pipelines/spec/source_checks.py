@@ -5,11 +5,18 @@ Not here: the other parts of a table (``checks.py``).
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pipelines.core.declared import nearest
-from pipelines.spec.tables import REPEATED_HOUR, Table
+from pipelines.spec.sources import (
+    LAKE_FORMATS,
+    REPEATED_HOUR,
+    SOURCE_FORMATS,
+    LakeTable,
+    Source,
+)
+from pipelines.spec.tables import Table
 
 ASCII = 128
 DELIMITER = re.compile(r"[^A-Za-z0-9\"\r\n]")
@@ -18,6 +25,20 @@ DELIMITER = re.compile(r"[^A-Za-z0-9\"\r\n]")
 def source_problems(table: Table) -> Iterator[str]:
     """The mistakes of a table's source, one sentence each."""
     source, where = table.source, f"table {table.name}: source"
+    yield from _clock(table, where)
+    if isinstance(source, LakeTable):
+        yield from _format(table, source.format, LAKE_FORMATS)
+    if isinstance(source, Source):
+        yield from _format(table, source.format, SOURCE_FORMATS)
+        yield from _files(source, where)
+
+
+def _format(table: Table, found: str, known: Sequence[str]) -> Iterator[str]:
+    if found not in known:
+        yield f"table {table.name}: source format {found!r} is not known. {nearest(found, known)}"
+
+
+def _files(source: Source, where: str) -> Iterator[str]:
     if not (isinstance(source.delimiter, str) and DELIMITER.fullmatch(source.delimiter)):
         yield (
             f"{where} delimiter {source.delimiter!r} must be one character other than a letter, "
@@ -32,16 +53,15 @@ def source_problems(table: Table) -> Iterator[str]:
             f"{where} newlines_in_values must be True, False or None; got "
             f"{source.newlines_in_values!r}."
         )
-    yield from _escape(table, where)
-    yield from _clock(table, where)
+    yield from _escape(source, where)
 
 
-def _escape(table: Table, where: str) -> Iterator[str]:
-    escape = table.source.escape
+def _escape(source: Source, where: str) -> Iterator[str]:
+    escape = source.escape
     if escape is None:
         return
     fits = isinstance(escape, str) and DELIMITER.fullmatch(escape) and ord(escape) < ASCII
-    if not fits or escape == table.source.delimiter:
+    if not fits or escape == source.delimiter:
         yield (
             f"{where} escape {escape!r} must be one ASCII character other than a letter, digit, "
             f'quotation mark, line break or the delimiter, such as "\\\\"; None where quotation '

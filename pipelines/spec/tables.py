@@ -1,15 +1,22 @@
-"""Declared tables: their source, their columns, and their valid values.
+"""Declared tables: their columns, their valid values, their ids, and their partitions.
 
 Why: the Great Expectations suite, the ingest cast and the docs page all follow from it.
 Promise: importing this module imports nothing but the standard library.
-Not here: reading a table (``pipelines/stages/ingest/``), validating it (``pipelines/shared/expectations/``).
+Not here: where a table's rows come from (``sources.py``), reading them (``pipelines/stages/ingest/``),
+    validating them (``pipelines/shared/expectations/``).
 """
 
+from collections.abc import Mapping
+
 from pipelines.core.declared import declared
+from pipelines.core.errors import ConfigError
+from pipelines.core.partitions import ALL, DAY, Partitions
+from pipelines.spec.gates import Validation
+from pipelines.spec.sources import AnySource, Source
 
 COLUMN_TYPES = ("integer", "number", "timestamp", "text", "flag")
-SOURCE_FORMATS = ("parquet", "csv")
-REPEATED_HOUR = ("refuse", "first", "second")
+ROW_KEY = "_id"
+"""Column with the row id of a table whose ids consist of several columns."""
 
 
 @declared
@@ -17,7 +24,7 @@ class Column:
     """One column.
 
     Attributes:
-        name: Lower-case name; a source column matches in any letter case.
+        name: Lower-case name in Millrace; a source column matches in any letter case.
         type: ``integer`` (int64), ``number`` (float64), ``timestamp`` (UTC, microseconds),
             ``text``, or ``flag`` (0 or 1, int64).
         meaning: One sentence for the docs page.
@@ -30,6 +37,15 @@ class Column:
             computed on scaled integers, so they are exact and independent of order.
         sensitive: Whether reports and Data Docs mask its values; None for the default, which
             is yes for entities and text.
+        source_name: Name in the source, exactly as it is written there (``"Lab Value (mg/dl)"``), where
+            it is not the column's name.
+        time_format: How times are written in the source: directives of ``strptime``
+            (``%d.%m.%Y %H:%M``), ``epoch_s``, ``epoch_ms``, ``epoch_us``, or ``days`` since ``origin``;
+            empty for ISO 8601 and for columns that are timestamps in the source.
+        origin: Origin of relative times: a day (``1900-01-01``), a timestamp column of the same table
+            (``admitted``), or one of a static table by entity (``patients.entered``).
+        words: The integer that each word of the source means (``{"no": 0, "yes": 1}``), None for a
+            null; for integers and flags. Any other word is an error.
     """
 
     name: str
@@ -42,69 +58,76 @@ class Column:
     values: tuple[object, ...] = ()
     decimals: int | None = None
     sensitive: bool | None = None
-
-
-@declared
-class Source:
-    """The files of one day of a table, below the source root.
-
-    Attributes:
-        path: Path with ``{day}`` in it (also ``{year}``, ``{month}``, ``{dayofmonth}``); may contain
-            ``*`` to match several files, read in name order.
-        format: ``parquet`` or ``csv`` (``.gz`` is decompressed).
-        delimiter: Separator of the fields of a CSV line.
-        nulls: Texts that mean null in CSV where they are not quoted. An empty field of a
-            column that is not a text is always null.
-        max_rejected_share: Share of a day's CSV lines that may be malformed (another number of
-            fields than the first line, stray quotation marks): they are rejected, and above
-            this share the day is refused.
-        escape: The escape character in CSV, usually a backslash; None where a quotation mark
-            inside of a quoted value is doubled instead.
-        newlines_in_values: Whether quoted CSV values may contain line breaks. None for yes, except
-            that a value with a line of as many fields as a row is rejected; True rejects it
-            only if such a line also has an event time; False rejects all values with line breaks.
-        time_zone: Time zone of times without a UTC offset, such as ``Europe/Berlin``. None
-            for UTC, and then times with and without an offset may not be mixed in a day.
-        repeated_hour: The meaning of a local time that occurs twice because the clocks go back:
-            ``first``, ``second``, or ``refuse``.
-    """
-
-    path: str = "ds={day}/*.parquet"
-    format: str = "parquet"
-    delimiter: str = ","
-    nulls: tuple[str, ...] = ("",)
-    max_rejected_share: float = 0.01
-    escape: str | None = None
-    newlines_in_values: bool | None = None
-    time_zone: str | None = None
-    repeated_hour: str = "refuse"
+    source_name: str | None = None
+    time_format: str = ""
+    origin: str = ""
+    words: Mapping[str, int | None] | None = None
 
 
 @declared
 class Table:
-    """One daily table.
+    """One table, taken in partition by partition.
 
     Attributes:
-        name: Name of the table, also of its dataset in the store.
+        name: Name of the table.
         columns: Declared columns; undeclared source columns are ignored.
-        row_id: Column that identifies a row.
-        event_time: Timestamp column; its UTC day is the partition.
-        source: The files of a day.
+        row_id: Column that identifies a row, or the columns that do so together.
+        event_time: Timestamp column that decides which partition a row belongs to; None for a static
+            table, which has a single partition, ``all``.
+        source: Where its rows come from.
         known_time: Timestamp column of when a row, or a correction of it, became known;
-            None where every row is known on its day. A day may then contain several versions of
-            a row id, and work as of a day uses the newest that was known by then.
-        unique_days: Number of days within which row ids are unique: 1 for each day by itself, N for a
-            day and the N - 1 before it, None for all days. Rows of a later day that repeat an id of
-            an earlier one are quarantined, whichever was ingested first.
+            None where every row is known when its partition is over. A partition may then contain
+            several versions of a row id, and work as of a day uses the newest that was known by then.
+        unique_days: Number of days within which row ids are unique: 1 for each partition by itself, N
+            for a day and the N - 1 before it, None for all days. Rows of a later partition that repeat
+            an id of an earlier one are quarantined, whichever was ingested first.
+        grain: What a partition is: ``hour``, ``day``, ``week``, ``month``, ``quarter`` or ``year``.
+        validation: The gate of a table other than the examples', whose gate is the pipeline's.
     """
 
     name: str
     columns: tuple[Column, ...]
-    row_id: str
-    event_time: str
-    source: Source = Source()
+    row_id: str | tuple[str, ...]
+    event_time: str | None
+    source: AnySource = Source()
     known_time: str | None = None
     unique_days: int | None = 1
+    grain: str = DAY
+    validation: Validation | None = None
+
+    @property
+    def id_column(self) -> str:
+        """The column of the stored table that identifies a row."""
+        return self.row_id if isinstance(self.row_id, str) else ROW_KEY
+
+    @property
+    def time_column(self) -> str:
+        """The event time.
+
+        Raises:
+            ConfigError: The table is static.
+        """
+        if self.event_time is None:
+            raise ConfigError(
+                f"table {self.name} has no event_time, so its rows are not of any partition, and it "
+                f"cannot be the table of examples. Declare event_time, or other examples."
+            )
+        return self.event_time
+
+    @property
+    def files(self) -> Source:
+        """Its source, where that is files.
+
+        Raises:
+            ConfigError: It is a query or a lakehouse's table.
+        """
+        if not isinstance(self.source, Source):
+            raise ConfigError(f"table {self.name}: its source {self.source!r} is not of files.")
+        return self.source
+
+    def partitions(self, zone: str = "UTC") -> Partitions:
+        """Its partitions, with days of a time zone."""
+        return Partitions(self.grain if self.event_time is not None else ALL, zone)
 
     def column(self, name: str) -> Column:
         """The declared column with that name; KeyError if there is none."""

@@ -199,7 +199,7 @@ def evaluation_rows(work: Work, training_set: Path) -> Shards:
     arrays = read_inputs(training_set, entries)
     arrays[LABEL] = np.concatenate([np.load(training_set / e["y"]) for e in entries])
     if isinstance(work.pipeline.head, Binary):
-        column = work.pipeline.entity(work.pipeline.evaluation.alert_entity).column
+        column = work.pipeline.entity(work.pipeline.evaluation.alert_entity).key
         rows = open_test_rows(training_set, column, work.pipeline.label.known_after_days)
         arrays = {name: values[rows.counted] for name, values in arrays.items()}
     count = len(arrays[LABEL])

@@ -24,8 +24,8 @@ def column_kinds(pipeline: Pipeline) -> dict[str, str]:
     The id of a row is another every day, and its time is the day's.
     """
     table = pipeline.table
-    left_out = {table.row_id, table.event_time, table.known_time}
-    entities = {entity.column for entity in pipeline.entities}
+    left_out = {table.id_column, table.event_time, table.known_time}
+    entities = {entity.key for entity in pipeline.entities}
     label = label_column(pipeline)
 
     def kind_of(column: Column) -> str:

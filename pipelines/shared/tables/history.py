@@ -40,7 +40,7 @@ def history_name(entity: str) -> str:
 def history_columns(pipeline: Pipeline, entity: str) -> tuple[Column, ...]:
     """Declared columns that an entity's history contains under their own names."""
     table = pipeline.table
-    named = {table.row_id, table.event_time, pipeline.entity(entity).column}
+    named = {table.id_column, table.time_column, pipeline.entity(entity).key}
     return tuple(c for c in table.columns if c.type in HISTORY_TYPES and c.name not in named)
 
 
@@ -120,15 +120,15 @@ def scaled(values: pa.ChunkedArray, decimals: int) -> pa.ChunkedArray:
 
 
 def _history(table: pa.Table, pipeline: Pipeline, entity: str, first: int) -> pa.Table:
-    time_us = table[pipeline.table.event_time].cast(pa.int64()).to_numpy()
+    time_us = table[pipeline.table.time_column].cast(pa.int64()).to_numpy()
     columns: dict[str, pa.ChunkedArray | pa.Array] = {
-        ENTITY: table[pipeline.entity(entity).column],
+        ENTITY: table[pipeline.entity(entity).key],
         TIME_S: pa.array(time_us // MICROSECONDS),
     }
     for column in history_columns(pipeline, entity):
         columns[column.name] = _stored(table[column.name], column)
     columns[POSITION] = pa.array(np.arange(first, first + table.num_rows, dtype=np.int32))
-    columns[ROW_ID] = table[pipeline.table.row_id]
+    columns[ROW_ID] = table[pipeline.table.id_column]
     return pa.table(columns).filter(pc.is_valid(columns[ENTITY]))
 
 

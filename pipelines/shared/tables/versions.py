@@ -64,13 +64,13 @@ def versions_of(rows: pa.Table, table: Table) -> Versions | None:
     """The versions of a day's rows by ``Table.known_time``; None without one."""
     if table.known_time is None:
         return None
-    event = rows[table.event_time].cast(pa.int64()).to_numpy() // DAY_US
+    event = rows[table.time_column].cast(pa.int64()).to_numpy() // DAY_US
     known_us = pc.fill_null(rows[table.known_time].cast(pa.int64()), np.iinfo(np.int64).min)
     known_us = known_us.to_numpy()
     known = np.maximum(known_us // DAY_US, event).astype(np.int32)
     until = np.full(len(known), FOREVER, np.int32)
     # A null id identifies no row, so it is not a version of another.
-    names = rows[table.row_id].combine_chunks().dictionary_encode().indices
+    names = rows[table.id_column].combine_chunks().dictionary_encode().indices
     name = pc.fill_null(names.cast(pa.int64()), -1).to_numpy()
     order = np.lexsort((np.arange(len(name)), known_us, name))
     older = np.flatnonzero((name[order][1:] == name[order][:-1]) & (name[order][1:] >= 0))
@@ -81,7 +81,7 @@ def versions_of(rows: pa.Table, table: Table) -> Versions | None:
 def version_columns(table: Table) -> list[str]:
     """Columns that distinguish versions."""
     known = [table.known_time] if table.known_time else []
-    return list(dict.fromkeys([table.row_id, table.event_time, *known]))
+    return list(dict.fromkeys([table.id_column, table.time_column, *known]))
 
 
 def write_known(chunks: Iterable[pa.Table], versions: Versions, folder: Path) -> None:

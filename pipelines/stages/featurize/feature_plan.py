@@ -110,8 +110,8 @@ def _label(pipeline: Pipeline) -> str:
 
 
 def _identity(pipeline: Pipeline) -> tuple[str, ...]:
-    entities = (entity.column for entity in pipeline.entities)
-    return pipeline.table.row_id, pipeline.table.event_time, *entities
+    entities = (entity.key for entity in pipeline.entities)
+    return pipeline.table.id_column, pipeline.table.time_column, *entities
 
 
 def _block_names(sources: Iterable[FeatureSource]) -> set[str]:

@@ -16,7 +16,7 @@ NUMERIC_TYPES = ("integer", "number", "flag")
 def problems_of(pipeline: Pipeline) -> Iterator[str]:
     """Every feature that cannot be computed, one sentence each."""
     table, label = pipeline.table, pipeline.label
-    keys = {table.row_id, table.event_time, *(e.column for e in pipeline.entities)}
+    keys = {table.id_column, table.event_time, *(e.key for e in pipeline.entities)}
     keys |= {label.column} if isinstance(label, Label) else set()
     for feature in pipeline.sources():
         for name in feature.names():
@@ -58,7 +58,7 @@ def _sequence(pipeline: Pipeline, feature: Sequence) -> Iterator[str]:
 
 
 def _no_history(pipeline: Pipeline, where: str, entity: str, name: str) -> Iterator[str]:
-    if name in (pipeline.table.row_id, pipeline.entity(entity).column):
+    if name in (pipeline.table.id_column, pipeline.entity(entity).key):
         yield f"{where}: column {name!r} names the row or the entity, so it is not in its history."
     if pipeline.table.column(name).type == "timestamp":
         yield f"{where}: column {name!r} is a timestamp, and a history carries none."

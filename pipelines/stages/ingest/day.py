@@ -46,7 +46,7 @@ class DayWriter:
         self._ids = (
             None
             if table.unique_days == 1
-            else IdsWriter(table.row_id, table.event_time, day, folder)
+            else IdsWriter(table.id_column, table.time_column, day, folder)
         )
         self._schema = table_schema(table)
         self._group_rows = group_rows(len(self._schema))

@@ -65,15 +65,15 @@ def read_delimited(path: Path, read: Read) -> Iterator[tuple[pa.Table, RowNames]
         SchemaError: Declared columns are missing or ambiguous.
     """
     require_text(path, read.name)
-    lines = Lines(path, read.name, read.table.source)
+    lines = Lines(path, read.name, read.table.files)
     found = lines.header()
     columns = match_columns(found, read.table, read.name)
     read.extra = undeclared(found, read.table)
     taken = [found.index(own) for own in columns.values()]
     ragged, misquoted, number = _Ragged(read.name), list[Reject](), 2
     with opened(path, read.name) as stream:
-        stream.expect(read.table.source, len(found))
-        quoting = Quoting(lines, stream, found, found.index(columns[read.table.event_time]))
+        stream.expect(read.table.files, len(found))
+        quoting = Quoting(lines, stream, found, found.index(columns[read.table.time_column]))
         for batch in _without_end(_batches(stream, read, found, ragged, lines), lines):
             numbers = _numbers(number, batch.num_rows, ragged)
             number = int(numbers[-1]) + 1 if len(numbers) else number
@@ -92,7 +92,7 @@ def read_delimited(path: Path, read: Read) -> Iterator[tuple[pa.Table, RowNames]
 def _batches(
     stream: CsvStream, read: Read, found: Sequence[str], ragged: _Ragged, lines: Lines
 ) -> Iterator[pa.RecordBatch]:
-    source, declared = read.table.source, set(read.table.column_names())
+    source, declared = read.table.files, set(read.table.column_names())
     # All columns are read: undeclared ones can contain stray quotation marks too. Those are read as
     # bytes, because they need not be text.
     types = {n: pa.string() if n.lower() in declared else pa.binary() for n in found}

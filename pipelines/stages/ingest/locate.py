@@ -106,7 +106,7 @@ def source_files(work: Work, table: Table) -> list[SourceFile]:
     if not work.source:
         raise ConfigError(
             f"{work.report.work}: no source was given. Pass --source with the folder or URI "
-            f"that contains {table.source.path!r}."
+            f"that contains {table.files.path!r}."
         )
     pattern = pattern_of(table, work.day)
     root = work.source.removeprefix("file://").rstrip("/") or "/"
@@ -117,7 +117,7 @@ def source_files(work: Work, table: Table) -> list[SourceFile]:
         raise SourceNotReadyError(
             f"{work.report.work}: no file matches {root}/{pattern}"
             f"{' (the source root is not a folder)' if gone else ''}. Expected the day's "
-            f"{table.name} as {table.source.format}, by the template {table.source.path!r}. "
+            f"{table.name} as {table.files.format}, by the template {table.files.path!r}. "
             f"Wait for the delivery, or point --source at the folder that contains it."
         )
     return found
@@ -137,10 +137,10 @@ def pattern_of(table: Table, day: str) -> str:
         "dayofmonth": f"{date.day:02}",
     }
     try:
-        return table.source.path.format(**fields)
+        return table.files.path.format(**fields)
     except (KeyError, IndexError, ValueError) as error:
         raise ConfigError(
-            f"table {table.name}: source path {table.source.path!r} cannot be formatted "
+            f"table {table.name}: source path {table.files.path!r} cannot be formatted "
             f"({error!r}). Use only {{day}}, {{year}}, {{month}}, {{dayofmonth}} and *."
         ) from error
 

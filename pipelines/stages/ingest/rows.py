@@ -26,7 +26,7 @@ def read_blocks(read: Read) -> Generator[pa.Table, None, None]:
         SourceUnreadableError: It cannot be read and does not change any more.
         SchemaError: It is not the declared table.
     """
-    is_text = read.table.source.format == "csv"
+    is_text = read.table.files.format == "csv"
     cast, reader = (from_text, read_delimited) if is_text else (from_typed, read_parquet)
     clock = Clock.of_source(read.table.source)
     times = [c.name for c in read.table.columns if c.type == "timestamp"]

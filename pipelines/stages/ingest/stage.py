@@ -140,7 +140,7 @@ class _DaySources:
 
     def require_few_rejects(self, table: Table) -> None:
         """Refuse the day if more lines were rejected than the declaration allows."""
-        lines, most = self.rows + self.rejected, table.source.max_rejected_share
+        lines, most = self.rows + self.rejected, table.files.max_rejected_share
         if self.rejected > most * lines:
             first = next(read for read in self.reads if read.rejected)
             self.refused[first.name] = SourceUnreadableError(
@@ -217,7 +217,7 @@ class _DaySources:
 
 def _ids(work: Work, table: Table) -> list[str]:
     """What the file of ids depends on in addition to the rows; empty where there is none."""
-    return [] if table.unique_days == 1 else [table.row_id, table.event_time, work.day]
+    return [] if table.unique_days == 1 else [table.id_column, table.time_column, work.day]
 
 
 def _only_table(work: Work) -> Table:

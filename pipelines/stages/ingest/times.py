@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as of
 
-from pipelines.spec import Source
+from pipelines.spec import AnySource
 from pipelines.stages.ingest.cast_errors import RowNames
 
 HAS_OFFSET = r"\d:\d\d.*(Z|[+-]\d\d(:?\d\d)?)$"
@@ -41,7 +41,7 @@ class Clock:
     repeated_hour: str = "refuse"
 
     @classmethod
-    def of_source(cls, source: Source) -> "Clock":
+    def of_source(cls, source: AnySource) -> "Clock":
         """The clock of a declared source."""
         return cls(source.time_zone, source.repeated_hour)
 

@@ -196,7 +196,7 @@ def _config(pipeline: Pipeline, day: str) -> dict[str, Any]:
     table = pipeline.table
     return {
         "partition": day,
-        "row_id": table.row_id,
+        "row_id": table.id_column,
         "event_time": table.event_time,
         "known_time": table.known_time,
         "unique_days": table.unique_days,

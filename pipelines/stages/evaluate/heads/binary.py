@@ -152,7 +152,7 @@ class BinaryEvaluation:
         }
         if champion is not None:
             columns[CHAMPION_SCORE] = pa.array(champion["score"])
-        return scores_table(rows.keys.drop_columns([pipeline.table.event_time]), columns)
+        return scores_table(rows.keys.drop_columns([pipeline.table.time_column]), columns)
 
     def texts(self, evaluated: Mapping[str, Any]) -> Mapping[str, MetricText]:
         """ROC AUC, average precision, and what a team that looks at alerts would find."""

@@ -1,0 +1,104 @@
+"""Where a table's rows come from: files, a query of a database, a table of a lakehouse.
+
+Promise: importing this module imports nothing but the standard library.
+Not here: reading them (``pipelines/stages/ingest/``), mistakes in them (``source_checks.py``).
+"""
+
+from pipelines.core.declared import declared
+
+SOURCE_FORMATS = ("parquet", "csv", "json", "excel", "orc", "feather")
+LAKE_FORMATS = ("delta", "iceberg")
+REPEATED_HOUR = ("refuse", "first", "second")
+
+
+@declared
+class Source:
+    """The files of a table, below the source root.
+
+    Attributes:
+        path: Path with ``{day}`` in it (also ``{year}``, ``{quarter}``, ``{month}``, ``{week}``,
+            ``{dayofmonth}``, ``{hour}``), as the grain of the table needs; may contain ``*`` to match
+            several files, read in name order. A path without such a field names files for all time,
+            which are read once and split by event time.
+        format: ``parquet``, ``csv``, ``json`` (an object a line), ``excel``, ``orc`` or ``feather``. CSV and
+            JSON lines may be compressed (gzip, zstd, bzip2, or one file in a zip archive).
+        delimiter: Separator of the fields of a CSV line.
+        nulls: Texts that mean null in CSV where they are not quoted. An empty field of a
+            column that is not a text is always null.
+        max_rejected_share: Share of a day's CSV lines that may be malformed (another number of
+            fields than the first line, stray quotation marks): they are rejected, and above
+            this share the day is refused.
+        escape: The escape character in CSV, usually a backslash; None where a quotation mark
+            inside of a quoted value is doubled instead.
+        newlines_in_values: Whether quoted CSV values may contain line breaks. None for yes, except
+            that a value with a line of as many fields as a row is rejected; True rejects it
+            only if such a line also has an event time; False rejects all values with line breaks.
+        time_zone: Time zone of times without a UTC offset, such as ``Europe/Berlin``. None for the
+            pipeline's, and then times with and without an offset may not be mixed in a partition.
+        repeated_hour: The meaning of a local time that occurs twice because the clocks go back:
+            ``first``, ``second``, or ``refuse``.
+        decimal: The decimal mark of numbers in CSV: ``.`` or ``,``.
+        thousands: The mark between thousands in CSV numbers, such as ``.``; empty for none.
+        sheet: Sheet of an Excel file; empty for the first.
+        root: The table's own source root, a folder or URI, in place of the run's.
+        connection: Name of the Airflow connection with the credentials of the root.
+    """
+
+    path: str = "ds={day}/*.parquet"
+    format: str = "parquet"
+    delimiter: str = ","
+    nulls: tuple[str, ...] = ("",)
+    max_rejected_share: float = 0.01
+    escape: str | None = None
+    newlines_in_values: bool | None = None
+    time_zone: str | None = None
+    repeated_hour: str = "refuse"
+    decimal: str = "."
+    thousands: str = ""
+    sheet: str = ""
+    root: str = ""
+    connection: str = ""
+
+
+@declared
+class Query:
+    """A query of a SQL database.
+
+    Attributes:
+        sql: A SELECT statement. ``:start`` and ``:end`` are the bounds of a partition in UTC, the end
+            exclusive; a statement without them is run once for all time, and its rows are split
+            by event time.
+        connection: Name of the Airflow connection of the database. Empty for the URI that the run is
+            given as its source.
+        time_zone: Time zone of times without a UTC offset; None for the pipeline's.
+        repeated_hour: As for files.
+    """
+
+    sql: str
+    connection: str = ""
+    time_zone: str | None = None
+    repeated_hour: str = "refuse"
+
+
+@declared
+class LakeTable:
+    """A Delta Lake or Iceberg table.
+
+    Attributes:
+        path: Path of the table below the source root; empty for the root itself.
+        format: ``delta`` or ``iceberg``.
+        root: The table's own source root, in place of the run's.
+        connection: Name of the Airflow connection with the credentials of the root.
+        time_zone: Time zone of times without a UTC offset; None for the pipeline's.
+        repeated_hour: As for files.
+    """
+
+    path: str = ""
+    format: str = "delta"
+    root: str = ""
+    connection: str = ""
+    time_zone: str | None = None
+    repeated_hour: str = "refuse"
+
+
+AnySource = Source | Query | LakeTable
