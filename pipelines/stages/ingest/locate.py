@@ -129,6 +129,8 @@ def pattern_of(table: Table, day: str) -> str:
     Raises:
         ConfigError: The template names a field that a day does not have.
     """
+    if not table.files.is_by_partition:
+        return table.files.path
     date = parse_day(day)
     fields = {
         "day": day,
