@@ -82,6 +82,7 @@ class Table:
             for a day and the N - 1 before it, None for all days. Rows of a later partition that repeat
             an id of an earlier one are quarantined, whichever was ingested first.
         grain: What a partition is: ``hour``, ``day``, ``week``, ``month``, ``quarter`` or ``year``.
+        start: First day of its data, where that is earlier than the schedule's start; empty for that.
         validation: The gate of a table other than the examples', whose gate is the pipeline's.
     """
 
@@ -93,6 +94,7 @@ class Table:
     known_time: str | None = None
     unique_days: int | None = 1
     grain: str = DAY
+    start: str = ""
     validation: Validation | None = None
 
     @property

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.core.errors import (
-    ConfigError,
     PartitionRefusedError,
     SourceNotReadyError,
     SourceUnreadableError,
@@ -42,7 +41,7 @@ RAGGED, MISQUOTED = "source.fields", "source.quotes"
 
 def plan(work: Work) -> Plan:
     """Plan by the content of the day's files and the declared types."""
-    table = _only_table(work)
+    table = work.pipeline.table
     return Plan(
         inputs={file.name: file.digest() for file in source_files(work, table)},
         config={
@@ -61,7 +60,7 @@ def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
     Raises:
         SourceNotReadyError: A file changed, has gone, or is still being written.
     """
-    table = _only_table(work)
+    table = work.pipeline.table
     files = source_files(work, table)
     _require_planned(work, files, plan)
     day = _DaySources(work, [Read(file, table, plan.inputs[file.name]) for file in files])
@@ -218,17 +217,6 @@ class _DaySources:
 def _ids(work: Work, table: Table) -> list[str]:
     """What the file of ids depends on in addition to the rows; empty where there is none."""
     return [] if table.unique_days == 1 else [table.id_column, table.time_column, work.day]
-
-
-def _only_table(work: Work) -> Table:
-    """The table of examples, the only one that ingest supports."""
-    names = [table.name for table in work.pipeline.tables]
-    if len(names) > 1:
-        raise ConfigError(
-            f"{work.pipeline.name} declares {len(names)} tables ({', '.join(names)}), and ingest "
-            f"reads one. Declare only {work.pipeline.examples!r}, the table of examples."
-        )
-    return work.pipeline.table
 
 
 def _require_planned(work: Work, files: list[SourceFile], plan: Plan) -> None:
