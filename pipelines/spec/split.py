@@ -6,7 +6,7 @@ Promise: every label of a training partition was known before the first test par
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from pipelines.core.days import parse_day, shift

@@ -163,7 +163,9 @@ def _read_day(folder: Path, entry: Mapping[str, Any], columns: AlertColumns) -> 
 
 def day_numbers(times: pa.ChunkedArray, zone: str) -> NDArray[np.int64]:
     """Day of each time in a time zone, as ``date.toordinal`` counts them."""
-    local = pc.local_timestamp(times.cast(pa.timestamp("us", "UTC")).cast(pa.timestamp("us", zone)))
+    local = pc.local_timestamp(
+        times.cast(pa.timestamp("us", "UTC")).cast(pa.timestamp("us", zone))
+    )
     return local.cast(pa.date32()).cast(pa.int32()).to_numpy().astype(np.int64) + EPOCH_ORDINAL
 
 
