@@ -6,15 +6,21 @@ Not here: the formats (``formats/``), casting a value (``cast.py``), the state o
     reading (``reading.py``).
 """
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from functools import partial
 
 import pyarrow as pa
 
+from pipelines.spec import Column, Source
 from pipelines.stages.ingest.cast import from_text, from_typed
+from pipelines.stages.ingest.cast_errors import RowNames
 from pipelines.stages.ingest.damage import checked_read
-from pipelines.stages.ingest.formats import FORMATS
+from pipelines.stages.ingest.formats import FORMATS, Reader
+from pipelines.stages.ingest.number_marks import Marks
 from pipelines.stages.ingest.reading import Read
 from pipelines.stages.ingest.times import Clock, Offsets
+
+Cast = Callable[[pa.ChunkedArray, Column, str, RowNames, Clock], pa.ChunkedArray]
 
 
 def read_blocks(read: Read) -> Generator[pa.Table, None, None]:
@@ -25,13 +31,13 @@ def read_blocks(read: Read) -> Generator[pa.Table, None, None]:
         SourceUnreadableError: It cannot be read and does not change any more.
         SchemaError: It is not the declared table.
     """
-    source = FORMATS[read.table.files.format]
-    cast = from_text if source.is_text else from_typed
+    cast, reader = _reader(read.table.files)
     clock = Clock.of_source(read.table.source)
-    times = [c.name for c in read.table.columns if c.type == "timestamp"]
+    # Times in a declared format all have an offset, or none has.
+    times = [c.name for c in read.table.columns if c.type == "timestamp" and not c.time_format]
     read.offsets = {name: Offsets() for name in times}
     with checked_read(read.file, read.planned), read.file.local() as path:
-        for rows, row_names in source.read(path, read):
+        for rows, row_names in reader(path, read):
             for name in times:
                 read.offsets[name].record(rows[name], row_names)
             yield pa.table(
@@ -40,3 +46,11 @@ def read_blocks(read: Read) -> Generator[pa.Table, None, None]:
                     for c in read.table.columns
                 }
             )
+
+
+def _reader(source: Source) -> tuple[Cast, Reader]:
+    """What reads a source's rows, and what casts one of their columns."""
+    found = FORMATS[source.format]
+    if not found.is_text:
+        return from_typed, found.read
+    return partial(from_text, marks=Marks.of_source(source)), found.read
