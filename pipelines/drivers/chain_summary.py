@@ -11,7 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipelines.protocol import REFUSED, Result, chain_stages, giver_of, stages
+from pipelines.protocol import (
+    REFUSED,
+    Result,
+    chain_stages,
+    giver_of,
+    partition_named,
+    stages,
+)
 from pipelines.protocol.stage import PARTITION
 
 Summary = dict[str, Any]
@@ -68,7 +75,7 @@ def summary_of(totals: Totals) -> Summary:
     return {
         "stages": {s.name: totals[s.name].as_dict() for s in stages() if totals[s.name].work},
         "refused": sorted(
-            {r["key"].removeprefix("ds=") for r in of_days if r["verdict"] == REFUSED}
+            {partition_named(r["key"]) for r in of_days if r["verdict"] == REFUSED}
         ),
         "quarantined": dict(sorted(quarantined.items())),
         "pages_missing": _pages_missing(totals),

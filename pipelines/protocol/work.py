@@ -137,6 +137,11 @@ def partition_key(partition: str, table: str | None = None) -> str:
     return f"ds={partition}" if table is None else f"table={table}/ds={partition}"
 
 
+def partition_named(key: str) -> str:
+    """A key of a partition as people read it: ``2026-01-31``, or ``labs 2026-01``."""
+    return key.removeprefix("table=").replace("ds=", "").replace("/", " ")
+
+
 def ref_of(stage: Stage, work: Work) -> Ref:
     """The artifact that this work publishes."""
     of = {PARTITION: work.partition_ref, WINDOW: work.window_ref}

@@ -82,6 +82,7 @@ class Table:
             for a day and the N - 1 before it, None for all days. Rows of a later partition that repeat
             an id of an earlier one are quarantined, whichever was ingested first.
         grain: What a partition is: ``hour``, ``day``, ``week``, ``month``, ``quarter`` or ``year``.
+        start: First day of its data, where that is earlier than the schedule's start; empty for that.
         validation: The gate of a table other than the examples', whose gate is the pipeline's.
     """
 
@@ -93,6 +94,7 @@ class Table:
     known_time: str | None = None
     unique_days: int | None = 1
     grain: str = DAY
+    start: str = ""
     validation: Validation | None = None
 
     @property
@@ -124,6 +126,11 @@ class Table:
         if not isinstance(self.source, Source):
             raise ConfigError(f"table {self.name}: its source {self.source!r} is not of files.")
         return self.source
+
+    @property
+    def is_for_all_time(self) -> bool:
+        """Whether its source has the rows of every partition, to be split by event time."""
+        return self.event_time is not None and not self.source.is_by_partition
 
     def partitions(self, zone: str = "UTC") -> Partitions:
         """Its partitions, with days of a time zone."""

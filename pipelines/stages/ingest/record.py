@@ -9,6 +9,7 @@ STAGE = Stage(
     record=__name__,
     does="Check a day of source files and convert them to typed Parquet.",
     scope=PARTITION,
+    each_table=True,
     dataset="ingested",
     reads_source=True,
     retries=TRIES,

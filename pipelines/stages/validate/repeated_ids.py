@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.core.days import days_between, shift
 from pipelines.core.store import Manifest
-from pipelines.protocol import VALIDATED, Work
+from pipelines.protocol import VALIDATED, Work, partition_key
 from pipelines.shared.expectations.rules import NEW_IDS, CheckedRule
 from pipelines.shared.tables import IDS
 
@@ -102,7 +102,8 @@ class RepeatedIds:
 
     def _published(self, dataset: str) -> list[str]:
         keys = self.work.store.keys(self.work.pipeline.name, dataset)
-        return [key.removeprefix("ds=") for key in keys]
+        of_table = partition_key("", self.work.table)
+        return [key.removeprefix(of_table) for key in keys if key.startswith(of_table)]
 
 
 def inputs_of(shared: Mapping[str, str]) -> dict[str, str]:
