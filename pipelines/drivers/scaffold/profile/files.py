@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from pipelines.core.errors import ConfigError, listed
 from pipelines.core.partitions import DAY, HOUR, MONTH, QUARTER, WEEK, YEAR
+from pipelines.spec.path_fields import path_problems
 
 SUFFIXES = {
     "csv": ("csv", "tsv", "txt", "dat", "tab", "psv"),
@@ -82,7 +83,7 @@ class FoundFiles:
         template: Path below it, as ``Source.path`` wants it.
         grain: What a file's name says a partition is; empty where it says nothing.
         format: One of ``SOURCE_FORMATS``.
-        files: The files, in name order.
+        files: The files, in the order of the times that they are of.
         passed_over: Number of other files in the folder.
     """
 
@@ -125,7 +126,7 @@ def _folder(root: Path) -> FoundFiles:
         )
     (kind, _), *_ = formats.most_common(1)
     of_kind = [path for path in held if _format(path.name) == kind]
-    template, files = _template(root, of_kind)
+    template, files = _template(root, sorted(of_kind, key=lambda path: _dates(root, path)))
     return FoundFiles(root, template, grain_of(template), kind, files, len(held) - len(files))
 
 
@@ -163,13 +164,10 @@ def _template(root: Path, files: Sequence[Path]) -> tuple[str, tuple[Path, ...]]
     segments = zip(*(text.split("/") for text, _ in group), strict=True)
     template = "/".join(_generalised(sorted(set(each))) for each in segments)
     for field, character in _AS_CHARACTER.items():
-        template = template.replace(character, field if _says_when(template) else "*")
+        template = template.replace(character, field)
+    if grain_of(template) and any(path_problems(template, grain_of(template), "")):
+        template = _FIELD.sub("*", template)  # a month without its year names no time
     return re.sub(r"\*+", "*", template), tuple(path for _, path in group)
-
-
-def _says_when(text: str) -> bool:
-    """Whether the fields of a path name a time: a month without its year does not."""
-    return any(_AS_CHARACTER[field] in text or field in text for field in ("{day}", "{year}"))
 
 
 def _with_fields(name: str) -> str:
@@ -189,6 +187,12 @@ def _generalised(texts: Sequence[str]) -> str:
     before = _common_start(texts)
     rests = [text[len(before) :][::-1] for text in texts]
     return f"{before}*{_common_start(rests)[::-1]}"
+
+
+def _dates(root: Path, path: Path) -> tuple[list[str], str]:
+    """Files are in the order of the times in their names."""
+    name = path.relative_to(root).as_posix()
+    return [found.group() for found in DATE.finditer(name)], name
 
 
 def _common_start(texts: Sequence[str]) -> str:
