@@ -51,6 +51,7 @@ FORMS = {
     YEAR: r"(\d{4})",
 }
 _HOURS, _MONTHS, _QUARTERS = 24, 12, 4
+_RECURS = {DAY: 7, MONTH: _MONTHS, QUARTER: _QUARTERS}
 _BEFORE_ALL = datetime(1, 1, 1, tzinfo=UTC)
 _AFTER_ALL = datetime(9999, 12, 31, tzinfo=UTC)
 
@@ -142,7 +143,7 @@ class Partitions:
         """The instant at which a partition is over, in UTC."""
         if self.grain == ALL:
             return _AFTER_ALL
-        return self.start(self.key(self.number(key) + 1))
+        return self.start(self.shift(key, 1))
 
     def first_day(self, key: str) -> str:
         """The day in which a partition begins, in its time zone."""
@@ -158,7 +159,10 @@ class Partitions:
             return ALL
         if self.grain == HOUR:
             return instant.astimezone(UTC).strftime("%Y-%m-%dT%H")
-        return self.key(_OF_DAY[self.grain](instant.astimezone(ZoneInfo(self.zone)).date()))
+        local = instant.astimezone(ZoneInfo(self.zone))
+        key = self.key(_OF_DAY[self.grain](local.date()))
+        # Where clocks go back over midnight, the day before is over at the first midnight.
+        return self.shift(key, 1) if local.fold and instant >= self.end(key) else key
 
     def of_day(self, day: str) -> str:
         """The partition in which a day begins."""
@@ -185,12 +189,24 @@ class Partitions:
         zone = "UTC" if self.grain == HOUR else self.zone
         return f"the {self.grain} {key} ({zone})"
 
+    def recurring(self, key: str) -> int:
+        """Which of those that come again: an hour of the day, a weekday, a month of the year; else 0."""
+        if self.grain == HOUR:
+            return self.start(key).astimezone(ZoneInfo(self.zone)).hour
+        return self.number(key) % _RECURS[self.grain] if self.grain in _RECURS else 0
+
     def _day(self, instant: datetime) -> str:
-        return instant.astimezone(ZoneInfo(self.zone)).date().isoformat()
+        zone = UTC if self.grain == ALL else ZoneInfo(self.zone)
+        return instant.astimezone(zone).date().isoformat()
 
 
 def _midnight(day: date, zone: str) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    try:
+        return datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    except OverflowError as error:
+        raise ConfigError(
+            f"{day} in {zone} is outside the calendar, which is in UTC. Choose a later day."
+        ) from error
 
 
 def _monday(number: int) -> date:

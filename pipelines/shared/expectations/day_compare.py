@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from pipelines.core.days import parse_day
+from pipelines.core.partitions import Partitions
 from pipelines.shared.expectations.day_columns import DayProfile
 from pipelines.shared.expectations.day_usual import (
     BAND,
@@ -30,6 +30,7 @@ from pipelines.shared.expectations.day_usual import (
 )
 from pipelines.spec import DayGate
 
+DAYS = Partitions()
 ROWS, LABEL, MISSING, MOVED = "rows_ratio", "label_odds", "missing_share", "moved_share"
 CONSTANT, REPEATED = "constant", "repeated"
 WARN, REFUSE = "warn", "refuse"
@@ -101,6 +102,7 @@ def compare_day(
     others: Mapping[str, DayProfile],
     gate: DayGate,
     unshown: Collection[str] = (),
+    partitions: Partitions = DAYS,
 ) -> Compared:
     """Compare a day with other days.
 
@@ -110,6 +112,7 @@ def compare_day(
         others: Profiles of the days it is compared with, by day.
         gate: Limits, and how many days they need.
         unshown: Columns of whose values nothing is shown: they are sensitive, or names.
+        partitions: What the keys of the days are; a weekday is a local one.
     """
     theirs = {other: others[other] for other in sorted(others) if others[other]["rows"]}
     days = tuple(theirs)
@@ -118,7 +121,7 @@ def compare_day(
         return Compared(day=day, days=days, why_not=why)
     if not own["rows"]:
         return Compared(day=day, days=days, why_not="it has no rows")
-    found = list(_Beside(day, own, theirs, gate, unshown).differences())
+    found = list(_Beside(day, own, theirs, gate, unshown, partitions).differences())
     if day in gate.excused:
         found = [replace(each, level="") for each in found]
     return Compared(
@@ -154,6 +157,7 @@ class _Beside:
     others: Mapping[str, DayProfile]
     gate: DayGate
     unshown: Collection[str]
+    partitions: Partitions
 
     def differences(self) -> Iterator[Difference]:
         """Every number that both sides have, with its level."""
@@ -171,10 +175,10 @@ class _Beside:
         measure: Callable[[Sequence[DayProfile], tuple[float, float]], Difference],
         days: Sequence[str],
     ) -> Difference:
-        """What explains most: the days together, or those of the weekday."""
+        """What explains most: the days together, or those of the weekday (of hours, those of the hour)."""
         groups = [(days, BAND)]
-        weekday = parse_day(self.day).weekday()
-        alike = [day for day in days if parse_day(day).weekday() == weekday]
+        recurring = self.partitions.recurring
+        alike = [day for day in days if recurring(day) == recurring(self.day)]
         if alike:
             enough = len(alike) >= self.gate.min_same_weekday
             groups.append((alike, MEDIAN if enough else RANGE))

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.core.days import days_between, parse_day, shift
+from pipelines.core.days import parse_day, shift
 from pipelines.core.errors import ArtifactError
+from pipelines.core.partitions import ALL
 from pipelines.core.store import Manifest
 from pipelines.protocol import ACCEPTED, VALIDATED, Work, day_verdict, steps_to
 from pipelines.shared.expectations.day_columns import (
@@ -47,17 +48,19 @@ def compared_before(work: Work, folder: Path) -> "Compared | None":
     """
     from pipelines.shared.expectations.day_compare import compare_day
 
-    gate, day = work.pipeline.validation.days, work.day
-    if not gate.days_back:
+    gate, day, partitions = work.pipeline.validation.days, work.day, work.pipeline.partitions()
+    if not gate.days_back or partitions.grain == ALL:
         return None
-    first = max(shift(day, -gate.days_back), work.history_from)
+    last = partitions.first_day(day)
+    near = partitions.of_days(max(shift(last, -gate.days_back), work.history_from), last)
     # Each as it was known by its own end: labels and late rows of none have more time than those
     # of another.
-    others = _published(work, days_between(first, shift(day, -1)))
+    others = _published(work, [other for other in near if other < day])
     own = json.loads((folder / PROFILE).read_text())
-    beside = {other: profile_known_by(each, other) for other, each in others.items()}
+    end = partitions.last_day
+    beside = {other: profile_known_by(each, end(other)) for other, each in others.items()}
     unshown = unshown_columns(work.pipeline)
-    return compare_day(day, own["known"][day], _there(beside), gate, unshown)
+    return compare_day(day, own["known"][end(day)], _there(beside), gate, unshown, partitions)
 
 
 def noted_of(compared: "Compared | None") -> str:
@@ -87,7 +90,7 @@ def _published(work: Work, days: Iterable[str]) -> dict[str, dict[str, Any]]:
 
 def _accepted(work: Work, day: str) -> Manifest | None:
     """A day's manifest if it was accepted and has a profile; those of earlier releases have none."""
-    manifest = day_verdict(work.store, work.pipeline.name, day)
+    manifest = day_verdict(work.store, work.pipeline.name, day, work.table)
     accepted = manifest is not None and manifest.outcome["verdict"] == ACCEPTED
     return manifest if accepted and manifest is not None and PROFILE in manifest.files else None
 
@@ -140,7 +143,8 @@ class Behind:
         if own is None:
             return Compared(day=day, days=(), why_not="none of its rows was known")
         unshown = unshown_columns(self.work.pipeline)
-        return compare_day(day, own, _there(beside), gate, unshown)
+        partitions = self.work.pipeline.partitions()
+        return compare_day(day, own, _there(beside), gate, unshown, partitions)
 
     def _digest(self, manifest: Manifest) -> str:
         if self.work.pipeline.table.known_time is None:

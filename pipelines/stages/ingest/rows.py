@@ -28,7 +28,7 @@ def read_blocks(read: Read) -> Generator[pa.Table, None, None]:
     """
     is_text = read.table.files.format == "csv"
     cast, reader = (from_text, read_delimited) if is_text else (from_typed, read_parquet)
-    clock = Clock.of_source(read.table.source)
+    clock = Clock.of_source(read.table.source, read.time_zone)
     times = [c.name for c in read.table.columns if c.type == "timestamp"]
     read.offsets = {name: Offsets() for name in times}
     with checked_read(read.file, read.planned), read.file.local() as path:

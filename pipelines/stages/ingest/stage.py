@@ -21,6 +21,7 @@ from pipelines.core.errors import (
     listed,
 )
 from pipelines.core.text import counted
+from pipelines.core.zones import zone_table
 from pipelines.protocol import REFUSED, Plan, StageOutcome, Work, code_of
 from pipelines.shared.compute.machine import usable_cores
 from pipelines.shared.compute.settings import ComputeSettings
@@ -32,6 +33,7 @@ from pipelines.stages.ingest.rejects import described
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from pipelines.shared.tables.ids import Bounds
     from pipelines.stages.ingest.day import DayWriter
 
 REFUSAL = "refusal.json"
@@ -47,6 +49,7 @@ def plan(work: Work) -> Plan:
         config={
             "table": table.name,
             "source": asdict(table.source),
+            "clock": _clock(work, table),
             "columns": [[c.name, c.type, c.decimals] for c in table.columns],
             "ids": _ids(work, table),
         },
@@ -63,7 +66,9 @@ def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
     table = work.pipeline.table
     files = source_files(work, table)
     _require_planned(work, files, plan)
-    day = _DaySources(work, [Read(file, table, plan.inputs[file.name]) for file in files])
+    zone = work.pipeline.time_zone
+    reads = [Read(file, table, plan.inputs[file.name], zone) for file in files]
+    day = _DaySources(work, reads)
     day.read_files(out)
     day.require_one_clock(table)
     day.require_few_rejects(table)
@@ -87,7 +92,7 @@ class _DaySources:
         from pipelines.stages.ingest.rows import read_blocks
 
         threads = ComputeSettings.from_options(self.work.options).workers or usable_cores()
-        writer = DayWriter(self.reads[0].table, self.work.day, out)
+        writer = DayWriter(self.reads[0].table, _bounds(self.work), out)
         opening = [partial(read_blocks, read) for read in self.reads]
         with prefetched(opening, threads) as files:
             for done, (read, blocks) in enumerate(zip(self.reads, files, strict=True)):
@@ -216,7 +221,20 @@ class _DaySources:
 
 def _ids(work: Work, table: Table) -> list[str]:
     """What the file of ids depends on in addition to the rows; empty where there is none."""
-    return [] if table.unique_days == 1 else [table.id_column, table.time_column, work.day]
+    if not table.compares_ids:
+        return []
+    return [table.id_column, table.time_column, *map(str, _bounds(work))]
+
+
+def _clock(work: Work, table: Table) -> list[str]:
+    """The zone of times without an offset, and its offsets in this machine's database."""
+    zone = table.source.time_zone or work.pipeline.time_zone
+    return [zone, zone_table(zone).digest()]
+
+
+def _bounds(work: Work) -> "Bounds":
+    partitions = work.pipeline.partitions()
+    return partitions.start(work.day), partitions.end(work.day)
 
 
 def _require_planned(work: Work, files: list[SourceFile], plan: Plan) -> None:

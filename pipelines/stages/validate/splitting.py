@@ -290,7 +290,8 @@ def _write_day_files(file: _PublishedFile, paths: Sequence[Path]) -> None:
     versions = _versions(file)
     if versions is not None:
         write_known(map(_read_part, paths), versions, file.out)
-    write_profile(map(_read_part, paths), file.pipeline, file.day, versions, file.out)
+    last_day = file.pipeline.partitions().last_day(file.day)
+    write_profile(map(_read_part, paths), file.pipeline, last_day, versions, file.out)
 
 
 def _versions(file: _PublishedFile) -> Versions | None:
@@ -300,4 +301,4 @@ def _versions(file: _PublishedFile) -> Versions | None:
         return None
     paths = [_part(file.scratch, PART, number) for number in range(file.parts)]
     columns = (_read_part(path).select(version_columns(table)) for path in paths)
-    return versions_of(pa.concat_tables(columns), table)
+    return versions_of(pa.concat_tables(columns), table, file.pipeline.time_zone)
