@@ -51,9 +51,27 @@ FORMS = {
     YEAR: r"(\d{4})",
 }
 _HOURS, _MONTHS, _QUARTERS = 24, 12, 4
-_RECURS = {DAY: 7, MONTH: _MONTHS, QUARTER: _QUARTERS}
 _BEFORE_ALL = datetime(1, 1, 1, tzinfo=UTC)
 _AFTER_ALL = datetime(9999, 12, 31, tzinfo=UTC)
+
+
+def grain_of(key: str, what: str = "partition") -> str:
+    """The grain that a key is of.
+
+    Raises:
+        ConfigError: It is a key of none.
+    """
+    for grain in (*GRAINS, ALL):
+        try:
+            Partitions(grain).number(key)
+        except (TypeError, ValueError, OverflowError):
+            continue
+        return grain
+    raise ConfigError(
+        f"{what} {key!r} is not a partition. Write a day as 2026-01-31, an hour as 2026-01-31T05, a "
+        f"week as 2026-W05, a month as 2026-01, a quarter as 2026-Q1, a year as 2026; a table without "
+        f"times has the partition 'all'."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +163,10 @@ class Partitions:
             return _AFTER_ALL
         return self.start(self.shift(key, 1))
 
+    def bounds(self, key: str) -> tuple[datetime, datetime]:
+        """The instants at which a partition begins and is over, in UTC."""
+        return self.start(key), self.end(key)
+
     def first_day(self, key: str) -> str:
         """The day in which a partition begins, in its time zone."""
         return self._day(self.start(key))
@@ -188,12 +210,6 @@ class Partitions:
             return "all rows"
         zone = "UTC" if self.grain == HOUR else self.zone
         return f"the {self.grain} {key} ({zone})"
-
-    def recurring(self, key: str) -> int:
-        """Which of those that come again: an hour of the day, a weekday, a month of the year; else 0."""
-        if self.grain == HOUR:
-            return self.start(key).astimezone(ZoneInfo(self.zone)).hour
-        return self.number(key) % _RECURS[self.grain] if self.grain in _RECURS else 0
 
     def _day(self, instant: datetime) -> str:
         zone = UTC if self.grain == ALL else ZoneInfo(self.zone)

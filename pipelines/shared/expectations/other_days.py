@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.core.days import parse_day, shift
 from pipelines.core.errors import ArtifactError
-from pipelines.core.partitions import ALL
+from pipelines.core.partitions import Partitions
 from pipelines.core.store import Manifest
 from pipelines.protocol import ACCEPTED, VALIDATED, Work, day_verdict, steps_to
 from pipelines.shared.expectations.day_columns import (
@@ -48,19 +48,23 @@ def compared_before(work: Work, folder: Path) -> "Compared | None":
     """
     from pipelines.shared.expectations.day_compare import compare_day
 
-    gate, day, partitions = work.pipeline.validation.days, work.day, work.pipeline.partitions()
-    if not gate.days_back or partitions.grain == ALL:
+    gate, day = work.pipeline.validation.days, work.day
+    if not gate.days_back:
         return None
-    last = partitions.first_day(day)
-    near = partitions.of_days(max(shift(last, -gate.days_back), work.history_from), last)
+    partitions = work.pipeline.partitions()
+    data_from = partitions.of_day(work.history_from)
+    first = max(partitions.shift(day, -gate.days_back), data_from)
     # Each as it was known by its own end: labels and late rows of none have more time than those
     # of another.
-    others = _published(work, [other for other in near if other < day])
+    others = _published(work, partitions.between(first, partitions.shift(day, -1)))
     own = json.loads((folder / PROFILE).read_text())
-    end = partitions.last_day
-    beside = {other: profile_known_by(each, end(other)) for other, each in others.items()}
+    beside = {
+        other: profile_known_by(each, partitions.last_day(other))
+        for other, each in others.items()
+    }
     unshown = unshown_columns(work.pipeline)
-    return compare_day(day, own["known"][end(day)], _there(beside), gate, unshown, partitions)
+    known = own["known"][partitions.last_day(day)]
+    return compare_day(day, known, _there(beside), gate, unshown, partitions)
 
 
 def noted_of(compared: "Compared | None") -> str:
@@ -90,7 +94,7 @@ def _published(work: Work, days: Iterable[str]) -> dict[str, dict[str, Any]]:
 
 def _accepted(work: Work, day: str) -> Manifest | None:
     """A day's manifest if it was accepted and has a profile; those of earlier releases have none."""
-    manifest = day_verdict(work.store, work.pipeline.name, day, work.table)
+    manifest = day_verdict(work.store, work.pipeline.name, day)
     accepted = manifest is not None and manifest.outcome["verdict"] == ACCEPTED
     return manifest if accepted and manifest is not None and PROFILE in manifest.files else None
 
@@ -133,17 +137,18 @@ class Behind:
         from pipelines.shared.expectations.day_compare import Compared, compare_day
 
         gate, last = self.work.pipeline.validation.days, shift(self.work.model_day, -1)
+        partitions = self.work.pipeline.partitions()
+        nth = partitions.number(day)
         own = profile_known_by(profiles[day], last)
-        near = [d for d in profiles if d != day and abs(_apart(d, day)) <= gate.days_back]
+        near = [d for d in profiles if 0 < abs(partitions.number(d) - nth) <= gate.days_back]
         # A day before is seen as it was at the age that this one has now.
         beside = {
-            d: profile_known_by(profiles[d], min(shift(last, _apart(d, day)), last))
+            d: profile_known_by(profiles[d], min(shift(last, _apart(partitions, d, day)), last))
             for d in near
         }
         if own is None:
             return Compared(day=day, days=(), why_not="none of its rows was known")
         unshown = unshown_columns(self.work.pipeline)
-        partitions = self.work.pipeline.partitions()
         return compare_day(day, own, _there(beside), gate, unshown, partitions)
 
     def _digest(self, manifest: Manifest) -> str:
@@ -170,5 +175,7 @@ def behind_window(work: Work, window: ModelWindow) -> Behind:
     return Behind(work, window, {day: m for day, m in found.items() if m is not None})
 
 
-def _apart(one: str, other: str) -> int:
-    return (parse_day(one) - parse_day(other)).days
+def _apart(partitions: Partitions, one: str, other: str) -> int:
+    """Days from the end of one partition to the end of another."""
+    ends = [parse_day(partitions.last_day(key)) for key in (one, other)]
+    return (ends[0] - ends[1]).days

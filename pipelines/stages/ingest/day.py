@@ -12,8 +12,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipelines.core.partitions import Partitions
 from pipelines.shared.tables import IDS, ROW
-from pipelines.shared.tables.ids import Bounds, IdsWriter
+from pipelines.shared.tables.ids import IdsWriter
 from pipelines.shared.tables.schema import parquet_options, table_schema, write_table
 from pipelines.spec import Table
 from pipelines.stages.ingest.rejects import Reject
@@ -41,10 +42,10 @@ class DayWriter:
         rows: Number of rows added so far.
     """
 
-    def __init__(self, table: Table, within: Bounds, folder: Path) -> None:
+    def __init__(self, table: Table, partitions: Partitions, key: str, folder: Path) -> None:
         self.rows = 0
         self._ids = (
-            IdsWriter(table.id_column, table.time_column, within, folder)
+            IdsWriter(table.id_column, table.time_column, partitions.bounds(key), folder)
             if table.compares_ids
             else None
         )

@@ -41,7 +41,7 @@ HASHED_BITS = 8
 def write_profile(
     chunks: Iterable[pa.Table],
     pipeline: Pipeline,
-    last_day: str,
+    day: str,
     versions: Versions | None,
     folder: Path,
 ) -> None:
@@ -50,13 +50,13 @@ def write_profile(
     Args:
         chunks: The day's good rows in order, in chunks of any size.
         pipeline: Declares the columns and the label.
-        last_day: The day in which the partition ends.
-        versions: When each row was known; None where all were known at its end.
+        day: The partition.
+        versions: When each row was known; None where all were known on the day.
         folder: The validated day's folder.
     """
     parts: dict[str, list[DayProfile]] = {}
     for chunk, start in _with_offsets(chunks):
-        for known, rows in _known(chunk, start, last_day, versions):
+        for known, rows in _known(chunk, start, pipeline.partitions().last_day(day), versions):
             parts.setdefault(known, []).append(profile_rows(rows, pipeline))
     profiles = {known: merged(each) for known, each in parts.items()}
     (folder / PROFILE).write_text(json.dumps({"known": profiles}) + "\n")
@@ -175,11 +175,11 @@ def _with_offsets(chunks: Iterable[pa.Table]) -> Iterator[tuple[pa.Table, int]]:
 
 
 def _known(
-    chunk: pa.Table, start: int, last_day: str, versions: Versions | None
+    chunk: pa.Table, start: int, day: str, versions: Versions | None
 ) -> Iterator[tuple[str, pa.Table]]:
     """The chunk's rows that were known by the end of each day, by day."""
     if versions is None:
-        yield last_day, chunk
+        yield day, chunk
         return
-    for known, visible in versions.parts(last_day):
+    for known, visible in versions.parts(day):
         yield known, chunk.filter(pa.array(visible[start : start + chunk.num_rows]))

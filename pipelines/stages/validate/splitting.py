@@ -290,8 +290,7 @@ def _write_day_files(file: _PublishedFile, paths: Sequence[Path]) -> None:
     versions = _versions(file)
     if versions is not None:
         write_known(map(_read_part, paths), versions, file.out)
-    last_day = file.pipeline.partitions().last_day(file.day)
-    write_profile(map(_read_part, paths), file.pipeline, last_day, versions, file.out)
+    write_profile(map(_read_part, paths), file.pipeline, file.day, versions, file.out)
 
 
 def _versions(file: _PublishedFile) -> Versions | None:

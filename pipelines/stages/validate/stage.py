@@ -209,8 +209,7 @@ def _config(pipeline: Pipeline, day: str) -> dict[str, Any]:
 
 
 def _bounds(pipeline: Pipeline, key: str) -> list[str]:
-    partitions = pipeline.partitions()
-    return [str(partitions.start(key)), str(partitions.end(key))]
+    return [str(instant) for instant in pipeline.partitions().bounds(key)]
 
 
 def _validation(pipeline: Pipeline) -> dict[str, Any]:

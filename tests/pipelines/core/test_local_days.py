@@ -39,29 +39,11 @@ def test_a_day_has_the_hours_of_its_clocks(zone, day, hours):
 
 
 @pytest.mark.parametrize(
-    ("grain", "zone", "first", "again", "another"),
-    [
-        ("day", "Europe/Berlin", "2026-11-30", "2026-12-07", "2026-12-01"),
-        ("hour", "Europe/Berlin", "2026-10-24T20", "2026-10-25T21", "2026-10-25T20"),
-        ("month", "UTC", "2026-12", "2025-12", "2026-11"),
-        ("quarter", "UTC", "2026-Q1", "2025-Q1", "2026-Q2"),
-    ],
-)
-def test_weekdays_local_hours_months_and_quarters_come_again(
-    grain, zone, first, again, another
-):
-    recurring = Partitions(grain, zone).recurring
-    assert recurring(first) == recurring(again) != recurring(another)
-    assert Partitions("week").recurring("2026-W05") == Partitions("week").recurring("2026-W06")
-
-
-@pytest.mark.parametrize(
     ("zone", "day"), [("Asia/Kolkata", "0001-01-01"), ("UTC", "9999-12-31")]
 )
 def test_a_day_at_the_end_of_the_calendar_is_refused(zone, day):
     with pytest.raises(ConfigError, match=r"outside the calendar.*Choose"):
-        partitions = Partitions("day", zone)
-        partitions.start(day), partitions.end(day)
+        Partitions("day", zone).bounds(day)
 
 
 def test_a_table_without_times_has_its_days_in_any_zone():

@@ -12,11 +12,8 @@ from pipelines.core.zones import zone_mistake, zone_table
 from pipelines.operators.local_time import instants, local_seconds
 from tests.pipelines.time_zones import EPOCH, ZONES, near_a_change
 
-YEARS = st.datetimes(
-    datetime(2, 1, 1),
-    datetime(9998, 1, 1),
-    timezones=st.just(UTC),
-)
+FIRST, LAST = datetime(2, 1, 1), datetime(9998, 1, 1)  # noqa: DTZ001
+YEARS = st.datetimes(FIRST, LAST, timezones=st.just(UTC))
 
 
 def seconds_of(naive):

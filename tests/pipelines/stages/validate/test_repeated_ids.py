@@ -28,7 +28,7 @@ from pipelines.stages.validate.repeated_ids import RepeatedIds
 from tests.pipelines.shared.tables.made import transactions, with_column
 
 FIRST = "2026-01-01"
-WITHIN = Partitions().start(FIRST), Partitions().end(FIRST)
+WITHIN = Partitions().bounds(FIRST)
 DAYS = [shift(FIRST, n) for n in range(4)]
 
 
