@@ -16,7 +16,11 @@ EPOCH_WEEKDAY, SATURDAY = 3, 5
 
 
 class TimeSource(FeatureSource):
-    """A column computed from a timestamp of the row."""
+    """A column computed from a timestamp of the row.
+
+    Attributes:
+        column: Name of the timestamp column.
+    """
 
     column: str
 
