@@ -11,9 +11,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from pipelines.core.days import parse_day
 from pipelines.core.declared import mistakes_in, nearest
-from pipelines.core.errors import ConfigError, DeclarationError
+from pipelines.core.errors import DeclarationError
 from pipelines.core.partitions import GRAINS
 from pipelines.operators import Categorical, Chain, Ratio, Sequence, Trailing
 from pipelines.operators.aggregates import AGGREGATES, reads_column
@@ -25,6 +24,7 @@ from pipelines.spec.gates import gate_mistakes
 from pipelines.spec.learning import Label
 from pipelines.spec.model_checks import head_problems, model_problems
 from pipelines.spec.pipeline import Entity, Pipeline
+from pipelines.spec.schedules import schedule_problems
 from pipelines.spec.search_checks import search_problems
 from pipelines.spec.source_checks import source_problems
 from pipelines.spec.tables import COLUMN_TYPES, Table
@@ -305,13 +305,6 @@ def _rules(pipeline: Pipeline) -> Iterator[str]:
         yield from _unknown("validation.days.not_compared", name, _example_columns(pipeline))
 
 
-def _schedule(pipeline: Pipeline) -> Iterator[str]:
-    try:
-        parse_day(pipeline.schedule.start, "schedule.start")
-    except ConfigError as error:
-        yield str(error)
-
-
 def _example_columns(pipeline: Pipeline) -> list[str]:
     return [n for t in pipeline.tables if t.name == pipeline.examples for n in t.column_names()]
 
@@ -333,5 +326,5 @@ CHECKS: tuple[Callable[[Pipeline], Iterator[Any]], ...] = (
     _x_type,
     training_problems,
     _rules,
-    _schedule,
+    schedule_problems,
 )
