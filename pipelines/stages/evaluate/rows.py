@@ -24,6 +24,7 @@ from pipelines.core.errors import TrainingError
 from pipelines.operators.bfloat16 import widened
 from pipelines.protocol import VALIDATED, stage_of
 from pipelines.spec import PARTS
+from pipelines.stages.evaluate.entities import Numbers, numbered
 
 NEVER = np.iinfo(np.int64).max
 Index = Mapping[str, Sequence[dict[str, Any]]]
@@ -35,11 +36,11 @@ class TestRows:
 
     Attributes:
         inputs: What a model reads, by name: ``x (n_rows, n_features)`` and its like.
-        labels: The label of each row, ``(n_rows,)``.
+        labels: The label of each row, NaN where it has none, ``(n_rows,)``.
         day: Day of each row as a number, ``(n_rows,)``.
-        entity: Alert entity of each row, ``(n_rows,)``.
-        counted: Whether metrics are made from a row; false where its entity was known,
-            ``(n_rows,)``.
+        entity: Number of each row's alert entity, ``(n_rows,)``.
+        counted: Whether metrics are made from a row; false where its entity was known, or where it
+            has no label, ``(n_rows,)``.
         keys: Row id, event time and entity columns of each row.
         days: Test days that have rows, in order.
     """
@@ -80,17 +81,26 @@ def open_test_rows(
             f"The training set has no test rows: its test days are empty or were refused. Widen "
             f"split.test_days, or look at what {stage_of(VALIDATED).name} refused."
         )
-    tested = _read_days(training_set, index["test"], entity_column)
-    counted = np.ones(sum(len(day.labels) for day in tested), bool)
+    tested = [_read_day(training_set, entry) for entry in index["test"]]
+    before = list[LabeledDay]()
     if known_after_days is not None:
-        before = itertools.chain.from_iterable(map(index.__getitem__, PARTS[:-1]))
-        known = first_events([*_read_days(training_set, before, entity_column), *tested])
-        counted = ~np.concatenate([_known_on(day, known, known_after_days) for day in tested])
+        entries = itertools.chain.from_iterable(map(index.__getitem__, PARTS[:-1]))
+        before = [_events_of(_read_day(training_set, each, [entity_column])) for each in entries]
+    entities = numbered([day.keys[entity_column] for day in (*before, *tested)])
+    entity = np.concatenate(entities[len(before) :])
+    labels = np.concatenate([day.labels for day in tested])
+    counted = ~np.isnan(labels)
+    if known_after_days is not None:
+        days = [*zip((*before, *tested), entities, strict=True)]
+        known = first_events(days)
+        counted &= ~np.concatenate(
+            [_known_on(*each, known, known_after_days) for each in days[len(before) :]]
+        )
     return TestRows(
         inputs=read_inputs(training_set, index["test"]),
-        labels=np.concatenate([day.labels for day in tested]),
+        labels=labels,
         day=np.concatenate([np.full(len(day.labels), day.number) for day in tested]),
-        entity=np.concatenate([day.entity for day in tested]),
+        entity=entity,
         counted=counted,
         keys=pa.concat_tables([day.keys for day in tested]),
         days=tuple(entry["day"] for entry in index["test"]),
@@ -112,11 +122,10 @@ def read_inputs(
 
 @dataclass(frozen=True, slots=True)
 class LabeledDay:
-    """Keys and labels of a day's rows; ``number`` is the day's."""
+    """Keys and labels of a day's rows, NaN for no label; ``number`` is the day's."""
 
     number: int
     labels: NDArray[np.float64]
-    entity: NDArray[np.int64]
     keys: pa.Table
 
     @property
@@ -125,23 +134,26 @@ class LabeledDay:
         return self.labels > 0
 
 
-def _read_days(
-    folder: Path, entries: Iterable[Mapping[str, Any]], entity_column: str
-) -> list[LabeledDay]:
-    return [_read_day(folder, entry, entity_column) for entry in entries]
-
-
-def _read_day(folder: Path, entry: Mapping[str, Any], entity_column: str) -> LabeledDay:
-    keys = pq.read_table(folder / entry["keys"], use_threads=False)
+def _read_day(
+    folder: Path, entry: Mapping[str, Any], columns: list[str] | None = None
+) -> LabeledDay:
+    keys = pq.read_table(folder / entry["keys"], columns=columns, use_threads=False)
     labels = np.load(folder / entry["y"]).astype(np.float64)
-    number = parse_day(entry["day"]).toordinal()
-    return LabeledDay(number, labels, keys[entity_column].to_numpy(), keys)
+    return LabeledDay(parse_day(entry["day"]).toordinal(), labels, keys)
 
 
-def first_events(days: Sequence[LabeledDay]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _events_of(day: LabeledDay) -> LabeledDay:
+    """The rows of a day whose event happened."""
+    return LabeledDay(day.number, day.labels[day.events], day.keys.filter(pa.array(day.events)))
+
+
+def first_events(
+    days: Iterable[tuple[LabeledDay, Numbers]],
+) -> tuple[Numbers, Numbers]:
     """Entities with an event, sorted, and the number of each one's first day with one."""
-    entity = np.concatenate([day.entity[day.events] for day in days])
-    number = np.concatenate([np.full(int(day.events.sum()), day.number) for day in days])
+    events = [(day.number, entity[day.events]) for day, entity in days]
+    entity = np.concatenate([each for _, each in events])
+    number = np.concatenate([np.full(len(each), number) for number, each in events])
     found, index = np.unique(entity, return_inverse=True)
     first = np.full(len(found), NEVER, np.int64)
     np.minimum.at(first, index, number)
@@ -149,11 +161,11 @@ def first_events(days: Sequence[LabeledDay]) -> tuple[NDArray[np.int64], NDArray
 
 
 def _known_on(
-    day: LabeledDay, known: tuple[NDArray[np.int64], NDArray[np.int64]], known_after_days: int
+    day: LabeledDay, entity: Numbers, known: tuple[Numbers, Numbers], known_after_days: int
 ) -> NDArray[np.bool_]:
     entities, first = known
     if len(entities) == 0:
-        return np.zeros(len(day.entity), bool)
-    index = np.minimum(np.searchsorted(entities, day.entity), len(entities) - 1)
-    had = np.where(entities[index] == day.entity, first[index], NEVER)
+        return np.zeros(len(entity), bool)
+    index = np.minimum(np.searchsorted(entities, entity), len(entities) - 1)
+    had = np.where(entities[index] == entity, first[index], NEVER)
     return had < day.number - known_after_days

@@ -152,7 +152,7 @@ def _program(
             windows.append(_window(pipeline.table, source))
         else:
             sequences.append(_sequence(pipeline.table, source))
-    return EntityProgram(entity, tuple(windows), tuple(sequences))
+    return EntityProgram(entity, tuple(windows), tuple(sequences), pipeline.is_text(entity))
 
 
 def _window(table: Table, feature: Trailing) -> TrailingWindow:

@@ -6,6 +6,7 @@ Promise: the same rows give the same bytes; one row group is in memory at a time
     unique over days, the day's ids are written beside its rows (``pipelines/shared/tables/ids.py``).
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from pipelines.shared.tables import IDS, ROW
 from pipelines.shared.tables.ids import IdsWriter
 from pipelines.shared.tables.schema import parquet_options, table_schema, write_table
 from pipelines.spec import Table
+from pipelines.stages.ingest.composites import with_composites
 from pipelines.stages.ingest.rejects import Reject
 
 PART, REJECTS = "part-0.parquet", "rejected-lines.parquet"
@@ -37,12 +39,25 @@ REJECT_SCHEMA = pa.schema(
 class DayWriter:
     """Writes the day's table.
 
+    Args:
+        table: The table as it is stored.
+        day: The partition.
+        folder: Where its files go.
+        composites: Columns of it that are made of others here, and of which (``Pipeline.composites``).
+
     Attributes:
         rows: Number of rows added so far.
     """
 
-    def __init__(self, table: Table, day: str, folder: Path) -> None:
+    def __init__(
+        self,
+        table: Table,
+        day: str,
+        folder: Path,
+        composites: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> None:
         self.rows = 0
+        self._composites = composites or {}
         self._ids = (
             None
             if table.unique_days == 1
@@ -60,7 +75,7 @@ class DayWriter:
     def add(self, block: pa.Table) -> None:
         """Add a block of rows in the declared types; write a row group once it is full."""
         self.rows += block.num_rows
-        self._buffer.append(block)
+        self._buffer.append(with_composites(block, self._composites))
         self._buffered_rows += block.num_rows
         while self._buffered_rows >= self._group_rows:
             self._write(self._group_rows)

@@ -47,7 +47,8 @@ def plan(work: Work) -> Plan:
         config={
             "table": table.name,
             "source": asdict(table.source),
-            "columns": [[c.name, c.type, c.decimals] for c in table.columns],
+            "columns": [[c.name, c.type, c.decimals] for c in work.pipeline.stored.columns],
+            "composites": work.pipeline.composites(),
             "ids": _ids(work, table),
         },
         code=code_of(__name__),
@@ -87,7 +88,8 @@ class _DaySources:
         from pipelines.stages.ingest.rows import read_blocks
 
         threads = ComputeSettings.from_options(self.work.options).workers or usable_cores()
-        writer = DayWriter(self.reads[0].table, self.work.day, out)
+        pipeline = self.work.pipeline
+        writer = DayWriter(pipeline.stored, self.work.day, out, pipeline.composites())
         opening = [partial(read_blocks, read) for read in self.reads]
         with prefetched(opening, threads) as files:
             for done, (read, blocks) in enumerate(zip(self.reads, files, strict=True)):
