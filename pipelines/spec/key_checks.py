@@ -34,8 +34,6 @@ def row_id_problems(table: Table) -> Iterator[str]:
 
 def _row_id(table: Table) -> Iterator[str]:
     where, row_id = f"table {table.name}: row_id", table.row_id
-    if row_id is None:
-        return  # missing, which is reported
     columns = (row_id,) if isinstance(row_id, str) else row_id
     yield from _named(where, columns, table.column_names())
     for column in table.columns:
@@ -54,7 +52,9 @@ def entity_problems(pipeline: Pipeline) -> Iterator[str]:
             continue
         yield from _name(entity)
         for table in pipeline.tables:
-            yield from _entity_columns(entity, table, is_examples=table.name == pipeline.examples)
+            yield from _entity_columns(
+                entity, table, is_examples=table.name == pipeline.examples
+            )
     names = [entity.name for entity in pipeline.entities]
     for name in sorted(n for n, times in Counter(names).items() if times > 1):
         yield f"entity {name!r} is declared twice. Rename one of them."
@@ -102,4 +102,8 @@ def _named(where: str, columns: object, known: Iterable[str]) -> Iterator[str]:
 
 
 def _are_names(columns: object) -> TypeGuard[tuple[str, ...]]:
-    return isinstance(columns, tuple) and columns != () and all(isinstance(n, str) for n in columns)
+    return (
+        isinstance(columns, tuple)
+        and columns != ()
+        and all(isinstance(n, str) for n in columns)
+    )

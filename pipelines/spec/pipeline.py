@@ -112,7 +112,12 @@ class Pipeline:
     def stored(self) -> Table:
         """The table of examples as the store has it: with a text column for each of ``composites``."""
         made = tuple(
-            Column(name, "text", meaning=f"{', '.join(parts)}, as one text", nullable=name != ROW_KEY)
+            Column(
+                name,
+                "text",
+                meaning=f"{', '.join(parts)}, as one text",
+                nullable=name != ROW_KEY,
+            )
             for name, parts in self.composites().items()
         )
         return replace(self.table, columns=(*self.table.columns, *made)) if made else self.table

@@ -56,6 +56,11 @@ class TestRows:
     days: tuple[str, ...]
 
     @property
+    def labelled(self) -> NDArray[np.bool_]:
+        """Which rows have a label."""
+        return ~np.isnan(self.labels)
+
+    @property
     def events(self) -> NDArray[np.bool_]:
         """Whether the event happened, where the label is one of an event."""
         return self.labels > 0
@@ -85,7 +90,9 @@ def open_test_rows(
     before = list[LabeledDay]()
     if known_after_days is not None:
         entries = itertools.chain.from_iterable(map(index.__getitem__, PARTS[:-1]))
-        before = [_events_of(_read_day(training_set, each, [entity_column])) for each in entries]
+        before = [
+            _events_of(_read_day(training_set, each, [entity_column])) for each in entries
+        ]
     entities = numbered([day.keys[entity_column] for day in (*before, *tested)])
     entity = np.concatenate(entities[len(before) :])
     labels = np.concatenate([day.labels for day in tested])
