@@ -55,6 +55,25 @@ _BEFORE_ALL = datetime(1, 1, 1, tzinfo=UTC)
 _AFTER_ALL = datetime(9999, 12, 31, tzinfo=UTC)
 
 
+def grain_of(key: str, what: str = "partition") -> str:
+    """The grain that a key is of.
+
+    Raises:
+        ConfigError: It is a key of none.
+    """
+    for grain in (*GRAINS, ALL):
+        try:
+            Partitions(grain).number(key)
+        except (TypeError, ValueError, OverflowError):
+            continue
+        return grain
+    raise ConfigError(
+        f"{what} {key!r} is not a partition. Write a day as 2026-01-31, an hour as 2026-01-31T05, a "
+        f"week as 2026-W05, a month as 2026-01, a quarter as 2026-Q1, a year as 2026; a table without "
+        f"times has the partition 'all'."
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Partitions:
     """The partitions of a table.

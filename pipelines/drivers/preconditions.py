@@ -89,11 +89,11 @@ def require_days(work: Work, first: str, last: str) -> None:
     Raises:
         ConfigError: The window reaches beyond them; no stage could make it whole.
     """
-    days = work.days().all()
-    beyond = [day for day in days if not first <= day <= last and not _is_done(work, day)]
+    days, given = work.days().all(), work.pipeline.partitions().of_days(first, last)
+    beyond = [day for day in days if day not in given and not _is_done(work, day)]
     if beyond:
         raise ConfigError(
-            f"A model as of {work.model_day} is made from the days {days[0]} to {days[-1]}, of which "
+            f"A model as of {work.model_day} is made from {days[0]} to {days[-1]}, of which "
             f"{len(beyond)} are neither among {first} to {last} nor in {work.store.uri}: "
             f"{listed(beyond)}. Choose another --from, --to or --as-of, or a shorter window (--set "
             f"split.train_days=...)."

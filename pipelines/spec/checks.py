@@ -14,7 +14,7 @@ from typing import Any
 from pipelines.core.days import parse_day
 from pipelines.core.declared import mistakes_in, nearest
 from pipelines.core.errors import ConfigError, DeclarationError
-from pipelines.core.partitions import GRAINS
+from pipelines.core.partitions import GRAINS, NOMINAL_DAYS, Partitions
 from pipelines.operators import Categorical, Chain, Ratio, Sequence, Trailing
 from pipelines.operators.aggregates import AGGREGATES, reads_column
 from pipelines.operators.bfloat16 import BFLOAT16
@@ -28,6 +28,7 @@ from pipelines.spec.model_checks import head_problems, model_problems
 from pipelines.spec.pipeline import Pipeline
 from pipelines.spec.search_checks import search_problems
 from pipelines.spec.source_checks import source_problems
+from pipelines.spec.split import partitions_of_days
 from pipelines.spec.tables import COLUMN_TYPES, Table
 from pipelines.spec.training_checks import training_problems
 
@@ -250,11 +251,25 @@ def _learning(pipeline: Pipeline) -> Iterator[str]:
             f"split.gap_days={split.gap_days}: training labels are known only "
             f"{pipeline.label.known_after_days} days later. Use at least that many."
         )
+    yield from _validation_days(pipeline)
+
+
+def _validation_days(pipeline: Pipeline) -> Iterator[str]:
+    split, grain = pipeline.split, _example_partitions(pipeline).grain
     if not 0 <= split.validation_days < split.train_days:
         yield (
             f"split.validation_days={split.validation_days} must leave some of the "
             f"{split.train_days} training days to train on."
         )
+    elif grain in NOMINAL_DAYS:
+        days = (split.validation_days, split.train_days)
+        validation, train = (partitions_of_days(grain, each) for each in days)
+        if validation >= train:
+            yield (
+                f"split.validation_days={split.validation_days} and split.train_days="
+                f"{split.train_days} are {validation} and {train} partitions of a {grain}, which "
+                f"leaves none to train on. Raise split.train_days, or set validation_days to 0."
+            )
 
 
 def _x_type(pipeline: Pipeline) -> Iterator[str]:
@@ -264,7 +279,7 @@ def _x_type(pipeline: Pipeline) -> Iterator[str]:
 
 def _rules(pipeline: Pipeline) -> Iterator[str]:
     malformed = list(shape_mistakes(pipeline.validation))
-    yield from malformed or gate_mistakes(pipeline.validation)
+    yield from malformed or gate_mistakes(pipeline.validation, _example_partitions(pipeline))
     for name in pipeline.validation.days.not_compared:
         yield from _unknown("validation.days.not_compared", name, _example_columns(pipeline))
 
@@ -278,6 +293,11 @@ def _schedule(pipeline: Pipeline) -> Iterator[str]:
 
 def _example_columns(pipeline: Pipeline) -> list[str]:
     return [n for t in pipeline.tables if t.name == pipeline.examples for n in t.column_names()]
+
+
+def _example_partitions(pipeline: Pipeline) -> Partitions:
+    found = [t for t in pipeline.tables if t.name == pipeline.examples and t.grain in GRAINS]
+    return found[0].partitions(pipeline.time_zone) if found else Partitions()
 
 
 def _label_column(pipeline: Pipeline) -> str | None:

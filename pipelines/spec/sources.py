@@ -4,10 +4,13 @@ Promise: importing this module imports nothing but the standard library.
 Not here: reading them (``pipelines/stages/ingest/``), mistakes in them (``source_checks.py``).
 """
 
+import re
+
 from pipelines.core.declared import declared
 
 SOURCE_FORMATS = ("parquet", "csv", "json", "excel", "orc", "feather")
 LAKE_FORMATS = ("delta", "iceberg")
+BY_PARTITION = re.compile(r":(start|end)\b")
 REPEATED_HOUR = ("refuse", "first", "second")
 
 
@@ -59,6 +62,11 @@ class Source:
     root: str = ""
     connection: str = ""
 
+    @property
+    def is_by_partition(self) -> bool:
+        """Whether its path names the files of one partition."""
+        return "{" in self.path
+
 
 @declared
 class Query:
@@ -78,6 +86,11 @@ class Query:
     connection: str = ""
     time_zone: str | None = None
     repeated_hour: str = "refuse"
+
+    @property
+    def is_by_partition(self) -> bool:
+        """Whether it asks for the rows of one partition."""
+        return BY_PARTITION.search(self.sql) is not None
 
 
 @declared
@@ -99,6 +112,11 @@ class LakeTable:
     connection: str = ""
     time_zone: str | None = None
     repeated_hour: str = "refuse"
+
+    @property
+    def is_by_partition(self) -> bool:
+        """Always: the rows of one partition are looked up by event time."""
+        return True
 
 
 AnySource = Source | Query | LakeTable

@@ -127,6 +127,11 @@ class Table:
             raise ConfigError(f"table {self.name}: its source {self.source!r} is not of files.")
         return self.source
 
+    @property
+    def is_for_all_time(self) -> bool:
+        """Whether its source has the rows of every partition, to be split by event time."""
+        return self.event_time is not None and not self.source.is_by_partition
+
     def partitions(self, zone: str = "UTC") -> Partitions:
         """Its partitions, with days of a time zone."""
         return Partitions(self.grain if self.event_time is not None else ALL, zone)

@@ -11,23 +11,46 @@ import itertools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pipelines.core.days import parse_day
 from pipelines.core.errors import TrainingError
 from pipelines.operators.bfloat16 import widened
 from pipelines.protocol import VALIDATED, stage_of
-from pipelines.spec import PARTS
+from pipelines.spec import PARTS, Pipeline
 from pipelines.stages.evaluate.entities import Numbers, numbered
 
 NEVER = np.iinfo(np.int64).max
+EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 Index = Mapping[str, Sequence[dict[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class AlertColumns:
+    """Key columns that alerts are counted by.
+
+    Attributes:
+        entity: What an alert is raised on.
+        time: When the example happened.
+        zone: Time zone of the days.
+    """
+
+    entity: str
+    time: str
+    zone: str = "UTC"
+
+
+def alert_columns(pipeline: Pipeline) -> AlertColumns:
+    """The key columns of a pipeline's alerts."""
+    entity = pipeline.entity(pipeline.evaluation.alert_entity)
+    return AlertColumns(entity.key, pipeline.table.time_column, pipeline.time_zone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +60,12 @@ class TestRows:
     Attributes:
         inputs: What a model reads, by name: ``x (n_rows, n_features)`` and its like.
         labels: The label of each row, NaN where it has none, ``(n_rows,)``.
-        day: Day of each row as a number, ``(n_rows,)``.
+        day: Day of each row's event as a number, ``(n_rows,)``.
         entity: Number of each row's alert entity, ``(n_rows,)``.
         counted: Whether metrics are made from a row; false where its entity was known, or where it
             has no label, ``(n_rows,)``.
         keys: Row id, event time and entity columns of each row.
-        days: Test days that have rows, in order.
+        days: Test partitions that have rows, in order.
     """
 
     __test__ = False  # not a test, whatever pytest makes of its name
@@ -67,13 +90,13 @@ class TestRows:
 
 
 def open_test_rows(
-    training_set: Path, entity_column: str, known_after_days: int | None
+    training_set: Path, columns: AlertColumns, known_after_days: int | None
 ) -> TestRows:
     """Read the test days and find the rows of entities known to be compromised.
 
     Args:
         training_set: A published training set.
-        entity_column: Key column of the entity that alerts are raised on.
+        columns: Key columns of the entity that alerts are raised on and of the event time.
         known_after_days: Days until a label is known. A label of day d counts as known on the
             days after ``d + known_after_days``; None counts every row.
 
@@ -86,28 +109,24 @@ def open_test_rows(
             f"The training set has no test rows: its test days are empty or were refused. Widen "
             f"split.test_days, or look at what {stage_of(VALIDATED).name} refused."
         )
-    tested = [_read_day(training_set, entry) for entry in index["test"]]
+    tested = [_read_day(training_set, entry, columns) for entry in index["test"]]
     before = list[LabeledDay]()
     if known_after_days is not None:
         entries = itertools.chain.from_iterable(map(index.__getitem__, PARTS[:-1]))
-        before = [
-            _events_of(_read_day(training_set, each, [entity_column])) for each in entries
-        ]
-    entities = numbered([day.keys[entity_column] for day in (*before, *tested)])
-    entity = np.concatenate(entities[len(before) :])
+        before = [_read_events(training_set, entry, columns) for entry in entries]
+    entities = numbered([day.keys[columns.entity] for day in (*before, *tested)])
+    own = entities[len(before) :]
     labels = np.concatenate([day.labels for day in tested])
     counted = ~np.isnan(labels)
     if known_after_days is not None:
-        days = [*zip((*before, *tested), entities, strict=True)]
-        known = first_events(days)
-        counted &= ~np.concatenate(
-            [_known_on(*each, known, known_after_days) for each in days[len(before) :]]
-        )
+        known = first_events(zip((*before, *tested), entities, strict=True))
+        days = zip(tested, own, strict=True)
+        counted &= ~np.concatenate([_known_on(*day, known, known_after_days) for day in days])
     return TestRows(
         inputs=read_inputs(training_set, index["test"]),
         labels=labels,
-        day=np.concatenate([np.full(len(day.labels), day.number) for day in tested]),
-        entity=entity,
+        day=np.concatenate([day.day for day in tested]),
+        entity=np.concatenate(own),
         counted=counted,
         keys=pa.concat_tables([day.keys for day in tested]),
         days=tuple(entry["day"] for entry in index["test"]),
@@ -129,9 +148,9 @@ def read_inputs(
 
 @dataclass(frozen=True, slots=True)
 class LabeledDay:
-    """Keys and labels of a day's rows, NaN for no label; ``number`` is the day's."""
+    """Keys and labels of a partition's rows, NaN for none; ``day`` is the number of each row's day."""
 
-    number: int
+    day: NDArray[np.int64]
     labels: NDArray[np.float64]
     keys: pa.Table
 
@@ -141,26 +160,33 @@ class LabeledDay:
         return self.labels > 0
 
 
-def _read_day(
-    folder: Path, entry: Mapping[str, Any], columns: list[str] | None = None
-) -> LabeledDay:
-    keys = pq.read_table(folder / entry["keys"], columns=columns, use_threads=False)
+def _read_day(folder: Path, entry: Mapping[str, Any], columns: AlertColumns) -> LabeledDay:
+    keys = pq.read_table(folder / entry["keys"], use_threads=False)
     labels = np.load(folder / entry["y"]).astype(np.float64)
-    return LabeledDay(parse_day(entry["day"]).toordinal(), labels, keys)
+    return LabeledDay(day_numbers(keys[columns.time], columns.zone), labels, keys)
 
 
-def _events_of(day: LabeledDay) -> LabeledDay:
-    """The rows of a day whose event happened."""
-    return LabeledDay(day.number, day.labels[day.events], day.keys.filter(pa.array(day.events)))
+def _read_events(folder: Path, entry: Mapping[str, Any], columns: AlertColumns) -> LabeledDay:
+    """The rows of a partition whose event happened; of their keys those that alerts are counted by."""
+    names = [columns.entity, columns.time]
+    keys = pq.read_table(folder / entry["keys"], columns=names, use_threads=False)
+    labels = np.load(folder / entry["y"]).astype(np.float64)
+    keys, labels = keys.filter(pa.array(labels > 0)), labels[labels > 0]
+    return LabeledDay(day_numbers(keys[columns.time], columns.zone), labels, keys)
 
 
-def first_events(
-    days: Iterable[tuple[LabeledDay, Numbers]],
-) -> tuple[Numbers, Numbers]:
+def day_numbers(times: pa.ChunkedArray, zone: str) -> NDArray[np.int64]:
+    """Day of each time in a time zone, as ``date.toordinal`` counts them."""
+    local = pc.local_timestamp(
+        times.cast(pa.timestamp("us", "UTC")).cast(pa.timestamp("us", zone))
+    )
+    return local.cast(pa.date32()).cast(pa.int32()).to_numpy().astype(np.int64) + EPOCH_ORDINAL
+
+
+def first_events(days: Iterable[tuple[LabeledDay, Numbers]]) -> tuple[Numbers, Numbers]:
     """Entities with an event, sorted, and the number of each one's first day with one."""
-    events = [(day.number, entity[day.events]) for day, entity in days]
-    entity = np.concatenate([each for _, each in events])
-    number = np.concatenate([np.full(len(each), number) for number, each in events])
+    events = [(entity[day.events], day.day[day.events]) for day, entity in days]
+    entity, number = (np.concatenate(each) for each in zip(*events, strict=True))
     found, index = np.unique(entity, return_inverse=True)
     first = np.full(len(found), NEVER, np.int64)
     np.minimum.at(first, index, number)
@@ -175,4 +201,4 @@ def _known_on(
         return np.zeros(len(entity), bool)
     index = np.minimum(np.searchsorted(entities, entity), len(entities) - 1)
     had = np.where(entities[index] == entity, first[index], NEVER)
-    return had < day.number - known_after_days
+    return had < day.day - known_after_days

@@ -6,7 +6,6 @@ Promise: the same rows give the same bytes; one row group is in memory at a time
     unique over days, the day's ids are written beside its rows (``pipelines/shared/tables/ids.py``).
 """
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,7 @@ import pyarrow.parquet as pq
 from pipelines.shared.tables import IDS, ROW
 from pipelines.shared.tables.ids import IdsWriter
 from pipelines.shared.tables.schema import parquet_options, table_schema, write_table
-from pipelines.spec import Table
+from pipelines.spec import Pipeline
 from pipelines.stages.ingest.composites import with_composites
 from pipelines.stages.ingest.rejects import Reject
 
@@ -39,25 +38,14 @@ REJECT_SCHEMA = pa.schema(
 class DayWriter:
     """Writes the day's table.
 
-    Args:
-        table: The table as it is stored.
-        day: The partition.
-        folder: Where its files go.
-        composites: Columns of it that are made of others here, and of which (``Pipeline.composites``).
-
     Attributes:
         rows: Number of rows added so far.
     """
 
-    def __init__(
-        self,
-        table: Table,
-        day: str,
-        folder: Path,
-        composites: Mapping[str, tuple[str, ...]] | None = None,
-    ) -> None:
+    def __init__(self, pipeline: Pipeline, day: str, folder: Path) -> None:
+        table = pipeline.stored
         self.rows = 0
-        self._composites = composites or {}
+        self._composites = pipeline.composites()
         self._ids = (
             None
             if table.unique_days == 1

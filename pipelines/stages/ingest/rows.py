@@ -2,7 +2,7 @@
 
 Why: a day may be larger than memory, so rows are processed in blocks.
 Promise: the blocks' rows are the file's, in its order, whatever the blocks' sizes.
-Not here: the formats (``parquet.py``, ``delimited.py``), casting a value (``cast.py``), the state of
+Not here: the formats (``formats/``), casting a value (``cast.py``), the state of
     reading (``reading.py``).
 """
 
@@ -12,8 +12,7 @@ import pyarrow as pa
 
 from pipelines.stages.ingest.cast import from_text, from_typed
 from pipelines.stages.ingest.damage import checked_read
-from pipelines.stages.ingest.delimited import read_delimited
-from pipelines.stages.ingest.parquet import read_parquet
+from pipelines.stages.ingest.formats import FORMATS
 from pipelines.stages.ingest.reading import Read
 from pipelines.stages.ingest.times import Clock, Offsets
 
@@ -26,13 +25,13 @@ def read_blocks(read: Read) -> Generator[pa.Table, None, None]:
         SourceUnreadableError: It cannot be read and does not change any more.
         SchemaError: It is not the declared table.
     """
-    is_text = read.table.files.format == "csv"
-    cast, reader = (from_text, read_delimited) if is_text else (from_typed, read_parquet)
+    source = FORMATS[read.table.files.format]
+    cast = from_text if source.is_text else from_typed
     clock = Clock.of_source(read.table.source)
     times = [c.name for c in read.table.columns if c.type == "timestamp"]
     read.offsets = {name: Offsets() for name in times}
     with checked_read(read.file, read.planned), read.file.local() as path:
-        for rows, row_names in reader(path, read):
+        for rows, row_names in source.read(path, read):
             for name in times:
                 read.offsets[name].record(rows[name], row_names)
             yield pa.table(

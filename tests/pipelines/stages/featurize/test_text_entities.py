@@ -33,7 +33,9 @@ PIPELINE = small_pipeline(
     features=(
         *small_pipeline().features,
         Sequence("customer", ("tx_amount",), steps=3, within_days=2),
-        Trailing("customer", ("distinct", "days_since_last", "last"), (2,), column="terminal_id"),
+        Trailing(
+            "customer", ("distinct", "days_since_last", "last"), (2,), column="terminal_id"
+        ),
     )
 )
 
@@ -70,7 +72,10 @@ def as_alike(pipeline):
 def as_pair(_pipeline):
     entities = (Entity("customer", ("bank", "number")), PIPELINE.entities[1])
     pipeline = replace(with_columns(bank="text", number="integer"), entities=entities)
-    return pipeline, lambda rows: {"bank": ["a|b" if n % 2 else "a" for n in rows], "number": rows}
+    return pipeline, lambda rows: {
+        "bank": ["a|b" if n % 2 else "a" for n in rows],
+        "number": rows,
+    }
 
 
 def features_of(root, pipeline, relabel, days=4):
