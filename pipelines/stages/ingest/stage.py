@@ -60,7 +60,7 @@ def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
     zone = work.pipeline.time_zone
     reads = [Read(file, table, plan.inputs[file.name], zone) for file in files]
     delivery = Delivery(work, reads)
-    writer = DayWriter(table, work.pipeline.partitions(), work.day, out)
+    writer = DayWriter(work.pipeline, work.day, out)
     delivery.read_files(writer.add)
     writer.close()
     delivery.check(table)
