@@ -6,16 +6,23 @@ Not here: the formats (``parquet.py``, ``delimited.py``), casting a value (``cas
     reading (``reading.py``).
 """
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
 
 import pyarrow as pa
 
+from pipelines.spec import AnySource, Column, Query, Source
 from pipelines.stages.ingest.cast import from_text, from_typed
+from pipelines.stages.ingest.cast_errors import RowNames
 from pipelines.stages.ingest.damage import checked_read
 from pipelines.stages.ingest.delimited import read_delimited
 from pipelines.stages.ingest.parquet import read_parquet
+from pipelines.stages.ingest.query_rows import from_result, read_result
 from pipelines.stages.ingest.reading import Read
 from pipelines.stages.ingest.times import Clock, Offsets
+
+Cast = Callable[[pa.ChunkedArray, Column, str, RowNames, Clock], pa.ChunkedArray]
+Reader = Callable[[Path, Read], Iterator[tuple[pa.Table, RowNames]]]
 
 
 def read_blocks(read: Read) -> Generator[pa.Table, None, None]:
@@ -26,8 +33,7 @@ def read_blocks(read: Read) -> Generator[pa.Table, None, None]:
         SourceUnreadableError: It cannot be read and does not change any more.
         SchemaError: It is not the declared table.
     """
-    is_text = read.table.files.format == "csv"
-    cast, reader = (from_text, read_delimited) if is_text else (from_typed, read_parquet)
+    cast, reader = _reader(read.table.source)
     clock = Clock.of_source(read.table.source)
     times = [c.name for c in read.table.columns if c.type == "timestamp"]
     read.offsets = {name: Offsets() for name in times}
@@ -41,3 +47,11 @@ def read_blocks(read: Read) -> Generator[pa.Table, None, None]:
                     for c in read.table.columns
                 }
             )
+
+
+def _reader(source: AnySource) -> tuple[Cast, Reader]:
+    """What reads a source's rows, and what casts one of their columns."""
+    if isinstance(source, Query):
+        return from_result, read_result
+    is_text = isinstance(source, Source) and source.format == "csv"
+    return (from_text, read_delimited) if is_text else (from_typed, read_parquet)
