@@ -28,12 +28,9 @@ _TOKEN = re.compile(
 
 def parameters(sql: str) -> set[str]:
     """The names of a statement's parameters."""
+    if not isinstance(sql, str):
+        return set()
     return {found["parameter"] for found in _tokens(sql) if found["parameter"]}
-
-
-def is_for_all_time(sql: str) -> bool:
-    """Whether a statement has no bounds, and so returns the rows of all partitions."""
-    return not parameters(sql)
 
 
 def statement_problems(sql: str, where: str) -> Iterator[str]:

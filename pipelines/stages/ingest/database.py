@@ -88,9 +88,12 @@ class DatabaseView:
         names = ", ".join(self._quoted(each.name) for each in columns)
         by = ", ".join(map(self._ordered, order))
         ordered = _selected(names, sql, f"ORDER BY {by}")
-        streamed = self.connection.execution_options(yield_per=rows)
-        with streamed.execute(self._statement(ordered, bounds)) as found:
-            yield from found.partitions()
+        streamed = {"yield_per": rows}
+        with self.connection.execute(
+            self._statement(ordered, bounds), execution_options=streamed
+        ) as found:
+            # Without the number, blocks are of one row.
+            yield from found.partitions(rows)
 
     def has_rows(self, sql: str, bounds: Mapping[str, datetime]) -> bool:
         """Whether a statement returns any row."""

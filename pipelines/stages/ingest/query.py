@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from pipelines.core.errors import SchemaError, SourceNotReadyError
 from pipelines.protocol import Work
 from pipelines.spec import Query, Table
-from pipelines.spec.statements import END, START, is_for_all_time
+from pipelines.spec.statements import END, START
 from pipelines.stages.ingest.addresses import database_of
 from pipelines.stages.ingest.columns import match_columns
 
@@ -91,7 +91,7 @@ def query_result(work: Work, table: Table, query: Query) -> QueryResult:
         TransientError: The database does not answer.
         ConfigError: The database refuses the statement or the user, or is not known.
     """
-    partition = "" if is_for_all_time(query.sql) else work.day
+    partition = work.day if query.is_by_partition else ""
     key = (table.name, query, work.source, partition)
     known = work.fetched.get(table.name)
     if known is None or known[0] != key:
@@ -110,13 +110,13 @@ def _fetched(work: Work, table: Table, query: Query) -> QueryResult:
     bounds = _bounds(work, query)
     with in_its_own_words(where), viewed(database_of(work, query), zone) as view:
         result = _spooled(view, table, query, bounds)
-        if bounds and not result.rows:
+        if bounds and not result.rows and result.failure is None:
             _require_reached(view, work, query, bounds)
     return result
 
 
 def _bounds(work: Work, query: Query) -> dict[str, datetime]:
-    if is_for_all_time(query.sql):
+    if not query.is_by_partition:
         return {}
     partitions = work.pipeline.partitions()
     return {START: partitions.start(work.day), END: partitions.end(work.day)}
