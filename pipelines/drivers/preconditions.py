@@ -19,7 +19,7 @@ from pipelines.core.store import Store
 from pipelines.drivers.taking_in import partitions_taken_in
 from pipelines.protocol import REFUSED, Work, day_verdict
 from pipelines.shared.registry import read_registry, registry_uri
-from pipelines.spec import Pipeline
+from pipelines.spec import Pipeline, Source
 
 MIB = 1 << 20
 # Bytes of a day in the store (typed rows, good rows, histories, features, arrays) to bytes of its
@@ -89,11 +89,11 @@ def require_days(work: Work, first: str, last: str) -> None:
     Raises:
         ConfigError: The window reaches beyond them; no stage could make it whole.
     """
-    days = work.days().all()
-    beyond = [day for day in days if not first <= day <= last and not _is_done(work, day)]
+    days, given = work.days().all(), work.pipeline.partitions().of_days(first, last)
+    beyond = [day for day in days if day not in given and not _is_done(work, day)]
     if beyond:
         raise ConfigError(
-            f"A model as of {work.model_day} is made from the days {days[0]} to {days[-1]}, of which "
+            f"A model as of {work.model_day} is made from {days[0]} to {days[-1]}, of which "
             f"{len(beyond)} are neither among {first} to {last} nor in {work.store.uri}: "
             f"{listed(beyond)}. Choose another --from, --to or --as-of, or a shorter window (--set "
             f"split.train_days=...)."
@@ -138,6 +138,8 @@ def bytes_taken_in(work: Work, first: str, last: str) -> int:
 
     sizes: dict[tuple[str, str], int] = {}
     for table in work.pipeline.tables:
+        if not isinstance(table.source, Source):
+            continue  # the size of a query's rows is known once it was run
         for key in partitions_taken_in(work.pipeline, table, first, last):
             own = work.of_table(table.name, key)
             if own.find(own.partition_ref("ingested")) is not None:

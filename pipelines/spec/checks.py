@@ -14,7 +14,7 @@ from typing import Any
 from pipelines.core.days import parse_day
 from pipelines.core.declared import mistakes_in, nearest
 from pipelines.core.errors import ConfigError, DeclarationError
-from pipelines.core.partitions import GRAINS
+from pipelines.core.partitions import GRAINS, NOMINAL_DAYS, Partitions
 from pipelines.operators import Categorical, Chain, Ratio, Sequence, Trailing
 from pipelines.operators.aggregates import AGGREGATES, reads_column
 from pipelines.operators.bfloat16 import BFLOAT16
@@ -22,18 +22,19 @@ from pipelines.operators.operator import FeatureSource
 from pipelines.operators.program import lines_of
 from pipelines.spec.gate_checks import shape_mistakes
 from pipelines.spec.gates import gate_mistakes
+from pipelines.spec.key_checks import entity_problems, row_id_problems
 from pipelines.spec.learning import Label
 from pipelines.spec.model_checks import head_problems, model_problems
-from pipelines.spec.pipeline import Entity, Pipeline
+from pipelines.spec.pipeline import Pipeline
 from pipelines.spec.search_checks import search_problems
 from pipelines.spec.source_checks import source_problems
+from pipelines.spec.split import partitions_of_days
 from pipelines.spec.tables import COLUMN_TYPES, Table
 from pipelines.spec.training_checks import training_problems
 
 CATEGORICAL_TYPES = ("text", "integer", "flag")
 X_TYPES = ("float32", BFLOAT16)
 NAME = re.compile(r"[a-z][a-z0-9_]*")
-WHOLE = ("integer", "flag")
 
 
 def require_valid(pipeline: Pipeline) -> Pipeline:
@@ -84,14 +85,12 @@ def _tables(pipeline: Pipeline) -> Iterator[str]:
         names = table.column_names()
         for name in sorted({n for n in names if names.count(n) > 1}):
             yield f"table {table.name}: column {name!r} is declared twice."
-        for column in (table.row_id,) if isinstance(table.row_id, str) else table.row_id or ():
-            yield from _unknown(f"table {table.name}: row_id", column, names)
         if table.event_time is not None:
             yield from _time(table, "event_time", table.event_time)
         yield from _grain(table)
         if table.known_time is not None:
             yield from _time(table, "known_time", table.known_time)
-        yield from _ids(table)
+        yield from row_id_problems(table)
         yield from source_problems(table)
         yield from _columns(table)
 
@@ -108,20 +107,6 @@ def _time(table: Table, what: str, name: str) -> Iterator[str]:
         yield f"table {table.name}: {what} {name!r} must be a timestamp."
 
 
-def _ids(table: Table) -> Iterator[str]:
-    if any(c.name == table.row_id and c.type == "number" for c in table.columns):
-        yield (
-            f"table {table.name}: row_id {table.row_id!r} is a number, and a float is exact to "
-            f"16 digits only. Declare it as integer or text."
-        )
-    days = table.unique_days
-    if days is not None and not (type(days) is int and days >= 1):
-        yield (
-            f"table {table.name}: unique_days must be an integer from 1, or None for "
-            f"all days; got {days!r}."
-        )
-
-
 def _columns(table: Table) -> Iterator[str]:
     for column in table.columns:
         where = f"table {table.name}: column {column.name}"
@@ -131,26 +116,6 @@ def _columns(table: Table) -> Iterator[str]:
             yield f"{where}: low {column.low} is above high {column.high}."
         if column.decimals is not None and column.type != "number":
             yield f"{where}: decimals needs type 'number', not {column.type!r}."
-
-
-def _entities(pipeline: Pipeline) -> Iterator[str]:
-    for entity in pipeline.entities:
-        for table in pipeline.tables:
-            if table.name == pipeline.examples:
-                yield from _entity_columns(entity, table)
-    names = [entity.name for entity in pipeline.entities]
-    yield from _unknown("evaluation: alert_entity", pipeline.evaluation.alert_entity, names)
-
-
-def _entity_columns(entity: Entity, table: Table) -> Iterator[str]:
-    columns = table.column_names()
-    for column in entity.columns() or ():
-        yield from _unknown(f"entity {entity.name}: column", column, columns)
-        if column in columns and table.column(column).type not in WHOLE:
-            yield (
-                f"entity {entity.name}: column {column!r} is of type "
-                f"{table.column(column).type!r}. Use an integer column."
-            )
 
 
 def _features(pipeline: Pipeline) -> Iterator[str]:
@@ -286,11 +251,25 @@ def _learning(pipeline: Pipeline) -> Iterator[str]:
             f"split.gap_days={split.gap_days}: training labels are known only "
             f"{pipeline.label.known_after_days} days later. Use at least that many."
         )
+    yield from _validation_days(pipeline)
+
+
+def _validation_days(pipeline: Pipeline) -> Iterator[str]:
+    split, grain = pipeline.split, _example_partitions(pipeline).grain
     if not 0 <= split.validation_days < split.train_days:
         yield (
             f"split.validation_days={split.validation_days} must leave some of the "
             f"{split.train_days} training days to train on."
         )
+    elif grain in NOMINAL_DAYS:
+        days = (split.validation_days, split.train_days)
+        validation, train = (partitions_of_days(grain, each) for each in days)
+        if validation >= train:
+            yield (
+                f"split.validation_days={split.validation_days} and split.train_days="
+                f"{split.train_days} are {validation} and {train} partitions of a {grain}, which "
+                f"leaves none to train on. Raise split.train_days, or set validation_days to 0."
+            )
 
 
 def _x_type(pipeline: Pipeline) -> Iterator[str]:
@@ -300,7 +279,7 @@ def _x_type(pipeline: Pipeline) -> Iterator[str]:
 
 def _rules(pipeline: Pipeline) -> Iterator[str]:
     malformed = list(shape_mistakes(pipeline.validation))
-    yield from malformed or gate_mistakes(pipeline.validation)
+    yield from malformed or gate_mistakes(pipeline.validation, _example_partitions(pipeline))
     for name in pipeline.validation.days.not_compared:
         yield from _unknown("validation.days.not_compared", name, _example_columns(pipeline))
 
@@ -316,6 +295,11 @@ def _example_columns(pipeline: Pipeline) -> list[str]:
     return [n for t in pipeline.tables if t.name == pipeline.examples for n in t.column_names()]
 
 
+def _example_partitions(pipeline: Pipeline) -> Partitions:
+    found = [t for t in pipeline.tables if t.name == pipeline.examples and t.grain in GRAINS]
+    return found[0].partitions(pipeline.time_zone) if found else Partitions()
+
+
 def _label_column(pipeline: Pipeline) -> str | None:
     return pipeline.label.column if isinstance(pipeline.label, Label) else None
 
@@ -323,7 +307,7 @@ def _label_column(pipeline: Pipeline) -> str | None:
 CHECKS: tuple[Callable[[Pipeline], Iterator[Any]], ...] = (
     _names,
     _tables,
-    _entities,
+    entity_problems,
     _features,
     _label,
     _learning,

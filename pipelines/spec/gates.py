@@ -10,13 +10,14 @@ Not here: validating a day or a window (``pipelines/shared/expectations/``), a m
 from collections.abc import Iterator
 from dataclasses import fields
 
-from pipelines.core.days import parse_day
 from pipelines.core.declared import declared, nearest
 from pipelines.core.errors import ConfigError
+from pipelines.core.partitions import Partitions
 
 SEVERITIES = ("info", "warning", "critical")
 # The median of fewer days is unreliable.
 MIN_DAYS = 3
+DAYS = Partitions()
 
 
 @declared
@@ -87,10 +88,11 @@ class DayGate:
 
     Attributes:
         days_back: Number of days before a day, and in a window after it, that it is compared with; 0
-            compares nothing.
+            compares nothing. Of a table of another grain it is the number of its partitions.
         min_days: Minimum number of other days for a comparison.
         min_same_weekday: Number of days of the same weekday from which their median is the usual
-            value for the weekday; with fewer it is any of their values.
+            value for the weekday; with fewer it is any of their values. Hours are compared with the
+            same hour of the day, months and quarters with the same of the year.
         deviations: Robust standard deviations, of days and of sampling, from the nearest usual value.
         rows_ratio: Ratio of the rows to the usual number, or the inverse if that is larger.
         label_odds: Ratio of the odds of a label of 1 to the usual odds, or the inverse.
@@ -147,7 +149,7 @@ class Validation:
     window: WindowGate = WindowGate()
 
 
-def gate_mistakes(validation: Validation) -> Iterator[str]:
+def gate_mistakes(validation: Validation, partitions: Partitions = DAYS) -> Iterator[str]:
     """The mistakes of a declared gate, one sentence each."""
     shares = {
         "validation.max_quarantined_share": validation.max_quarantined_share,
@@ -165,7 +167,7 @@ def gate_mistakes(validation: Validation) -> Iterator[str]:
             yield f"rule {rule.name}: {rule.expectation!r} is not an expectation type (expect_...)."
     yield from _limit_mistakes("validation.window", validation.window)
     yield from _limit_mistakes("validation.days", validation.days)
-    yield from _day_mistakes(validation.days)
+    yield from _day_mistakes(validation.days, partitions)
 
 
 def _limit_mistakes(where: str, gate: WindowGate | DayGate) -> Iterator[str]:
@@ -179,7 +181,7 @@ def _limit_mistakes(where: str, gate: WindowGate | DayGate) -> Iterator[str]:
             )
 
 
-def _day_mistakes(gate: DayGate) -> Iterator[str]:
+def _day_mistakes(gate: DayGate, partitions: Partitions) -> Iterator[str]:
     least = {"days_back": 0, "min_days": MIN_DAYS, "min_same_weekday": MIN_DAYS}
     for name, at_least in least.items():
         value = getattr(gate, name)
@@ -191,6 +193,6 @@ def _day_mistakes(gate: DayGate) -> Iterator[str]:
             return
     for day in gate.excused:
         try:
-            parse_day(day, "validation.days.excused")
+            partitions.parse(day, "validation.days.excused")
         except ConfigError as error:
             yield str(error)

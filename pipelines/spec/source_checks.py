@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pipelines.core.declared import nearest
+from pipelines.spec.path_fields import path_problems
 from pipelines.spec.sources import (
     LAKE_FORMATS,
     REPEATED_HOUR,
@@ -34,6 +35,7 @@ def source_problems(table: Table) -> Iterator[str]:
         yield from _format(table, source.format, LAKE_FORMATS)
     if isinstance(source, Source):
         yield from _format(table, source.format, SOURCE_FORMATS)
+        yield from path_problems(source.path, table.partitions().grain, where)
         yield from _files(source, where)
 
 

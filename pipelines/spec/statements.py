@@ -26,8 +26,8 @@ _TOKEN = re.compile(
 )
 
 
-def parameters(sql: str) -> set[str]:
-    """The names of a statement's parameters."""
+def parameters(sql: object) -> set[str]:
+    """The names of a statement's parameters; none of what is no text."""
     if not isinstance(sql, str):
         return set()
     return {found["parameter"] for found in _tokens(sql) if found["parameter"]}

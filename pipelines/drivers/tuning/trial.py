@@ -22,7 +22,7 @@ from pipelines.shared.compute.gpus import own_gpus
 from pipelines.shared.compute.machine import visible_gpu_count
 from pipelines.shared.tracking.tracker import About, Tracker, tracking
 from pipelines.spec import Binary, with_settings
-from pipelines.stages.evaluate.rows import open_test_rows, read_inputs
+from pipelines.stages.evaluate.rows import alert_columns, open_test_rows, read_inputs
 from pipelines.stages.train.devices import choose_devices, open_strategy
 from pipelines.stages.train.micro_batches import MicroBatches
 from pipelines.stages.train.preflight import check_rows, require_evaluable
@@ -199,8 +199,8 @@ def evaluation_rows(work: Work, training_set: Path) -> Shards:
     arrays = read_inputs(training_set, entries)
     arrays[LABEL] = np.concatenate([np.load(training_set / e["y"]) for e in entries])
     if isinstance(work.pipeline.head, Binary):
-        column = work.pipeline.entity(work.pipeline.evaluation.alert_entity).key
-        rows = open_test_rows(training_set, column, work.pipeline.label.known_after_days)
+        columns = alert_columns(work.pipeline)
+        rows = open_test_rows(training_set, columns, work.pipeline.label.known_after_days)
         arrays = {name: values[rows.counted] for name, values in arrays.items()}
     count = len(arrays[LABEL])
     return Shards((arrays,), np.array([0, count], np.int64))

@@ -3,7 +3,7 @@
 Why: a day whose every row is good can still be broken as a whole: labels that stopped, amounts in
     cents, an export that was cut off. Only other days show it.
 Promise: follows from the days' profiles and the declared limits alone. A day is odd only where
-    neither the days together nor those of its weekday explain it, and chance does not either.
+    neither the days together nor those of its season (its weekday) explain it, and chance does not either.
 Not here: profiles (``pipelines/stages/validate/day_profile.py``), what is usual (``day_usual.py``),
     which days are compared and what follows (``pipelines/stages/validate/stage.py``,
     ``pipelines/stages/validate_window/stage.py``).
@@ -14,8 +14,9 @@ import statistics
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from pipelines.core.days import parse_day
+from pipelines.core.partitions import DAY, HOUR, MONTH, QUARTER, Partitions
 from pipelines.shared.expectations.day_columns import DayProfile
 from pipelines.shared.expectations.day_usual import (
     BAND,
@@ -36,6 +37,7 @@ WARN, REFUSE = "warn", "refuse"
 WORST_FIRST = (REFUSE, WARN, "")
 # Fewer rows are of one value, or those of another day, by chance; so are values on few cells.
 MANY_ROWS, MANY_CELLS = 1000, 30
+DAYS = Partitions()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +103,7 @@ def compare_day(
     others: Mapping[str, DayProfile],
     gate: DayGate,
     unshown: Collection[str] = (),
+    partitions: Partitions = DAYS,
 ) -> Compared:
     """Compare a day with other days.
 
@@ -110,6 +113,7 @@ def compare_day(
         others: Profiles of the days it is compared with, by day.
         gate: Limits, and how many days they need.
         unshown: Columns of whose values nothing is shown: they are sensitive, or names.
+        partitions: The partitions that the days are, for those of longer or shorter ones.
     """
     theirs = {other: others[other] for other in sorted(others) if others[other]["rows"]}
     days = tuple(theirs)
@@ -118,7 +122,7 @@ def compare_day(
         return Compared(day=day, days=days, why_not=why)
     if not own["rows"]:
         return Compared(day=day, days=days, why_not="it has no rows")
-    found = list(_Beside(day, own, theirs, gate, unshown).differences())
+    found = list(_Beside(day, own, theirs, gate, unshown, partitions).differences())
     if day in gate.excused:
         found = [replace(each, level="") for each in found]
     return Compared(
@@ -127,6 +131,19 @@ def compare_day(
         differences=tuple(sorted(found, key=_rank)),
         why_not="it is one of validation.days.excused" if day in gate.excused else "",
     )
+
+
+def season_of(partitions: Partitions, key: str) -> int | None:
+    """What recurs: the weekday of a day, the hour of an hour, the month of a month or quarter.
+
+    Weeks and years have none.
+    """
+    if partitions.grain not in (HOUR, DAY, MONTH, QUARTER):
+        return None
+    start = partitions.start(key).astimezone(ZoneInfo(partitions.zone))
+    if partitions.grain in (MONTH, QUARTER):
+        return start.month
+    return start.hour if partitions.grain == HOUR else start.weekday()
 
 
 def _rank(difference: Difference) -> tuple[int, float]:
@@ -154,6 +171,7 @@ class _Beside:
     others: Mapping[str, DayProfile]
     gate: DayGate
     unshown: Collection[str]
+    partitions: Partitions
 
     def differences(self) -> Iterator[Difference]:
         """Every number that both sides have, with its level."""
@@ -171,15 +189,18 @@ class _Beside:
         measure: Callable[[Sequence[DayProfile], tuple[float, float]], Difference],
         days: Sequence[str],
     ) -> Difference:
-        """What explains most: the days together, or those of the weekday."""
+        """What explains most: the days together, or those of the same season."""
         groups = [(days, BAND)]
-        weekday = parse_day(self.day).weekday()
-        alike = [day for day in days if parse_day(day).weekday() == weekday]
+        season = self._season(self.day)
+        alike = [] if season is None else [d for d in days if self._season(d) == season]
         if alike:
             enough = len(alike) >= self.gate.min_same_weekday
             groups.append((alike, MEDIAN if enough else RANGE))
         found = [measure([self.others[d] for d in each], band) for each, band in groups]
         return max((_levelled(each, self.gate) for each in found), key=_rank)
+
+    def _season(self, day: str) -> int | None:
+        return season_of(self.partitions, day)
 
     def _rows(self, others: Sequence[DayProfile], band: tuple[float, float]) -> Difference:
         logs = [math.log(other["rows"]) for other in others]

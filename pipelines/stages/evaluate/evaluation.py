@@ -17,7 +17,7 @@ from pipelines.stages.evaluate.comparison import Champion, compare, measure_cham
 from pipelines.stages.evaluate.heads import evaluation_of
 from pipelines.stages.evaluate.heads.protocol import HeadEvaluation, Measured, Predictions
 from pipelines.stages.evaluate.raw import raw_columns
-from pipelines.stages.evaluate.rows import TestRows, open_test_rows
+from pipelines.stages.evaluate.rows import TestRows, alert_columns, open_test_rows
 from pipelines.stages.evaluate.scores import write_scores
 
 METRICS = "metrics.json"
@@ -60,9 +60,8 @@ def evaluate_model(
 
 def _rows(work: Work, head: HeadEvaluation, training_set: Path) -> TestRows:
     pipeline = work.pipeline
-    column = pipeline.entity(pipeline.evaluation.alert_entity).key
     known_after_days = pipeline.label.known_after_days if head.leaves_out_known else None
-    return open_test_rows(training_set, column, known_after_days)
+    return open_test_rows(training_set, alert_columns(pipeline), known_after_days)
 
 
 def _facts(work: Work, model: Manifest, rows: int) -> dict[str, Any]:

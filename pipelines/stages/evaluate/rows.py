@@ -11,22 +11,45 @@ import itertools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pipelines.core.days import parse_day
 from pipelines.core.errors import TrainingError
 from pipelines.operators.bfloat16 import widened
 from pipelines.protocol import VALIDATED, stage_of
-from pipelines.spec import PARTS
+from pipelines.spec import PARTS, Pipeline
 
 NEVER = np.iinfo(np.int64).max
+EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 Index = Mapping[str, Sequence[dict[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class AlertColumns:
+    """Key columns that alerts are counted by.
+
+    Attributes:
+        entity: What an alert is raised on.
+        time: When the example happened.
+        zone: Time zone of the days.
+    """
+
+    entity: str
+    time: str
+    zone: str = "UTC"
+
+
+def alert_columns(pipeline: Pipeline) -> AlertColumns:
+    """The key columns of a pipeline's alerts."""
+    entity = pipeline.entity(pipeline.evaluation.alert_entity)
+    return AlertColumns(entity.key, pipeline.table.time_column, pipeline.time_zone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +59,12 @@ class TestRows:
     Attributes:
         inputs: What a model reads, by name: ``x (n_rows, n_features)`` and its like.
         labels: The label of each row, ``(n_rows,)``.
-        day: Day of each row as a number, ``(n_rows,)``.
+        day: Day of each row's event as a number, ``(n_rows,)``.
         entity: Alert entity of each row, ``(n_rows,)``.
         counted: Whether metrics are made from a row; false where its entity was known,
             ``(n_rows,)``.
         keys: Row id, event time and entity columns of each row.
-        days: Test days that have rows, in order.
+        days: Test partitions that have rows, in order.
     """
 
     __test__ = False  # not a test, whatever pytest makes of its name
@@ -61,13 +84,13 @@ class TestRows:
 
 
 def open_test_rows(
-    training_set: Path, entity_column: str, known_after_days: int | None
+    training_set: Path, columns: AlertColumns, known_after_days: int | None
 ) -> TestRows:
     """Read the test days and find the rows of entities known to be compromised.
 
     Args:
         training_set: A published training set.
-        entity_column: Key column of the entity that alerts are raised on.
+        columns: Key columns of the entity that alerts are raised on and of the event time.
         known_after_days: Days until a label is known. A label of day d counts as known on the
             days after ``d + known_after_days``; None counts every row.
 
@@ -80,16 +103,16 @@ def open_test_rows(
             f"The training set has no test rows: its test days are empty or were refused. Widen "
             f"split.test_days, or look at what {stage_of(VALIDATED).name} refused."
         )
-    tested = _read_days(training_set, index["test"], entity_column)
+    tested = _read_days(training_set, index["test"], columns)
     counted = np.ones(sum(len(day.labels) for day in tested), bool)
     if known_after_days is not None:
         before = itertools.chain.from_iterable(map(index.__getitem__, PARTS[:-1]))
-        known = first_events([*_read_days(training_set, before, entity_column), *tested])
+        known = first_events([*_read_days(training_set, before, columns), *tested])
         counted = ~np.concatenate([_known_on(day, known, known_after_days) for day in tested])
     return TestRows(
         inputs=read_inputs(training_set, index["test"]),
         labels=np.concatenate([day.labels for day in tested]),
-        day=np.concatenate([np.full(len(day.labels), day.number) for day in tested]),
+        day=np.concatenate([day.day for day in tested]),
         entity=np.concatenate([day.entity for day in tested]),
         counted=counted,
         keys=pa.concat_tables([day.keys for day in tested]),
@@ -112,9 +135,9 @@ def read_inputs(
 
 @dataclass(frozen=True, slots=True)
 class LabeledDay:
-    """Keys and labels of a day's rows; ``number`` is the day's."""
+    """Keys and labels of a partition's rows; ``day`` is the number of each row's day."""
 
-    number: int
+    day: NDArray[np.int64]
     labels: NDArray[np.float64]
     entity: NDArray[np.int64]
     keys: pa.Table
@@ -126,22 +149,30 @@ class LabeledDay:
 
 
 def _read_days(
-    folder: Path, entries: Iterable[Mapping[str, Any]], entity_column: str
+    folder: Path, entries: Iterable[Mapping[str, Any]], columns: AlertColumns
 ) -> list[LabeledDay]:
-    return [_read_day(folder, entry, entity_column) for entry in entries]
+    return [_read_day(folder, entry, columns) for entry in entries]
 
 
-def _read_day(folder: Path, entry: Mapping[str, Any], entity_column: str) -> LabeledDay:
+def _read_day(folder: Path, entry: Mapping[str, Any], columns: AlertColumns) -> LabeledDay:
     keys = pq.read_table(folder / entry["keys"], use_threads=False)
     labels = np.load(folder / entry["y"]).astype(np.float64)
-    number = parse_day(entry["day"]).toordinal()
-    return LabeledDay(number, labels, keys[entity_column].to_numpy(), keys)
+    day = day_numbers(keys[columns.time], columns.zone)
+    return LabeledDay(day, labels, keys[columns.entity].to_numpy(), keys)
+
+
+def day_numbers(times: pa.ChunkedArray, zone: str) -> NDArray[np.int64]:
+    """Day of each time in a time zone, as ``date.toordinal`` counts them."""
+    local = pc.local_timestamp(
+        times.cast(pa.timestamp("us", "UTC")).cast(pa.timestamp("us", zone))
+    )
+    return local.cast(pa.date32()).cast(pa.int32()).to_numpy().astype(np.int64) + EPOCH_ORDINAL
 
 
 def first_events(days: Sequence[LabeledDay]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Entities with an event, sorted, and the number of each one's first day with one."""
     entity = np.concatenate([day.entity[day.events] for day in days])
-    number = np.concatenate([np.full(int(day.events.sum()), day.number) for day in days])
+    number = np.concatenate([day.day[day.events] for day in days])
     found, index = np.unique(entity, return_inverse=True)
     first = np.full(len(found), NEVER, np.int64)
     np.minimum.at(first, index, number)
@@ -156,4 +187,4 @@ def _known_on(
         return np.zeros(len(day.entity), bool)
     index = np.minimum(np.searchsorted(entities, day.entity), len(entities) - 1)
     had = np.where(entities[index] == day.entity, first[index], NEVER)
-    return had < day.number - known_after_days
+    return had < day.day - known_after_days

@@ -1,9 +1,9 @@
-"""Find a day's source files, on disk or at any fsspec URI.
+"""Find a partition's source files, on disk or at any fsspec URI.
 
 Why: a plan identifies each input by its content before it is read, and a file that does not exist,
     or still grows, must be waited for rather than refused.
 Promise: imports nothing heavy; files are in name order; nothing is written to the source.
-Not here: the content of a file (``parquet.py``, ``delimited.py``).
+Not here: the content of a file (``formats/``), the fields of a path (``pipelines/spec/path_fields.py``).
 """
 
 import hashlib
@@ -17,10 +17,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, cast
 
 from pipelines.core.connections import without_secrets
-from pipelines.core.days import parse_day
 from pipelines.core.errors import ConfigError, SourceNotReadyError
 from pipelines.protocol import Work
 from pipelines.spec import LakeTable, Query, Source, Table
+from pipelines.spec.path_fields import filled, path_problems
 from pipelines.stages.ingest.addresses import connection_of, root_of
 from pipelines.stages.ingest.lake import lake_rows
 from pipelines.stages.ingest.query import query_result
@@ -35,7 +35,7 @@ the day is refused on record, and is different work once reading is permitted.""
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """One file of a day.
+    """One file of a partition.
 
     Attributes:
         name: Path relative to the source root, the file's name in manifests and messages.
@@ -118,7 +118,8 @@ def source_files(work: Work, table: Table) -> Sequence[SourceItem]:
 
 
 def _files(work: Work, table: Table, source: Source) -> list[SourceFile]:
-    pattern = pattern_of(table, work.day)
+    zone = work.pipeline.time_zone
+    pattern = pattern_of(table, work.day, zone)
     root = root_of(work, source, repr(source.path))
     is_remote = "://" in root
     found = (
@@ -128,35 +129,25 @@ def _files(work: Work, table: Table, source: Source) -> list[SourceFile]:
         gone = not is_remote and not Path(root).is_dir()
         raise SourceNotReadyError(
             f"{work.report.work}: no file matches {without_secrets(root)}/{pattern}"
-            f"{' (the source root is not a folder)' if gone else ''}. Expected the day's "
-            f"{table.name} as {table.files.format}, by the template {table.files.path!r}. "
+            f"{' (the source root is not a folder)' if gone else ''}. Expected "
+            f"{table.name} of {table.partitions(zone).described(work.day)} as "
+            f"{table.files.format}, by the template {table.files.path!r}. "
             f"Wait for the delivery, or point --source at the folder that contains it."
         )
     return found
 
 
-def pattern_of(table: Table, day: str) -> str:
-    """The table's path template, filled in for a day.
+def pattern_of(table: Table, partition: str, zone: str = "UTC") -> str:
+    """The table's path template, filled in for a partition.
 
     Raises:
-        ConfigError: The template names a field that a day does not have.
+        ConfigError: The template has fields that a partition does not have, or lacks some.
     """
-    if not table.files.is_by_partition:
-        return table.files.path
-    date = parse_day(day)
-    fields = {
-        "day": day,
-        "year": f"{date.year:04}",
-        "month": f"{date.month:02}",
-        "dayofmonth": f"{date.day:02}",
-    }
-    try:
-        return table.files.path.format(**fields)
-    except (KeyError, IndexError, ValueError) as error:
-        raise ConfigError(
-            f"table {table.name}: source path {table.files.path!r} cannot be formatted "
-            f"({error!r}). Use only {{day}}, {{year}}, {{month}}, {{dayofmonth}} and *."
-        ) from error
+    partitions = table.partitions(zone)
+    where = f"table {table.name}: source"
+    for problem in path_problems(table.files.path, partitions.grain, where):
+        raise ConfigError(problem)
+    return filled(table.files.path, partitions, partitions.parse(partition))
 
 
 def _local_files(root: str, pattern: str) -> list[SourceFile]:

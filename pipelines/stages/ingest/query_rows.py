@@ -30,7 +30,7 @@ def read_result(path: Path, read: Read) -> Iterator[tuple[pa.Table, RowNames]]:
     """
     found = read_columns(path)
     columns = match_columns(found, read.table, read.name)
-    read.extra = undeclared(found, read.table)
+    read.extra = undeclared(found, columns)
     first = 0
     for rows in read_rows(path):
         own = rows.select(list(columns.values()))

@@ -2,7 +2,7 @@
 
 Why: a day may be larger than memory, so rows are processed in blocks.
 Promise: the blocks' rows are the file's, in its order, whatever the blocks' sizes.
-Not here: the formats (``parquet.py``, ``delimited.py``), casting a value (``cast.py``), the state of
+Not here: the formats (``formats/``), casting a value (``cast.py``), the state of
     reading (``reading.py``).
 """
 
@@ -15,8 +15,7 @@ from pipelines.spec import AnySource, Column, Query, Source
 from pipelines.stages.ingest.cast import from_text, from_typed
 from pipelines.stages.ingest.cast_errors import RowNames
 from pipelines.stages.ingest.damage import checked_read
-from pipelines.stages.ingest.delimited import read_delimited
-from pipelines.stages.ingest.parquet import read_parquet
+from pipelines.stages.ingest.formats import FORMATS
 from pipelines.stages.ingest.query_rows import from_result, read_result
 from pipelines.stages.ingest.reading import Read
 from pipelines.stages.ingest.times import Clock, Offsets
@@ -53,5 +52,6 @@ def _reader(source: AnySource) -> tuple[Cast, Reader]:
     """What reads a source's rows, and what casts one of their columns."""
     if isinstance(source, Query):
         return from_result, read_result
-    is_text = isinstance(source, Source) and source.format == "csv"
-    return (from_text, read_delimited) if is_text else (from_typed, read_parquet)
+    # The rows of a lake table are fetched into a Parquet file.
+    found = FORMATS[source.format if isinstance(source, Source) else "parquet"]
+    return (from_text if found.is_text else from_typed), found.read

@@ -56,7 +56,7 @@ def write_profile(
     """
     parts: dict[str, list[DayProfile]] = {}
     for chunk, start in _with_offsets(chunks):
-        for known, rows in _known(chunk, start, day, versions):
+        for known, rows in _known(chunk, start, pipeline.partitions().last_day(day), versions):
             parts.setdefault(known, []).append(profile_rows(rows, pipeline))
     profiles = {known: merged(each) for known, each in parts.items()}
     (folder / PROFILE).write_text(json.dumps({"known": profiles}) + "\n")

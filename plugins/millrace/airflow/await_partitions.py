@@ -186,9 +186,9 @@ class AwaitPartitionsOperator(BaseOperator):
         pipeline = with_settings(load(self.pipeline), lines(self.settings))
         days = model_days(pipeline, self.as_of).all()
         first = self.history_from or pipeline.schedule.start
-        if days[0] < first:
+        if days[0] < pipeline.partitions().of_day(first):
             raise ConfigError(
-                f"A model as of {self.as_of} needs the days {days[0]} to {days[-1]}, and the data "
+                f"A model as of {self.as_of} needs {days[0]} to {days[-1]}, and the data "
                 f"begins on {first}. Choose a later as-of day or a shorter window."
             )
         return list(days)

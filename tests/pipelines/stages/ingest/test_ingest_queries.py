@@ -178,7 +178,7 @@ def test_a_missing_column_refuses_the_day_with_the_columns_that_there_are(ingest
     write_database(file)
     sql = "SELECT transaction_id, tx_datetime FROM tx WHERE tx_datetime BETWEEN :start AND :end"
     with pytest.raises(
-        SchemaError, match="no column customer_id.*has transaction_id, tx_datetime"
+        SchemaError, match=r"no column customer_id.*has transaction_id, tx_datetime"
     ):
         ingest(query_pipeline(sql))
 
@@ -211,7 +211,7 @@ def test_a_value_of_another_type_refuses_the_day_with_its_row(
 def test_nothing_can_be_written(file):
     url = url_of_text(write_database(file))
     with (
-        pytest.raises(ConfigError, match="readonly database.*only read"),
+        pytest.raises(ConfigError, match=r"readonly database.*only read"),
         in_its_own_words("here"),
         viewed(url, "UTC") as view,
     ):
@@ -230,7 +230,7 @@ def test_a_locked_database_is_tried_again(ingest, file, monkeypatch):
     holder = sqlite3.connect(file, isolation_level=None)
     holder.execute("PRAGMA journal_mode=DELETE")
     holder.execute("BEGIN EXCLUSIVE")
-    with pytest.raises(TransientError, match="database is locked.*tried again"):
+    with pytest.raises(TransientError, match=r"database is locked.*tried again"):
         ingest()
     holder.close()
 
@@ -243,7 +243,7 @@ def test_a_file_that_is_no_database_is_said_so(ingest, file):
 
 @pytest.mark.parametrize("source", ["/data", "sqlite", "nosuch://host/db"])
 def test_a_source_that_is_no_database_is_a_mistake_of_the_call(ingest, source):
-    with pytest.raises(ConfigError, match="is not the URI of a database|no driver"):
+    with pytest.raises(ConfigError, match=r"is not the URI of a database|no driver"):
         ingest(source=source)
 
 
