@@ -33,7 +33,8 @@ def row_id_problems(table: Table) -> Iterator[str]:
 
 
 def _row_id(table: Table) -> Iterator[str]:
-    where, row_id = f"table {table.name}: row_id", table.row_id
+    where = f"table {table.name}: row_id"
+    row_id: str | tuple[str, ...] | None = table.row_id
     if row_id is None:
         return  # missing, which is reported
     columns = (row_id,) if isinstance(row_id, str) else row_id

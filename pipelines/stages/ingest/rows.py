@@ -11,12 +11,13 @@ from functools import partial
 
 import pyarrow as pa
 
-from pipelines.spec import Column, Source
+from pipelines.spec import AnySource, Column, Query, Source
 from pipelines.stages.ingest.cast import from_text, from_typed
 from pipelines.stages.ingest.cast_errors import RowNames
 from pipelines.stages.ingest.damage import checked_read
 from pipelines.stages.ingest.formats import FORMATS, Reader
 from pipelines.stages.ingest.number_marks import Marks
+from pipelines.stages.ingest.query_rows import from_result, read_result
 from pipelines.stages.ingest.reading import Read
 from pipelines.stages.ingest.times import Clock, Offsets
 
@@ -31,8 +32,8 @@ def read_blocks(read: Read) -> Generator[pa.Table, None, None]:
         SourceUnreadableError: It cannot be read and does not change any more.
         SchemaError: It is not the declared table.
     """
-    cast, reader = _reader(read.table.files)
-    clock = Clock.of_source(read.table.source)
+    cast, reader = _reader(read.table.source)
+    clock = Clock.of_source(read.table.source, read.time_zone)
     # Times in a declared format all have an offset, or none has.
     times = [c.name for c in read.table.columns if c.type == "timestamp" and not c.time_format]
     read.offsets = {name: Offsets() for name in times}
@@ -48,9 +49,12 @@ def read_blocks(read: Read) -> Generator[pa.Table, None, None]:
             )
 
 
-def _reader(source: Source) -> tuple[Cast, Reader]:
+def _reader(source: AnySource) -> tuple[Cast, Reader]:
     """What reads a source's rows, and what casts one of their columns."""
-    found = FORMATS[source.format]
+    if isinstance(source, Query):
+        return from_result, read_result
+    # The rows of a lake table are fetched into a Parquet file.
+    found = FORMATS[source.format if isinstance(source, Source) else "parquet"]
     if not found.is_text:
         return from_typed, found.read
     return partial(from_text, marks=Marks.of_source(source)), found.read

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.core.errors import PartitionRefusedError, SourceNotReadyError
-from pipelines.core.store import Manifest, Ref
+from pipelines.core.events import reporting
+from pipelines.core.store import Manifest, Ref, digest_of, file_digest
 from pipelines.core.text import counted
 from pipelines.protocol import REFUSED, Plan, StageOutcome, Work, code_of, publish_work
 from pipelines.spec import Table
@@ -56,16 +57,23 @@ def split_of(work: Work, table: Table) -> Manifest:
 
 
 def part_of(split: Manifest, partition: str) -> dict[str, str]:
-    """The files of a partition in a split, by name, with their digests; those of a refusal otherwise."""
+    """A partition's part of a split by name, with the digest of its files.
+
+    It is not the hash of a file, so that replaced splits, which nobody reads again, are not kept for it.
+    """
     if split.outcome["verdict"] == REFUSED:
-        return {f"{split.ref.path()} (refused)": split.content}
-    of_partition = f"ds={partition}/"
-    found = {
-        f"{split.ref.path()}/{name}": str(facts["sha256"])
+        return {f"{split.ref.path()} (refused)": digest_of(split.content)}
+    found = _files_of(split, partition)
+    name = f"{split.ref.path()}/ds={partition}"
+    return {name: digest_of(found) if found else _without_rows(split, partition)}
+
+
+def _files_of(split: Manifest, partition: str) -> dict[str, str]:
+    return {
+        name: str(facts["sha256"])
         for name, facts in split.files.items()
-        if name.startswith(of_partition)
+        if name.startswith(f"ds={partition}/")
     }
-    return found or {f"{split.ref.path()}/{of_partition}": _without_rows(split, partition)}
 
 
 def take_part(work: Work, split: Manifest, out: Path) -> StageOutcome:
@@ -112,14 +120,33 @@ def _split(work: Work, plan: Plan, out: Path) -> StageOutcome:
     from pipelines.stages.ingest.by_partition import PartitionSpill
 
     table = work.pipeline.table
-    reads = [Read(f, table, plan.inputs[f.name]) for f in source_files(work, table)]
+    zone = work.pipeline.time_zone
+    reads = [Read(f, table, plan.inputs[f.name], zone) for f in source_files(work, table)]
     delivery = Delivery(work, reads)
-    with PartitionSpill(table, work.pipeline.partitions(), out) as spill:
-        delivery.read_files(spill.add)
+    with PartitionSpill(work.pipeline, out) as spill:
+        with reporting(work.report):
+            delivery.read_files(spill.add)
         delivery.check(table)
         if delivery.refused:
             return delivery.refused_outcome(out)
-        return _with_parts(delivery.outcome(out), spill, table, out)
+        outcome = _with_parts(delivery.outcome(out), spill, table, out)
+    _share_unchanged(work, out)
+    return outcome
+
+
+def _share_unchanged(work: Work, out: Path) -> None:
+    """Let files that the split before has too be the same ones on the disk, by hard links."""
+    ref = Ref(work.pipeline.name, DATASET, f"table={work.pipeline.table.name}")
+    before = work.store.find_intact(ref) if work.store.is_local else None
+    if before is None:
+        return
+    folder = work.store.open(before)
+    for name, facts in before.files.items():
+        path = out / name
+        same_size = path.is_file() and path.stat().st_size == facts["bytes"]
+        if same_size and file_digest(path) == facts["sha256"]:
+            path.unlink()
+            _link_file(folder / name, path)
 
 
 def _with_parts(
@@ -174,7 +201,7 @@ def _require_reached(work: Work, split: Manifest) -> None:
 def _write_empty(work: Work, out: Path) -> None:
     from pipelines.stages.ingest.day import DayWriter
 
-    DayWriter(work.pipeline.table, work.day, out).close()
+    DayWriter(work.pipeline, work.day, out).close()
 
 
 def _link(folder: Path, out: Path) -> None:
