@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as of
 
-from pipelines.drivers.scaffold.profile.number_texts import DIGITS, PLAIN, Marks, every
+from pipelines.drivers.scaffold.profile.number_texts import DIGITS, PLAIN, GuessedMarks, every
 from pipelines.drivers.scaffold.profile.time_texts import (
     MICROSECONDS,
     epoch_times,
@@ -86,7 +86,9 @@ class ColumnGuess:
     note: str = ""
 
 
-def guess_columns(rows: pa.Table, marks: Marks, *, is_text: bool) -> tuple[ColumnGuess, ...]:
+def guess_columns(
+    rows: pa.Table, marks: GuessedMarks, *, is_text: bool
+) -> tuple[ColumnGuess, ...]:
     """A guess for each column of a sample, in its order."""
     names = column_names(rows.column_names)
     return tuple(
@@ -112,7 +114,7 @@ def column_names(headers: Iterable[str]) -> list[str]:
 
 
 def _guess(
-    header: str, name: str, values: pa.ChunkedArray, marks: Marks, *, is_text: bool
+    header: str, name: str, values: pa.ChunkedArray, marks: GuessedMarks, *, is_text: bool
 ) -> ColumnGuess:
     if of.is_dictionary(values.type):
         values = values.cast(values.type.value_type)
@@ -131,7 +133,7 @@ def _guess(
     return _described(guess) if guess.type else guess
 
 
-def _of_file_texts(plain: ColumnGuess, marks: Marks) -> ColumnGuess:
+def _of_file_texts(plain: ColumnGuess, marks: GuessedMarks) -> ColumnGuess:
     """Of a number, a time or a flag an empty text is a null; of a text it is a value."""
     blank = pc.equal(pc.utf8_trim_whitespace(plain.values), "")
     bare = pc.if_else(blank, None, plain.values)
@@ -144,7 +146,7 @@ def _of_file_texts(plain: ColumnGuess, marks: Marks) -> ColumnGuess:
     return replace(guess, values=plain.values, nulls=plain.nulls)
 
 
-def _of_texts(plain: ColumnGuess, known: pa.ChunkedArray, marks: Marks) -> ColumnGuess:
+def _of_texts(plain: ColumnGuess, known: pa.ChunkedArray, marks: GuessedMarks) -> ColumnGuess:
     trimmed = pc.utf8_trim_whitespace(known)
     if flag := _flag_words(trimmed):
         known_to_ingest = {word.lower() for word in flag} in TRUTHS
