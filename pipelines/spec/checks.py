@@ -15,6 +15,7 @@ from pipelines.core.days import parse_day
 from pipelines.core.declared import mistakes_in, nearest
 from pipelines.core.errors import ConfigError, DeclarationError
 from pipelines.core.partitions import GRAINS, NOMINAL_DAYS, Partitions
+from pipelines.core.zones import zone_mistake
 from pipelines.operators import Categorical, Chain, Ratio, Sequence, Trailing
 from pipelines.operators.aggregates import AGGREGATES, reads_column
 from pipelines.operators.bfloat16 import BFLOAT16
@@ -285,6 +286,9 @@ def _rules(pipeline: Pipeline) -> Iterator[str]:
 
 
 def _schedule(pipeline: Pipeline) -> Iterator[str]:
+    wrong = zone_mistake(pipeline.time_zone)
+    if wrong:
+        yield f"time_zone {wrong}"
     try:
         parse_day(pipeline.schedule.start, "schedule.start")
     except ConfigError as error:

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from pipelines.core.errors import DeclarationError
+from pipelines.core.zones import zone_table
 from pipelines.operators import Categorical, Numeric, Sequence, Trailing
 from pipelines.operators.hashing import hash_word
 from pipelines.operators.operator import SEQUENCE, FeatureSource
@@ -46,6 +47,7 @@ class FeaturePlan:
         programs: Windows and sequences, by entity.
         names: Every feature, in the order of the declaration.
         described: Those that statistics are kept of.
+        time_zone: Whose calendar the features of a time are of.
         row_bytes: About what a row takes in memory; a text counts as a number.
     """
 
@@ -59,7 +61,14 @@ class FeaturePlan:
     programs: tuple[EntityProgram, ...]
     names: tuple[str, ...]
     described: tuple[str, ...]
+    time_zone: str
     row_bytes: int
+
+    def clock(self) -> str:
+        """The offsets of the zone, which features depend on; empty where there are none."""
+        calendar = any(isinstance(source, TimeSource) for source in self.row_sources)
+        by_days = self.table.known_time is not None
+        return zone_table(self.time_zone).digest() if calendar or by_days else ""
 
     def programs_without(self, names: Collection[str]) -> tuple[EntityProgram, ...]:
         """Windows and sequences but those whose outputs are all among ``names``."""
@@ -93,6 +102,7 @@ def plan_features(pipeline: Pipeline) -> FeaturePlan:
         programs=_programs(pipeline, sources),
         names=names,
         described=tuple(n for n in names if n not in others),
+        time_zone=pipeline.time_zone,
         row_bytes=VALUE_BYTES * (len(keys) + len(names)) + EVENT_BYTES * _steps(sources),
     )
 

@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pipelines.core.errors import SchemaError
+from pipelines.core.errors import ConfigError, SchemaError
 from pipelines.core.partitions import Partitions
 from pipelines.shared.tables.schema import parquet_options
 from pipelines.spec import Table
@@ -128,7 +128,7 @@ class PartitionSpill:
         key = self._partitions.key(number)
         folder = out / f"ds={key}"
         folder.mkdir()
-        writer = DayWriter(self._table, key, folder)
+        writer = DayWriter(self._table, self._partitions, key, folder)
         for rows in _slices(number, runs):
             writer.add(rows)
         writer.close()
@@ -173,7 +173,7 @@ class _Bounds:
             for number in range(of.number(of.of_time(begin)), last + 1):
                 start = of.start(of.key(number))
                 self._starts[number] = (start - EPOCH) // timedelta(microseconds=1)
-        except (OverflowError, ValueError) as error:
+        except (OverflowError, ValueError, ConfigError) as error:
             raise SchemaError(
                 f"A row's event time is on {begin.date()} in UTC, which is outside the calendar of "
                 f"{of.zone}. Expected a time of the years 1 to 9999. Correct the source."

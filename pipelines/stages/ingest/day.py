@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipelines.core.partitions import Partitions
 from pipelines.shared.tables import IDS, ROW
 from pipelines.shared.tables.ids import IdsWriter
 from pipelines.shared.tables.schema import parquet_options, table_schema, write_table
@@ -41,12 +42,12 @@ class DayWriter:
         rows: Number of rows added so far.
     """
 
-    def __init__(self, table: Table, day: str, folder: Path) -> None:
+    def __init__(self, table: Table, partitions: Partitions, key: str, folder: Path) -> None:
         self.rows = 0
         self._ids = (
-            None
-            if table.unique_days == 1
-            else IdsWriter(table.id_column, table.time_column, day, folder)
+            IdsWriter(table.id_column, table.time_column, partitions.bounds(key), folder)
+            if table.compares_ids
+            else None
         )
         self._schema = table_schema(table)
         self._group_rows = group_rows(len(self._schema))

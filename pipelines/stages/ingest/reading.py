@@ -25,6 +25,7 @@ class Read:
         file: The file.
         table: Declares the columns.
         planned: The file's digest when the work was planned.
+        time_zone: The pipeline's.
         extra: Columns of the file that are not declared.
         rejected: Rejected lines.
         read_share: Share of the file that has been read, from 0 to 1.
@@ -34,6 +35,7 @@ class Read:
     file: SourceFile
     table: Table
     planned: str
+    time_zone: str = "UTC"
     extra: tuple[str, ...] = ()
     rejected: list[Reject] = field(default_factory=list)
     read_share: float = 0.0

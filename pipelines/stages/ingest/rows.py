@@ -27,7 +27,7 @@ def read_blocks(read: Read) -> Generator[pa.Table, None, None]:
     """
     source = FORMATS[read.table.files.format]
     cast = from_text if source.is_text else from_typed
-    clock = Clock.of_source(read.table.source)
+    clock = Clock.of_source(read.table.source, read.time_zone)
     times = [c.name for c in read.table.columns if c.type == "timestamp"]
     read.offsets = {name: Offsets() for name in times}
     with checked_read(read.file, read.planned), read.file.local() as path:

@@ -57,8 +57,10 @@ def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
     table = work.pipeline.table
     files = source_files(work, table)
     _require_planned(work, files, plan)
-    delivery = Delivery(work, [Read(file, table, plan.inputs[file.name]) for file in files])
-    writer = DayWriter(table, work.day, out)
+    zone = work.pipeline.time_zone
+    reads = [Read(file, table, plan.inputs[file.name], zone) for file in files]
+    delivery = Delivery(work, reads)
+    writer = DayWriter(table, work.pipeline.partitions(), work.day, out)
     delivery.read_files(writer.add)
     writer.close()
     delivery.check(table)
@@ -70,7 +72,7 @@ def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
 
 def _ids(work: Work, table: Table) -> list[str]:
     """What the file of ids depends on in addition to the rows; empty where there is none."""
-    return [] if table.unique_days == 1 else [table.id_column, table.time_column, work.day]
+    return [table.id_column, table.time_column, work.day] if table.compares_ids else []
 
 
 def _require_planned(work: Work, files: list[SourceFile], plan: Plan) -> None:

@@ -300,4 +300,4 @@ def _versions(file: _PublishedFile) -> Versions | None:
         return None
     paths = [_part(file.scratch, PART, number) for number in range(file.parts)]
     columns = (_read_part(path).select(version_columns(table)) for path in paths)
-    return versions_of(pa.concat_tables(columns), table)
+    return versions_of(pa.concat_tables(columns), table, file.pipeline.time_zone)

@@ -196,6 +196,7 @@ def _config(pipeline: Pipeline, day: str) -> dict[str, Any]:
     table = pipeline.table
     return {
         "partition": day,
+        "time_zone": {"name": pipeline.time_zone, "bounds": _bounds(pipeline, day)},
         "row_id": table.id_column,
         "event_time": table.event_time,
         "known_time": table.known_time,
@@ -205,6 +206,10 @@ def _config(pipeline: Pipeline, day: str) -> dict[str, Any]:
         "buckets": pipeline.buckets,
         "validation": _validation(pipeline),
     }
+
+
+def _bounds(pipeline: Pipeline, key: str) -> list[str]:
+    return [str(instant) for instant in pipeline.partitions().bounds(key)]
 
 
 def _validation(pipeline: Pipeline) -> dict[str, Any]:
