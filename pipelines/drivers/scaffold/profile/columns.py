@@ -6,6 +6,7 @@ Not here: what a column is used for (``roles.py``).
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -101,12 +102,17 @@ def column_names(headers: Iterable[str]) -> list[str]:
     """A name of lower-case letters, digits and _ for each header, each once."""
     names: list[str] = []
     for header in headers:
-        # FlightNumber is flight_number, and TX_ID is tx_id.
+        # FlightNumber is flight_number, TX_ID is tx_id, and Größe is grosse.
         parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", header)
-        words = re.findall(
-            r"[a-z0-9]+", parted.lower() if parted != header.upper() else header.lower()
+        plain = unicodedata.normalize("NFKD", parted.casefold())
+        name = (
+            "_".join(
+                re.findall(
+                    r"[a-z0-9]+", "".join(c for c in plain if not unicodedata.combining(c))
+                )
+            )
+            or "column"
         )
-        name = "_".join(words) or "column"
         name = name if name[0].isalpha() else f"c_{name}"
         numbered = (name if n == 1 else f"{name}_{n}" for n in range(1, len(names) + 2))
         names.append(next(each for each in numbered if each not in names))

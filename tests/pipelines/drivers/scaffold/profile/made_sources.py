@@ -46,7 +46,9 @@ COLUMNS = {
     "counts": lambda n, draw: str(int(draw.integers(0, 50))),
     "negative": lambda n, draw: str(int(draw.integers(-50, 50))),
     "decimals": lambda n, draw: f"{draw.uniform(0, 100):.2f}",
-    "ragged_decimals": lambda n, draw: repr(round(float(draw.uniform(-1, 1)), int(draw.integers(1, 9)))),
+    "ragged_decimals": lambda n, draw: repr(
+        round(float(draw.uniform(-1, 1)), int(draw.integers(1, 9)))
+    ),
     "exponents": lambda n, draw: f"{draw.uniform(1, 9):.3e}",
     "classes": lambda n, draw: str(draw.choice(["red", "green", "blue"])),
     "words": lambda n, draw: str(draw.choice(["yes", "no"])),
@@ -60,7 +62,16 @@ COLUMNS = {
 NULLABLE = {"counts", "decimals", "classes", "other_time", "words"}
 NULLS = ("", "?", "NA", "NULL")
 HEADERS = (
-    *("plain", "With Space", "CamelCase", "UPPER_CASE", "9lives", "Größe (m²)", "a-b", "_hidden"),
+    *(
+        "plain",
+        "With Space",
+        "CamelCase",
+        "UPPER_CASE",
+        "9lives",
+        "Größe (m²)",
+        "a-b",
+        "_hidden",
+    ),
     *("class", "event", "x", "Lab Value (mg/dl)", "semi;colon", "quote's"),
 )
 
@@ -75,14 +86,18 @@ def times_of(name, rows, step):
     return [t.strftime(form) for t in each]
 
 
-def made_columns(rows, seed, *, row_id, time, label, kinds, headers, null, step=timedelta(hours=5)):
+def made_columns(
+    rows, seed, *, row_id, time, entity, label, kinds, headers, null, step=timedelta(hours=5)
+):
     """Columns of texts by header; a null is the word for one."""
     draw = np.random.default_rng(seed)
     classes = LABELS[label]
     columns = {
         "Row ID": [IDS[row_id](n, draw) for n in range(rows)],
         "event_time": times_of(time, rows, step),
-        "customer_id": [f"C{int(draw.integers(0, max(2, rows // 4)))}" for _ in range(rows)],
+        "customer_id": [
+            IDS[entity](int(draw.integers(0, max(2, rows // 4))), draw) for _ in range(rows)
+        ],
         "outcome": [classes[n % len(classes)] for n in range(rows)],
     }
     for header, kind in zip(headers, kinds, strict=False):
@@ -118,7 +133,9 @@ def write(folder, columns, form, delimiter=","):
         path.write_text("\n".join(lines) + "\n")
     else:
         path = folder / "visits.parquet"
-        pq.write_table(pa.table({name: typed(values) for name, values in columns.items()}), path)
+        pq.write_table(
+            pa.table({name: typed(values) for name, values in columns.items()}), path
+        )
     return path
 
 
