@@ -141,7 +141,7 @@ def _section(found: type, example: str) -> Iterator[str]:
     yield f"### {found.__name__}\n"
     yield _prose(said.partition("Attributes:\n")[0].strip()) + "\n"
     rows = list(written_fields(found))
-    defaults = {field.name: field.default for field in dataclasses.fields(found)}  # type: ignore[arg-type]
+    defaults = {field.name: field.default for field in dataclasses.fields(found)}
     if rows:
         yield "| setting | type | default | meaning |\n|---|---|---|---|"
     for name, kind, default in rows:

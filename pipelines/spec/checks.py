@@ -11,9 +11,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from pipelines.core.days import parse_day
 from pipelines.core.declared import mistakes_in, nearest
-from pipelines.core.errors import ConfigError, DeclarationError
+from pipelines.core.errors import DeclarationError
 from pipelines.core.partitions import GRAINS, NOMINAL_DAYS, Partitions
 from pipelines.core.zones import zone_mistake
 from pipelines.operators import Categorical, Chain, Ratio, Sequence, Trailing
@@ -27,6 +26,7 @@ from pipelines.spec.key_checks import entity_problems, row_id_problems
 from pipelines.spec.learning import Label
 from pipelines.spec.model_checks import head_problems, model_problems
 from pipelines.spec.pipeline import Pipeline
+from pipelines.spec.schedules import schedule_problems
 from pipelines.spec.search_checks import search_problems
 from pipelines.spec.source_checks import source_problems
 from pipelines.spec.split import partitions_of_days
@@ -285,14 +285,10 @@ def _rules(pipeline: Pipeline) -> Iterator[str]:
         yield from _unknown("validation.days.not_compared", name, _example_columns(pipeline))
 
 
-def _schedule(pipeline: Pipeline) -> Iterator[str]:
+def _zone(pipeline: Pipeline) -> Iterator[str]:
     wrong = zone_mistake(pipeline.time_zone)
     if wrong:
         yield f"time_zone {wrong}"
-    try:
-        parse_day(pipeline.schedule.start, "schedule.start")
-    except ConfigError as error:
-        yield str(error)
 
 
 def _example_columns(pipeline: Pipeline) -> list[str]:
@@ -321,5 +317,6 @@ CHECKS: tuple[Callable[[Pipeline], Iterator[Any]], ...] = (
     _x_type,
     training_problems,
     _rules,
-    _schedule,
+    _zone,
+    schedule_problems,
 )

@@ -186,14 +186,16 @@ class Gates:
 
 @declared
 class Schedule:
-    """When Airflow runs the pipeline, all in UTC.
+    """When Airflow runs the pipeline, in the pipeline's time zone.
 
     Attributes:
         start: First day of data, ``YYYY-MM-DD``; no window reaches before it.
-        data_cron: When a closed day is ingested.
+        data_cron: When a partition of the examples' table that is over is ingested: once an hour, day,
+            week ..., as the table's grain says. Empty for as soon as it is over, at midnight (weeks: of
+            Monday). Tables of another grain are ingested at the same time of day.
         model_cron: When a model is trained; the day of the tick is the as-of day.
     """
 
     start: str
-    data_cron: str = "0 0 * * *"
+    data_cron: str = ""
     model_cron: str = "0 0 * * 1"

@@ -166,6 +166,10 @@ class Pipeline:
                 return entity
         raise KeyError(name)
 
+    def is_text(self, entity: str) -> bool:
+        """Whether an entity is a text in the store, or an integer."""
+        return self.stored.column(self.entity(entity).key).type == "text"
+
     def sources(self) -> tuple[FeatureSource, ...]:
         """The distinct sources of the features, without their operators."""
         return sources_of(self.features)

@@ -15,8 +15,10 @@ from pipelines.spec.sources import (
     REPEATED_HOUR,
     SOURCE_FORMATS,
     LakeTable,
+    Query,
     Source,
 )
+from pipelines.spec.statements import statement_problems
 from pipelines.spec.tables import Table
 
 ASCII = 128
@@ -27,6 +29,8 @@ def source_problems(table: Table) -> Iterator[str]:
     """The mistakes of a table's source, one sentence each."""
     source, where = table.source, f"table {table.name}: source"
     yield from _clock(table, where)
+    if isinstance(source, Query):
+        yield from statement_problems(source.sql, where)
     if isinstance(source, LakeTable):
         yield from _format(table, source.format, LAKE_FORMATS)
     if isinstance(source, Source):

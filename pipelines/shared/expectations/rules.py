@@ -67,7 +67,7 @@ def rules_of(pipeline: Pipeline, day: str) -> tuple[CheckedRule, ...]:
         ConfigError: Two rules have the same name, a budget or a parameter is for none of them,
             a parameter is not set, or a saved suite cannot be read.
     """
-    table = pipeline.table
+    table = pipeline.stored
     rules = [
         CheckedRule(
             MIN_ROWS,

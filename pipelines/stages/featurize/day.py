@@ -137,7 +137,8 @@ def _write(features: FeaturePlan, groups: Iterable[pa.Table], path: Path) -> dic
 
 def _statistics(features: FeaturePlan, rows: pa.Table) -> dict[str, Any]:
     label = rows[features.label].cast(pa.float64()).to_numpy()
-    return describe({name: rows[name].to_numpy() for name in features.described}, label)
+    numbers = {name: rows[name].to_numpy() for name in features.described}
+    return describe(numbers, label, may_lack_label=features.may_lack_label)
 
 
 def _joined(table: pa.Table, features: FeaturePlan, values: Columns) -> pa.Table:

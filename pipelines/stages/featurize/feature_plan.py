@@ -41,6 +41,7 @@ class FeaturePlan:
         buckets: Hash buckets of every history.
         copied_columns: Columns copied beside the features: row id, event time, entities, label.
         label: The one of them that holds the label.
+        may_lack_label: Whether it may be null.
         read_columns: Columns of the validated table that are read.
         row_sources: Sources that read their row alone.
         categories: Features that are columns of the table as they are.
@@ -55,6 +56,7 @@ class FeaturePlan:
     buckets: int
     copied_columns: tuple[str, ...]
     label: str
+    may_lack_label: bool
     read_columns: tuple[str, ...]
     row_sources: tuple[Numeric | TimeSource, ...]
     categories: tuple[str, ...]
@@ -96,6 +98,7 @@ def plan_features(pipeline: Pipeline) -> FeaturePlan:
         buckets=pipeline.buckets,
         copied_columns=keys,
         label=label,
+        may_lack_label=pipeline.may_lack_label,
         read_columns=_unique((*keys, *_read_by(sources))),
         row_sources=tuple(s for s in sources if isinstance(s, Numeric | TimeSource)),
         categories=categories,
@@ -162,7 +165,7 @@ def _program(
             windows.append(_window(pipeline.table, source))
         else:
             sequences.append(_sequence(pipeline.table, source))
-    return EntityProgram(entity, tuple(windows), tuple(sequences))
+    return EntityProgram(entity, tuple(windows), tuple(sequences), pipeline.is_text(entity))
 
 
 def _window(table: Table, feature: Trailing) -> TrailingWindow:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from pipelines.core.errors import SchemaError
 from pipelines.spec import Table
-from pipelines.stages.ingest.locate import SourceFile
 from pipelines.stages.ingest.rejects import Reject
+from pipelines.stages.ingest.source_item import SourceItem
 
 if TYPE_CHECKING:
     from pipelines.stages.ingest.times import Offsets
@@ -32,7 +32,7 @@ class Read:
         offsets: By timestamp column, the rows of its first times with and without an offset.
     """
 
-    file: SourceFile
+    file: SourceItem
     table: Table
     planned: str
     time_zone: str = "UTC"

@@ -123,7 +123,7 @@ def _split(work: Work, plan: Plan, out: Path) -> StageOutcome:
     zone = work.pipeline.time_zone
     reads = [Read(f, table, plan.inputs[f.name], zone) for f in source_files(work, table)]
     delivery = Delivery(work, reads)
-    with PartitionSpill(table, work.pipeline.partitions(), out) as spill:
+    with PartitionSpill(work.pipeline, out) as spill:
         with reporting(work.report):
             delivery.read_files(spill.add)
         delivery.check(table)
@@ -201,7 +201,7 @@ def _require_reached(work: Work, split: Manifest) -> None:
 def _write_empty(work: Work, out: Path) -> None:
     from pipelines.stages.ingest.day import DayWriter
 
-    DayWriter(work.pipeline.table, work.pipeline.partitions(), work.day, out).close()
+    DayWriter(work.pipeline, work.day, out).close()
 
 
 def _link(folder: Path, out: Path) -> None:

@@ -138,7 +138,7 @@ def _ingested(work: Work, manifest: Manifest) -> tuple[Path, int]:
     path = work.store.open(manifest) / PART
     with pq.ParquetFile(path) as file:
         schema, rows = file.schema_arrow, file.metadata.num_rows
-    wanted = table_schema(work.pipeline.table)
+    wanted = table_schema(work.pipeline.stored)
     if not schema.equals(wanted):
         raise ArtifactError(
             f"{manifest.ref.path()}: {PART} has {_columns(schema)}. Expected, from the "
@@ -193,7 +193,7 @@ def _outcome(verdict: "GateVerdict", rows: int) -> StageOutcome:
 
 def _config(pipeline: Pipeline, day: str) -> dict[str, Any]:
     """The settings that the result depends on: neither the columns' meanings nor the model's."""
-    table = pipeline.table
+    table = pipeline.stored
     return {
         "partition": day,
         "time_zone": {"name": pipeline.time_zone, "bounds": _bounds(pipeline, day)},
