@@ -6,8 +6,9 @@ Promise: every argument is checked before a process is started; the artifact is 
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
+from typing import Any
 
 from pipelines.api.opening import Assignments, PipelineHandle, assignments, opened, text
 from pipelines.api.store import PublishedStore, absolute_source, open_store
@@ -64,8 +65,9 @@ class StageRequest:
         spec, settings = self.pipeline.declaration, self.pipeline.settings
         if self.stage.scope == MODEL:
             spec = tuned(spec, settings, self.options, self.store, self.as_of)
+        fetched: dict[str, Any] = {}
         for day in self.days:
-            yield work_for(
+            work = work_for(
                 self.stage,
                 spec,
                 store=self.store,
@@ -78,6 +80,7 @@ class StageRequest:
                 inputs=self.inputs,
                 sink=sink,
             )
+            yield replace(work, fetched=fetched)
 
     def argv(self) -> list[str]:
         """The same as arguments of ``python -m pipelines``."""

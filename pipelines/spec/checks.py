@@ -14,6 +14,7 @@ from typing import Any
 from pipelines.core.declared import mistakes_in, nearest
 from pipelines.core.errors import DeclarationError
 from pipelines.core.partitions import GRAINS, NOMINAL_DAYS, Partitions
+from pipelines.core.zones import zone_mistake
 from pipelines.operators import Categorical, Chain, Ratio, Sequence, Trailing
 from pipelines.operators.aggregates import AGGREGATES, reads_column
 from pipelines.operators.bfloat16 import BFLOAT16
@@ -284,6 +285,12 @@ def _rules(pipeline: Pipeline) -> Iterator[str]:
         yield from _unknown("validation.days.not_compared", name, _example_columns(pipeline))
 
 
+def _zone(pipeline: Pipeline) -> Iterator[str]:
+    wrong = zone_mistake(pipeline.time_zone)
+    if wrong:
+        yield f"time_zone {wrong}"
+
+
 def _example_columns(pipeline: Pipeline) -> list[str]:
     return [n for t in pipeline.tables if t.name == pipeline.examples for n in t.column_names()]
 
@@ -310,5 +317,6 @@ CHECKS: tuple[Callable[[Pipeline], Iterator[Any]], ...] = (
     _x_type,
     training_problems,
     _rules,
+    _zone,
     schedule_problems,
 )

@@ -155,11 +155,14 @@ class Evaluation:
         alert_entity: Entity that an alert is raised on (a card, a patient).
         alerts_per_day: Entities that can be investigated in a day: the k of precision at k.
         bootstrap_samples: Resamples, by entity, for each 95 % interval.
+        exclude_known: Whether rows of an entity with an earlier label of 1, known by their day, are left
+            out of the metrics of a ``Binary`` head: a card that is blocked needs no alert.
     """
 
     alert_entity: str
     alerts_per_day: int = 100
     bootstrap_samples: int = 200
+    exclude_known: bool = False
 
 
 @declared

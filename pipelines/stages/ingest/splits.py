@@ -120,9 +120,10 @@ def _split(work: Work, plan: Plan, out: Path) -> StageOutcome:
     from pipelines.stages.ingest.by_partition import PartitionSpill
 
     table = work.pipeline.table
-    reads = [Read(f, table, plan.inputs[f.name]) for f in source_files(work, table)]
+    zone = work.pipeline.time_zone
+    reads = [Read(f, table, plan.inputs[f.name], zone) for f in source_files(work, table)]
     delivery = Delivery(work, reads)
-    with PartitionSpill(table, work.pipeline.partitions(), out) as spill:
+    with PartitionSpill(work.pipeline, out) as spill:
         with reporting(work.report):
             delivery.read_files(spill.add)
         delivery.check(table)
@@ -200,7 +201,7 @@ def _require_reached(work: Work, split: Manifest) -> None:
 def _write_empty(work: Work, out: Path) -> None:
     from pipelines.stages.ingest.day import DayWriter
 
-    DayWriter(work.pipeline.table, work.day, out).close()
+    DayWriter(work.pipeline, work.day, out).close()
 
 
 def _link(folder: Path, out: Path) -> None:

@@ -9,7 +9,7 @@ Not here: the types of the columns (``columns.py``).
 
 import csv
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -79,14 +79,15 @@ def read_delimited_sample(files: Sequence[Path], most_bytes: int) -> TextSample:
     dialect = Source(format="csv", delimiter=delimiter, escape=escape)
     pieces = [_pieces(path, dialect, most_bytes) for path in files]
     nulls = _null_words(_parsed(pieces, dialect))
-    rows = _parsed(pieces, Source(**_changed(dialect), nulls=nulls))
+    rows = _parsed(pieces, replace(dialect, nulls=nulls))
     total = round(rows.num_rows / max(sum(p.share for p in pieces) / len(pieces), 1e-9))
     settings = _changed(dialect) | ({"nulls": nulls} if nulls != ("",) else {})
     return TextSample(rows, total, all(p.share == 1 for p in pieces), settings)
 
 
 def _changed(source: Source) -> dict[str, object]:
-    plain, found = Source(), {"format": "csv"}
+    plain = Source()
+    found: dict[str, object] = {"format": "csv"}
     for name in ("delimiter", "escape"):
         if getattr(source, name) != getattr(plain, name):
             found[name] = getattr(source, name)

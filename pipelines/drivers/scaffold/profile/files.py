@@ -71,7 +71,7 @@ GRAIN_OF = {
 _FIELD = re.compile(r"\{\w+\}")
 # Fields stand as single characters while templates are compared.
 _AS_CHARACTER = {field: chr(0xE000 + n) for n, field in enumerate(GRAIN_OF)}
-_ESCAPED = {"{": "{{", "}": "}}", "[": "*", "]": "*", "?": "*"}
+_ESCAPED = str.maketrans({"{": "{{", "}": "}}", "[": "*", "]": "*", "?": "*"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +172,7 @@ def _template(root: Path, files: Sequence[Path]) -> tuple[str, tuple[Path, ...]]
 
 def _with_fields(name: str) -> str:
     """A relative path with its dates replaced by fields, and the rest escaped."""
-    return DATE.sub(_field, name.translate(str.maketrans(_ESCAPED)))
+    return DATE.sub(_field, name.translate(_ESCAPED))
 
 
 def _field(found: re.Match[str]) -> str:
@@ -206,4 +206,4 @@ def grain_of(template: str) -> str:
 
 
 def _escaped(name: str) -> str:
-    return name.translate(str.maketrans(_ESCAPED))
+    return name.translate(_ESCAPED)
