@@ -38,11 +38,11 @@ class ModelDays:
 def model_days(pipeline: Pipeline, as_of: str) -> ModelDays:
     """The days of a model as of the start of a day.
 
-    A label of day d is known for all of d's rows at the end of d + ``known_after_days``, so
-    the last test day is ``as_of - known_after_days - 1``.
+    A label of day d is known for all of d's rows at the end of d + ``label.settled_days()``, so
+    the last test day is ``as_of - label.settled_days() - 1``.
     """
     split = pipeline.split
-    last_test = shift(as_of, -pipeline.label.known_after_days - 1)
+    last_test = shift(as_of, -pipeline.label.settled_days() - 1)
     first_test = shift(last_test, 1 - split.test_days)
     first_gap = shift(first_test, -split.gap_days)
     first_train = shift(first_gap, -split.train_days)

@@ -199,8 +199,8 @@ def evaluation_rows(work: Work, training_set: Path) -> Shards:
     arrays = read_inputs(training_set, entries)
     arrays[LABEL] = np.concatenate([np.load(training_set / e["y"]) for e in entries])
     if isinstance(work.pipeline.head, Binary):
-        column = work.pipeline.entity(work.pipeline.evaluation.alert_entity).key
-        rows = open_test_rows(training_set, column, work.pipeline.label.known_after_days)
+        column, known = work.pipeline.resampled_column(), work.pipeline.label.settled_days()
+        rows = open_test_rows(training_set, column, known)
         arrays = {name: values[rows.counted] for name, values in arrays.items()}
     count = len(arrays[LABEL])
     return Shards((arrays,), np.array([0, count], np.int64))

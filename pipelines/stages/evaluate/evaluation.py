@@ -60,9 +60,8 @@ def evaluate_model(
 
 def _rows(work: Work, head: HeadEvaluation, training_set: Path) -> TestRows:
     pipeline = work.pipeline
-    column = pipeline.entity(pipeline.evaluation.alert_entity).key
-    known_after_days = pipeline.label.known_after_days if head.leaves_out_known else None
-    return open_test_rows(training_set, column, known_after_days)
+    known_after_days = pipeline.label.settled_days() if head.leaves_out_known else None
+    return open_test_rows(training_set, pipeline.resampled_column(), known_after_days)
 
 
 def _facts(work: Work, model: Manifest, rows: int) -> dict[str, Any]:

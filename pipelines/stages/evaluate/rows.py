@@ -67,7 +67,7 @@ def open_test_rows(
 
     Args:
         training_set: A published training set.
-        entity_column: Key column of the entity that alerts are raised on.
+        entity_column: Key column of the entity that alerts are raised on, or of single rows.
         known_after_days: Days until a label is known. A label of day d counts as known on the
             days after ``d + known_after_days``; None counts every row.
 
