@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.api.opening import PipelineHandle, opened, text
 from pipelines.api.store import PublishedStore, open_store
-from pipelines.core.days import parse_day
 from pipelines.core.declared import nearest
 from pipelines.core.errors import ConfigError
 from pipelines.core.store import Store
@@ -133,6 +132,7 @@ def quarantine(
     partition: str | None = None,
     from_: str | None = None,
     to: str | None = None,
+    table: str | None = None,
     rule: str | None = None,
     rows: int = 5,
 ) -> dict[str, Any]:
@@ -143,9 +143,10 @@ def quarantine(
     Args:
         pipeline: A declared pipeline.
         store: Where it is published.
-        partition: One day.
-        from_: First day; by default the first that is validated.
-        to: Last day; by default the last.
+        partition: One partition.
+        from_: First partition; by default the first that is validated.
+        to: Last partition; by default the last.
+        table: Declared table; by default the examples'.
         rule: Only rows that this rule quarantined.
         rows: Lines to return.
 
@@ -160,16 +161,18 @@ def quarantine(
 
     if type(rows) is not int or rows < 0:
         raise ConfigError(f"rows must be a whole number from 0; got {rows!r}.")
-    spec, opened_store = opened(pipeline).declaration, open_store(store)
-    for day, option in ((partition, "--partition"), (from_, "--from"), (to, "--to")):
-        if day is not None:
-            parse_day(day, option)
+    declared, opened_store = opened(pipeline).declaration, open_store(store)
+    spec = declared if table is None else declared.of_table(table)
+    for key, option in ((partition, "--partition"), (from_, "--from"), (to, "--to")):
+        if key is not None:
+            spec.partitions().parse(key, option)
     first, last = partition or from_, partition or to
-    days = quarantined_days(Store(opened_store.uri), spec.name, first, last)
+    own = None if spec.examples == declared.examples else table
+    days = quarantined_days(Store(opened_store.uri), spec.name, first, last, own)
     if not days:
         raise ConfigError(
-            f"{spec.name}: no day{_between(first, last)} is validated in {opened_store.uri}. Run "
-            f"{stage_of(VALIDATED).name} first, or choose other days or another store."
+            f"{spec.name}: no partition{_between(first, last)} is validated in {opened_store.uri}. Run "
+            f"{stage_of(VALIDATED).name} first, or choose others or another store."
         )
     rules = {"rules": _rules(spec.name, days, rule), "lines": lines_of(days, spec, rule, rows)}
     return {"pipeline": spec.name, **_day_counts(days), **rules, "files": _files(days)}

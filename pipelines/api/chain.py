@@ -8,7 +8,7 @@ Promise: everything that can be refused is refused before the first stage starts
 from pipelines.api.opening import Assignments, PipelineHandle, assignments, opened
 from pipelines.api.stages import AnyStore, Source
 from pipelines.api.store import absolute_source, open_store
-from pipelines.api.work import range_of_days, time_limit_s, tuned
+from pipelines.api.work import range_of_days, range_of_partitions, time_limit_s, tuned
 from pipelines.core.days import parse_day, shift
 from pipelines.core.errors import ConfigError
 from pipelines.drivers.chain import ChainRequest, replay_partition, run_chain
@@ -88,15 +88,17 @@ def replay(
     store: AnyStore,
     *,
     partition: str,
+    table: str | None = None,
     source: Source,
     history_from: str | None = None,
 ) -> Summary:
-    """Validate a day again after its source or its rules were mended, and admit its rows.
+    """Validate a partition again after its source or its rules were corrected, and admit its rows.
 
     Args:
         pipeline: A pipeline, opened with the settings of this run, or its name.
         store: Where it is published.
-        partition: Day to take in again.
+        partition: Partition to take in again.
+        table: Its table; by default the examples'.
         source: Root of the source files.
         history_from: First day of data; by default the start of the pipeline's schedule.
 
@@ -106,15 +108,16 @@ def replay(
     Raises:
         PipelineError: As ``run``.
     """
-    parse_day(partition, "--partition")
     if history_from is not None:
         parse_day(history_from, "--history-from")
     handle = opened(pipeline)
+    range_of_partitions(handle.declaration, table, partition, partition)
     return replay_partition(
         handle.declaration,
         handle.settings,
         store=open_store(store).uri,
         source=absolute_source(source),
         partition=partition,
+        table=table,
         history_from=history_from,
     )

@@ -8,12 +8,14 @@ import re
 from dataclasses import dataclass
 
 from pipelines.api.listing import published_keys
-from pipelines.core.days import days_between, parse_day
+from pipelines.core.days import parse_day
 from pipelines.core.errors import ConfigError, InputMissingError, listed
+from pipelines.core.partitions import DAY, Partitions, grain_of
 from pipelines.core.store import Manifest, Ref, Store
+from pipelines.protocol import partition_key
 
 DIGEST = re.compile("[0-9a-f]{16,64}")
-BY_DAY, BY_AS_OF, SEED = "ds=", "as_of=", "/seed="
+BY_DAY, BY_TABLE, BY_AS_OF, SEED = "ds=", "table=", "as_of=", "/seed="
 ERROR, SKIP = "error", "skip"
 LATE = "features"
 """The dataset whose days have a table of the rows known by each later day."""
@@ -24,9 +26,10 @@ class Wanted:
     """What a caller asks of a dataset; checked when made.
 
     Attributes:
-        partition: One day.
-        from_: First of several days.
-        to: Last of several days.
+        partition: One partition.
+        from_: First of several partitions, or its day.
+        to: Last of several partitions, or its day.
+        table: Declared table, where it is not the examples'.
         as_of: As-of day of what a model is made from, or of the model.
         seed: Its seed.
         version: Digest of a version, published or not: 16 to 64 hexadecimal digits.
@@ -39,6 +42,7 @@ class Wanted:
     partition: str | None = None
     from_: str | None = None
     to: str | None = None
+    table: str | None = None
     as_of: str | None = None
     seed: int | None = None
     version: str | None = None
@@ -46,9 +50,11 @@ class Wanted:
 
     def __post_init__(self) -> None:
         """Refuse what no store can have."""
-        for name in ("partition", "from_", "to", "as_of"):
-            if (day := getattr(self, name)) is not None:
-                parse_day(day, name)
+        for name in ("partition", "from_", "to"):
+            if (key := getattr(self, name)) is not None:
+                grain_of(key, name)
+        if self.as_of is not None:
+            parse_day(self.as_of, "as_of")
         if self.seed is not None and type(self.seed) is not int:
             raise ConfigError(f"seed must be a whole number, such as 0; got {self.seed!r}.")
         if self.missing not in (ERROR, SKIP):
@@ -71,17 +77,17 @@ class Wanted:
 
     def _check_days(self) -> None:
         if (self.from_ is None) != (self.to is None):
-            raise ConfigError("from_ and to go together: the first and the last day.")
+            raise ConfigError("from_ and to go together: the first and the last partition.")
         if self.from_ and self.partition:
             raise ConfigError(
-                "partition names one day, from_ and to several. Pass one of them."
+                "partition names one partition, from_ and to several. Pass one of them."
             )
-        if self.from_ and self.to and not days_between(self.from_, self.to):
+        if self.from_ and self.to and self.to < self.from_[: len(self.to)]:
             raise ConfigError(f"to={self.to} is before from_={self.from_}. Swap them.")
 
     def named(self) -> list[str]:
         """The arguments that were passed, of those that name a key."""
-        names = ("partition", "from_", "to", "as_of", "seed")
+        names = ("partition", "from_", "to", "table", "as_of", "seed")
         return [name for name in names if getattr(self, name) is not None]
 
 
@@ -92,8 +98,9 @@ def choose(store: Store, pipeline: str, dataset: str, wanted: Wanted) -> tuple[M
         ConfigError: An unknown pipeline or dataset, or an argument that this dataset does not have.
         InputMissingError: It is not published; says what is.
     """
-    keys = published_keys(store, pipeline, dataset)
-    by_day = keys[0].startswith(BY_DAY)
+    every = published_keys(store, pipeline, dataset)
+    by_day = is_by_partition(every[0])
+    keys = _of_table(every, wanted.table, f"{pipeline}/{dataset}") if by_day else every
     _require_arguments(dataset, wanted, by_day=by_day)
     refs = [
         Ref(pipeline, dataset, key) for key in _keys(store, pipeline, dataset, keys, wanted)
@@ -105,12 +112,12 @@ def choose(store: Store, pipeline: str, dataset: str, wanted: Wanted) -> tuple[M
 
 
 def _require_arguments(dataset: str, wanted: Wanted, *, by_day: bool) -> None:
-    has = ["partition", "from_", "to"] if by_day else ["as_of", "seed"]
+    has = ["partition", "from_", "to", "table"] if by_day else ["as_of", "seed"]
     has += ["as_of"] if dataset == LATE else []
     foreign = [name for name in wanted.named() if name not in has]
     if foreign:
         raise ConfigError(
-            f"{dataset} is published by {'day' if by_day else 'as-of day'}, so it takes "
+            f"{dataset} is published by {'partition' if by_day else 'as-of day'}, so it takes "
             f"{', '.join(has)} or version; got {', '.join(foreign)}."
         )
 
@@ -118,22 +125,49 @@ def _require_arguments(dataset: str, wanted: Wanted, *, by_day: bool) -> None:
 def _keys(
     store: Store, pipeline: str, dataset: str, keys: list[str], wanted: Wanted
 ) -> list[str]:
-    if keys[0].startswith(BY_DAY):
-        return _of_days(store, f"{pipeline}/{dataset}", keys, wanted)
+    if is_by_partition(keys[0]):
+        return _of_partitions(store, f"{pipeline}/{dataset}", keys, wanted)
     if wanted.as_of is None and wanted.version:
         return keys
     return [_of_a_model(store, f"{pipeline}/{dataset}", keys, wanted)]
 
 
-def _days(wanted: Wanted) -> list[str]:
+def is_by_partition(key: str) -> bool:
+    """Whether a key names a partition of a table."""
+    return key.startswith((BY_DAY, BY_TABLE))
+
+
+def _of_table(keys: list[str], table: str | None, what: str) -> list[str]:
+    prefix = partition_key("", table)
+    # The examples' table needs no name, and may be named.
+    found = [key for key in keys if key.startswith(prefix)]
+    if found:
+        return found
+    tables = sorted({key.split("/")[0].removeprefix(BY_TABLE) for key in keys})
+    raise ConfigError(
+        f"{what}: nothing is published of {'the examples' if table is None else f'table {table!r}'}. "
+        f"Published: {listed(tables)}. Pass table= of another table, or none for the examples."
+    )
+
+
+def _partitions(wanted: Wanted, published: str) -> list[str]:
+    """The partitions that are asked for, of the grain that is published."""
     if wanted.partition:
         return [wanted.partition]
-    return days_between(wanted.from_, wanted.to) if wanted.from_ and wanted.to else []
+    if not (wanted.from_ and wanted.to):
+        return []
+    of = Partitions(grain_of(published))
+    first, last = (
+        of.of_days(end, end) if grain_of(end) == DAY else [of.parse(end, name)]
+        for name, end in (("from_", wanted.from_), ("to", wanted.to))
+    )
+    return of.between(first[0], last[-1])
 
 
-def _of_days(store: Store, what: str, keys: list[str], wanted: Wanted) -> list[str]:
-    """The keys of the days that are asked for; every key where none are."""
-    asked = [f"{BY_DAY}{day}" for day in _days(wanted)]
+def _of_partitions(store: Store, what: str, keys: list[str], wanted: Wanted) -> list[str]:
+    """The keys of the partitions that are asked for; every key where none are."""
+    prefix = partition_key("", wanted.table)
+    asked = [f"{prefix}{key}" for key in _partitions(wanted, keys[0].removeprefix(prefix))]
     found = [key for key in asked if key in keys]
     if len(found) < len(asked) and not (wanted.missing == SKIP and found):
         raise _missing(store, what, [key for key in asked if key not in keys], keys)

@@ -6,16 +6,17 @@ Promise: every argument is checked before a process is started; the artifact is 
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
+from typing import Any
 
 from pipelines.api.opening import Assignments, PipelineHandle, assignments, opened, text
 from pipelines.api.store import PublishedStore, absolute_source, open_store
-from pipelines.api.work import range_of_days, time_limit_s, tuned, work_for
+from pipelines.api.work import range_of_partitions, time_limit_s, tuned, work_for
 from pipelines.core.errors import HistoryNotReadyError, PartitionRefusedError
 from pipelines.core.events import Sink, to_log
 from pipelines.process.launch import run_stage as run_child
-from pipelines.protocol import Result, Stage, Work, perform, refusal, stage_named
+from pipelines.protocol import Result, Stage, Work, perform, ref_of, refusal, stage_named
 from pipelines.protocol.stage import MODEL
 
 AnyStore = str | PathLike[str] | PublishedStore
@@ -33,6 +34,7 @@ class StageRequest:
         pipeline: The pipeline with this run's settings.
         store: Root of the store.
         days: Partitions in turn; ``[None]`` for a stage that makes a model.
+        table: The table that is taken in; None for the examples'.
         several: Whether they are a range, in which a refused day does not stop the later ones.
         as_of: As-of day.
         source: Root of the source files.
@@ -45,6 +47,7 @@ class StageRequest:
     pipeline: PipelineHandle
     store: str
     days: Sequence[str | None]
+    table: str | None = None
     several: bool = False
     as_of: str | None = None
     source: str | None = None
@@ -62,12 +65,14 @@ class StageRequest:
         spec, settings = self.pipeline.declaration, self.pipeline.settings
         if self.stage.scope == MODEL:
             spec = tuned(spec, settings, self.options, self.store, self.as_of)
+        fetched: dict[str, Any] = {}
         for day in self.days:
-            yield work_for(
+            work = work_for(
                 self.stage,
                 spec,
                 store=self.store,
                 partition=day,
+                table=self.table,
                 as_of=self.as_of,
                 source=self.source,
                 history_from=self.history_from,
@@ -75,6 +80,7 @@ class StageRequest:
                 inputs=self.inputs,
                 sink=sink,
             )
+            yield replace(work, fetched=fetched)
 
     def argv(self) -> list[str]:
         """The same as arguments of ``python -m pipelines``."""
@@ -82,6 +88,7 @@ class StageRequest:
         days = ends if self.several else (("--partition", self.days[0]),)
         named = (
             *days,
+            ("--table", self.table),
             ("--as-of", self.as_of),
             ("--source", self.source),
             ("--history-from", self.history_from),
@@ -99,6 +106,7 @@ def run_stage(
     store: AnyStore,
     *,
     partition: str | None = None,
+    table: str | None = None,
     as_of: str | None = None,
     source: Source = None,
     history_from: str | None = None,
@@ -113,7 +121,8 @@ def run_stage(
         stage: Its name, such as ``ingest``.
         pipeline: A pipeline, opened with the settings of this run, or its name.
         store: Where artifacts are read and published.
-        partition: Day of a stage that works by day.
+        partition: Partition of a stage that works by partition: a day, or as the table's grain says.
+        table: Table that ``ingest`` or ``validate`` takes in; by default the examples'.
         as_of: As-of day of a stage that makes a model.
         source: Root of the source files; only ``ingest`` reads it.
         history_from: First day of data; no window looks back beyond it. By default the start of
@@ -142,6 +151,7 @@ def run_stage(
         pipeline=opened(pipeline),
         store=open_store(store).uri,
         days=[partition],
+        table=table,
         as_of=as_of,
         source=absolute_source(source),
         history_from=history_from,
@@ -158,6 +168,7 @@ def run_partitions(
     *,
     from_: str,
     to: str,
+    table: str | None = None,
     source: Source = None,
     history_from: str | None = None,
     options: Assignments = None,
@@ -172,8 +183,9 @@ def run_partitions(
         stage: A stage that works by day.
         pipeline: As ``run_stage``.
         store: As ``run_stage``.
-        from_: First partition.
-        to: Last partition.
+        from_: First day or partition.
+        to: Last day or partition.
+        table: As ``run_stage``.
         source: As ``run_stage``.
         history_from: As ``run_stage``.
         options: As ``run_stage``.
@@ -186,11 +198,13 @@ def run_partitions(
     Raises:
         PipelineError: As ``run_stage``.
     """
+    handle = opened(pipeline)
     request = StageRequest(
         stage=stage_named(text(stage, "The name of a stage")),
-        pipeline=opened(pipeline),
+        pipeline=handle,
         store=open_store(store).uri,
-        days=range_of_days(from_, to),
+        days=range_of_partitions(handle.declaration, table, from_, to),
+        table=table,
         several=True,
         source=absolute_source(source),
         history_from=history_from,
@@ -218,7 +232,8 @@ def _one_of_several(request: StageRequest, work: Work) -> Result:
     except (PartitionRefusedError, HistoryNotReadyError) as left:
         work.report.log(str(left))
         own = refusal(request.stage, work)
-        return own or {"stage": request.stage.name, "key": f"ds={work.day}", "left": str(left)}
+        key = ref_of(request.stage, work).key
+        return own or {"stage": request.stage.name, "key": key, "left": str(left)}
 
 
 def _ran(request: StageRequest, on_event: OnEvent | None, *, in_process: bool) -> list[Result]:

@@ -24,6 +24,7 @@ from pipelines.api.registered import registered_version
 from pipelines.core.errors import ConfigError, InputMissingError
 from pipelines.core.store import Manifest, Ref, Store
 from pipelines.core.store.root import FILE
+from pipelines.protocol import partition_key
 
 MODELS = "models"
 
@@ -68,14 +69,22 @@ class PublishedStore:
         """
         return published_keys(self.artifacts, _name(pipeline), dataset)
 
-    def partitions(self, pipeline: PipelineName, dataset: str) -> list[str]:
-        """Days of a dataset that are published, sorted; empty for one that is not by day.
+    def partitions(
+        self, pipeline: PipelineName, dataset: str, table: str | None = None
+    ) -> list[str]:
+        """Partitions of a dataset that are published, sorted; empty for one that has none.
+
+        Args:
+            pipeline: Whose.
+            dataset: Its name.
+            table: Declared table, where it is not the examples'.
 
         Raises:
             ConfigError: No such pipeline or dataset; names the nearest one.
         """
         keys = self.keys(pipeline, dataset)
-        return [key.removeprefix("ds=") for key in keys if key.startswith("ds=")]
+        prefix = partition_key("", table)
+        return [key.removeprefix(prefix) for key in keys if key.startswith(prefix)]
 
     def versions(
         self,
@@ -83,6 +92,7 @@ class PublishedStore:
         dataset: str,
         *,
         partition: str | None = None,
+        table: str | None = None,
         as_of: str | None = None,
         seed: int | None = None,
     ) -> list[DatasetVersion]:
@@ -92,7 +102,8 @@ class PublishedStore:
             ConfigError: No such pipeline or dataset, or a malformed day; names the nearest one.
             InputMissingError: That artifact is not published.
         """
-        name, wanted = _name(pipeline), Wanted(partition=partition, as_of=as_of, seed=seed)
+        name = _name(pipeline)
+        wanted = Wanted(partition=partition, table=table, as_of=as_of, seed=seed)
         if wanted.named():
             refs = [each.ref for each in choose(self.artifacts, name, dataset, wanted)]
         else:
@@ -107,6 +118,7 @@ class PublishedStore:
         partition: str | None = None,
         from_: str | None = None,
         to: str | None = None,
+        table: str | None = None,
         as_of: str | None = None,
         seed: int | None = None,
         version: str | None = None,
@@ -117,15 +129,16 @@ class PublishedStore:
         Args:
             pipeline: Whose.
             dataset: Its name, such as ``features`` (``datasets`` lists them).
-            partition: One day of a dataset that is published by day.
-            from_: First of several days; without any, every published day.
+            partition: One partition of a dataset that has partitions: a day, a month.
+            from_: First of several partitions, or its day; without any, every published one.
             to: Last of them.
+            table: Declared table, where it is not the examples'.
             as_of: As-of day of a dataset that belongs to a model; may be left out where there is
                 one. Of a dataset by day whose rows arrive late: read those known when this day began.
             seed: Seed of the model; may be left out where there is one.
             version: A version by its digest (16 to 64 hexadecimal digits), also one that was
                 replaced since; alone, or with its day.
-            missing: ``skip`` to leave out days of the range that are not published.
+            missing: ``skip`` to leave out partitions of the range that are not published.
 
         Raises:
             ConfigError: No such pipeline or dataset, or arguments that do not go together.
@@ -136,6 +149,7 @@ class PublishedStore:
             partition=partition,
             from_=from_,
             to=to,
+            table=table,
             as_of=as_of,
             seed=seed,
             version=version,

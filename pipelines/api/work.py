@@ -10,12 +10,14 @@ from collections.abc import Iterable
 from pipelines.core.days import days_between, parse_day
 from pipelines.core.errors import ConfigError
 from pipelines.core.events import Reporter, Sink, to_log
+from pipelines.core.partitions import DAY, Partitions
 from pipelines.core.store import Store
 from pipelines.process.deadline import TIME_LIMIT_S
 from pipelines.protocol import Stage, Work, option_values, ref_of
 from pipelines.spec import Pipeline, load, with_settings
 
 _DIGEST = re.compile("[0-9a-f]{16,64}")
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 LONGEST_S = 366 * 24 * 3600
 
 
@@ -56,10 +58,44 @@ def range_of_days(first: str, last: str) -> list[str]:
         ConfigError: One is malformed, or the last is before the first.
     """
     parse_day(first, "--from"), parse_day(last, "--to")
-    days = days_between(first, last)
-    if not days:
+    return _not_empty(days_between(first, last), first, last)
+
+
+def range_of_partitions(
+    pipeline: Pipeline, table: str | None, first: str, last: str
+) -> list[str]:
+    """Every partition of a table from ``--from`` to ``--to``, each a day or a partition's key.
+
+    Args:
+        pipeline: The declaration.
+        table: The table; None for the examples'.
+        first: First day or partition.
+        last: Last day or partition; of a day, every partition that has a part of it.
+
+    Raises:
+        ConfigError: One is malformed, the last is before the first, or there is no such table.
+    """
+    partitions = _seen(pipeline, table).partitions()
+    begin, end = _of_end(partitions, first, "--from"), _of_end(partitions, last, "--to")
+    return _not_empty(partitions.between(begin[0], end[-1]), first, last)
+
+
+def _of_end(partitions: Partitions, end: str, what: str) -> list[str]:
+    """The partitions that one end of a range names."""
+    if partitions.grain != DAY and _DAY.fullmatch(end):
+        parse_day(end, what)
+        return partitions.of_days(end, end)
+    return [partitions.parse(end, what)]
+
+
+def _not_empty(found: list[str], first: str, last: str) -> list[str]:
+    if not found:
         raise ConfigError(f"--to {last} is before --from {first}. Swap them.")
-    return days
+    return found
+
+
+def _seen(pipeline: Pipeline, table: str | None) -> Pipeline:
+    return pipeline if table is None else pipeline.of_table(table)
 
 
 def input_digests(stage: Stage, inputs: Iterable[str] | None) -> dict[str, str]:
@@ -108,6 +144,7 @@ def work_for(
     *,
     store: str,
     partition: str | None = None,
+    table: str | None = None,
     as_of: str | None = None,
     source: str | None = None,
     history_from: str | None = None,
@@ -118,20 +155,29 @@ def work_for(
     """The work that the arguments describe.
 
     Raises:
-        ConfigError: A day is malformed, or the stage needs the other kind of day.
+        ConfigError: A day or partition is malformed, there is no such table, or the stage needs the
+            other kind of day.
     """
+    own = _seen(pipeline, table)
+    if own.examples != pipeline.examples and not stage.each_table:
+        raise ConfigError(
+            f"--table {table}: {stage.name} works on the examples' table, {pipeline.examples}. Leave "
+            f"--table out."
+        )
+    if partition is not None:
+        own.partitions().parse(partition, "--partition")
     for day, what in (
-        (partition, "--partition"),
         (as_of, "--as-of"),
         (history_from, "--history-from"),
     ):
         if day is not None:
             parse_day(day, what)
     work = Work(
-        pipeline=pipeline,
+        pipeline=own,
         store=Store(store),
         report=Reporter(stage.name, sink),
         partition=partition,
+        table=None if own.examples == pipeline.examples else table,
         as_of=as_of,
         source=source,
         history_from=history_from or pipeline.schedule.start,

@@ -19,6 +19,9 @@ HistoryFrom = Annotated[
     str | None,
     typer.Option(help="First day of data; no window looks back beyond it. [schedule.start]"),
 ]
+Table = Annotated[
+    str | None, typer.Option(help="Declared table to take in. [the table of examples]")
+]
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", help="Replace a setting: training.epochs=3. May be repeated."),

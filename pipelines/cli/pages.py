@@ -16,6 +16,7 @@ from pipelines.cli.arguments import Json, Name, Settings, StoreUri
 from pipelines.core.days import parse_day
 from pipelines.core.declared import nearest
 from pipelines.core.errors import ConfigError, PermanentError, PipelineError, listed
+from pipelines.core.partitions import grain_of
 from pipelines.core.store import Ref, Store
 from pipelines.core.text import message
 from pipelines.protocol import Stage, Work, stages
@@ -32,7 +33,7 @@ def pages(
     pipeline: Name,
     store: StoreUri,
     stage: Annotated[str | None, typer.Option(help="Pages of this stage alone.")] = None,
-    partition: Annotated[str | None, typer.Option(help="One day.")] = None,
+    partition: Annotated[str | None, typer.Option(help="One partition.")] = None,
     as_of: Annotated[str | None, typer.Option(help="Models of one as-of day.")] = None,
     again: Annotated[
         bool, typer.Option("--again", help="Make pages anew that are there.")
@@ -64,7 +65,9 @@ def _day(partition: str | None, as_of: str | None) -> str:
         raise ConfigError("--partition names a day and --as-of a model: give one of them.")
     if as_of:
         return f"as_of={parse_day(as_of, '--as-of')}"
-    return f"ds={parse_day(partition, '--partition')}" if partition else ""
+    if partition:
+        grain_of(partition, "--partition")
+    return f"ds={partition}" if partition else ""
 
 
 def _end(pipeline: str, done: list[dict[str, Any]], *, json_: bool) -> None:
@@ -106,7 +109,8 @@ def _works(
     """Each published artifact that a stage may have pages of, and its work."""
     for stage in chosen:
         for key in Store(store).keys(pipeline.name, stage.dataset):
-            first, _, seed = key.partition("/seed=")
+            rest, _, seed = key.partition("/seed=")
+            table, _, first = rest.rpartition("/")
             if day not in ("", first):
                 continue
             spec = with_settings(pipeline, [f"training.seed={seed}"]) if seed else pipeline
@@ -117,6 +121,7 @@ def _works(
                 spec,
                 store=store,
                 partition=named if by_day else None,
+                table=table.removeprefix("table=") or None,
                 as_of=None if by_day else named,
             )
             yield stage, work, Ref(pipeline.name, stage.dataset, key)

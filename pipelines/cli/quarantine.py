@@ -11,6 +11,7 @@ import typer
 
 from pipelines import api
 from pipelines.cli.arguments import Json, Name, StoreUri
+from pipelines.cli.arguments import Table as DeclaredTable
 from pipelines.core.text import counted, readable
 
 if TYPE_CHECKING:
@@ -25,9 +26,10 @@ def register(app: typer.Typer) -> None:
 def quarantine(
     pipeline: Name,
     store: StoreUri,
-    partition: Annotated[str | None, typer.Option(help="One day.")] = None,
-    first: Annotated[str | None, typer.Option("--from", help="First day.")] = None,
-    last: Annotated[str | None, typer.Option("--to", help="Last day.")] = None,
+    partition: Annotated[str | None, typer.Option(help="One partition.")] = None,
+    first: Annotated[str | None, typer.Option("--from", help="First partition.")] = None,
+    last: Annotated[str | None, typer.Option("--to", help="Last partition.")] = None,
+    table: DeclaredTable = None,
     rule: Annotated[
         str | None, typer.Option(help="Only rows that this rule quarantined.")
     ] = None,
@@ -38,7 +40,14 @@ def quarantine(
     from pipelines.cli.summary import print_json
 
     summary = api.quarantine(
-        pipeline, store, partition=partition, from_=first, to=last, rule=rule, rows=rows
+        pipeline,
+        store,
+        partition=partition,
+        from_=first,
+        to=last,
+        table=table,
+        rule=rule,
+        rows=rows,
     )
     print_json(_plain(summary)) if json_ else _print(summary)
 

@@ -17,10 +17,11 @@ from pipelines.cli.arguments import (
     Settings,
     SourceUri,
     StoreUri,
+    Table,
 )
 from pipelines.cli.summary import print_json, print_summary
-from pipelines.core.days import days_between
 from pipelines.core.errors import PartitionRefusedError, listed
+from pipelines.core.text import counted
 
 
 def register(app: typer.Typer) -> None:
@@ -63,26 +64,28 @@ def run(
     print_json(summary) if json_ else print_summary(summary)
     if summary["refused"]:
         raise PartitionRefusedError(
-            f"{len(summary['refused'])} of {len(days_between(first, last))} days were refused "
+            f"{counted(len(summary['refused']), 'partition')} refused "
             f"({listed(summary['refused'])}); the model was made without them. See report.html "
-            f"of each day's validated artifact, or refusal.json of its ingested one."
+            f"of each one's validated artifact, or refusal.json of its ingested one."
         )
 
 
 def replay(
     pipeline: Name,
     store: StoreUri,
-    partition: Annotated[str, typer.Option(help="Day to take in again.")],
+    partition: Annotated[str, typer.Option(help="Partition to take in again.")],
     source: SourceUri,
+    table: Table = None,
     history_from: HistoryFrom = None,
     settings: Settings = None,
     json_: Json = False,
 ) -> None:
-    """Validate a day again after its source or its rules were fixed, and re-admit its rows."""
+    """Validate a partition again after its source or its rules were fixed, and re-admit its rows."""
     summary = api.replay(
         api.pipeline(pipeline, settings),
         store,
         partition=partition,
+        table=table,
         source=source,
         history_from=history_from,
     )

@@ -12,7 +12,7 @@ import typer
 
 from pipelines import api
 from pipelines.api.stages import StageRequest, perform_request
-from pipelines.api.work import range_of_days, time_limit_s
+from pipelines.api.work import range_of_partitions, time_limit_s
 from pipelines.cli.arguments import (
     HistoryFrom,
     Inputs,
@@ -22,6 +22,7 @@ from pipelines.cli.arguments import (
     Settings,
     SourceUri,
     StoreUri,
+    Table,
 )
 from pipelines.core.errors import ConfigError
 from pipelines.core.events import Sink
@@ -29,6 +30,12 @@ from pipelines.process.child import run_child
 from pipelines.protocol import stage_named
 
 Day = Annotated[str | None, typer.Option(help="A day, YYYY-MM-DD.")]
+Partition = Annotated[
+    str | None,
+    typer.Option(
+        help="A partition: a day, or 2026-01, 2026-W05 ... as the table's grain says."
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -42,13 +49,14 @@ def stage(
     ],
     pipeline: Name,
     store: StoreUri,
-    partition: Day = None,
+    partition: Partition = None,
+    table: Table = None,
     as_of: Day = None,
     first: Annotated[
-        str | None, typer.Option("--from", help="First of several partitions.")
+        str | None, typer.Option("--from", help="First of several partitions, or its day.")
     ] = None,
     last: Annotated[
-        str | None, typer.Option("--to", help="Last of several partitions.")
+        str | None, typer.Option("--to", help="Last of several partitions, or its day.")
     ] = None,
     source: SourceUri = None,
     history_from: HistoryFrom = None,
@@ -62,13 +70,18 @@ def stage(
         raise ConfigError("--from and --to go together: the first and the last partition.")
     if partition is not None and first is not None:
         raise ConfigError(
-            "--partition names one day, --from and --to several: give one of them."
+            "--partition names one partition, --from and --to several: give one of them."
         )
+    handle = api.pipeline(pipeline, settings)
+    several = (
+        range_of_partitions(handle.declaration, table, first, last) if first and last else None
+    )
     request = StageRequest(
         stage=stage_named(name),
-        pipeline=api.pipeline(pipeline, settings),
+        pipeline=handle,
         store=store,
-        days=range_of_days(first, last) if first and last else [partition],
+        days=several or [partition],
+        table=table,
         several=first is not None,
         as_of=as_of,
         source=source,

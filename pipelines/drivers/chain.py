@@ -15,18 +15,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.core.days import days_between
 from pipelines.core.events import Reporter, describe_progress, level_of
 from pipelines.core.store import Ref, Store
 from pipelines.drivers.chain_summary import StageTotals, Summary, Totals, add_result, summary_of
 from pipelines.drivers.preconditions import (
     MODEL_BYTES,
-    bytes_of_days,
+    bytes_taken_in,
     require_days,
     require_disk,
     require_registry,
     require_store,
 )
+from pipelines.drivers.taking_in import partitions_taken_in, tables_in_order
 from pipelines.process.launch import run_stage
 from pipelines.protocol import (
     VALIDATED,
@@ -34,6 +34,7 @@ from pipelines.protocol import (
     Work,
     chain_stages,
     option_values,
+    partition_key,
 )
 from pipelines.protocol.stage import MODEL, PARTITION, WINDOW
 from pipelines.spec import Pipeline
@@ -97,12 +98,30 @@ def run_chain(request: ChainRequest) -> Summary:
 
 
 def _take_in(totals: Totals, request: ChainRequest, history_from: str | None) -> None:
-    """Run each stage of a day over the days."""
-    days = ["--from", request.first, "--to", request.last]
-    days += ["--history-from", history_from] if history_from else []
+    """Run the stages of a partition over each table's partitions, those of the examples last."""
+    pipeline = request.pipeline
+    for table in tables_in_order(pipeline):
+        keys = partitions_taken_in(pipeline, table, request.first, request.last)
+        if keys:
+            _take_in_table(totals, request, history_from, table.name, keys)
+
+
+def _take_in_table(
+    totals: Totals,
+    request: ChainRequest,
+    history_from: str | None,
+    table: str,
+    keys: Sequence[str],
+) -> None:
+    is_other = table != request.pipeline.examples
+    common = ["--from", keys[0], "--to", keys[-1]]
+    common += ["--table", table] if is_other else []
+    common += ["--history-from", history_from] if history_from else []
     for stage in chain_stages(PARTITION):
+        if is_other and not stage.each_table:
+            continue
         source = ["--source", request.source] if stage.reads_source and request.source else []
-        _child(totals[stage.name], stage, request, [*days, *source])
+        _child(totals[stage.name], stage, request, [*common, *source])
 
 
 def _require_preconditions(request: ChainRequest) -> None:
@@ -117,7 +136,7 @@ def _require_preconditions(request: ChainRequest) -> None:
     )
     require_store(work.store)
     require_registry(work.pipeline, work.store, option_values(request.options))
-    needed = bytes_of_days(work, days_between(request.first, request.last)) + MODEL_BYTES
+    needed = bytes_taken_in(work, request.first, request.last) + MODEL_BYTES
     require_disk(work.store, needed, f"the days {request.first} to {request.last}")
     require_days(work, request.first, request.last)
 
@@ -129,14 +148,16 @@ def replay_partition(
     store: str,
     source: str | None,
     partition: str,
+    table: str | None,
     history_from: str | None,
 ) -> Summary:
-    """Take one day in again, and the later days that it changes.
+    """Take one partition in again, and make the features anew that it changes.
 
     Returns:
         The summary of its stages, with the quarantined rows before and after.
     """
-    before = Store(store).find(Ref(pipeline.name, VALIDATED, f"ds={partition}"))
+    own = None if table == pipeline.examples else table
+    before = Store(store).find(Ref(pipeline.name, VALIDATED, partition_key(partition, own)))
     request = ChainRequest(
         pipeline=pipeline,
         settings=settings,
@@ -148,9 +169,23 @@ def replay_partition(
     )
     totals: Totals = defaultdict(StageTotals)
     # A range of one: a refused day is listed in the summary and still changes the days after it.
-    _take_in(totals, request, history_from)
+    _take_in_table(totals, request, history_from, table or pipeline.examples, [partition])
+    if own is not None:
+        _featurize_again(totals, request, history_from)
     quarantined = before.outcome["quarantined"] if before else {}
     return _summary(request, totals) | {"quarantined_before": quarantined}
+
+
+def _featurize_again(totals: Totals, request: ChainRequest, history_from: str | None) -> None:
+    """Make the features of the examples' partitions that are published; unchanged ones are found."""
+    pipeline = request.pipeline
+    for stage in (each for each in chain_stages(PARTITION) if not each.each_table):
+        keys = Store(request.store).keys(pipeline.name, stage.dataset)
+        days = sorted(key.removeprefix("ds=") for key in keys if key.startswith("ds="))
+        if days:
+            common = ["--from", days[0], "--to", days[-1]]
+            common += ["--history-from", history_from] if history_from else []
+            _child(totals[stage.name], stage, request, common)
 
 
 def _model_child(

@@ -11,14 +11,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipelines.protocol import REFUSED, Result, chain_stages, giver_of, stages
+from pipelines.protocol import (
+    REFUSED,
+    Result,
+    chain_stages,
+    giver_of,
+    partition_named,
+    stages,
+)
 from pipelines.protocol.stage import PARTITION
+from pipelines.shared.tables import UNLABELLED
+from pipelines.spec import PARTS, TRAIN
 
 Summary = dict[str, Any]
 Totals = defaultdict[str, "StageTotals"]
 
 # What the summary lists, by the names of the results that stages give.
-TRAINED, EVALUATED, PROMOTED = "model", "evaluation", "promotion"
+PREPARED, TRAINED, EVALUATED, PROMOTED = "training_set", "model", "evaluation", "promotion"
 
 
 @dataclass(slots=True)
@@ -68,10 +77,11 @@ def summary_of(totals: Totals) -> Summary:
     return {
         "stages": {s.name: totals[s.name].as_dict() for s in stages() if totals[s.name].work},
         "refused": sorted(
-            {r["key"].removeprefix("ds=") for r in of_days if r["verdict"] == REFUSED}
+            {partition_named(r["key"]) for r in of_days if r["verdict"] == REFUSED}
         ),
         "quarantined": dict(sorted(quarantined.items())),
         "pages_missing": _pages_missing(totals),
+        **_unlabelled(totals),
         **_model(totals),
     }
 
@@ -84,6 +94,15 @@ def _pages_missing(totals: Totals) -> list[str]:
         for result in totals[stage.name].results
         for page in result.get("pages_missing", ())
     )
+
+
+def _unlabelled(totals: Totals) -> Summary:
+    """Rows without a label by part of the model's days, where a label may be null."""
+    for result in totals[giver_of(PREPARED).name].results:
+        names = {part: f"{part}_{UNLABELLED}" for part in PARTS}
+        if names[TRAIN] in result["metrics"]:
+            return {UNLABELLED: {p: int(result["metrics"][n]) for p, n in names.items()}}
+    return {}
 
 
 def _model(totals: Totals) -> Summary:

@@ -16,14 +16,15 @@ from typing import Any
 
 from pipelines.core.errors import ConfigError, PipelineError, TransientError, listed
 from pipelines.core.store import Store
+from pipelines.drivers.taking_in import partitions_taken_in
 from pipelines.protocol import REFUSED, Work, day_verdict
 from pipelines.shared.registry import read_registry, registry_uri
-from pipelines.spec import Pipeline
+from pipelines.spec import Pipeline, Source
 
 MIB = 1 << 20
 # Bytes of a day in the store (typed rows, good rows, histories, features, arrays) to bytes of its
 # source, measured on the simulated transactions: 10 for Parquet; text is larger to begin with.
-STORED_PER_SOURCE_BYTE = {"parquet": 10, "csv": 3, "csv.gz": 12}
+STORED_PER_SOURCE_BYTE = {"parquet": 10, "csv": 3, "csv.gz": 12, "": 10}
 # A model, its checkpoints, its registry and its pages.
 MODEL_BYTES = 64 * MIB
 VALUE_BYTES, KEY_COLUMNS = 4, 10
@@ -88,11 +89,11 @@ def require_days(work: Work, first: str, last: str) -> None:
     Raises:
         ConfigError: The window reaches beyond them; no stage could make it whole.
     """
-    days = work.days().all()
-    beyond = [day for day in days if not first <= day <= last and not _is_done(work, day)]
+    days, given = work.days().all(), work.pipeline.partitions().of_days(first, last)
+    beyond = [day for day in days if day not in given and not _is_done(work, day)]
     if beyond:
         raise ConfigError(
-            f"A model as of {work.model_day} is made from the days {days[0]} to {days[-1]}, of which "
+            f"A model as of {work.model_day} is made from {days[0]} to {days[-1]}, of which "
             f"{len(beyond)} are neither among {first} to {last} nor in {work.store.uri}: "
             f"{listed(beyond)}. Choose another --from, --to or --as-of, or a shorter window (--set "
             f"split.train_days=...)."
@@ -127,26 +128,32 @@ def require_disk(store: Store, needed: int, what: str) -> None:
         )
 
 
-def bytes_of_days(work: Work, days: Iterable[str]) -> int:
-    """Bytes that days will take in the store, by the size of their source files.
+def bytes_taken_in(work: Work, first: str, last: str) -> int:
+    """Bytes that each table's partitions of these days will take in the store.
 
-    Days that are ingested, and days whose files are not there yet, count for nothing.
+    By the size of their source files, each counted once. Partitions that are ingested, and those whose
+    files are not there yet, count for nothing.
     """
     from pipelines.stages.ingest.locate import source_files
 
-    total = 0
-    for day in days:
-        if work.find(work.partition_ref("ingested", day)) is not None:
-            continue
-        with suppress(PipelineError, OSError):
-            for file in source_files(work.on(day), work.pipeline.table):
-                total += file.size_bytes() * _factor(file.name, work.pipeline)
-    return total
+    sizes: dict[tuple[str, str], int] = {}
+    for table in work.pipeline.tables:
+        if not isinstance(table.source, Source):
+            continue  # the size of a query's rows is known once it was run
+        for key in partitions_taken_in(work.pipeline, table, first, last):
+            own = work.of_table(table.name, key)
+            if own.find(own.partition_ref("ingested")) is not None:
+                continue
+            with suppress(PipelineError, OSError):
+                for file in source_files(own, own.pipeline.table):
+                    size = file.size_bytes() * _factor(file.name)
+                    sizes[table.name, file.name] = size
+    return sum(sizes.values())
 
 
-def _factor(name: str, pipeline: Pipeline) -> int:
-    kind = pipeline.table.files.format
-    return STORED_PER_SOURCE_BYTE[f"{kind}.gz" if name.endswith(".gz") else kind]
+def _factor(name: str) -> int:
+    kinds = (kind for kind in STORED_PER_SOURCE_BYTE if name.lower().endswith(f".{kind}"))
+    return STORED_PER_SOURCE_BYTE[max(kinds, key=len, default="")]
 
 
 def bytes_of_model(work: Work, days: Iterable[str]) -> int:

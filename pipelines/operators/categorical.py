@@ -8,7 +8,11 @@ from pipelines.operators.operator import CATEGORICAL, FeatureSource, Operator
 
 @declared
 class Categorical(FeatureSource):
-    """A text, integer or flag column of categories; its default operator is ``Vocabulary``."""
+    """A text, integer or flag column of categories; its default operator is ``Vocabulary``.
+
+    Attributes:
+        column: Name of the column.
+    """
 
     column: str
     kind: ClassVar[str] = CATEGORICAL

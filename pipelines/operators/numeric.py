@@ -6,7 +6,11 @@ from pipelines.operators.operator import FeatureSource
 
 @declared
 class Numeric(FeatureSource):
-    """A numeric column of the row itself."""
+    """A numeric column of the row itself; its default operator is ``Standardise``.
+
+    Attributes:
+        column: Name of the column: a number, an integer or a flag.
+    """
 
     column: str
 

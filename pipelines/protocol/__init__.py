@@ -21,7 +21,16 @@ from pipelines.protocol.perform import Result, perform, refusal
 from pipelines.protocol.publishing import publish_work
 from pipelines.protocol.stage import Stage
 from pipelines.protocol.verdicts import VALIDATED, day_verdict
-from pipelines.protocol.work import ACCEPTED, REFUSED, Plan, StageOutcome, Work, ref_of
+from pipelines.protocol.work import (
+    ACCEPTED,
+    REFUSED,
+    Plan,
+    StageOutcome,
+    Work,
+    partition_key,
+    partition_named,
+    ref_of,
+)
 
 __all__ = [
     "ACCEPTED",
@@ -41,6 +50,8 @@ __all__ = [
     "giver_of",
     "input_of",
     "option_values",
+    "partition_key",
+    "partition_named",
     "perform",
     "publish_work",
     "ref_of",

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 PARTITION, WINDOW, MODEL = "partition", "window", "model"
 SCOPES = (PARTITION, WINDOW, MODEL)
-"""A day of data, an as-of day, an as-of day and a seed. A stage needs none of a later scope."""
+"""A partition of a table, an as-of day, an as-of day and a seed. A stage needs none of a later scope."""
 
 DATA_DAG, MODEL_DAG = "data", "model"
 """Endings of the ids of the DAGs that run by a schedule."""
@@ -104,6 +104,7 @@ class Stage:
         needs: Datasets that are published before its work: edges to the stages that publish them.
         gives: Name under which later stages of a run are given its result; empty for none.
         takes: Names of the results that a run gives to it, by digest; edges as well.
+        each_table: Whether it is run for every table by itself; else, of a partition, for the examples'.
         on_demand: Whether it is run when asked for, in a DAG of its own, and not in every chain.
         reads_source: Whether it reads the source files, and so waits until the day is over.
         runs_after_refusal: Whether it is run for a day that an earlier stage refused, too.
@@ -127,6 +128,7 @@ class Stage:
     needs: tuple[str, ...] = ()
     gives: str = ""
     takes: tuple[str, ...] = ()
+    each_table: bool = False
     on_demand: bool = False
     reads_source: bool = False
     runs_after_refusal: bool = False

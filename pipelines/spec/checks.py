@@ -15,17 +15,19 @@ from pipelines.core.declared import mistakes_in, unknown
 from pipelines.core.errors import DeclarationError
 from pipelines.spec.feature_checks import feature_problems, program_problems
 from pipelines.spec.gate_checks import gate_problems
+from pipelines.spec.key_checks import entity_problems
 from pipelines.spec.label_checks import label_problems
 from pipelines.spec.learning_checks import (
     evaluation_problems,
-    schedule_problems,
     split_problems,
     x_type_problems,
+    zone_problems,
 )
 from pipelines.spec.model_checks import head_problems, model_problems
 from pipelines.spec.pipeline import Pipeline
+from pipelines.spec.schedules import schedule_problems
 from pipelines.spec.search_checks import search_problems
-from pipelines.spec.table_checks import entity_problems, name_problems, table_problems
+from pipelines.spec.table_checks import name_problems, table_problems
 from pipelines.spec.training_checks import training_problems
 from pipelines.spec.value_checks import mended, value_problems
 
@@ -44,6 +46,7 @@ CHECKS: tuple[Callable[[Pipeline], Iterator[Any]], ...] = (
     x_type_problems,
     training_problems,
     gate_problems,
+    zone_problems,
     schedule_problems,
 )
 

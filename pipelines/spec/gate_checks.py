@@ -8,7 +8,6 @@ Not here: whether rules can be evaluated (``pipelines/drivers/scaffold/gate_tria
 from collections.abc import Iterator
 from dataclasses import fields
 
-from pipelines.core.days import parse_day
 from pipelines.core.declared import nearest, unknown
 from pipelines.core.errors import ConfigError
 from pipelines.spec.gates import DayGate, Limit, Validation, WindowGate
@@ -24,12 +23,13 @@ def gate_problems(pipeline: Pipeline) -> Iterator[str]:
     """The mistakes of every gate."""
     for table in pipeline.tables:
         if table.name == pipeline.examples:
-            yield from _gate("validation", pipeline.validation, table)
+            yield from _gate("validation", pipeline.validation, table, pipeline.time_zone)
         elif table.validation is not None:
-            yield from _gate(f"table {table.name}: validation", table.validation, table)
+            where = f"table {table.name}: validation"
+            yield from _gate(where, table.validation, table, pipeline.time_zone)
 
 
-def _gate(where: str, gate: Validation, table: Table) -> Iterator[str]:
+def _gate(where: str, gate: Validation, table: Table, zone: str) -> Iterator[str]:
     shares = {
         f"{where}.max_quarantined_share": gate.max_quarantined_share,
         f"{where}.window.min_label_rate": gate.window.min_label_rate,
@@ -46,7 +46,7 @@ def _gate(where: str, gate: Validation, table: Table) -> Iterator[str]:
     yield from _rules(gate)
     yield from _limits(f"{where}.window", gate.window)
     yield from _limits(f"{where}.days", gate.days)
-    yield from _days(f"{where}.days", gate.days, table)
+    yield from _days(f"{where}.days", gate.days, table, zone)
 
 
 def _rules(gate: Validation) -> Iterator[str]:
@@ -68,15 +68,16 @@ def _limits(where: str, gate: WindowGate | DayGate) -> Iterator[str]:
             )
 
 
-def _days(where: str, gate: DayGate, table: Table) -> Iterator[str]:
+def _days(where: str, gate: DayGate, table: Table, zone: str) -> Iterator[str]:
     least = {"days_back": 0, "min_days": MIN_DAYS, "min_same_weekday": MIN_DAYS}
     for name, at_least in least.items():
         value = getattr(gate, name)
         if value < at_least:
             yield f"{where}.{name} must be an integer of {at_least} or more; got {value!r}."
+    partitions = table.partitions(zone)
     for day in gate.excused:
         try:
-            parse_day(day, f"{where}.excused")
+            partitions.parse(day, f"{where}.excused")
         except ConfigError as error:
             yield str(error)
     for name in gate.not_compared:

@@ -78,10 +78,11 @@ class DayGate:
 
     Attributes:
         days_back: Number of days before a day, and in a window after it, that it is compared with; 0
-            compares nothing.
+            compares nothing. Of a table of another grain it is the number of its partitions.
         min_days: Minimum number of other days for a comparison.
         min_same_weekday: Number of days of the same weekday from which their median is the usual
-            value for the weekday; with fewer it is any of their values.
+            value for the weekday; with fewer it is any of their values. Hours are compared with the
+            same hour of the day, months and quarters with the same of the year.
         deviations: Robust standard deviations, of days and of sampling, from the nearest usual value.
         rows_ratio: Ratio of the rows to the usual number, or the inverse if that is larger.
         label_odds: Ratio of the odds of a label of 1 to the usual odds, or the inverse.

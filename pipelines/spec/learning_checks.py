@@ -1,20 +1,21 @@
-"""Mistakes in the split, the evaluation and the schedule.
+"""Mistakes in the split and the evaluation.
 
 Why: training labels that are not known when testing begins make a model look better than it is.
 Promise: every mistake is listed, with its location and what to write instead.
-Not here: training (``training_checks.py``), the network and the gates (``model_checks.py``).
+Not here: training (``training_checks.py``), the network and the gates (``model_checks.py``), the schedule
+    (``schedules.py``).
 """
 
 from collections.abc import Iterator, Mapping
 
-from pipelines.core.days import parse_day
 from pipelines.core.declared import nearest, unknown
-from pipelines.core.errors import ConfigError
+from pipelines.core.partitions import NOMINAL_DAYS
+from pipelines.core.zones import zone_mistake
 from pipelines.operators.bfloat16 import BFLOAT16
-from pipelines.spec.cron import cron_problem
 from pipelines.spec.heads import Binary
 from pipelines.spec.learning import Evaluation
 from pipelines.spec.pipeline import Pipeline
+from pipelines.spec.split import partitions_of_days
 
 X_TYPES = ("float32", BFLOAT16)
 # A century; more is a mistyped number, and would be counted day by day.
@@ -43,6 +44,20 @@ def split_problems(pipeline: Pipeline) -> Iterator[str]:
         yield (
             f"split.validation_days={split.validation_days} must leave some of the "
             f"{split.train_days} training days to train on."
+        )
+    elif pipeline.table.grain in NOMINAL_DAYS:
+        yield from _validation_partitions(pipeline)
+
+
+def _validation_partitions(pipeline: Pipeline) -> Iterator[str]:
+    split, grain = pipeline.split, pipeline.table.grain
+    days = (split.validation_days, split.train_days)
+    validation, train = (partitions_of_days(grain, each) for each in days)
+    if validation >= train:
+        yield (
+            f"split.validation_days={split.validation_days} and split.train_days="
+            f"{split.train_days} are {validation} and {train} partitions of a {grain}, which "
+            f"leaves none to train on. Raise split.train_days, or set validation_days to 0."
         )
 
 
@@ -84,16 +99,11 @@ def x_type_problems(pipeline: Pipeline) -> Iterator[str]:
         yield f"x_type {pipeline.x_type!r} is not known. {nearest(pipeline.x_type, X_TYPES)}"
 
 
-def schedule_problems(pipeline: Pipeline) -> Iterator[str]:
-    """A first day that is none, and schedules that Airflow cannot read."""
-    try:
-        parse_day(pipeline.schedule.start, "schedule.start")
-    except ConfigError as error:
-        yield str(error)
-    for name in ("data_cron", "model_cron"):
-        problem = cron_problem(getattr(pipeline.schedule, name))
-        if problem:
-            yield f"schedule.{name} {getattr(pipeline.schedule, name)!r}: {problem}"
+def zone_problems(pipeline: Pipeline) -> Iterator[str]:
+    """An unknown time zone."""
+    wrong = zone_mistake(pipeline.time_zone)
+    if wrong:
+        yield f"time_zone {wrong}"
 
 
 def _of_what(pipeline: Pipeline) -> str:

@@ -27,7 +27,7 @@ from pipelines.spec.learning import (
 )
 from pipelines.spec.models import AnyModel, Model
 from pipelines.spec.search import Search
-from pipelines.spec.tables import Table
+from pipelines.spec.tables import ROW_KEY, Column, Table
 
 
 @declared
@@ -79,7 +79,8 @@ class Pipeline:
         x_type: Type of numeric inputs in the training set: ``float32``, or ``bfloat16`` for half
             the bytes. The served model rounds the same way.
         meaning: A paragraph for the docs page.
-        time_zone: Time zone of days, of hours and of the schedule, such as ``Europe/Berlin``.
+        time_zone: Time zone of days, of calendar features, of the schedule, and of source times without an
+            offset, such as ``Europe/Berlin``.
     """
 
     name: str
@@ -107,6 +108,32 @@ class Pipeline:
     def table(self) -> Table:
         """The table of examples."""
         return next(table for table in self.tables if table.name == self.examples)
+
+    @property
+    def stored(self) -> Table:
+        """The table of examples as the store has it: with a text column for each of ``composites``."""
+        made = tuple(
+            Column(
+                name,
+                "text",
+                meaning=f"{', '.join(parts)}, as one text",
+                nullable=name != ROW_KEY,
+            )
+            for name, parts in self.composites().items()
+        )
+        return replace(self.table, columns=(*self.table.columns, *made)) if made else self.table
+
+    def composites(self) -> dict[str, tuple[str, ...]]:
+        """The declared columns of each row id and entity that consists of several, by stored column."""
+        row_id = self.table.row_id
+        found = {} if isinstance(row_id, str) else {ROW_KEY: row_id}
+        return found | {e.key: e.columns() for e in self.entities if e.key not in e.columns()}
+
+    @property
+    def may_lack_label(self) -> bool:
+        """Whether a row's label may be null: such rows are scored, and left out of all else."""
+        label = self.label
+        return isinstance(label, Label) and self.table.column(label.column).nullable
 
     def partitions(self) -> Partitions:
         """The partitions of the table of examples."""
@@ -139,6 +166,10 @@ class Pipeline:
                 return entity
         raise KeyError(name)
 
+    def is_text(self, entity: str) -> bool:
+        """Whether an entity is a text in the store, or an integer."""
+        return self.stored.column(self.entity(entity).key).type == "text"
+
     def resampled_column(self) -> str:
         """The stored column by whose values test rows are resampled: the alert entity's, or the row id."""
         name = self.evaluation.alert_entity
@@ -152,16 +183,18 @@ class Pipeline:
         """Columns of the examples whose values reports mask."""
         if not self.validation.mask:
             return frozenset()
-        entities = {entity.column for entity in self.entities}
-        return frozenset(
+        named = {name for entity in self.entities for name in entity.columns()}
+        masked = {
             column.name
             for column in self.table.columns
             if (
-                column.name in entities or column.type == "text"
+                column.name in named or column.type == "text"
                 if column.sensitive is None
                 else column.sensitive
             )
-        )
+        }
+        made = (n for n, parts in self.composites().items() if masked.intersection(parts))
+        return frozenset(masked.union(made))
 
     def feature_names(self) -> tuple[str, ...]:
         """Columns of the feature table, in order."""

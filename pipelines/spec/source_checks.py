@@ -6,16 +6,19 @@ Not here: the other parts of a table (``checks.py``).
 
 import re
 from collections.abc import Iterator, Sequence
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pipelines.core.declared import nearest
+from pipelines.core.zones import zone_mistake
+from pipelines.spec.path_fields import path_problems
 from pipelines.spec.sources import (
     LAKE_FORMATS,
     REPEATED_HOUR,
     SOURCE_FORMATS,
     LakeTable,
+    Query,
     Source,
 )
+from pipelines.spec.statements import statement_problems
 from pipelines.spec.tables import Table
 
 ASCII = 128
@@ -26,10 +29,13 @@ def source_problems(table: Table) -> Iterator[str]:
     """The mistakes of a table's source, one sentence each."""
     source, where = table.source, f"table {table.name}: source"
     yield from _clock(table, where)
+    if isinstance(source, Query):
+        yield from statement_problems(source.sql, where)
     if isinstance(source, LakeTable):
         yield from _format(table, source.format, LAKE_FORMATS)
     if isinstance(source, Source):
         yield from _format(table, source.format, SOURCE_FORMATS)
+        yield from path_problems(source.path, table.partitions().grain, where)
         yield from _files(source, where)
 
 
@@ -73,12 +79,6 @@ def _clock(table: Table, where: str) -> Iterator[str]:
     source = table.source
     if source.repeated_hour not in REPEATED_HOUR:
         yield f"{where} repeated_hour {source.repeated_hour!r}. {nearest(source.repeated_hour, REPEATED_HOUR)}"
-    if source.time_zone is None:
-        return
-    try:
-        ZoneInfo(source.time_zone)
-    except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
-        yield (
-            f"{where} time_zone {source.time_zone!r} is not a time zone. Use a name of the IANA "
-            f"database, such as 'Europe/Berlin' or 'UTC'."
-        )
+    wrong = "" if source.time_zone is None else zone_mistake(source.time_zone)
+    if wrong:
+        yield f"{where} time_zone {wrong}"

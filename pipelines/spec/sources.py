@@ -5,6 +5,7 @@ Not here: reading them (``pipelines/stages/ingest/``), mistakes in them (``sourc
 """
 
 from pipelines.core.declared import declared
+from pipelines.spec.statements import parameters
 
 SOURCE_FORMATS = ("parquet", "csv", "json", "excel", "orc", "feather")
 LAKE_FORMATS = ("delta", "iceberg")
@@ -59,6 +60,11 @@ class Source:
     root: str = ""
     connection: str = ""
 
+    @property
+    def is_by_partition(self) -> bool:
+        """Whether its path names the files of one partition."""
+        return "{" in self.path
+
 
 @declared
 class Query:
@@ -78,6 +84,11 @@ class Query:
     connection: str = ""
     time_zone: str | None = None
     repeated_hour: str = "refuse"
+
+    @property
+    def is_by_partition(self) -> bool:
+        """Whether it asks for the rows of one partition."""
+        return bool(parameters(self.sql))
 
 
 @declared
@@ -99,6 +110,11 @@ class LakeTable:
     connection: str = ""
     time_zone: str | None = None
     repeated_hour: str = "refuse"
+
+    @property
+    def is_by_partition(self) -> bool:
+        """Always: the rows of one partition are looked up by event time."""
+        return True
 
 
 AnySource = Source | Query | LakeTable

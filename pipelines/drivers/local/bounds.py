@@ -38,11 +38,11 @@ def require_possible(
         why=f"{PLANTED} rows a day are bad on purpose, and a day of which more than "
         f"{share:.2%} are bad is refused",
     )
+    first = pipeline.partitions().first_day(model_days(pipeline, today).train[0])
     _require(
         "--days",
         days,
-        least=len(days_between(model_days(pipeline, today).train[0], shift(today, -1)))
-        + WEEK_LESS_ONE,
+        least=len(days_between(first, shift(today, -1))) + WEEK_LESS_ONE,
         most=len(days_between(pipeline.schedule.start, shift(today, -1))),
         why=f"a model needs its days of training and of test and their labels, and the "
         f"pipeline begins on {pipeline.schedule.start}",

@@ -25,7 +25,7 @@ def column_kinds(pipeline: Pipeline) -> dict[str, str]:
     """
     table = pipeline.table
     left_out = {table.id_column, table.event_time, table.known_time}
-    entities = {entity.key for entity in pipeline.entities}
+    entities = {name for entity in pipeline.entities for name in entity.columns()}
     label = label_column(pipeline)
 
     def kind_of(column: Column) -> str:

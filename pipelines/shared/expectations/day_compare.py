@@ -3,7 +3,7 @@
 Why: a day whose every row is good can still be broken as a whole: labels that stopped, amounts in
     cents, an export that was cut off. Only other days show it.
 Promise: follows from the days' profiles and the declared limits alone. A day is odd only where
-    neither the days together nor those of its weekday explain it, and chance does not either.
+    neither the days together nor those of its season (its weekday) explain it, and chance does not either.
 Not here: profiles (``pipelines/stages/validate/day_profile.py``), what is usual (``day_usual.py``),
     which days are compared and what follows (``pipelines/stages/validate/stage.py``,
     ``pipelines/stages/validate_window/stage.py``).
@@ -14,8 +14,9 @@ import statistics
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from pipelines.core.days import parse_day
+from pipelines.core.partitions import DAY, HOUR, MONTH, QUARTER, Partitions
 from pipelines.shared.expectations.day_columns import DayProfile
 from pipelines.shared.expectations.day_usual import (
     BAND,
@@ -28,6 +29,7 @@ from pipelines.shared.expectations.day_usual import (
     share_at,
     without_ones,
 )
+from pipelines.shared.tables import UNLABELLED
 from pipelines.spec import DayGate
 
 ROWS, LABEL, MISSING, MOVED = "rows_ratio", "label_odds", "missing_share", "moved_share"
@@ -36,6 +38,7 @@ WARN, REFUSE = "warn", "refuse"
 WORST_FIRST = (REFUSE, WARN, "")
 # Fewer rows are of one value, or those of another day, by chance; so are values on few cells.
 MANY_ROWS, MANY_CELLS = 1000, 30
+DAYS = Partitions()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +104,7 @@ def compare_day(
     others: Mapping[str, DayProfile],
     gate: DayGate,
     unshown: Collection[str] = (),
+    partitions: Partitions = DAYS,
 ) -> Compared:
     """Compare a day with other days.
 
@@ -110,6 +114,7 @@ def compare_day(
         others: Profiles of the days it is compared with, by day.
         gate: Limits, and how many days they need.
         unshown: Columns of whose values nothing is shown: they are sensitive, or names.
+        partitions: The partitions that the days are, for those of longer or shorter ones.
     """
     theirs = {other: others[other] for other in sorted(others) if others[other]["rows"]}
     days = tuple(theirs)
@@ -118,7 +123,7 @@ def compare_day(
         return Compared(day=day, days=days, why_not=why)
     if not own["rows"]:
         return Compared(day=day, days=days, why_not="it has no rows")
-    found = list(_Beside(day, own, theirs, gate, unshown).differences())
+    found = list(_Beside(day, own, theirs, gate, unshown, partitions).differences())
     if day in gate.excused:
         found = [replace(each, level="") for each in found]
     return Compared(
@@ -127,6 +132,19 @@ def compare_day(
         differences=tuple(sorted(found, key=_rank)),
         why_not="it is one of validation.days.excused" if day in gate.excused else "",
     )
+
+
+def season_of(partitions: Partitions, key: str) -> int | None:
+    """What recurs: the weekday of a day, the hour of an hour, the month of a month or quarter.
+
+    Weeks and years have none.
+    """
+    if partitions.grain not in (HOUR, DAY, MONTH, QUARTER):
+        return None
+    start = partitions.start(key).astimezone(ZoneInfo(partitions.zone))
+    if partitions.grain in (MONTH, QUARTER):
+        return start.month
+    return start.hour if partitions.grain == HOUR else start.weekday()
 
 
 def _rank(difference: Difference) -> tuple[int, float]:
@@ -154,12 +172,14 @@ class _Beside:
     others: Mapping[str, DayProfile]
     gate: DayGate
     unshown: Collection[str]
+    partitions: Partitions
 
     def differences(self) -> Iterator[Difference]:
         """Every number that both sides have, with its level."""
         yield self._least(self._rows, list(self.others))
-        if self.own["positives"] is not None:
-            yield self._least(self._label, list(self.others))
+        labelled = [day for day, other in self.others.items() if _labels(other)]
+        if self.own["positives"] is not None and _labels(self.own) and labelled:
+            yield self._least(self._label, labelled)
         for name in self.own["columns"]:
             days = [day for day, other in self.others.items() if name in other["columns"]]
             if name not in self.gate.not_compared and len(days) >= self.gate.min_days:
@@ -171,15 +191,18 @@ class _Beside:
         measure: Callable[[Sequence[DayProfile], tuple[float, float]], Difference],
         days: Sequence[str],
     ) -> Difference:
-        """What explains most: the days together, or those of the weekday."""
+        """What explains most: the days together, or those of the same season."""
         groups = [(days, BAND)]
-        weekday = parse_day(self.day).weekday()
-        alike = [day for day in days if parse_day(day).weekday() == weekday]
+        season = self._season(self.day)
+        alike = [] if season is None else [d for d in days if self._season(d) == season]
         if alike:
             enough = len(alike) >= self.gate.min_same_weekday
             groups.append((alike, MEDIAN if enough else RANGE))
         found = [measure([self.others[d] for d in each], band) for each, band in groups]
         return max((_levelled(each, self.gate) for each in found), key=_rank)
+
+    def _season(self, day: str) -> int | None:
+        return season_of(self.partitions, day)
 
     def _rows(self, others: Sequence[DayProfile], band: tuple[float, float]) -> Difference:
         logs = [math.log(other["rows"]) for other in others]
@@ -193,7 +216,7 @@ class _Beside:
 
     def _label(self, others: Sequence[DayProfile], band: tuple[float, float]) -> Difference:
         found = distance(_rate(self.own), [_rate(o) for o in others], band, self._chance())
-        usual, rows, ones = share_at(found.usual), self.own["rows"], self.own["positives"]
+        usual, rows, ones = share_at(found.usual), _labels(self.own), self.own["positives"]
         seen = f"{ones:,} of {rows:,} labels are 1"
         size = odds_ratio(ones, rows, usual)
         one = _difference(LABEL, "", size, found.deviations, seen, f"{usual:.3%}")
@@ -203,7 +226,7 @@ class _Beside:
     def _stopped(self, usual: float) -> Difference:
         """The day together with the others that have no label of 1 either."""
         without = [o for o in (self.own, *self.others.values()) if not o["positives"]]
-        rows = sum(other["rows"] for other in without)
+        rows = sum(map(_labels, without))
         far = without_ones(usual * rows, len(without), len(self.others) + 1)
         more = f", {len(without) - 1} such days beside it together" if len(without) > 1 else ""
         seen = f"0 of {rows:,} labels are 1{more}"
@@ -269,7 +292,12 @@ def _all_vary(columns: Iterable[Mapping[str, Any]]) -> bool:
 
 
 def _rate(profile: DayProfile) -> float:
-    return arcsine(profile["positives"], profile["rows"])
+    return arcsine(profile["positives"], _labels(profile))
+
+
+def _labels(profile: DayProfile) -> int:
+    """How many rows have a label, of a day whose labels are compared."""
+    return int(profile["rows"]) - int(profile.get(UNLABELLED, 0))
 
 
 def _far(difference: Difference) -> float:

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.core.days import days_between, parse_day, shift
+from pipelines.core.days import parse_day, shift
 from pipelines.core.errors import ArtifactError
+from pipelines.core.partitions import Partitions
 from pipelines.core.store import Manifest
 from pipelines.protocol import ACCEPTED, VALIDATED, Work, day_verdict, steps_to
 from pipelines.shared.expectations.day_columns import (
@@ -50,14 +51,20 @@ def compared_before(work: Work, folder: Path) -> "Compared | None":
     gate, day = work.pipeline.validation.days, work.day
     if not gate.days_back:
         return None
-    first = max(shift(day, -gate.days_back), work.history_from)
+    partitions = work.pipeline.partitions()
+    data_from = partitions.of_day(work.history_from)
+    first = max(partitions.shift(day, -gate.days_back), data_from)
     # Each as it was known by its own end: labels and late rows of none have more time than those
     # of another.
-    others = _published(work, days_between(first, shift(day, -1)))
+    others = _published(work, partitions.between(first, partitions.shift(day, -1)))
     own = json.loads((folder / PROFILE).read_text())
-    beside = {other: profile_known_by(each, other) for other, each in others.items()}
+    beside = {
+        other: profile_known_by(each, partitions.last_day(other))
+        for other, each in others.items()
+    }
     unshown = unshown_columns(work.pipeline)
-    return compare_day(day, own["known"][day], _there(beside), gate, unshown)
+    known = own["known"][partitions.last_day(day)]
+    return compare_day(day, known, _there(beside), gate, unshown, partitions)
 
 
 def noted_of(compared: "Compared | None") -> str:
@@ -130,17 +137,19 @@ class Behind:
         from pipelines.shared.expectations.day_compare import Compared, compare_day
 
         gate, last = self.work.pipeline.validation.days, shift(self.work.model_day, -1)
+        partitions = self.work.pipeline.partitions()
+        nth = partitions.number(day)
         own = profile_known_by(profiles[day], last)
-        near = [d for d in profiles if d != day and abs(_apart(d, day)) <= gate.days_back]
+        near = [d for d in profiles if 0 < abs(partitions.number(d) - nth) <= gate.days_back]
         # A day before is seen as it was at the age that this one has now.
         beside = {
-            d: profile_known_by(profiles[d], min(shift(last, _apart(d, day)), last))
+            d: profile_known_by(profiles[d], min(shift(last, _apart(partitions, d, day)), last))
             for d in near
         }
         if own is None:
             return Compared(day=day, days=(), why_not="none of its rows was known")
         unshown = unshown_columns(self.work.pipeline)
-        return compare_day(day, own, _there(beside), gate, unshown)
+        return compare_day(day, own, _there(beside), gate, unshown, partitions)
 
     def _digest(self, manifest: Manifest) -> str:
         if self.work.pipeline.table.known_time is None:
@@ -166,5 +175,7 @@ def behind_window(work: Work, window: ModelWindow) -> Behind:
     return Behind(work, window, {day: m for day, m in found.items() if m is not None})
 
 
-def _apart(one: str, other: str) -> int:
-    return (parse_day(one) - parse_day(other)).days
+def _apart(partitions: Partitions, one: str, other: str) -> int:
+    """Days from the end of one partition to the end of another."""
+    ends = [parse_day(partitions.last_day(key)) for key in (one, other)]
+    return (ends[0] - ends[1]).days

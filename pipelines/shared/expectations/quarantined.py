@@ -14,6 +14,7 @@ from typing import Any
 
 from pipelines.core.store import Manifest, Ref, Store
 from pipelines.core.text import plain
+from pipelines.protocol import partition_key
 from pipelines.shared.expectations.data_docs.masking import mask
 from pipelines.shared.expectations.rules import rules_of
 from pipelines.spec import Pipeline
@@ -46,16 +47,28 @@ class QuarantinedDay:
 
 
 def quarantined_days(
-    store: Store, pipeline: str, first: str | None = None, last: str | None = None
+    store: Store,
+    pipeline: str,
+    first: str | None = None,
+    last: str | None = None,
+    table: str | None = None,
 ) -> list[QuarantinedDay]:
-    """The quarantine of each validated day from ``first`` to ``last``, oldest first.
+    """The quarantine of each validated partition from ``first`` to ``last``, oldest first.
+
+    Args:
+        store: Where it is published.
+        pipeline: Name of the pipeline.
+        first: First partition; None for the first that is published.
+        last: Last partition.
+        table: Declared table, where it is not the examples'.
 
     Raises:
         ArtifactError: A published day lacks files.
     """
-    days = (key.removeprefix("ds=") for key in store.keys(pipeline, DATASET))
+    prefix, keys = partition_key("", table), store.keys(pipeline, DATASET)
+    days = (key.removeprefix(prefix) for key in keys if key.startswith(prefix))
     wanted = [day for day in days if (first or day) <= day <= (last or day)]
-    found = ((day, store.find(Ref(pipeline, DATASET, f"ds={day}"))) for day in wanted)
+    found = ((day, store.find(Ref(pipeline, DATASET, f"{prefix}{day}"))) for day in wanted)
     return [
         _quarantined_day(store, day, manifest)
         for day, manifest in found

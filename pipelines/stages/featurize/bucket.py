@@ -21,8 +21,9 @@ from pipelines.operators.hashing import hash_wholes
 from pipelines.operators.values import on_host
 from pipelines.protocol import VALIDATED, stage_of
 from pipelines.shared.compute.splitting import Splittable
-from pipelines.shared.tables.history import ENTITY, KNOWN, POSITION, TIME_S, UNTIL
+from pipelines.shared.tables.history import CHECK, ENTITY, KNOWN, POSITION, TIME_S, UNTIL
 from pipelines.shared.tables.reading import Columns, Reader, reader_of
+from pipelines.stages.featurize.entity_codes import entity_codes
 from pipelines.stages.featurize.entity_program import EntityProgram
 from pipelines.stages.featurize.timeline import timeline
 from pipelines.stages.featurize.views import View, views
@@ -108,6 +109,8 @@ def run_bucket(task: BucketTask) -> BucketResult:
     xp = importlib.import_module(task.array_module)
     days = [*(_read_day(xp, read, task, day, own) for day in task.earlier), own]
     columns = {name: xp.concatenate([day[name] for day in days]) for name in names}
+    if program.hashed:
+        columns[ENTITY] = entity_codes(xp, columns[ENTITY], columns.pop(CHECK))
     n_rows = len(columns[ENTITY])
     found = [
         _seen_by(xp, program, view, position[view.own - (n_rows - len(position))])
@@ -137,7 +140,8 @@ def _reading(task: BucketTask) -> Reader:
 
 
 def _always(task: BucketTask) -> tuple[str, ...]:
-    return (ENTITY, TIME_S, KNOWN, UNTIL) if task.versioned else (ENTITY, TIME_S)
+    check = (CHECK,) if task.program.hashed else ()
+    return (ENTITY, *check, TIME_S, *((KNOWN, UNTIL) if task.versioned else ()))
 
 
 def _seen_by(

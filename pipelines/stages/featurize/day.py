@@ -51,13 +51,13 @@ def make_day(
     versions = _versions(day)
     with Spill(out, rows, size) as spill:
         spill_history(day, spill, settings, on_rows)
-        for result in day.reused.results(day.name, versions) if day.reused else ():
+        for result in day.reused.results(day.last_day, versions) if day.reused else ():
             spill.add(result)
         groups = _groups(day, spill, size)
         for known, part in _as_known(day, versions, groups, size, out):
-            statistics = _write(day.features, part, out / part_name(day.name, known))
+            statistics = _write(day.features, part, out / part_name(day.last_day, known))
             text = json.dumps(statistics) + "\n"
-            (out / statistics_name(day.name, known)).write_text(text)
+            (out / statistics_name(day.last_day, known)).write_text(text)
     return statistics
 
 
@@ -66,14 +66,14 @@ def _versions(day: DayInput) -> Versions | None:
     if table.known_time is None:
         return None
     rows = pq.read_table(part, columns=version_columns(table), use_threads=False)
-    return versions_of(rows, table)
+    return versions_of(rows, table, day.features.time_zone)
 
 
 def _groups(day: DayInput, spill: Spill, size: int) -> Iterator[pa.Table]:
     """The day's features, every version of a row among them, in groups of ``size`` rows."""
     tables = read_groups(day.own.folder / PART, [*day.features.read_columns], size)
     for nth, table in enumerate(tables):
-        found = row_features(table, day.features.row_sources)
+        found = row_features(table, day.features.row_sources, day.features.time_zone)
         found |= in_row_order(day, spill.of(nth), table.num_rows)
         group = [_joined(table, day.features, found)]
         # Whoever asks for the next group holds none of this one's columns any more.
@@ -90,11 +90,11 @@ def _as_known(
 ) -> Iterator[tuple[str, Iterable[pa.Table]]]:
     """The day's features as known by the end of it, and of each later day that added rows."""
     if versions is None:
-        yield day.name, groups
+        yield day.last_day, groups
         return
     with tempfile.TemporaryFile(dir=scratch) as file:
         _keep(groups, file)
-        for known, visible in versions.parts(day.name):
+        for known, visible in versions.parts(day.last_day):
             yield known, in_groups(_seen(file, visible), size)
 
 
@@ -137,7 +137,8 @@ def _write(features: FeaturePlan, groups: Iterable[pa.Table], path: Path) -> dic
 
 def _statistics(features: FeaturePlan, rows: pa.Table) -> dict[str, Any]:
     label = rows[features.label].cast(pa.float64()).to_numpy()
-    return describe({name: rows[name].to_numpy() for name in features.described}, label)
+    numbers = {name: rows[name].to_numpy() for name in features.described}
+    return describe(numbers, label, may_lack_label=features.may_lack_label)
 
 
 def _joined(table: pa.Table, features: FeaturePlan, values: Columns) -> pa.Table:

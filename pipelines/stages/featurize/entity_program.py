@@ -90,11 +90,19 @@ class EventSequence:
 
 @dataclass(frozen=True, slots=True)
 class EntityProgram:
-    """Every window and sequence over one entity, so that its rows are read and sorted once."""
+    """Every window and sequence over one entity, so that its rows are read and sorted once.
+
+    Attributes:
+        entity: Name of the entity.
+        windows: Its windows.
+        sequences: Its sequences.
+        hashed: Whether histories have two hashes of the entity, which is a text.
+    """
 
     entity: str
     windows: tuple[TrailingWindow, ...]
     sequences: tuple[EventSequence, ...] = ()
+    hashed: bool = False
 
     def parts(self) -> "tuple[TrailingWindow | EventSequence, ...]":
         """Its windows and its sequences."""

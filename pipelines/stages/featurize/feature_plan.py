@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from pipelines.core.errors import DeclarationError
+from pipelines.core.zones import zone_table
 from pipelines.operators import Categorical, Numeric, Sequence, Trailing
 from pipelines.operators.hashing import hash_word
 from pipelines.operators.operator import SEQUENCE, FeatureSource
@@ -38,12 +39,14 @@ class FeaturePlan:
         buckets: Hash buckets of every history.
         copied_columns: Columns copied beside the features: row id, event time, entities, label.
         label: The one of them that holds the label.
+        may_lack_label: Whether it may be null.
         read_columns: Columns of the validated table that are read.
         row_sources: Sources that read their row alone.
         categories: Features that are columns of the table as they are.
         programs: Windows and sequences, by entity.
         names: Every feature, in the order of the declaration.
         described: Those that statistics are kept of.
+        time_zone: Whose calendar the features of a time are of.
         row_bytes: About what a row takes in memory; a text counts as a number.
     """
 
@@ -51,13 +54,21 @@ class FeaturePlan:
     buckets: int
     copied_columns: tuple[str, ...]
     label: str
+    may_lack_label: bool
     read_columns: tuple[str, ...]
     row_sources: tuple[Numeric | TimeSource, ...]
     categories: tuple[str, ...]
     programs: tuple[EntityProgram, ...]
     names: tuple[str, ...]
     described: tuple[str, ...]
+    time_zone: str
     row_bytes: int
+
+    def clock(self) -> str:
+        """The offsets of the zone, which features depend on; empty where there are none."""
+        calendar = any(isinstance(source, TimeSource) for source in self.row_sources)
+        by_days = self.table.known_time is not None
+        return zone_table(self.time_zone).digest() if calendar or by_days else ""
 
     def programs_without(self, names: Collection[str]) -> tuple[EntityProgram, ...]:
         """Windows and sequences but those whose outputs are all among ``names``."""
@@ -82,12 +93,14 @@ def plan_features(pipeline: Pipeline) -> FeaturePlan:
         buckets=pipeline.buckets,
         copied_columns=keys,
         label=label,
+        may_lack_label=pipeline.may_lack_label,
         read_columns=_unique((*keys, *_read_by(sources))),
         row_sources=tuple(s for s in sources if isinstance(s, Numeric | TimeSource)),
         categories=categories,
         programs=_programs(pipeline, sources),
         names=names,
         described=tuple(n for n in names if n not in others),
+        time_zone=pipeline.time_zone,
         row_bytes=VALUE_BYTES * (len(keys) + len(names)) + EVENT_BYTES * _steps(sources),
     )
 
@@ -147,7 +160,7 @@ def _program(
             windows.append(_window(pipeline.table, source))
         else:
             sequences.append(_sequence(pipeline.table, source))
-    return EntityProgram(entity, tuple(windows), tuple(sequences))
+    return EntityProgram(entity, tuple(windows), tuple(sequences), pipeline.is_text(entity))
 
 
 def _window(table: Table, feature: Trailing) -> TrailingWindow:

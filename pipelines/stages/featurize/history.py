@@ -54,7 +54,7 @@ class DayInput:
 
     Attributes:
         features: What to make of it.
-        name: The day, ``YYYY-MM-DD``.
+        last_day: The day in which the partition ends.
         own: The day itself.
         earlier: The look-back's accepted days, oldest first.
         programs: Windows and sequences to compute: all of the plan's but the reused ones.
@@ -62,7 +62,7 @@ class DayInput:
     """
 
     features: FeaturePlan
-    name: str
+    last_day: str
     own: DayFiles
     earlier: tuple[DayFiles, ...]
     programs: tuple[EntityProgram, ...]

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from pipelines.stages.featurize.history import DayFiles
     from pipelines.stages.featurize.reused import ReusedColumns
 
-READ_BY_ALL = ("keys", "entities", "columns", "known_time")
+READ_BY_ALL = ("keys", "entities", "columns", "known_time", "time_zone")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +105,7 @@ def run(work: Work, plan: FeaturizePlan, out: Path) -> StageOutcome:
 
     day = DayInput(
         features=plan.features,
-        name=work.day,
+        last_day=work.pipeline.partitions().last_day(work.day),
         own=own,
         earlier=tuple(earlier),
         programs=plan.features.programs_without(reused.names if reused else ()),
@@ -209,4 +209,5 @@ def _config(pipeline: Pipeline, features: FeaturePlan) -> Mapping[str, Any]:
         "entities": [asdict(entity) for entity in pipeline.entities],
         "columns": columns,
         "known_time": pipeline.table.known_time,
+        "time_zone": {"name": pipeline.time_zone, "offsets": features.clock()},
     }

@@ -6,6 +6,7 @@ STAGE = Stage(
     record=__name__,
     does="Validate a day with Great Expectations: keep it, quarantine rows, or refuse it.",
     scope=PARTITION,
+    each_table=True,
     dataset="validated",
     needs=("ingested",),
     options=COMPUTE,

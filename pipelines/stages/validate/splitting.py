@@ -154,9 +154,9 @@ def split_rows(
     ]
     firsts = compute.map(_split, tasks, lambda done: on_rows(done[0]))
     parts = len(tasks)
-    schemas: dict[str, pa.Schema | None] = {QUARANTINE: quarantine_schema(pipeline.table)}
+    schemas: dict[str, pa.Schema | None] = {QUARANTINE: quarantine_schema(pipeline.stored)}
     if keep_good:
-        schemas[PART] = table_schema(pipeline.table)
+        schemas[PART] = table_schema(pipeline.stored)
         schemas |= {history_name(entity.name): None for entity in pipeline.entities}
     files = [
         _PublishedFile(scratch, out, name, parts, pipeline, day, s)
@@ -195,7 +195,7 @@ def _split(task: _Task) -> tuple[int, First]:
     ingested = _read(task.partition)
     failing = _failing(task.evaluated, task.partition, task.quarantining)
     rules = [finding.rule for finding in task.quarantining]
-    lines = quarantine_lines(rules, failing, ingested, task.pipeline.table, task.day, task.run)
+    lines = quarantine_lines(rules, failing, ingested, task.pipeline.stored, task.day, task.run)
     _write_part(lines, task.part(QUARANTINE))
     if task.keep_good:
         _write_good(task, ingested, _is_bad(failing, ingested.num_rows))
@@ -300,4 +300,4 @@ def _versions(file: _PublishedFile) -> Versions | None:
         return None
     paths = [_part(file.scratch, PART, number) for number in range(file.parts)]
     columns = (_read_part(path).select(version_columns(table)) for path in paths)
-    return versions_of(pa.concat_tables(columns), table)
+    return versions_of(pa.concat_tables(columns), table, file.pipeline.time_zone)

@@ -75,7 +75,7 @@ def test_line_numbers_count_line_breaks_in_values_blank_lines_and_rejected_lines
 
 def test_more_rejected_lines_than_the_budget_refuse_the_day_and_are_still_kept(tmp_path):
     deliver(tmp_path, lines(199))
-    message = r"line 42 \(3\), line 92 \(8\) .*Expected 6.*2 of the day's 199 lines.*= 1.00%"
+    message = r"line 42 \(3\), line 92 \(8\) .*Expected 6.*2 of the 199 lines.*= 1.00%"
     with pytest.raises(SourceUnreadableError, match=message):
         done("ingest", tmp_path / "store", tmp_path, csv_pipeline())
     kept = published(tmp_path / "store", "ingested")

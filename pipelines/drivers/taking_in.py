@@ -1,0 +1,39 @@
+"""Which partitions of which tables a run takes in.
+
+Why: a run is asked for days, and each table follows with partitions of its own grain.
+Promise: static tables first, because others may read them; the table of examples last; of another
+    table only partitions that are over by the end of the last examples' partition, as its features
+    see no others.
+Not here: running the stages (``chain.py``).
+"""
+
+from pipelines.core.days import parse_day
+from pipelines.spec import Pipeline, Table
+
+
+def tables_in_order(pipeline: Pipeline) -> list[Table]:
+    """The declared tables, each after those that it may read."""
+    return sorted(
+        pipeline.tables, key=lambda t: (t.name == pipeline.examples, t.event_time is not None)
+    )
+
+
+def partitions_taken_in(
+    pipeline: Pipeline, table: Table, first: str, last: str
+) -> tuple[str, ...]:
+    """The partitions of a table that belong to a range of days.
+
+    Args:
+        pipeline: The declaration.
+        table: One of its tables.
+        first: First day of the examples.
+        last: Last day of the examples.
+    """
+    own = table.partitions(pipeline.time_zone)
+    if table.name == pipeline.examples or table.event_time is None:
+        return tuple(own.of_days(first, last))
+    of_examples = pipeline.partitions()
+    closed = own.closed_by(of_examples.end(of_examples.of_days(first, last)[-1]))
+    begin = min(first, table.start or first)
+    parse_day(begin, f"table {table.name}: start")
+    return tuple(own.between(own.of_day(begin), closed))
