@@ -25,6 +25,7 @@ from pipelines.spec.gates import gate_mistakes
 from pipelines.spec.key_checks import entity_problems, row_id_problems
 from pipelines.spec.learning import Label
 from pipelines.spec.model_checks import head_problems, model_problems
+from pipelines.spec.origins import origin_problems
 from pipelines.spec.pipeline import Pipeline
 from pipelines.spec.schedules import schedule_problems
 from pipelines.spec.search_checks import search_problems
@@ -94,6 +95,7 @@ def _tables(pipeline: Pipeline) -> Iterator[str]:
         yield from row_id_problems(table)
         yield from source_problems(table)
         yield from _columns(table)
+        yield from origin_problems(pipeline, table)
 
 
 def _grain(table: Table) -> Iterator[str]:

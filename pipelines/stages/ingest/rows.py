@@ -18,6 +18,7 @@ from pipelines.stages.ingest.damage import checked_read
 from pipelines.stages.ingest.formats import FORMATS
 from pipelines.stages.ingest.query_rows import from_result, read_result
 from pipelines.stages.ingest.reading import Read
+from pipelines.stages.ingest.relative_times import as_read
 from pipelines.stages.ingest.times import Clock, Offsets
 
 Cast = Callable[[pa.ChunkedArray, Column, str, RowNames, Clock], pa.ChunkedArray]
@@ -34,18 +35,19 @@ def read_blocks(read: Read) -> Generator[pa.Table, None, None]:
     """
     cast, reader = _reader(read.table.source)
     clock = Clock.of_source(read.table.source, read.time_zone)
-    times = [c.name for c in read.table.columns if c.type == "timestamp"]
+    times = [c.name for c in read.table.columns if c.type == "timestamp" and not c.time_format]
     read.offsets = {name: Offsets() for name in times}
     with checked_read(read.file, read.planned), read.file.local() as path:
         for rows, row_names in reader(path, read):
             for name in times:
                 read.offsets[name].record(rows[name], row_names)
-            yield pa.table(
+            found = pa.table(
                 {
-                    c.name: cast(rows[c.name], c, read.name, row_names, clock)
+                    c.name: cast(rows[c.name], as_read(c), read.name, row_names, clock)
                     for c in read.table.columns
                 }
             )
+            yield read.relative.added(found, read, row_names) if read.relative else found
 
 
 def _reader(source: AnySource) -> tuple[Cast, Reader]:
