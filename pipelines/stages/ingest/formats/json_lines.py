@@ -122,13 +122,15 @@ class _Lines:
         """Note the keys of a line."""
         if self._seen.keys() >= row.keys():
             return
-        self._seen |= dict.fromkeys(row)
+        new = [key for key in row if key not in self._seen]
+        self._seen |= dict.fromkeys(new)
         if len(self._seen) > MOST_KEYS:
             raise SourceUnreadableError(
                 f"Source file {self._read.name} has more than {MOST_KEYS:,} different keys. "
                 f"Expected objects with the columns of a table as keys. Have it written so."
             )
-        self._columns = matching(list(self._seen), self._read.table, self._read.name)
+        found = dict.fromkeys([*self._columns.values(), *new])
+        self._columns = matching(list(found), self._read.table, self._read.name)
 
     def require_every_column(self) -> None:
         """Raise if no line had a declared column, or there was no line."""

@@ -217,7 +217,7 @@ def test_a_delimiter_at_the_end_of_the_first_line_names_no_column(tmp_path, ends
         ({"escape": "\\\\"}, "must be one ASCII character"),
         ({"escape": ","}, "escape ',' must be one ASCII character"),
         ({"escape": '"'}, "None where quotation marks are doubled"),
-        ({"newlines_in_values": "yes"}, "newlines_in_values must be True, False or None"),
+        ({"newlines_in_values": "yes"}, "newlines_in_values must be True or False or None"),
     ],
 )
 def test_what_csv_cannot_be_written_with_is_refused_when_it_is_declared(given, reported):
