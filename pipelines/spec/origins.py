@@ -121,7 +121,7 @@ def _column_problems(table: Table, column: Column) -> Iterator[str]:
         return
     yield from _not_a_time(table, column.origin, f"origin {column.origin!r}")
     seen, at = [column.name], column
-    while is_relative(at) and at.origin in others:
+    while is_relative(at) and at.origin in table.column_names():
         if at.origin in seen:
             yield f"origins go round in a circle: {' from '.join([*seen, at.origin])}."
             return
@@ -178,7 +178,8 @@ def _keys(pipeline: Pipeline, table: Table, of: str) -> tuple[str, ...]:
     row_id = (static.row_id,) if isinstance(static.row_id, str) else static.row_id
     for entity in pipeline.entities:
         columns = entity.columns()
-        if set(columns) == set(row_id) and set(columns) <= set(table.column_names()):
+        is_known = isinstance(columns, tuple) and set(columns) <= set(table.column_names())
+        if is_known and set(columns) == set(row_id or ()):
             return columns
     raise ConfigError(f"no entity of {table.name!r} identifies the rows of {of!r}.")
 
