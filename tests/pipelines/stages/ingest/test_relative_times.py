@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from pipelines.core.errors import InputMissingError, PartitionRefusedError, SchemaError
 from pipelines.protocol import perform, stage_named
 from pipelines.spec import Column, Entity, Source, Table, load, require_valid
-from pipelines.spec.origins import UNITS_US, Origin
+from pipelines.spec.origins import Origin
+from pipelines.spec.time_formats import RELATIVE
 from pipelines.stages.ingest.origin_rows import OriginRows
 from pipelines.stages.ingest.relative_times import RelativeTimes
 from tests.pipelines.shared.tables.made import work_on
@@ -44,15 +45,15 @@ def by_hand(day, number, unit, zone):
     """The origin's midnight, then days by the calendar, or elapsed time."""
     start = datetime.combine(day, time(), ZoneInfo(zone))
     if unit != "days":
-        return start.astimezone(UTC) + round(number * UNITS_US[unit]) * US
+        return start.astimezone(UTC) + round(number * RELATIVE[unit]) * US
     whole = math.floor(number)
-    more = round((number - whole) * UNITS_US["days"]) * US
+    more = round((number - whole) * RELATIVE["days"]) * US
     return (start + timedelta(days=whole) + more).astimezone(UTC)
 
 
 @given(
     st.sampled_from(ZONES),
-    st.sampled_from(list(UNITS_US)),
+    st.sampled_from(list(RELATIVE)),
     st.dates(date(1910, 1, 1), date(2100, 1, 1)),
     st.integers(-30_000, 30_000) | st.integers(-240_000, 240_000).map(lambda n: n / 8),
 )
