@@ -59,7 +59,7 @@ BAD = [
     (timed("epoch"), r"'epoch' has no directives. Did you mean 'epoch_\w+'"),
     (
         timed("iso"),
-        "has no directives. Known: days, epoch_ms, epoch_s, epoch_us. Or write it as",
+        "has no directives. Known: days, epoch_ms, epoch_s, epoch_us, hours, minutes, seconds. Or write it as",
     ),
     (timed("%Y-%m-%d", "text"), "needs type 'timestamp', not 'text'"),
     (timed("epoch_s", "integer"), "needs type 'timestamp', not 'integer'"),
