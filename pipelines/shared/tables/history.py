@@ -25,7 +25,7 @@ from pipelines.operators.hashing import check_words, hash_words
 from pipelines.shared.tables.hashing import bucket_of
 from pipelines.shared.tables.schema import parquet_options
 from pipelines.shared.tables.versions import Versions
-from pipelines.spec import Column, Pipeline
+from pipelines.spec import Column, Entity, Pipeline
 
 # A declared column starts with a letter, so none can collide with these.
 ENTITY, TIME_S, POSITION, ROW_ID = "_entity", "_time_s", "_position", "_row_id"
@@ -38,6 +38,11 @@ HISTORY_TYPES = ("integer", "number", "flag", "text")
 def history_name(entity: str) -> str:
     """File name of an entity's history."""
     return f"history-{entity}.parquet"
+
+
+def entities_with_history(pipeline: Pipeline) -> tuple[Entity, ...]:
+    """The entities whose rows windows look back on; none of a static table."""
+    return pipeline.entities if pipeline.table.event_time is not None else ()
 
 
 def history_columns(pipeline: Pipeline, entity: str) -> tuple[Column, ...]:

@@ -24,6 +24,7 @@ from pipelines.shared.expectations.rules import CheckedRule
 from pipelines.shared.tables import ROW
 from pipelines.shared.tables.history import (
     HistoryPart,
+    entities_with_history,
     history_name,
     history_part,
     write_history,
@@ -157,7 +158,9 @@ def split_rows(
     schemas: dict[str, pa.Schema | None] = {QUARANTINE: quarantine_schema(pipeline.stored)}
     if keep_good:
         schemas[PART] = table_schema(pipeline.stored)
-        schemas |= {history_name(entity.name): None for entity in pipeline.entities}
+        schemas |= {
+            history_name(entity.name): None for entity in entities_with_history(pipeline)
+        }
     files = [
         _PublishedFile(scratch, out, name, parts, pipeline, day, s)
         for name, s in schemas.items()
@@ -210,7 +213,7 @@ def _split(task: _Task) -> tuple[int, First]:
 def _write_good(task: _Task, ingested: pa.Table, is_bad: NDArray[np.bool_]) -> None:
     good = ingested.filter(pa.array(~is_bad)) if is_bad.any() else ingested
     _write_part(good, task.part(PART))
-    for entity in task.pipeline.entities:
+    for entity in entities_with_history(task.pipeline):
         part = history_part(good, task.pipeline, entity.name, task.good_before)
         path = task.part(history_name(entity.name))
         _write_part(part.rows, path)
