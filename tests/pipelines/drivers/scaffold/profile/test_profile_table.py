@@ -3,13 +3,12 @@
 import types
 from datetime import timedelta
 
-import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from pipelines.core.events import Reporter
 from pipelines.core.store import Store
-from pipelines.drivers.scaffold.profile.declaration_text import declaration_text, todos
+from pipelines.drivers.scaffold.profile.declaration_text import declaration_text
 from pipelines.drivers.scaffold.profile.profile_table import profile_files
 from pipelines.protocol import Work, perform, stage_named
 from pipelines.spec import require_valid
