@@ -65,6 +65,15 @@ _SOME_DAYS = {
 }
 _SURE_DAY, _SUNDAY, _MONTHS_OF_QUARTER = 28, 7, 3
 
+_ONCE = {
+    HOUR: ("one", "*", "*", "*", "*"),
+    DAY: ("one", "one", "*", "*", "*"),
+    WEEK: ("one", "one", "*", "*", "one"),
+    MONTH: ("one", "one", "one", "*", "*"),
+    QUARTER: ("one", "one", "one", "a quarter", "*"),
+    YEAR: ("one", "one", "one", "one", "*"),
+}
+
 Fields = tuple[frozenset[int], ...]
 
 
@@ -169,19 +178,19 @@ def _number(text: str, field: str) -> int:
 
 
 def _is_once(fields: Fields, grain: str) -> bool:
-    every = [
-        set(_values("*", field)) == found for field, found in zip(FIELDS, fields, strict=True)
-    ]
-    single = [len(found) == 1 for found in fields]
-    sure_day = all(single[:3]) and fields[2] <= set(range(_SURE_DAY + 1)) and every[4]
-    return {
-        HOUR: single[0] and all(every[1:]),
-        DAY: all(single[:2]) and all(every[2:]),
-        WEEK: all(single[:2]) and all(every[2:4]) and single[4],
-        MONTH: sure_day and every[3],
-        QUARTER: sure_day and _one_a_quarter(fields[3]),
-        YEAR: sure_day and single[3],
-    }[grain]
+    """Whether each field is one value, every value (``*``), or of months one in each quarter."""
+    minute, hour, day, month, weekday = map(_kind, FIELDS, fields)
+    if day == "one" and max(fields[2]) > _SURE_DAY:
+        day = "not in every month"
+    return (minute, hour, day, month, weekday) == _ONCE[grain]
+
+
+def _kind(field: str, values: frozenset[int]) -> str:
+    if values == set(FIELDS[field]):
+        return "*"
+    if field == "month" and _one_a_quarter(values):
+        return "a quarter"
+    return "one" if len(values) == 1 else "several"
 
 
 def _one_a_quarter(months: frozenset[int]) -> bool:

@@ -8,7 +8,7 @@ Not here: one task (``tasks.py``), the form (``forms.py``), the partition of a r
     which DAG takes in which table (``table_dags.py``).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -22,7 +22,8 @@ from millrace.airflow.table_dags import reads_origin_of, tables_beside, tables_o
 from millrace.airflow.tasks import approval, await_partitions, stage, trials
 from millrace.airflow.templates import SEARCH_DAY, SEARCH_SETTINGS, macros
 from pipelines.core.partitions import DAY, Partitions
-from pipelines.protocol import Stage, chain_stages, giver_of, stages, stages_before
+from pipelines.protocol import VALIDATED, Stage, chain_stages, giver_of, stages, stages_before
+from pipelines.protocol.catalog import stage_of
 from pipelines.protocol.stage import (
     DATA_DAG,
     GPU_POOL,
@@ -188,31 +189,35 @@ def wire(
         The tasks that come after none of them.
     """
     every = tables or [pipeline.table]
-    work = [(record, table) for table in every for record in records if record.each_table]
-    work += [(record, pipeline.table) for record in records if not record.each_table]
     made, first = dict[tuple[str, str], Any](), []
-    for record, table in work:
-        named = None if table.name == pipeline.examples else table.name
-        task = made[record.name, table.name] = stage(pipeline, record.name, named)
-        begins = approval(pipeline, record.name) if record.approval else task
-        if begins is not task:
+    for record, table in _work(pipeline, records, every):
+        task = begins = stage(pipeline, record.name, table.name)
+        if record.approval:
+            begins = approval(pipeline, record.name)
             begins >> task
-        before = _before(record, table, every, made)
+        made[record.name, table.name] = task
+        before = [made[each] for each in _needed(record, table, every) if each in made]
         before >> begins if before else first.append(begins)
     return first
 
 
-def _before(
-    record: Stage, table: Table, tables: Sequence[Table], made: Mapping[tuple[str, str], Any]
-) -> list[Any]:
-    """The tasks that a stage's task for a table comes after."""
-    needed = [each.name for each in stages_before(record)]
-    of_all = [task for (name, _), task in made.items() if name in needed]
-    own = [made[name, table.name] for name in needed if (name, table.name) in made]
-    if own or not record.each_table:
-        return own if record.each_table else of_all
+def _work(
+    pipeline: Pipeline, records: Iterable[Stage], tables: Sequence[Table]
+) -> list[tuple[Stage, Table]]:
+    """The stages of each table in turn, then those that work on the examples alone."""
+    every = list(records)
+    of_each = [(each, table) for table in tables for each in every if each.each_table]
+    return of_each + [(each, pipeline.table) for each in every if not each.each_table]
+
+
+def _needed(record: Stage, table: Table, tables: Sequence[Table]) -> list[tuple[str, str]]:
+    """Stage and table of the work that comes before a stage of a table."""
+    before = [each.name for each in stages_before(record)]
+    if not record.each_table:
+        return [(name, other.name) for name in before for other in tables]
     read = [other.name for other in tables if reads_origin_of(table, other)]
-    return [task for (_, name), task in made.items() if name in read]
+    validating = stage_of(VALIDATED).name
+    return [(name, table.name) for name in before] or [(validating, name) for name in read]
 
 
 def once_closed(pipeline: Pipeline, table: Table | None = None) -> PartitionTimetable:

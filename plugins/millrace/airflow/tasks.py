@@ -50,7 +50,7 @@ def stage(
     Args:
         pipeline: The declaration.
         name: Name of the stage.
-        table: The table that is taken in, where it is not the examples'.
+        table: The table that is taken in; by default the examples'.
         more: Arguments of the task to replace.
     """
     record = stage_named(name)
@@ -70,13 +70,15 @@ def stage(
         "outlets": [asset_of(pipeline, record)] if record.outlet else [],
         **store_and_history(pipeline),
         **(by_day if record.scope == BY_DAY else of_model),
-        **(_of_table(pipeline, record, table) if table else {}),
+        **_of_table(pipeline, record, table or pipeline.examples),
     }
     return StageOperator(**(defaults | more))
 
 
 def _of_table(pipeline: Pipeline, record: Stage, table: str) -> dict[str, Any]:
     """What the task of a table other than the examples' has in place of theirs."""
+    if table == pipeline.examples:
+        return {}
     of_table: dict[str, Any] = {"task_id": f"{record.name}_{table}", "table": table}
     if pipeline.of_table(table).partitions().grain == ALL:
         of_table["partition"] = ALL
