@@ -16,7 +16,12 @@ from airflow.sdk.exceptions import AirflowSkipException
 from millrace.airflow.command import CommandOperator
 from millrace.airflow.links import links_of
 from millrace.airflow.rendered import flags, lines
-from pipelines.core.errors import ConfigError, HistoryNotReadyError, SourceNotReadyError
+from pipelines.core.errors import (
+    ConfigError,
+    HistoryNotReadyError,
+    SourceNotReadyError,
+    TableNotReadyError,
+)
 from pipelines.core.events import Reporter
 from pipelines.core.partitions import ALL, HOUR
 from pipelines.core.store import Ref, Store
@@ -86,14 +91,16 @@ class StageOperator(CommandOperator):
         """Run the stage and pass on what it published, to XCom and to the outlets.
 
         Raises:
-            AirflowSkipException: Earlier days have no verdict yet; their runs will do this one.
+            AirflowSkipException: Earlier partitions have no verdict yet; their runs will do this one.
             PipelineError: What the stage raised; its class decides on the retry.
         """
         try:
             result = dict(self.run_child(self.command(datetime.now(UTC)), context).result)
+        except TableNotReadyError:
+            raise
         except HistoryNotReadyError as waiting:
             raise AirflowSkipException(
-                f"{waiting} The run that validates the last of them will do {self.stage} for this day too."
+                f"{waiting} The run that validates the last of them will do {self.stage} for this partition too."
             ) from waiting
         self._announce(context, result)
         return result
