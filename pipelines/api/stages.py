@@ -16,6 +16,7 @@ from pipelines.api.work import range_of_partitions, time_limit_s, tuned, work_fo
 from pipelines.core.errors import HistoryNotReadyError, PartitionRefusedError
 from pipelines.core.events import Sink, to_log
 from pipelines.process.launch import run_stage as run_child
+from pipelines.process.source_access import SourceAccess, source_access
 from pipelines.protocol import Result, Stage, Work, perform, ref_of, refusal, stage_named
 from pipelines.protocol.stage import MODEL
 
@@ -82,6 +83,11 @@ class StageRequest:
             )
             yield replace(work, fetched=fetched)
 
+    def access(self) -> SourceAccess:
+        """What a process of its own is given to read the source."""
+        declared = self.pipeline.declaration
+        return source_access(self.stage, declared, self.source, self.options)
+
     def argv(self) -> list[str]:
         """The same as arguments of ``python -m pipelines``."""
         ends = ("--from", self.days[0]), ("--to", self.days[-1])
@@ -90,13 +96,13 @@ class StageRequest:
             *days,
             ("--table", self.table),
             ("--as-of", self.as_of),
-            ("--source", self.source),
             ("--history-from", self.history_from),
             *(("--set", text) for text in self.pipeline.settings),
             *(("--option", text) for text in self.options),
             *(("--input", text) for text in self.inputs),
         )
         given = [word for flag, value in named if value is not None for word in (flag, value)]
+        given += self.access().argv
         return ["stage", self.stage.name, self.pipeline.name, "--store", self.store, *given]
 
 
@@ -248,7 +254,8 @@ def _ran(request: StageRequest, on_event: OnEvent | None, *, in_process: bool) -
             results.append(event["result"])
         sink(event)
 
-    run_child(request.argv(), on_event=on_child, on_line=_log_line, server=False)
+    env = request.access().env
+    run_child(request.argv(), on_event=on_child, on_line=_log_line, server=False, env=env)
     return results
 
 

@@ -98,6 +98,11 @@ def variables_of(
     return {name: environ[name] for name in names if environ.get(name)}
 
 
+def without_connections(environ: Mapping[str, str]) -> dict[str, str]:
+    """An environment without any connection."""
+    return {name: value for name, value in environ.items() if not name.startswith(PREFIX)}
+
+
 def without_secrets(uri: str) -> str:
     """A URI or command line as messages show it: without passwords and keys."""
     hidden = _USER_AND_PASSWORD.sub(rf"\g<user>:{HIDDEN}@", uri)

@@ -21,6 +21,10 @@ class Label:
     column: str
     known_after_days: int
 
+    def settled_days(self) -> int:
+        """Days after an example's own day until its label is known."""
+        return self.known_after_days
+
 
 @declared
 class Outcome:
@@ -39,6 +43,10 @@ class Outcome:
     where: tuple[str, object]
     horizon_days: int
     known_after_days: int = 0
+
+    def settled_days(self) -> int:
+        """Days after an example's own day until its label is known: the horizon's too."""
+        return self.horizon_days + self.known_after_days
 
 
 @declared
@@ -152,14 +160,16 @@ class Evaluation:
     """How a model is evaluated on the test days.
 
     Attributes:
-        alert_entity: Entity that an alert is raised on (a card, a patient).
-        alerts_per_day: Entities that can be investigated in a day: the k of precision at k.
+        alert_entity: Entity that an alert is raised on (a card, a patient): ``Binary`` needs one.
+            Intervals are made by resampling its members, and single rows where it is None.
+        alerts_per_day: Entities that can be investigated in a day: the k of precision at k
+            (``Binary`` only).
         bootstrap_samples: Resamples, by entity, for each 95 % interval.
         exclude_known: Whether rows of an entity with an earlier label of 1, known by their day, are left
             out of the metrics of a ``Binary`` head: a card that is blocked needs no alert.
     """
 
-    alert_entity: str
+    alert_entity: str | None = None
     alerts_per_day: int = 100
     bootstrap_samples: int = 200
     exclude_known: bool = False

@@ -101,7 +101,7 @@ class Pipeline:
     validation: Validation = Validation()
     buckets: int = 4
     x_type: str = "float32"
-    meaning: str = ""
+    meaning: str | None = ""
     time_zone: str = "UTC"
 
     @property
@@ -169,6 +169,11 @@ class Pipeline:
     def is_text(self, entity: str) -> bool:
         """Whether an entity is a text in the store, or an integer."""
         return self.stored.column(self.entity(entity).key).type == "text"
+
+    def resampled_column(self) -> str:
+        """The stored column by whose values test rows are resampled: the alert entity's, or the row id."""
+        name = self.evaluation.alert_entity
+        return self.table.id_column if name is None else self.entity(name).key
 
     def sources(self) -> tuple[FeatureSource, ...]:
         """The distinct sources of the features, without their operators."""

@@ -1,7 +1,7 @@
-"""Find mistakes of a declared source: the CSV format and the time zone.
+"""Find mistakes of a declared source: its files and its time zone.
 
 Promise: imports nothing but the standard library.
-Not here: the other parts of a table (``checks.py``).
+Not here: the other parts of a table (``checks.py``), how values are written (``written_checks.py``).
 """
 
 import re
@@ -20,6 +20,7 @@ from pipelines.spec.sources import (
 )
 from pipelines.spec.statements import statement_problems
 from pipelines.spec.tables import Table
+from pipelines.spec.written_checks import written_problems
 
 ASCII = 128
 DELIMITER = re.compile(r"[^A-Za-z0-9\"\r\n]")
@@ -29,6 +30,7 @@ def source_problems(table: Table) -> Iterator[str]:
     """The mistakes of a table's source, one sentence each."""
     source, where = table.source, f"table {table.name}: source"
     yield from _clock(table, where)
+    yield from written_problems(table)
     if isinstance(source, Query):
         yield from statement_problems(source.sql, where)
     if isinstance(source, LakeTable):

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipelines.core.text import counted
 from pipelines.drivers.scaffold.new import check_name, scaffold
 from pipelines.drivers.scaffold.profile.declaration_text import (
     TableGuess,
@@ -60,7 +61,7 @@ def _guessed(guess: TableGuess) -> Iterator[str]:
     if calendar is not None:
         yield (
             f"time {roles.event_time}: {calendar.first_day} to {calendar.last_day}, "
-            f"{calendar.partitions} {calendar.grain}s of {calendar.rows_each:,.0f} rows"
+            f"{counted(calendar.partitions, calendar.grain)} of {calendar.rows_each:,.0f} rows"
         )
     if roles.row_id:
         yield f"row id {' and '.join(roles.row_id)}"

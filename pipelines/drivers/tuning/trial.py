@@ -199,7 +199,7 @@ def evaluation_rows(work: Work, training_set: Path) -> Shards:
     arrays[LABEL] = np.concatenate([np.load(training_set / e["y"]) for e in entries])
     if isinstance(work.pipeline.head, Binary) and work.pipeline.evaluation.exclude_known:
         columns = alert_columns(work.pipeline)
-        rows = open_test_rows(training_set, columns, work.pipeline.label.known_after_days)
+        rows = open_test_rows(training_set, columns, work.pipeline.label.settled_days())
         arrays = {name: values[rows.counted] for name, values in arrays.items()}
     count = len(arrays[LABEL])
     return Shards((arrays,), np.array([0, count], np.int64))

@@ -66,7 +66,7 @@ def evaluate_model(
 def _rows(work: Work, head: HeadEvaluation, training_set: Path) -> TestRows:
     pipeline = work.pipeline
     leaves_out = head.leaves_out_known and pipeline.evaluation.exclude_known
-    known_after_days = pipeline.label.known_after_days if leaves_out else None
+    known_after_days = pipeline.label.settled_days() if leaves_out else None
     return open_test_rows(training_set, alert_columns(pipeline), known_after_days)
 
 

@@ -37,7 +37,7 @@ class AlertColumns:
     """Key columns that alerts are counted by.
 
     Attributes:
-        entity: What an alert is raised on.
+        entity: What an alert is raised on, or the row id, where no entity is alerted.
         time: When the example happened.
         zone: Time zone of the days.
     """
@@ -49,8 +49,9 @@ class AlertColumns:
 
 def alert_columns(pipeline: Pipeline) -> AlertColumns:
     """The key columns of a pipeline's alerts."""
-    entity = pipeline.entity(pipeline.evaluation.alert_entity)
-    return AlertColumns(entity.key, pipeline.table.time_column, pipeline.time_zone)
+    return AlertColumns(
+        pipeline.resampled_column(), pipeline.table.time_column, pipeline.time_zone
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,9 @@
 
 Why: reading, computing, writing and describing must agree on columns and their order, so they
     read the same plan instead of asking the declaration again.
-Promise: what a declaration asks for that cannot be computed is found here, before any row is
-    read, and all of it at once.
 Not here: windows and sequences as a worker sees them (``entity_program.py``), what is wrong
-    with a declaration (``problems.py``), the arithmetic (``windows.py``, ``rows.py``).
+    with a declaration (``pipelines/spec/feature_checks.py``), the arithmetic (``windows.py``,
+    ``rows.py``).
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -27,7 +26,6 @@ from pipelines.stages.featurize.entity_program import (
     RowFilter,
     TrailingWindow,
 )
-from pipelines.stages.featurize.problems import problems_of
 
 VALUE_BYTES, EVENT_BYTES = 8, 4
 
@@ -83,11 +81,8 @@ def plan_features(pipeline: Pipeline) -> FeaturePlan:
     """Work out what a pipeline's features are made of.
 
     Raises:
-        DeclarationError: Features that cannot be computed; every one is listed.
+        DeclarationError: The label is an event of another table.
     """
-    problems = list(problems_of(pipeline))
-    if problems:
-        raise DeclarationError(pipeline.name, problems)
     sources, names = pipeline.sources(), pipeline.feature_names()
     label = _label(pipeline)
     keys = _unique((*_identity(pipeline), label))
@@ -200,7 +195,7 @@ def _column(column: Column) -> HistoryColumn:
 def _filter(column: Column, value: object) -> RowFilter:
     if isinstance(value, str):
         return RowFilter(column.name, hash_word(value))
-    number = float(value)  # type: ignore[arg-type]  # checked by problems_of
+    number = float(value)  # type: ignore[arg-type]  # checked when declared
     scale = _column(column).scale
     return RowFilter(column.name, round(number * scale) if column.decimals else number)
 

@@ -7,9 +7,9 @@ Promise: a declared ``source_name`` matches as it is written, other names in any
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from difflib import get_close_matches
 from unicodedata import normalize
 
-from pipelines.core.declared import nearest
 from pipelines.core.errors import SchemaError, listed
 from pipelines.spec import Column, Table
 
@@ -83,8 +83,7 @@ def _shown(found: Sequence[str]) -> str:
 
 
 def _hint(missing: Column, found: Sequence[str]) -> str:
-    if missing.source_name is None:
-        hint = nearest(missing.name, [name.lower() for name in found])
-    else:
-        hint = nearest(missing.source_name, found)
-    return f"{hint} " if hint.startswith("Did") else ""
+    """The header that is nearest to a missing one, in whatever letters."""
+    spelled = {name.lower(): name for name in found}
+    near = get_close_matches((missing.source_name or missing.name).lower(), spelled, n=1)
+    return f"Did you mean {spelled[near[0]]!r}? " if near else ""

@@ -6,8 +6,8 @@ Not here: the formats (``formats/``), casting a value (``cast.py``), the state o
     reading (``reading.py``).
 """
 
-from collections.abc import Callable, Generator, Iterator
-from pathlib import Path
+from collections.abc import Callable, Generator
+from functools import partial
 
 import pyarrow as pa
 
@@ -15,13 +15,13 @@ from pipelines.spec import AnySource, Column, Query, Source
 from pipelines.stages.ingest.cast import from_text, from_typed
 from pipelines.stages.ingest.cast_errors import RowNames
 from pipelines.stages.ingest.damage import checked_read
-from pipelines.stages.ingest.formats import FORMATS
+from pipelines.stages.ingest.formats import FORMATS, Reader
+from pipelines.stages.ingest.number_marks import Marks
 from pipelines.stages.ingest.query_rows import from_result, read_result
 from pipelines.stages.ingest.reading import Read
 from pipelines.stages.ingest.times import Clock, Offsets
 
 Cast = Callable[[pa.ChunkedArray, Column, str, RowNames, Clock], pa.ChunkedArray]
-Reader = Callable[[Path, Read], Iterator[tuple[pa.Table, RowNames]]]
 
 
 def read_blocks(read: Read) -> Generator[pa.Table, None, None]:
@@ -34,7 +34,8 @@ def read_blocks(read: Read) -> Generator[pa.Table, None, None]:
     """
     cast, reader = _reader(read.table.source)
     clock = Clock.of_source(read.table.source, read.time_zone)
-    times = [c.name for c in read.table.columns if c.type == "timestamp"]
+    # Times in a declared format all have an offset, or none has.
+    times = [c.name for c in read.table.columns if c.type == "timestamp" and not c.time_format]
     read.offsets = {name: Offsets() for name in times}
     with checked_read(read.file, read.planned), read.file.local() as path:
         for rows, row_names in reader(path, read):
@@ -54,4 +55,6 @@ def _reader(source: AnySource) -> tuple[Cast, Reader]:
         return from_result, read_result
     # The rows of a lake table are fetched into a Parquet file.
     found = FORMATS[source.format if isinstance(source, Source) else "parquet"]
-    return (from_text if found.is_text else from_typed), found.read
+    if not found.is_text:
+        return from_typed, found.read
+    return partial(from_text, marks=Marks.of_source(source)), found.read

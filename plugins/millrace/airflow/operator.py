@@ -14,8 +14,10 @@ from zoneinfo import ZoneInfo
 from airflow.sdk.exceptions import AirflowSkipException
 
 from millrace.airflow.command import CommandOperator
+from millrace.airflow.connections import resolved
 from millrace.airflow.links import links_of
 from millrace.airflow.rendered import flags, lines
+from pipelines.core.connections import has_secrets, without_secrets
 from pipelines.core.errors import (
     ConfigError,
     HistoryNotReadyError,
@@ -25,9 +27,10 @@ from pipelines.core.errors import (
 from pipelines.core.events import Reporter
 from pipelines.core.partitions import ALL, HOUR
 from pipelines.core.store import Ref, Store
-from pipelines.protocol import Work, ref_of, stage_named
+from pipelines.protocol import Work, option_values, ref_of, stage_named
 from pipelines.protocol.stage import PARTITION
-from pipelines.spec import load, with_settings
+from pipelines.spec import Pipeline, Table, load, with_settings
+from pipelines.stages.ingest.connections import connection_ids, needs_source
 
 ANNOUNCED = ("uri", "digest", "rows", "verdict", "recommended", "promoted")
 
@@ -95,7 +98,8 @@ class StageOperator(CommandOperator):
             PipelineError: What the stage raised; its class decides on the retry.
         """
         try:
-            result = dict(self.run_child(self.command(datetime.now(UTC)), context).result)
+            command = self.command(datetime.now(UTC))
+            result = dict(self.run_child(command, context, self._connections()).result)
         except TableNotReadyError:
             raise
         except HistoryNotReadyError as waiting:
@@ -123,7 +127,7 @@ class StageOperator(CommandOperator):
         else:
             chosen["--as-of"] = _needed(self.as_of, "as_of", self.task_id)
         if stage.reads_source:
-            chosen["--source"] = _needed(self.source, "source", self.task_id)
+            chosen["--source"] = self._source()
             self._require_over(str(self.partition), now)
         argv = ["stage", self.stage, self.pipeline]
         argv += [word for name, value in chosen.items() if value for word in (name, value)]
@@ -143,10 +147,38 @@ class StageOperator(CommandOperator):
         own = work.of_table(self.table or pipeline.examples, self.partition)
         return ref_of(stage_named(self.stage), own)
 
+    def _source(self) -> str:
+        """The run's source, which a table with a source of its own needs not."""
+        options = option_values(lines(self.options))
+        if not self.source and not needs_source(self._table(), options):
+            return ""
+        source = _needed(self.source, "source", self.task_id)
+        if has_secrets(source):
+            raise ConfigError(
+                f"{self.task_id}: the source {without_secrets(source)} contains a password, and Airflow "
+                f"shows and stores a task's arguments. Remove it from the Airflow Variable "
+                f"millrace_source, add an Airflow connection with it, and set its id as the Variable "
+                f"millrace_source_connection, or in the declaration."
+            )
+        return source
+
+    def _connections(self) -> dict[str, str]:
+        """Variables with the connections that the stage's table is read with."""
+        if not stage_named(self.stage).reads_source:
+            return {}
+        return resolved(connection_ids([self._table()], option_values(lines(self.options))))
+
+    def _table(self) -> Table:
+        return self._declared().table
+
+    def _declared(self) -> Pipeline:
+        """The declaration as the stages of this task's table see it."""
+        declared = load(self.pipeline)
+        return declared.of_table(self.table or declared.examples)
+
     def _require_over(self, partition: str, now: datetime) -> None:
         """Wait for its end rather than publish half a partition (a run by hand may ask for it)."""
-        declared = load(self.pipeline)
-        own = declared.of_table(self.table or declared.examples).partitions()
+        own = self._declared().partitions()
         own.parse(partition)
         if own.grain != ALL and own.end(partition) > now:
             zone = ZoneInfo("UTC" if own.grain == HOUR else own.zone)

@@ -15,11 +15,11 @@ QUICK = {
     "evaluation.bootstrap_samples": 20,
 }
 
-Judge = Callable[..., dict]
+RunPipeline = Callable[..., dict]
 
 
 @pytest.fixture
-def judge(tmp_path, monkeypatch) -> Judge:
+def run_pipeline(tmp_path, monkeypatch) -> RunPipeline:
     """Run a declaration of this folder over a source to a verdict; returns the run's summary."""
     monkeypatch.setenv("MILLRACE_PIPELINES", str(DECLARATIONS))
 

@@ -31,12 +31,12 @@ def hires(seed=0):
     return table.take(pa.array(rng.permutation(ROWS)))
 
 
-def test_one_csv_for_all_time_is_read_once_and_ends_in_a_verdict(judge, tmp_path):
+def test_one_csv_for_all_time_is_read_once_and_ends_in_a_verdict(run_pipeline, tmp_path):
     source = tmp_path / "source"
     source.mkdir()
     table = hires()
     arrow_csv.write_csv(table, source / "hires.csv")
-    summary = judge("bike_hire", source, "2026-03-01", "2026-03-15")
+    summary = run_pipeline("bike_hire", source, "2026-03-01", "2026-03-15")
     assert summary["verdict"] in ("PROMOTE", "HOLD", "REJECT")
     assert summary["refused"] == []
     assert summary["stages"]["validate"]["rows"] == ROWS

@@ -6,6 +6,7 @@ Not here: what a column is used for (``roles.py``).
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -13,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as of
 
-from pipelines.drivers.scaffold.profile.number_texts import DIGITS, PLAIN, Marks, every
+from pipelines.drivers.scaffold.profile.number_texts import DIGITS, PLAIN, GuessedMarks, every
 from pipelines.drivers.scaffold.profile.time_texts import (
     MICROSECONDS,
     epoch_times,
@@ -86,7 +87,9 @@ class ColumnGuess:
     note: str = ""
 
 
-def guess_columns(rows: pa.Table, marks: Marks, *, is_text: bool) -> tuple[ColumnGuess, ...]:
+def guess_columns(
+    rows: pa.Table, marks: GuessedMarks, *, is_text: bool
+) -> tuple[ColumnGuess, ...]:
     """A guess for each column of a sample, in its order."""
     names = column_names(rows.column_names)
     return tuple(
@@ -99,12 +102,17 @@ def column_names(headers: Iterable[str]) -> list[str]:
     """A name of lower-case letters, digits and _ for each header, each once."""
     names: list[str] = []
     for header in headers:
-        # FlightNumber is flight_number, and TX_ID is tx_id.
+        # FlightNumber is flight_number, TX_ID is tx_id, and Größe is grosse.
         parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", header)
-        words = re.findall(
-            r"[a-z0-9]+", parted.lower() if parted != header.upper() else header.lower()
+        plain = unicodedata.normalize("NFKD", parted.casefold())
+        name = (
+            "_".join(
+                re.findall(
+                    r"[a-z0-9]+", "".join(c for c in plain if not unicodedata.combining(c))
+                )
+            )
+            or "column"
         )
-        name = "_".join(words) or "column"
         name = name if name[0].isalpha() else f"c_{name}"
         numbered = (name if n == 1 else f"{name}_{n}" for n in range(1, len(names) + 2))
         names.append(next(each for each in numbered if each not in names))
@@ -112,7 +120,7 @@ def column_names(headers: Iterable[str]) -> list[str]:
 
 
 def _guess(
-    header: str, name: str, values: pa.ChunkedArray, marks: Marks, *, is_text: bool
+    header: str, name: str, values: pa.ChunkedArray, marks: GuessedMarks, *, is_text: bool
 ) -> ColumnGuess:
     if of.is_dictionary(values.type):
         values = values.cast(values.type.value_type)
@@ -131,7 +139,7 @@ def _guess(
     return _described(guess) if guess.type else guess
 
 
-def _of_file_texts(plain: ColumnGuess, marks: Marks) -> ColumnGuess:
+def _of_file_texts(plain: ColumnGuess, marks: GuessedMarks) -> ColumnGuess:
     """Of a number, a time or a flag an empty text is a null; of a text it is a value."""
     blank = pc.equal(pc.utf8_trim_whitespace(plain.values), "")
     bare = pc.if_else(blank, None, plain.values)
@@ -144,7 +152,7 @@ def _of_file_texts(plain: ColumnGuess, marks: Marks) -> ColumnGuess:
     return replace(guess, values=plain.values, nulls=plain.nulls)
 
 
-def _of_texts(plain: ColumnGuess, known: pa.ChunkedArray, marks: Marks) -> ColumnGuess:
+def _of_texts(plain: ColumnGuess, known: pa.ChunkedArray, marks: GuessedMarks) -> ColumnGuess:
     trimmed = pc.utf8_trim_whitespace(known)
     if flag := _flag_words(trimmed):
         known_to_ingest = {word.lower() for word in flag} in TRUTHS

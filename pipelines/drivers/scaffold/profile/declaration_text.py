@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pipelines.core.partitions import DAY
+from pipelines.core.text import counted
 from pipelines.drivers.scaffold.profile.calendar import CalendarGuess
 from pipelines.drivers.scaffold.profile.code_text import call, literal
 from pipelines.drivers.scaffold.profile.columns import ColumnGuess
@@ -73,8 +74,8 @@ def todos(guess: TableGuess) -> list[str]:
         found.append(f"label: no column is named as an outcome or is a flag.{others}")
     if guess.calendar is not None and not guess.calendar.is_enough:
         found.append(
-            f"split: the rows are of {guess.calendar.partitions} {guess.calendar.grain}s, and a model "
-            f"needs three at least: to train, to wait for labels, and to test."
+            f"split: the rows are of {counted(guess.calendar.partitions, guess.calendar.grain)}, and a "
+            f"model needs three at least: to train, to wait for labels, and to test."
         )
     return found
 
@@ -93,7 +94,7 @@ def declaration_text(pipeline: str, guess: TableGuess) -> str:
         "from pipelines.spec import (",
         *(f"    {name}," for name in sorted(names)),
         ")\n",
-        *(f"# TODO: {each}" for each in todos(guess)),
+        *(f"# TODO: {each}\n" for each in todos(guess)),
         *_known_after(guess),
         "",
         *_table(guess),
@@ -192,7 +193,7 @@ def _split(calendar: CalendarGuess | None) -> Iterator[str]:
     if calendar is None:
         yield "    split=Split(train_days=14, gap_days=KNOWN_AFTER_DAYS, test_days=7),"
         return
-    yield f"    # guess: of {calendar.partitions} {calendar.grain}s"
+    yield f"    # guess: of {counted(calendar.partitions, calendar.grain)}"
     arguments = [
         f"train_days={calendar.train_days}",
         "gap_days=KNOWN_AFTER_DAYS",

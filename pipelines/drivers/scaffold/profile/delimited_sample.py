@@ -20,7 +20,7 @@ from pipelines.core.errors import SourceUnreadableError
 from pipelines.drivers.scaffold.profile.number_texts import NUMBER
 from pipelines.spec import Source
 from pipelines.stages.ingest.lines import Lines
-from pipelines.stages.ingest.stream import opened
+from pipelines.stages.ingest.stream import CsvStream, opened
 
 DELIMITERS = (",", ";", "\t", "|")
 SNIFFED_BYTES = 1 << 16
@@ -96,9 +96,18 @@ def _changed(source: Source) -> dict[str, object]:
 
 def _begin(path: Path) -> str:
     with opened(path, path.name) as stream:
-        content = stream.read(SNIFFED_BYTES)
+        content = first_bytes(stream, SNIFFED_BYTES)
     whole_lines = content[: content.rfind(b"\n") + 1] or content
     return _decoded(whole_lines, path)
+
+
+def first_bytes(stream: CsvStream, most: int) -> bytes:
+    """At most so many bytes of a stream, which gives as many at a time as it likes."""
+    parts: list[bytes] = []
+    while most > 0 and (part := stream.read(most)):
+        parts.append(part)
+        most -= len(part)
+    return b"".join(parts)
 
 
 def _decoded(content: bytes, path: Path) -> str:
@@ -140,7 +149,7 @@ def _pieces(path: Path, dialect: Source, most_bytes: int) -> _Pieces:
             f"of columns. Expected a line of names first. Add one"
         )
     with opened(path, path.name) as stream:
-        content = stream.read(most_bytes)
+        content = first_bytes(stream, most_bytes)
         rest = len(stream.read(1))
     first_line = content.find(b"\n") + 1 or len(content)
     if not rest:

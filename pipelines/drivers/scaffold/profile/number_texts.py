@@ -16,12 +16,12 @@ NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 PLAIN = rf"^{NUMBER.pattern}$"
 COMMA = r"^[+-]?(\d+,?\d*|,\d+)([eE][+-]?\d+)?$"
 DIGITS = r"^[+-]?\d+$"
-# Marks between thousands by decimal mark, the usual one first.
+# GuessedMarks between thousands by decimal mark, the usual one first.
 THOUSANDS = {".": (",", " ", "'", "\u00a0", "\u202f"), ",": (".", " ", "'", "\u00a0", "\u202f")}
 
 
 @dataclass(frozen=True, slots=True)
-class Marks:
+class GuessedMarks:
     """The decimal mark and the mark between thousands, empty for none."""
 
     decimal: str = "."
@@ -50,7 +50,7 @@ def any_with(texts: pa.ChunkedArray | pa.Array, mark: str) -> bool:
     return bool(pc.any(pc.match_substring(texts, mark), min_count=0).as_py())
 
 
-def marks_of(columns: Iterable[pa.ChunkedArray]) -> Marks:
+def marks_of(columns: Iterable[pa.ChunkedArray]) -> GuessedMarks:
     """The marks of a file, by all of its columns of texts."""
     numbers = [texts for each in columns if len(texts := _distinct(each)) and _looks(texts)]
     commas = sum(_says_comma(texts) for texts in numbers)
@@ -58,8 +58,8 @@ def marks_of(columns: Iterable[pa.ChunkedArray]) -> Marks:
     decimal = "," if commas > points else "."
     for mark in THOUSANDS[decimal]:
         if any(_says_thousands(texts, mark, decimal) for texts in numbers):
-            return Marks(decimal, mark)
-    return Marks(decimal)
+            return GuessedMarks(decimal, mark)
+    return GuessedMarks(decimal)
 
 
 def _distinct(values: pa.ChunkedArray) -> pa.Array:

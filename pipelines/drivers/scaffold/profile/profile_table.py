@@ -13,10 +13,10 @@ from pipelines.drivers.scaffold.profile.columns import column_names, guess_colum
 from pipelines.drivers.scaffold.profile.declaration_text import TableGuess
 from pipelines.drivers.scaffold.profile.files import FoundFiles, find_files
 from pipelines.drivers.scaffold.profile.labels import guess_label
-from pipelines.drivers.scaffold.profile.number_texts import Marks, marks_of
+from pipelines.drivers.scaffold.profile.number_texts import GuessedMarks, marks_of
 from pipelines.drivers.scaffold.profile.roles import guess_roles
 from pipelines.drivers.scaffold.profile.sample import Sample, read_sample
-from pipelines.spec.checks import NAME
+from pipelines.spec.table_checks import NAME
 
 
 def profile_files(path: Path) -> tuple[TableGuess, FoundFiles]:
@@ -27,7 +27,7 @@ def profile_files(path: Path) -> tuple[TableGuess, FoundFiles]:
     """
     found = find_files(path)
     sample = read_sample(found)
-    marks = marks_of(sample.rows.columns) if sample.is_text else Marks()
+    marks = marks_of(sample.rows.columns) if sample.is_text else GuessedMarks()
     source = call("Source", _source_arguments(found, sample, marks), 4, before="source=")
     text = source.strip().removeprefix("source=").removesuffix(",")
     guess = guess_table(_table_name(path), text, "Source", sample, marks, found.grain)
@@ -35,7 +35,7 @@ def profile_files(path: Path) -> tuple[TableGuess, FoundFiles]:
 
 
 def guess_table(
-    name: str, source: str, source_class: str, sample: Sample, marks: Marks, grain: str
+    name: str, source: str, source_class: str, sample: Sample, marks: GuessedMarks, grain: str
 ) -> TableGuess:
     """What a sample suggests, with its source as text."""
     columns = guess_columns(sample.rows, marks, is_text=sample.is_text)
@@ -58,7 +58,7 @@ def guess_table(
     )
 
 
-def _source_arguments(found: FoundFiles, sample: Sample, marks: Marks) -> list[str]:
+def _source_arguments(found: FoundFiles, sample: Sample, marks: GuessedMarks) -> list[str]:
     given: dict[str, object] = {"path": found.template, "format": found.format}
     given |= {name: value for name, value in sample.settings.items() if name != "format"}
     given |= {"decimal": marks.decimal} if marks.decimal != "." else {}

@@ -17,7 +17,10 @@ import pyarrow.parquet as pq
 from pyarrow import feather, orc
 
 from pipelines.core.errors import ConfigError, PipelineError, SourceUnreadableError
-from pipelines.drivers.scaffold.profile.delimited_sample import read_delimited_sample
+from pipelines.drivers.scaffold.profile.delimited_sample import (
+    first_bytes,
+    read_delimited_sample,
+)
 from pipelines.drivers.scaffold.profile.files import FoundFiles
 from pipelines.stages.ingest.stream import opened
 
@@ -139,7 +142,7 @@ def _feather(path: Path, most: int) -> Part:
 def _json(path: Path, most: int) -> Part:
     """An object a line; a value of mixed types becomes text."""
     with opened(path, path.name) as stream:
-        content = stream.read(MOST_BYTES)
+        content = first_bytes(stream, MOST_BYTES)
     lines = content.splitlines()[: most + 1]
     objects = [json.loads(line) for line in lines[:most] if line.strip()]
     if not all(isinstance(each, dict) for each in objects):

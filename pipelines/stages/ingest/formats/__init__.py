@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from pipelines.stages.ingest.cast_errors import RowNames
     from pipelines.stages.ingest.reading import Read
 
+Reader = Callable[[Path, "Read"], "Iterator[tuple[pa.Table, RowNames]]"]
+
 
 @dataclass(frozen=True, slots=True)
 class Format:
@@ -29,7 +31,7 @@ class Format:
         is_text: Whether values are read as texts, and parsed to the declared types.
     """
 
-    read: "Callable[[Path, Read], Iterator[tuple[pa.Table, RowNames]]]"
+    read: Reader
     is_text: bool = False
 
 

@@ -22,6 +22,7 @@ import pyarrow.csv as arrow_csv
 from numpy.typing import NDArray
 
 from pipelines.core.errors import SourceUnreadableError
+from pipelines.spec import Table
 from pipelines.stages.ingest.cast_errors import RowNames
 from pipelines.stages.ingest.columns import match_columns, undeclared
 from pipelines.stages.ingest.damage import CutShortError
@@ -72,7 +73,7 @@ def read_delimited(path: Path, read: Read) -> Iterator[tuple[pa.Table, RowNames]
     ragged, misquoted, number = _Ragged(read.name), list[Reject](), 2
     with opened(path, read.name) as stream:
         stream.expect(read.table.files, len(found))
-        quoting = Quoting(lines, stream, found, found.index(columns[read.table.time_column]))
+        quoting = Quoting(lines, stream, found, *_event_time(found, columns, read.table))
         for batch in _without_end(_batches(stream, columns, found, ragged, lines), lines):
             numbers = _numbers(number, batch.num_rows, ragged)
             number = int(numbers[-1]) + 1 if len(numbers) else number
@@ -86,6 +87,15 @@ def read_delimited(path: Path, read: Read) -> Iterator[tuple[pa.Table, RowNames]
             read.read_share = stream.read_share()
     rejected = _rejected(ragged, lines, ends_open=not stream.ends_with_newline)
     read.rejected = sorted([*rejected, *misquoted], key=lambda reject: reject.line)
+
+
+def _event_time(
+    found: Sequence[str], columns: Mapping[str, str], table: Table
+) -> tuple[int | None, str]:
+    """Index of the event time among a file's columns, and how it is written."""
+    if table.event_time is None:
+        return None, ""
+    return found.index(columns[table.event_time]), table.column(table.event_time).time_format
 
 
 def _batches(
