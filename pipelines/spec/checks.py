@@ -25,6 +25,7 @@ from pipelines.spec.gates import gate_mistakes
 from pipelines.spec.key_checks import entity_problems, row_id_problems
 from pipelines.spec.learning import Label
 from pipelines.spec.model_checks import head_problems, model_problems
+from pipelines.spec.other_table_checks import other_table_problems, over_table
 from pipelines.spec.pipeline import Pipeline
 from pipelines.spec.search_checks import search_problems
 from pipelines.spec.source_checks import source_problems
@@ -119,28 +120,34 @@ def _columns(table: Table) -> Iterator[str]:
 
 
 def _features(pipeline: Pipeline) -> Iterator[str]:
-    columns = _example_columns(pipeline)
     strange = [f for f in pipeline.features if not isinstance(f, FeatureSource | Chain)]
     if strange:
         yield f"features: {strange[0]!r} is neither a source nor a chain."
         return
     for source in pipeline.sources():
         yield from source.problems()
-        yield from _source(pipeline, source, columns)
+        yield from _source(pipeline, source)
     wrong = [p for f in pipeline.features if isinstance(f, Chain) for p in f.problems()]
     yield from wrong
     if not wrong:
         yield from _twice(pipeline)
 
 
-def _source(pipeline: Pipeline, source: FeatureSource, columns: list[str]) -> Iterator[str]:
+def _source(pipeline: Pipeline, source: FeatureSource) -> Iterator[str]:
+    wrong = list(other_table_problems(pipeline, source))
+    if wrong:
+        yield from wrong
+        return
+    of_table = over_table(pipeline, source)
+    columns = _example_columns(of_table)
     if isinstance(source, Trailing):
-        return _trailing(pipeline, source, columns)
-    if isinstance(source, Sequence):
-        return _sequence(pipeline, source, columns)
-    if isinstance(source, Ratio):
-        return _ratio(pipeline, source)
-    return _own_columns(pipeline, source, columns)
+        yield from _trailing(of_table, source, columns)
+    elif isinstance(source, Sequence):
+        yield from _sequence(of_table, source, columns)
+    elif isinstance(source, Ratio):
+        yield from _ratio(pipeline, source)
+    else:
+        yield from _own_columns(pipeline, source, columns)
 
 
 def _own_columns(

@@ -53,10 +53,11 @@ class Versions:
     def parts(self, day: str) -> Iterator[tuple[str, NDArray[np.bool_]]]:
         """Mask of the rows in each table of a day's features, by the day they were known by.
 
-        There is one table for the day itself, and one for each later day that added rows.
+        There is one table for the day itself, which is the last of a longer partition, and one for each
+        later day that added rows.
         """
-        own = (parse_day(day) - parse_day(EPOCH)).days
-        for known in sorted({own, *self.days()}):
+        own = day_number(day)
+        for known in sorted({own, *(day for day in self.days() if day > own)}):
             yield name_of(known), self.visible(known)
 
 
@@ -116,6 +117,11 @@ def _add(columns: dict[str, Any], rows: pa.Table) -> None:
         # In separate digests, so that the chunks' sizes do not matter.
         for part, array in ((f"{name} known", is_there), (name, numbers)):
             columns.setdefault(part, hashlib.sha256()).update(array.tobytes())
+
+
+def day_number(day: str) -> int:
+    """A day ``YYYY-MM-DD`` as days since 1970."""
+    return (parse_day(day) - parse_day(EPOCH)).days
 
 
 def name_of(day: int) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from pipelines.operators import Categorical, Numeric, Sequence, Trailing
 from pipelines.operators.aggregates import AGGREGATES
-from pipelines.spec import Label, Pipeline
+from pipelines.spec import Label, Pipeline, Table
 
 NUMERIC_TYPES = ("integer", "number", "flag")
 
@@ -21,10 +21,12 @@ def problems_of(pipeline: Pipeline) -> Iterator[str]:
     for feature in pipeline.sources():
         for name in feature.names():
             # A key that is a category too is in the table already.
-            if name in keys and not isinstance(feature, Categorical):
+            is_key = isinstance(feature, Categorical) and feature.table is None
+            if name in keys and not is_key:
                 yield f"feature {name!r} has the name of a key or label column."
         if isinstance(feature, Numeric):
-            yield from _not_a_number(pipeline, f"Numeric({feature.column!r})", feature.column)
+            of = _table(pipeline, feature.table)
+            yield from _not_a_number(of, f"Numeric({feature.column!r})", feature.column)
         if isinstance(feature, Trailing):
             yield from _trailing(pipeline, feature)
         if isinstance(feature, Sequence):
@@ -32,39 +34,45 @@ def problems_of(pipeline: Pipeline) -> Iterator[str]:
 
 
 def _trailing(pipeline: Pipeline, feature: Trailing) -> Iterator[str]:
-    where = f"Trailing({feature.entity!r})"
+    where, table = f"Trailing({feature.entity!r})", _table(pipeline, feature.table)
     if feature.column is not None:
-        yield from _no_history(pipeline, where, feature.entity, feature.column)
+        yield from _no_history(pipeline, table, where, feature.entity, feature.column)
         if not all(AGGREGATES[name].of_any_type for name in feature.aggregates):
-            yield from _not_a_number(pipeline, where, feature.column)
+            yield from _not_a_number(table, where, feature.column)
     if feature.where is None:
         return
     name, value = feature.where
-    yield from _no_history(pipeline, where, feature.entity, name)
-    if pipeline.table.column(name).type == "text":
+    yield from _no_history(pipeline, table, where, feature.entity, name)
+    if table.column(name).type == "text":
         if not isinstance(value, str):
             yield f"{where}: where value {value!r} must be a text, as column {name!r} is."
     else:
-        yield from _not_a_number(pipeline, where, name)
+        yield from _not_a_number(table, where, name)
         if not isinstance(value, int | float):
             yield f"{where}: where value {value!r} must be a number."
 
 
 def _sequence(pipeline: Pipeline, feature: Sequence) -> Iterator[str]:
-    where = f"Sequence({feature.entity!r})"
+    where, table = f"Sequence({feature.entity!r})", _table(pipeline, feature.table)
     for name in feature.columns:
-        yield from _no_history(pipeline, where, feature.entity, name)
-        yield from _not_a_number(pipeline, where, name)
+        yield from _no_history(pipeline, table, where, feature.entity, name)
+        yield from _not_a_number(table, where, name)
 
 
-def _no_history(pipeline: Pipeline, where: str, entity: str, name: str) -> Iterator[str]:
-    if name in (pipeline.table.id_column, pipeline.entity(entity).key):
+def _table(pipeline: Pipeline, name: str | None) -> Table:
+    return pipeline.of_table(name or pipeline.examples).table
+
+
+def _no_history(
+    pipeline: Pipeline, table: Table, where: str, entity: str, name: str
+) -> Iterator[str]:
+    if name in (table.id_column, pipeline.entity(entity).key):
         yield f"{where}: column {name!r} names the row or the entity, so it is not in its history."
-    if pipeline.table.column(name).type == "timestamp":
+    if table.column(name).type == "timestamp":
         yield f"{where}: column {name!r} is a timestamp, and a history carries none."
 
 
-def _not_a_number(pipeline: Pipeline, where: str, name: str) -> Iterator[str]:
-    kind = pipeline.table.column(name).type
+def _not_a_number(table: Table, where: str, name: str) -> Iterator[str]:
+    kind = table.column(name).type
     if kind not in NUMERIC_TYPES:
         yield f"{where}: column {name!r} is of type {kind!r}. Use {', '.join(NUMERIC_TYPES)}."
