@@ -4,12 +4,13 @@ Every task publishes whole artifacts named by what they are made from, so a retr
 a backfill does no work twice and replaces nothing it did not make.
 """
 
-from millrace.airflow.dags import data_dag, model_dag, on_demand_dags, tune_dag
+from millrace.airflow.dags import data_dag, model_dag, on_demand_dags, table_dags, tune_dag
 from pipelines.spec import load
 
 PIPELINE = load("fraud_detection")
 
 data = data_dag(PIPELINE, __doc__)
+tables = table_dags(PIPELINE, __doc__)
 model = model_dag(PIPELINE, __doc__)
 tune = tune_dag(PIPELINE, __doc__)
 others = on_demand_dags(PIPELINE, __doc__)

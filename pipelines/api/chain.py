@@ -72,7 +72,7 @@ def run(
         source=absolute_source(source),
         first=days[0],
         last=days[-1],
-        as_of=as_of or shift(to, spec.label.known_after_days + 1),
+        as_of=as_of or shift(to, spec.label.settled_days() + 1),
         seeds=seeds,
     )
     parse_day(request.as_of, "--as-of")

@@ -6,8 +6,9 @@ Promise: every argument is checked before a process is started; the artifact is 
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
+from typing import Any
 
 from pipelines.api.opening import Assignments, PipelineHandle, assignments, opened, text
 from pipelines.api.store import PublishedStore, absolute_source, open_store
@@ -15,6 +16,7 @@ from pipelines.api.work import range_of_partitions, time_limit_s, tuned, work_fo
 from pipelines.core.errors import HistoryNotReadyError, PartitionRefusedError
 from pipelines.core.events import Sink, to_log
 from pipelines.process.launch import run_stage as run_child
+from pipelines.process.source_access import SourceAccess, source_access
 from pipelines.protocol import Result, Stage, Work, perform, ref_of, refusal, stage_named
 from pipelines.protocol.stage import MODEL
 
@@ -64,8 +66,9 @@ class StageRequest:
         spec, settings = self.pipeline.declaration, self.pipeline.settings
         if self.stage.scope == MODEL:
             spec = tuned(spec, settings, self.options, self.store, self.as_of)
+        fetched: dict[str, Any] = {}
         for day in self.days:
-            yield work_for(
+            work = work_for(
                 self.stage,
                 spec,
                 store=self.store,
@@ -78,6 +81,12 @@ class StageRequest:
                 inputs=self.inputs,
                 sink=sink,
             )
+            yield replace(work, fetched=fetched)
+
+    def access(self) -> SourceAccess:
+        """What a process of its own is given to read the source."""
+        declared = self.pipeline.declaration
+        return source_access(self.stage, declared, self.source, self.options)
 
     def argv(self) -> list[str]:
         """The same as arguments of ``python -m pipelines``."""
@@ -87,13 +96,13 @@ class StageRequest:
             *days,
             ("--table", self.table),
             ("--as-of", self.as_of),
-            ("--source", self.source),
             ("--history-from", self.history_from),
             *(("--set", text) for text in self.pipeline.settings),
             *(("--option", text) for text in self.options),
             *(("--input", text) for text in self.inputs),
         )
         given = [word for flag, value in named if value is not None for word in (flag, value)]
+        given += self.access().argv
         return ["stage", self.stage.name, self.pipeline.name, "--store", self.store, *given]
 
 
@@ -245,7 +254,8 @@ def _ran(request: StageRequest, on_event: OnEvent | None, *, in_process: bool) -
             results.append(event["result"])
         sink(event)
 
-    run_child(request.argv(), on_event=on_child, on_line=_log_line, server=False)
+    env = request.access().env
+    run_child(request.argv(), on_event=on_child, on_line=_log_line, server=False, env=env)
     return results
 
 

@@ -8,12 +8,20 @@ from typing import Annotated
 
 import typer
 
+from pipelines.process.source_access import SOURCE_VARIABLE
+
 Name = Annotated[str, typer.Argument(help="Declared pipeline, such as fraud_detection.")]
 StoreUri = Annotated[
     str, typer.Option("--store", help="Root of the artifact store: a folder or a URI.")
 ]
 SourceUri = Annotated[
-    str | None, typer.Option("--source", help="Root of the source files: a folder or a URI.")
+    str | None,
+    typer.Option(
+        "--source",
+        envvar=SOURCE_VARIABLE,
+        show_envvar=False,
+        help="Root of the source files, a folder or a URI; or the URI of a database.",
+    ),
 ]
 HistoryFrom = Annotated[
     str | None,

@@ -4,6 +4,7 @@ Why: a new pipeline is one declaration and one DAG file; both can be wrong in kn
 Promise: ``init`` and ``new`` never overwrite a file; ``check`` changes nothing.
 """
 
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from pipelines.core.text import message
 
 if TYPE_CHECKING:
     from pipelines.drivers.scaffold.check import Finding
+    from pipelines.drivers.scaffold.from_data import WrittenGuess
 
 
 def register(app: typer.Typer) -> None:
@@ -46,13 +48,42 @@ def new(
     root: Annotated[
         Path, typer.Option(help="Root of the project, or of Millrace's repository.")
     ] = Path(),
+    from_: Annotated[
+        str | None,
+        typer.Option(
+            "--from", help="Data to guess the declaration from: a file or a folder of files."
+        ),
+    ] = None,
 ) -> None:
     """Scaffold a declaration, its DAG file and its test."""
     from pipelines.drivers.scaffold.new import scaffold
 
-    for path in scaffold(name, root):
+    if from_ is None:
+        for path in scaffold(name, root):
+            sys.stdout.write(f"wrote {path}\n")
+        sys.stdout.write(f"Edit the declaration, then run: {program()} check {name}\n")
+        return
+    from pipelines.drivers.scaffold.from_data import scaffold_from
+
+    written = scaffold_from(name, root, from_)
+    for path in written.paths:
         sys.stdout.write(f"wrote {path}\n")
-    sys.stdout.write(f"Edit the declaration, then run: {program()} check {name}\n")
+    _print_guess(name, written)
+
+
+def _print_guess(name: str, written: "WrittenGuess") -> None:
+    """What was guessed, what is to be done, and the commands that come next."""
+    for line in written.guessed:
+        sys.stdout.write(f"guess  {message(line)}\n")
+    for line in written.todos:
+        sys.stdout.write(f"TODO   {message(line)}\n")
+    source, (first, last) = shlex.quote(written.source), written.days
+    sys.stdout.write(
+        f"Look at each guess in {written.paths[0]}, then run:\n"
+        f"  {program()} check {name} --source {source} --day {first}\n"
+        f"  {program()} run {name} --source {source} --store .millrace/store "
+        f"--from {first} --to {last}\n"
+    )
 
 
 def check(

@@ -11,6 +11,7 @@ from typing import Any
 
 from pipelines.core.errors import listed
 from pipelines.core.text import message, readable
+from pipelines.shared.tables import UNLABELLED
 
 MIB = 1 << 20
 DIGEST_CHARS = 16
@@ -43,8 +44,15 @@ def print_summary(summary: Mapping[str, Any]) -> None:
             f"{facts['peak_memory_bytes'] / MIB:,.0f}",
         )
     console.print(stages)
-    for line in [*_quarantine_lines(summary), *_model_lines(summary)]:
+    lines = (_quarantine_lines, _unlabelled_lines, _model_lines)
+    for line in [line for lines_of in lines for line in lines_of(summary)]:
         console.print(message(line), highlight=False, markup=False, soft_wrap=True)
+
+
+def _unlabelled_lines(summary: Mapping[str, Any]) -> list[str]:
+    parts = summary.get(UNLABELLED, {})
+    counts = ", ".join(f"{part} {rows:,}" for part, rows in parts.items())
+    return [f"rows without a label, scored and left out of all else: {counts}"] if parts else []
 
 
 def _quarantine_lines(summary: Mapping[str, Any]) -> list[str]:
@@ -68,7 +76,8 @@ def _model_lines(summary: Mapping[str, Any]) -> list[str]:
     if "verdict" not in summary:
         return []
     lines = []
-    for name, value in summary["metrics"].items():
+    metrics = {n: value for n, value in summary["metrics"].items() if n != UNLABELLED}
+    for name, value in metrics.items():
         spread = summary["over_seeds"][name]
         over = f" (mean of {len(summary['seeds'])} seeds {spread['mean']:.4f}, sd {spread['sd']:.4f})"
         lines.append(f"{name}: {value:.4f}{over if len(summary['seeds']) > 1 else ''}")

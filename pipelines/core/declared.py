@@ -8,7 +8,7 @@ Not here: whether the values are consistent (``pipelines/spec/checks.py``).
 
 import dataclasses
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar, dataclass_transform
 
 T = TypeVar("T")
@@ -18,7 +18,16 @@ def nearest(name: object, known: Iterable[str]) -> str:
     """The hint that ends an error about an unknown name."""
     known = sorted(known)
     close = difflib.get_close_matches(str(name), known, n=1)
+    if not known:
+        return "None is declared."
     return f"Did you mean {close[0]!r}?" if close else f"Known: {', '.join(known)}."
+
+
+def unknown(what: str, name: object, known: Iterable[str]) -> Iterator[str]:
+    """The mistake of a name that is not among the declared ones; none for a missing field."""
+    known = list(known)
+    if name is not None and name not in known:
+        yield f"{what} {name!r} is not declared. {nearest(name, known)}"
 
 
 @dataclass_transform(frozen_default=True)

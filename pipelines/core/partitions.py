@@ -161,7 +161,11 @@ class Partitions:
         """The instant at which a partition is over, in UTC."""
         if self.grain == ALL:
             return _AFTER_ALL
-        return self.start(self.key(self.number(key) + 1))
+        return self.start(self.shift(key, 1))
+
+    def bounds(self, key: str) -> tuple[datetime, datetime]:
+        """The instants at which a partition begins and is over, in UTC."""
+        return self.start(key), self.end(key)
 
     def first_day(self, key: str) -> str:
         """The day in which a partition begins, in its time zone."""
@@ -177,7 +181,10 @@ class Partitions:
             return ALL
         if self.grain == HOUR:
             return instant.astimezone(UTC).strftime("%Y-%m-%dT%H")
-        return self.key(_OF_DAY[self.grain](instant.astimezone(ZoneInfo(self.zone)).date()))
+        local = instant.astimezone(ZoneInfo(self.zone))
+        key = self.key(_OF_DAY[self.grain](local.date()))
+        # Where clocks go back over midnight, the day before is over at the first midnight.
+        return self.shift(key, 1) if local.fold and instant >= self.end(key) else key
 
     def of_day(self, day: str) -> str:
         """The partition in which a day begins."""
@@ -205,11 +212,17 @@ class Partitions:
         return f"the {self.grain} {key} ({zone})"
 
     def _day(self, instant: datetime) -> str:
-        return instant.astimezone(ZoneInfo(self.zone)).date().isoformat()
+        zone = UTC if self.grain == ALL else ZoneInfo(self.zone)
+        return instant.astimezone(zone).date().isoformat()
 
 
 def _midnight(day: date, zone: str) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    try:
+        return datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    except OverflowError as error:
+        raise ConfigError(
+            f"{day} in {zone} is outside the calendar, which is in UTC. Choose a later day."
+        ) from error
 
 
 def _monday(number: int) -> date:

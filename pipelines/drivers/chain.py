@@ -28,6 +28,7 @@ from pipelines.drivers.preconditions import (
 )
 from pipelines.drivers.taking_in import partitions_taken_in, tables_in_order
 from pipelines.process.launch import run_stage
+from pipelines.process.source_access import source_access
 from pipelines.protocol import (
     VALIDATED,
     Stage,
@@ -120,8 +121,7 @@ def _take_in_table(
     for stage in chain_stages(PARTITION):
         if is_other and not stage.each_table:
             continue
-        source = ["--source", request.source] if stage.reads_source and request.source else []
-        _child(totals[stage.name], stage, request, [*common, *source])
+        _child(totals[stage.name], stage, request, common)
 
 
 def _require_preconditions(request: ChainRequest) -> None:
@@ -229,7 +229,14 @@ def _child(
     argv += [word for setting in request.settings for word in ("--set", setting)]
     argv += [word for option in request.options for word in ("--option", option)]
     # A seed among the arguments comes after the settings, so it wins.
-    ended = run_stage([*argv, *arguments], on_event=on_event, on_line=_log_line, server=False)
+    access = source_access(stage, request.pipeline, request.source, request.options)
+    ended = run_stage(
+        [*argv, *arguments, *access.argv],
+        on_event=on_event,
+        on_line=_log_line,
+        server=False,
+        env=access.env,
+    )
     totals.cpu_seconds += ended.cpu_seconds
     totals.peak_memory_bytes = max(totals.peak_memory_bytes, ended.peak_memory_bytes)
 

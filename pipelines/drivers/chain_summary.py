@@ -20,12 +20,14 @@ from pipelines.protocol import (
     stages,
 )
 from pipelines.protocol.stage import PARTITION
+from pipelines.shared.tables import UNLABELLED
+from pipelines.spec import PARTS, TRAIN
 
 Summary = dict[str, Any]
 Totals = defaultdict[str, "StageTotals"]
 
 # What the summary lists, by the names of the results that stages give.
-TRAINED, EVALUATED, PROMOTED = "model", "evaluation", "promotion"
+PREPARED, TRAINED, EVALUATED, PROMOTED = "training_set", "model", "evaluation", "promotion"
 
 
 @dataclass(slots=True)
@@ -79,6 +81,7 @@ def summary_of(totals: Totals) -> Summary:
         ),
         "quarantined": dict(sorted(quarantined.items())),
         "pages_missing": _pages_missing(totals),
+        **_unlabelled(totals),
         **_model(totals),
     }
 
@@ -91,6 +94,15 @@ def _pages_missing(totals: Totals) -> list[str]:
         for result in totals[stage.name].results
         for page in result.get("pages_missing", ())
     )
+
+
+def _unlabelled(totals: Totals) -> Summary:
+    """Rows without a label by part of the model's days, where a label may be null."""
+    for result in totals[giver_of(PREPARED).name].results:
+        names = {part: f"{part}_{UNLABELLED}" for part in PARTS}
+        if names[TRAIN] in result["metrics"]:
+            return {UNLABELLED: {p: int(result["metrics"][n]) for p, n in names.items()}}
+    return {}
 
 
 def _model(totals: Totals) -> Summary:

@@ -19,7 +19,7 @@ from pipelines.core.store import Store
 from pipelines.drivers.taking_in import partitions_taken_in
 from pipelines.protocol import REFUSED, Work, day_verdict
 from pipelines.shared.registry import read_registry, registry_uri
-from pipelines.spec import Pipeline
+from pipelines.spec import Pipeline, Source
 
 MIB = 1 << 20
 # Bytes of a day in the store (typed rows, good rows, histories, features, arrays) to bytes of its
@@ -138,6 +138,8 @@ def bytes_taken_in(work: Work, first: str, last: str) -> int:
 
     sizes: dict[tuple[str, str], int] = {}
     for table in work.pipeline.tables:
+        if not isinstance(table.source, Source):
+            continue  # the size of a query's rows is known once it was run
         for key in partitions_taken_in(work.pipeline, table, first, last):
             own = work.of_table(table.name, key)
             if own.find(own.partition_ref("ingested")) is not None:

@@ -13,7 +13,7 @@ class Categorical(FeatureSource):
     """A text, integer or flag column of categories; its default operator is ``Vocabulary``.
 
     Attributes:
-        column: The column.
+        column: Name of the column.
         entity: Entity whose attribute it is; None for a column of the row itself.
         table: Static table with a row for each of the entity; its ``row_id`` is the entity's column.
     """

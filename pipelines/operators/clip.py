@@ -9,7 +9,12 @@ from pipelines.operators.operator import Fit, Operator
 
 @declared
 class Clip(Operator):
-    """``min(max(v, low), high)``; None means no bound."""
+    """``min(max(v, low), high)``.
+
+    Attributes:
+        low: Smallest value; None for no bound.
+        high: Largest value; None for no bound.
+    """
 
     low: float | None = None
     high: float | None = None

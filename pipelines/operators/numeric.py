@@ -11,8 +11,10 @@ from pipelines.operators.operator import FeatureSource
 class Numeric(FeatureSource):
     """A numeric column of the row itself, or an attribute of one of its entities.
 
+    Its default operator is ``Standardise``.
+
     Attributes:
-        column: The column.
+        column: Name of the column: a number, an integer or a flag.
         entity: Entity whose attribute it is; None for a column of the row itself.
         table: Static table with a row for each of the entity; its ``row_id`` is the entity's column.
     """

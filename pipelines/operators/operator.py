@@ -152,12 +152,8 @@ class Chain:
     def problems(self) -> Iterator[str]:
         """Steps that do not match, and each step's own mistakes."""
         expression, kind, fitted = type(self.source).__name__, self._begins_with(), ""
-        step: Any
         for nth, step in enumerate(self.steps):
             expression += f" >> {type(step).__name__}"
-            if not isinstance(step, Operator):
-                yield f"{expression}: {step!r} is not an operator."
-                return
             yield from (
                 f"{expression}: {text}" for text in self._misplaced(step, nth, kind, fitted)
             )

@@ -12,6 +12,10 @@ class Ratio(FeatureSource):
     """Numerator over denominator, both named columns of the feature table.
 
     Unknown where either is, or where the denominator is 0.
+
+    Attributes:
+        numerator: Name of a number of the feature table.
+        denominator: Name of another.
     """
 
     numerator: str

@@ -8,7 +8,11 @@ from pipelines.operators.operator import Fit, Operator
 
 @declared
 class As(Operator):
-    """Rename the output."""
+    """Rename the output.
+
+    Attributes:
+        to: Its new name.
+    """
 
     to: str
     takes: ClassVar[str] = "any"

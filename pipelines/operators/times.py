@@ -1,4 +1,7 @@
-"""Calendar features of a timestamp: ``Hour``, ``Weekday``, ``Weekend``, ``Night``, all in UTC."""
+"""Calendar features of a timestamp: ``Hour``, ``Weekday``, ``Weekend``, ``Night``.
+
+All are of local time in the pipeline's time zone (``local_time.py``).
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,7 +16,11 @@ EPOCH_WEEKDAY, SATURDAY = 3, 5
 
 
 class TimeSource(FeatureSource):
-    """A column computed from a timestamp of the row."""
+    """A column computed from a timestamp of the row.
+
+    Attributes:
+        column: Name of the timestamp column.
+    """
 
     column: str
 
@@ -21,8 +28,8 @@ class TimeSource(FeatureSource):
         """The timestamp."""
         return (self.column,)
 
-    def of(self, xp: Any, time_s: Any) -> Array:
-        """Its values, float64, from whole seconds since the epoch as float64, NaN for null."""
+    def of(self, xp: Any, local_s: Any) -> Array:
+        """Its values, float64, from whole local seconds since 1970 as float64, NaN for null."""
         raise NotImplementedError
 
 
@@ -36,9 +43,9 @@ class Hour(TimeSource):
         """One number."""
         return ("hour",)
 
-    def of(self, xp: Any, time_s: Any) -> Array:
-        """Whole hours since midnight."""
-        return _hour(xp, time_s)
+    def of(self, xp: Any, local_s: Any) -> Array:
+        """The hour that local clocks show."""
+        return _hour(xp, local_s)
 
 
 @declared
@@ -51,14 +58,14 @@ class Weekday(TimeSource):
         """One number."""
         return ("weekday",)
 
-    def of(self, xp: Any, time_s: Any) -> Array:
+    def of(self, xp: Any, local_s: Any) -> Array:
         """Days since a Monday, modulo 7."""
-        return _weekday(xp, time_s)
+        return _weekday(xp, local_s)
 
 
 @declared
 class Weekend(TimeSource):
-    """1.0 where a timestamp falls on Saturday or Sunday, UTC."""
+    """1.0 where a timestamp falls on Saturday or Sunday, local time."""
 
     column: str
 
@@ -66,14 +73,14 @@ class Weekend(TimeSource):
         """One flag."""
         return ("during_weekend",)
 
-    def of(self, xp: Any, time_s: Any) -> Array:
+    def of(self, xp: Any, local_s: Any) -> Array:
         """A flag."""
-        return _flag(xp, _weekday(xp, time_s) >= SATURDAY, time_s)
+        return _flag(xp, _weekday(xp, local_s) >= SATURDAY, local_s)
 
 
 @declared
 class Night(TimeSource):
-    """1.0 where a timestamp's hour is ``last_hour`` or earlier, UTC (06:59 is night at 6).
+    """1.0 where a timestamp's hour is ``last_hour`` or earlier, local time (06:59 is night at 6).
 
     Attributes:
         last_hour: Last hour of the night, 0 to 23; a night begins at midnight.
@@ -91,20 +98,20 @@ class Night(TimeSource):
         if self.last_hour not in range(24):
             yield f"Night: last_hour must be an hour, 0 to 23; got {self.last_hour!r}."
 
-    def of(self, xp: Any, time_s: Any) -> Array:
+    def of(self, xp: Any, local_s: Any) -> Array:
         """A flag."""
-        return _flag(xp, _hour(xp, time_s) <= self.last_hour, time_s)
+        return _flag(xp, _hour(xp, local_s) <= self.last_hour, local_s)
 
 
-def _hour(xp: Any, time_s: Any) -> Array:
+def _hour(xp: Any, local_s: Any) -> Array:
     # A quarter of the time of % and // on floats, and exact for whole numbers below 2**53.
-    return xp.floor(time_s / HOUR_S) - DAY_S // HOUR_S * xp.floor(time_s / DAY_S)
+    return xp.floor(local_s / HOUR_S) - DAY_S // HOUR_S * xp.floor(local_s / DAY_S)
 
 
-def _weekday(xp: Any, time_s: Any) -> Array:
-    day = xp.floor(time_s / DAY_S) + EPOCH_WEEKDAY
+def _weekday(xp: Any, local_s: Any) -> Array:
+    day = xp.floor(local_s / DAY_S) + EPOCH_WEEKDAY
     return day - 7 * xp.floor(day / 7)
 
 
-def _flag(xp: Any, is_set: Any, time_s: Any) -> Array:
-    return xp.where(xp.isnan(time_s), xp.nan, is_set.astype(xp.float64))
+def _flag(xp: Any, is_set: Any, local_s: Any) -> Array:
+    return xp.where(xp.isnan(local_s), xp.nan, is_set.astype(xp.float64))

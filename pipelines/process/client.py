@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from pipelines.core.connections import without_connections
 from pipelines.core.errors import ConfigError, StageStoppedError
 from pipelines.process import wire
 from pipelines.process.environ import working_directory
@@ -211,7 +212,8 @@ def _start(
             subprocess.run(
                 [*command, "--idle", str(idle_s), "--ready-fd", str(ready_w)],
                 cwd=working_directory(),
-                env={**env, **ONE_THREAD},
+                # A server serves other stages, which are not to have this one's connections.
+                env={**without_connections(env), **ONE_THREAD},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

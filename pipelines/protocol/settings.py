@@ -47,7 +47,7 @@ def evaluation_settings(work: Work) -> dict[str, Any]:
         "evaluation": asdict(work.pipeline.evaluation),
         "gates": asdict(work.pipeline.gates),
         "head": head_settings(work.pipeline.head),
-        "known_after_days": work.pipeline.label.known_after_days,
+        "known_after_days": work.pipeline.label.settled_days(),
         "seed": work.pipeline.training.seed,
     }
 

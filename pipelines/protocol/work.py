@@ -37,6 +37,8 @@ class Work:
         source: URI of the source root; only ``ingest`` reads it.
         history_from: First day of data; no window looks back beyond it.
         report: Where progress goes.
+        fetched: Rows that the request has fetched from databases, by table, so that each query is run
+            once; all works of a request share it.
         options: What a caller asks of one stage beside its settings (``promote_older``).
         inputs: Digest of each result that this run passed to the stage, by its name
             (``training_set``, ``model``); what is not among them is read as published now.
@@ -50,6 +52,7 @@ class Work:
     as_of: str | None = None
     source: str | None = None
     history_from: str
+    fetched: dict[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
     inputs: Mapping[str, str] = field(default_factory=dict)
 

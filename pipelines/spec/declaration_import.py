@@ -14,11 +14,11 @@ from pathlib import Path
 from types import ModuleType
 
 from pipelines.core.errors import ConfigError, PipelineError
-from pipelines.spec.checks import NAME
 from pipelines.spec.folders import import_path
 from pipelines.spec.locations import PROJECTS, Location
 from pipelines.spec.models import Builder
 from pipelines.spec.pipeline import Pipeline
+from pipelines.spec.table_checks import NAME
 
 
 def declaration_of(location: Location) -> Pipeline:

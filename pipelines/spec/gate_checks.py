@@ -1,107 +1,84 @@
-"""Check the form of a declared gate, before its values are compared.
+"""Mistakes in declared gates on data, of the pipeline and of each other table.
 
-Why: a bare string instead of a tuple, or a date among a rule's arguments, would end in a traceback.
-Promise: every malformed part is named, with what was expected.
-Not here: whether the values are consistent (``gates.py``), whether rules can be evaluated
-    (``pipelines/drivers/scaffold/gate_trial.py``).
+Why: a rule that no expectation can follow, or a limit that nothing can meet, would refuse every day.
+Promise: every mistake is listed, with its location and what to write instead.
+Not here: whether rules can be evaluated (``pipelines/drivers/scaffold/gate_trial.py``).
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import fields
 
-from pipelines.spec.gates import Limit, Rule, Validation
+from pipelines.core.declared import nearest, unknown
+from pipelines.core.errors import ConfigError
+from pipelines.spec.gates import DayGate, Limit, Validation, WindowGate
+from pipelines.spec.pipeline import Pipeline
+from pipelines.spec.tables import Table
+
+SEVERITIES = ("info", "warning", "critical")
+# The median of fewer days is unreliable.
+MIN_DAYS = 3
 
 
-def shape_mistakes(validation: Validation) -> Iterator[str]:
-    """The malformed parts of a declared gate."""
-    yield from _number_mistakes("validation", validation)
-    yield from _number_mistakes("validation.window", validation.window)
-    yield from _listed_mistakes(validation)
+def gate_problems(pipeline: Pipeline) -> Iterator[str]:
+    """The mistakes of every gate."""
+    for table in pipeline.tables:
+        if table.name == pipeline.examples:
+            yield from _gate("validation", pipeline.validation, table, pipeline.time_zone)
+        elif table.validation is not None:
+            where = f"table {table.name}: validation"
+            yield from _gate(where, table.validation, table, pipeline.time_zone)
 
 
-def _number_mistakes(where: str, part: object) -> Iterator[str]:
-    """Check each number and limit of a part, by the type of its default."""
-    for field in fields(part):  # type: ignore[arg-type]
-        value, default = getattr(part, field.name), field.default
-        if isinstance(default, Limit):
-            if isinstance(value, Limit):
-                yield from _limit_mistakes(f"{where}.{field.name}", value)
-            else:
-                yield (
-                    f"{where}.{field.name} must be a Limit, such as Limit(warn=0.1); got {value!r}."
-                )
-        elif _is_number(default) and not _is_number(value):
-            yield f"{where}.{field.name} must be a number; got {value!r}."
+def _gate(where: str, gate: Validation, table: Table, zone: str) -> Iterator[str]:
+    shares = {
+        f"{where}.max_quarantined_share": gate.max_quarantined_share,
+        f"{where}.window.min_label_rate": gate.window.min_label_rate,
+        f"{where}.window.max_label_rate": gate.window.max_label_rate,
+        **{f"{where}.budgets: {name}": share for name, share in gate.budgets},
+    }
+    for name, share in shares.items():
+        if not 0 <= share <= 1:
+            yield f"{name} must be in [0, 1]; got {share!r}."
+    if gate.window.min_label_rate > gate.window.max_label_rate:
+        yield f"{where}.window: min_label_rate is above max_label_rate."
+    if gate.min_rows < 0:
+        yield f"{where}.min_rows must be 0 or more; got {gate.min_rows!r}."
+    yield from _rules(gate)
+    yield from _limits(f"{where}.window", gate.window)
+    yield from _limits(f"{where}.days", gate.days)
+    yield from _days(f"{where}.days", gate.days, table, zone)
 
 
-def _limit_mistakes(where: str, limit: Limit) -> Iterator[str]:
-    for name in ("warn", "refuse"):
-        value = getattr(limit, name)
-        if value is not None and not _is_number(value):
-            yield f"{where}.{name} must be a number or None; got {value!r}."
+def _rules(gate: Validation) -> Iterator[str]:
+    for rule in gate.rules:
+        if rule.severity not in SEVERITIES:
+            yield f"rule {rule.name}: severity {rule.severity!r}. {nearest(rule.severity, SEVERITIES)}"
+        if not str(rule.expectation).startswith("expect_"):
+            yield f"rule {rule.name}: {rule.expectation!r} is not an expectation type (expect_...)."
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _limits(where: str, gate: WindowGate | DayGate) -> Iterator[str]:
+    limits = {f.name: getattr(gate, f.name) for f in fields(gate)}
+    for name, limit in limits.items():
+        both = isinstance(limit, Limit) and None not in (limit.warn, limit.refuse)
+        if both and limit.warn > limit.refuse:
+            yield (
+                f"{where}.{name}: warn={limit.warn!r} is above refuse="
+                f"{limit.refuse!r}. Warn at the same value or below."
+            )
 
 
-def _listed_mistakes(validation: Validation) -> Iterator[str]:
-    """Check each entry of the tuples."""
-    for name in ("budgets", "rules", "suites", "parameters"):
-        listed = getattr(validation, name)
-        if not isinstance(listed, tuple):
-            yield f"validation.{name} must be a tuple, such as (x,) for one; got {listed!r}."
-            continue
-        for each in listed:
-            problem = _FORMS[name](each)
-            if problem:
-                yield f"validation.{name}: {problem}; got {each!r}."
-
-
-def _budget_form(each: object) -> str:
-    good = _is_pair(each) and isinstance(each[1], int | float)  # type: ignore[index]
-    return "" if good else "a budget is a pair of a rule's name and a share"
-
-
-def _parameter_form(each: object) -> str:
-    return (
-        ""
-        if _is_pair(each) and _is_plain(each)
-        else ("a parameter is a pair of a name and a number, text or tuple of these")
-    )
-
-
-def _suite_form(each: object) -> str:
-    return "" if isinstance(each, str) else "a suite is the path of a JSON file"
-
-
-def _rule_form(each: object) -> str:
-    if not isinstance(each, Rule):
-        return "a rule is a Rule(name, expectation, kwargs)"
-    if not isinstance(each.kwargs, tuple) or not all(map(_is_pair, each.kwargs)):
-        return f"rule {each.name}: kwargs are pairs of a name and a value, such as (('column', 'x'),)"
-    odd = [name for name, value in each.kwargs if not _is_plain(value)]
-    text = f"rule {each.name}: {', '.join(odd)} must be numbers, texts, or lists of these (times as text)"
-    return text if odd else ""
-
-
-_FORMS = {
-    "budgets": _budget_form,
-    "rules": _rule_form,
-    "suites": _suite_form,
-    "parameters": _parameter_form,
-}
-
-
-def _is_pair(each: object) -> bool:
-    return isinstance(each, tuple) and len(each) == 2 and isinstance(each[0], str)  # noqa: PLR2004
-
-
-def _is_plain(value: object) -> bool:
-    """Whether a value can be part of a digest and of a report."""
-    try:
-        json.dumps(value)
-    except (TypeError, ValueError):
-        return False
-    return True
+def _days(where: str, gate: DayGate, table: Table, zone: str) -> Iterator[str]:
+    least = {"days_back": 0, "min_days": MIN_DAYS, "min_same_weekday": MIN_DAYS}
+    for name, at_least in least.items():
+        value = getattr(gate, name)
+        if value < at_least:
+            yield f"{where}.{name} must be an integer of {at_least} or more; got {value!r}."
+    partitions = table.partitions(zone)
+    for day in gate.excused:
+        try:
+            partitions.parse(day, f"{where}.excused")
+        except ConfigError as error:
+            yield str(error)
+    for name in gate.not_compared:
+        yield from unknown(f"{where}.not_compared", name, table.column_names())

@@ -4,20 +4,10 @@ Why: the consequence of a failure (a line in a report, some rows, the day, the m
     pipeline's own decision and must be readable in one file.
 Promise: imports nothing but the standard library; nothing is read from the environment.
 Not here: validating a day or a window (``pipelines/shared/expectations/``), a model's gates
-    (``learning.py``).
+    (``learning.py``), mistakes in them (``gate_checks.py``).
 """
 
-from collections.abc import Iterator
-from dataclasses import fields
-
-from pipelines.core.declared import declared, nearest
-from pipelines.core.errors import ConfigError
-from pipelines.core.partitions import Partitions
-
-SEVERITIES = ("info", "warning", "critical")
-# The median of fewer days is unreliable.
-MIN_DAYS = 3
-DAYS = Partitions()
+from pipelines.core.declared import declared
 
 
 @declared
@@ -147,52 +137,3 @@ class Validation:
     mask: bool = True
     days: DayGate = DayGate()
     window: WindowGate = WindowGate()
-
-
-def gate_mistakes(validation: Validation, partitions: Partitions = DAYS) -> Iterator[str]:
-    """The mistakes of a declared gate, one sentence each."""
-    shares = {
-        "validation.max_quarantined_share": validation.max_quarantined_share,
-        "validation.window.min_label_rate": validation.window.min_label_rate,
-        "validation.window.max_label_rate": validation.window.max_label_rate,
-        **{f"validation.budgets: {name}": share for name, share in validation.budgets},
-    }
-    for name, share in shares.items():
-        if not 0 <= share <= 1:
-            yield f"{name} must be in [0, 1]; got {share!r}."
-    for rule in validation.rules:
-        if rule.severity not in SEVERITIES:
-            yield f"rule {rule.name}: severity {rule.severity!r}. {nearest(rule.severity, SEVERITIES)}"
-        if not str(rule.expectation).startswith("expect_"):
-            yield f"rule {rule.name}: {rule.expectation!r} is not an expectation type (expect_...)."
-    yield from _limit_mistakes("validation.window", validation.window)
-    yield from _limit_mistakes("validation.days", validation.days)
-    yield from _day_mistakes(validation.days, partitions)
-
-
-def _limit_mistakes(where: str, gate: WindowGate | DayGate) -> Iterator[str]:
-    limits = {f.name: getattr(gate, f.name) for f in fields(gate)}
-    for name, limit in limits.items():
-        both = isinstance(limit, Limit) and None not in (limit.warn, limit.refuse)
-        if both and limit.warn > limit.refuse:
-            yield (
-                f"{where}.{name}: warn={limit.warn!r} is above refuse="
-                f"{limit.refuse!r}. Warn at the same value or below."
-            )
-
-
-def _day_mistakes(gate: DayGate, partitions: Partitions) -> Iterator[str]:
-    least = {"days_back": 0, "min_days": MIN_DAYS, "min_same_weekday": MIN_DAYS}
-    for name, at_least in least.items():
-        value = getattr(gate, name)
-        if isinstance(value, bool) or not isinstance(value, int) or value < at_least:
-            yield f"validation.days.{name} must be an integer of {at_least} or more; got {value!r}."
-    for name in ("not_compared", "excused"):
-        if isinstance(getattr(gate, name), str):
-            yield f"validation.days.{name} must be a tuple of texts; got {getattr(gate, name)!r}."
-            return
-    for day in gate.excused:
-        try:
-            partitions.parse(day, "validation.days.excused")
-        except ConfigError as error:
-            yield str(error)

@@ -25,7 +25,7 @@ def row_id_problems(table: Table) -> Iterator[str]:
     """Row ids of unknown columns, of numbers, or of no or repeated columns; days out of range."""
     yield from _row_id(table)
     days = table.unique_days
-    if days is not None and not (type(days) is int and days >= 1):
+    if days is not None and days < 1:
         yield (
             f"table {table.name}: unique_days must be an integer from 1, or None for "
             f"all days; got {days!r}."
@@ -58,13 +58,19 @@ def entity_problems(pipeline: Pipeline) -> Iterator[str]:
             yield from _entity_columns(
                 entity, table, is_examples=table.name == pipeline.examples
             )
-    names = [entity.name for entity in pipeline.entities]
-    for name in sorted(n for n, times in Counter(names).items() if times > 1):
-        yield f"entity {name!r} is declared twice. Rename one of them."
-    alerted = pipeline.evaluation.alert_entity
-    if alerted is not None and alerted not in names:
-        hint = nearest(alerted, names) if names else "Declare it in entities."
-        yield f"evaluation: alert_entity {alerted!r} is not declared. {hint}"
+        yield from _same_types(entity, pipeline.tables)
+
+
+def _same_types(entity: Entity, tables: Iterable[Table]) -> Iterator[str]:
+    """A key that is a text in one table and a number in another never matches."""
+    for name in entity.columns():
+        kinds = {t.column(name).type: t.name for t in tables if name in t.column_names()}
+        if "text" in kinds and len(kinds) > 1:
+            other = next(kinds[kind] for kind in kinds if kind != "text")
+            yield (
+                f"entity {entity.name}: column {name!r} is a text in table {kinds['text']} and not in "
+                f"{other}. Declare one type."
+            )
 
 
 def _name(entity: Entity) -> Iterator[str]:

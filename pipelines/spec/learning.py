@@ -21,6 +21,10 @@ class Label:
     column: str
     known_after_days: int
 
+    def settled_days(self) -> int:
+        """Days after an example's own day until its label is known."""
+        return self.known_after_days
+
 
 @declared
 class Outcome:
@@ -39,6 +43,10 @@ class Outcome:
     where: tuple[str, object]
     horizon_days: int
     known_after_days: int = 0
+
+    def settled_days(self) -> int:
+        """Days after an example's own day until its label is known: the horizon's too."""
+        return self.horizon_days + self.known_after_days
 
 
 @declared
@@ -152,14 +160,19 @@ class Evaluation:
     """How a model is evaluated on the test days.
 
     Attributes:
-        alert_entity: Entity that an alert is raised on (a card, a patient).
-        alerts_per_day: Entities that can be investigated in a day: the k of precision at k.
+        alert_entity: Entity that an alert is raised on (a card, a patient): ``Binary`` needs one.
+            Intervals are made by resampling its members, and single rows where it is None.
+        alerts_per_day: Entities that can be investigated in a day: the k of precision at k
+            (``Binary`` only).
         bootstrap_samples: Resamples, by entity, for each 95 % interval.
+        exclude_known: Whether rows of an entity with an earlier label of 1, known by their day, are left
+            out of the metrics of a ``Binary`` head: a card that is blocked needs no alert.
     """
 
-    alert_entity: str
+    alert_entity: str | None = None
     alerts_per_day: int = 100
     bootstrap_samples: int = 200
+    exclude_known: bool = False
 
 
 @declared
@@ -183,14 +196,16 @@ class Gates:
 
 @declared
 class Schedule:
-    """When Airflow runs the pipeline, all in UTC.
+    """When Airflow runs the pipeline, in the pipeline's time zone.
 
     Attributes:
         start: First day of data, ``YYYY-MM-DD``; no window reaches before it.
-        data_cron: When a closed day is ingested.
+        data_cron: When a partition of the examples' table that is over is ingested: once an hour, day,
+            week ..., as the table's grain says. Empty for as soon as it is over, at midnight (weeks: of
+            Monday). Tables of another grain are ingested at the same time of day.
         model_cron: When a model is trained; the day of the tick is the as-of day.
     """
 
     start: str
-    data_cron: str = "0 0 * * *"
+    data_cron: str = ""
     model_cron: str = "0 0 * * 1"

@@ -81,7 +81,8 @@ class Pipeline:
         x_type: Type of numeric inputs in the training set: ``float32``, or ``bfloat16`` for half
             the bytes. The served model rounds the same way.
         meaning: A paragraph for the docs page.
-        time_zone: Time zone of days, of hours and of the schedule, such as ``Europe/Berlin``.
+        time_zone: Time zone of days, of calendar features, of the schedule, and of source times without an
+            offset, such as ``Europe/Berlin``.
     """
 
     name: str
@@ -102,7 +103,7 @@ class Pipeline:
     validation: Validation = Validation()
     buckets: int = 4
     x_type: str = "float32"
-    meaning: str = ""
+    meaning: str | None = ""
     time_zone: str = "UTC"
 
     @property
@@ -166,6 +167,15 @@ class Pipeline:
             if entity.name == name:
                 return entity
         raise KeyError(name)
+
+    def is_text(self, entity: str) -> bool:
+        """Whether an entity is a text in the store, or an integer."""
+        return self.stored.column(self.entity(entity).key).type == "text"
+
+    def resampled_column(self) -> str:
+        """The stored column by whose values test rows are resampled: the alert entity's, or the row id."""
+        name = self.evaluation.alert_entity
+        return self.table.id_column if name is None else self.entity(name).key
 
     def sources(self) -> tuple[FeatureSource, ...]:
         """The distinct sources of the features, without their operators."""

@@ -1,23 +1,26 @@
-"""Find mistakes of a declared source: the CSV format and the time zone.
+"""Find mistakes of a declared source: its files and its time zone.
 
 Promise: imports nothing but the standard library.
-Not here: the other parts of a table (``checks.py``).
+Not here: the other parts of a table (``checks.py``), how values are written (``written_checks.py``).
 """
 
 import re
 from collections.abc import Iterator, Sequence
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pipelines.core.declared import nearest
+from pipelines.core.zones import zone_mistake
 from pipelines.spec.path_fields import path_problems
 from pipelines.spec.sources import (
     LAKE_FORMATS,
     REPEATED_HOUR,
     SOURCE_FORMATS,
     LakeTable,
+    Query,
     Source,
 )
+from pipelines.spec.statements import statement_problems
 from pipelines.spec.tables import Table
+from pipelines.spec.written_checks import written_problems
 
 ASCII = 128
 DELIMITER = re.compile(r"[^A-Za-z0-9\"\r\n]")
@@ -27,6 +30,9 @@ def source_problems(table: Table) -> Iterator[str]:
     """The mistakes of a table's source, one sentence each."""
     source, where = table.source, f"table {table.name}: source"
     yield from _clock(table, where)
+    yield from written_problems(table)
+    if isinstance(source, Query):
+        yield from statement_problems(source.sql, where)
     if isinstance(source, LakeTable):
         yield from _format(table, source.format, LAKE_FORMATS)
     if isinstance(source, Source):
@@ -75,12 +81,6 @@ def _clock(table: Table, where: str) -> Iterator[str]:
     source = table.source
     if source.repeated_hour not in REPEATED_HOUR:
         yield f"{where} repeated_hour {source.repeated_hour!r}. {nearest(source.repeated_hour, REPEATED_HOUR)}"
-    if source.time_zone is None:
-        return
-    try:
-        ZoneInfo(source.time_zone)
-    except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
-        yield (
-            f"{where} time_zone {source.time_zone!r} is not a time zone. Use a name of the IANA "
-            f"database, such as 'Europe/Berlin' or 'UTC'."
-        )
+    wrong = "" if source.time_zone is None else zone_mistake(source.time_zone)
+    if wrong:
+        yield f"{where} time_zone {wrong}"

@@ -4,13 +4,11 @@ Promise: importing this module imports nothing but the standard library.
 Not here: reading them (``pipelines/stages/ingest/``), mistakes in them (``source_checks.py``).
 """
 
-import re
-
 from pipelines.core.declared import declared
+from pipelines.spec.statements import parameters
 
 SOURCE_FORMATS = ("parquet", "csv", "json", "excel", "orc", "feather")
 LAKE_FORMATS = ("delta", "iceberg")
-BY_PARTITION = re.compile(r":(start|end)\b")
 REPEATED_HOUR = ("refuse", "first", "second")
 
 
@@ -90,7 +88,7 @@ class Query:
     @property
     def is_by_partition(self) -> bool:
         """Whether it asks for the rows of one partition."""
-        return BY_PARTITION.search(self.sql) is not None
+        return bool(parameters(self.sql))
 
 
 @declared

@@ -47,7 +47,7 @@ def partitions_of_days(grain: str, days: int) -> int:
 def model_days(pipeline: Pipeline, as_of: str) -> ModelDays:
     """The partitions of a model as of the start of a day.
 
-    A label is known for all rows of a partition ``known_after_days`` after its end, so the last test
+    A label is known for all rows of a partition ``label.settled_days()`` after its end, so the last test
     partition is the last that is over so many days before the as-of day. The gap is the fewest
     partitions that are ``gap_days`` or longer.
 
@@ -64,7 +64,7 @@ def model_days(pipeline: Pipeline, as_of: str) -> ModelDays:
         )
     }
     try:
-        known_by = shift(as_of, -pipeline.label.known_after_days)
+        known_by = shift(as_of, -pipeline.label.settled_days())
         last_test = partitions.closed_by(Partitions(DAY, partitions.zone).start(known_by))
         first_test = partitions.shift(last_test, 1 - numbers[TEST])
         gap_from = _days_before(partitions.start(first_test), split.gap_days, partitions.zone)

@@ -79,7 +79,7 @@ class Table:
             None where every row is known when its partition is over. A partition may then contain
             several versions of a row id, and work as of a day uses the newest that was known by then.
         unique_days: Number of days within which row ids are unique: 1 for each partition by itself, N
-            for a day and the N - 1 before it, None for all days. Rows of a later partition that repeat
+            for a partition and those that have a part of the N - 1 days before it, None for all. Rows of a later partition that repeat
             an id of an earlier one are quarantined, whichever was ingested first.
         grain: What a partition is: ``hour``, ``day``, ``week``, ``month``, ``quarter`` or ``year``.
         start: First day of its data, where that is earlier than the schedule's start; empty for that.
@@ -101,6 +101,11 @@ class Table:
     def id_column(self) -> str:
         """The column of the stored table that identifies a row."""
         return self.row_id if isinstance(self.row_id, str) else ROW_KEY
+
+    @property
+    def compares_ids(self) -> bool:
+        """Whether the row ids of a partition are compared with those of others."""
+        return self.unique_days != 1 and self.event_time is not None
 
     @property
     def time_column(self) -> str:

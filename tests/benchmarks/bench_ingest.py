@@ -59,8 +59,8 @@ def floor(root, format_, out, *, checked=False):
     import pyarrow.csv as arrow_csv
     import pyarrow.parquet as pq
 
-    from pipelines.stages.ingest.delimited import BLOCK_BYTES
-    from pipelines.stages.ingest.parquet import BLOCK_ROWS, BUFFER_BYTES
+    from pipelines.stages.ingest.formats.delimited import BLOCK_BYTES
+    from pipelines.stages.ingest.formats.parquet import BLOCK_ROWS, BUFFER_BYTES
 
     def read(path):
         if checked:

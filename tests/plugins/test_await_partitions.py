@@ -11,7 +11,7 @@ from airflow.sdk.module_loading import import_string
 from millrace.airflow.await_partitions import (
     AwaitPartitionsOperator,
     PartitionsTrigger,
-    missing_days,
+    missing_partitions,
 )
 from pipelines.core.errors import ConfigError, InputMissingError
 from pipelines.core.store import Manifest, Store
@@ -73,14 +73,14 @@ def test_a_day_is_done_with_features_or_with_a_refusal_and_not_before(store):
     publish(store, "features", DAYS[0])
     publish(store, "validated", DAYS[1], "refused")
     publish(store, "validated", DAYS[2], "accepted")
-    assert missing_days(store, "fraud_detection", DAYS) == [DAYS[2]]
+    assert missing_partitions(store, "fraud_detection", DAYS) == [DAYS[2]]
 
 
 def test_with_every_day_there_nothing_is_deferred(store):
     for day in DAYS:
         publish(store, "features", day)
     result = operator(store).execute({})
-    assert result == {"days": 3, "first": DAYS[0], "last": DAYS[2]}
+    assert result == {"partitions": 3, "first": DAYS[0], "last": DAYS[2]}
 
 
 def test_a_missing_day_is_waited_for_by_the_triggerer_which_can_rebuild_the_trigger(store):
@@ -88,7 +88,7 @@ def test_a_missing_day_is_waited_for_by_the_triggerer_which_can_rebuild_the_trig
         operator(store, wait=timedelta(minutes=3)).execute({})
     path, kwargs = deferred.value.trigger.serialize()
     assert import_string(path)(**kwargs).serialize() == (path, kwargs)
-    assert kwargs["days"] == DAYS
+    assert kwargs["keys"] == DAYS
     assert deferred.value.method_name == "resume"
 
 
@@ -99,7 +99,7 @@ def test_the_trigger_ends_as_soon_as_the_last_day_is_published(store):
     later.start()
     assert event_of(trigger(store, wait_s=20)) == {"missing": []}
     later.join()
-    assert operator(store).resume({}, {"missing": []})["days"] == 3
+    assert operator(store).resume({}, {"missing": []})["partitions"] == 3
 
 
 def test_days_that_do_not_come_are_named_with_the_command_that_makes_them(store):
@@ -139,10 +139,10 @@ def test_features_of_a_day_that_was_validated_again_since_are_stale_and_waited_f
     put("validated", "before", {})
     put("features", "made", {f"validated/ds={DAYS[0]}": "before"})
     name = f"fraud_detection/features/ds={DAYS[0]}"
-    assert missing_days(store, "fraud_detection", DAYS[:1]) == []
+    assert missing_partitions(store, "fraud_detection", DAYS[:1]) == []
     assert explain(store, name)["stale"] == []
     put("validated", "after", {})
-    assert missing_days(store, "fraud_detection", DAYS[:1]) == DAYS[:1]
+    assert missing_partitions(store, "fraud_detection", DAYS[:1]) == DAYS[:1]
     assert "stale: validated/ds=2026-01-01 was published again since" in describe_explanation(
         explain(store, name)
     )

@@ -16,6 +16,8 @@ PATH = re.compile(rf"(?:{'|'.join(TREES)})/[\w./-]+\.(?:py|md|yaml|j2|toml|sh|cs
 # A test's name, or the beginning of one: `test_a_truncated_gzip_...`.
 TEST = re.compile(r"\btest_\w+\b(?:\.\.\.)?")
 LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#\s]+)")
+# Settings of declarations, which are no tests.
+SETTINGS = {"test_days"}
 # CONTRIBUTING's recipes name the files that they add.
 ADDED = re.compile(r"^```(?:python|diff)\n.*?^```$", re.MULTILINE | re.DOTALL)
 # A user's own files, which the docs say how to write.
@@ -57,7 +59,7 @@ def test_a_link_in_the_docs_leads_somewhere(page):
 def test_a_test_that_the_docs_name_is_there(page, tests):
     names, _ = tests
     said = {name for code in CODE.findall(page.read_text()) for name in TEST.findall(code)}
-    missing = {name for name in said if not name.endswith("...")} - names
+    missing = {name for name in said if not name.endswith("...")} - names - SETTINGS
     starts = {name.removesuffix("...") for name in said if name.endswith("...")}
     missing |= {each for each in starts if not any(name.startswith(each) for name in names)}
     assert sorted(missing) == []

@@ -103,7 +103,7 @@ PIPELINE = Pipeline(
         trials=12,
         first_epochs=6,
     ),
-    evaluation=Evaluation(alert_entity="customer", alerts_per_day=100),
+    evaluation=Evaluation(alert_entity="customer", alerts_per_day=100, exclude_known=True),
     gates=Gates(min_auc=0.75, min_average_precision=0.4),
     validation=Validation(max_quarantined_share=0.01),
     schedule=Schedule(start="2025-01-01"),

@@ -33,6 +33,10 @@ def quoted(run_id: str) -> str:
     return urllib.parse.quote(run_id, safe="")
 
 
+def _on_the_clock(time: str) -> str:
+    return f"{time}:00Z" if "T" in time else f"{time}T00:00:00Z"
+
+
 class RestError(PermanentError):
     """Airflow refused a request.
 
@@ -153,13 +157,21 @@ class Api:
             self.post("/pools", body)
 
     def backfill(self, dag_id: str, first: str, last: str, max_active_runs: int) -> int:
-        """Have runs made for each day, both ends included; returns the backfill's id."""
+        """Have runs made for each partition of a time, both ends included; returns the backfill's id.
+
+        Args:
+            dag_id: A DAG that takes in a table.
+            first: First day, or hour (``2026-01-31T05:00``), in the time zone of the partitions.
+            last: Last day, or hour.
+            max_active_runs: Runs at a time.
+        """
         made = self.post(
             "/backfills",
             {
                 "dag_id": dag_id,
-                "from_date": f"{first}T00:00:00Z",
-                "to_date": f"{last}T00:00:00Z",
+                # Airflow reads the clock in the time zone of the DAG's partitions.
+                "from_date": _on_the_clock(first),
+                "to_date": _on_the_clock(last),
                 "max_active_runs": max_active_runs,
                 "reprocess_behavior": "completed",
             },

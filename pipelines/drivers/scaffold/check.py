@@ -83,7 +83,7 @@ def _declaration(pipeline: Pipeline) -> str:
     return (
         f"declaration: {len(pipeline.table.columns)} columns, "
         f"{len(pipeline.feature_names())} features looking back {pipeline.look_back_days()} days, "
-        f"label {pipeline.label.known_after_days} days late"
+        f"label {pipeline.label.settled_days()} days late"
     )
 
 

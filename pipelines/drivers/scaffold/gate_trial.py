@@ -32,7 +32,7 @@ def gate_problems(pipeline: Pipeline, day: str) -> tuple[int, list[str]]:
         ConfigError: The rules cannot even be listed.
     """
     rules, number = rules_of(pipeline, day), 0
-    problems = _problems(rules, trial_rows(pipeline.table, day))
+    problems = _problems(rules, trial_rows(pipeline.stored, day))
     for name, of_window in rules_of_window(pipeline.validation.window).items():
         columns = {str(column): [0.5] * ROWS for rule in of_window for column in rule.columns()}
         number += len(of_window)

@@ -12,14 +12,19 @@ from pathlib import Path
 from pipelines.core.errors import ConfigError
 from pipelines.drivers.scaffold.writing import template, write_new
 from pipelines.spec import declared_names
-from pipelines.spec.checks import NAME
 from pipelines.spec.folders import project_folder
+from pipelines.spec.table_checks import NAME
 
 OWN_DAGS = ("housekeeping",)
 
 
-def scaffold(name: str, root: Path) -> list[Path]:
+def scaffold(name: str, root: Path, declaration: str | None = None) -> list[Path]:
     """Write the files of a new pipeline into a project, or into this repository's domains.
+
+    Args:
+        name: Name of the pipeline.
+        root: The project, or the repository.
+        declaration: Text of its declaration; the template's where there is none.
 
     Returns:
         Paths written, relative to ``root``.
@@ -30,7 +35,7 @@ def scaffold(name: str, root: Path) -> list[Path]:
     """
     root = root.resolve()
     check_name(name)
-    targets = _targets(name, root)
+    targets = _targets(name, root, declaration)
     if name in declared_names():
         raise ConfigError(f"A pipeline {name!r} exists already. Choose another name.")
     return write_new(root, targets)
@@ -56,19 +61,21 @@ def check_name(name: str) -> None:
         )
 
 
-def project_files(name: str, pipelines: Path = Path("pipelines")) -> dict[Path, str]:
+def project_files(
+    name: str, pipelines: Path = Path("pipelines"), declaration: str | None = None
+) -> dict[Path, str]:
     """The files of a pipeline in a project, by path."""
     return {
-        pipelines / name / "declaration.py": template("declaration.txt", name),
+        pipelines / name / "declaration.py": declaration or template("declaration.txt", name),
         pipelines / name / "__init__.py": template("package.txt", name),
         Path("dags") / f"{name}.py": template("dag.txt", name),
         Path("tests") / f"test_{name}.py": template("test.txt", name),
     }
 
 
-def _targets(name: str, root: Path) -> Mapping[Path, str]:
+def _targets(name: str, root: Path, declaration: str | None) -> Mapping[Path, str]:
     if (root / "pipelines" / "spec" / "registry.py").is_file():
-        files = project_files(name, Path("pipelines") / "domains")
+        files = project_files(name, Path("pipelines") / "domains", declaration)
         text = files.pop(Path("tests") / f"test_{name}.py")
         test = Path("tests") / "pipelines" / "domains" / name / "test_declaration.py"
         return files | {test: text}
@@ -78,4 +85,4 @@ def _targets(name: str, root: Path) -> Mapping[Path, str]:
             f"{root} is neither a project nor Millrace's repository. Make a project with "
             f"`millrace init DIR` and run this command in it, or pass --root PROJECT."
         )
-    return project_files(name, folder)
+    return project_files(name, folder, declaration)

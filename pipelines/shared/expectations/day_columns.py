@@ -25,7 +25,7 @@ def column_kinds(pipeline: Pipeline) -> dict[str, str]:
     """
     table = pipeline.table
     left_out = {table.id_column, table.event_time, table.known_time}
-    entities = {entity.key for entity in pipeline.entities}
+    entities = {name for entity in pipeline.entities for name in entity.columns()}
     label = label_column(pipeline)
 
     def kind_of(column: Column) -> str:
@@ -41,8 +41,8 @@ def column_kinds(pipeline: Pipeline) -> dict[str, str]:
 def label_column(pipeline: Pipeline) -> str | None:
     """The column of the table whose share of ones is the label rate; None without one."""
     label, table = pipeline.label, pipeline.table
-    if not isinstance(label, Label):
-        return None
+    if not isinstance(label, Label) or label.column not in table.column_names():
+        return None  # another table than the examples'
     is_share = table.column(label.column).type == "flag" or isinstance(pipeline.head, Binary)
     return label.column if is_share else None
 

@@ -29,6 +29,7 @@ from pipelines.shared.expectations.day_usual import (
     share_at,
     without_ones,
 )
+from pipelines.shared.tables import UNLABELLED
 from pipelines.spec import DayGate
 
 ROWS, LABEL, MISSING, MOVED = "rows_ratio", "label_odds", "missing_share", "moved_share"
@@ -176,8 +177,9 @@ class _Beside:
     def differences(self) -> Iterator[Difference]:
         """Every number that both sides have, with its level."""
         yield self._least(self._rows, list(self.others))
-        if self.own["positives"] is not None:
-            yield self._least(self._label, list(self.others))
+        labelled = [day for day, other in self.others.items() if _labels(other)]
+        if self.own["positives"] is not None and _labels(self.own) and labelled:
+            yield self._least(self._label, labelled)
         for name in self.own["columns"]:
             days = [day for day, other in self.others.items() if name in other["columns"]]
             if name not in self.gate.not_compared and len(days) >= self.gate.min_days:
@@ -214,7 +216,7 @@ class _Beside:
 
     def _label(self, others: Sequence[DayProfile], band: tuple[float, float]) -> Difference:
         found = distance(_rate(self.own), [_rate(o) for o in others], band, self._chance())
-        usual, rows, ones = share_at(found.usual), self.own["rows"], self.own["positives"]
+        usual, rows, ones = share_at(found.usual), _labels(self.own), self.own["positives"]
         seen = f"{ones:,} of {rows:,} labels are 1"
         size = odds_ratio(ones, rows, usual)
         one = _difference(LABEL, "", size, found.deviations, seen, f"{usual:.3%}")
@@ -224,7 +226,7 @@ class _Beside:
     def _stopped(self, usual: float) -> Difference:
         """The day together with the others that have no label of 1 either."""
         without = [o for o in (self.own, *self.others.values()) if not o["positives"]]
-        rows = sum(other["rows"] for other in without)
+        rows = sum(map(_labels, without))
         far = without_ones(usual * rows, len(without), len(self.others) + 1)
         more = f", {len(without) - 1} such days beside it together" if len(without) > 1 else ""
         seen = f"0 of {rows:,} labels are 1{more}"
@@ -290,7 +292,12 @@ def _all_vary(columns: Iterable[Mapping[str, Any]]) -> bool:
 
 
 def _rate(profile: DayProfile) -> float:
-    return arcsine(profile["positives"], profile["rows"])
+    return arcsine(profile["positives"], _labels(profile))
+
+
+def _labels(profile: DayProfile) -> int:
+    """How many rows have a label, of a day whose labels are compared."""
+    return int(profile["rows"]) - int(profile.get(UNLABELLED, 0))
 
 
 def _far(difference: Difference) -> float:

@@ -11,13 +11,14 @@ import sys
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
-from pipelines.core.days import shift
 from pipelines.core.declared import nearest
 from pipelines.core.errors import ConfigError
+from pipelines.core.partitions import Partitions
 from pipelines.shared.expectations.parameters import named_in, resolved
 from pipelines.spec import Column, Pipeline, Table
 from pipelines.spec.registry import folder_of
@@ -60,13 +61,13 @@ def columns_of(kwargs: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def rules_of(pipeline: Pipeline, day: str) -> tuple[CheckedRule, ...]:
-    """Every rule that a day of the table of examples is validated by, in order.
+    """Every rule that a partition of the pipeline's table is validated by, in order.
 
     Raises:
         ConfigError: Two rules have the same name, a budget or a parameter is for none of them,
             a parameter is not set, or a saved suite cannot be read.
     """
-    table = pipeline.table
+    table = pipeline.stored
     rules = [
         CheckedRule(
             MIN_ROWS,
@@ -74,7 +75,7 @@ def rules_of(pipeline: Pipeline, day: str) -> tuple[CheckedRule, ...]:
             {"min_value": pipeline.validation.min_rows},
             CRITICAL,
         ),
-        *(rule for column in table.columns for rule in _column_rules(column, table, day)),
+        *(rule for column in table.columns for rule in _column_rules(column, pipeline, day)),
     ]
     derived = [rule.name for rule in rules]
     rules += _with_parameters(pipeline, list(_own_rules(pipeline)))
@@ -130,14 +131,15 @@ def _require_known_budgets(pipeline: Pipeline, names: Sequence[str]) -> None:
             )
 
 
-def _column_rules(column: Column, table: Table, day: str) -> Iterator[CheckedRule]:
+def _column_rules(column: Column, pipeline: Pipeline, day: str) -> Iterator[CheckedRule]:
+    table = pipeline.table
     on: dict[str, object] = {"column": column.name}
     if not column.nullable or column.name in (table.id_column, table.event_time):
         yield CheckedRule(f"{column.name}.not_null", "expect_column_values_to_not_be_null", on)
     if column.name == table.id_column:
         yield from _row_id(column.name, table)
     if column.name == table.event_time:
-        yield _within_day(column.name, day)
+        yield _within_partition(column.name, pipeline.partitions(), day)
     yield from _range(column)
     yield from _values(column)
     if column.decimals is not None:
@@ -150,7 +152,7 @@ def _column_rules(column: Column, table: Table, day: str) -> Iterator[CheckedRul
 
 def _row_id(row_id: str, table: Table) -> Iterator[CheckedRule]:
     yield _unique(row_id, table)
-    if table.unique_days != 1:
+    if table.compares_ids:
         kwargs = {"column": row_id, "unique_days": table.unique_days}
         yield CheckedRule(f"{row_id}.{NEW}", NEW_IDS, kwargs)
 
@@ -186,17 +188,22 @@ def _range(column: Column) -> Iterator[CheckedRule]:
     yield CheckedRule(name, "expect_column_values_to_be_between", kwargs)
 
 
-def _within_day(column: str, day: str) -> CheckedRule:
+def _within_partition(column: str, partitions: Partitions, key: str) -> CheckedRule:
     return CheckedRule(
         f"{column}.partition",
         "expect_column_values_to_be_between",
         {
             "column": column,
-            "min_value": f"{day}T00:00:00",
-            "max_value": f"{shift(day, 1)}T00:00:00",
+            "min_value": _in_utc(partitions.start(key)),
+            "max_value": _in_utc(partitions.end(key)),
             "strict_max": True,
         },
     )
+
+
+def _in_utc(instant: datetime) -> str:
+    """As the times of tables are: in UTC, without an offset."""
+    return instant.replace(tzinfo=None).isoformat()
 
 
 def suite_path(pipeline: Pipeline, path: str) -> Path:

@@ -9,5 +9,8 @@ Not here: which values are valid (``pipelines/shared/expectations/``), features.
 ROW = "_row"
 """Last column of every ingested and validated table: 0-based position in the day's source."""
 
+UNLABELLED = "unlabelled"
+"""What counts of rows without a label are called in statistics, indexes, metrics and summaries."""
+
 IDS = "ids.i64"
 """File of an ingested day that holds its row ids as sorted keys (``ids.py``)."""

@@ -5,7 +5,8 @@ Why: trailing windows span weeks; with row group b holding bucket b in every fil
 Promise: row group b of ``history-<entity>.parquet`` holds exactly the rows whose entity hashes
     to bucket b, sorted by row id, which breaks ties of time; an empty bucket is an empty row
     group. A row whose entity is null has no history and is omitted. A text is stored as its
-    64-bit hash, which is the same on every day without a dictionary shared by all days.
+    64-bit hash, which is the same on every day without a dictionary shared by all days; of an
+    entity that is a text, a second hash tells those apart whose first is the same.
 Not here: windows (``pipelines/stages/featurize/``), reading to a GPU (``reading.py``).
 """
 
@@ -19,14 +20,16 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pipelines.operators.hashing import hash_words
+from pipelines.core.errors import PermanentError
+from pipelines.operators.hashing import check_words, hash_words
 from pipelines.shared.tables.hashing import bucket_of
 from pipelines.shared.tables.schema import parquet_options
 from pipelines.shared.tables.versions import Versions
-from pipelines.spec import Column, Pipeline
+from pipelines.spec import Column, Entity, Pipeline
 
 # A declared column starts with a letter, so none can collide with these.
 ENTITY, TIME_S, POSITION, ROW_ID = "_entity", "_time_s", "_position", "_row_id"
+CHECK = "_check"
 KNOWN, UNTIL = "_known_day", "_until_day"
 MICROSECONDS = 1_000_000
 HISTORY_TYPES = ("integer", "number", "flag", "text")
@@ -35,6 +38,11 @@ HISTORY_TYPES = ("integer", "number", "flag", "text")
 def history_name(entity: str) -> str:
     """File name of an entity's history."""
     return f"history-{entity}.parquet"
+
+
+def entities_with_history(pipeline: Pipeline) -> tuple[Entity, ...]:
+    """The entities whose rows windows look back on; none of a static table."""
+    return pipeline.entities if pipeline.table.event_time is not None else ()
 
 
 def history_columns(pipeline: Pipeline, entity: str) -> tuple[Column, ...]:
@@ -88,7 +96,7 @@ def write_history(
     With known times, ``versions`` has the known day of each of the day's good rows.
     """
     schema = _finished(parts[0].rows.slice(0, 0), versions).schema
-    options = parquet_options(schema, few=_dictionary_columns(pipeline))
+    options = parquet_options(schema, few=_dictionary_columns(pipeline, schema))
     with pq.ParquetWriter(path, schema, **options) as writer:
         for bucket in range(len(parts[0].ends)):
             rows = pa.concat_tables(_bucket_of_part(part, bucket) for part in parts)
@@ -121,10 +129,8 @@ def scaled(values: pa.ChunkedArray, decimals: int) -> pa.ChunkedArray:
 
 def _history(table: pa.Table, pipeline: Pipeline, entity: str, first: int) -> pa.Table:
     time_us = table[pipeline.table.time_column].cast(pa.int64()).to_numpy()
-    columns: dict[str, pa.ChunkedArray | pa.Array] = {
-        ENTITY: table[pipeline.entity(entity).key],
-        TIME_S: pa.array(time_us // MICROSECONDS),
-    }
+    columns = _entity(table[pipeline.entity(entity).key])
+    columns[TIME_S] = pa.array(time_us // MICROSECONDS)
     for column in history_columns(pipeline, entity):
         columns[column.name] = _stored(table[column.name], column)
     columns[POSITION] = pa.array(np.arange(first, first + table.num_rows, dtype=np.int32))
@@ -132,17 +138,46 @@ def _history(table: pa.Table, pipeline: Pipeline, entity: str, first: int) -> pa
     return pa.table(columns).filter(pc.is_valid(columns[ENTITY]))
 
 
+def _entity(values: pa.ChunkedArray) -> dict[str, pa.ChunkedArray | pa.Array]:
+    """What a history has of an entity: the integer itself, or two hashes of a text."""
+    if not pa.types.is_string(values.type):
+        return {ENTITY: values}
+    coded = values.combine_chunks().dictionary_encode()
+    hashes = {ENTITY: hash_words, CHECK: check_words}
+    return {name: _of_words(coded, of(coded.dictionary)) for name, of in hashes.items()}
+
+
 def _stored(values: pa.ChunkedArray, column: Column) -> pa.ChunkedArray | pa.Array:
     if column.type == "text":
-        return hashed(values)
+        return hashed(values, column.name)
     return values if column.decimals is None else scaled(values, column.decimals)
 
 
-def hashed(words: pa.ChunkedArray) -> pa.Array:
-    """Each text's hash, its bits as int64, null for null: one hash per distinct text."""
+def hashed(words: pa.ChunkedArray, column: str) -> pa.Array:
+    """Each text's hash, its bits as int64, null for null: one hash per distinct text.
+
+    Raises:
+        PermanentError: Two texts have the same hash, so that windows could not tell them apart.
+    """
     coded = words.combine_chunks().dictionary_encode()
-    of_word = pa.array(hash_words(coded.dictionary).view(np.int64))
-    return of_word.take(coded.indices)
+    hashes = hash_words(coded.dictionary)
+    _require_distinct(hashes, coded.dictionary, column)
+    return _of_words(coded, hashes)
+
+
+def _of_words(coded: pa.DictionaryArray, hashes: NDArray[np.uint64]) -> pa.Array:
+    return pa.array(hashes.view(np.int64)).take(coded.indices)
+
+
+def _require_distinct(hashes: NDArray[np.uint64], words: pa.Array, column: str) -> None:
+    order = np.argsort(hashes)
+    same = np.flatnonzero(hashes[order][1:] == hashes[order][:-1])
+    if len(same):
+        one, other = (words[int(order[at])].as_py() for at in (same[0], same[0] + 1))
+        raise PermanentError(
+            f"column {column!r}: the texts {one!r} and {other!r} have the same 64-bit hash, so "
+            f"windows cannot tell them apart. Rename one of them in the source."
+        )
 
 
 def in_row_order(table: pa.Table, row_id: str) -> pa.Table:
@@ -156,6 +191,7 @@ def in_row_order(table: pa.Table, row_id: str) -> pa.Table:
     return table.take(np.argsort(numbers, kind="stable"))
 
 
-def _dictionary_columns(pipeline: Pipeline) -> tuple[str, ...]:
+def _dictionary_columns(pipeline: Pipeline, schema: pa.Schema) -> tuple[str, ...]:
     """Columns of hashes: as differences they would take eight bytes per row."""
-    return tuple(c.name for c in pipeline.table.columns if c.type == "text")
+    texts = tuple(c.name for c in pipeline.table.columns if c.type == "text")
+    return (*texts, ENTITY, CHECK) if CHECK in schema.names else texts

@@ -11,23 +11,25 @@ Not here: which days are compared, and what a repeated id means (``pipelines/sha
 import hashlib
 import tempfile
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.core.days import parse_day
 from pipelines.operators.hashing import hash_words
 from pipelines.shared.tables import IDS
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-DAY_US = 86_400_000_000
+EPOCH, MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 BLOCK = 1 << 20
 SAMPLES = 256
 Keys = NDArray[np.int64]
+Bounds = tuple[datetime, datetime]
+"""Start and end of a partition."""
 
 
 def keys_of(ids: Any) -> Keys:
@@ -82,13 +84,12 @@ def in_common(left: Keys, right: Keys) -> str:
 
 
 class IdsWriter:
-    """Collects the ids of the rows whose event is within the day, block by block."""
+    """Collects the ids of the rows whose event is within the partition, block by block."""
 
-    def __init__(self, row_id: str, event_time: str, day: str, folder: Path) -> None:
+    def __init__(self, row_id: str, event_time: str, within: Bounds, folder: Path) -> None:
         self._columns, self._path = (row_id, event_time), folder / IDS
         self._spill = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
-        start = (parse_day(day) - parse_day("1970-01-01")).days * DAY_US
-        self._within = (start, start + DAY_US)
+        self._within = [(instant - EPOCH) // MICROSECOND for instant in within]
         self._sizes: list[int] = []
 
     def add(self, rows: "pa.Table") -> None:

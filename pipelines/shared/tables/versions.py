@@ -20,13 +20,16 @@ from numpy.typing import NDArray
 
 from pipelines.core.days import parse_day, shift
 from pipelines.core.store import digest_of
+from pipelines.core.zones import zone_table
 from pipelines.operators.hashing import hash_words
+from pipelines.operators.local_time import local_seconds
 from pipelines.shared.tables import ROW
 from pipelines.shared.tables.known_days import known_name
 from pipelines.spec import Table
 
 EPOCH = "1970-01-01"
-DAY_US = 86_400_000_000
+DAY_US, DAY_S, SECOND_US = 86_400_000_000, 86_400, 1_000_000
+UNKNOWN_US = int(np.iinfo(np.int64).min)
 FOREVER = int(np.iinfo(np.int32).max)
 
 
@@ -50,25 +53,32 @@ class Versions:
         """Mask of the rows that are known at the end of a day, each in its newest version."""
         return (self.known <= day) & (self.until > day)
 
-    def parts(self, day: str) -> Iterator[tuple[str, NDArray[np.bool_]]]:
-        """Mask of the rows in each table of a day's features, by the day they were known by.
+    def parts(self, last_day: str) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+        """Mask of the rows in each table of a partition's features, by the day they were known by.
 
-        There is one table for the day itself, which is the last of a longer partition, and one for each
-        later day that added rows.
+        There is one table for the partition itself, and one for each later day that added rows.
+
+        Args:
+            last_day: The day in which the partition ends.
         """
-        own = day_number(day)
+        own = day_number(last_day)
         for known in sorted({own, *(day for day in self.days() if day > own)}):
             yield name_of(known), self.visible(known)
 
 
-def versions_of(rows: pa.Table, table: Table) -> Versions | None:
-    """The versions of a day's rows by ``Table.known_time``; None without one."""
+def versions_of(rows: pa.Table, table: Table, zone: str = "UTC") -> Versions | None:
+    """The versions of a partition's rows by ``Table.known_time``; None without one.
+
+    Args:
+        rows: The columns of ``version_columns``.
+        table: Its declaration.
+        zone: Time zone of the days.
+    """
     if table.known_time is None:
         return None
-    event = rows[table.time_column].cast(pa.int64()).to_numpy() // DAY_US
-    known_us = pc.fill_null(rows[table.known_time].cast(pa.int64()), np.iinfo(np.int64).min)
-    known_us = known_us.to_numpy()
-    known = np.maximum(known_us // DAY_US, event).astype(np.int32)
+    event = _local_days(rows[table.time_column].cast(pa.int64()).to_numpy(), zone)
+    known_us = pc.fill_null(rows[table.known_time].cast(pa.int64()), UNKNOWN_US).to_numpy()
+    known = np.maximum(_local_days(known_us, zone), event).astype(np.int32)
     until = np.full(len(known), FOREVER, np.int32)
     # A null id identifies no row, so it is not a version of another.
     names = rows[table.id_column].combine_chunks().dictionary_encode().indices
@@ -77,6 +87,15 @@ def versions_of(rows: pa.Table, table: Table) -> Versions | None:
     older = np.flatnonzero((name[order][1:] == name[order][:-1]) & (name[order][1:] >= 0))
     until[order[older]] = known[order[older + 1]]
     return Versions(known, until)
+
+
+def _local_days(time_us: NDArray[np.int64], zone: str) -> NDArray[np.int64]:
+    """The day of each time, counted from 1970."""
+    table = zone_table(zone)
+    if table.is_utc():
+        return time_us // DAY_US
+    seconds = (time_us // SECOND_US).astype(np.float64)
+    return (local_seconds(np, seconds, table) // DAY_S).astype(np.int64)
 
 
 def version_columns(table: Table) -> list[str]:

@@ -16,6 +16,7 @@ from pipelines.core.text import for_page
 from pipelines.protocol import giver_of
 from pipelines.shared.pages.plots import Plot, legend
 from pipelines.shared.pages.style import STYLE
+from pipelines.shared.tables import UNLABELLED
 from pipelines.stages.evaluate.heads.protocol import HeadEvaluation, MetricText
 from pipelines.stages.evaluate.serving_facts import SERVING_SECTION
 
@@ -131,6 +132,7 @@ def _facts(evaluated: Mapping[str, Any], head: HeadEvaluation) -> list[tuple[str
     against = f"as of {champion['as_of']}, seed {champion['seed']}" if champion else "none"
     return [
         ("rows evaluated", f"{evaluated['rows']:,}"),
+        *_without_label(evaluated),
         *head.card_facts(evaluated),
         ("training days", f"{train_days[0]} to {train_days[-1]}"),
         ("champion", against),
@@ -138,6 +140,11 @@ def _facts(evaluated: Mapping[str, Any], head: HeadEvaluation) -> list[tuple[str
         *_settings(evaluated["settings"]),
         ("model digest", evaluated["model_digest"]),
     ]
+
+
+def _without_label(evaluated: Mapping[str, Any]) -> list[tuple[str, str]]:
+    rows = evaluated.get(UNLABELLED)
+    return [("rows without a label", f"{rows:,}, scored and not counted")] if rows else []
 
 
 def _settings(settings: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -11,8 +11,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from pipelines.core.errors import TrainingError
 from pipelines.core.store import Manifest
 from pipelines.protocol import Work
+from pipelines.shared.tables import UNLABELLED
 from pipelines.stages.evaluate.comparison import Champion, compare, measure_champion
 from pipelines.stages.evaluate.heads import evaluation_of
 from pipelines.stages.evaluate.heads.protocol import HeadEvaluation, Measured, Predictions
@@ -38,6 +42,7 @@ def evaluate_model(
     pipeline, head = work.pipeline, evaluation_of(work.pipeline.head)
     folder = work.store.open(training_set)
     rows = _rows(work, head, folder)
+    _require_labels(rows, work.report.work)
     head.require(rows, work.report.work)
     predictions = head.predict(work.store.open(model), rows.inputs)
     k = pipeline.evaluation.alerts_per_day
@@ -49,7 +54,7 @@ def evaluate_model(
 
     own = head.measured(rows, predictions, k)
     rival = measure_champion(champion, measure, work)
-    evaluated = _facts(work, model, int(rows.counted.sum()))
+    evaluated = _facts(work, model, rows)
     evaluated |= head.facts(rows, predictions, folder, pipeline)
     evaluated |= compare(work, own, rival)
     (out / METRICS).write_text(json.dumps(evaluated, indent=1) + "\n")
@@ -60,20 +65,31 @@ def evaluate_model(
 
 def _rows(work: Work, head: HeadEvaluation, training_set: Path) -> TestRows:
     pipeline = work.pipeline
-    known_after_days = pipeline.label.known_after_days if head.leaves_out_known else None
+    leaves_out = head.leaves_out_known and pipeline.evaluation.exclude_known
+    known_after_days = pipeline.label.settled_days() if leaves_out else None
     return open_test_rows(training_set, alert_columns(pipeline), known_after_days)
 
 
-def _facts(work: Work, model: Manifest, rows: int) -> dict[str, Any]:
+def _require_labels(rows: TestRows, work: str) -> None:
+    if not rows.labelled.any():
+        raise TrainingError(
+            f"{work}: none of the {len(rows.labels):,} test rows has a label, so nothing can be "
+            f"evaluated. Check the label column and label.known_after_days, or widen split.test_days."
+        )
+
+
+def _facts(work: Work, model: Manifest, rows: TestRows) -> dict[str, Any]:
     """What was evaluated: whose model, made of what, on how many rows."""
     days, evaluation = work.days(), work.pipeline.evaluation
+    without = int(np.count_nonzero(~rows.labelled))
     return {
         "pipeline": work.pipeline.name,
         "as_of": work.model_day,
         "seed": work.pipeline.training.seed,
         "train_days": list(days.train),
         "test_days": list(days.test),
-        "rows": rows,
+        "rows": int(rows.counted.sum()),
+        **({UNLABELLED: without} if work.pipeline.may_lack_label else {}),
         "alert_entity": evaluation.alert_entity,
         "bootstrap_samples": evaluation.bootstrap_samples,
         "settings": dict(model.config),

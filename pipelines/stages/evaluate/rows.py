@@ -25,6 +25,7 @@ from pipelines.core.errors import TrainingError
 from pipelines.operators.bfloat16 import widened
 from pipelines.protocol import VALIDATED, stage_of
 from pipelines.spec import PARTS, Pipeline
+from pipelines.stages.evaluate.entities import Numbers, numbered
 
 NEVER = np.iinfo(np.int64).max
 EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
@@ -36,7 +37,7 @@ class AlertColumns:
     """Key columns that alerts are counted by.
 
     Attributes:
-        entity: What an alert is raised on.
+        entity: What an alert is raised on, or the row id, where no entity is alerted.
         time: When the example happened.
         zone: Time zone of the days.
     """
@@ -48,8 +49,9 @@ class AlertColumns:
 
 def alert_columns(pipeline: Pipeline) -> AlertColumns:
     """The key columns of a pipeline's alerts."""
-    entity = pipeline.entity(pipeline.evaluation.alert_entity)
-    return AlertColumns(entity.key, pipeline.table.time_column, pipeline.time_zone)
+    return AlertColumns(
+        pipeline.resampled_column(), pipeline.table.time_column, pipeline.time_zone
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +60,11 @@ class TestRows:
 
     Attributes:
         inputs: What a model reads, by name: ``x (n_rows, n_features)`` and its like.
-        labels: The label of each row, ``(n_rows,)``.
+        labels: The label of each row, NaN where it has none, ``(n_rows,)``.
         day: Day of each row's event as a number, ``(n_rows,)``.
-        entity: Alert entity of each row, ``(n_rows,)``.
-        counted: Whether metrics are made from a row; false where its entity was known,
-            ``(n_rows,)``.
+        entity: Number of each row's alert entity, ``(n_rows,)``.
+        counted: Whether metrics are made from a row; false where its entity was known, or where it
+            has no label, ``(n_rows,)``.
         keys: Row id, event time and entity columns of each row.
         days: Test partitions that have rows, in order.
     """
@@ -76,6 +78,11 @@ class TestRows:
     counted: NDArray[np.bool_]
     keys: pa.Table
     days: tuple[str, ...]
+
+    @property
+    def labelled(self) -> NDArray[np.bool_]:
+        """Which rows have a label."""
+        return ~np.isnan(self.labels)
 
     @property
     def events(self) -> NDArray[np.bool_]:
@@ -103,17 +110,24 @@ def open_test_rows(
             f"The training set has no test rows: its test days are empty or were refused. Widen "
             f"split.test_days, or look at what {stage_of(VALIDATED).name} refused."
         )
-    tested = _read_days(training_set, index["test"], columns)
-    counted = np.ones(sum(len(day.labels) for day in tested), bool)
+    tested = [_read_day(training_set, entry, columns) for entry in index["test"]]
+    before = list[LabeledDay]()
     if known_after_days is not None:
-        before = itertools.chain.from_iterable(map(index.__getitem__, PARTS[:-1]))
-        known = first_events([*_read_days(training_set, before, columns), *tested])
-        counted = ~np.concatenate([_known_on(day, known, known_after_days) for day in tested])
+        entries = itertools.chain.from_iterable(map(index.__getitem__, PARTS[:-1]))
+        before = [_read_events(training_set, entry, columns) for entry in entries]
+    entities = numbered([day.keys[columns.entity] for day in (*before, *tested)])
+    own = entities[len(before) :]
+    labels = np.concatenate([day.labels for day in tested])
+    counted = ~np.isnan(labels)
+    if known_after_days is not None:
+        known = first_events(zip((*before, *tested), entities, strict=True))
+        days = zip(tested, own, strict=True)
+        counted &= ~np.concatenate([_known_on(*day, known, known_after_days) for day in days])
     return TestRows(
         inputs=read_inputs(training_set, index["test"]),
-        labels=np.concatenate([day.labels for day in tested]),
+        labels=labels,
         day=np.concatenate([day.day for day in tested]),
-        entity=np.concatenate([day.entity for day in tested]),
+        entity=np.concatenate(own),
         counted=counted,
         keys=pa.concat_tables([day.keys for day in tested]),
         days=tuple(entry["day"] for entry in index["test"]),
@@ -135,11 +149,10 @@ def read_inputs(
 
 @dataclass(frozen=True, slots=True)
 class LabeledDay:
-    """Keys and labels of a partition's rows; ``day`` is the number of each row's day."""
+    """Keys and labels of a partition's rows, NaN for none; ``day`` is the number of each row's day."""
 
     day: NDArray[np.int64]
     labels: NDArray[np.float64]
-    entity: NDArray[np.int64]
     keys: pa.Table
 
     @property
@@ -148,17 +161,19 @@ class LabeledDay:
         return self.labels > 0
 
 
-def _read_days(
-    folder: Path, entries: Iterable[Mapping[str, Any]], columns: AlertColumns
-) -> list[LabeledDay]:
-    return [_read_day(folder, entry, columns) for entry in entries]
-
-
 def _read_day(folder: Path, entry: Mapping[str, Any], columns: AlertColumns) -> LabeledDay:
     keys = pq.read_table(folder / entry["keys"], use_threads=False)
     labels = np.load(folder / entry["y"]).astype(np.float64)
-    day = day_numbers(keys[columns.time], columns.zone)
-    return LabeledDay(day, labels, keys[columns.entity].to_numpy(), keys)
+    return LabeledDay(day_numbers(keys[columns.time], columns.zone), labels, keys)
+
+
+def _read_events(folder: Path, entry: Mapping[str, Any], columns: AlertColumns) -> LabeledDay:
+    """The rows of a partition whose event happened; of their keys those that alerts are counted by."""
+    names = [columns.entity, columns.time]
+    keys = pq.read_table(folder / entry["keys"], columns=names, use_threads=False)
+    labels = np.load(folder / entry["y"]).astype(np.float64)
+    keys, labels = keys.filter(pa.array(labels > 0)), labels[labels > 0]
+    return LabeledDay(day_numbers(keys[columns.time], columns.zone), labels, keys)
 
 
 def day_numbers(times: pa.ChunkedArray, zone: str) -> NDArray[np.int64]:
@@ -169,10 +184,10 @@ def day_numbers(times: pa.ChunkedArray, zone: str) -> NDArray[np.int64]:
     return local.cast(pa.date32()).cast(pa.int32()).to_numpy().astype(np.int64) + EPOCH_ORDINAL
 
 
-def first_events(days: Sequence[LabeledDay]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def first_events(days: Iterable[tuple[LabeledDay, Numbers]]) -> tuple[Numbers, Numbers]:
     """Entities with an event, sorted, and the number of each one's first day with one."""
-    entity = np.concatenate([day.entity[day.events] for day in days])
-    number = np.concatenate([day.day[day.events] for day in days])
+    events = [(entity[day.events], day.day[day.events]) for day, entity in days]
+    entity, number = (np.concatenate(each) for each in zip(*events, strict=True))
     found, index = np.unique(entity, return_inverse=True)
     first = np.full(len(found), NEVER, np.int64)
     np.minimum.at(first, index, number)
@@ -180,11 +195,11 @@ def first_events(days: Sequence[LabeledDay]) -> tuple[NDArray[np.int64], NDArray
 
 
 def _known_on(
-    day: LabeledDay, known: tuple[NDArray[np.int64], NDArray[np.int64]], known_after_days: int
+    day: LabeledDay, entity: Numbers, known: tuple[Numbers, Numbers], known_after_days: int
 ) -> NDArray[np.bool_]:
     entities, first = known
     if len(entities) == 0:
-        return np.zeros(len(day.entity), bool)
-    index = np.minimum(np.searchsorted(entities, day.entity), len(entities) - 1)
-    had = np.where(entities[index] == day.entity, first[index], NEVER)
+        return np.zeros(len(entity), bool)
+    index = np.minimum(np.searchsorted(entities, entity), len(entities) - 1)
+    had = np.where(entities[index] == entity, first[index], NEVER)
     return had < day.day - known_after_days

@@ -20,6 +20,7 @@ from pipelines.protocol.settings import (
     training_set_settings,
 )
 from pipelines.shared.registry import Version, opponent_of, read_registry, registry_uri
+from pipelines.shared.tables import UNLABELLED
 
 if TYPE_CHECKING:
     from pipelines.stages.evaluate.comparison import Champion
@@ -51,6 +52,8 @@ def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
     metrics = dict(evaluated["metrics"])
     for name, (low, high) in evaluated["intervals"].items():
         metrics |= {f"{name}_low": low, f"{name}_high": high}
+    if UNLABELLED in evaluated:
+        metrics[UNLABELLED] = float(evaluated[UNLABELLED])
     return StageOutcome(
         rows=evaluated["rows"],
         metrics=metrics,

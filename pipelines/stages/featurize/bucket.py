@@ -21,8 +21,9 @@ from pipelines.operators.hashing import hash_wholes
 from pipelines.operators.values import on_host
 from pipelines.protocol import VALIDATED, stage_of
 from pipelines.shared.compute.splitting import Splittable
-from pipelines.shared.tables.history import ENTITY, KNOWN, POSITION, TIME_S, UNTIL
+from pipelines.shared.tables.history import CHECK, ENTITY, KNOWN, POSITION, TIME_S, UNTIL
 from pipelines.shared.tables.reading import Columns, Reader, reader_of
+from pipelines.stages.featurize.entity_codes import entity_codes
 from pipelines.stages.featurize.entity_program import Distance, EntityProgram
 from pipelines.stages.featurize.timeline import Timeline, timeline, timeline_of_others
 from pipelines.stages.featurize.views import views, views_of_others
@@ -106,7 +107,9 @@ def run_bucket(task: BucketTask) -> BucketResult:
     program, read = task.program, _reading(task)
     of_rows = program.columns() if program.table is None else ()
     own = read(
-        Path(task.own), task.bucket, [*_always(versioned=task.versioned), *of_rows, POSITION]
+        Path(task.own),
+        task.bucket,
+        [*_always(program, versioned=task.versioned), *of_rows, POSITION],
     )
     position = on_host(own.pop(POSITION)).astype(np.int32, copy=False)
     if not len(position):
@@ -122,9 +125,11 @@ def _over_own_table(
     xp: Any, task: BucketTask, read: Reader, own: Columns, position: NDArray[np.int32]
 ) -> BucketResult:
     program = task.program
-    always = _always(versioned=task.versioned)
+    always = _always(program, versioned=task.versioned)
     files = [_read_file(xp, read, task, file, always) for file in task.earlier]
     columns = _concatenated(xp, [*files, own], [*always, *program.columns()])
+    if program.hashed:
+        columns[ENTITY] = entity_codes(xp, columns[ENTITY], columns.pop(CHECK))
     n_rows, found = len(columns[ENTITY]), []
     for view in views(xp, columns, len(position)):
         at = position[view.own - (n_rows - len(position))]
@@ -138,10 +143,14 @@ def _over_other_table(
     xp: Any, task: BucketTask, read: Reader, own: Columns, position: NDArray[np.int32]
 ) -> BucketResult:
     program = task.program
-    always = _always(versioned=task.others_versioned)
+    always = _always(program, versioned=task.others_versioned)
     nothing = {name: xp.zeros(0, dtype=xp.int64) for name in (*always, *program.columns())}
     files = [_read_file(xp, read, task, file, always) for file in task.earlier]
     columns = _concatenated(xp, files or [nothing], nothing)
+    if program.hashed:
+        both = (xp.concatenate([columns.pop(n), own.pop(n)]) for n in (ENTITY, CHECK))
+        codes = entity_codes(xp, *both)
+        columns[ENTITY], own[ENTITY] = codes[: -len(position)], codes[-len(position) :]
     found = []
     for view in views_of_others(xp, columns, own, task.last_day):
         asked = tuple(own[name][xp.asarray(view.own)] for name in (ENTITY, TIME_S))
@@ -171,8 +180,9 @@ def _reading(task: BucketTask) -> Reader:
     return read_share
 
 
-def _always(*, versioned: bool) -> tuple[str, ...]:
-    return (ENTITY, TIME_S, KNOWN, UNTIL) if versioned else (ENTITY, TIME_S)
+def _always(program: EntityProgram, *, versioned: bool) -> tuple[str, ...]:
+    check = (CHECK,) if program.hashed else ()
+    return (ENTITY, *check, TIME_S, *((KNOWN, UNTIL) if versioned else ()))
 
 
 def _concatenated(xp: Any, files: Sequence[Columns], names: Iterable[str]) -> Columns:

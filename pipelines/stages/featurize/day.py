@@ -67,7 +67,7 @@ def _versions(day: DayInput) -> Versions | None:
     if table.known_time is None:
         return None
     rows = pq.read_table(part, columns=version_columns(table), use_threads=False)
-    return versions_of(rows, table)
+    return versions_of(rows, table, day.features.time_zone)
 
 
 def _groups(day: DayInput, spill: Spill, size: int) -> Iterator[pa.Table]:
@@ -76,7 +76,7 @@ def _groups(day: DayInput, spill: Spill, size: int) -> Iterator[pa.Table]:
     attributes = read_attributes(day.features.attributes, day.attributes, part, size)
     tables = read_groups(part, [*day.features.read_columns], size)
     for nth, table in enumerate(tables):
-        found = row_features(table, day.features.row_sources)
+        found = row_features(table, day.features.row_sources, day.features.time_zone)
         found |= in_row_order(day, spill.of(nth), table.num_rows)
         group = [_joined(table, day.features, found, attributes.of_rows(table))]
         # Whoever asks for the next group holds none of this one's columns any more.
@@ -140,7 +140,8 @@ def _write(features: FeaturePlan, groups: Iterable[pa.Table], path: Path) -> dic
 
 def _statistics(features: FeaturePlan, rows: pa.Table) -> dict[str, Any]:
     label = rows[features.label].cast(pa.float64()).to_numpy()
-    return describe({name: rows[name].to_numpy() for name in features.described}, label)
+    numbers = {name: rows[name].to_numpy() for name in features.described}
+    return describe(numbers, label, may_lack_label=features.may_lack_label)
 
 
 def _joined(

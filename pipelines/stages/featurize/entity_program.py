@@ -101,15 +101,17 @@ class EntityProgram:
     """Every window and sequence over one entity's rows in a table, which are read and sorted once.
 
     Attributes:
-        entity: The entity.
+        entity: Name of the entity.
         windows: Its windows.
         sequences: Its sequences.
+        hashed: Whether histories have two hashes of the entity, which is a text.
         table: Whose rows they are over; None for the examples' own.
     """
 
     entity: str
     windows: tuple[TrailingWindow, ...]
     sequences: tuple[EventSequence, ...] = ()
+    hashed: bool = False
     table: str | None = None
 
     @property

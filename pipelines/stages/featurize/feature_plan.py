@@ -2,16 +2,16 @@
 
 Why: reading, computing, writing and describing must agree on columns and their order, so they
     read the same plan instead of asking the declaration again.
-Promise: what a declaration asks for that cannot be computed is found here, before any row is
-    read, and all of it at once.
 Not here: windows and sequences as a worker sees them (``entity_program.py``), what is wrong
-    with a declaration (``problems.py``), the arithmetic (``windows.py``, ``rows.py``).
+    with a declaration (``pipelines/spec/feature_checks.py``), the arithmetic (``windows.py``,
+    ``rows.py``).
 """
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from pipelines.core.errors import DeclarationError
+from pipelines.core.zones import zone_table
 from pipelines.operators import Categorical, Numeric, Sequence, Trailing
 from pipelines.operators.hashing import hash_word
 from pipelines.operators.operator import SEQUENCE, FeatureSource
@@ -26,7 +26,6 @@ from pipelines.stages.featurize.entity_program import (
     RowFilter,
     TrailingWindow,
 )
-from pipelines.stages.featurize.problems import problems_of
 
 VALUE_BYTES, EVENT_BYTES = 8, 4
 
@@ -59,6 +58,7 @@ class FeaturePlan:
         buckets: Hash buckets of every history.
         copied_columns: Columns copied beside the features: row id, event time, entities, label.
         label: The one of them that holds the label.
+        may_lack_label: Whether it may be null.
         read_columns: Columns of the validated table that are read.
         row_sources: Sources that read their row alone.
         categories: Features that are columns of the table as they are.
@@ -67,6 +67,7 @@ class FeaturePlan:
         versioned_tables: Other tables whose rows say when they were known.
         names: Every feature, in the order of the declaration.
         described: Those that statistics are kept of.
+        time_zone: Whose calendar the features of a time are of.
         row_bytes: About what a row takes in memory; a text counts as a number.
     """
 
@@ -74,6 +75,7 @@ class FeaturePlan:
     buckets: int
     copied_columns: tuple[str, ...]
     label: str
+    may_lack_label: bool
     read_columns: tuple[str, ...]
     row_sources: tuple[Numeric | TimeSource, ...]
     categories: tuple[str, ...]
@@ -82,7 +84,14 @@ class FeaturePlan:
     versioned_tables: frozenset[str]
     names: tuple[str, ...]
     described: tuple[str, ...]
+    time_zone: str
     row_bytes: int
+
+    def clock(self) -> str:
+        """The offsets of the zone, which features depend on; empty where there are none."""
+        calendar = any(isinstance(source, TimeSource) for source in self.row_sources)
+        by_days = self.table.known_time is not None
+        return zone_table(self.time_zone).digest() if calendar or by_days else ""
 
     def programs_without(self, names: Collection[str]) -> tuple[EntityProgram, ...]:
         """Windows and sequences but those whose outputs are all among ``names``."""
@@ -95,11 +104,8 @@ def plan_features(pipeline: Pipeline) -> FeaturePlan:
     """Work out what a pipeline's features are made of.
 
     Raises:
-        DeclarationError: Features that cannot be computed; every one is listed.
+        DeclarationError: The label is an event of another table.
     """
-    problems = list(problems_of(pipeline))
-    if problems:
-        raise DeclarationError(pipeline.name, problems)
     sources, names = pipeline.sources(), pipeline.feature_names()
     label = _label(pipeline)
     keys = _unique((*_identity(pipeline), label))
@@ -111,6 +117,7 @@ def plan_features(pipeline: Pipeline) -> FeaturePlan:
         buckets=pipeline.buckets,
         copied_columns=keys,
         label=label,
+        may_lack_label=pipeline.may_lack_label,
         read_columns=_unique((*keys, *_read_by(sources))),
         row_sources=tuple(s for s in of_row if isinstance(s, Numeric | TimeSource)),
         categories=categories,
@@ -119,6 +126,7 @@ def plan_features(pipeline: Pipeline) -> FeaturePlan:
         versioned_tables=frozenset(t.name for t in pipeline.tables if t.known_time is not None),
         names=names,
         described=tuple(n for n in names if n not in others),
+        time_zone=pipeline.time_zone,
         row_bytes=VALUE_BYTES * (len(keys) + len(names)) + EVENT_BYTES * _steps(sources),
     )
 
@@ -196,7 +204,8 @@ def _program(
             windows.append(_window(rows_of, source))
         else:
             sequences.append(_sequence(rows_of, source))
-    return EntityProgram(entity, tuple(windows), tuple(sequences), table)
+    hashed = pipeline.is_text(entity)
+    return EntityProgram(entity, tuple(windows), tuple(sequences), hashed, table)
 
 
 def _window(table: Table, feature: Trailing) -> TrailingWindow:
@@ -231,7 +240,7 @@ def _column(column: Column) -> HistoryColumn:
 def _filter(column: Column, value: object) -> RowFilter:
     if isinstance(value, str):
         return RowFilter(column.name, hash_word(value))
-    number = float(value)  # type: ignore[arg-type]  # checked by problems_of
+    number = float(value)  # type: ignore[arg-type]  # checked when declared
     scale = _column(column).scale
     return RowFilter(column.name, round(number * scale) if column.decimals else number)
 

@@ -57,7 +57,7 @@ class DayInput:
 
     Attributes:
         features: What to make of it.
-        last_day: The last day of the partition, ``YYYY-MM-DD``: the day itself, unless it is longer.
+        last_day: The day in which the partition ends.
         own: The partition itself.
         earlier: The accepted partitions that its windows reach, oldest first, other tables' too.
         attributes: Static tables that it reads, by name.

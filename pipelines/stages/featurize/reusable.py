@@ -18,7 +18,7 @@ from pipelines.stages.featurize.lookback import LookBack, Read
 if TYPE_CHECKING:
     from pipelines.stages.featurize.reused import ReusedColumns
 
-READ_BY_ALL = ("keys", "entities", "columns", "known_time", "other_tables")
+READ_BY_ALL = ("keys", "entities", "columns", "known_time", "other_tables", "time_zone")
 
 
 def reused_columns(work: Work, plan: Plan) -> "ReusedColumns | None":

@@ -39,18 +39,18 @@ class ReusedColumns:
     folder: Path
     names: frozenset[str]
 
-    def results(self, day: str, versions: Versions | None) -> Iterator[BucketResult]:
+    def results(self, last_day: str, versions: Versions | None) -> Iterator[BucketResult]:
         """Its columns as the result of a task has them, some rows at a time.
 
         Args:
-            day: Last day of the partition, ``YYYY-MM-DD``.
+            last_day: The day in which the partition ends.
             versions: When each of its rows was known; None without known times.
         """
         if versions is None:
-            yield from self._read(part_name(day, day), None)
+            yield from self._read(part_name(last_day, last_day), None)
             return
-        for known, rows in versions.parts(day):
-            yield from self._read(part_name(day, known), np.flatnonzero(rows))
+        for known, rows in versions.parts(last_day):
+            yield from self._read(part_name(last_day, known), np.flatnonzero(rows))
 
     def _read(self, part: str, positions: NDArray[np.int64] | None) -> Iterator[BucketResult]:
         """Rows of a table, which are those at ``positions`` of the day; None for all of them."""

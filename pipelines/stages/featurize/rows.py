@@ -12,6 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from pipelines.core.zones import zone_table
+from pipelines.operators.local_time import local_seconds
 from pipelines.operators.times import TimeSource
 from pipelines.spec import Numeric
 
@@ -19,15 +21,22 @@ MICROSECONDS = 1_000_000
 
 
 def row_features(
-    table: pa.Table, sources: Iterable[Numeric | TimeSource]
+    table: pa.Table, sources: Iterable[Numeric | TimeSource], zone: str = "UTC"
 ) -> dict[str, NDArray[np.float64]]:
-    """Numeric columns of sources that read their row alone, shape ``(n_rows,)``."""
+    """Numeric columns of sources that read their row alone, shape ``(n_rows,)``.
+
+    Args:
+        table: The rows.
+        sources: The sources.
+        zone: Time zone of the calendar.
+    """
     found = {}
     for source in sources:
         if isinstance(source, Numeric):
             found[source.column] = _floats(table[source.column])
         else:
-            found[source.names()[0]] = source.of(np, _seconds(table[source.column]))
+            local_s = local_seconds(np, _seconds(table[source.column]), zone_table(zone))
+            found[source.names()[0]] = source.of(np, local_s)
     return found
 
 

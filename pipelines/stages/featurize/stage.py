@@ -195,6 +195,7 @@ def _config(pipeline: Pipeline, features: FeaturePlan) -> Mapping[str, Any]:
         "columns": own["columns"],
         "known_time": own["known_time"],
         "other_tables": [_read_of(table) for table in other_tables(pipeline)],
+        "time_zone": {"name": pipeline.time_zone, "offsets": features.clock()},
     }
 
 

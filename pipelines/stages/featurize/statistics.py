@@ -13,17 +13,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.operators.moments import chunk_moments, merged_moments, whole_moments
+from pipelines.shared.tables import UNLABELLED
 from pipelines.shared.tables.profile import merge_profiles, profile_of
 
 
 def describe(
-    features: Mapping[str, NDArray[np.float64]], label: NDArray[np.float64]
+    features: Mapping[str, NDArray[np.float64]],
+    label: NDArray[np.float64],
+    *,
+    may_lack_label: bool = False,
 ) -> dict[str, Any]:
-    """Rows, positives, and of each feature its moments and how its values are distributed."""
+    """Rows, positives, and of each feature its moments and how its values are distributed.
+
+    Args:
+        features: Numbers by name, NaN where unknown.
+        label: Label of each row, NaN for none.
+        may_lack_label: Whether rows without one are valid, and are counted as ``unlabelled``.
+    """
     moments = {n: whole_moments(chunk_moments(np, values)) for n, values in features.items()}
+    without = {UNLABELLED: int(np.count_nonzero(~np.isfinite(label)))} if may_lack_label else {}
     return {
         "rows": len(label),
         "positives": int(np.count_nonzero(label == 1)),
+        **without,
         "columns": moments,
         "profile": profile_of(features),
     }
@@ -32,9 +44,9 @@ def describe(
 def together(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Statistics of neighbouring groups of rows as those of all of them; at least one."""
     columns = parts[0]["columns"]
+    counts = [name for name in ("rows", "positives", UNLABELLED) if name in parts[0]]
     return {
-        "rows": sum(part["rows"] for part in parts),
-        "positives": sum(part["positives"] for part in parts),
+        **{name: sum(part[name] for part in parts) for name in counts},
         "columns": {n: merged_moments([part["columns"][n] for part in parts]) for n in columns},
         "profile": merge_profiles(part["profile"] for part in parts),
     }

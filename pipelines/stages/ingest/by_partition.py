@@ -22,10 +22,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pipelines.core.errors import SchemaError
+from pipelines.core.errors import ConfigError, SchemaError
 from pipelines.core.partitions import Partitions
 from pipelines.shared.tables.schema import parquet_options
-from pipelines.spec import Table
+from pipelines.spec import Pipeline
 from pipelines.stages.ingest.day import DayWriter
 
 RUN_BYTES = 256 << 20
@@ -38,14 +38,14 @@ class PartitionSpill:
     """Rows that are collected, sorted by partition, and written to a folder a partition.
 
     Args:
-        table: The table; it has an event time.
-        partitions: Its partitions.
+        pipeline: Declares the table, which has an event time, and its partitions.
         folder: Where the spill is kept meanwhile.
     """
 
-    def __init__(self, table: Table, partitions: Partitions, folder: Path) -> None:
-        self._table, self._partitions = table, partitions
-        self._bounds = _Bounds(partitions)
+    def __init__(self, pipeline: Pipeline, folder: Path) -> None:
+        self._pipeline, self._partitions = pipeline, pipeline.partitions()
+        self._time = pipeline.table.time_column
+        self._bounds = _Bounds(self._partitions)
         self._spill = tempfile.TemporaryDirectory(dir=folder, prefix=".spill-")
         self._buffer: list[pa.Table] = []
         self._bytes = 0
@@ -70,7 +70,7 @@ class PartitionSpill:
 
     def add(self, block: pa.Table) -> None:
         """Collect a block of rows; spill a run once there are enough."""
-        timed = pc.is_valid(block[self._table.time_column])
+        timed = pc.is_valid(block[self._time])
         if not pc.all(timed).as_py():
             self._add_untimed(block.filter(pc.invert(timed)))
             block = block.filter(timed)
@@ -112,7 +112,7 @@ class PartitionSpill:
         self._buffer, self._bytes = [], 0
         if rows is None or not rows.num_rows:
             return
-        numbers = self._bounds.numbers(rows[self._table.time_column])
+        numbers = self._bounds.numbers(rows[self._time])
         if (numbers[1:] < numbers[:-1]).any():
             order = np.argsort(numbers, kind="stable")
             rows, numbers = rows.take(pa.array(order)), numbers[order]
@@ -128,7 +128,7 @@ class PartitionSpill:
         key = self._partitions.key(number)
         folder = out / f"ds={key}"
         folder.mkdir()
-        writer = DayWriter(self._table, key, folder)
+        writer = DayWriter(self._pipeline, key, folder)
         for rows in _slices(number, runs):
             writer.add(rows)
         writer.close()
@@ -173,7 +173,7 @@ class _Bounds:
             for number in range(of.number(of.of_time(begin)), last + 1):
                 start = of.start(of.key(number))
                 self._starts[number] = (start - EPOCH) // timedelta(microseconds=1)
-        except (OverflowError, ValueError) as error:
+        except (OverflowError, ValueError, ConfigError) as error:
             raise SchemaError(
                 f"A row's event time is on {begin.date()} in UTC, which is outside the calendar of "
                 f"{of.zone}. Expected a time of the years 1 to 9999. Correct the source."

@@ -3,11 +3,10 @@
 Why: a lossy cast gives a wrong number that no rule can find later.
 Promise: zero, 0.0, False, empty text, null and NaN stay distinct wherever the declared type can
     represent the difference; a value that would change is refused with its row.
-Not here: the casts of times and integers (``times.py``, ``whole_numbers.py``), whether a value is
+Not here: the casts of times, words and integers (``times.py``, ``written_times.py``, ``word_values.py``,
+    ``whole_numbers.py``), whether a value is
     valid (``pipelines/shared/expectations/``).
 """
-
-from collections.abc import Callable
 
 import numpy as np
 import pyarrow as pa
@@ -17,11 +16,20 @@ import pyarrow.types as of
 from pipelines.core.errors import SchemaError
 from pipelines.shared.tables.schema import canonical_type
 from pipelines.spec import Column
-from pipelines.stages.ingest.cast_errors import CastError, RowNames, shown
+from pipelines.spec.time_formats import RELATIVE
+from pipelines.stages.ingest.cast_errors import (
+    CastError,
+    RowNames,
+    first_failing,
+    first_true,
+    shown,
+)
+from pipelines.stages.ingest.number_marks import PLAIN, Marks, hint
 from pipelines.stages.ingest.times import BEYOND, Clock, first_beyond, parsed_times, typed_times
+from pipelines.stages.ingest.uuids import is_uuid, uuid_texts
 from pipelines.stages.ingest.whole_numbers import from_floats, from_texts
-
-Convert = Callable[[pa.ChunkedArray], pa.ChunkedArray]
+from pipelines.stages.ingest.word_values import as_words, by_words
+from pipelines.stages.ingest.written_times import is_text_type, written_times
 
 ACCEPTED = {
     "integer": "integers, or numbers without a fraction",
@@ -30,6 +38,8 @@ ACCEPTED = {
     "text": "text",
     "flag": "0 and 1, or true and false",
 }
+NUMBERS = ("integer", "number")
+MOST_FLOAT = "1.8e308"
 UTC = Clock()
 DECLARE_HOUR = (
     "Have the source write times with their offset, or declare source.repeated_hour as 'first' or "
@@ -55,7 +65,9 @@ def from_typed(
     if of.is_null(values.type):
         return values.cast(canonical_type(column))
     try:
-        cast = _cast(TYPED[column.type](values), column, clock)
+        cast = _declared(values, column, clock)
+        if cast is None:
+            cast = _cast(TYPED[column.type](values), column, clock)
     except TypeMismatchError:
         raise SchemaError(
             f"Source file {file}: column {column.name!r} is {found}{_example(values)} where "
@@ -69,22 +81,48 @@ def from_typed(
 
 
 def from_text(
-    values: pa.ChunkedArray, column: Column, file: str, row_names: RowNames, clock: Clock = UTC
+    values: pa.ChunkedArray,
+    column: Column,
+    file: str,
+    row_names: RowNames,
+    clock: Clock = UTC,
+    marks: Marks = PLAIN,
 ) -> pa.ChunkedArray:
     """Cast a text column, as read from CSV.
 
     Raises:
         SchemaError: A value is not of the declared type.
     """
+    if not of.is_string(values.type):
+        # In a spreadsheet, times have a type of their own.
+        return from_typed(values, column, file, row_names, clock)
     if column.type == "text":
         return values
     trimmed = pc.utf8_trim_whitespace(values)
     # For a number or a time an empty field is null, quoted or not.
     known = pc.if_else(pc.equal(trimmed, ""), None, trimmed)
     try:
-        return _cast(PARSED[column.type](known), column, clock)
+        cast = _declared(known, column, clock)
+        if cast is None:
+            known = marks.plain(known) if column.type in NUMBERS else known
+            cast = _cast(PARSED[column.type](known), column, clock)
     except CastError as failure:
         raise failure.schema_error(values, column.name, file, row_names) from failure
+    return cast
+
+
+def _declared(values: pa.ChunkedArray, column: Column, clock: Clock) -> pa.ChunkedArray | None:
+    """Values by the words or the time format of their column; None where it has none for their type.
+
+    Raises:
+        CastError: A word is not declared, or a time is not in the format.
+    """
+    if column.words:
+        words = as_words(values, column.words)
+        return None if words is None else by_words(words, column.words)
+    if column.time_format in ("", RELATIVE):
+        return None
+    return written_times(values, column.time_format, clock)
 
 
 def _cast(prepared: pa.ChunkedArray, column: Column, clock: Clock) -> pa.ChunkedArray:
@@ -96,19 +134,40 @@ def _cast(prepared: pa.ChunkedArray, column: Column, clock: Clock) -> pa.Chunked
     try:
         cast = convert(prepared)
     except pa.ArrowInvalid as error:
-        row = _first_failing(prepared, convert)
-        why, remedy = "", "Correct the source, or the declaration."
-        if column.type == "timestamp":
-            why = _why_not_a_time(prepared.slice(row, 1), clock)
-            remedy = DECLARE_HOUR if why else remedy
-        raise CastError(
-            row,
-            why or f"which is not of type {column.type}",
-            f"{ACCEPTED[column.type]} that fit {canonical_type(column)} without loss. {remedy}",
-        ) from error
+        row = first_failing(prepared, convert)
+        raise _failure(row, prepared, column, clock) from error
     if column.type == "timestamp" and (row := first_beyond(cast)) >= 0:
         raise CastError(row, BEYOND, "a time within them. Correct the source.")
+    if column.type == "number" and of.is_string(prepared.type):
+        _require_finite(prepared, cast)
     return cast
+
+
+def _failure(row: int, prepared: pa.ChunkedArray, column: Column, clock: Clock) -> CastError:
+    """The error of a value that is not of the declared type."""
+    why, remedy = "", "Correct the source, or the declaration."
+    if column.type == "timestamp":
+        why = _why_not_a_time(prepared.slice(row, 1), clock)
+        remedy = DECLARE_HOUR if why else f"{remedy} Another way of writing is a time_format."
+    elif of.is_string(prepared.type):
+        remedy = f"{hint(prepared[row].as_py())}{remedy}"
+    return CastError(
+        row,
+        why or f"which is not of type {column.type}",
+        f"{ACCEPTED[column.type]} that fit {canonical_type(column)} without loss. {remedy}",
+    )
+
+
+def _require_finite(text: pa.ChunkedArray, numbers: pa.ChunkedArray) -> None:
+    """Refuse a number that is too large for a float, which Arrow reads as infinity."""
+    infinite = pc.is_inf(numbers)
+    if not pc.any(infinite).as_py():
+        return
+    row = first_true(pc.and_(infinite, pc.match_substring_regex(text, "[0-9]")))
+    if row >= 0:
+        raise CastError(
+            row, "which is too large for a float", f"numbers below {MOST_FLOAT}. Correct it."
+        )
 
 
 def _why_not_a_time(one: pa.ChunkedArray, clock: Clock) -> str:
@@ -118,20 +177,6 @@ def _why_not_a_time(one: pa.ChunkedArray, clock: Clock) -> str:
     except pa.ArrowInvalid:
         return ""
     return clock.why_not(naive)
-
-
-def _first_failing(values: pa.ChunkedArray, convert: Convert) -> int:
-    """Index of the first value that cannot be converted, found by bisection."""
-    start, length = 0, len(values)
-    while length > 1:
-        half = length // 2
-        try:
-            convert(values.slice(start, half))
-        except pa.ArrowInvalid:
-            length = half
-        else:
-            start, length = start + half, length - half
-    return start
 
 
 def _integer(values: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -159,14 +204,13 @@ def _timestamp(values: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _text(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    is_text = (
-        of.is_string,
-        of.is_large_string,
-        of.is_string_view,
-        of.is_binary,
-        of.is_large_binary,
-    )
-    if any(check(values.type) for check in is_text):
+    if is_uuid(values.type):
+        return uuid_texts(values)
+    if (
+        is_text_type(values.type)
+        or of.is_binary(values.type)
+        or of.is_large_binary(values.type)
+    ):
         return values
     raise TypeMismatchError
 

@@ -8,12 +8,14 @@ from collections.abc import Callable
 from datetime import date
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.types as of
 
 from pipelines.core.errors import SchemaError
 
 RowNames = Callable[[int], str]
 """Returns the name of a row of a block in messages, such as ``line 7``."""
+Convert = Callable[[pa.ChunkedArray], pa.ChunkedArray]
 LONGEST = 80
 
 
@@ -50,3 +52,22 @@ def shown(value: pa.Scalar) -> str:
         return f"{value.value} {unit} since 1970"
     text = str(known) if isinstance(known, date) else repr(known)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+
+
+def first_true(found: pa.ChunkedArray) -> int:
+    """Index of the first true value; -1 if there is none."""
+    return int(pc.index(found, value=True).as_py())
+
+
+def first_failing(values: pa.ChunkedArray, convert: Convert) -> int:
+    """Index of the first value that cannot be converted, found by bisection."""
+    start, length = 0, len(values)
+    while length > 1:
+        half = length // 2
+        try:
+            convert(values.slice(start, half))
+        except pa.ArrowInvalid:
+            length = half
+        else:
+            start, length = start + half, length - half
+    return start

@@ -1,15 +1,17 @@
 """Match a file's columns to the declared ones.
 
-Why: sources spell ``TX_AMOUNT``, declarations ``tx_amount``; a missing or duplicate column must be
-    reported before a value is read.
-Promise: names match in any letter case; undeclared columns are ignored, and listed.
+Why: sources spell ``TX_AMOUNT`` or ``Betrag (EUR)``, declarations ``tx_amount``; a missing or duplicate
+    column must be reported before a value is read.
+Promise: a declared ``source_name`` matches as it is written, other names in any letter case; undeclared
+    columns are ignored, and listed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from difflib import get_close_matches
+from unicodedata import normalize
 
-from pipelines.core.declared import nearest
 from pipelines.core.errors import SchemaError, listed
-from pipelines.spec import Table
+from pipelines.spec import Column, Table
 
 LONGEST = 80
 
@@ -20,30 +22,57 @@ def match_columns(found: Sequence[str], table: Table, file: str) -> dict[str, st
     Raises:
         SchemaError: Declared columns are missing, or a name matches more than one column.
     """
-    matches = {
-        column: [name for name in found if name.lower() == column]
-        for column in table.column_names()
-    }
-    missing = [column for column, names in matches.items() if not names]
+    columns = matching(found, table, file)
+    missing = [column for column in table.columns if column.name not in columns]
     if missing:
         raise SchemaError(
-            f"Source file {file}: no column {listed(missing)}. Expected each column declared for "
-            f"{table.name}, in any letter case; the file has {_shown(found)}. "
-            f"{_hint(missing[0], found)}Add the missing columns, or correct the declaration."
+            f"Source file {file}: no column {listed(map(_wanted, missing))}. Expected each column "
+            f"declared for {table.name}, its source_name as it is written, others in any letter "
+            f"case; the file has {_shown(found)}. {_hint(missing[0], found)}Add the missing "
+            f"columns, or correct the declaration."
         )
+    return columns
+
+
+def matching(found: Sequence[str], table: Table, file: str) -> dict[str, str]:
+    """Source name of each declared column that a file has.
+
+    Raises:
+        SchemaError: A name matches more than one column.
+    """
+    matches = {column.name: _matches(column, found) for column in table.columns}
     for column, names in matches.items():
         if len(names) > 1:
             raise SchemaError(
                 f"Source file {file}: column {column!r} occurs {len(names)} times "
-                f"({', '.join(names)}). Expected one, in any letter case. Rename or drop the others."
+                f"({', '.join(names)}). {_remedy(names)}"
             )
-    return {column: names[0] for column, names in matches.items()}
+    return {column: names[0] for column, names in matches.items() if names}
 
 
-def undeclared(found: Sequence[str], table: Table) -> tuple[str, ...]:
+def undeclared(found: Sequence[str], columns: Mapping[str, str]) -> tuple[str, ...]:
     """A file's columns that match no declared one; columns without a name are not counted."""
-    declared = set(table.column_names())
-    return tuple(name for name in found if name and name.lower() not in declared)
+    used = set(columns.values())
+    return tuple(name for name in found if name and name not in used)
+
+
+def _matches(column: Column, found: Sequence[str]) -> list[str]:
+    if column.source_name is None:
+        return [name for name in found if name.lower() == column.name]
+    # The same letter can be written as one character or as two.
+    wanted = normalize("NFC", column.source_name)
+    exact = [name for name in found if name == column.source_name]
+    return exact or [name for name in found if normalize("NFC", name) == wanted]
+
+
+def _wanted(column: Column) -> str:
+    return column.name if column.source_name is None else repr(column.source_name)
+
+
+def _remedy(names: Collection[str]) -> str:
+    if len(set(names)) > 1:
+        return "Declare which by source_name, or rename or drop the others."
+    return "Expected one. Have the source give each column a name of its own."
 
 
 def _shown(found: Sequence[str]) -> str:
@@ -53,6 +82,8 @@ def _shown(found: Sequence[str]) -> str:
     )
 
 
-def _hint(missing: str, found: Sequence[str]) -> str:
-    hint = nearest(missing, [name.lower() for name in found])
-    return f"{hint} " if hint.startswith("Did") else ""
+def _hint(missing: Column, found: Sequence[str]) -> str:
+    """The header that is nearest to a missing one, in whatever letters."""
+    spelled = {name.lower(): name for name in found}
+    near = get_close_matches((missing.source_name or missing.name).lower(), spelled, n=1)
+    return f"Did you mean {spelled[near[0]]!r}? " if near else ""

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pipelines.core.errors import PermanentError, SourceNotReadyError, SourceUnreadableError
-from pipelines.stages.ingest.locate import DENIED, SourceFile
+from pipelines.stages.ingest.locate import DENIED
+from pipelines.stages.ingest.source_item import SourceItem
 
 SETTLE_S = 60.0
 # Copying may keep the time of the original, so an old file is checked twice.
@@ -26,7 +27,7 @@ class CutShortError(SourceUnreadableError):
 
 
 @contextmanager
-def checked_read(file: SourceFile, planned: str) -> Iterator[None]:
+def checked_read(file: SourceItem, planned: str) -> Iterator[None]:
     """Check, after the block has read a file, that its content is that of the plan.
 
     Args:
@@ -58,7 +59,7 @@ def checked_read(file: SourceFile, planned: str) -> Iterator[None]:
         raise _changed(file)
 
 
-def _changed(file: SourceFile) -> SourceNotReadyError:
+def _changed(file: SourceItem) -> SourceNotReadyError:
     return SourceNotReadyError(
         f"Source file {file.name} is still being written: it changed while it was read. "
         f"Expected a complete file. Run ingest again when the delivery is complete."
@@ -66,7 +67,7 @@ def _changed(file: SourceFile) -> SourceNotReadyError:
 
 
 def _cut_short(
-    file: SourceFile, error: CutShortError, planned: str
+    file: SourceItem, error: CutShortError, planned: str
 ) -> PermanentError | SourceNotReadyError:
     age_s = file.age_s()
     if age_s >= SETTLE_S:

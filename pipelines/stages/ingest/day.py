@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 from pipelines.shared.tables import IDS, ROW
 from pipelines.shared.tables.ids import IdsWriter
 from pipelines.shared.tables.schema import parquet_options, table_schema, write_table
-from pipelines.spec import Table
+from pipelines.spec import Pipeline
+from pipelines.stages.ingest.composites import with_composites
 from pipelines.stages.ingest.rejects import Reject
 
 PART, REJECTS = "part-0.parquet", "rejected-lines.parquet"
@@ -41,12 +42,16 @@ class DayWriter:
         rows: Number of rows added so far.
     """
 
-    def __init__(self, table: Table, day: str, folder: Path) -> None:
+    def __init__(self, pipeline: Pipeline, day: str, folder: Path) -> None:
+        table = pipeline.stored
         self.rows = 0
+        self._composites = pipeline.composites()
         self._ids = (
-            None
-            if table.unique_days == 1
-            else IdsWriter(table.id_column, table.time_column, day, folder)
+            IdsWriter(
+                table.id_column, table.time_column, pipeline.partitions().bounds(day), folder
+            )
+            if table.compares_ids
+            else None
         )
         self._schema = table_schema(table)
         self._group_rows = group_rows(len(self._schema))
@@ -60,7 +65,7 @@ class DayWriter:
     def add(self, block: pa.Table) -> None:
         """Add a block of rows in the declared types; write a row group once it is full."""
         self.rows += block.num_rows
-        self._buffer.append(block)
+        self._buffer.append(with_composites(block, self._composites))
         self._buffered_rows += block.num_rows
         while self._buffered_rows >= self._group_rows:
             self._write(self._group_rows)

@@ -9,17 +9,23 @@ Not here: the content of a file (``formats/``), the fields of a path (``pipeline
 import hashlib
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, cast
 
+from pipelines.core.connections import without_secrets
 from pipelines.core.errors import ConfigError, SourceNotReadyError
 from pipelines.protocol import Work
-from pipelines.spec import Table
+from pipelines.spec import LakeTable, Query, Source, Table
 from pipelines.spec.path_fields import filled, path_problems
+from pipelines.stages.ingest.addresses import connection_of, root_of
+from pipelines.stages.ingest.lake import lake_rows
+from pipelines.stages.ingest.query import query_result
+from pipelines.stages.ingest.remote_root import opened_root
+from pipelines.stages.ingest.source_item import SourceItem
 
 CHUNK_BYTES = 1 << 20
 DENIED = "no permission to read"
@@ -96,27 +102,33 @@ class SourceFile:
         return cast("BinaryIO", self.remote.open(self.path, "rb"))
 
 
-def source_files(work: Work, table: Table) -> list[SourceFile]:
-    """The files of a table's partition, in name order.
+def source_files(work: Work, table: Table) -> Sequence[SourceItem]:
+    """What a partition of a table is read from: its files in name order, or the rows of its query.
 
     Raises:
-        ConfigError: No source was given, its template is wrong, or its URI cannot be opened.
-        SourceNotReadyError: There is no file yet; the message has the path.
+        ConfigError: No source was given, its template is wrong, or it cannot be opened.
+        SourceNotReadyError: There is no file, and there are no rows, yet.
+        TransientError: The database does not answer.
     """
-    if not work.source:
-        raise ConfigError(
-            f"{work.report.work}: no source was given. Pass --source with the folder or URI "
-            f"that contains {table.files.path!r}."
-        )
+    if isinstance(table.source, Query):
+        return [query_result(work, table, table.source)]
+    if isinstance(table.source, LakeTable):
+        return [lake_rows(work, table, table.source)]
+    return _files(work, table, table.source)
+
+
+def _files(work: Work, table: Table, source: Source) -> list[SourceFile]:
     zone = work.pipeline.time_zone
     pattern = pattern_of(table, work.day, zone)
-    root = work.source.removeprefix("file://").rstrip("/") or "/"
+    root = root_of(work, source, repr(source.path))
     is_remote = "://" in root
-    found = _remote_files(root, pattern) if is_remote else _local_files(root, pattern)
+    found = (
+        _remote_files(work, source, root, pattern) if is_remote else _local_files(root, pattern)
+    )
     if not found:
         gone = not is_remote and not Path(root).is_dir()
         raise SourceNotReadyError(
-            f"{work.report.work}: no file matches {root}/{pattern}"
+            f"{work.report.work}: no file matches {without_secrets(root)}/{pattern}"
             f"{' (the source root is not a folder)' if gone else ''}. Expected "
             f"{table.name} of {table.partitions(zone).described(work.day)} as "
             f"{table.files.format}, by the template {table.files.path!r}. "
@@ -145,17 +157,8 @@ def _local_files(root: str, pattern: str) -> list[SourceFile]:
     return [SourceFile(name, paths[name]) for name in sorted(paths) if _is_data(name, pattern)]
 
 
-def _remote_files(root: str, pattern: str) -> list[SourceFile]:
-    import fsspec
-
-    try:
-        fs, base = fsspec.core.url_to_fs(root)
-    except (ValueError, ImportError) as error:
-        raise ConfigError(
-            f"source {root!r} cannot be opened: {error} Install the file system it needs, or "
-            f"give a folder."
-        ) from error
-    fs.invalidate_cache()
+def _remote_files(work: Work, source: Source, root: str, pattern: str) -> list[SourceFile]:
+    fs, base = opened_root(root, connection_of(work, source))
     base = base.rstrip("/")
     below = "/".join(part for part in (base, _folder(pattern), "*") if part)
     found = fs.glob(below, detail=True).items()

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from pipelines.spec.time_formats import is_written
 from pipelines.stages.ingest.lines import Lines, Row
 from pipelines.stages.ingest.rejects import Reject
 from pipelines.stages.ingest.stream import CsvStream
@@ -42,13 +43,15 @@ class Quoting:
         lines: The file's lines.
         stream: Its bytes, as far as they were read.
         names: Names of its columns.
-        time: Index of the event time among them.
+        time: Index of the event time among them; None for a static table.
+        time_format: How the event time is written; empty for ISO 8601.
     """
 
     lines: Lines
     stream: CsvStream
     names: Sequence[str]
-    time: int
+    time: int | None
+    time_format: str = ""
     _slow_rows: Iterator[Row] | None = None
 
     def rejects(
@@ -117,12 +120,16 @@ class Quoting:
         if len(fields) != len(self.names):
             return False
         # Where values may contain line breaks by declaration, a line must also have an event time.
-        return not self.lines.source.newlines_in_values or _is_time(fields[self.time])
+        if not self.lines.source.newlines_in_values or self.time is None:
+            return True
+        return _is_time(fields[self.time].strip(' "'), self.time_format)
 
 
-def _is_time(text: str) -> bool:
+def _is_time(text: str, time_format: str) -> bool:
+    if time_format:
+        return is_written(text, time_format)
     try:
-        datetime.fromisoformat(text.strip(' "'))
+        datetime.fromisoformat(text)
     except ValueError:
         return False
     return True

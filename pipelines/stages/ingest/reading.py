@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from pipelines.core.errors import SchemaError
 from pipelines.spec import Table
-from pipelines.stages.ingest.locate import SourceFile
 from pipelines.stages.ingest.rejects import Reject
+from pipelines.stages.ingest.source_item import SourceItem
 
 if TYPE_CHECKING:
     from pipelines.stages.ingest.times import Offsets
@@ -25,15 +25,17 @@ class Read:
         file: The file.
         table: Declares the columns.
         planned: The file's digest when the work was planned.
+        time_zone: The pipeline's.
         extra: Columns of the file that are not declared.
         rejected: Rejected lines.
         read_share: Share of the file that has been read, from 0 to 1.
         offsets: By timestamp column, the rows of its first times with and without an offset.
     """
 
-    file: SourceFile
+    file: SourceItem
     table: Table
     planned: str
+    time_zone: str = "UTC"
     extra: tuple[str, ...] = ()
     rejected: list[Reject] = field(default_factory=list)
     read_share: float = 0.0

@@ -2,20 +2,26 @@
 
 Why: a day may be larger than memory, so rows are processed in blocks.
 Promise: the blocks' rows are the file's, in its order, whatever the blocks' sizes.
-Not here: the formats (``parquet.py``, ``delimited.py``), casting a value (``cast.py``), the state of
+Not here: the formats (``formats/``), casting a value (``cast.py``), the state of
     reading (``reading.py``).
 """
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from functools import partial
 
 import pyarrow as pa
 
+from pipelines.spec import AnySource, Column, Query, Source
 from pipelines.stages.ingest.cast import from_text, from_typed
+from pipelines.stages.ingest.cast_errors import RowNames
 from pipelines.stages.ingest.damage import checked_read
-from pipelines.stages.ingest.delimited import read_delimited
-from pipelines.stages.ingest.parquet import read_parquet
+from pipelines.stages.ingest.formats import FORMATS, Reader
+from pipelines.stages.ingest.number_marks import Marks
+from pipelines.stages.ingest.query_rows import from_result, read_result
 from pipelines.stages.ingest.reading import Read
 from pipelines.stages.ingest.times import Clock, Offsets
+
+Cast = Callable[[pa.ChunkedArray, Column, str, RowNames, Clock], pa.ChunkedArray]
 
 
 def read_blocks(read: Read) -> Generator[pa.Table, None, None]:
@@ -26,10 +32,10 @@ def read_blocks(read: Read) -> Generator[pa.Table, None, None]:
         SourceUnreadableError: It cannot be read and does not change any more.
         SchemaError: It is not the declared table.
     """
-    is_text = read.table.files.format == "csv"
-    cast, reader = (from_text, read_delimited) if is_text else (from_typed, read_parquet)
-    clock = Clock.of_source(read.table.source)
-    times = [c.name for c in read.table.columns if c.type == "timestamp"]
+    cast, reader = _reader(read.table.source)
+    clock = Clock.of_source(read.table.source, read.time_zone)
+    # Times in a declared format all have an offset, or none has.
+    times = [c.name for c in read.table.columns if c.type == "timestamp" and not c.time_format]
     read.offsets = {name: Offsets() for name in times}
     with checked_read(read.file, read.planned), read.file.local() as path:
         for rows, row_names in reader(path, read):
@@ -41,3 +47,14 @@ def read_blocks(read: Read) -> Generator[pa.Table, None, None]:
                     for c in read.table.columns
                 }
             )
+
+
+def _reader(source: AnySource) -> tuple[Cast, Reader]:
+    """What reads a source's rows, and what casts one of their columns."""
+    if isinstance(source, Query):
+        return from_result, read_result
+    # The rows of a lake table are fetched into a Parquet file.
+    found = FORMATS[source.format if isinstance(source, Source) else "parquet"]
+    if not found.is_text:
+        return from_typed, found.read
+    return partial(from_text, marks=Marks.of_source(source)), found.read

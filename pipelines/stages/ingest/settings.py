@@ -6,6 +6,7 @@ Promise: a column's meaning, its valid values and what features read it are not 
 from dataclasses import asdict
 from typing import Any
 
+from pipelines.core.zones import zone_table
 from pipelines.spec import Column, Pipeline
 
 OF_COLUMN = ("name", "type", "decimals", "source_name", "time_format", "origin", "words")
@@ -14,6 +15,7 @@ OF_COLUMN = ("name", "type", "decimals", "source_name", "time_format", "origin",
 def ingest_settings(pipeline: Pipeline) -> dict[str, Any]:
     """What the rows of the pipeline's table depend on beside its source's content."""
     table = pipeline.table
+    zones = {pipeline.time_zone, table.source.time_zone or pipeline.time_zone}
     return {
         "table": table.name,
         "source": asdict(table.source),
@@ -23,6 +25,7 @@ def ingest_settings(pipeline: Pipeline) -> dict[str, Any]:
             **{e.name: e.column for e in pipeline.entities if not isinstance(e.column, str)},
         },
         "time_zone": pipeline.time_zone,
+        "offsets": {zone: zone_table(zone).digest() for zone in sorted(zones)},
     }
 
 

@@ -13,7 +13,8 @@ that ingest publishes, which takes them over as hard links.
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,13 +22,15 @@ from typing import TYPE_CHECKING
 from pipelines.core.errors import PartitionRefusedError, SourceNotReadyError
 from pipelines.core.events import reporting
 from pipelines.core.store import Manifest, Ref, digest_of, file_digest
+from pipelines.core.store.integrity import Verified
 from pipelines.core.text import counted
 from pipelines.protocol import REFUSED, Plan, StageOutcome, Work, code_of, publish_work
 from pipelines.spec import Table
 from pipelines.stages.ingest.delivery import Delivery
-from pipelines.stages.ingest.locate import source_files
+from pipelines.stages.ingest.locate import SourceFile, source_files
 from pipelines.stages.ingest.reading import Read
 from pipelines.stages.ingest.settings import ingest_settings
+from pipelines.stages.ingest.source_item import SourceItem
 
 if TYPE_CHECKING:
     from pipelines.stages.ingest.by_partition import PartitionSpill
@@ -100,7 +103,7 @@ def _without_rows(split: Manifest, partition: str) -> str:
 
 def _plan(work: Work, table: Table) -> Plan:
     return Plan(
-        inputs={file.name: file.digest() for file in source_files(work, table)},
+        inputs=_digests(work, source_files(work, table)),
         config={
             **ingest_settings(work.pipeline),
             "grain": table.grain,
@@ -108,6 +111,23 @@ def _plan(work: Work, table: Table) -> Plan:
         },
         code=code_of(f"{__name__}.{_split.__name__}"),
     )
+
+
+def _digests(work: Work, files: Sequence[SourceItem]) -> dict[str, str]:
+    """Digest of each file; a local one is read only if it may have changed since it was last read."""
+    ref = Ref(work.pipeline.name, DATASET, f"table={work.pipeline.table.name}")
+    seen = Verified.of(work.store.folder(ref) / "source")
+    found = {file.name: _digest(file, seen) for file in files}
+    if work.store.folder(ref).is_dir():
+        seen.save()
+    return found
+
+
+def _digest(file: SourceItem, seen: Verified) -> str:
+    if isinstance(file, SourceFile) and file.remote is None:
+        with suppress(OSError):
+            return seen.sha256(file.path, Path(file.path))
+    return file.digest()
 
 
 def _published(work: Work, ref: Ref, plan: Plan) -> Manifest | None:
@@ -120,9 +140,10 @@ def _split(work: Work, plan: Plan, out: Path) -> StageOutcome:
     from pipelines.stages.ingest.by_partition import PartitionSpill
 
     table = work.pipeline.table
-    reads = [Read(f, table, plan.inputs[f.name]) for f in source_files(work, table)]
+    zone = work.pipeline.time_zone
+    reads = [Read(f, table, plan.inputs[f.name], zone) for f in source_files(work, table)]
     delivery = Delivery(work, reads)
-    with PartitionSpill(table, work.pipeline.partitions(), out) as spill:
+    with PartitionSpill(work.pipeline, out) as spill:
         with reporting(work.report):
             delivery.read_files(spill.add)
         delivery.check(table)
@@ -200,7 +221,7 @@ def _require_reached(work: Work, split: Manifest) -> None:
 def _write_empty(work: Work, out: Path) -> None:
     from pipelines.stages.ingest.day import DayWriter
 
-    DayWriter(work.pipeline.table, work.day, out).close()
+    DayWriter(work.pipeline, work.day, out).close()
 
 
 def _link(folder: Path, out: Path) -> None:

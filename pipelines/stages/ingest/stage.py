@@ -7,15 +7,17 @@ Promise: rows keep the source's order and are numbered by it; the same bytes in 
 Not here: finding files (``locate.py``), reading one (``rows.py``), writing rows (``day.py``).
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from pipelines.core.errors import SourceNotReadyError
 from pipelines.protocol import Plan, StageOutcome, Work, code_of
 from pipelines.spec import Table
 from pipelines.stages.ingest.delivery import Delivery
-from pipelines.stages.ingest.locate import SourceFile, source_files
+from pipelines.stages.ingest.locate import source_files
 from pipelines.stages.ingest.reading import Read
 from pipelines.stages.ingest.settings import ingest_settings
+from pipelines.stages.ingest.source_item import SourceItem
 from pipelines.stages.ingest.splits import part_of, split_of, take_part
 
 SPLIT = "split"
@@ -57,8 +59,10 @@ def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
     table = work.pipeline.table
     files = source_files(work, table)
     _require_planned(work, files, plan)
-    delivery = Delivery(work, [Read(file, table, plan.inputs[file.name]) for file in files])
-    writer = DayWriter(table, work.day, out)
+    zone = work.pipeline.time_zone
+    reads = [Read(file, table, plan.inputs[file.name], zone) for file in files]
+    delivery = Delivery(work, reads)
+    writer = DayWriter(work.pipeline, work.day, out)
     delivery.read_files(writer.add)
     writer.close()
     delivery.check(table)
@@ -70,10 +74,10 @@ def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
 
 def _ids(work: Work, table: Table) -> list[str]:
     """What the file of ids depends on in addition to the rows; empty where there is none."""
-    return [] if table.unique_days == 1 else [table.id_column, table.time_column, work.day]
+    return [table.id_column, table.time_column, work.day] if table.compares_ids else []
 
 
-def _require_planned(work: Work, files: list[SourceFile], plan: Plan) -> None:
+def _require_planned(work: Work, files: Sequence[SourceItem], plan: Plan) -> None:
     names = [file.name for file in files]
     if names != list(plan.inputs):
         raise SourceNotReadyError(

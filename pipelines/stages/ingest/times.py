@@ -3,17 +3,20 @@
 Why: a time that overflows, or is read in another time zone than it was written in, is assigned to a
     wrong day or hour, and no rule can find it.
 Promise: an instant of the years 1 to 9999 is kept, rounded down to microseconds; any other is an
-    error, never another time. A time without an offset is in the declared time zone, UTC where none
-    is declared; one that occurs twice there, or never, is an error unless the declaration resolves it.
+    error, never another time. A time without an offset is in the source's time zone, by default the
+    pipeline's; one that occurs twice there, or never, is an error unless the declaration resolves it.
 Not here: reporting the value that cannot be cast (``cast.py``).
 """
 
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as of
 
+from pipelines.core.zones import zone_table
+from pipelines.operators.local_time import instants
 from pipelines.spec import AnySource
 from pipelines.stages.ingest.cast_errors import RowNames
 
@@ -24,7 +27,7 @@ MICROSECONDS = pa.timestamp("us")
 FIRST_S, LAST_S = -62_135_596_800, 253_402_300_799
 PER_SECOND = {"s": 1, "us": 1_000_000}
 BEYOND = "a time outside of the years 1 to 9999"
-WHICH = {"refuse": "raise", "first": "earliest", "second": "latest"}
+MICROS = PER_SECOND["us"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +35,18 @@ class Clock:
     """How a time without an offset is converted to UTC.
 
     Attributes:
-        zone: Its time zone; None where none is declared, which means UTC.
+        zone: Its time zone.
         repeated_hour: Which of two instants a repeated local time means: ``first``, ``second`` or
             ``refuse``.
     """
 
-    zone: str | None = None
+    zone: str = "UTC"
     repeated_hour: str = "refuse"
 
     @classmethod
-    def of_source(cls, source: AnySource) -> "Clock":
+    def of_source(cls, source: AnySource, pipeline_zone: str) -> "Clock":
         """The clock of a declared source."""
-        return cls(source.time_zone, source.repeated_hour)
+        return cls(source.time_zone or pipeline_zone, source.repeated_hour)
 
     def to_utc(self, naive: pa.ChunkedArray) -> pa.ChunkedArray:
         """Convert microseconds without an offset to UTC.
@@ -51,24 +54,27 @@ class Clock:
         Raises:
             pa.ArrowInvalid: One occurs twice or never in the zone.
         """
-        if self.zone in (None, "UTC"):
+        table = zone_table(self.zone)
+        if table.is_utc():
             return naive
-        zoned = pc.assume_timezone(
-            naive, self.zone, ambiguous=WHICH[self.repeated_hour], nonexistent="raise"
-        )
-        return zoned.cast(MICROSECONDS)
+        # Not by Arrow: after 2037 it knows no clock changes.
+        local = pc.fill_null(naive.cast(pa.int64()), 0).to_numpy()
+        found = instants(np, local // MICROS, table)
+        strange = found.occurs != 1 if self.repeated_hour == "refuse" else found.occurs == 0
+        if (strange & pc.is_valid(naive).to_numpy()).any():
+            raise pa.ArrowInvalid(f"a time that occurs twice or never in {self.zone}")
+        seconds = found.second_s if self.repeated_hour == "second" else found.first_s
+        micros = pa.array(seconds * MICROS + local % MICROS).cast(MICROSECONDS)
+        return pc.if_else(pc.is_valid(naive), pa.chunked_array([micros]), None)
 
     def why_not(self, naive: pa.ChunkedArray) -> str:
         """Why one time cannot be converted to UTC; empty if it can."""
-        for given, why in (
-            ({"ambiguous": "raise", "nonexistent": "earliest"}, "occurs twice"),
-            ({"ambiguous": "earliest", "nonexistent": "raise"}, "does not occur"),
-        ):
-            try:
-                pc.assume_timezone(naive, self.zone or "UTC", **given)
-            except pa.ArrowInvalid:
-                return f"which {why} in {self.zone}, where clocks were changed"
-        return ""
+        seconds = naive.cast(pa.int64()).to_numpy() // MICROS
+        (occurs,) = instants(np, seconds, zone_table(self.zone)).occurs
+        if occurs == 1 or (occurs == 2 and self.repeated_hour != "refuse"):  # noqa: PLR2004
+            return ""
+        why = "occurs twice" if occurs else "does not occur"
+        return f"which {why} in {self.zone}, where clocks were changed"
 
 
 @dataclass(slots=True)

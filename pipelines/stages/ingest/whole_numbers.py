@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as of
 
-from pipelines.stages.ingest.cast_errors import CastError
+from pipelines.stages.ingest.cast_errors import CastError, first_true
 
 # Bits up to which each integer has its own float.
 EXACT_BELOW_BITS = {16: 11, 32: 24, 64: 53}
@@ -64,7 +64,7 @@ def from_texts(text: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _refuse_hexadecimal(text: pa.ChunkedArray) -> None:
-    row = _first(pc.match_substring_regex(text, HEXADECIMAL))
+    row = first_true(pc.match_substring_regex(text, HEXADECIMAL))
     if row >= 0:
         raise CastError(
             row,
@@ -74,7 +74,7 @@ def _refuse_hexadecimal(text: pa.ChunkedArray) -> None:
 
 
 def _refuse(large: pa.ChunkedArray, bits: int, what: str) -> None:
-    row = _first(large)
+    row = first_true(large)
     if row >= 0:
         exact = EXACT_BELOW_BITS[bits]
         raise CastError(
@@ -84,8 +84,3 @@ def _refuse(large: pa.ChunkedArray, bits: int, what: str) -> None:
             "integers as integers. Have the source write the column without floats (in pandas: "
             "dtype Int64), or, if it is neither an id nor a count, declare it as number.",
         )
-
-
-def _first(found: pa.ChunkedArray) -> int:
-    """Index of the first true value; -1 if there is none."""
-    return int(pc.index(found, value=True).as_py())

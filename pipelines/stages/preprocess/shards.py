@@ -24,8 +24,9 @@ from numpy.typing import NDArray
 from pipelines.operators.bfloat16 import BFLOAT16, narrowed
 from pipelines.operators.program import FittedProgram
 from pipelines.operators.state import read_program
-from pipelines.operators.values import on_host
+from pipelines.operators.values import Words, on_host
 from pipelines.shared.compute.splitting import Splittable
+from pipelines.shared.tables.labels import labelled
 from pipelines.shared.tables.schema import GROUP_ROWS, parquet_options
 from pipelines.shared.tables.values import read_rows, table_rows
 from pipelines.stages.preprocess.row_ranges import RowRange
@@ -46,6 +47,7 @@ class ShardTask(Splittable):
         keys: Columns that name a row, written beside the arrays.
         label: Label column.
         array_module: ``numpy`` or ``cupy``.
+        labelled_only: Whether rows without a label are left out.
     """
 
     row_range: RowRange
@@ -55,6 +57,7 @@ class ShardTask(Splittable):
     keys: tuple[str, ...]
     label: str
     array_module: str
+    labelled_only: bool = False
 
     def split(self) -> "list[ShardTask]":
         """Tasks of half the rows each."""
@@ -62,18 +65,22 @@ class ShardTask(Splittable):
 
     def join(self, results: "Sequence[Shard]") -> "Shard":
         """Combine the results of both halves."""
-        positives = sum(result.positives for result in results)
-        return Shard(self.row_range.day, Path(self.out).name, self.row_range.rows, positives)
+        rows, positives, unlabelled = (
+            sum(getattr(result, name) for result in results)
+            for name in ("rows", "positives", "unlabelled")
+        )
+        return Shard(self.row_range.day, Path(self.out).name, rows, positives, unlabelled)
 
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """The result of writing one row range."""
+    """The result of writing one row range: how many rows, with label 1, and read without a label."""
 
     day: str
     part: str
     rows: int
     positives: int
+    unlabelled: int = 0
 
 
 def make_files(out: Path, day: str, shapes: Mapping[str, tuple[tuple[int, ...], str]]) -> None:
@@ -96,14 +103,31 @@ def write_rows(task: ShardTask) -> Shard:
     kinds = {**(fitted.program.kinds if fitted else {}), task.label: "number"}
     columns = read_rows(xp, Path(row_range.path), row_range.first, row_range.rows, kinds)
     label = on_host(columns.pop(task.label)).astype(np.float32)
-    with _ArrayFiles(out, row_range) as files:
+    known = ~np.isnan(label)
+    unlabelled, at = int(np.count_nonzero(~known)), row_range.first
+    if task.labelled_only:
+        at = int(labelled(Path(row_range.path), task.label, row_range.first).sum())
+        label, columns = label[known], _chosen(xp, columns, known)
+    with _ArrayFiles(out, row_range.day, at) as files:
         files.write("y", label)
-        for inputs in _inputs(xp, fitted, columns) if fitted else ():
+        for inputs in _inputs(xp, fitted, columns) if fitted and len(label) else ():
             for name, values in inputs.items():
                 files.write(name, on_host(values))
     if row_range.first == 0:
         _write_keys(task, out / f"{row_range.day}-keys.parquet")
-    return Shard(row_range.day, out.name, row_range.rows, int(np.count_nonzero(label == 1)))
+    positives = int(np.count_nonzero(label == 1))
+    return Shard(row_range.day, out.name, len(label), positives, unlabelled)
+
+
+def _chosen(xp: Any, columns: Mapping[str, Any], rows: NDArray[np.bool_]) -> dict[str, Any]:
+    """The chosen rows of columns as operators take them."""
+    chosen = xp.asarray(rows)
+    return {
+        name: replace(values, code=values.code[chosen])
+        if isinstance(values, Words)
+        else values[chosen]
+        for name, values in columns.items()
+    }
 
 
 def _inputs(
@@ -126,20 +150,20 @@ def _program(folder: str) -> FittedProgram:
 
 
 class _ArrayFiles(ExitStack):
-    """The day's array files, opened at the first row of a row range.
+    """The day's array files, opened at a row.
 
     Not memory maps: their dirty pages would count as this process's memory.
     """
 
-    def __init__(self, out: Path, row_range: RowRange) -> None:
+    def __init__(self, out: Path, day: str, first: int) -> None:
         super().__init__()
-        self.out, self.row_range = out, row_range
+        self.out, self.day, self.first = out, day, first
         self.files = dict[str, tuple[BinaryIO, np.dtype[Any]]]()
 
     def write(self, name: str, values: NDArray[Any]) -> None:
         """Append the next rows of an array."""
         if name not in self.files:
-            self.files[name] = self._opened(_path(self.out, self.row_range.day, name))
+            self.files[name] = self._opened(_path(self.out, self.day, name))
         file, dtype = self.files[name]
         file.write(np.ascontiguousarray(values, dtype).data)
 
@@ -148,17 +172,20 @@ class _ArrayFiles(ExitStack):
         np.lib.format.read_magic(file)
         shape, _, dtype = np.lib.format.read_array_header_1_0(file)
         row_bytes = dtype.itemsize * int(np.prod(shape[1:], dtype=np.int64))
-        file.seek(self.row_range.first * row_bytes, os.SEEK_CUR)
+        file.seek(self.first * row_bytes, os.SEEK_CUR)
         return file, dtype
 
 
 def _write_keys(task: ShardTask, path: Path) -> None:
+    known = labelled(Path(task.row_range.path), task.label) if task.labelled_only else None
     with pq.ParquetFile(task.row_range.path) as file:
         schema = pa.schema([file.schema_arrow.field(name) for name in task.keys])
         with pq.ParquetWriter(path, schema, **parquet_options(schema)) as writer:
             for first in range(0, task.day_rows, KEY_ROWS):
                 count = min(KEY_ROWS, task.day_rows - first)
                 rows = table_rows(file, first, count, list(task.keys))
+                if known is not None:
+                    rows = rows.filter(pa.array(known[first : first + count]))
                 writer.write_table(rows.select(task.keys).replace_schema_metadata(None))
 
 

@@ -7,6 +7,7 @@ Not here: statistics (``statistics.py``), arrays (``shards.py``), finding days (
 
 import json
 from collections.abc import Callable, Mapping
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +22,9 @@ from pipelines.protocol.settings import (
     training_set_settings,
 )
 from pipelines.shared.compute.settings import ComputeSettings
+from pipelines.shared.tables import UNLABELLED
 from pipelines.shared.tables.window import ModelWindow, window_as_validated, window_of
-from pipelines.spec import PARTS, Binary, Pipeline
+from pipelines.spec import PARTS, TRAIN, Binary, Pipeline
 
 if TYPE_CHECKING:
     from pipelines.operators.program import FittedProgram
@@ -71,12 +73,17 @@ def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
         report = _row_counter(window, rows + facts["rows"])
         fitted = _fit(window, list(train), compute, report, out)
         _write_state(fitted, facts, out)
-        ranges = _row_ranges(window)
+        ranges = _row_ranges(window, train)
         shapes = _shapes(fitted)
         tasks = _tasks(window, ranges, shapes, out, compute.array_module)
         shards = compute.map(write_rows, tasks, lambda shard: report(shard.rows))
     _write_index(window, ranges, fitted, shapes, shards, out)
-    return _outcome(facts, shards)
+    outcome = _outcome(facts, shards)
+    if facts.get(UNLABELLED):
+        work.report.log(
+            f"{facts[UNLABELLED]:,} rows of the training days have no label and are left out"
+        )
+    return outcome
 
 
 def _window(work: Work) -> ModelWindow:
@@ -111,18 +118,34 @@ def _train_days(window: ModelWindow) -> dict[str, dict[str, Any]]:
     return found
 
 
+def _labelled_rows(statistics: Mapping[str, Any]) -> int:
+    return int(statistics["rows"]) - int(statistics.get(UNLABELLED, 0))
+
+
 def _facts(window: ModelWindow, train: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
-    """Count rows and positives of the training days; refuse none, and for ``Binary`` one class only."""
+    """Count rows and positives of the training days; refuse none, and for ``Binary`` one class only.
+
+    Rows are those with a label; the others are counted beside where a label may be null.
+    """
     for day in train:
         _require_features(window.work.pipeline, window.work.store.open(window.days[day]))
-    rows, positives = (sum(s[name] for s in train.values()) for name in ("rows", "positives"))
+    rows, positives = (
+        sum(map(count, train.values())) for count in (_labelled_rows, itemgetter("positives"))
+    )
+    unlabelled = sum(s["rows"] for s in train.values()) - rows
     binary = isinstance(window.work.pipeline.head, Binary)
     if rows and (0 < positives < rows or not binary):
-        return {"rows": rows, "positives": positives}
+        without = {UNLABELLED: unlabelled} if window.work.pipeline.may_lack_label else {}
+        return {"rows": rows, "positives": positives} | without
     days = window.work.days().train
     which = (
         f"{window.work.report.work}: the {len(days)} training days from {days[0]} to {days[-1]}"
     )
+    if unlabelled and not rows:
+        raise TrainingError(
+            f"{which} hold {unlabelled} rows, and none of them has a label. Train on earlier days, "
+            f"or check the label column and label.known_after_days."
+        )
     if not rows:
         raise TrainingError(
             f"{which} hold 0 rows. Train on more days (split.train_days), or check the days that "
@@ -171,10 +194,16 @@ def _write_state(fitted: "FittedProgram", facts: dict[str, int], out: Path) -> N
     (out / "state.json").write_text(json.dumps(state, indent=1) + "\n")
 
 
-def _row_ranges(window: ModelWindow) -> RangesByDay:
+def _row_ranges(window: ModelWindow, train: Mapping[str, Mapping[str, Any]]) -> RangesByDay:
+    """The row ranges of each day, but of training days none of whose rows has a label."""
     from pipelines.stages.preprocess.row_ranges import row_ranges_of
 
-    opened = {day: window.work.store.open(manifest) for day, manifest in window.days.items()}
+    bare = {day for day, statistics in train.items() if not _labelled_rows(statistics)}
+    opened = {
+        day: window.work.store.open(manifest)
+        for day, manifest in window.days.items()
+        if day not in bare
+    }
     return {
         day: row_ranges_of(day, folder / window.part(day)) for day, folder in opened.items()
     }
@@ -203,26 +232,33 @@ def _tasks(
     out: Path,
     array_module: str,
 ) -> "list[ShardTask]":
-    """One task for each row range; gap days need no model inputs."""
+    """One task for each row range; gap days need no model inputs, training days only rows with a label."""
+    from pipelines.shared.tables.labels import labelled
     from pipelines.stages.preprocess.shards import ShardTask, make_files
 
     work, tasks = window.work, []
     for part in PARTS:
         (out / part).mkdir()
         wanted = {"y": shapes["y"]} if part == "gap" else shapes
+        labelled_only = part == TRAIN and work.pipeline.may_lack_label
         for day in (day for day in getattr(work.days(), part) if ranges.get(day)):
-            rows = sum(row_range.rows for row_range in ranges[day])
+            day_rows = rows = sum(row_range.rows for row_range in ranges[day])
+            if labelled_only:
+                rows = int(
+                    labelled(Path(ranges[day][0].path), label_column(work.pipeline)).sum()
+                )
             whole = {name: ((rows, *shape), kind) for name, (shape, kind) in wanted.items()}
             make_files(out / part, day, whole)
             tasks += [
                 ShardTask(
                     row_range=row_range,
-                    day_rows=rows,
+                    day_rows=day_rows,
                     out=str(out / part),
                     program="" if part == "gap" else str(out),
                     keys=key_columns(work.pipeline),
                     label=label_column(work.pipeline),
                     array_module=array_module,
+                    labelled_only=labelled_only,
                 )
                 for row_range in ranges[day]
             ]
@@ -286,4 +322,6 @@ def _outcome(facts: dict[str, int], shards: "list[Shard]") -> StageOutcome:
         mine = [shard for shard in shards if shard.part == part]
         metrics[f"{part}_rows"] = float(sum(shard.rows for shard in mine))
         metrics[f"{part}_positives"] = float(sum(shard.positives for shard in mine))
+        if UNLABELLED in facts:
+            metrics[f"{part}_{UNLABELLED}"] = float(sum(shard.unlabelled for shard in mine))
     return StageOutcome(rows=sum(shard.rows for shard in shards), metrics=metrics)

@@ -1,7 +1,7 @@
 """Golden rows: rows of the feature table, with the arrays that preprocessing made of them.
 
 Why: a serving graph whose preprocessing differs from training's is silently wrong.
-Promise: the same rows on both sides, the first of the first training day.
+Promise: the same rows on both sides, the first with a label of the first training day.
 Not here: writing and measuring (``export.py``, ``serving.py``).
 """
 
@@ -15,8 +15,10 @@ from pipelines.core.store import Manifest
 from pipelines.operators.bfloat16 import widened
 from pipelines.operators.program import FittedProgram
 from pipelines.operators.state import read_program
+from pipelines.protocol.settings import label_column
 from pipelines.shared.tables.known_days import part_as_of
-from pipelines.shared.tables.values import read_served
+from pipelines.shared.tables.labels import labelled
+from pipelines.shared.tables.values import read_rows, served
 from pipelines.shared.tables.window import FEATURES, features_version
 from pipelines.stages.train.export import Export
 from pipelines.stages.train.serving import GOLDEN_ROWS, Columns, Prepared
@@ -48,14 +50,17 @@ def export_of(setup: Any, model: Any) -> Export:
 def golden_rows(
     work: Any, training_set: Manifest, folder: Path, fitted: FittedProgram
 ) -> Columns:
-    """The first rows of the first training day, as known when the model's day began.
+    """The first rows of the first training day that have a label, as known when the model's day began.
 
     Raises:
         InputMissingError: The day's features are not in the store any more.
     """
     days = json.loads((folder / "index.json").read_text())["train"]
-    first = next(day["day"] for day in days if day["rows"])
+    first, rows = next((day["day"], day["rows"]) for day in days if day["rows"])
     manifest = features_version(work, first, training_set.inputs[f"{FEATURES}/ds={first}"])
     table = work.store.open(manifest) / part_as_of(manifest, work.model_day)
-    columns = read_served(table, 0, fitted.program.kinds)
-    return {name: values[:GOLDEN_ROWS] for name, values in columns.items()}
+    chosen = np.arange(min(rows, GOLDEN_ROWS))
+    if work.pipeline.may_lack_label:
+        chosen = np.flatnonzero(labelled(table, label_column(work.pipeline)))[:GOLDEN_ROWS]
+    columns = read_rows(np, table, 0, int(chosen[-1]) + 1, fitted.program.kinds)
+    return {name: served(values)[chosen] for name, values in columns.items()}

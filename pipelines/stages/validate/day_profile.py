@@ -30,6 +30,7 @@ from pipelines.shared.expectations.day_columns import (
     column_kinds,
     label_column,
 )
+from pipelines.shared.tables import UNLABELLED
 from pipelines.shared.tables.profile import COARSER_BITS, merge_profiles, profile_of
 from pipelines.shared.tables.versions import Versions
 from pipelines.spec import Pipeline
@@ -65,9 +66,11 @@ def write_profile(
 def profile_rows(rows: pa.Table, pipeline: Pipeline) -> DayProfile:
     """Number of rows and positives, and each column's missing values and distribution."""
     kinds, label = column_kinds(pipeline), label_column(pipeline)
+    has_nulls = label is not None and pipeline.may_lack_label
     return {
         "rows": rows.num_rows,
         "positives": _ones(rows[label]) if label else None,
+        **({UNLABELLED: rows[label].null_count} if has_nulls else {}),
         "columns": {name: KINDS[kind](rows[name]) for name, kind in kinds.items()},
     }
 
@@ -76,9 +79,12 @@ def merged(parts: Iterable[DayProfile]) -> DayProfile:
     """Merge the profiles of disjoint rows into the published form; at least one part."""
     parts = list(parts)
     positives = [part["positives"] for part in parts]
+    counted = UNLABELLED in parts[0]
+    without = {UNLABELLED: sum(part[UNLABELLED] for part in parts)} if counted else {}
     return {
         "rows": sum(part["rows"] for part in parts),
         "positives": None if None in positives else sum(positives),
+        **without,
         "columns": {
             name: _merged_column([part["columns"][name] for part in parts])
             for name in parts[0]["columns"]

@@ -13,11 +13,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from pipelines.core.days import days_between, shift
+from pipelines.core.days import shift
 from pipelines.core.store import Manifest
 from pipelines.protocol import VALIDATED, Work, partition_key
 from pipelines.shared.expectations.rules import NEW_IDS, CheckedRule
 from pipelines.shared.tables import IDS
+from pipelines.spec import Table
 
 if TYPE_CHECKING:
     from pipelines.shared.tables.ids import Keys
@@ -34,7 +35,7 @@ class RepeatedIds:
 
     def of(self, day: str) -> dict[str, str]:
         """Number and digest of the ids that a day shares with earlier days, by day."""
-        own = None if self._unique_days == 1 else self._keys_of(day)
+        own = self._keys_of(day) if self._table.compares_ids else None
         if own is None:
             return {}
         shared = {other: self._shared(own, other) for other in self._earlier(day)}
@@ -64,8 +65,8 @@ class RepeatedIds:
         ]
 
     @property
-    def _unique_days(self) -> int | None:
-        return self.work.pipeline.table.unique_days
+    def _table(self) -> Table:
+        return self.work.pipeline.table
 
     def _validated(self, day: str) -> Manifest | None:
         return self.work.find(self.work.partition_ref(VALIDATED, day))
@@ -89,16 +90,22 @@ class RepeatedIds:
         return self._keys[day]
 
     def _earlier(self, day: str) -> list[str]:
-        if self._unique_days is None:
+        if self._table.unique_days is None:
             return [other for other in self._published(INGESTED) if other < day]
-        return days_between(shift(day, 1 - self._unique_days), shift(day, -1))
+        partitions = self.work.pipeline.partitions()
+        first = partitions.first_day(day)
+        near = partitions.of_days(shift(first, 1 - self._table.unique_days), first)
+        return [other for other in near if other < day]
 
     def _later(self) -> list[str]:
-        if self._unique_days is None:
+        if self._table.unique_days is None:
             return [day for day in self._published(VALIDATED) if day > self.work.day]
-        return days_between(
-            shift(self.work.day, 1), shift(self.work.day, self._unique_days - 1)
-        )
+        if not self._table.compares_ids:
+            return []
+        partitions = self.work.pipeline.partitions()
+        last = partitions.last_day(self.work.day)
+        near = partitions.of_days(last, shift(last, self._table.unique_days - 1))
+        return [other for other in near if other > self.work.day]
 
     def _published(self, dataset: str) -> list[str]:
         keys = self.work.store.keys(self.work.pipeline.name, dataset)

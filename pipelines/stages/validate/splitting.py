@@ -24,6 +24,7 @@ from pipelines.shared.expectations.rules import CheckedRule
 from pipelines.shared.tables import ROW
 from pipelines.shared.tables.history import (
     HistoryPart,
+    entities_with_history,
     history_name,
     history_part,
     write_history,
@@ -154,10 +155,12 @@ def split_rows(
     ]
     firsts = compute.map(_split, tasks, lambda done: on_rows(done[0]))
     parts = len(tasks)
-    schemas: dict[str, pa.Schema | None] = {QUARANTINE: quarantine_schema(pipeline.table)}
+    schemas: dict[str, pa.Schema | None] = {QUARANTINE: quarantine_schema(pipeline.stored)}
     if keep_good:
-        schemas[PART] = table_schema(pipeline.table)
-        schemas |= {history_name(entity.name): None for entity in pipeline.entities}
+        schemas[PART] = table_schema(pipeline.stored)
+        schemas |= {
+            history_name(entity.name): None for entity in entities_with_history(pipeline)
+        }
     files = [
         _PublishedFile(scratch, out, name, parts, pipeline, day, s)
         for name, s in schemas.items()
@@ -195,7 +198,7 @@ def _split(task: _Task) -> tuple[int, First]:
     ingested = _read(task.partition)
     failing = _failing(task.evaluated, task.partition, task.quarantining)
     rules = [finding.rule for finding in task.quarantining]
-    lines = quarantine_lines(rules, failing, ingested, task.pipeline.table, task.day, task.run)
+    lines = quarantine_lines(rules, failing, ingested, task.pipeline.stored, task.day, task.run)
     _write_part(lines, task.part(QUARANTINE))
     if task.keep_good:
         _write_good(task, ingested, _is_bad(failing, ingested.num_rows))
@@ -210,7 +213,7 @@ def _split(task: _Task) -> tuple[int, First]:
 def _write_good(task: _Task, ingested: pa.Table, is_bad: NDArray[np.bool_]) -> None:
     good = ingested.filter(pa.array(~is_bad)) if is_bad.any() else ingested
     _write_part(good, task.part(PART))
-    for entity in task.pipeline.entities:
+    for entity in entities_with_history(task.pipeline):
         part = history_part(good, task.pipeline, entity.name, task.good_before)
         path = task.part(history_name(entity.name))
         _write_part(part.rows, path)
@@ -300,4 +303,4 @@ def _versions(file: _PublishedFile) -> Versions | None:
         return None
     paths = [_part(file.scratch, PART, number) for number in range(file.parts)]
     columns = (_read_part(path).select(version_columns(table)) for path in paths)
-    return versions_of(pa.concat_tables(columns), table)
+    return versions_of(pa.concat_tables(columns), table, file.pipeline.time_zone)

@@ -138,7 +138,7 @@ def _ingested(work: Work, manifest: Manifest) -> tuple[Path, int]:
     path = work.store.open(manifest) / PART
     with pq.ParquetFile(path) as file:
         schema, rows = file.schema_arrow, file.metadata.num_rows
-    wanted = table_schema(work.pipeline.table)
+    wanted = table_schema(work.pipeline.stored)
     if not schema.equals(wanted):
         raise ArtifactError(
             f"{manifest.ref.path()}: {PART} has {_columns(schema)}. Expected, from the "
@@ -193,9 +193,10 @@ def _outcome(verdict: "GateVerdict", rows: int) -> StageOutcome:
 
 def _config(pipeline: Pipeline, day: str) -> dict[str, Any]:
     """The settings that the result depends on: neither the columns' meanings nor the model's."""
-    table = pipeline.table
+    table = pipeline.stored
     return {
         "partition": day,
+        "time_zone": {"name": pipeline.time_zone, "bounds": _bounds(pipeline, day)},
         "row_id": table.id_column,
         "event_time": table.event_time,
         "known_time": table.known_time,
@@ -205,6 +206,10 @@ def _config(pipeline: Pipeline, day: str) -> dict[str, Any]:
         "buckets": pipeline.buckets,
         "validation": _validation(pipeline),
     }
+
+
+def _bounds(pipeline: Pipeline, key: str) -> list[str]:
+    return [str(instant) for instant in pipeline.partitions().bounds(key)]
 
 
 def _validation(pipeline: Pipeline) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from typing import Any
 
 from pipelines.shared.expectations.day_compare import REFUSE, WARN, Compared
 from pipelines.shared.expectations.rules import CRITICAL, INFO, CheckedRule
+from pipelines.shared.tables import UNLABELLED
 from pipelines.shared.tables.profile import Profile, jensen_shannon, merge_profiles, psi
 from pipelines.spec import Binary, Limit, Pipeline, WindowGate
 
@@ -36,16 +37,18 @@ class Days:
         rows: Number of rows by day.
         positives: Number of rows with label 1.
         profile: The distributions of their features.
+        unlabelled: Number of rows without a label.
     """
 
     rows: Mapping[str, int]
     positives: int
     profile: Profile
+    unlabelled: int = 0
 
     @property
     def label_rate(self) -> float | None:
-        """Mean label; None without rows."""
-        total = sum(self.rows.values())
+        """Mean of the labels; None without any."""
+        total = sum(self.rows.values()) - self.unlabelled
         return self.positives / total if total else None
 
 
@@ -56,6 +59,7 @@ def days_of(files: Mapping[str, Path]) -> Days:
         rows={day: int(each["rows"]) for day, each in statistics_of.items()},
         positives=sum(int(each["positives"]) for each in statistics_of.values()),
         profile=merge_profiles(each["profile"] for each in statistics_of.values()),
+        unlabelled=sum(int(each.get(UNLABELLED, 0)) for each in statistics_of.values()),
     )
 
 

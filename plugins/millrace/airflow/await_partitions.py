@@ -1,12 +1,12 @@
-"""Waiting until every day of a model's window has been validated and featurized.
+"""Waiting until every partition of a model's window has been validated and featurized.
 
 Before it waits it asks for what the run's last stages will need: a store and a registry that
-answer, and, once the days are there, room on the disk.
+answer, and, once the partitions are there, room on the disk.
 
 Why: a model trained while yesterday's features are on their way would silently lack them.
-Promise: waiting holds no worker; a refused day counts as done; days that do not come are named,
+Promise: waiting holds no worker; a refused partition counts as done; those that do not come are named,
     with the command that makes them.
-Not here: making the days (the data DAG), leaving refused days out (``pipelines/stages/preprocess/``).
+Not here: making them (the data DAG), leaving refused ones out (``pipelines/stages/preprocess/``).
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from airflow.sdk import BaseOperator
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from millrace.airflow.approvers import require_people
+from millrace.airflow.partition import date_of
 from millrace.airflow.rendered import given, lines
 from pipelines.core.errors import ConfigError, InputMissingError, listed
 from pipelines.core.events import Reporter
@@ -33,39 +34,39 @@ from pipelines.shared.tables.window import FEATURES, ModelWindow
 from pipelines.spec import load, model_days, with_settings
 
 
-def missing_days(store: Store, pipeline: str, days: Sequence[str]) -> list[str]:
-    """The days that have neither a refusal nor features of the days as they are validated now.
+def missing_partitions(store: Store, pipeline: str, keys: Sequence[str]) -> list[str]:
+    """The partitions that have neither a refusal nor features of those as they are validated now.
 
-    Features of a day that was replayed since are stale: its run, or a later day's, makes them anew.
+    Features of one that was replayed since are stale: its run, or a later one's, makes them anew.
     """
     work = Work(pipeline=load(pipeline), store=store, report=Reporter("await"), history_from="")
     window = ModelWindow(work)
-    return [day for day in days if not _done(window, day)]
+    return [key for key in keys if not _done(window, key)]
 
 
-def _done(window: ModelWindow, day: str) -> bool:
-    if window.was_refused(day):
+def _done(window: ModelWindow, key: str) -> bool:
+    if window.was_refused(key):
         return True
-    features = window.work.find(window.work.partition_ref(FEATURES, day))
+    features = window.work.find(window.work.partition_ref(FEATURES, key))
     return features is not None and window.is_current(features)
 
 
 class PartitionsTrigger(BaseTrigger):
-    """Looks at the store now and then until the days are there or the time is over.
+    """Looks at the store now and then until the partitions are there or the time is over.
 
     Args:
         store: Root of the artifact store.
         pipeline: Declared pipeline.
-        days: Days waited for.
+        keys: Partitions waited for.
         until: When to give up, ISO 8601: the same after a restart of the triggerer.
         poll_s: Seconds between two looks.
     """
 
     def __init__(
-        self, store: str, pipeline: str, days: Sequence[str], until: str, poll_s: float
+        self, store: str, pipeline: str, keys: Sequence[str], until: str, poll_s: float
     ) -> None:
         super().__init__()
-        self.store, self.pipeline, self.days = store, pipeline, list(days)
+        self.store, self.pipeline, self.keys = store, pipeline, list(keys)
         self.until, self.poll_s = until, poll_s
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -73,16 +74,18 @@ class PartitionsTrigger(BaseTrigger):
         return f"{type(self).__module__}.{type(self).__qualname__}", {
             "store": self.store,
             "pipeline": self.pipeline,
-            "days": self.days,
+            "keys": self.keys,
             "until": self.until,
             "poll_s": self.poll_s,
         }
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Yield the days that are still missing: none, or those that did not come in time."""
+        """Yield the partitions that are still missing: none, or those that did not come in time."""
         store, until = Store(self.store), datetime.fromisoformat(self.until)
         while True:
-            missing = await asyncio.to_thread(missing_days, store, self.pipeline, self.days)
+            missing = await asyncio.to_thread(
+                missing_partitions, store, self.pipeline, self.keys
+            )
             if not missing or datetime.now(UTC) >= until:
                 yield TriggerEvent({"missing": missing})
                 return
@@ -90,7 +93,7 @@ class PartitionsTrigger(BaseTrigger):
 
 
 class AwaitPartitionsOperator(BaseOperator):
-    """Wait until the features of all the days of a model's window are published, or refused.
+    """Wait until the features of all partitions of a model's window are published, or refused.
 
     Args:
         pipeline: Declared pipeline.
@@ -102,7 +105,7 @@ class AwaitPartitionsOperator(BaseOperator):
         promotes: Whether the run ends with a promotion, which needs a registry.
         asks: Renders to ``True`` where a person is asked before the promotion. (templated)
         approvers: User ids of those who may answer. (templated)
-        wait: How long to wait for days that are not there.
+        wait: How long to wait for partitions that are not there.
         poll: Time between two looks at the store.
     """
 
@@ -141,80 +144,85 @@ class AwaitPartitionsOperator(BaseOperator):
         self.wait, self.poll = wait, poll
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
-        """Look once, and hand over to the triggerer if a day is missing.
+        """Look once, and hand over to the triggerer if a partition is missing.
 
         Raises:
             ConfigError: The window reaches back before the first day of data, the store or the
                 registry cannot be used, or nobody could answer the approval.
             TransientError: The registry does not answer, or the disk has no room.
         """
-        days, store = self._days(), Store(self.store)
+        keys, store = self._keys(), Store(self.store)
         require_store(store)
         if self.promotes:
             asked = option_values(given(self.options))
             require_registry(load(self.pipeline), store, asked)
         if self.asks.lower() == "true":
             require_people(self.approvers)
-        missing = missing_days(store, self.pipeline, days)
+        missing = missing_partitions(store, self.pipeline, keys)
         if missing:
             self.log.warning("%s (Waiting for up to %s.)", self._lacking(missing), self.wait)
             self.defer(
                 trigger=PartitionsTrigger(
                     store=self.store,
                     pipeline=self.pipeline,
-                    days=days,
+                    keys=keys,
                     until=(datetime.now(UTC) + self.wait).isoformat(),
                     poll_s=self.poll.total_seconds(),
                 ),
                 method_name=self.resume.__name__,
             )
-        return self._ready(days)
+        return self._ready(keys)
 
     def resume(self, context: Mapping[str, Any], event: Mapping[str, Any]) -> dict[str, Any]:
         """Go on with what the trigger saw.
 
         Raises:
-            InputMissingError: Days did not come in time; says which, and how to make them.
+            InputMissingError: Partitions did not come in time; says which, and how to make them.
         """
         if event["missing"]:
             raise InputMissingError(
                 f"{self._lacking(event['missing'])} (They did not come within {self.wait}.)"
             )
-        return self._ready(self._days())
+        return self._ready(self._keys())
 
-    def _days(self) -> list[str]:
+    def _keys(self) -> list[str]:
         pipeline = with_settings(load(self.pipeline), lines(self.settings))
-        days = model_days(pipeline, self.as_of).all()
+        keys = model_days(pipeline, self.as_of).all()
         first = self.history_from or pipeline.schedule.start
-        if days[0] < pipeline.partitions().of_day(first):
+        if keys[0] < pipeline.partitions().of_day(first):
             raise ConfigError(
-                f"A model as of {self.as_of} needs {days[0]} to {days[-1]}, and the data "
-                f"begins on {first}. Choose a later as-of day or a shorter window."
+                f"A model as of {self.as_of} needs the {self._grain()}s {keys[0]} to {keys[-1]}, and the "
+                f"data begins on {first}. Choose a later as-of day or a shorter window."
             )
-        return list(days)
+        return list(keys)
+
+    def _grain(self) -> str:
+        return load(self.pipeline).table.grain
 
     def _lacking(self, missing: Sequence[str]) -> str:
+        partitions = load(self.pipeline).partitions()
+        first, last = (date_of(partitions, missing[end]) for end in (0, -1))
         return (
-            f"{self.pipeline}: {len(missing)} of the days that the model as of {self.as_of} is made "
-            f"from have no features: {listed(missing)}. Look at the runs of {self.pipeline}_data "
+            f"{self.pipeline}: {len(missing)} of the {self._grain()}s that the model as of {self.as_of} is "
+            f"made from have no features: {listed(missing)}. Look at the runs of {self.pipeline}_data "
             f"for them and for the {self._look_back()} days before, each of which must be accepted "
             f"or refused. They are made by: airflow backfill create --dag-id {self.pipeline}_data "
-            f"--from-date {missing[0]} --to-date {missing[-1]} --reprocess-behavior completed"
+            f"--from-date {first} --to-date {last} --reprocess-behavior completed"
         )
 
     def _look_back(self) -> int:
         return load(self.pipeline).look_back_days()
 
-    def _ready(self, days: Sequence[str]) -> dict[str, Any]:
+    def _ready(self, keys: Sequence[str]) -> dict[str, Any]:
         work = Work(
             pipeline=load(self.pipeline),
             store=Store(self.store),
             report=Reporter("await"),
             history_from="",
         )
-        needed, what = bytes_of_model(work, days), f"the model as of {self.as_of}"
+        needed, what = bytes_of_model(work, keys), f"the model as of {self.as_of}"
         require_disk(work.store, needed, f"the training set and {what}")
         self.log.info(
-            "%s: %d days are there, %s to %s", self.as_of, len(days), days[0], days[-1]
+            "%s: %d partitions are there, %s to %s", self.as_of, len(keys), keys[0], keys[-1]
         )
-        return {"days": len(days), "first": days[0], "last": days[-1]}
+        return {"partitions": len(keys), "first": keys[0], "last": keys[-1]}

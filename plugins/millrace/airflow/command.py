@@ -54,8 +54,19 @@ class CommandOperator(BaseOperator):
         """
         return dict(self.run_child(self.argv, context).result)
 
-    def run_child(self, argv: Sequence[str], context: Mapping[str, Any]) -> Ended:
-        """Run one child, its events and lines becoming lines of this task's log and what it shows."""
+    def run_child(
+        self,
+        argv: Sequence[str],
+        context: Mapping[str, Any],
+        env: Mapping[str, str] | None = None,
+    ) -> Ended:
+        """Run one child, its events and lines becoming lines of this task's log and what it shows.
+
+        Args:
+            argv: Its arguments.
+            context: The task's context.
+            env: Variables in addition to those that a stage inherits; they are not logged.
+        """
         self._progress = ProgressXCom(context.get("ti"))
         self.log.info("python -m %s %s", self.module, " ".join(argv))
         self._process = StageProcess(
@@ -64,6 +75,7 @@ class CommandOperator(BaseOperator):
             on_line=lambda line: self.log.info("%s", line),
             server=not self.new_interpreter,
             module=self.module,
+            env=env,
         )
         ended = self._process.run()
         self.log.info(

@@ -4,22 +4,26 @@ Why: a second pipeline must cost a declaration and a DAG file of a few lines, an
     folder alone.
 Promise: nothing is read when a DAG file is parsed. Tasks follow one another as the records' edges
     say; a task of one's own is added to the DAG that is returned.
-Not here: one task (``tasks.py``), the form (``forms.py``), the days of a run (``partition.py``).
+Not here: one task (``tasks.py``), the form (``forms.py``), the partition of a run (``partition.py``),
+    which DAG takes in which table (``table_dags.py``).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
-import pendulum
 from airflow.sdk import DAG, CronPartitionTimetable, chain
 
 from millrace.airflow.approval import recommendation
 from millrace.airflow.forms import data_form, model_form, search_form
+from millrace.airflow.partition_timetable import PartitionTimetable
 from millrace.airflow.policies import RESTART_WAIT, retry_by_cause
+from millrace.airflow.table_dags import reads_origin_of, tables_beside, tables_of_own
 from millrace.airflow.tasks import approval, await_partitions, stage, trials
 from millrace.airflow.templates import SEARCH_DAY, SEARCH_SETTINGS, macros
-from pipelines.core.days import shift
-from pipelines.protocol import Stage, chain_stages, giver_of, stages, stages_before
+from pipelines.core.partitions import DAY, Partitions
+from pipelines.protocol import VALIDATED, Stage, chain_stages, giver_of, stages, stages_before
+from pipelines.protocol.catalog import stage_of
 from pipelines.protocol.stage import (
     DATA_DAG,
     GPU_POOL,
@@ -29,7 +33,8 @@ from pipelines.protocol.stage import (
     STAGES_POOL,
     WINDOW,
 )
-from pipelines.spec import Pipeline
+from pipelines.spec import Pipeline, Table
+from pipelines.spec.schedules import cron_of
 from pipelines.stages.tune.record import STAGE as TUNE
 
 DAY_KEY = "%Y-%m-%d"
@@ -44,27 +49,50 @@ DEFAULT_ARGS: dict[str, Any] = {
 }
 
 
-def data_dag(pipeline: Pipeline, doc: str | None = None, **more: Any) -> DAG:
-    """The DAG that takes in each day once it is over.
+def data_dag(
+    pipeline: Pipeline, doc: str | None = None, *, table: str | None = None, **more: Any
+) -> DAG:
+    """The DAG that takes in each partition of a table once it is over.
+
+    That of the examples takes in static tables and those of the same grain as well, each by its own
+    tasks.
 
     Args:
         pipeline: The declaration.
         doc: What its page says first.
+        table: A table of another grain than the examples'.
         more: Arguments of the ``DAG`` to replace: ``dag_id``, ``schedule``, ``max_active_runs``.
     """
-    records = chain_stages(PARTITION)
+    seen = pipeline.of_table(table or pipeline.examples)
+    tables = tables_beside(pipeline) if seen is pipeline else [seen.table]
+    records = [each for each in chain_stages(PARTITION) if seen is pipeline or each.each_table]
+    grain, named = seen.table.grain, "" if seen is pipeline else f" of {table}"
+    ending = DATA_DAG if seen is pipeline else f"{table}_{DATA_DAG}"
+    partitions = seen.partitions()
     own: dict[str, Any] = {
-        "dag_display_name": f"{pipeline.title}: data",
-        "description": f"Each day once it is over: {_listed(records)}.",
-        # A day after the declared start, as the first tick carries that day's key.
-        "start_date": _midnight(shift(pipeline.schedule.start, 1)),
+        "dag_display_name": f"{pipeline.title}:{named.removeprefix(' of')} data",
+        "description": f"Each {grain}{named} once it is over: {_listed(records)}.",
+        # The first tick carries the key of the partition before it.
+        "start_date": partitions.end(partitions.of_day(_first_day(seen))),
         "max_active_runs": 8,
-        "params": data_form(),
+        "params": data_form(partitions, records),
     }
-    schedule = more.pop("schedule", once_closed(pipeline))
-    with DAG(schedule=schedule, **(_common(pipeline, DATA_DAG, doc) | own | more)) as made:
-        wire(pipeline, records)
+    schedule = more.pop("schedule", once_closed(pipeline, seen.table))
+    with DAG(schedule=schedule, **(_common(seen, ending, doc) | own | more)) as made:
+        wire(pipeline, records, tables)
     return made
+
+
+def table_dags(pipeline: Pipeline, doc: str | None = None) -> list[DAG]:
+    """A DAG for each table of another grain than the examples'.
+
+    Airflow finds them without a name in the DAG file.
+
+    Args:
+        pipeline: The declaration.
+        doc: What their pages say first.
+    """
+    return [data_dag(pipeline, doc, table=table.name) for table in tables_of_own(pipeline)]
 
 
 def model_dag(pipeline: Pipeline, doc: str | None = None, **more: Any) -> DAG:
@@ -79,7 +107,7 @@ def model_dag(pipeline: Pipeline, doc: str | None = None, **more: Any) -> DAG:
     own: dict[str, Any] = {
         "dag_display_name": f"{pipeline.title}: model",
         "description": f"For each as-of day: {_listed(records)}.",
-        "start_date": _midnight(pipeline.schedule.start),
+        "start_date": _midnight(pipeline),
         "max_active_runs": 2,
         "params": model_form(pipeline),
     }
@@ -103,11 +131,11 @@ def tune_dag(pipeline: Pipeline, doc: str | None = None, **more: Any) -> DAG:
     own: dict[str, Any] = {
         "dag_display_name": f"{pipeline.title}: search for settings",
         "description": "Try settings on days before the model's test began; publish the best.",
-        "start_date": _midnight(pipeline.schedule.start),
+        "start_date": _midnight(pipeline),
         "max_active_runs": 1,
         "params": search_form(pipeline),
     }
-    earlier = {"as_of": SEARCH_DAY, "settings": SEARCH_SETTINGS}
+    earlier: dict[str, Any] = {"as_of": SEARCH_DAY, "settings": SEARCH_SETTINGS}
     schedule = more.pop("schedule", None)
     with DAG(schedule=schedule, **(_common(pipeline, TUNE.dag, doc) | own | more)) as made:
         chain(
@@ -137,42 +165,76 @@ def _on_demand_dag(pipeline: Pipeline, record: Stage, doc: str | None) -> DAG:
     own: dict[str, Any] = {
         "dag_display_name": f"{pipeline.title}: {record.name}",
         "description": record.does,
-        "start_date": _midnight(pipeline.schedule.start),
-        "params": data_form() if by_day else model_form(pipeline),
+        "start_date": _midnight(pipeline),
+        "params": data_form(pipeline.partitions(), [record])
+        if by_day
+        else model_form(pipeline),
     }
     with DAG(schedule=None, **(_common(pipeline, record.dag, doc) | own)) as made:
         wire(pipeline, [record])
     return made
 
 
-def wire(pipeline: Pipeline, records: Iterable[Stage]) -> list[Any]:
+def wire(
+    pipeline: Pipeline, records: Iterable[Stage], tables: Sequence[Table] = ()
+) -> list[Any]:
     """Make the tasks of some stages, each after those whose work it needs.
+
+    Args:
+        pipeline: The declaration.
+        records: The stages, each after those it needs.
+        tables: The tables that are taken in, each by its own tasks; the examples' alone if none is given.
 
     Returns:
         The tasks that come after none of them.
     """
-    made, first = dict[str, Any](), []
-    for record in records:
-        task = made[record.name] = stage(pipeline, record.name)
-        begins = approval(pipeline, record.name) if record.approval else task
-        if begins is not task:
+    every = tables or [pipeline.table]
+    made, first = dict[tuple[str, str], Any](), []
+    for record, table in _work(pipeline, records, every):
+        task = begins = stage(pipeline, record.name, table.name)
+        if record.approval:
+            begins = approval(pipeline, record.name)
             begins >> task
-        before = [made[each.name] for each in stages_before(record) if each.name in made]
+        made[record.name, table.name] = task
+        before = [made[each] for each in _needed(record, table, every) if each in made]
         before >> begins if before else first.append(begins)
     return first
 
 
-def once_closed(pipeline: Pipeline) -> CronPartitionTimetable:
-    """The data DAG's schedule: the tick at midnight carries the key of the day before."""
-    return CronPartitionTimetable(
-        pipeline.schedule.data_cron, timezone="UTC", run_offset=-1, key_format=DAY_KEY
-    )
+def _work(
+    pipeline: Pipeline, records: Iterable[Stage], tables: Sequence[Table]
+) -> list[tuple[Stage, Table]]:
+    """The stages of each table in turn, then those that work on the examples alone."""
+    every = list(records)
+    of_each = [(each, table) for table in tables for each in every if each.each_table]
+    return of_each + [(each, pipeline.table) for each in every if not each.each_table]
+
+
+def _needed(record: Stage, table: Table, tables: Sequence[Table]) -> list[tuple[str, str]]:
+    """Stage and table of the work that comes before a stage of a table."""
+    before = [each.name for each in stages_before(record)]
+    if not record.each_table:
+        return [(name, other.name) for name in before for other in tables]
+    read = [other.name for other in tables if reads_origin_of(table, other)]
+    validating = stage_of(VALIDATED).name
+    return [(name, table.name) for name in before] or [(validating, name) for name in read]
+
+
+def once_closed(pipeline: Pipeline, table: Table | None = None) -> PartitionTimetable:
+    """The schedule of the DAG that takes in a table: a tick carries the key of the partition just over."""
+    own, cron = table or pipeline.table, pipeline.schedule.data_cron
+    if own.grain != pipeline.table.grain or not cron:
+        cron = cron_of(own.grain, like=cron)
+    return PartitionTimetable(cron, own.partitions(pipeline.time_zone))
 
 
 def as_of_tick(pipeline: Pipeline) -> CronPartitionTimetable:
     """The model DAG's schedule: the key is the tick's own day, the model's as-of day."""
     return CronPartitionTimetable(
-        pipeline.schedule.model_cron, timezone="UTC", run_offset=0, key_format=DAY_KEY
+        pipeline.schedule.model_cron,
+        timezone=pipeline.time_zone,
+        run_offset=0,
+        key_format=DAY_KEY,
     )
 
 
@@ -193,5 +255,10 @@ def _listed(records: Iterable[Stage]) -> str:
     return ", ".join(record.name for record in records)
 
 
-def _midnight(day: str) -> pendulum.DateTime:
-    return pendulum.parse(day, tz="UTC")  # type: ignore[return-value]
+def _first_day(pipeline: Pipeline) -> str:
+    return pipeline.table.start or pipeline.schedule.start
+
+
+def _midnight(pipeline: Pipeline) -> datetime:
+    """The start of the first day of data."""
+    return Partitions(DAY, pipeline.time_zone).start(pipeline.schedule.start)

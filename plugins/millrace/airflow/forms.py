@@ -5,18 +5,20 @@ Promise: a run whose form is left as it is does what a scheduled run does.
 Not here: where the chosen values go (``templates.py``).
 """
 
+from collections.abc import Iterable
+
 from airflow.sdk import Param
 
-from pipelines.protocol import chain_stages
-from pipelines.protocol.stage import MODEL, PARTITION, WINDOW, Option
+from pipelines.core.partitions import DAY, EXAMPLES, FORMS, HOUR, Partitions
+from pipelines.protocol import Stage, chain_stages
+from pipelines.protocol.stage import MODEL, WINDOW, Option
 from pipelines.spec import Pipeline
 
 
-def data_form() -> dict[str, Param]:
-    """The form of a run that takes in a day."""
-    title = "Day to take in, or to replay after a fix"
-    form = {"partition": _day(title, "Empty: the day before the run was due.")}
-    return form | _of_stages(PARTITION)
+def data_form(partitions: Partitions, stages: Iterable[Stage]) -> dict[str, Param]:
+    """The form of a run that takes in a partition of a table."""
+    title = f"{partitions.grain.capitalize()} to take in, or to replay after a fix"
+    return {"partition": _partition(partitions, title)} | _of_stages(stages)
 
 
 def model_form(pipeline: Pipeline) -> dict[str, Param]:
@@ -28,7 +30,7 @@ def model_form(pipeline: Pipeline) -> dict[str, Param]:
         "epochs": Param(training.epochs, type="integer", minimum=1, title="Epochs"),
         "seed": Param(training.seed, type="integer", minimum=0, title="Seed"),
         "settings": _settings(),
-        **_of_stages(WINDOW, MODEL),
+        **_of_stages(chain_stages(WINDOW, MODEL)),
     }
 
 
@@ -42,9 +44,9 @@ def search_form(pipeline: Pipeline) -> dict[str, Param]:
     }
 
 
-def _of_stages(*scopes: str) -> dict[str, Param]:
+def _of_stages(stages: Iterable[Stage]) -> dict[str, Param]:
     form = dict[str, Param]()
-    for stage in chain_stages(*scopes):
+    for stage in stages:
         if stage.approval:
             title = f"Ask a person before {stage.name}"
             form[stage.approval] = Param(False, type="boolean", title=title)
@@ -58,6 +60,22 @@ def _param(option: Option) -> Param:
     if option.is_day:
         return _day(option.form, option.hint)
     return Param(None, type=["null", "string"], title=option.form, description=option.hint)
+
+
+def _partition(partitions: Partitions, title: str) -> Param:
+    grain, zone = partitions.grain, partitions.zone
+    if grain == DAY:
+        return _day(title, f"Empty: the day before the run was due ({zone}).")
+    hint = (
+        f"Such as {EXAMPLES[grain]}. Empty: the last {grain} that was over when the run was due"
+    )
+    if grain == HOUR:
+        form, hint = FORMS[HOUR], f"{hint} (UTC)."
+    else:
+        form = f"{FORMS[grain]}|{FORMS[DAY]}"
+        hint = f"{hint} ({zone}). A day stands for its {grain}."
+    kinds = ["null", "string"]
+    return Param(None, type=kinds, pattern=f"^({form})$", title=title, description=hint)
 
 
 def _as_of() -> Param:

@@ -1,26 +1,31 @@
 """The Airflow task that runs one stage.
 
-Why: a task is its stage's command with the run's day, settings and inputs, whatever started the run.
+Why: a task is its stage's command with the run's partition, settings and inputs, whatever started the run.
 Promise: what the stage needs and the run does not give is an error before a process is started; assets get an
-    event for each day that was done.
+    event for each partition that was done.
 Not here: the command's process and log (``command.py``), the tasks of a pipeline (``tasks.py``).
 """
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from airflow.sdk.exceptions import AirflowSkipException
 
 from millrace.airflow.command import CommandOperator
+from millrace.airflow.connections import resolved
 from millrace.airflow.links import links_of
 from millrace.airflow.rendered import flags, lines
+from pipelines.core.connections import has_secrets, without_secrets
 from pipelines.core.errors import ConfigError, HistoryNotReadyError, SourceNotReadyError
 from pipelines.core.events import Reporter
+from pipelines.core.partitions import ALL, HOUR
 from pipelines.core.store import Ref, Store
-from pipelines.protocol import Work, ref_of, stage_named
+from pipelines.protocol import Work, option_values, ref_of, stage_named
 from pipelines.protocol.stage import PARTITION
-from pipelines.spec import load, with_settings
+from pipelines.spec import Table, load, with_settings
+from pipelines.stages.ingest.connections import connection_ids, needs_source
 
 ANNOUNCED = ("uri", "digest", "rows", "verdict", "recommended", "promoted")
 
@@ -32,7 +37,8 @@ class StageOperator(CommandOperator):
         stage: Name of a stage, such as ``validate``.
         pipeline: Declared pipeline.
         store: Root of the artifact store. (templated)
-        partition: Day of data, for a stage that works by day. (templated)
+        partition: Partition of a table, for a stage that works by partition. (templated)
+        table: The table, where it is not the examples'.
         as_of: As-of day, for a stage that makes a model. (templated)
         source: Root of the source files, for a stage that reads them. (templated)
         history_from: First day of data; empty for the declared one. (templated)
@@ -60,6 +66,7 @@ class StageOperator(CommandOperator):
         pipeline: str,
         store: str,
         partition: str | None = None,
+        table: str | None = None,
         as_of: str | None = None,
         source: str | None = None,
         history_from: str | None = None,
@@ -73,7 +80,7 @@ class StageOperator(CommandOperator):
         super().__init__(**kwargs)
         self.operator_extra_links = links_of(record)
         self.stage, self.pipeline, self.store = stage, pipeline, store
-        self.partition, self.as_of = partition, as_of
+        self.partition, self.table, self.as_of = partition, table, as_of
         self.source, self.history_from = source, history_from
         self.settings, self.options = list(settings), list(options)
         self.inputs = list(inputs)
@@ -86,7 +93,8 @@ class StageOperator(CommandOperator):
             PipelineError: What the stage raised; its class decides on the retry.
         """
         try:
-            result = dict(self.run_child(self.command(datetime.now(UTC)), context).result)
+            command = self.command(datetime.now(UTC))
+            result = dict(self.run_child(command, context, self._connections()).result)
         except HistoryNotReadyError as waiting:
             raise AirflowSkipException(
                 f"{waiting} The run that validates the last of them will do {self.stage} for this day too."
@@ -98,21 +106,22 @@ class StageOperator(CommandOperator):
         """The child's arguments, once the templates are rendered.
 
         Args:
-            now: Only decides whether the day is over, never what is made of it.
+            now: Only decides whether the partition is over, never what is made of it.
 
         Raises:
             ConfigError: A value the stage needs is empty.
-            SourceNotReadyError: The day to be taken in is not over.
+            SourceNotReadyError: The partition to be taken in is not over.
         """
         stage = stage_named(self.stage)
         chosen = {"--store": self.store, "--history-from": self.history_from}
+        chosen["--table"] = self.table
         if stage.scope == PARTITION:
             chosen["--partition"] = _needed(self.partition, "partition", self.task_id)
         else:
             chosen["--as-of"] = _needed(self.as_of, "as_of", self.task_id)
         if stage.reads_source:
-            chosen["--source"] = _needed(self.source, "source", self.task_id)
-            self._require_over(now)
+            chosen["--source"] = self._source()
+            self._require_over(str(self.partition), now)
         argv = ["stage", self.stage, self.pipeline]
         argv += [word for name, value in chosen.items() if value for word in (name, value)]
         argv += [word for line in lines(self.settings) for word in ("--set", line)]
@@ -120,26 +129,56 @@ class StageOperator(CommandOperator):
 
     def ref(self) -> Ref:
         """The artifact this task publishes, once the templates are rendered."""
+        pipeline = with_settings(load(self.pipeline), lines(self.settings))
         work = Work(
-            pipeline=with_settings(load(self.pipeline), lines(self.settings)),
+            pipeline=pipeline,
             store=Store(self.store),
             report=Reporter(self.stage),
-            partition=self.partition,
             as_of=self.as_of,
             history_from=self.history_from or "",
         )
-        return ref_of(stage_named(self.stage), work)
+        own = work.of_table(self.table or pipeline.examples, self.partition)
+        return ref_of(stage_named(self.stage), own)
 
-    def _require_over(self, now: datetime) -> None:
-        """Wait for midnight rather than publish half a day (a backfill up to today asks for it)."""
-        if self.partition is not None and self.partition >= now.date().isoformat():
+    def _source(self) -> str:
+        """The run's source, which a table with a source of its own needs not."""
+        options = option_values(lines(self.options))
+        if not self.source and not needs_source(self._table(), options):
+            return ""
+        source = _needed(self.source, "source", self.task_id)
+        if has_secrets(source):
+            raise ConfigError(
+                f"{self.task_id}: the source {without_secrets(source)} contains a password, and Airflow "
+                f"shows and stores a task's arguments. Remove it from the Airflow Variable "
+                f"millrace_source, add an Airflow connection with it, and set its id as the Variable "
+                f"millrace_source_connection, or in the declaration."
+            )
+        return source
+
+    def _connections(self) -> dict[str, str]:
+        """Variables with the connections that the stage's table is read with."""
+        if not stage_named(self.stage).reads_source:
+            return {}
+        return resolved(connection_ids([self._table()], option_values(lines(self.options))))
+
+    def _table(self) -> Table:
+        declared = load(self.pipeline)
+        return declared.of_table(self.table or declared.examples).table
+
+    def _require_over(self, partition: str, now: datetime) -> None:
+        """Wait for its end rather than publish half a partition (a run by hand may ask for it)."""
+        declared = load(self.pipeline)
+        own = declared.of_table(self.table or declared.examples).partitions()
+        own.parse(partition)
+        if own.grain != ALL and own.end(partition) > now:
+            zone = ZoneInfo("UTC" if own.grain == HOUR else own.zone)
             raise SourceNotReadyError(
-                f"{self.partition} is not over (it is {now:%Y-%m-%d %H:%M} UTC). It can be taken "
-                f"in from midnight on."
+                f"{own.described(partition)} is not over (it is {now.astimezone(zone):%Y-%m-%d %H:%M %Z}). "
+                f"It can be taken in from {own.end(partition).astimezone(zone):%Y-%m-%d %H:%M %Z} on."
             )
 
     def _announce(self, context: Mapping[str, Any], result: Mapping[str, Any]) -> None:
-        """Publish the asset for this day, and for later days that this run did as well.
+        """Publish the asset for this partition, and for later ones that this run did as well.
 
         A model that was not promoted changes nothing for who waits for the asset.
         """

@@ -20,20 +20,26 @@ from typing import TYPE_CHECKING, Any
 
 from millrace.airflow.live import run_now
 from millrace.airflow.live_page import live_page
+from millrace.airflow.table_dags import dag_id_of
 from millrace.airflow.templates import DEFAULT_STORE
 from pipelines.core.errors import ArtifactError
+from pipelines.core.partitions import ALL, DAY, FORMS
 from pipelines.core.store import Manifest, Ref, Store
 from pipelines.core.store.added import find_added
 from pipelines.core.text import message
 from pipelines.protocol import stages
 from pipelines.protocol.pages import MISSING, without
 from pipelines.protocol.stage import REPORTS
-from pipelines.spec import declared_names
+from pipelines.spec import declared_names, load
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-KEY = re.compile(r"(ds|as_of)=\d{4}-\d\d-\d\d(/seed=\d+)?")
+_PARTITION = "|".join((*FORMS.values(), ALL))
+KEY = re.compile(
+    rf"(table=(?P<table>[a-z][a-z0-9_]*)/)?ds=({_PARTITION})|as_of={FORMS[DAY]}(/seed=\d+)?",
+    re.ASCII,
+)
 POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
@@ -118,6 +124,15 @@ def _published(
     return store.find(Ref(pipeline, dataset, key)), files[dataset]
 
 
+def dag_of_page(pipeline: str, dataset: str, key: str) -> str | None:
+    """The DAG that makes the page of an address; None where there is no such page."""
+    makes = {stage.dataset: stage for stage in stages() if stage.pages}
+    found = KEY.fullmatch(key)
+    if pipeline not in declared_names() or dataset not in makes or found is None:
+        return None
+    return dag_id_of(load(pipeline), makes[dataset], found["table"])
+
+
 def store_of(pipeline: str, variable: Callable[[str], str | None]) -> str:
     """Root of a pipeline's store: its own Variable if that is set, else the common one.
 
@@ -146,11 +161,10 @@ def make_app() -> "FastAPI":
 
     def may_read(request: Request, user: GetUserDep) -> None:
         """The right to a page is the right to the DAG that makes it."""
-        dags = {stage.dataset: stage.dag for stage in stages() if stage.pages}
-        dataset = request.path_params["dataset"]
-        if dataset not in dags:
+        named = (request.path_params[name] for name in ("pipeline", "dataset", "key"))
+        dag_id = dag_of_page(*named)
+        if dag_id is None:
             raise HTTPException(404, "There is no such page.")
-        dag_id = f"{request.path_params['pipeline']}_{dags[dataset]}"
         requires_access_dag("GET", param_dag_id=dag_id)(request, user)
 
     @app.get("/{kind}/{pipeline}/{dataset}/{key:path}", dependencies=[Depends(may_read)])

@@ -1,4 +1,4 @@
-"""Millrace's entry in Airflow's plugin list: the pages of published artifacts.
+"""Millrace's entry in Airflow's plugin list: the pages of published artifacts, and its timetable.
 
 Why: an installed Millrace offers it by an entry point, a checkout by the module in ``plugins/``.
 Promise: loading it builds nothing; the application is made at the api-server's first request.
@@ -9,6 +9,7 @@ from airflow.sdk.plugins_manager import AirflowPlugin
 
 from millrace.airflow.links import PREFIX, DashboardLink, PageLink
 from millrace.airflow.pages import LazyApp, make_app
+from millrace.airflow.partition_timetable import PartitionTimetable
 from pipelines.protocol.catalog import catalog
 
 
@@ -25,4 +26,5 @@ class MillracePlugin(AirflowPlugin):
             "url_route": "millrace_report",
         }
     ]
+    timetables = [PartitionTimetable]  # noqa: RUF012
     operator_extra_links = [*map(PageLink, catalog().pages()), DashboardLink()]  # noqa: RUF012

@@ -24,7 +24,8 @@ from millrace.airflow.templates import (
     variable,
 )
 from millrace.airflow.trials import NumbersOperator, TrialOperator
-from pipelines.protocol import Stage, chain_stages, giver_of, stage_named
+from pipelines.core.partitions import ALL
+from pipelines.protocol import VALIDATED, Stage, chain_stages, giver_of, stage_named
 from pipelines.protocol import stages as every_stage
 from pipelines.protocol.stage import MODEL, WINDOW
 from pipelines.protocol.stage import PARTITION as BY_DAY
@@ -41,8 +42,17 @@ HOUSEKEEPING_TIMEOUT = timedelta(hours=2)
 ANSWER_WITHIN = timedelta(days=7)
 
 
-def stage(pipeline: Pipeline, name: str, **more: Any) -> StageOperator:
-    """The task of one stage, its day and its settings taken from the run."""
+def stage(
+    pipeline: Pipeline, name: str, table: str | None = None, **more: Any
+) -> StageOperator:
+    """The task of one stage, its partition or as-of day and its settings taken from the run.
+
+    Args:
+        pipeline: The declaration.
+        name: Name of the stage.
+        table: The table that is taken in; by default the examples'.
+        more: Arguments of the task to replace.
+    """
     record = stage_named(name)
     by_day, of_model = {"partition": PARTITION}, {"as_of": AS_OF, "settings": FORM_SETTINGS}
     defaults: dict[str, Any] = {
@@ -60,8 +70,21 @@ def stage(pipeline: Pipeline, name: str, **more: Any) -> StageOperator:
         "outlets": [asset_of(pipeline, record)] if record.outlet else [],
         **store_and_history(pipeline),
         **(by_day if record.scope == BY_DAY else of_model),
+        **_of_table(pipeline, record, table or pipeline.examples),
     }
     return StageOperator(**(defaults | more))
+
+
+def _of_table(pipeline: Pipeline, record: Stage, table: str) -> dict[str, Any]:
+    """What the task of a table other than the examples' has in place of theirs."""
+    if table == pipeline.examples:
+        return {}
+    of_table: dict[str, Any] = {"task_id": f"{record.name}_{table}", "table": table}
+    if pipeline.of_table(table).partitions().grain == ALL:
+        of_table["partition"] = ALL
+    if record.dataset == VALIDATED:
+        of_table["outlets"] = [asset_of_table(pipeline, table)]
+    return of_table
 
 
 def _trigger_rule(record: Stage) -> TriggerRule:
@@ -144,8 +167,10 @@ def housekeeping(pipeline: Pipeline, **more: Any) -> CommandOperator:
 
 
 def assets(pipeline: Pipeline) -> dict[str, Asset]:
-    """The assets that a pipeline's stages publish, by name: ``features``, ``model``."""
-    return {s.outlet.name: asset_of(pipeline, s) for s in every_stage() if s.outlet}
+    """The assets that a pipeline publishes, by name: ``features``, ``model``, and its further tables."""
+    others = [table.name for table in pipeline.tables if table.name != pipeline.examples]
+    of_stages = {s.outlet.name: asset_of(pipeline, s) for s in every_stage() if s.outlet}
+    return {name: asset_of_table(pipeline, name) for name in others} | of_stages
 
 
 def asset_of(pipeline: Pipeline, record: Stage) -> Asset:
@@ -153,3 +178,11 @@ def asset_of(pipeline: Pipeline, record: Stage) -> Asset:
     assert record.outlet is not None
     name, path = record.outlet.name, record.outlet.path
     return Asset(f"{pipeline.name}_{name}", uri=f"millrace://{pipeline.name}/{path}")
+
+
+def asset_of_table(pipeline: Pipeline, table: str) -> Asset:
+    """The asset of the validated partitions of a table other than the examples'."""
+    taken = {s.outlet.name for s in every_stage() if s.outlet}
+    name = f"{table}_table" if table in taken else table
+    uri = f"millrace://{pipeline.name}/{VALIDATED}/{table}"
+    return Asset(f"{pipeline.name}_{name}", uri=uri)

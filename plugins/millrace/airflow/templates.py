@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
-from millrace.airflow.partition import MACROS
+from millrace.airflow.partition import macros_of_run
 from pipelines.core.installation import default_store
 from pipelines.protocol import giver_of
 from pipelines.protocol.stage import Option
@@ -72,7 +72,11 @@ def input_templates(results: Iterable[str]) -> list[str]:
 
 def macros(pipeline: Pipeline) -> dict[str, Any]:
     """The functions that these templates call."""
-    return {**MACROS, "digest_of": digest_of, "search_day": partial(_search_day, pipeline)}
+    return {
+        **macros_of_run(pipeline.partitions()),
+        "digest_of": digest_of,
+        "search_day": partial(_search_day, pipeline),
+    }
 
 
 def digest_of(result: Mapping[str, Any] | None) -> str:

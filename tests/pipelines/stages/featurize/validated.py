@@ -22,6 +22,7 @@ from pipelines.spec import (
     load,
     require_valid,
 )
+from pipelines.stages.ingest.composites import with_composites
 from tests.pipelines.shared.tables.histories import write_histories
 
 FIRST = "2026-01-01"
@@ -83,10 +84,14 @@ def rows_of(pipeline, day, n_rows=60, seed=0, **changed):
 
 
 def day_table(pipeline, columns):
-    """A day's good rows: declared columns in declared order, then ``_row``."""
-    schema = table_schema(pipeline.table)
-    rows = len(columns[pipeline.table.row_id])
-    return pa.table(columns | {ROW: np.arange(rows)}).select(schema.names).cast(schema)
+    """A day's good rows: declared columns in declared order, composites, then ``_row``."""
+    schema = table_schema(pipeline.stored)
+    rows = with_composites(pa.table(columns), pipeline.composites())
+    return (
+        rows.append_column(ROW, pa.array(np.arange(rows.num_rows)))
+        .select(schema.names)
+        .cast(schema)
+    )
 
 
 def publish_validated(work, day, table):

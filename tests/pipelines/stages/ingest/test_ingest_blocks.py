@@ -36,7 +36,7 @@ def part(store):
 @pytest.fixture
 def small_blocks(monkeypatch):
     monkeypatch.setattr(day_module, "GROUP_ROWS", 64)
-    monkeypatch.setattr("pipelines.stages.ingest.parquet.BLOCK_ROWS", 7)
+    monkeypatch.setattr("pipelines.stages.ingest.formats.parquet.BLOCK_ROWS", 7)
 
 
 @pytest.mark.usefixtures("small_blocks")

@@ -186,7 +186,7 @@ def test_a_missing_column_is_named_with_what_is_there(ingest, source):
         ]
     )
     write_source(source, table)
-    message = r"no column tx_amount.*TX_AMOUNTS.*Did you mean 'tx_amounts'\?"
+    message = r"no column tx_amount.*Did you mean 'TX_AMOUNTS'\?"
     with pytest.raises(SchemaError, match=message):
         ingest()
 

@@ -24,6 +24,7 @@ from tests.pipelines.shared.tables.made import (
     with_column,
     write_source,
 )
+from tests.pipelines.time_zones import ZONES, near_a_change
 
 TIME = Column("w", "timestamp")
 EPOCH, JULIAN_EPOCH = datetime(1970, 1, 1), 2_440_588  # noqa: DTZ001
@@ -216,11 +217,16 @@ def test_a_time_that_comes_twice_or_never_in_its_zone_is_refused(text, reported)
         typed([0, micros * 1000], pa.timestamp("ns"), Clock(BERLIN))
 
 
-@given(st.datetimes(datetime(2000, 1, 1), datetime(2030, 1, 1)), st.sampled_from([0, 1]))  # noqa: DTZ001
-def test_a_declared_zone_gives_the_instant_that_python_gives(naive, fold):
-    clock = Clock(BERLIN, "second" if fold else "first")
-    local = naive.replace(fold=fold, tzinfo=ZoneInfo(BERLIN))
-    back = local.astimezone(UTC).astimezone(ZoneInfo(BERLIN)).replace(tzinfo=None)
+@given(
+    st.sampled_from(ZONES),
+    st.datetimes(datetime(2000, 1, 1), datetime(2060, 1, 1))  # noqa: DTZ001
+    | near_a_change().map(lambda instant: instant.replace(tzinfo=None)),
+    st.sampled_from([0, 1]),
+)
+def test_a_declared_zone_gives_the_instant_that_python_gives(zone, naive, fold):
+    clock = Clock(zone, "second" if fold else "first")
+    local = naive.replace(fold=fold, tzinfo=ZoneInfo(zone))
+    back = local.astimezone(UTC).astimezone(ZoneInfo(zone)).replace(tzinfo=None)
     if back != naive:
         with pytest.raises(SchemaError, match="does not occur"):
             parsed([str(naive)], clock)
@@ -229,6 +235,22 @@ def test_a_declared_zone_gives_the_instant_that_python_gives(naive, fold):
     assert parsed([str(naive)], clock) == [expected]
     micros = (naive - EPOCH) // MICROSECOND
     assert typed([micros], pa.timestamp("us"), clock) == [expected]
+
+
+def test_a_source_without_a_zone_is_in_that_of_the_pipeline(tmp_path):
+    path = tmp_path / f"ds={DAY}" / "a.csv"
+    path.parent.mkdir()
+    path.write_text(HEADER + LINE.format(1, "2018-04-01 00:30:00"))
+    there = replace(csv_pipeline(), time_zone=BERLIN)
+    results = [
+        done("ingest", tmp_path / "store", tmp_path, pipeline)
+        for pipeline in (there, with_source(there, time_zone="UTC"))
+    ]
+    us = [datetime(2018, 3, 31, 22, 30), datetime(2018, 4, 1, 0, 30)]  # noqa: DTZ001
+    assert ingested_us(tmp_path / "store") == [(us[1] - EPOCH) // MICROSECOND]
+    done("ingest", tmp_path / "store", tmp_path, there)
+    assert ingested_us(tmp_path / "store") == [(us[0] - EPOCH) // MICROSECOND]
+    assert results[0]["digest"] != results[1]["digest"]
 
 
 def test_a_time_with_an_offset_is_not_moved_by_the_declared_zone():

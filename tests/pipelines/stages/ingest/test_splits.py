@@ -169,7 +169,8 @@ def test_every_row_is_in_the_partition_that_contains_its_time(
     )
     rows = rows.rename_columns([n.lower() for n in rows.column_names])
     partitions, out = Partitions(grain, zone), tmp_path_factory.mktemp("split")
-    with PartitionSpill(table, partitions, out) as spill:
+    pipeline = replace(load("fraud_detection"), tables=(table,), time_zone=zone)
+    with PartitionSpill(pipeline, out) as spill:
         for start in range(0, len(times), run_rows):
             spill.add(rows.slice(start, run_rows))
         counts = spill.write_parts(out)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pipelines.core.days import shift
 from pipelines.core.errors import DeclarationError, PartitionRefusedError
 from pipelines.core.events import Reporter
+from pipelines.core.partitions import Partitions
 from pipelines.core.store import Store
 from pipelines.protocol import Work, perform, stage_named
 from pipelines.shared.expectations.new_ids import are_known
@@ -27,6 +28,7 @@ from pipelines.stages.validate.repeated_ids import RepeatedIds
 from tests.pipelines.shared.tables.made import transactions, with_column
 
 FIRST = "2026-01-01"
+WITHIN = Partitions().bounds(FIRST)
 DAYS = [shift(FIRST, n) for n in range(4)]
 
 
@@ -235,7 +237,7 @@ def test_the_file_of_ids_depends_on_the_ids_alone(tmp_path_factory, ids, cuts, b
     folder = tmp_path_factory.mktemp("ids")
     at = pa.array([1_767_225_600_000_000] * len(ids), pa.timestamp("us"))
     table = pa.table({"i": pa.array(ids, pa.int64()), "at": at})
-    writer, start, whole = IdsWriter("i", "at", FIRST, folder), 0, ids_module.BLOCK
+    writer, start, whole = IdsWriter("i", "at", WITHIN, folder), 0, ids_module.BLOCK
     for size in itertools.cycle(cuts):
         if start >= len(ids):
             break

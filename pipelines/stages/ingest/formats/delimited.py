@@ -1,4 +1,4 @@
-"""Read one CSV source file, plain or gzipped, with a distinct error for each kind of damage.
+"""Read one CSV source file, plain or compressed, with a distinct error for each kind of damage.
 
 Why: a lenient reader fills ragged lines with nulls, and one stray quotation mark makes it read
     the rest of a file as a single value.
@@ -10,7 +10,7 @@ Not here: line numbers, and the error of a file that the parser cannot read (``l
     quotation marks (``quoting.py``).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,6 +22,7 @@ import pyarrow.csv as arrow_csv
 from numpy.typing import NDArray
 
 from pipelines.core.errors import SourceUnreadableError
+from pipelines.spec import Table
 from pipelines.stages.ingest.cast_errors import RowNames
 from pipelines.stages.ingest.columns import match_columns, undeclared
 from pipelines.stages.ingest.damage import CutShortError
@@ -29,7 +30,7 @@ from pipelines.stages.ingest.lines import Lines
 from pipelines.stages.ingest.quoting import Quoting, lines_in
 from pipelines.stages.ingest.reading import Read
 from pipelines.stages.ingest.rejects import Reject, described
-from pipelines.stages.ingest.stream import END, CsvStream, opened, require_text
+from pipelines.stages.ingest.stream import END, CsvStream, opened
 
 # A value may contain line breaks; a row longer than a block cannot be read.
 BLOCK_BYTES = 16 << 20
@@ -64,17 +65,16 @@ def read_delimited(path: Path, read: Read) -> Iterator[tuple[pa.Table, RowNames]
         SourceUnreadableError: It is not UTF-8, or not CSV.
         SchemaError: Declared columns are missing or ambiguous.
     """
-    require_text(path, read.name)
     lines = Lines(path, read.name, read.table.files)
     found = lines.header()
     columns = match_columns(found, read.table, read.name)
-    read.extra = undeclared(found, read.table)
+    read.extra = undeclared(found, columns)
     taken = [found.index(own) for own in columns.values()]
     ragged, misquoted, number = _Ragged(read.name), list[Reject](), 2
     with opened(path, read.name) as stream:
         stream.expect(read.table.files, len(found))
-        quoting = Quoting(lines, stream, found, found.index(columns[read.table.time_column]))
-        for batch in _without_end(_batches(stream, read, found, ragged, lines), lines):
+        quoting = Quoting(lines, stream, found, *_event_time(found, columns, read.table))
+        for batch in _without_end(_batches(stream, columns, found, ragged, lines), lines):
             numbers = _numbers(number, batch.num_rows, ragged)
             number = int(numbers[-1]) + 1 if len(numbers) else number
             wrong = quoting.rejects(batch, numbers)
@@ -89,13 +89,26 @@ def read_delimited(path: Path, read: Read) -> Iterator[tuple[pa.Table, RowNames]
     read.rejected = sorted([*rejected, *misquoted], key=lambda reject: reject.line)
 
 
+def _event_time(
+    found: Sequence[str], columns: Mapping[str, str], table: Table
+) -> tuple[int | None, str]:
+    """Index of the event time among a file's columns, and how it is written."""
+    if table.event_time is None:
+        return None, ""
+    return found.index(columns[table.event_time]), table.column(table.event_time).time_format
+
+
 def _batches(
-    stream: CsvStream, read: Read, found: Sequence[str], ragged: _Ragged, lines: Lines
+    stream: CsvStream,
+    columns: Mapping[str, str],
+    found: Sequence[str],
+    ragged: _Ragged,
+    lines: Lines,
 ) -> Iterator[pa.RecordBatch]:
-    source, declared = read.table.files, set(read.table.column_names())
+    source, used = lines.source, set(columns.values())
     # All columns are read: undeclared ones can contain stray quotation marks too. Those are read as
     # bytes, because they need not be text.
-    types = {n: pa.string() if n.lower() in declared else pa.binary() for n in found}
+    types = {n: pa.string() if n in used else pa.binary() for n in found}
     names = list(found) if lines.is_header_trimmed(found) else None
     with _diagnosed(stream, ragged, lines):
         reader = arrow_csv.open_csv(

@@ -22,9 +22,10 @@ import pyarrow.parquet as pq
 from pipelines.core.errors import SourceUnreadableError
 from pipelines.stages.ingest.cast_errors import CastError, RowNames
 from pipelines.stages.ingest.columns import match_columns, undeclared
+from pipelines.stages.ingest.compression import kind_of
 from pipelines.stages.ingest.damage import TRANSIENT, CutShortError
+from pipelines.stages.ingest.formats.typed import require_utf8, row_name, short
 from pipelines.stages.ingest.reading import Read
-from pipelines.stages.ingest.stream import is_gzipped
 from pipelines.stages.ingest.times import BEYOND, first_beyond
 
 MAGIC = b"PAR1"
@@ -47,20 +48,16 @@ def read_parquet(path: Path, read: Read) -> Iterator[tuple[pa.Table, RowNames]]:
     with _seekable(path, read.name) as source, _opened(source, path, read.name) as file:
         found = file.schema_arrow.names
         columns = match_columns(found, read.table, read.name)
-        read.extra = undeclared(found, read.table)
+        read.extra = undeclared(found, columns)
         _require_int96_that_fits(source, file, columns, read.name)
         first = 0
-        for batch in _batches(file, list(columns.values()), read.name):
+        for batch in _batches(file, list(dict.fromkeys(columns.values())), read.name):
             rows = pa.Table.from_batches([batch]).select(list(columns.values()))
-            for name in rows.column_names:
-                _require_utf8(rows[name], f"Source file {read.name}: column {name}", first)
-            yield rows.rename_columns(list(columns)), partial(_row_name, first)
+            rows = rows.rename_columns(list(columns))
+            require_utf8(rows, read.name, first)
+            yield rows, partial(row_name, first)
             first += batch.num_rows
             read.read_share = first / max(file.metadata.num_rows, 1)
-
-
-def _row_name(first: int, row: int) -> str:
-    return f"row {first + row} (the first is 0)"
 
 
 def _batches(file: pq.ParquetFile, columns: list[str], name: str) -> Iterator[pa.RecordBatch]:
@@ -73,7 +70,7 @@ def _batches(file: pq.ParquetFile, columns: list[str], name: str) -> Iterator[pa
         except (pa.ArrowException, OSError, ValueError) as error:
             raise SourceUnreadableError(
                 f"Source file {name} is corrupt: its footer is valid and its pages are not "
-                f"({_short(error)}). Expected readable pages. Have it written again."
+                f"({short(error)}). Expected readable pages. Have it written again."
             ) from error
         if batch is None:
             return
@@ -97,7 +94,7 @@ def _require_int96_that_fits(
         for batch in _batches(seconds, list(old), name):
             rows = pa.Table.from_batches([batch])
             for own, column in old.items():
-                _require_within(rows[own], column, name, partial(_row_name, first))
+                _require_within(rows[own], column, name, partial(row_name, first))
             first += batch.num_rows
 
 
@@ -122,14 +119,14 @@ def _opened(source: Path | io.BufferedIOBase, path: Path, name: str) -> pq.Parqu
     except TRANSIENT:
         raise
     except (pa.ArrowException, OSError, ValueError) as error:
-        cut = not is_gzipped(path) and _is_cut(path)
+        cut = kind_of(path) != "gzip" and _is_cut(path)
         raise _not_parquet(path, name, error, cut=cut) from error
 
 
 @contextmanager
 def _seekable(path: Path, name: str) -> Iterator[Path | io.BufferedIOBase]:
     """The file itself, or its decompressed content in a temporary file: Parquet needs seeking."""
-    if not is_gzipped(path):
+    if kind_of(path) != "gzip":
         yield path
         return
     with tempfile.TemporaryFile(prefix="millrace-source-") as plain:
@@ -148,7 +145,7 @@ def _not_parquet(
 ) -> SourceUnreadableError:
     return (CutShortError if cut else SourceUnreadableError)(
         f"Source file {name} ({path.stat().st_size:,} bytes) is truncated, empty or not "
-        f"Parquet ({_short(error)}). Expected a complete Parquet file. Have it written again, "
+        f"Parquet ({short(error)}). Expected a complete Parquet file. Have it written again, "
         f"or declare the source's format."
     )
 
@@ -160,36 +157,3 @@ def _is_cut(path: Path) -> bool:
         file.seek(-min(len(MAGIC), path.stat().st_size), io.SEEK_END)
         end = file.read()
     return MAGIC.startswith(begin) and (end != MAGIC or path.stat().st_size == len(MAGIC))
-
-
-def _require_utf8(values: pa.ChunkedArray, where: str, first: int) -> None:
-    """Check text that Parquet declares as UTF-8 without checking it."""
-    row = first
-    for chunk in values.chunks:
-        try:
-            chunk.validate(full=True)
-        except pa.ArrowInvalid as error:
-            bad = _first_invalid(chunk)
-            raise SourceUnreadableError(
-                f"{where} is not UTF-8 text in row {row + bad} (the first is 0): {_short(error)}. "
-                f"Expected UTF-8. Write the file again in that encoding."
-            ) from error
-        row += len(chunk)
-
-
-def _first_invalid(chunk: pa.Array) -> int:
-    """Index of the first value that does not decode, found by bisection."""
-    start, length = 0, len(chunk)
-    while length > 1:
-        half = length // 2
-        try:
-            chunk.slice(start, half).validate(full=True)
-        except pa.ArrowInvalid:
-            length = half
-        else:
-            start, length = start + half, length - half
-    return start
-
-
-def _short(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200].rstrip(".")

@@ -1,0 +1,20 @@
+"""Parts of declarations that none of the whole ones here needs."""
+
+from pipelines.spec import (
+    Categorical,
+    LakeTable,
+    Limit,
+    Model,
+    Source,
+    Training,
+    Vocabulary,
+)
+
+PARTS = (
+    Categorical("shop") >> Vocabulary(min_count=10, max_size=50_000),
+    LakeTable(path="warehouse/visits", format="iceberg", time_zone="UTC"),
+    Limit(warn=0.1, refuse=0.5),
+    Model(hidden=(500,), dropout=0.2, embedding_dim=8),
+    Source(path="events.csv.zip", format="csv", nulls=("", "NA"), max_rejected_share=0.02),
+    Training(epochs=30, optimizer="adamw", schedule="cosine", warmup_epochs=1.0),
+)

@@ -1,0 +1,45 @@
+"""Which DAG takes in which table.
+
+Why: the DAG, its asset and the right to its pages must agree on it.
+Promise: tables of the examples' grain, and static tables, are taken in by the run of the examples'
+    partition; a table of another grain by a DAG of its own, whose runs are its partitions.
+Not here: making the DAGs (``dags.py``).
+"""
+
+from pipelines.protocol import Stage
+from pipelines.protocol.stage import PARTITION
+from pipelines.spec import Pipeline, Table
+
+
+def has_own_dag(pipeline: Pipeline, table: Table) -> bool:
+    """Whether a table is of another grain than the examples."""
+    return table.event_time is not None and table.grain != pipeline.table.grain
+
+
+def tables_of_own(pipeline: Pipeline) -> list[Table]:
+    """The tables that have a DAG of their own."""
+    return [table for table in pipeline.tables if has_own_dag(pipeline, table)]
+
+
+def tables_beside(pipeline: Pipeline) -> list[Table]:
+    """The examples' table and those that the same run takes in, each after those it reads."""
+    beside = [table for table in pipeline.tables if not has_own_dag(pipeline, table)]
+    return sorted(beside, key=lambda table: (table.event_time is not None, table.name))
+
+
+def dag_id_of(pipeline: Pipeline, stage: Stage, table: str | None = None) -> str:
+    """Id of the DAG that runs a stage, for a table other than the examples'.
+
+    Args:
+        pipeline: The declaration.
+        stage: The stage's record.
+        table: Name of the table; None for the examples'.
+    """
+    own = [each.name for each in tables_of_own(pipeline)]
+    named = f"{table}_" if stage.scope == PARTITION and table in own else ""
+    return f"{pipeline.name}_{named}{stage.dag}"
+
+
+def reads_origin_of(table: Table, other: Table) -> bool:
+    """Whether times of a table are counted from a column of another."""
+    return any(column.origin.startswith(f"{other.name}.") for column in table.columns)

@@ -1,0 +1,64 @@
+"""Which partitions of which tables follow from the days that a run is asked for."""
+
+from dataclasses import replace
+
+import pytest
+
+from pipelines.drivers.taking_in import partitions_taken_in, tables_in_order
+from pipelines.spec import Column, Table, load
+
+PATIENTS = Table("patients", (Column("patient_id", "integer"),), "patient_id", event_time=None)
+
+
+def pipeline_of(*others, grain="day", zone="UTC"):
+    made = load("fraud_detection")
+    examples = replace(made.table, grain=grain, unique_days=1)
+    return replace(made, tables=(examples, *others), time_zone=zone)
+
+
+def labs(grain, start=""):
+    columns = (Column("lab_id", "integer"), Column("at", "timestamp"))
+    return Table("labs", columns, "lab_id", "at", grain=grain, start=start)
+
+
+def test_static_tables_come_first_and_the_examples_last():
+    made = pipeline_of(labs("month"), PATIENTS)
+    assert [t.name for t in tables_in_order(made)] == ["patients", "labs", "transactions"]
+
+
+@pytest.mark.parametrize(
+    ("grain", "start", "first", "last", "number"),
+    [
+        ("day", "", "2026-02-10", "2026-03-15", 34),
+        ("month", "", "2026-02", "2026-02", 1),
+        ("month", "2025-11-20", "2025-11", "2026-02", 4),
+        ("week", "", "2026-W07", "2026-W11", 5),
+        ("year", "1991-01-01", "1991", "2025", 35),
+        ("hour", "", "2026-02-10T00", "2026-03-15T23", 34 * 24),
+    ],
+)
+def test_of_another_table_the_partitions_that_are_over_by_the_last_day(
+    grain, start, first, last, number
+):
+    other = labs(grain, start)
+    keys = partitions_taken_in(pipeline_of(other), other, "2026-02-10", "2026-03-15")
+    assert (keys[0], keys[-1], len(keys)) == (first, last, number)
+
+
+def test_a_table_without_times_has_its_one_partition():
+    assert partitions_taken_in(pipeline_of(PATIENTS), PATIENTS, "2026-02-10", "2026-03-15") == (
+        "all",
+    )
+
+
+def test_the_examples_are_taken_in_whole_where_days_end_within_a_partition():
+    made = pipeline_of(grain="month")
+    assert partitions_taken_in(made, made.table, "2026-02-10", "2026-03-15") == (
+        "2026-02",
+        "2026-03",
+    )
+
+
+def test_no_partition_of_a_coarser_table_may_be_over_yet():
+    yearly = labs("year")
+    assert partitions_taken_in(pipeline_of(yearly), yearly, "2026-02-10", "2026-03-15") == ()

@@ -1,0 +1,168 @@
+"""The DAGs of a pipeline with several tables: which takes in what, when, and what it publishes."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from airflow.sdk import TriggerRule
+
+from millrace.airflow.dags import as_of_tick, data_dag, model_dag, table_dags
+from millrace.airflow.pages import KEY, dag_of_page, find_page
+from millrace.airflow.tasks import assets
+from pipelines.core.errors import ConfigError, SourceNotReadyError
+from pipelines.core.partitions import EXAMPLES
+from pipelines.core.store import Store
+from pipelines.spec import load
+from tests.pipelines.made_models import publish, work_on
+
+PROJECTS = Path(__file__).parent / "projects"
+
+
+@pytest.fixture(autouse=True)
+def _project(monkeypatch):
+    monkeypatch.setenv("MILLRACE_PIPELINES", str(PROJECTS))
+
+
+@pytest.fixture
+def clinic():
+    return load("clinic")
+
+
+def with_table(pipeline, table, **changes):
+    tables = [replace(t, **changes) if t.name == table else t for t in pipeline.tables]
+    return replace(pipeline, tables=tuple(tables))
+
+
+def edges(dag):
+    return {(task.task_id, after) for task in dag.tasks for after in task.downstream_task_ids}
+
+
+def by_hand(task, partition="2025-03"):
+    task.store, task.source, task.history_from = "/store", "/source", ""
+    task.partition, task.options = partition, []
+    return task
+
+
+def test_static_tables_are_taken_in_by_the_run_of_the_examples(clinic):
+    dag = data_dag(clinic)
+    assert dag.dag_id == "clinic_data"
+    assert edges(dag) == {
+        ("ingest", "validate"),
+        ("validate", "featurize"),
+        ("ingest_patients", "validate_patients"),
+        ("validate_patients", "featurize"),
+    }
+    assert dag.get_task("ingest_patients").partition == "all"
+    assert dag.get_task("featurize").trigger_rule == TriggerRule.ALL_DONE
+
+
+def test_tables_of_the_same_grain_are_too_and_those_of_another_have_their_own_dag(clinic):
+    monthly = with_table(clinic, "labs", grain="month")
+    assert table_dags(monthly) == []
+    assert ("validate_labs", "featurize") in edges(data_dag(monthly))
+    assert (
+        data_dag(monthly).get_task("ingest_labs").partition
+        == "{{ partition_of(dag_run, params) }}"
+    )
+    (labs,) = table_dags(clinic)
+    assert labs.dag_id == "clinic_labs_data"
+    assert edges(labs) == {("ingest_labs", "validate_labs")}
+
+
+def test_a_table_whose_times_are_counted_from_another_waits_for_it(clinic):
+    visited = replace(clinic.table.column("visited_at"), origin="patients.entered")
+    columns = tuple(visited if c.name == "visited_at" else c for c in clinic.table.columns)
+    dag = data_dag(with_table(clinic, "visits", columns=columns))
+    assert ("validate_patients", "ingest") in edges(dag)
+    assert ("validate_patients", "ingest_patients") not in edges(dag)
+
+
+def test_each_task_works_on_its_own_table(clinic):
+    data, (labs,) = data_dag(clinic), table_dags(clinic)
+    now = datetime(2026, 7, 1, tzinfo=UTC)
+    argv = by_hand(labs.get_task("ingest_labs"), "2025").command(now)
+    assert argv[:3] == ["stage", "ingest", "clinic"]
+    assert argv[argv.index("--table") :] == [
+        *("--table", "labs", "--partition", "2025", "--source", "/source"),
+    ]
+    static = by_hand(data.get_task("validate_patients"), "all")
+    assert static.command(now)[3:] == [
+        *("--store", "/store", "--table", "patients", "--partition", "all"),
+    ]
+    assert "--table" not in by_hand(data.get_task("ingest")).command(now)
+    assert static.ref().key == "table=patients/ds=all"
+    assert by_hand(data.get_task("validate")).ref().key == "ds=2025-03"
+
+
+def test_a_partition_that_is_not_over_is_not_taken_in_and_the_message_says_when(clinic):
+    ingest = by_hand(data_dag(clinic).get_task("ingest"))
+    with pytest.raises(SourceNotReadyError) as early:
+        ingest.command(datetime(2025, 3, 31, 21, 59, tzinfo=UTC))
+    assert str(early.value) == (
+        "the month 2025-03 (Europe/Berlin) is not over (it is 2025-03-31 23:59 CEST). "
+        "It can be taken in from 2025-04-01 00:00 CEST on."
+    )
+    assert "2025-03" in ingest.command(datetime(2025, 3, 31, 22, 0, tzinfo=UTC))
+    static = by_hand(data_dag(clinic).get_task("ingest_patients"), "all")
+    assert "all" in static.command(datetime(2025, 1, 1, tzinfo=UTC))
+    with pytest.raises(ConfigError, match="'2025-3' is not a month"):
+        by_hand(ingest, "2025-3").command(datetime(2026, 1, 1, tzinfo=UTC))
+
+
+def test_each_dag_has_the_schedule_form_and_start_of_its_own_grain(clinic):
+    data, (labs,) = data_dag(clinic), table_dags(clinic)
+    found = {dag.dag_id: dag.timetable.serialize() for dag in (data, labs)}
+    of_clinic = {"zone": "Europe/Berlin"}
+    assert found == {
+        "clinic_data": {"expression": "30 4 2 * *", "grain": "month"} | of_clinic,
+        "clinic_labs_data": {"expression": "30 4 1 1 *", "grain": "year"} | of_clinic,
+    }
+    assert data.start_date == datetime(2025, 1, 31, 23, tzinfo=UTC)
+    assert labs.start_date == datetime(2023, 12, 31, 23, tzinfo=UTC)
+    assert data.params.get_param("partition").schema["title"].startswith("Month to take in")
+    assert labs.params.get_param("partition").schema["title"].startswith("Year to take in")
+    assert model_dag(clinic).start_date == datetime(2024, 12, 31, 23, tzinfo=UTC)
+    assert str(as_of_tick(clinic).timezone) == "Europe/Berlin"
+
+
+def test_each_table_has_an_asset_and_none_takes_the_name_of_a_stages(clinic):
+    assert sorted(assets(clinic)) == ["features", "labs", "model", "patients"]
+    (labs,) = table_dags(clinic)
+    (outlet,) = labs.get_task("validate_labs").outlets
+    assert (outlet.name, outlet.uri) == ("clinic_labs", "millrace://clinic/validated/labs")
+    assert labs.get_task("ingest_labs").outlets == []
+    renamed = with_table(clinic, "labs", name="features")
+    (odd,) = table_dags(renamed)
+    (outlet,) = odd.get_task("validate_features").outlets
+    assert outlet.name == "clinic_features_table"
+    assert outlet.uri != assets(renamed)["features"].uri
+
+
+def test_pages_of_every_table_and_grain_have_an_address_and_belong_to_the_dag_that_makes_them():
+    assert dag_of_page("clinic", "validated", "table=labs/ds=2025") == "clinic_labs_data"
+    assert dag_of_page("clinic", "validated", "table=patients/ds=all") == "clinic_data"
+    assert dag_of_page("clinic", "validated", "ds=2025-03") == "clinic_data"
+    assert dag_of_page("clinic", "evaluations", "as_of=2025-03-01/seed=0") == "clinic_model"
+    assert dag_of_page("clinic", "ingested", "ds=2025-03") is None
+    for key in EXAMPLES.values():
+        assert KEY.fullmatch(f"ds={key}")
+        assert KEY.fullmatch(f"table=labs/ds={key}")
+    for wrong in (
+        "table=../ds=2025",
+        "table=labs/ds=..",
+        "ds=2025/..",
+        "table=labs",
+        "ds=\uff12025",
+    ):
+        assert dag_of_page("clinic", "validated", wrong) is None
+
+
+def test_the_page_of_a_tables_partition_is_found(tmp_path):
+    stage, work = work_on("validate", tmp_path)
+    of_labs = replace(work, pipeline=load("clinic")).of_table("labs", "2025")
+    publish(tmp_path, stage.name, of_labs, lambda out: (out / "report.html").write_text("2025"))
+    page = find_page(Store(str(tmp_path)), "clinic", "validated", "table=labs/ds=2025")
+    assert page is not None
+    assert page.read_text() == "2025"
+    assert find_page(Store(str(tmp_path)), "clinic", "validated", "ds=2025") is None
