@@ -25,6 +25,7 @@ from pipelines.spec.learning_checks import (
     zone_problems,
 )
 from pipelines.spec.model_checks import head_problems, model_problems
+from pipelines.spec.origin_checks import origin_problems
 from pipelines.spec.pipeline import Pipeline
 from pipelines.spec.schedules import schedule_problems
 from pipelines.spec.search_checks import search_problems
@@ -35,6 +36,7 @@ from pipelines.spec.value_checks import mended, shown, value_problems
 CHECKS: tuple[Callable[[Pipeline], Iterator[Any]], ...] = (
     name_problems,
     table_problems,
+    origin_problems,
     entity_problems,
     feature_problems,
     program_problems,
