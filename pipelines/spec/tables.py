@@ -40,10 +40,11 @@ class Column:
         source_name: Name in the source, exactly as it is written there (``"Lab Value (mg/dl)"``), where
             it is not the column's name.
         time_format: How times are written in the source: directives of ``strptime``
-            (``%d.%m.%Y %H:%M``), ``epoch_s``, ``epoch_ms``, ``epoch_us``, or ``days`` since ``origin``;
-            empty for ISO 8601 and for columns that are timestamps in the source.
+            (``%d.%m.%Y %H:%M``), ``epoch_s``, ``epoch_ms``, ``epoch_us``, or ``days``, ``hours``,
+            ``minutes`` or ``seconds`` since ``origin``, also negative or with a fraction; empty for
+            ISO 8601 and for columns that are timestamps in the source.
         origin: Origin of relative times: a day (``1900-01-01``), a timestamp column of the same table
-            (``admitted``), or one of a static table by entity (``patients.entered``).
+            (``admitted``), or one of a static table whose row_id is an entity (``patients.entered``).
         words: The integer that each word of the source means (``{"no": 0, "yes": 1}``), None for a
             null; for integers and flags. Any other word is an error.
     """

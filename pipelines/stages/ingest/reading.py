@@ -9,11 +9,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pipelines.core.errors import SchemaError
+from pipelines.protocol import Plan, Work
 from pipelines.spec import Table
+from pipelines.stages.ingest.origin_rows import relative_times_of
 from pipelines.stages.ingest.rejects import Reject
 from pipelines.stages.ingest.source_item import SourceItem
 
 if TYPE_CHECKING:
+    from pipelines.stages.ingest.relative_times import RelativeTimes
     from pipelines.stages.ingest.times import Offsets
 
 
@@ -26,6 +29,7 @@ class Read:
         table: Declares the columns.
         planned: The file's digest when the work was planned.
         time_zone: The pipeline's.
+        relative: Its relative times; None if the table has none.
         extra: Columns of the file that are not declared.
         rejected: Rejected lines.
         read_share: Share of the file that has been read, from 0 to 1.
@@ -36,6 +40,7 @@ class Read:
     table: Table
     planned: str
     time_zone: str = "UTC"
+    relative: "RelativeTimes | None" = None
     extra: tuple[str, ...] = ()
     rejected: list[Reject] = field(default_factory=list)
     read_share: float = 0.0
@@ -45,6 +50,16 @@ class Read:
     def name(self) -> str:
         """The file's name in messages."""
         return self.file.name
+
+
+def reads_of(work: Work, plan: Plan, files: Sequence[SourceItem]) -> list[Read]:
+    """The files of a plan, to be read."""
+    pipeline = work.pipeline
+    relative = relative_times_of(work, plan)
+    return [
+        Read(file, pipeline.table, plan.inputs[file.name], pipeline.time_zone, relative)
+        for file in files
+    ]
 
 
 def mixed_offsets(column: str, reads: Sequence[Read]) -> tuple[str, SchemaError] | None:

@@ -19,6 +19,7 @@ from pipelines.stages.ingest.formats import FORMATS, Reader
 from pipelines.stages.ingest.number_marks import Marks
 from pipelines.stages.ingest.query_rows import from_result, read_result
 from pipelines.stages.ingest.reading import Read
+from pipelines.stages.ingest.relative_times import as_read
 from pipelines.stages.ingest.times import Clock, Offsets
 
 Cast = Callable[[pa.ChunkedArray, Column, str, RowNames, Clock], pa.ChunkedArray]
@@ -41,12 +42,13 @@ def read_blocks(read: Read) -> Generator[pa.Table, None, None]:
         for rows, row_names in reader(path, read):
             for name in times:
                 read.offsets[name].record(rows[name], row_names)
-            yield pa.table(
+            found = pa.table(
                 {
-                    c.name: cast(rows[c.name], c, read.name, row_names, clock)
+                    c.name: cast(rows[c.name], as_read(c), read.name, row_names, clock)
                     for c in read.table.columns
                 }
             )
+            yield read.relative.added(found, read, row_names) if read.relative else found
 
 
 def _reader(source: AnySource) -> tuple[Cast, Reader]:

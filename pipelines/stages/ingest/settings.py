@@ -8,6 +8,7 @@ from typing import Any
 
 from pipelines.core.zones import zone_table
 from pipelines.spec import Column, Pipeline
+from pipelines.spec.origins import origins_of
 
 OF_COLUMN = ("name", "type", "decimals", "source_name", "time_format", "origin", "words")
 
@@ -24,6 +25,7 @@ def ingest_settings(pipeline: Pipeline) -> dict[str, Any]:
             "row_id": table.row_id,
             **{e.name: e.column for e in pipeline.entities if not isinstance(e.column, str)},
         },
+        "origin_keys": {n: list(o.keys) for n, o in origins_of(pipeline).items() if o.keys},
         "time_zone": pipeline.time_zone,
         "offsets": {zone: zone_table(zone).digest() for zone in sorted(zones)},
     }

@@ -28,7 +28,8 @@ from pipelines.protocol import REFUSED, Plan, StageOutcome, Work, code_of, publi
 from pipelines.spec import Table
 from pipelines.stages.ingest.delivery import Delivery
 from pipelines.stages.ingest.locate import SourceFile, source_files
-from pipelines.stages.ingest.reading import Read
+from pipelines.stages.ingest.origin_rows import contents_of, static_origins
+from pipelines.stages.ingest.reading import reads_of
 from pipelines.stages.ingest.settings import ingest_settings
 from pipelines.stages.ingest.source_item import SourceItem
 
@@ -93,7 +94,7 @@ def take_part(work: Work, split: Manifest, out: Path) -> StageOutcome:
     else:
         _require_reached(work, split)
         _write_empty(work, out)
-    return StageOutcome(rows=rows, metrics={"files": float(len(split.inputs))})
+    return StageOutcome(rows=rows, metrics={"files": split.outcome["metrics"]["files"]})
 
 
 def _without_rows(split: Manifest, partition: str) -> str:
@@ -102,8 +103,10 @@ def _without_rows(split: Manifest, partition: str) -> str:
 
 
 def _plan(work: Work, table: Table) -> Plan:
+    static = static_origins(work)
     return Plan(
-        inputs=_digests(work, source_files(work, table)),
+        inputs=_digests(work, source_files(work, table)) | contents_of(static),
+        made_from=static,
         config={
             **ingest_settings(work.pipeline),
             "grain": table.grain,
@@ -140,9 +143,7 @@ def _split(work: Work, plan: Plan, out: Path) -> StageOutcome:
     from pipelines.stages.ingest.by_partition import PartitionSpill
 
     table = work.pipeline.table
-    zone = work.pipeline.time_zone
-    reads = [Read(f, table, plan.inputs[f.name], zone) for f in source_files(work, table)]
-    delivery = Delivery(work, reads)
+    delivery = Delivery(work, reads_of(work, plan, source_files(work, table)))
     with PartitionSpill(work.pipeline, out) as spill:
         with reporting(work.report):
             delivery.read_files(spill.add)

@@ -15,7 +15,8 @@ from pipelines.protocol import Plan, StageOutcome, Work, code_of
 from pipelines.spec import Table
 from pipelines.stages.ingest.delivery import Delivery
 from pipelines.stages.ingest.locate import source_files
-from pipelines.stages.ingest.reading import Read
+from pipelines.stages.ingest.origin_rows import contents_of, static_origins
+from pipelines.stages.ingest.reading import reads_of
 from pipelines.stages.ingest.settings import ingest_settings
 from pipelines.stages.ingest.source_item import SourceItem
 from pipelines.stages.ingest.splits import part_of, split_of, take_part
@@ -28,10 +29,13 @@ def plan(work: Work) -> Plan:
     table = work.pipeline.table
     if table.is_for_all_time:
         return _plan_of_part(work, table)
+    static = static_origins(work)
+    files = {file.name: file.digest() for file in source_files(work, table)}
     return Plan(
-        inputs={file.name: file.digest() for file in source_files(work, table)},
+        inputs=files | contents_of(static),
         config={**ingest_settings(work.pipeline), "ids": _ids(work, table)},
         code=code_of(__name__),
+        made_from=static,
     )
 
 
@@ -59,9 +63,7 @@ def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
     table = work.pipeline.table
     files = source_files(work, table)
     _require_planned(work, files, plan)
-    zone = work.pipeline.time_zone
-    reads = [Read(file, table, plan.inputs[file.name], zone) for file in files]
-    delivery = Delivery(work, reads)
+    delivery = Delivery(work, reads_of(work, plan, files))
     writer = DayWriter(work.pipeline, work.day, out)
     delivery.read_files(writer.add)
     writer.close()
@@ -79,8 +81,9 @@ def _ids(work: Work, table: Table) -> list[str]:
 
 def _require_planned(work: Work, files: Sequence[SourceItem], plan: Plan) -> None:
     names = [file.name for file in files]
-    if names != list(plan.inputs):
+    planned = [name for name in plan.inputs if name not in plan.made_from]
+    if names != planned:
         raise SourceNotReadyError(
             f"{work.report.work}: the source's files changed while they were read, from "
-            f"{len(plan.inputs)} to {len(names)}. Expected a complete delivery. Run it again."
+            f"{len(planned)} to {len(names)}. Expected a complete delivery. Run it again."
         )
