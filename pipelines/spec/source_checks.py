@@ -52,15 +52,8 @@ def _files(source: Source, where: str) -> Iterator[str]:
             f"{where} delimiter {source.delimiter!r} must be one character other than a letter, "
             f'digit, quotation mark or line break, such as ";" or "\\t".'
         )
-    if not isinstance(source.nulls, tuple) or not all(isinstance(n, str) for n in source.nulls):
-        yield f"{where} nulls {source.nulls!r} must be a tuple of texts, such as ('', 'NA')."
     if not 0 <= source.max_rejected_share <= 1:
         yield f"{where} max_rejected_share must be in [0, 1]; got {source.max_rejected_share!r}."
-    if source.newlines_in_values not in (None, True, False):
-        yield (
-            f"{where} newlines_in_values must be True, False or None; got "
-            f"{source.newlines_in_values!r}."
-        )
     yield from _escape(source, where)
 
 

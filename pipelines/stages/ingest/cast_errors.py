@@ -50,7 +50,12 @@ def shown(value: pa.Scalar) -> str:
         # Python's own times end with the year 9999.
         unit = "days" if of.is_date32(value.type) else getattr(value.type, "unit", "ms")
         return f"{value.value} {unit} since 1970"
-    text = str(known) if isinstance(known, date) else repr(known)
+    return clipped(known)
+
+
+def clipped(value: object) -> str:
+    """A value of Python's as text of at most ``LONGEST`` characters."""
+    text = str(value) if isinstance(value, date) else repr(value)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 

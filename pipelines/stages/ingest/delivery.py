@@ -7,6 +7,7 @@ Not here: finding the files (``locate.py``), reading one (``rows.py``), what is 
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 REFUSAL = "refusal.json"
-RAGGED, MISQUOTED = "source.fields", "source.quotes"
-"""Rule ids under which rejected lines are counted, in addition to validation's rules."""
 
 
 @dataclass(slots=True)
@@ -91,12 +90,11 @@ class Delivery:
 
     def quarantined(self) -> dict[str, int]:
         """Number of rejected lines by rule id."""
-        found = [reject for read in self.reads for reject in read.rejected]
-        by_rule = {
-            RAGGED: sum(reject.lines for reject in found if not reject.why),
-            MISQUOTED: sum(reject.lines for reject in found if reject.why),
-        }
-        return {rule: lines for rule, lines in by_rule.items() if lines}
+        lines: Counter[str] = Counter()
+        for read in self.reads:
+            for reject in read.rejected:
+                lines[reject.rule] += reject.lines
+        return dict(sorted(lines.items()))
 
     def check(self, table: Table) -> None:
         """Refuse the files if their times are of two kinds, or too many of their lines were rejected."""

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from pipelines.spec.time_formats import is_written
 from pipelines.stages.ingest.lines import Lines, Row
-from pipelines.stages.ingest.rejects import Reject
+from pipelines.stages.ingest.rejects import MISQUOTED, Reject
 from pipelines.stages.ingest.stream import CsvStream
 
 LINE_BREAK = re.compile(r"\r\n|\n|\r")
@@ -137,7 +137,7 @@ def _is_time(text: str, time_format: str) -> bool:
 
 def _reject(row: Row, expected: int, why: str) -> Reject:
     text = row.text.rstrip("\r\n")
-    return Reject(row.line, len(row.fields), expected, text, lines_in(text), why)
+    return Reject(row.line, len(row.fields), expected, text, lines_in(text), why, MISQUOTED)
 
 
 def lines_in(text: str) -> int:

@@ -11,6 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.stages.ingest.formats.delimited import read_delimited
+from pipelines.stages.ingest.formats.excel import read_excel
+from pipelines.stages.ingest.formats.feather import read_feather
+from pipelines.stages.ingest.formats.json_lines import read_json_lines
+from pipelines.stages.ingest.formats.orc import read_orc
 from pipelines.stages.ingest.formats.parquet import read_parquet
 
 if TYPE_CHECKING:
@@ -38,4 +42,8 @@ class Format:
 FORMATS = {
     "parquet": Format(read_parquet),
     "csv": Format(read_delimited, is_text=True),
+    "json": Format(read_json_lines, is_text=True),
+    "excel": Format(read_excel, is_text=True),
+    "orc": Format(read_orc),
+    "feather": Format(read_feather),
 }

@@ -29,13 +29,11 @@ from pipelines.stages.ingest.damage import CutShortError
 from pipelines.stages.ingest.lines import Lines
 from pipelines.stages.ingest.quoting import Quoting, lines_in
 from pipelines.stages.ingest.reading import Read
-from pipelines.stages.ingest.rejects import Reject, described
+from pipelines.stages.ingest.rejects import MAX_REJECTED_BYTES, Reject, require_few_bytes
 from pipelines.stages.ingest.stream import END, CsvStream, opened
 
 # A value may contain line breaks; a row longer than a block cannot be read.
 BLOCK_BYTES = 16 << 20
-# Rejected lines are in memory until their file is read; with more of them it is another format.
-MAX_REJECTED_BYTES = 64 << 20
 
 
 @dataclass(slots=True)
@@ -79,7 +77,7 @@ def read_delimited(path: Path, read: Read) -> Iterator[tuple[pa.Table, RowNames]
             number = int(numbers[-1]) + 1 if len(numbers) else number
             wrong = quoting.rejects(batch, numbers)
             misquoted += [reject for _, reject in wrong]
-            _require_few_bytes(misquoted, read.name)
+            require_few_bytes(misquoted, read.name)
             good = np.delete(np.arange(batch.num_rows), [index for index, _ in wrong])
             rows = pa.Table.from_batches([batch.take(pa.array(good)) if wrong else batch])
             rows = rows.select(taken).rename_columns(list(columns))
@@ -155,15 +153,6 @@ def _without_end(batches: Iterator[pa.RecordBatch], lines: Lines) -> Iterator[pa
     if held is None or not held.num_rows or held[0][-1].as_py() not in (END, END.encode()):
         raise lines.unclosed()
     yield held.slice(0, held.num_rows - 1)
-
-
-def _require_few_bytes(misquoted: Sequence[Reject], name: str) -> None:
-    held_bytes = sum(len(reject.text) for reject in misquoted)
-    if held_bytes > MAX_REJECTED_BYTES:
-        raise SourceUnreadableError(
-            f"Source file {name}: {described(misquoted)} ({held_bytes:,} bytes of them). Expected a "
-            f"few such lines at most. Correct the declared source, or have the file written again."
-        )
 
 
 def _numbers(first: int, rows: int, ragged: _Ragged) -> NDArray[np.int64]:

@@ -24,7 +24,7 @@ from pipelines.stages.ingest.cast_errors import CastError, RowNames
 from pipelines.stages.ingest.columns import match_columns, undeclared
 from pipelines.stages.ingest.compression import kind_of
 from pipelines.stages.ingest.damage import TRANSIENT, CutShortError
-from pipelines.stages.ingest.formats.typed import require_utf8, row_name, short
+from pipelines.stages.ingest.formats.typed import is_cut, require_utf8, row_name, short
 from pipelines.stages.ingest.reading import Read
 from pipelines.stages.ingest.times import BEYOND, first_beyond
 
@@ -119,7 +119,7 @@ def _opened(source: Path | io.BufferedIOBase, path: Path, name: str) -> pq.Parqu
     except TRANSIENT:
         raise
     except (pa.ArrowException, OSError, ValueError) as error:
-        cut = kind_of(path) != "gzip" and _is_cut(path)
+        cut = kind_of(path) != "gzip" and is_cut(path, MAGIC)
         raise _not_parquet(path, name, error, cut=cut) from error
 
 
@@ -148,12 +148,3 @@ def _not_parquet(
         f"Parquet ({short(error)}). Expected a complete Parquet file. Have it written again, "
         f"or declare the source's format."
     )
-
-
-def _is_cut(path: Path) -> bool:
-    """Whether the file may be incomplete Parquet: it starts as one, and its footer is missing."""
-    with path.open("rb") as file:
-        begin = file.read(len(MAGIC))
-        file.seek(-min(len(MAGIC), path.stat().st_size), io.SEEK_END)
-        end = file.read()
-    return MAGIC.startswith(begin) and (end != MAGIC or path.stat().st_size == len(MAGIC))

@@ -164,7 +164,7 @@ def test_escapes_are_read_where_they_are_declared_and_kept_apart_where_they_are_
 def test_a_file_of_nothing_but_misquoted_lines_is_given_up_before_it_fills_the_memory(
     tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("pipelines.stages.ingest.formats.delimited.MAX_REJECTED_BYTES", 1000)
+    monkeypatch.setattr("pipelines.stages.ingest.rejects.MAX_REJECTED_BYTES", 1000)
     text = rows(40, {n: ROW.format(n, n, "x").replace("note x", r'"a \"b"') for n in range(40)})
     with pytest.raises(SourceUnreadableError, match=r"a closing quotation mark.*bytes of them"):
         ingest(tmp_path, text, pipeline(max_rejected_share=1.0))
@@ -217,7 +217,7 @@ def test_a_delimiter_at_the_end_of_the_first_line_names_no_column(tmp_path, ends
         ({"escape": "\\\\"}, "must be one ASCII character"),
         ({"escape": ","}, "escape ',' must be one ASCII character"),
         ({"escape": '"'}, "None where quotation marks are doubled"),
-        ({"newlines_in_values": "yes"}, "newlines_in_values must be True, False or None"),
+        ({"newlines_in_values": "yes"}, "newlines_in_values must be True or False or None"),
     ],
 )
 def test_what_csv_cannot_be_written_with_is_refused_when_it_is_declared(given, reported):

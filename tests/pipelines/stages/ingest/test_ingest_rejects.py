@@ -131,7 +131,7 @@ def test_another_delimiter_than_the_declared_one_is_reported_as_missing_columns(
         ({"delimiter": ""}, "delimiter '' must be one character"),
         ({"delimiter": ";;"}, "delimiter ';;' must be one character"),
         ({"delimiter": '"'}, "must be one character other than a letter"),
-        ({"nulls": "NA"}, "nulls 'NA' must be a tuple of texts"),
+        ({"nulls": "NA"}, "nulls must be a tuple, such as"),
         ({"max_rejected_share": 2.0}, r"max_rejected_share must be in \[0, 1\]; got 2.0"),
     ],
 )
