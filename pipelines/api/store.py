@@ -27,6 +27,7 @@ from pipelines.core.store.root import FILE
 from pipelines.protocol import partition_key
 
 MODELS = "models"
+SQLITE = "sqlite:///"
 
 PipelineName = str | PipelineHandle
 
@@ -235,6 +236,8 @@ def absolute_source(source: "str | PathLike[str] | None") -> str | None:
     if not isinstance(source, str | PathLike):
         raise ConfigError(f"source must be a folder or a URI; got {source!r}.")
     root = str(fspath(source))
+    if root.startswith(SQLITE):
+        return f"{SQLITE}{Path(root.removeprefix(SQLITE)).absolute()}"
     return root if "://" in root or not root.strip() else _absolute(root)
 
 

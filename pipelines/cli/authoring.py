@@ -51,21 +51,30 @@ def new(
     from_: Annotated[
         str | None,
         typer.Option(
-            "--from", help="Data to guess the declaration from: a file or a folder of files."
+            "--from",
+            help="Data to guess the declaration from: a file, a folder, or a database's URI.",
         ),
+    ] = None,
+    table: Annotated[str | None, typer.Option(help="Table of the database.")] = None,
+    query: Annotated[
+        str | None, typer.Option(help="SELECT statement of the rows in the database.")
     ] = None,
 ) -> None:
     """Scaffold a declaration, its DAG file and its test."""
     from pipelines.drivers.scaffold.new import scaffold
 
     if from_ is None:
+        if table or query:
+            raise ConfigError(
+                "--table and --query are of a database. Pass --from with its URI."
+            )
         for path in scaffold(name, root):
             sys.stdout.write(f"wrote {path}\n")
         sys.stdout.write(f"Edit the declaration, then run: {program()} check {name}\n")
         return
     from pipelines.drivers.scaffold.from_data import scaffold_from
 
-    written = scaffold_from(name, root, from_)
+    written = scaffold_from(name, root, from_, table=table, query=query)
     for path in written.paths:
         sys.stdout.write(f"wrote {path}\n")
     _print_guess(name, written)
@@ -78,6 +87,11 @@ def _print_guess(name: str, written: "WrittenGuess") -> None:
     for line in written.todos:
         sys.stdout.write(f"TODO   {message(line)}\n")
     source, (first, last) = shlex.quote(written.source), written.days
+    if written.todos:
+        sys.stdout.write(
+            f"Say in {written.paths[0]} what is TODO, then run: {program()} check {name}\n"
+        )
+        return
     sys.stdout.write(
         f"Look at each guess in {written.paths[0]}, then run:\n"
         f"  {program()} check {name} --source {source} --day {first}\n"

@@ -55,6 +55,10 @@ class HistoryNotReadyError(TransientError):
     """Earlier partitions that this one depends on have no verdict yet."""
 
 
+class TableNotReadyError(HistoryNotReadyError):
+    """Partitions of another table, which the features read, have no verdict yet."""
+
+
 class ConfigError(PermanentError):
     """A setting or an argument is invalid; the message names valid values."""
 

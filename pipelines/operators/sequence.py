@@ -20,7 +20,9 @@ class Sequence(FeatureSource):
             (t - delay - within, t - delay].
         within_days: Length of the look-back in days, before the delay.
         own: Whether it ends with the row itself where there is no delay; of ties, which are in
-            order of row id, it contains the earlier ones.
+            order of row id, it contains the earlier ones. Of another table it contains every row up
+            to the row's time, ties included.
+        table: Another declared table whose rows they are; None for the examples' own.
     """
 
     entity: str
@@ -29,11 +31,13 @@ class Sequence(FeatureSource):
     delay_days: int = 0
     within_days: int = 30
     own: bool = True
+    table: str | None = None
     kind: ClassVar[str] = SEQUENCE
 
     def name(self) -> str:
-        """``customer_last_32``, as in the names of the model's inputs."""
-        return f"{self.entity}_last_{self.steps}"
+        """``customer_last_32``, as in the names of the model's inputs; ``patient_labs_last_8``."""
+        whose = f"{self.entity}_{self.table}" if self.table else self.entity
+        return f"{whose}_last_{self.steps}"
 
     def features(self) -> tuple[str, ...]:
         """Names of an event's numbers, in order."""

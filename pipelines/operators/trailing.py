@@ -1,4 +1,7 @@
-"""``Trailing``: aggregates of an entity's rows in windows that end at the row or a delay before it."""
+"""``Trailing``: aggregates of an entity's rows in windows that end at the row or a delay before it.
+
+The rows are those of the examples' table, or of another one.
+"""
 
 from collections.abc import Iterator
 
@@ -15,7 +18,8 @@ class Trailing(FeatureSource):
     """Aggregates over an entity's rows in trailing windows.
 
     The window of a row at time t contains its entity's rows with time in (t - delay - span, t - delay],
-    the row itself and its ties included where the delay is 0. A null is not a value.
+    the row itself and its ties included where the delay is 0. A null is not a value. Rows of another
+    table count by the same rule from when their partition is over, by the end of the row's own.
 
     Attributes:
         entity: Name of the declared entity.
@@ -26,6 +30,8 @@ class Trailing(FeatureSource):
             own delay.
         where: ``(column, value)``: only such rows are used (one test of a long-form table).
         spans_s: Additional window lengths, in seconds (3600 for an hour).
+        table: Another declared table whose rows are aggregated, by event time; it must have the
+            entity's columns. None for the examples' own.
     """
 
     entity: str
@@ -35,13 +41,17 @@ class Trailing(FeatureSource):
     delay_days: int = 0
     where: tuple[str, object] | None = None
     spans_s: tuple[int, ...] = ()
+    table: str | None = None
 
     def every_span_s(self) -> tuple[int, ...]:
         """Every window length in seconds, shorter units first."""
         return (*self.spans_s, *(days * DAY_S for days in self.spans_days))
 
     def names(self) -> tuple[str, ...]:
-        """Names by span, then by aggregate: ``customer_count_1d``, ``customer_mean_tx_amount_1d``."""
+        """Names by span, then by aggregate: ``customer_count_1d``, ``customer_mean_tx_amount_1d``.
+
+        Those over another table have its name behind the entity's: ``patient_labs_mean_value_30d``.
+        """
         suffixes = [*map(_short, self.spans_s), *(f"{days}d" for days in self.spans_days)]
         return tuple(self._name(a, suffix) for suffix in suffixes for a in self.aggregates)
 
@@ -64,7 +74,8 @@ class Trailing(FeatureSource):
     def _name(self, aggregate: str, suffix: str) -> str:
         of = f"_{self.column}" if reads_column(aggregate) else ""
         only = f"_{self.where[1]}" if self.where else ""
-        return f"{self.entity}_{aggregate}{of}{only}_{suffix}"
+        whose = f"{self.entity}_{self.table}" if self.table else self.entity
+        return f"{whose}_{aggregate}{of}{only}_{suffix}"
 
 
 def _short(span_s: int) -> str:

@@ -7,6 +7,7 @@ Not here: whether the source's data matches the declaration (``pipelines/drivers
 """
 
 import difflib
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -24,16 +25,18 @@ from pipelines.spec.learning_checks import (
     zone_problems,
 )
 from pipelines.spec.model_checks import head_problems, model_problems
+from pipelines.spec.origin_checks import origin_problems
 from pipelines.spec.pipeline import Pipeline
 from pipelines.spec.schedules import schedule_problems
 from pipelines.spec.search_checks import search_problems
 from pipelines.spec.table_checks import name_problems, table_problems
 from pipelines.spec.training_checks import training_problems
-from pipelines.spec.value_checks import mended, value_problems
+from pipelines.spec.value_checks import mended, shown, value_problems
 
 CHECKS: tuple[Callable[[Pipeline], Iterator[Any]], ...] = (
     name_problems,
     table_problems,
+    origin_problems,
     entity_problems,
     feature_problems,
     program_problems,
@@ -62,14 +65,22 @@ def require_valid(pipeline: Pipeline) -> Pipeline:
     for find in CHECKS:
         try:
             problems += find(checked)
-        except Exception:
+        except Exception as error:
             # What has no default and is missing, or of another type, cannot be checked further.
-            if not malformed:
-                raise
+            problems += [] if malformed else [_unchecked(error)]
     if problems:
         name = pipeline.name if isinstance(pipeline.name, str) else ""
         raise DeclarationError(name or "pipeline", list(dict.fromkeys(problems)))
     return pipeline
+
+
+def _unchecked(error: Exception) -> str:
+    """An error of a class that the user wrote, such as an operator's."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return (
+        f"the declaration cannot be checked: {type(error).__name__} in {frame.filename}, line "
+        f"{frame.lineno}: {shown(error)}. Correct the class that raised it."
+    )
 
 
 def _examples(pipeline: Pipeline) -> Iterator[str]:

@@ -9,6 +9,8 @@ import importlib
 import importlib.util
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -33,7 +35,8 @@ def declaration_of(location: Location) -> Pipeline:
             f"letters, digits and _, starting with a letter. Rename it."
         )
     module = declaration_module(location)
-    pipeline = getattr(module, location.attribute, None)
+    with _as_mistake(location):
+        pipeline = getattr(module, location.attribute, None)
     if not isinstance(pipeline, Pipeline):
         found = (
             f"it is of type {type(pipeline).__name__}"
@@ -61,11 +64,18 @@ def declaration_module(location: Location) -> ModuleType:
     _follow_folders()
     if location.module not in sys.modules:
         importlib.invalidate_caches()  # its file may have been written just now
-    try:
+    with _as_mistake(location):
         return importlib.import_module(_module_name(location))
-    except PipelineError:
+
+
+@contextmanager
+def _as_mistake(location: Location) -> Iterator[None]:
+    """Whatever the module raises, but for the user's interrupt, is a mistake in it."""
+    try:
+        yield
+    except (PipelineError, KeyboardInterrupt):
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         raise ConfigError(
             f"{_line_of(error, location)}: the declaration of {location.name!r} cannot be imported: "
             f"{type(error).__name__}: {_said(error)}. Correct it, then check the pipeline again."
@@ -112,7 +122,10 @@ def _own_folder(location: Location) -> Path | None:
 
 
 def _said(error: BaseException) -> str:
-    return (error.msg if isinstance(error, SyntaxError) else str(error)).rstrip(".")
+    try:
+        return str(error.msg if isinstance(error, SyntaxError) else error).rstrip(".")
+    except Exception:  # the error's class is the user's too
+        return "without a message"
 
 
 def _with_own_names(pipeline: Pipeline, package: str) -> Pipeline:

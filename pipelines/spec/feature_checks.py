@@ -15,6 +15,7 @@ from pipelines.operators.operator import FeatureSource
 from pipelines.operators.program import lines_of
 from pipelines.operators.times import TimeSource
 from pipelines.spec.learning import Label
+from pipelines.spec.other_table_checks import other_table_problems, over_table
 from pipelines.spec.pipeline import Pipeline
 from pipelines.spec.window_checks import sequence_mistakes, trailing_mistakes
 
@@ -28,15 +29,20 @@ def feature_problems(pipeline: Pipeline) -> Iterator[str]:
         yield "features: there are none, and a model needs an input."
     for source in pipeline.sources():
         yield from source.problems()
-        if isinstance(source, Trailing):
-            yield from trailing_mistakes(pipeline, source)
-        elif isinstance(source, Sequence):
-            yield from sequence_mistakes(pipeline, source)
-        elif isinstance(source, Ratio):
-            yield from _ratio(pipeline, source)
-        else:
-            yield from _own_columns(pipeline, source)
+        yield from list(other_table_problems(pipeline, source)) or _source(pipeline, source)
         yield from _taken_names(pipeline, source)
+
+
+def _source(pipeline: Pipeline, source: FeatureSource) -> Iterator[str]:
+    of_table = over_table(pipeline, source)
+    if isinstance(source, Trailing):
+        yield from trailing_mistakes(of_table, source)
+    elif isinstance(source, Sequence):
+        yield from sequence_mistakes(of_table, source)
+    elif isinstance(source, Ratio):
+        yield from _ratio(pipeline, source)
+    else:
+        yield from _own_columns(pipeline, source)
 
 
 def program_problems(pipeline: Pipeline) -> Iterator[str]:
@@ -85,7 +91,7 @@ def _ratio(pipeline: Pipeline, ratio: Ratio) -> Iterator[str]:
 
 def _taken_names(pipeline: Pipeline, source: FeatureSource) -> Iterator[str]:
     """Names that the feature table has already; a key that is a category too is there already."""
-    if isinstance(source, Categorical):
+    if isinstance(source, Categorical) and source.table is None:
         return
     table = pipeline.table
     keys = {table.id_column, table.event_time, *(e.key for e in pipeline.entities)}

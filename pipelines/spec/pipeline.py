@@ -10,6 +10,8 @@ from dataclasses import replace
 from pipelines.core.declared import declared, nearest
 from pipelines.core.errors import ConfigError
 from pipelines.core.partitions import Partitions
+from pipelines.operators.categorical import Categorical
+from pipelines.operators.numeric import Numeric
 from pipelines.operators.operator import Feature, FeatureSource
 from pipelines.operators.program import Program, program_of, sources_of
 from pipelines.operators.sequence import Sequence
@@ -203,9 +205,28 @@ class Pipeline:
     def program(self) -> Program:
         """The program from the feature table to the model's inputs."""
         kinds = {column.name: column.type for column in self.table.columns}
+        kinds |= {a.names()[0]: self.column_of(a).type for a in self.attributes()}
         return program_of(self.features, kinds, self.x_type)
 
-    def look_back_days(self) -> int:
-        """Days before a partition whose rows its features may read; 0 without windows."""
-        looking = (s for s in self.sources() if isinstance(s, Trailing | Sequence))
+    def windows(self) -> tuple[Trailing | Sequence, ...]:
+        """Windows and sequences, those over other tables too."""
+        return tuple(s for s in self.sources() if isinstance(s, Trailing | Sequence))
+
+    def attributes(self) -> tuple[Numeric | Categorical, ...]:
+        """Features that are columns of a static table."""
+        of_rows = (s for s in self.sources() if isinstance(s, Numeric | Categorical))
+        return tuple(source for source in of_rows if source.table is not None)
+
+    def column_of(self, source: Numeric | Categorical) -> Column:
+        """The declared column that a source reads; KeyError if there is none."""
+        name = source.table or self.examples
+        return next(t for t in self.tables if t.name == name).column(source.column)
+
+    def look_back_days(self, table: str | None = None) -> int:
+        """Days before a partition whose rows its features may read; 0 without windows.
+
+        Args:
+            table: Whose rows; None for those of the examples' own table.
+        """
+        looking = (source for source in self.windows() if source.table == table)
         return max((source.look_back_days() for source in looking), default=0)

@@ -15,7 +15,6 @@ from pipelines.core.declared import nearest, unknown
 from pipelines.core.partitions import GRAINS
 from pipelines.spec.column_checks import column_problems
 from pipelines.spec.key_checks import row_id_problems
-from pipelines.spec.origins import origin_problems
 from pipelines.spec.pipeline import Pipeline
 from pipelines.spec.source_checks import source_problems
 from pipelines.spec.tables import Table
@@ -44,7 +43,6 @@ def table_problems(pipeline: Pipeline) -> Iterator[str]:
         yield from _time(table, "event_time", table.event_time)
         yield from _time(table, "known_time", table.known_time)
         yield from source_problems(table)
-        yield from origin_problems(pipeline, table)
         yield from column_problems(table)
         if table.name == pipeline.examples:
             yield from _examples(table)

@@ -1,4 +1,4 @@
-"""How times are written in a source: directives of ``strptime``, and epochs.
+"""How times are written in a source: directives of ``strptime``, epochs, and numbers since an origin.
 
 Why: a format is checked when it is declared, and ingest parses a million texts by one regular expression.
 Promise: a text is parsed as Python's ``datetime.strptime`` does, with English names of months and days;
@@ -14,7 +14,9 @@ from pipelines.core.declared import nearest
 
 EPOCHS = {"epoch_s": 6, "epoch_ms": 3, "epoch_us": 0}
 """Digits after the decimal point that are microseconds, by the unit of an epoch."""
-RELATIVE = "days"
+RELATIVE = {"days": 86_400_000_000, "hours": 3_600_000_000}
+RELATIVE |= {"minutes": 60_000_000, "seconds": 1_000_000}
+"""Microseconds of each unit that times since an origin may be in."""
 
 MONTHS = (
     *("january", "february", "march", "april", "may", "june", "july"),
@@ -80,7 +82,7 @@ def pattern(time_format: str) -> str:
 
 def is_written(text: str, time_format: str) -> bool:
     """Whether a text looks like a time of a format."""
-    if time_format in EPOCHS or time_format == RELATIVE:
+    if time_format in EPOCHS or time_format in RELATIVE:
         return re.fullmatch(r"[+-]?[0-9]+(\.[0-9]*)?", text) is not None
     return re.match(pattern(time_format), text) is not None
 
@@ -92,10 +94,10 @@ def has_offset(time_format: str) -> bool:
 
 def format_problems(time_format: str) -> Iterator[str]:
     """The mistakes of a format, one sentence each."""
-    if time_format in EPOCHS or time_format == RELATIVE:
+    if time_format in EPOCHS or time_format in RELATIVE:
         return
     if "%" not in time_format:
-        known = (*EPOCHS, RELATIVE)
+        known = (*EPOCHS, *RELATIVE)
         yield (
             f"time_format {time_format!r} has no directives. {nearest(time_format, known)} Or "
             f"write it as in '%d.%m.%Y %H:%M'."

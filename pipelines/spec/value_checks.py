@@ -77,7 +77,7 @@ def _repaired(value: Any, hint: Any, *, drop: bool = False) -> object:
     if not list(_wrong("", value, hint)):
         return value
     for option in _options(hint):
-        if isinstance(option, type) and _is_instance(value, option):
+        if isinstance(option, type) and _is_of(value, option):
             changes = _changes(value)
             whole = all(each is not MISSING for each in changes.values())
             return replace(value, **changes) if whole else MISSING
@@ -126,16 +126,19 @@ def _none_of(where: str, value: object, hint: Any) -> Iterator[str]:
     options = get_args(hint)
     if any(not list(_wrong(where, value, option)) for option in options):
         return
-    of_class = [o for o in options if isinstance(o, type) and _is_instance(value, o)]
-    tuples = [o for o in options if get_origin(o) is tuple and isinstance(value, tuple)]
-    for option in [*of_class, *tuples][:1]:
-        yield from _wrong(where, value, option)
-        return
-    yield _expected(where, value, hint)
+    closest = [option for option in options if _is_of(value, option)]
+    if closest:
+        yield from _wrong(where, value, closest[0])
+    else:
+        yield _expected(where, value, hint)
 
 
-def _is_instance(value: object, option: type) -> bool:
-    return is_dataclass(value) and isinstance(value, option)
+def _is_of(value: object, option: Any) -> bool:
+    """Whether a value is of a type's class, whatever is in it."""
+    origin = get_origin(option)
+    if isinstance(option, type):
+        return is_dataclass(value) and isinstance(value, option)
+    return isinstance(origin, type) and isinstance(value, origin)
 
 
 def _not_tuple(where: str, value: object, hint: Any) -> Iterator[str]:
@@ -177,7 +180,7 @@ def _fits(value: object, hint: Any) -> bool:
     if hint is str:
         return isinstance(value, str) and _can_be_written(value)
     if isinstance(value, int):
-        return LEAST <= value <= MOST
+        return hint in (int, float) and LEAST <= value <= MOST
     return hint is float and isinstance(value, float) and math.isfinite(value)
 
 

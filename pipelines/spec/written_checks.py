@@ -12,8 +12,7 @@ from pipelines.spec.tables import Column, Table
 from pipelines.spec.time_formats import format_problems
 
 WITH_WORDS = ("integer", "flag")
-FLAGS = (0, 1)
-LEAST, MOST = -(2**63), 2**63 - 1
+FLAGS = (0, 1, None)
 MARK = re.compile(r"[^A-Za-z0-9+\-\"\r\n\t()]")
 DECIMALS = (".", ",")
 
@@ -63,30 +62,15 @@ def _words(column: Column) -> Iterator[str]:
         yield from _word(column, word, value)
 
 
-def _word(column: Column, word: object, value: object) -> Iterator[str]:
-    if not isinstance(word, str):
-        yield f"words: {word!r} is no text. Write it as the source does, such as {str(word)!r}."
-    elif word != word.strip():
+def _word(column: Column, word: str, value: int | None) -> Iterator[str]:
+    if word != word.strip():
         yield f"words: {word!r} has spaces around it, which are removed from values. Omit them."
     elif not word:
         yield "words: an empty field is null by itself. Omit '', and declare nullable=True."
-    why = _why_no_value(column, value)
-    if why:
-        yield f"words[{word!r}] is {value!r}{why}"
-
-
-def _why_no_value(column: Column, value: object) -> str:
-    if value is None:
-        return (
-            ""
-            if column.nullable
-            else (", a null, and the column is not nullable. Add nullable=True.")
-        )
-    if type(value) is not int or not LEAST <= value <= MOST:
-        return ". Use an integer, or None for a null."
     if column.type == "flag" and value not in FLAGS:
-        return ", and a flag is 0 or 1. Use them, or type 'integer'."
-    return ""
+        yield f"words[{word!r}] is {value!r}, and a flag is 0 or 1. Use them, or type 'integer'."
+    elif value is None and not column.nullable:
+        yield f"words[{word!r}] is None, a null, and the column is not nullable. Add nullable=True."
 
 
 def _numbers(source: Source) -> Iterator[str]:

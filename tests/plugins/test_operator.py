@@ -145,11 +145,16 @@ def test_a_child_killed_by_anybody_is_a_lost_worker():
 
 def test_a_day_whose_history_is_not_validated_is_skipped_and_says_who_does_it():
     with pytest.raises(
-        AirflowSkipException, match=r"2026-01-04.*will do featurize for this day too"
+        AirflowSkipException, match=r"2026-01-04.*will do featurize for this partition too"
     ):
         toy("featurize", options=["raise=HistoryNotReadyError", "message=2026-01-04."]).execute(
             {}
         )
+
+
+def test_a_partition_that_another_table_keeps_waiting_is_tried_again():
+    with pytest.raises(errors.TableNotReadyError, match="labs 2025"):
+        toy("featurize", options=["raise=TableNotReadyError", "message=labs 2025"]).execute({})
 
 
 def test_on_kill_stops_the_child_at_once_without_waiting(tmp_path):

@@ -1,8 +1,8 @@
 """Rows of SQL queries from PostgreSQL: types, bounds, order, snapshot, rights and errors."""
 
-import datetime as dt
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines import api
 from pipelines.core.errors import (
     ConfigError,
     SchemaError,
@@ -24,6 +23,8 @@ from pipelines.core.store import Store
 from pipelines.protocol import Work, perform, stage_named
 from pipelines.spec import Column, Pipeline, Query, Table, load
 from pipelines.stages.ingest import query
+from tests.end_to_end.tables import shop
+from tests.end_to_end.tables.conftest import DECLARATIONS
 from tests.services import postgres
 from tests.services.conftest import made_settings
 from tests.services.topology import free_port
@@ -45,7 +46,7 @@ COLUMNS = (
 
 
 @dataclass(frozen=True)
-class Shop:
+class Hospital:
     """A database with one role that may read and write."""
 
     port: int
@@ -61,16 +62,27 @@ class Shop:
         quoted = PASSWORD.replace("/", "%2F").replace("@", "%40")
         return f"postgres://shop:{quoted}@127.0.0.1:{self.port}/shop"
 
+    @property
+    def where(self) -> dict[str, Any]:
+        """Its address for psycopg."""
+        named = {"host": "127.0.0.1", "port": self.port, "dbname": "shop", "user": "shop"}
+        return named | {"password": PASSWORD}
+
     def run(self, *statements: str) -> None:
         """Run statements, each in a transaction of its own."""
-        where = {"host": "127.0.0.1", "port": self.port, "dbname": "shop", "user": "shop"}
-        with psycopg.connect(**where, password=PASSWORD, autocommit=True) as database:
+        with psycopg.connect(**self.where, autocommit=True) as database:
             for statement in statements:
                 database.execute(statement)
 
+    def insert(self, table: str, rows: list[tuple[Any, ...]]) -> None:
+        """Insert rows."""
+        marks = ", ".join(["%s"] * len(rows[0]))
+        with psycopg.connect(**self.where) as database, database.cursor() as cursor:
+            cursor.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
+
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hospital]:
     """A PostgreSQL server with an empty database."""
     postgres.binaries()
     settings = made_settings(tmp_path_factory.mktemp("shop") / ".env")
@@ -82,14 +94,14 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
             "CREATE DATABASE shop OWNER shop",
         ):
             postgres.query(port, "postgres", "postgres", admin, sql)
-        yield Shop(port)
+        yield Hospital(port)
 
 
 @pytest.fixture
-def labs(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Shop:
+def labs(server: Hospital, monkeypatch: pytest.MonkeyPatch) -> Hospital:
     """The table of laboratory values, as a hospital has it."""
-    monkeypatch.setenv("AIRFLOW_CONN_SHOP", shop.variable)
-    shop.run(
+    monkeypatch.setenv("AIRFLOW_CONN_SHOP", server.variable)
+    server.run(
         "DROP TABLE IF EXISTS labs",
         "CREATE TABLE labs (lab_id uuid, taken timestamptz, patient bigint, value numeric, "
         "abnormal boolean, born date, note text, extra jsonb)",
@@ -103,7 +115,12 @@ def labs(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Shop:
         "('00000000-0000-0000-0000-00000000000d', '2026-03-30 00:00+00', 4, 1, true, NULL, 'x', NULL), "
         "('00000000-0000-0000-0000-00000000000e', '2026-03-28 12:00+00', 5, 1, true, NULL, 'x', NULL)",
     )
-    return shop
+    return server
+
+
+def naive(text: str) -> datetime:
+    """A time as ingest stores it."""
+    return datetime.fromisoformat(text)
 
 
 def declared(sql: str = BY_DAY, zone: str = "UTC", **source: Any) -> Pipeline:
@@ -134,20 +151,20 @@ def ingested(
     return pq.read_table(work.store.open(manifest) / "part-0.parquet")
 
 
-def test_every_type_becomes_the_declared_one_without_loss(labs: Shop, tmp_path: Path):
+def test_every_type_becomes_the_declared_one_without_loss(labs: Hospital, tmp_path: Path):
     rows = ingested(tmp_path, declared()).to_pylist()
     assert [row["lab_id"][-1] for row in rows] == ["b", "c"]
     first = rows[0]
     assert first["patient"] == 9007199254740993
     assert first["value"] == 57.16
     assert first["abnormal"] == 1
-    assert first["born"] == dt.datetime(1950, 2, 28)
-    assert first["taken"] == dt.datetime(2026, 3, 29, 0, 30)
+    assert first["born"] == naive("1950-02-28")
+    assert first["taken"] == naive("2026-03-29 00:30")
     assert first["note"] == "ä 'quoted' 100%"
     assert [rows[1][name] for name in ("value", "abnormal", "note")] == [None, None, None]
 
 
-def test_empty_text_and_null_stay_distinct(labs: Shop, tmp_path: Path):
+def test_empty_text_and_null_stay_distinct(labs: Hospital, tmp_path: Path):
     rows = ingested(tmp_path, declared(), "2026-03-28").to_pylist()
     assert {row["lab_id"][-1]: row["note"] for row in rows} == {"a": "", "e": "x"}
 
@@ -158,7 +175,7 @@ def test_empty_text_and_null_stay_distinct(labs: Shop, tmp_path: Path):
     [("UTC", "bc"), ("Europe/Berlin", "ab"), ("America/New_York", "cd")],
 )
 def test_bounds_are_the_instants_of_the_day_in_its_zone(
-    labs: Shop, tmp_path: Path, zone: str, ids: str
+    labs: Hospital, tmp_path: Path, zone: str, ids: str
 ):
     rows = ingested(tmp_path, declared(zone=zone))
     assert "".join(lab[-1] for lab in rows["lab_id"].to_pylist()) == ids
@@ -166,17 +183,17 @@ def test_bounds_are_the_instants_of_the_day_in_its_zone(
 
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/New_York"])
 def test_times_without_an_offset_are_of_the_declared_zone(
-    labs: Shop, tmp_path: Path, zone: str
+    labs: Hospital, tmp_path: Path, zone: str
 ):
     labs.run(
         f"ALTER TABLE labs ALTER taken TYPE timestamp USING taken AT TIME ZONE '{zone}'",
     )
     local = ingested(tmp_path / "local", declared(time_zone=zone))
     assert [lab[-1] for lab in local["lab_id"].to_pylist()] == ["b", "c"]
-    assert local["taken"].to_pylist()[0] == dt.datetime(2026, 3, 29, 0, 30)
+    assert local["taken"].to_pylist()[0] == naive("2026-03-29 00:30")
 
 
-def test_the_order_does_not_depend_on_the_database(labs: Shop, tmp_path: Path):
+def test_the_order_does_not_depend_on_the_database(labs: Hospital, tmp_path: Path):
     labs.run(
         "ALTER TABLE labs ALTER lab_id TYPE text",
         "INSERT INTO labs SELECT chr(65 + (n * 7) % 26 + 32 * (n % 2)) || n, "
@@ -191,7 +208,7 @@ def test_the_order_does_not_depend_on_the_database(labs: Shop, tmp_path: Path):
 
 
 def test_rows_committed_while_the_query_streams_are_not_in_the_result(
-    labs: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    labs: Hospital, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     labs.run(
         "INSERT INTO labs SELECT gen_random_uuid(), '2026-03-29 12:00+00', n, 1, true, NULL, NULL, "
@@ -237,18 +254,18 @@ def test_rows_committed_while_the_query_streams_are_not_in_the_result(
     ],
 )
 def test_a_wrong_statement_is_permanent_and_in_the_database_s_own_words(
-    labs: Shop, tmp_path: Path, sql: str, words: str
+    labs: Hospital, tmp_path: Path, sql: str, words: str
 ):
     with pytest.raises(ConfigError, match=words):
         ingested(tmp_path, declared(sql))
 
 
-def test_a_function_that_writes_is_refused(labs: Shop, tmp_path: Path):
+def test_a_function_that_writes_is_refused(labs: Hospital, tmp_path: Path):
     labs.run(
         "CREATE OR REPLACE FUNCTION emptied() RETURNS SETOF labs LANGUAGE sql AS "
         "$$ DELETE FROM labs RETURNING * $$"
     )
-    with pytest.raises(ConfigError, match="read-only transaction.*writes nothing"):
+    with pytest.raises(ConfigError, match=r"read-only transaction.*writes nothing"):
         ingested(
             tmp_path, declared("SELECT * FROM emptied() WHERE taken BETWEEN :start AND :end")
         )
@@ -257,7 +274,7 @@ def test_a_function_that_writes_is_refused(labs: Shop, tmp_path: Path):
 
 
 def test_a_wrong_password_is_permanent_and_not_shown(
-    labs: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    labs: Hospital, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("AIRFLOW_CONN_SHOP", labs.variable.replace("s3cret", "geheim"))
     with pytest.raises(ConfigError, match="password authentication failed") as raised:
@@ -270,40 +287,40 @@ def test_a_database_that_does_not_answer_is_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uri: str
 ):
     monkeypatch.setenv("AIRFLOW_CONN_SHOP", uri)
-    with pytest.raises(TransientError, match="refused.*tried again") as raised:
+    with pytest.raises(TransientError, match=r"refused.*tried again") as raised:
         ingested(tmp_path, declared())
     assert "geheim" not in str(raised.value)
 
 
-def test_a_statement_that_takes_too_long_is_tried_again(labs: Shop, tmp_path: Path):
+def test_a_statement_that_takes_too_long_is_tried_again(labs: Hospital, tmp_path: Path):
     labs.run("ALTER ROLE shop SET statement_timeout = '50ms'")
     slow = "SELECT labs.*, pg_sleep(1) FROM labs WHERE taken >= :start AND taken < :end"
-    with pytest.raises(TransientError, match="statement timeout.*tried again"):
+    with pytest.raises(TransientError, match=r"statement timeout.*tried again"):
         ingested(tmp_path, declared(slow))
     labs.run("ALTER ROLE shop RESET statement_timeout")
 
 
-def test_a_value_that_python_has_not_is_said_so(labs: Shop, tmp_path: Path):
+def test_a_value_that_python_has_not_is_said_so(labs: Hospital, tmp_path: Path):
     labs.run("UPDATE labs SET born = 'infinity'")
-    with pytest.raises(ConfigError, match="date too large.*Correct"):
+    with pytest.raises(ConfigError, match=r"date too large.*Correct"):
         ingested(tmp_path, declared())
-    labs.run("UPDATE labs SET born = NULL, value = 'NaN' WHERE patient > 5")
+    labs.run("UPDATE labs SET born = NULL", "UPDATE labs SET value = 'NaN' WHERE patient > 5")
     assert str(ingested(tmp_path, declared())["value"].to_pylist()[0]) == "nan"
 
 
-def test_a_column_of_another_type_refuses_the_day(labs: Shop, tmp_path: Path):
+def test_a_column_of_another_type_refuses_the_day(labs: Hospital, tmp_path: Path):
     sql = BY_DAY.replace("*", "lab_id, taken, patient, extra AS value, abnormal, born, note")
-    with pytest.raises(SchemaError, match="'value' is struct.*where number is declared"):
+    with pytest.raises(SchemaError, match=r"'value' is struct.*where number is declared"):
         ingested(tmp_path, declared(sql))
 
 
-def test_a_day_that_the_database_has_not_reached_is_waited_for(labs: Shop, tmp_path: Path):
+def test_a_day_that_the_database_has_not_reached_is_waited_for(labs: Hospital, tmp_path: Path):
     with pytest.raises(SourceNotReadyError, match="no rows of the day 2026-04-02"):
         ingested(tmp_path, declared(), "2026-04-02")
     assert ingested(tmp_path, declared(), "2026-03-27").num_rows == 0
 
 
-def test_the_source_of_a_run_may_be_the_database(labs: Shop, tmp_path: Path):
+def test_the_source_of_a_run_may_be_the_database(labs: Hospital, tmp_path: Path):
     source = labs.variable.replace("postgres:", "postgresql:")
     by_source = ingested(tmp_path, declared(connection=""), source=source)
     assert by_source.num_rows == 2
@@ -311,15 +328,49 @@ def test_the_source_of_a_run_may_be_the_database(labs: Shop, tmp_path: Path):
     assert b"s3cret" not in written
 
 
-def test_a_decimal_of_any_length_keeps_its_digits(labs: Shop):
+def test_a_decimal_of_any_length_keeps_its_digits(labs: Hospital):
     from pipelines.stages.ingest.row_blocks import arrow_block
 
     digits = Decimal("12345678901234567890123456789012345678901.000001")
     assert arrow_block([(digits,)], ["value"], "here", 0)["value"][0].as_py() == digits
 
 
-def test_the_command_line_reads_the_database_without_showing_the_password(
-    labs: Shop, tmp_path: Path, caplog: pytest.LogCaptureFixture
+@pytest.fixture
+def orders(labs: Hospital, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tables of the declared pipeline ``shop_orders``."""
+    monkeypatch.setenv("MILLRACE_PIPELINES", str(DECLARATIONS))
+    labs.run("DROP TABLE IF EXISTS orders, articles", *shop.TABLES)
+    labs.insert("articles", shop.articles())
+    labs.insert("orders", shop.orders())
+
+
+def test_the_operator_gives_the_connection_to_its_process_alone(
+    orders: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
-    """A stage in its own process is given the connections that its declaration names."""
-    assert api is not None
+    task: dict[str, Any] = {"task_id": "ingest", "stage": "ingest", "pipeline": "shop_orders"}
+    task |= {"store": str(tmp_path), "partition": "2026-03-02"}
+    result = StageOperator(**task).execute({})
+    again = StageOperator(**task).execute({})
+    assert result["rows"] > 100
+    assert again["cached"]
+    shown = capsys.readouterr().out + repr(result)
+    assert "python -m pipelines stage ingest shop_orders" in shown
+    written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert "s3cret" not in shown
+    assert b"s3cret" not in written
+
+
+def test_a_table_of_postgresql_ends_in_a_verdict(orders: None, tmp_path: Path):
+    quick = {"training.epochs": 2, "evaluation.bootstrap_samples": 20}
+    summary = api.run(
+        api.pipeline("shop_orders", quick),
+        tmp_path / "store",
+        source=None,
+        from_="2026-03-01",
+        to="2026-03-15",
+        options={"track": False},
+    )
+    assert summary["verdict"] in ("PROMOTE", "HOLD", "REJECT")
+    assert summary["refused"] == []
+    assert summary["stages"]["validate"]["rows"] == shop.ROWS
+    assert summary["metrics"]["auc"] > 0.6

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipelines.core.connections import without_secrets
+from pipelines.core.errors import ConfigError
 from pipelines.core.text import counted
 from pipelines.drivers.scaffold.new import check_name, scaffold
 from pipelines.drivers.scaffold.profile.declaration_text import (
@@ -16,6 +18,8 @@ from pipelines.drivers.scaffold.profile.declaration_text import (
     todos,
 )
 from pipelines.drivers.scaffold.profile.profile_table import profile_files
+
+FILE = "file://"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +41,38 @@ class WrittenGuess:
     todos: list[str]
 
 
-def scaffold_from(name: str, root: Path, data: str) -> WrittenGuess:
+def scaffold_from(
+    name: str, root: Path, data: str, *, table: str | None = None, query: str | None = None
+) -> WrittenGuess:
     """Write a declaration that the data suggests, its DAG file and its test.
+
+    Args:
+        name: Name of the pipeline.
+        root: The project, or the repository.
+        data: A file, a folder, or the URI of a database.
+        table: Table of the database.
+        query: Statement that selects its rows.
 
     Raises:
         ConfigError: As ``scaffold``; or the data cannot be read, or is no table.
     """
     check_name(name)
-    guess, found = profile_files(Path(data))
+    if "://" in data and not data.startswith(FILE):
+        from pipelines.drivers.scaffold.profile.profile_query import profile_query
+
+        guess, source = profile_query(data, table, query), without_secrets(data)
+    elif table or query:
+        raise ConfigError(
+            f"--table and --query are of a database, and --from {data} is a path. Give the URI of a "
+            f"database, such as sqlite:///folder/file.db, or leave them out."
+        )
+    else:
+        guess, found = profile_files(Path(data.removeprefix(FILE)))
+        source = str(found.root)
     calendar = guess.calendar
     return WrittenGuess(
         paths=scaffold(name, root, declaration_text(name, guess)),
-        source=str(found.root),
+        source=source,
         days=(calendar.first_day, calendar.last_day) if calendar else ("DAY", "DAY"),
         guessed=list(_guessed(guess)),
         todos=todos(guess),

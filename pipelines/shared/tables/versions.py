@@ -61,7 +61,7 @@ class Versions:
         Args:
             last_day: The day in which the partition ends.
         """
-        own = (parse_day(last_day) - parse_day(EPOCH)).days
+        own = day_number(last_day)
         for known in sorted({own, *(day for day in self.days() if day > own)}):
             yield name_of(known), self.visible(known)
 
@@ -136,6 +136,11 @@ def _add(columns: dict[str, Any], rows: pa.Table) -> None:
         # In separate digests, so that the chunks' sizes do not matter.
         for part, array in ((f"{name} known", is_there), (name, numbers)):
             columns.setdefault(part, hashlib.sha256()).update(array.tobytes())
+
+
+def day_number(day: str) -> int:
+    """A day ``YYYY-MM-DD`` as days since 1970."""
+    return (parse_day(day) - parse_day(EPOCH)).days
 
 
 def name_of(day: int) -> str:

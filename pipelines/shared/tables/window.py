@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 
 from pipelines.core.errors import InputMismatchError, InputMissingError, listed
 from pipelines.core.store import Manifest
-from pipelines.protocol import REFUSED, VALIDATED, Work, day_verdict, steps_to
+from pipelines.protocol import REFUSED, VALIDATED, Work, day_verdict, partition_key, steps_to
 from pipelines.protocol.stage import MODEL, WINDOW
 from pipelines.shared.tables.known_days import (
     content_as_known,
@@ -57,31 +57,55 @@ class ModelWindow:
 
     def was_refused(self, day: str) -> bool:
         """Whether ingest or validation refused the day."""
-        return self._content_now(day, None) == REFUSED
+        return self._content_now(partition_key(day), None) == REFUSED
 
     def is_current(self, manifest: Manifest) -> bool:
-        """Whether every validated day that the features were made from is still the published one."""
-        own = manifest.key.removeprefix("ds=")
+        """Whether every validated partition that the features were made from is still the published one.
+
+        But for static tables: features made with an earlier version of one stay as they are until they
+        are made anew for another reason, or asked for.
+        """
+        own = manifest.key
         cuts = known_days(self._with_verdict(own))
-        named = {n.removeprefix(f"{VALIDATED}/ds="): was for n, was in manifest.inputs.items()}
+        named = {n.removeprefix(f"{VALIDATED}/"): was for n, was in manifest.inputs.items()}
         return all(
-            self._content_now(day, None if day == own else cuts) == was
-            for day, was in named.items()
+            self._content_now(key, None if key == own else self._cuts(key, own, cuts)) == was
+            for key, was in named.items()
+            if not self._is_static(key)
         )
 
-    def _with_verdict(self, day: str) -> Manifest | None:
-        if day not in self._verdicts:
-            self._verdicts[day] = day_verdict(self.work.store, self.work.pipeline.name, day)
-        return self._verdicts[day]
+    def _cuts(self, key: str, own: str, cuts: tuple[str, ...]) -> tuple[str, ...]:
+        """By the ends of which days rows of a partition count for the features of another."""
+        if cuts or _table_of(key) is None:
+            return cuts
+        return (self.work.pipeline.partitions().last_day(own.removeprefix("ds=")),)
 
-    def _content_now(self, day: str, cuts: tuple[str, ...] | None) -> str:
-        """Content digest of a validated day as published now; ``refused``, or empty without a verdict."""
-        manifest = self._with_verdict(day)
+    def _is_static(self, key: str) -> bool:
+        """Whether a later version is no reason to make features anew: static tables grow all the time."""
+        name = _table_of(key)
+        return any(t.name == name and t.event_time is None for t in self.work.pipeline.tables)
+
+    def _with_verdict(self, key: str) -> Manifest | None:
+        if key not in self._verdicts:
+            work, partition = self.work, key.rpartition("ds=")[2]
+            self._verdicts[key] = day_verdict(
+                work.store, work.pipeline.name, partition, _table_of(key)
+            )
+        return self._verdicts[key]
+
+    def _content_now(self, key: str, cuts: tuple[str, ...] | None) -> str:
+        """Content digest of what is validated as published now; ``refused``, or empty without a verdict."""
+        manifest = self._with_verdict(key)
         if manifest is None:
             return ""
         if manifest.outcome["verdict"] == REFUSED:
             return REFUSED
         return manifest.content if cuts is None else content_as_known(manifest, cuts)
+
+
+def _table_of(key: str) -> str | None:
+    """The table of a partition's key in the store; None for the examples' own."""
+    return key.removeprefix("table=").partition("/")[0] if key.startswith("table=") else None
 
 
 def features_digest(pipeline: Pipeline, manifest: Manifest, as_of: str) -> str:

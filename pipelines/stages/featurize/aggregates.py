@@ -71,7 +71,7 @@ def days_since_last(rows: Selection, spans: Sequence[Span]) -> list[Any]:
     Without a delay the row itself and its ties lie in the window: no time would ever have passed.
     """
     xp, line = rows.line.xp, rows.line
-    own = line.key[line.position]
+    own = line.asked_key
     found = []
     for span in spans:
         before = span

@@ -2,12 +2,12 @@
 
 Why: row group b of every history file holds bucket b, so a task reads its rows and no others,
     and a lost worker costs one bucket.
-Promise: which rows a task returns depends on the day's own file alone; the files of the
-    look-back only fill their windows.
+Promise: which rows a task returns depends on the partition's own file alone; the files of the
+    look-back, and of other tables, only fill their windows.
 """
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -24,23 +24,23 @@ from pipelines.shared.compute.splitting import Splittable
 from pipelines.shared.tables.history import CHECK, ENTITY, KNOWN, POSITION, TIME_S, UNTIL
 from pipelines.shared.tables.reading import Columns, Reader, reader_of
 from pipelines.stages.featurize.entity_codes import entity_codes
-from pipelines.stages.featurize.entity_program import EntityProgram
-from pipelines.stages.featurize.timeline import timeline
-from pipelines.stages.featurize.views import View, views
+from pipelines.stages.featurize.entity_program import Distance, EntityProgram
+from pipelines.stages.featurize.timeline import Timeline, timeline, timeline_of_others
+from pipelines.stages.featurize.views import views, views_of_others
 from pipelines.stages.featurize.windows import block_on, windows_on
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryFile:
-    """One day's history of an entity.
+    """One partition's history of an entity.
 
     Attributes:
         path: Where it is.
-        back: How many days before the day that is made.
+        distance: From its rows to those of the partition that is made.
     """
 
     path: str
-    back: int
+    distance: Distance
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +50,13 @@ class BucketTask(Splittable):
     Attributes:
         program: What to compute.
         bucket: Row group to read.
-        earlier: Histories of the look-back, oldest first.
-        own: History file of the day itself.
+        earlier: Histories that its windows reach, oldest first.
+        own: History file of the partition itself.
         array_module: ``numpy`` or ``cupy``.
-        versioned: Whether the histories say when each row was known.
+        versioned: Whether the partition's own history says when each row was known.
+        others_versioned: Whether those of the program's other table say so.
+        last_day: The partition's last day, counted from 1970: what was known by then of another
+            table, where the partition's own rows do not say when they were known.
         buckets: How many buckets a history has, where ``share`` is less than all.
         share: ``(nth, of)``: the entities of the bucket that are its own.
     """
@@ -64,6 +67,8 @@ class BucketTask(Splittable):
     own: str
     array_module: str
     versioned: bool = False
+    others_versioned: bool = False
+    last_day: int = 0
     buckets: int = 1
     share: tuple[int, int] = (0, 1)
 
@@ -82,15 +87,15 @@ class BucketResult:
     """What one task found.
 
     Attributes:
-        entity: Whose windows they are.
-        position: Rows of the day's table, int32, shape ``(n_rows,)``.
+        program: Name of the program whose windows they are.
+        position: Rows of the partition's table, int32, shape ``(n_rows,)``.
         values: float64, shape ``(n_rows, n_outputs)``, in the order of the program's names.
         rows_read: Rows that were read for it.
         blocks: By name: float32 ``(n_rows, K * F)`` of each sequence, int32 ``(n_rows,)`` of its
             length.
     """
 
-    entity: str
+    program: str
     position: NDArray[np.int32]
     values: NDArray[np.float64]
     rows_read: int
@@ -98,25 +103,61 @@ class BucketResult:
 
 
 def run_bucket(task: BucketTask) -> BucketResult:
-    """Read one bucket of every day, and compute the windows of the day's own rows."""
+    """Read one bucket of every partition, and compute the windows of the partition's own rows."""
     program, read = task.program, _reading(task)
-    names = [*_always(task), *program.columns()]
-    own = read(Path(task.own), task.bucket, [*names, POSITION])
+    of_rows = program.columns() if program.table is None else ()
+    own = read(
+        Path(task.own),
+        task.bucket,
+        [*_always(program, versioned=task.versioned), *of_rows, POSITION],
+    )
     position = on_host(own.pop(POSITION)).astype(np.int32, copy=False)
     if not len(position):
         # Nobody asks, so nothing needs to be read.
-        return BucketResult(program.entity, position, np.empty((0, len(program.names()))), 0)
+        return BucketResult(program.name, position, np.empty((0, len(program.names()))), 0)
     xp = importlib.import_module(task.array_module)
-    days = [*(_read_day(xp, read, task, day, own) for day in task.earlier), own]
-    columns = {name: xp.concatenate([day[name] for day in days]) for name in names}
+    if program.table is None:
+        return _over_own_table(xp, task, read, own, position)
+    return _over_other_table(xp, task, read, own, position)
+
+
+def _over_own_table(
+    xp: Any, task: BucketTask, read: Reader, own: Columns, position: NDArray[np.int32]
+) -> BucketResult:
+    program = task.program
+    always = _always(program, versioned=task.versioned)
+    files = [_read_file(xp, read, task, file, always) for file in task.earlier]
+    columns = _concatenated(xp, [*files, own], [*always, *program.columns()])
     if program.hashed:
         columns[ENTITY] = entity_codes(xp, columns[ENTITY], columns.pop(CHECK))
-    n_rows = len(columns[ENTITY])
-    found = [
-        _seen_by(xp, program, view, position[view.own - (n_rows - len(position))])
-        for view in views(xp, columns, len(position))
-    ]
+    n_rows, found = len(columns[ENTITY]), []
+    for view in views(xp, columns, len(position)):
+        at = position[view.own - (n_rows - len(position))]
+        seen, reach_s = view.columns, program.reach_s()
+        line = timeline(xp, seen[ENTITY], seen[TIME_S], len(at), reach_s, view.asks)
+        found.append(_asked(line, program, seen, at))
     return _together(found, n_rows)
+
+
+def _over_other_table(
+    xp: Any, task: BucketTask, read: Reader, own: Columns, position: NDArray[np.int32]
+) -> BucketResult:
+    program = task.program
+    always = _always(program, versioned=task.others_versioned)
+    nothing = {name: xp.zeros(0, dtype=xp.int64) for name in (*always, *program.columns())}
+    files = [_read_file(xp, read, task, file, always) for file in task.earlier]
+    columns = _concatenated(xp, files or [nothing], nothing)
+    if program.hashed:
+        both = (xp.concatenate([columns.pop(n), own.pop(n)]) for n in (ENTITY, CHECK))
+        codes = entity_codes(xp, *both)
+        columns[ENTITY], own[ENTITY] = codes[: -len(position)], codes[-len(position) :]
+    found = []
+    for view in views_of_others(xp, columns, own, task.last_day):
+        asked = tuple(own[name][xp.asarray(view.own)] for name in (ENTITY, TIME_S))
+        rows = (view.columns[ENTITY], view.columns[TIME_S])
+        line = timeline_of_others(xp, rows, asked, program.reach_s())
+        found.append(_asked(line, program, view.columns, position[view.own]))
+    return _together(found, len(columns[ENTITY]) + len(position))
 
 
 def _reading(task: BucketTask) -> Reader:
@@ -139,23 +180,23 @@ def _reading(task: BucketTask) -> Reader:
     return read_share
 
 
-def _always(task: BucketTask) -> tuple[str, ...]:
-    check = (CHECK,) if task.program.hashed else ()
-    return (ENTITY, *check, TIME_S, *((KNOWN, UNTIL) if task.versioned else ()))
+def _always(program: EntityProgram, *, versioned: bool) -> tuple[str, ...]:
+    check = (CHECK,) if program.hashed else ()
+    return (ENTITY, *check, TIME_S, *((KNOWN, UNTIL) if versioned else ()))
 
 
-def _seen_by(
-    xp: Any, program: EntityProgram, view: View, position: NDArray[np.int32]
+def _concatenated(xp: Any, files: Sequence[Columns], names: Iterable[str]) -> Columns:
+    return {name: xp.concatenate([file[name] for file in files]) for name in names}
+
+
+def _asked(
+    line: Timeline, program: EntityProgram, columns: Columns, position: NDArray[np.int32]
 ) -> BucketResult:
-    columns = view.columns
-    line = timeline(
-        xp, columns[ENTITY], columns[TIME_S], len(position), program.reach_s(), view.asks
-    )
     values, blocks = on_host(windows_on(line, program, columns)), dict[str, NDArray[Any]]()
     for events in program.sequences:
         block = block_on(line, events, columns)
         blocks |= zip(events.names, (on_host(block.steps), on_host(block.length)), strict=True)
-    return BucketResult(program.entity, position, values, 0, blocks)
+    return BucketResult(program.name, position, values, 0, blocks)
 
 
 def _together(found: Sequence[BucketResult], rows_read: int) -> BucketResult:
@@ -167,7 +208,7 @@ def _together(found: Sequence[BucketResult], rows_read: int) -> BucketResult:
     blocks = {n: np.concatenate([each.blocks[n] for each in found]) for n in first.blocks}
     position = np.concatenate([each.position for each in found])
     values = np.concatenate([each.values for each in found])
-    return BucketResult(first.entity, position, values, rows_read, blocks)
+    return BucketResult(first.program, position, values, rows_read, blocks)
 
 
 def require_buckets(paths: list[Path], buckets: int) -> None:
@@ -181,16 +222,16 @@ def require_buckets(paths: list[Path], buckets: int) -> None:
         if found != buckets:
             raise ArtifactError(
                 f"{path}: {found} buckets, but the pipeline declares {buckets}. "
-                f"Run {stage_of(VALIDATED).name} for that day again, or set buckets back."
+                f"Run {stage_of(VALIDATED).name} for that partition again, or set buckets back."
             )
 
 
-def _read_day(
-    xp: Any, read: Reader, task: BucketTask, day: HistoryFile, own: Columns
+def _read_file(
+    xp: Any, read: Reader, task: BucketTask, file: HistoryFile, always: Sequence[str]
 ) -> Columns:
-    """The columns that a window reaches on that day; the others are zeros that no window sees."""
-    wanted = (*_always(task), *task.program.columns(day.back))
-    found = read(Path(day.path), task.bucket, wanted)
-    unread = (name for name in own if name not in wanted)
+    """The columns that a window reaches in a file; the others are zeros that no window sees."""
+    wanted = task.program.columns(file.distance)
+    found = read(Path(file.path), task.bucket, (*always, *wanted))
+    unread = (name for name in task.program.columns() if name not in wanted)
     rows = len(found[ENTITY])
-    return found | {name: xp.zeros(rows, dtype=own[name].dtype) for name in unread}
+    return found | {name: xp.zeros(rows, dtype=xp.int64) for name in unread}

@@ -9,7 +9,7 @@ Not here: which days are read (``lookback.py``), windows (``history.py``).
 
 import json
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from pipelines.shared.compute import ComputeSettings
 from pipelines.shared.tables.known_days import part_name, statistics_name
 from pipelines.shared.tables.schema import group_rows, write_groups
 from pipelines.shared.tables.versions import Versions, version_columns, versions_of
+from pipelines.stages.featurize.attributes import read_attributes
 from pipelines.stages.featurize.feature_plan import FeaturePlan
 from pipelines.stages.featurize.groups import in_groups, read_groups
 from pipelines.stages.featurize.history import DayInput, OnRows, in_row_order, spill_history
@@ -71,11 +72,13 @@ def _versions(day: DayInput) -> Versions | None:
 
 def _groups(day: DayInput, spill: Spill, size: int) -> Iterator[pa.Table]:
     """The day's features, every version of a row among them, in groups of ``size`` rows."""
-    tables = read_groups(day.own.folder / PART, [*day.features.read_columns], size)
+    part = day.own.folder / PART
+    attributes = read_attributes(day.features.attributes, day.attributes, part, size)
+    tables = read_groups(part, [*day.features.read_columns], size)
     for nth, table in enumerate(tables):
         found = row_features(table, day.features.row_sources, day.features.time_zone)
         found |= in_row_order(day, spill.of(nth), table.num_rows)
-        group = [_joined(table, day.features, found)]
+        group = [_joined(table, day.features, found, attributes.of_rows(table))]
         # Whoever asks for the next group holds none of this one's columns any more.
         del table, found
         yield group.pop()
@@ -141,10 +144,15 @@ def _statistics(features: FeaturePlan, rows: pa.Table) -> dict[str, Any]:
     return describe(numbers, label, may_lack_label=features.may_lack_label)
 
 
-def _joined(table: pa.Table, features: FeaturePlan, values: Columns) -> pa.Table:
+def _joined(
+    table: pa.Table,
+    features: FeaturePlan,
+    values: Columns,
+    attributes: Mapping[str, pa.ChunkedArray],
+) -> pa.Table:
     """Keys, then features in the order of the declaration."""
     keys = {name: table[name] for name in features.copied_columns}
-    found = {name: table[name] for name in features.categories}
+    found = {name: table[name] for name in features.categories} | dict(attributes)
     found |= {name: _arrow(array) for name, array in values.items()}
     return pa.table(keys | {name: found[name] for name in features.names})
 

@@ -10,6 +10,14 @@ DAY_S = 86_400
 
 
 @dataclass(frozen=True, slots=True)
+class Distance:
+    """Seconds from the rows of a partition to the rows that ask: ``nearest_s`` to below ``farthest_s``."""
+
+    nearest_s: int
+    farthest_s: int
+
+
+@dataclass(frozen=True, slots=True)
 class HistoryColumn:
     """A history column that windows read.
 
@@ -90,19 +98,26 @@ class EventSequence:
 
 @dataclass(frozen=True, slots=True)
 class EntityProgram:
-    """Every window and sequence over one entity, so that its rows are read and sorted once.
+    """Every window and sequence over one entity's rows in a table, which are read and sorted once.
 
     Attributes:
         entity: Name of the entity.
         windows: Its windows.
         sequences: Its sequences.
         hashed: Whether histories have two hashes of the entity, which is a text.
+        table: Whose rows they are over; None for the examples' own.
     """
 
     entity: str
     windows: tuple[TrailingWindow, ...]
     sequences: tuple[EventSequence, ...] = ()
     hashed: bool = False
+    table: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What distinguishes it from the other programs of a pipeline."""
+        return self.entity if self.table is None else f"{self.entity} {self.table}"
 
     def parts(self) -> "tuple[TrailingWindow | EventSequence, ...]":
         """Its windows and its sequences."""
@@ -120,20 +135,19 @@ class EntityProgram:
         """Seconds back from a row to the oldest row it can see."""
         return max(part.reach_s() for part in self.parts())
 
-    def columns(self, days_back: int = 0) -> tuple[str, ...]:
-        """History columns needed of a day so many days back, each once, in order of first use.
+    def columns(self, distance: Distance | None = None) -> tuple[str, ...]:
+        """History columns needed of a partition so far away, each once, in order of first use.
 
-        The day itself needs them all: the columns of the other days are appended to its own.
+        None for all of them: the columns of every partition become one.
         """
-        used = [p.columns() for p in self.parts() if not days_back or _reads(p, days_back)]
+        used = [p.columns() for p in self.parts() if distance is None or _reads(p, distance)]
         return tuple(dict.fromkeys(name for names in used for name in names))
 
-    def reads(self, days_back: int) -> bool:
-        """Whether some row of a day can see a row of so many days before it."""
-        return any(_reads(part, days_back) for part in self.parts())
+    def reads(self, distance: Distance) -> bool:
+        """Whether some row that asks can see a row of a partition so far away."""
+        return any(_reads(part, distance) for part in self.parts())
 
 
-def _reads(part: TrailingWindow | EventSequence, days_back: int) -> bool:
-    """Whether seconds between two rows so many days apart can lie in [delay, reach)."""
-    nearest_s, farthest_s = (days_back - 1) * DAY_S + 1, (days_back + 1) * DAY_S
-    return max(part.delay_s, nearest_s) < min(part.reach_s(), farthest_s)
+def _reads(part: TrailingWindow | EventSequence, distance: Distance) -> bool:
+    """Whether seconds between two rows so far apart can lie in [delay, reach)."""
+    return max(part.delay_s, distance.nearest_s) < min(part.reach_s(), distance.farthest_s)

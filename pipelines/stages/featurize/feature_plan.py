@@ -30,9 +30,28 @@ from pipelines.stages.featurize.entity_program import (
 VALUE_BYTES, EVENT_BYTES = 8, 4
 
 
+@dataclass(frozen=True, slots=True)
+class AttributeColumn:
+    """A column of a static table.
+
+    Attributes:
+        name: The feature.
+        table: The static table.
+        key: The stored column that identifies the entity, of both tables.
+        column: The column.
+        is_category: Whether it stays as it is; else it is a number.
+    """
+
+    name: str
+    table: str
+    key: str
+    column: str
+    is_category: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeaturePlan:
-    """What every day of a pipeline's features is made of.
+    """What every partition of a pipeline's features is made of.
 
     Attributes:
         table: The declared table of the rows.
@@ -43,7 +62,9 @@ class FeaturePlan:
         read_columns: Columns of the validated table that are read.
         row_sources: Sources that read their row alone.
         categories: Features that are columns of the table as they are.
-        programs: Windows and sequences, by entity.
+        attributes: Features that are columns of static tables.
+        programs: Windows and sequences, by entity and table.
+        versioned_tables: Other tables whose rows say when they were known.
         names: Every feature, in the order of the declaration.
         described: Those that statistics are kept of.
         time_zone: Whose calendar the features of a time are of.
@@ -58,7 +79,9 @@ class FeaturePlan:
     read_columns: tuple[str, ...]
     row_sources: tuple[Numeric | TimeSource, ...]
     categories: tuple[str, ...]
+    attributes: tuple[AttributeColumn, ...]
     programs: tuple[EntityProgram, ...]
+    versioned_tables: frozenset[str]
     names: tuple[str, ...]
     described: tuple[str, ...]
     time_zone: str
@@ -86,8 +109,9 @@ def plan_features(pipeline: Pipeline) -> FeaturePlan:
     sources, names = pipeline.sources(), pipeline.feature_names()
     label = _label(pipeline)
     keys = _unique((*_identity(pipeline), label))
-    categories = _unique(s.column for s in sources if isinstance(s, Categorical))
-    others = {*categories, *_block_names(sources)}
+    of_row = [s for s in sources if s not in pipeline.attributes()]
+    categories = _unique(s.column for s in of_row if isinstance(s, Categorical))
+    others = {*_category_names(sources), *_block_names(sources)}
     return FeaturePlan(
         table=pipeline.table,
         buckets=pipeline.buckets,
@@ -95,9 +119,11 @@ def plan_features(pipeline: Pipeline) -> FeaturePlan:
         label=label,
         may_lack_label=pipeline.may_lack_label,
         read_columns=_unique((*keys, *_read_by(sources))),
-        row_sources=tuple(s for s in sources if isinstance(s, Numeric | TimeSource)),
+        row_sources=tuple(s for s in of_row if isinstance(s, Numeric | TimeSource)),
         categories=categories,
-        programs=_programs(pipeline, sources),
+        attributes=tuple(_attribute(pipeline, source) for source in pipeline.attributes()),
+        programs=_programs(pipeline),
+        versioned_tables=frozenset(t.name for t in pipeline.tables if t.known_time is not None),
         names=names,
         described=tuple(n for n in names if n not in others),
         time_zone=pipeline.time_zone,
@@ -126,6 +152,20 @@ def _block_names(sources: Iterable[FeatureSource]) -> set[str]:
     return {name for s in sources if s.kind == SEQUENCE for name in s.names()}
 
 
+def _category_names(sources: Iterable[FeatureSource]) -> set[str]:
+    return {name for s in sources if isinstance(s, Categorical) for name in s.names()}
+
+
+def _attribute(pipeline: Pipeline, source: Numeric | Categorical) -> AttributeColumn:
+    return AttributeColumn(
+        name=source.names()[0],
+        table=source.table or pipeline.examples,
+        key=pipeline.entity(source.entity or "").key,
+        column=source.column,
+        is_category=isinstance(source, Categorical),
+    )
+
+
 def _read_by(sources: Iterable[FeatureSource]) -> Iterator[str]:
     return (column for source in sources for column in source.reads())
 
@@ -140,27 +180,32 @@ def _steps(sources: Iterable[FeatureSource]) -> int:
     return sum(each.steps * (len(each.columns) + 1) for each in events)
 
 
-def _programs(
-    pipeline: Pipeline, sources: Iterable[FeatureSource]
-) -> tuple[EntityProgram, ...]:
-    """One program for each entity that has windows or sequences."""
-    of_history = [s for s in sources if isinstance(s, Trailing | Sequence)]
+def _programs(pipeline: Pipeline) -> tuple[EntityProgram, ...]:
+    """One program for each entity and table that have windows or sequences."""
+    by_program: dict[tuple[str, str | None], list[Trailing | Sequence]] = {}
+    for source in pipeline.windows():
+        by_program.setdefault((source.entity, source.table), []).append(source)
     return tuple(
-        _program(pipeline, entity, [s for s in of_history if s.entity == entity])
-        for entity in _unique(source.entity for source in of_history)
+        _program(pipeline, entity, table, sources)
+        for (entity, table), sources in by_program.items()
     )
 
 
 def _program(
-    pipeline: Pipeline, entity: str, sources: Iterable[Trailing | Sequence]
+    pipeline: Pipeline,
+    entity: str,
+    table: str | None,
+    sources: Iterable[Trailing | Sequence],
 ) -> EntityProgram:
     windows, sequences = list[TrailingWindow](), list[EventSequence]()
+    rows_of = pipeline.of_table(table or pipeline.examples).table
     for source in sources:
         if isinstance(source, Trailing):
-            windows.append(_window(pipeline.table, source))
+            windows.append(_window(rows_of, source))
         else:
-            sequences.append(_sequence(pipeline.table, source))
-    return EntityProgram(entity, tuple(windows), tuple(sequences), pipeline.is_text(entity))
+            sequences.append(_sequence(rows_of, source))
+    hashed = pipeline.is_text(entity)
+    return EntityProgram(entity, tuple(windows), tuple(sequences), hashed, table)
 
 
 def _window(table: Table, feature: Trailing) -> TrailingWindow:
@@ -181,7 +226,7 @@ def _sequence(table: Table, feature: Sequence) -> EventSequence:
         steps=feature.steps,
         delay_s=feature.delay_days * DAY_S,
         within_s=feature.within_days * DAY_S,
-        own=feature.own,
+        own=feature.own and feature.table is None,
         sources=tuple(_column(table.column(name)) for name in feature.columns),
     )
 

@@ -7,7 +7,7 @@ Not here: one task (``bucket.py``), what is reused (``reused.py``), where tasks 
     (``pipelines/shared/compute/``), results that wait (``spill.py``).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import numpy as np
 from pipelines.operators.aggregates import AGGREGATES
 from pipelines.shared.compute import ComputeSettings, open_compute
 from pipelines.shared.tables.history import history_name
+from pipelines.shared.tables.versions import day_number
 from pipelines.stages.featurize.bucket import (
     BucketResult,
     BucketTask,
@@ -23,7 +24,7 @@ from pipelines.stages.featurize.bucket import (
     require_buckets,
     run_bucket,
 )
-from pipelines.stages.featurize.entity_program import EntityProgram
+from pipelines.stages.featurize.entity_program import Distance, EntityProgram
 from pipelines.stages.featurize.feature_plan import FeaturePlan
 from pipelines.stages.featurize.reused import Columns, ReusedColumns
 from pipelines.stages.featurize.spill import Spill
@@ -32,17 +33,19 @@ OnRows = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class DayFiles:
-    """One day's validated artifact.
+class PartitionFiles:
+    """One partition's validated artifact.
 
     Attributes:
-        back: How many days before the day that is made; 0 for that day itself.
+        table: Its table; None for the examples' own.
+        distance: From its rows to those of the partition that is made.
         folder: Where its files are.
         rows: Its rows.
         stored_bytes: Size of its history, all entities together.
     """
 
-    back: int
+    table: str | None
+    distance: Distance
     folder: Path
     rows: int
     stored_bytes: int
@@ -50,27 +53,30 @@ class DayFiles:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayInput:
-    """What a day's features are made from.
+    """What a partition's features are made from.
 
     Attributes:
         features: What to make of it.
         last_day: The day in which the partition ends.
-        own: The day itself.
-        earlier: The look-back's accepted days, oldest first.
+        own: The partition itself.
+        earlier: The accepted partitions that its windows reach, oldest first, other tables' too.
+        attributes: Static tables that it reads, by name.
         programs: Windows and sequences to compute: all of the plan's but the reused ones.
         reused: Those that need not be made again; None for nothing.
     """
 
     features: FeaturePlan
     last_day: str
-    own: DayFiles
-    earlier: tuple[DayFiles, ...]
+    own: PartitionFiles
+    earlier: tuple[PartitionFiles, ...]
+    attributes: Mapping[str, PartitionFiles]
     programs: tuple[EntityProgram, ...]
     reused: ReusedColumns | None = None
 
-    def read_by(self, program: EntityProgram) -> tuple[DayFiles, ...]:
-        """Earlier days whose rows are in some window of the program, oldest first."""
-        return tuple(day for day in self.earlier if program.reads(day.back))
+    def read_by(self, program: EntityProgram) -> tuple[PartitionFiles, ...]:
+        """Partitions whose rows are in some window of the program, oldest first."""
+        of_table = (each for each in self.earlier if each.table == program.table)
+        return tuple(each for each in of_table if program.reads(each.distance))
 
 
 def spill_history(
@@ -98,9 +104,9 @@ def in_row_order(day: DayInput, results: Iterable[BucketResult], rows: int) -> C
     A row without an entity has no history: its windows are empty.
     """
     found = _nothing_seen(day.features.programs, rows)
-    outputs = {program.entity: program.names() for program in day.programs}
+    outputs = {program.name: program.names() for program in day.programs}
     for result in results:
-        for nth, name in enumerate(outputs.get(result.entity, ())):
+        for nth, name in enumerate(outputs.get(result.program, ())):
             found[name][result.position] = result.values[:, nth]
         for name, block in result.blocks.items():
             found[name][result.position] = block
@@ -135,12 +141,14 @@ def _tasks(day: DayInput, array_module: str) -> list[BucketTask]:
             program=program,
             bucket=bucket,
             earlier=tuple(
-                HistoryFile(str(each.folder / history_name(program.entity)), each.back)
+                HistoryFile(str(each.folder / history_name(program.entity)), each.distance)
                 for each in day.read_by(program)
             ),
             own=str(day.own.folder / history_name(program.entity)),
             array_module=array_module,
             versioned=day.features.table.known_time is not None,
+            others_versioned=program.table in day.features.versioned_tables,
+            last_day=day_number(day.last_day),
             buckets=day.features.buckets,
         )
         for program in day.programs

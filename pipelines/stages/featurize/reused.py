@@ -4,7 +4,7 @@ Why: a changed window costs that window alone, and the others are read as they s
 Promise: every row that ends up in a table has the values it had. With known times a day has a
     table for each day on which rows of it became known, and none of them holds every version of
     a row; a version that was replaced on the day it became known is in none, here as there.
-Not here: which of them are still right (``stage.py``).
+Not here: which of them are still right (``reusable.py``).
 """
 
 from collections.abc import Iterator
@@ -23,8 +23,8 @@ from pipelines.stages.featurize.bucket import BucketResult
 
 Columns = dict[str, NDArray[Any]]
 BATCH_ROWS = 1 << 16
-NO_ENTITY = ""
-"""Instead of an entity: reused columns are of several, each known by its own name."""
+NO_PROGRAM = ""
+"""Instead of a program: reused columns are of several, each known by its own name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class ReusedColumns:
                 at = np.arange(start, end) if positions is None else positions[start:end]
                 columns = {name: _values(batch[name]) for name in names}
                 none = np.empty((len(batch), 0))
-                yield BucketResult(NO_ENTITY, at.astype(np.int32), none, 0, columns)
+                yield BucketResult(NO_PROGRAM, at.astype(np.int32), none, 0, columns)
                 start = end
 
 

@@ -33,7 +33,7 @@ class _Array:
 class _Stored:
     """A result: whose, its first group, where the rows of that and each later one end, its arrays."""
 
-    entity: str
+    program: str
     first: int
     ends: NDArray[np.int64]
     arrays: tuple[_Array, ...]
@@ -70,7 +70,7 @@ class Spill:
         named: dict[str, NDArray[Any]] = {"position": result.position, "values": result.values}
         named |= result.blocks
         arrays = tuple(self._write(name, array[order]) for name, array in named.items())
-        stored = _Stored(result.entity, first, ends, arrays)
+        stored = _Stored(result.program, first, ends, arrays)
         for results in self._of[first : first + len(ends)]:
             results.append(stored)
 
@@ -98,4 +98,4 @@ class Spill:
             read = np.fromfile(self._file, array.dtype, rows * width)
             found[array.name] = read.reshape(rows, *array.row_shape)
         position, values = found.pop("position") - np.int32(first), found.pop("values")
-        return BucketResult(stored.entity, position, values, rows, found)
+        return BucketResult(stored.program, position, values, rows, found)

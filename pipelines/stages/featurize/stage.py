@@ -6,41 +6,37 @@ Promise: nothing heavy is imported until ``run``; features follow from the diges
 Not here: making them (``day.py``), looking back (``lookback.py``).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.core.days import days_between, shift
 from pipelines.core.errors import TransientError
 from pipelines.core.events import evenly
-from pipelines.core.store import Manifest, digest_of
-from pipelines.operators import Sequence, Trailing
+from pipelines.core.store import Manifest
 from pipelines.operators.operator import FeatureSource, Operator
 from pipelines.operators.program import written
 from pipelines.protocol import (
     ACCEPTED,
     REFUSED,
-    VALIDATED,
     Plan,
     StageOutcome,
     Work,
     code_by_class,
     code_of,
     dotted,
-    same_code,
 )
 from pipelines.shared.compute.settings import ComputeSettings
 from pipelines.shared.tables.known_days import content_as_known, known_days
-from pipelines.spec import Pipeline
+from pipelines.spec import Pipeline, Table
+from pipelines.spec.reach import other_tables
+from pipelines.stages.featurize.entity_program import Distance
 from pipelines.stages.featurize.feature_plan import FeaturePlan, plan_features
-from pipelines.stages.featurize.lookback import LookBack
+from pipelines.stages.featurize.lookback import LookBack, Read
+from pipelines.stages.featurize.reusable import reused_columns
 
 if TYPE_CHECKING:
-    from pipelines.stages.featurize.history import DayFiles
-    from pipelines.stages.featurize.reused import ReusedColumns
-
-READ_BY_ALL = ("keys", "entities", "columns", "known_time", "time_zone")
+    from pipelines.stages.featurize.history import PartitionFiles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,19 +91,23 @@ def run(work: Work, plan: FeaturizePlan, out: Path) -> StageOutcome:
     from pipelines.stages.featurize.day import make_day
     from pipelines.stages.featurize.history import DayInput
 
-    *earlier, own = _files_as_planned(work, plan)
-    reused = _reused(work, plan)
-    stored = sum(day.stored_bytes for day in (*earlier, own))
+    *others, own = _files_as_planned(work, plan)
+    static = {table.name for table in work.pipeline.tables if table.event_time is None}
+    earlier = [each for each in others if each.table not in static]
+    reused = reused_columns(work, plan)
+    stored = sum(each.stored_bytes for each in (*earlier, own))
 
     def on_rows(read: int, to_read: int) -> None:
         of_bytes = evenly(read, to_read, stored)
-        work.report.progress(read, to_read, note=f"{len(earlier)} days back", of_bytes=of_bytes)
+        note = f"{len(earlier)} partitions before"
+        work.report.progress(read, to_read, note=note, of_bytes=of_bytes)
 
     day = DayInput(
         features=plan.features,
         last_day=work.pipeline.partitions().last_day(work.day),
         own=own,
         earlier=tuple(earlier),
+        attributes={each.table: each for each in others if each.table in static},
         programs=plan.features.programs_without(reused.names if reused else ()),
         reused=reused,
     )
@@ -116,11 +116,16 @@ def run(work: Work, plan: FeaturizePlan, out: Path) -> StageOutcome:
 
 
 def _inputs(days: LookBack) -> dict[str, str]:
-    own = days.manifest(days.work.day)
+    """Digest of every partition that is read, by its name in the store."""
+    work, own = days.work, days.manifest(days.own())
     cuts = known_days(own)
-    earlier = days.days(days.work.day)
-    found = {f"{VALIDATED}/ds={day}": _content(days.manifest(day), cuts) for day in earlier}
-    return found | {f"{VALIDATED}/ds={days.work.day}": _content(own, None)}
+    found = {each.name: _content(days.manifest(each), cuts) for each in days.days(work.day)}
+    found |= {days.own().name: _content(own, None)}
+    # Rows that do not say when they were known were known when their partition was over.
+    by = cuts or (work.pipeline.partitions().last_day(work.day),)
+    return found | {
+        each.name: _content(days.manifest(each), by) for each in days.others(work.day)
+    }
 
 
 def _content(manifest: Manifest | None, cuts: tuple[str, ...] | None) -> str:
@@ -130,12 +135,9 @@ def _content(manifest: Manifest | None, cuts: tuple[str, ...] | None) -> str:
     return manifest.content if cuts is None else content_as_known(manifest, cuts)
 
 
-def _files_as_planned(work: Work, plan: Plan) -> "list[DayFiles]":
-    """Files of the accepted days, oldest first, the day itself last."""
-    from pipelines.shared.tables.history import history_name
-    from pipelines.stages.featurize.history import DayFiles
-
-    days, names = LookBack(work), [history_name(each.name) for each in work.pipeline.entities]
+def _files_as_planned(work: Work, plan: Plan) -> "list[PartitionFiles]":
+    """Files of the accepted partitions that are read, each table's oldest first, the own last."""
+    days = LookBack(work)
     now = _inputs(days)
     changed = [name for name, content in plan.inputs.items() if now.get(name) != content]
     if changed:
@@ -143,51 +145,36 @@ def _files_as_planned(work: Work, plan: Plan) -> "list[DayFiles]":
             f"{work.report.work}: {changed[0]} was published again while this work waited. "
             "Try again: the next try reads the new version."
         )
-    found = []
-    for back, day in enumerate(reversed([*days.days(work.day), work.day])):
-        manifest = days.manifest(day)
-        if manifest is not None and manifest.outcome["verdict"] == ACCEPTED:
-            rows = int(manifest.outcome["rows"])
-            size = sum(
-                manifest.files[name]["bytes"] for name in names if name in manifest.files
-            )
-            found.append(DayFiles(back, work.store.open(manifest), rows, size))
-    return found[::-1]
+    reads = (*days.others(work.day), *days.days(work.day), days.own())
+    found = ((each, days.manifest(each)) for each in reads)
+    return [
+        _files(work, each, manifest)
+        for each, manifest in found
+        if manifest is not None and manifest.outcome["verdict"] == ACCEPTED
+    ]
 
 
-def _reused(work: Work, plan: Plan) -> "ReusedColumns | None":
-    """Windows and sequences that the published version has of the same rows and declaration."""
-    from pipelines.stages.featurize.reused import ReusedColumns
+def _files(work: Work, of: Read, manifest: Manifest) -> "PartitionFiles":
+    from pipelines.shared.tables.history import history_name
+    from pipelines.stages.featurize.history import PartitionFiles
 
-    old = work.store.find_intact(work.partition_ref("features"))
-    if old is None or any(old.config.get(n) != plan.config[n] for n in READ_BY_ALL):
-        return None
-    usable = (s for s in _declared_before(work, old) if _same_rows_and_code(work, plan, old, s))
-    names = frozenset(name for source in usable for name in source.names())
-    return ReusedColumns(work.store.open(old), names) if names else None
+    names = [history_name(entity.name) for entity in work.pipeline.entities]
+    size = sum(manifest.files[name]["bytes"] for name in names if name in manifest.files)
+    rows = int(manifest.outcome["rows"])
+    return PartitionFiles(of.table, _distance(work, of), work.store.open(manifest), rows, size)
 
 
-def _declared_before(work: Work, old: Manifest) -> Iterator[Trailing | Sequence]:
-    """Windows and sequences that a published version was made with."""
-    before = {digest_of(feature) for feature in old.config["features"]}
-    for source in work.pipeline.sources():
-        if isinstance(source, Trailing | Sequence) and digest_of(written(source)) in before:
-            yield source
-
-
-def _same_rows_and_code(
-    work: Work, plan: Plan, old: Manifest, source: Trailing | Sequence
-) -> bool:
-    """Whether the day's rows, and of the days it reaches back to what they can see, are the same.
-
-    With known times the plan's inputs are just that: the day's own, every version and when it
-    was known, and the other days' as known by the ends of the days on which its rows were.
-    """
-    days = days_between(shift(work.day, -source.look_back_days()), work.day)
-    inputs = [f"{VALIDATED}/ds={day}" for day in days]
-    return all(old.inputs.get(name) == plan.inputs.get(name) for name in inputs) and same_code(
-        old.code, plan.code, {type(source)}
+def _distance(work: Work, of: Read) -> Distance:
+    """From the rows of a partition to those of the work's own."""
+    pipeline = work.pipeline
+    own, theirs = (
+        pipeline.partitions(),
+        pipeline.of_table(of.table or pipeline.examples).partitions(),
     )
+    nearest = own.start(work.day) - theirs.end(of.partition)
+    farthest = own.end(work.day) - theirs.start(of.partition)
+    # The last row of a partition may be a second before its end.
+    return Distance(int(nearest.total_seconds()) + 1, int(farthest.total_seconds()))
 
 
 def _code(pipeline: Pipeline) -> dict[str, str]:
@@ -199,15 +186,19 @@ def _code(pipeline: Pipeline) -> dict[str, str]:
 
 def _config(pipeline: Pipeline, features: FeaturePlan) -> Mapping[str, Any]:
     """What features depend on beside rows: buckets and threads are not part of it."""
-    columns = [
-        {"name": c.name, "type": c.type, "decimals": c.decimals} for c in pipeline.table.columns
-    ]
+    own = _read_of(pipeline.table)
     return {
         # A source that adds no column is made of others, after this stage.
         "features": [written(s) for s in pipeline.sources() if s.names()],
         "keys": list(features.copied_columns),
         "entities": [asdict(entity) for entity in pipeline.entities],
-        "columns": columns,
-        "known_time": pipeline.table.known_time,
+        "columns": own["columns"],
+        "known_time": own["known_time"],
+        "other_tables": [_read_of(table) for table in other_tables(pipeline)],
         "time_zone": {"name": pipeline.time_zone, "offsets": features.clock()},
     }
+
+
+def _read_of(table: Table) -> dict[str, Any]:
+    columns = [{"name": c.name, "type": c.type, "decimals": c.decimals} for c in table.columns]
+    return {"name": table.name, "columns": columns, "known_time": table.known_time}

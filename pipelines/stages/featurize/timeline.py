@@ -26,8 +26,10 @@ class Timeline:
         order: Row at each position, shape ``(n_rows,)``.
         key: Entity and time as one ascending number, by position, shape ``(n_rows,)``.
         nth: Which entity, counted from 0, by position, shape ``(n_rows,)``.
-        position: Position of each asked row, ascending, shape ``(n_asked,)``.
+        position: Position of each asked row, ascending, shape ``(n_asked,)``; where the asked rows are
+            not among them, how many come before it, its ties included.
         asker: Which asked row that is, shape ``(n_asked,)``.
+        asked_key: Entity and time of each asked row as such a number, shape ``(n_asked,)``.
     """
 
     xp: Any
@@ -36,12 +38,13 @@ class Timeline:
     nth: Any
     position: Any
     asker: Any
+    asked_key: Any
     _edges: dict[tuple[int, str], Any] = field(default_factory=dict)
 
     def edge(self, back_s: int, side: str = "right") -> Array:
         """Positions up to each asked row's time less ``back_s``; ``left`` leaves that time out."""
         if (back_s, side) not in self._edges:
-            reached = self.key[self.position] - back_s
+            reached = self.asked_key - back_s
             self._edges[back_s, side] = self.xp.searchsorted(self.key, reached, side=side)
         return self._edges[back_s, side]
 
@@ -94,7 +97,7 @@ def timeline(
     n_rows = len(entity)
     if n_rows == 0:
         nothing = xp.zeros(0, dtype=xp.int64)
-        return Timeline(xp, nothing, nothing, nothing, nothing, nothing)
+        return Timeline(xp, nothing, nothing, nothing, nothing, nothing, nothing)
     order, is_first, since = _in_order(xp, entity, time_s - time_s.min())
     nth = xp.cumsum(is_first) - 1
     # Wider than any reach back, so that no window touches the entity before.
@@ -107,7 +110,39 @@ def timeline(
     else:
         position = xp.flatnonzero(asks[order])
         asker = (xp.cumsum(asks) - 1)[order[position]]
-    return Timeline(xp, order, nth * stride + since, nth, position, asker)
+    key = nth * stride + since
+    return Timeline(xp, order, key, nth, position, asker, key[position])
+
+
+def timeline_of_others(
+    xp: Any, rows: tuple[Any, Any], asked: tuple[Any, Any], reach_s: int
+) -> Timeline:
+    """Sort rows by entity and time for others that ask for their windows and are in none.
+
+    Args:
+        xp: numpy or cupy.
+        rows: Entity and seconds of the rows, int64 ``(n_rows,)``; as in ``timeline``.
+        asked: The same of those that ask, ``(n_asked,)``.
+        reach_s: Seconds back to the far end of the longest window.
+
+    Raises:
+        ConfigError: Entities times time span do not fit 63 bits.
+    """
+    n_rows, n_asked = len(rows[0]), len(asked[0])
+    # Those that ask are given last, so of ties they are behind the rows.
+    entity, time_s = (xp.concatenate(both) for both in zip(rows, asked, strict=True))
+    line = timeline(xp, entity, time_s, n_asked, reach_s)
+    is_row = line.order < n_rows
+    before = xp.cumsum(is_row)[line.position] if n_asked else line.position
+    return Timeline(
+        xp,
+        line.order[is_row],
+        line.key[is_row],
+        line.nth[is_row],
+        before,
+        line.asker,
+        line.asked_key,
+    )
 
 
 def _in_order(xp: Any, entity: Any, since_s: Any) -> tuple[Any, Any, Any]:

@@ -2,7 +2,8 @@
 
 Why: a late row or a correction must not change what an earlier row saw of its entity.
 Promise: rows that became known on the same day see the same: of each row id the newest version
-    known by the end of that day. Without known times there is one view, of everything.
+    known by the end of that day, in another table too. Without known times there is one view, of
+    everything; of another table that has them, what was known by the end of the partition.
 Not here: what is then computed (``windows.py``).
 """
 
@@ -23,7 +24,7 @@ class View:
 
     Attributes:
         columns: History columns of the visible rows.
-        asks: Which of them ask, bool; None for the last ones.
+        asks: Which of them ask, bool; None for the last ones, or where those that ask are of another table.
         own: Positions of those among all rows, on the host, shape ``(n_asked,)``.
     """
 
@@ -49,3 +50,30 @@ def views(xp: Any, columns: dict[str, Any], n_own: int) -> Iterator[View]:
         rows = xp.flatnonzero(visible)
         seen = {n: c[rows] for n, c in columns.items() if n not in (KNOWN, UNTIL)}
         yield View(seen, asks[rows], on_host(xp.flatnonzero(asks)))
+
+
+def views_of_others(
+    xp: Any, columns: dict[str, Any], own: dict[str, Any], last_day: int
+) -> Iterator[View]:
+    """What a partition's rows see of another table.
+
+    Args:
+        xp: numpy or cupy.
+        columns: History columns of the other table's rows.
+        own: Those of the partition's rows.
+        last_day: The partition's last day, counted from 1970.
+    """
+    if KNOWN not in own:
+        yield View(_known_by(xp, columns, last_day), None, np.arange(len(own[ENTITY])))
+        return
+    known, until = own[KNOWN], own[UNTIL]
+    for day in on_host(xp.unique(known)).tolist():
+        asks = (known == day) & (until > day)
+        yield View(_known_by(xp, columns, day), None, on_host(xp.flatnonzero(asks)))
+
+
+def _known_by(xp: Any, columns: dict[str, Any], day: int) -> dict[str, Any]:
+    if KNOWN not in columns:
+        return columns
+    rows = xp.flatnonzero((columns[KNOWN] <= day) & (columns[UNTIL] > day))
+    return {n: c[rows] for n, c in columns.items() if n not in (KNOWN, UNTIL)}

@@ -84,7 +84,7 @@ def block_on(line: Timeline, events: EventSequence, columns: dict[str, Any]) -> 
     """The last events up to each asked row, or up to its delay.
 
     Without a delay they end with the row itself, its ties in their declared order; without the
-    row's own, with the one before.
+    row's own, with the one before. Where the asked rows are not on the timeline, ``own`` is false.
     """
     xp = line.xp
     span = line.span(events.delay_s, events.within_s)
@@ -97,8 +97,8 @@ def block_on(line: Timeline, events: EventSequence, columns: dict[str, Any]) -> 
     is_there = step < (end - start)[:, None]
     shape = (len(end), events.steps, len(events.sources) + 1)
     steps = xp.zeros(shape, dtype=xp.float32)
-    if len(end):
-        ago_s = line.key[line.position][:, None] - line.key[position]
+    if len(end) and len(line.key):
+        ago_s = line.asked_key[:, None] - line.key[position]
         steps[:, :, -1] = xp.where(is_there, ago_s / DAY_S, 0.0)
         for nth, source in enumerate(events.sources):
             values = columns[source.column]

@@ -16,7 +16,6 @@ import pyarrow.types as of
 from pipelines.core.errors import SchemaError
 from pipelines.shared.tables.schema import canonical_type
 from pipelines.spec import Column
-from pipelines.spec.time_formats import RELATIVE
 from pipelines.stages.ingest.cast_errors import (
     CastError,
     RowNames,
@@ -120,7 +119,7 @@ def _declared(values: pa.ChunkedArray, column: Column, clock: Clock) -> pa.Chunk
     if column.words:
         words = as_words(values, column.words)
         return None if words is None else by_words(words, column.words)
-    if column.time_format in ("", RELATIVE):
+    if not column.time_format:
         return None
     return written_times(values, column.time_format, clock)
 

@@ -52,8 +52,8 @@ class LakeRows:
 
     def digest(self) -> str:
         """Digest of the names of the files, which are never written twice, and of the bounds."""
-        named = [[each.path, each.metadata.num_rows] for each in self.fragments]
-        return hashlib.sha256(json.dumps([self.bounds, named]).encode()).hexdigest()
+        named = json.dumps([self.bounds, [each.path for each in self.fragments]])
+        return hashlib.sha256(named.encode()).hexdigest()
 
     def size_bytes(self) -> int:
         """0: how much of the files is read is not known before."""
@@ -197,7 +197,7 @@ def _scalar(instant: datetime, kind: Any, zone: str, table: Table) -> Any:
 
 
 def _any(fragments: tuple[Any, ...], schema: Any, predicate: Any) -> bool:
-    return any(each.head(1, schema=schema, filter=predicate).num_rows for each in fragments)
+    return any(each.scanner(schema, filter=predicate).head(1).num_rows for each in fragments)
 
 
 def _require_reached(work: Work, table: Table, dataset: Any, later: Any, version: int) -> None:

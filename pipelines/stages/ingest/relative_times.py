@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from pipelines.core.zones import ZoneTable, zone_table
 from pipelines.operators.local_time import instants, local_seconds
 from pipelines.spec import Column
-from pipelines.spec.origins import DAYS, UNITS_US, Origin, is_relative
+from pipelines.spec.origins import DAYS, Origin, is_relative
+from pipelines.spec.time_formats import RELATIVE
 from pipelines.stages.ingest.cast_errors import CastError, RowNames
 from pipelines.stages.ingest.origin_rows import OriginRows
 from pipelines.stages.ingest.reading import Read
@@ -102,11 +103,11 @@ class RelativeTimes:
         return pc.if_else(known, pa.chunked_array([pa.array(found).cast(MICROSECONDS)]), None)
 
     def _sum(self, start: Micros, amounts: NDArray[np.float64], unit: str) -> Micros:
-        most = MOST_US / UNITS_US[unit]
+        most = MOST_US / RELATIVE[unit]
         _refuse(~(np.abs(amounts) < most))
         whole = np.floor(amounts)
-        more = whole.astype(np.int64) * UNITS_US[unit]
-        more += np.rint((amounts - whole) * UNITS_US[unit]).astype(np.int64)
+        more = whole.astype(np.int64) * RELATIVE[unit]
+        more += np.rint((amounts - whole) * RELATIVE[unit]).astype(np.int64)
         zone = zone_table(self.zone)
         found = (
             start + more if unit != DAYS or zone.is_utc() else _on_calendar(start, more, zone)

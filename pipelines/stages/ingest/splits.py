@@ -104,9 +104,8 @@ def _without_rows(split: Manifest, partition: str) -> str:
 
 def _plan(work: Work, table: Table) -> Plan:
     static = static_origins(work)
-    files = _digests(work, source_files(work, table))
     return Plan(
-        inputs=files | contents_of(static),
+        inputs=_digests(work, source_files(work, table)) | contents_of(static),
         made_from=static,
         config={
             **ingest_settings(work.pipeline),

@@ -114,6 +114,8 @@ _READ: Mapping[str, Callable[[pa.Array], Ints]] = {
 
 def _at_fixed_positions(text: pa.Array, time_format: str) -> Fields | None:
     """The numbers where every text has every field in its full width; None for any other texts."""
+    if not time_format.isascii() or VARIABLE_SPACE.search(time_format):
+        return None
     offsets = np.frombuffer(text.buffers()[1], np.int32)[
         text.offset : text.offset + len(text) + 1
     ]
@@ -144,8 +146,10 @@ def _widths(time_format: str, length: int) -> list[tuple[str, int]] | None:
     rest = length - sum(width for _, width in parts)
     free = [what for what, width in parts if not width]
     # Only a fraction may have any width, which is what remains.
-    fits = 0 < rest <= LONGEST_FRACTION if free == ["f"] else rest == 0 and not free
-    if not fits or not time_format.isascii() or VARIABLE_SPACE.search(time_format):
+    if rest not in (range(1, LONGEST_FRACTION + 1) if free == ["f"] else [0]) or free not in (
+        [],
+        ["f"],
+    ):
         return None
     return [(what, width or rest) for what, width in parts]
 

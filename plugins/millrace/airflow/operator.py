@@ -18,13 +18,18 @@ from millrace.airflow.connections import resolved
 from millrace.airflow.links import links_of
 from millrace.airflow.rendered import flags, lines
 from pipelines.core.connections import has_secrets, without_secrets
-from pipelines.core.errors import ConfigError, HistoryNotReadyError, SourceNotReadyError
+from pipelines.core.errors import (
+    ConfigError,
+    HistoryNotReadyError,
+    SourceNotReadyError,
+    TableNotReadyError,
+)
 from pipelines.core.events import Reporter
 from pipelines.core.partitions import ALL, HOUR
 from pipelines.core.store import Ref, Store
 from pipelines.protocol import Work, option_values, ref_of, stage_named
 from pipelines.protocol.stage import PARTITION
-from pipelines.spec import Table, load, with_settings
+from pipelines.spec import Pipeline, Table, load, with_settings
 from pipelines.stages.ingest.connections import connection_ids, needs_source
 
 ANNOUNCED = ("uri", "digest", "rows", "verdict", "recommended", "promoted")
@@ -89,15 +94,17 @@ class StageOperator(CommandOperator):
         """Run the stage and pass on what it published, to XCom and to the outlets.
 
         Raises:
-            AirflowSkipException: Earlier days have no verdict yet; their runs will do this one.
+            AirflowSkipException: Earlier partitions have no verdict yet; their runs will do this one.
             PipelineError: What the stage raised; its class decides on the retry.
         """
         try:
             command = self.command(datetime.now(UTC))
             result = dict(self.run_child(command, context, self._connections()).result)
+        except TableNotReadyError:
+            raise
         except HistoryNotReadyError as waiting:
             raise AirflowSkipException(
-                f"{waiting} The run that validates the last of them will do {self.stage} for this day too."
+                f"{waiting} The run that validates the last of them will do {self.stage} for this partition too."
             ) from waiting
         self._announce(context, result)
         return result
@@ -162,13 +169,16 @@ class StageOperator(CommandOperator):
         return resolved(connection_ids([self._table()], option_values(lines(self.options))))
 
     def _table(self) -> Table:
+        return self._declared().table
+
+    def _declared(self) -> Pipeline:
+        """The declaration as the stages of this task's table see it."""
         declared = load(self.pipeline)
-        return declared.of_table(self.table or declared.examples).table
+        return declared.of_table(self.table or declared.examples)
 
     def _require_over(self, partition: str, now: datetime) -> None:
         """Wait for its end rather than publish half a partition (a run by hand may ask for it)."""
-        declared = load(self.pipeline)
-        own = declared.of_table(self.table or declared.examples).partitions()
+        own = self._declared().partitions()
         own.parse(partition)
         if own.grain != ALL and own.end(partition) > now:
             zone = ZoneInfo("UTC" if own.grain == HOUR else own.zone)

@@ -21,7 +21,7 @@ def retry_by_cause(
     """The retry policy of every stage.
 
     Args:
-        source_wait: Time between two looks for a source that is not there yet.
+        source_wait: Time between two looks for a source or another table that is not there yet.
         restart_wait: Time before a stage that was killed goes on.
 
     The first rule that matches decides, so the special causes come before the general one.
@@ -34,9 +34,12 @@ def retry_by_cause(
                 reason="the same inputs would fail the same way",
             ),
             RetryRule(
-                exception="pipelines.core.errors.SourceNotReadyError",
+                exception=[
+                    "pipelines.core.errors.SourceNotReadyError",
+                    "pipelines.core.errors.TableNotReadyError",
+                ],
                 retry_delay=source_wait,
-                reason="the source is not there yet",
+                reason="the source, or another table, is not there yet",
             ),
             RetryRule(
                 exception=[

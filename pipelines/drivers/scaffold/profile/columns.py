@@ -37,7 +37,23 @@ PAIRS = (
     ),
 )
 TRUTHS = ({"false", "true"}, {"0", "1"})
+OFFSET = r"\d:\d\d.*(Z|[+-]\d\d(:?\d\d)?)$"
 LEADING_ZERO = r"^[+-]?0\d"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadingGuess:
+    """How ingest will read the values of a sample.
+
+    Attributes:
+        all_texts: Whether every value is a text to be parsed, as in CSV.
+        iso_texts: Whether texts of ISO 8601 are read as times.
+        marks: How numbers are written in texts.
+    """
+
+    all_texts: bool = False
+    iso_texts: bool = False
+    marks: GuessedMarks = field(default_factory=GuessedMarks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,13 +103,11 @@ class ColumnGuess:
     note: str = ""
 
 
-def guess_columns(
-    rows: pa.Table, marks: GuessedMarks, *, is_text: bool
-) -> tuple[ColumnGuess, ...]:
+def guess_columns(rows: pa.Table, how: ReadingGuess) -> tuple[ColumnGuess, ...]:
     """A guess for each column of a sample, in its order."""
     names = column_names(rows.column_names)
     return tuple(
-        _guess(header, name, values, marks, is_text=is_text)
+        _guess(header, name, values, how)
         for header, name, values in zip(rows.column_names, names, rows.columns, strict=True)
     )
 
@@ -105,23 +119,15 @@ def column_names(headers: Iterable[str]) -> list[str]:
         # FlightNumber is flight_number, TX_ID is tx_id, and Größe is grosse.
         parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", header)
         plain = unicodedata.normalize("NFKD", parted.casefold())
-        name = (
-            "_".join(
-                re.findall(
-                    r"[a-z0-9]+", "".join(c for c in plain if not unicodedata.combining(c))
-                )
-            )
-            or "column"
-        )
+        letters = "".join(c for c in plain if not unicodedata.combining(c))
+        name = "_".join(re.findall(r"[a-z0-9]+", letters)) or "column"
         name = name if name[0].isalpha() else f"c_{name}"
         numbered = (name if n == 1 else f"{name}_{n}" for n in range(1, len(names) + 2))
         names.append(next(each for each in numbered if each not in names))
     return names
 
 
-def _guess(
-    header: str, name: str, values: pa.ChunkedArray, marks: GuessedMarks, *, is_text: bool
-) -> ColumnGuess:
+def _guess(header: str, name: str, values: pa.ChunkedArray, how: ReadingGuess) -> ColumnGuess:
     if of.is_dictionary(values.type):
         values = values.cast(values.type.value_type)
     known = values.drop_null()
@@ -135,18 +141,18 @@ def _guess(
     )
     if not len(known):
         return replace(plain, note="no value in the sample: leave it out, or correct its type")
-    guess = _of_file_texts(plain, marks) if is_text else _of_typed(plain, known)
+    guess = _of_file_texts(plain, how) if how.all_texts else _of_typed(plain, known, how)
     return _described(guess) if guess.type else guess
 
 
-def _of_file_texts(plain: ColumnGuess, marks: GuessedMarks) -> ColumnGuess:
+def _of_file_texts(plain: ColumnGuess, how: ReadingGuess) -> ColumnGuess:
     """Of a number, a time or a flag an empty text is a null; of a text it is a value."""
     blank = pc.equal(pc.utf8_trim_whitespace(plain.values), "")
     bare = pc.if_else(blank, None, plain.values)
     known = bare.drop_null()
     if not len(known):
         return plain
-    guess = _of_texts(replace(plain, values=bare, nulls=bare.null_count), known, marks)
+    guess = _of_texts(replace(plain, values=bare, nulls=bare.null_count), known, how.marks)
     if guess.type != "text":
         return guess
     return replace(guess, values=plain.values, nulls=plain.nulls)
@@ -161,15 +167,9 @@ def _of_texts(plain: ColumnGuess, known: pa.ChunkedArray, marks: GuessedMarks) -
     if every(numbers, PLAIN) and not every(trimmed, r"^$"):
         return _of_number_texts(plain, trimmed, numbers)
     if (times := iso_times(trimmed)) is not None:
-        offset = every(trimmed, r"\d:\d\d.*(Z|[+-]\d\d(:?\d\d)?)$")
-        mixed = not offset and pc.any(
-            pc.match_substring_regex(trimmed, r"\d:\d\d.*(Z|[+-]\d\d(:?\d\d)?)$")
-        )
-        note = (
-            "some times have an offset from UTC and some have none"
-            if mixed and mixed.as_py()
-            else ""
-        )
+        offset = every(trimmed, OFFSET)
+        mixed = not offset and pc.any(pc.match_substring_regex(trimmed, OFFSET)).as_py()
+        note = "some times have an offset from UTC and some have none" if mixed else ""
         return _timed(plain, times, offset=offset, note=note)
     return _of_formatted(plain, trimmed)
 
@@ -226,7 +226,7 @@ def _of_wholes(plain: ColumnGuess, whole: pa.ChunkedArray) -> ColumnGuess:
     return replace(guess, type="flag") if (guess.low, guess.high) in ((0, 1), (1, 1)) else guess
 
 
-def _of_typed(plain: ColumnGuess, known: pa.ChunkedArray) -> ColumnGuess:
+def _of_typed(plain: ColumnGuess, known: pa.ChunkedArray, how: ReadingGuess) -> ColumnGuess:
     kind = known.type
     if of.is_boolean(kind):
         return replace(plain, type="flag")
@@ -244,10 +244,19 @@ def _of_typed(plain: ColumnGuess, known: pa.ChunkedArray) -> ColumnGuess:
     if of.is_floating(kind):
         return _of_floats(plain, known.cast(pa.float64()))
     if of.is_string(kind) or of.is_large_string(kind) or of.is_string_view(kind):
-        texts = known.cast(pa.string())
-        words = _flag_words(pc.utf8_trim_whitespace(texts))
-        return replace(plain, type="flag", words=words) if words else plain
+        return _of_typed_texts(plain, pc.utf8_trim_whitespace(known.cast(pa.string())), how)
     return replace(plain, type="", note=f"of type {kind}, which has no like in a declaration")
+
+
+def _of_typed_texts(
+    plain: ColumnGuess, trimmed: pa.ChunkedArray, how: ReadingGuess
+) -> ColumnGuess:
+    """Texts of a source that has types: words, times in a format, or texts."""
+    if words := _flag_words(trimmed):
+        return replace(plain, type="flag", words=words)
+    if how.iso_texts and (times := iso_times(trimmed)) is not None:
+        return _timed(plain, times, offset=every(trimmed, OFFSET))
+    return _of_formatted(plain, trimmed)
 
 
 def _of_integers(plain: ColumnGuess, known: pa.ChunkedArray) -> ColumnGuess:

@@ -14,7 +14,7 @@ from pipelines.core.text import counted
 from pipelines.drivers.scaffold.profile.calendar import CalendarGuess
 from pipelines.drivers.scaffold.profile.code_text import call, literal
 from pipelines.drivers.scaffold.profile.columns import ColumnGuess
-from pipelines.drivers.scaffold.profile.feature_text import feature_guesses
+from pipelines.drivers.scaffold.profile.feature_text import FeatureGuess, feature_guesses
 from pipelines.drivers.scaffold.profile.labels import LabelGuess
 from pipelines.drivers.scaffold.profile.roles import Roles, entity_name
 from pipelines.drivers.scaffold.profile.table_text import column_lines
@@ -34,8 +34,7 @@ class TableGuess:
     Attributes:
         name: Name of the table.
         origin: What it was guessed from, in words.
-        source: The declared source as text, and its class.
-        source_class: ``Source`` or ``Query``.
+        source: The declared source as text.
         columns: Its columns, the label's as it is declared.
         roles: What they are used for.
         label: The label; None where no column qualifies.
@@ -46,7 +45,6 @@ class TableGuess:
     name: str
     origin: str
     source: str
-    source_class: str
     columns: tuple[ColumnGuess, ...]
     roles: Roles
     label: LabelGuess | None
@@ -83,7 +81,11 @@ def todos(guess: TableGuess) -> list[str]:
 def declaration_text(pipeline: str, guess: TableGuess) -> str:
     """The module."""
     features = feature_guesses(guess.columns, guess.roles, guess.calendar)
-    names = {*ALWAYS, guess.source_class, *(n for f in features if f.text for n in f.names)}
+    names = {
+        *ALWAYS,
+        guess.source.partition("(")[0],
+        *(n for f in features if f.text for n in f.names),
+    }
     names |= {guess.label.name} if guess.label and guess.label.name else set()
     training = _training(guess)
     names |= {"Training"} if training else set()
@@ -99,10 +101,9 @@ def declaration_text(pipeline: str, guess: TableGuess) -> str:
         "",
         *_table(guess),
         "",
-        *_pipeline(pipeline, guess, [f.text for f in features if f.text], training),
+        *_pipeline(pipeline, guess, features, training),
     ]
-    left_out = [f"        # {f.why}: no feature" for f in features if not f.text]
-    return "\n".join(parts).replace("        # LEFT OUT", "\n".join(left_out)) + "\n"
+    return "\n".join(parts) + "\n"
 
 
 def _known_after(guess: TableGuess) -> Iterator[str]:
@@ -135,7 +136,7 @@ def _table(guess: TableGuess) -> Iterator[str]:
 
 
 def _pipeline(
-    name: str, guess: TableGuess, features: Sequence[str], training: str
+    name: str, guess: TableGuess, features: Sequence[FeatureGuess], training: str
 ) -> Iterator[str]:
     roles, calendar = guess.roles, guess.calendar
     yield "PIPELINE = Pipeline("
@@ -152,9 +153,8 @@ def _pipeline(
         yield f"    head={guess.label.head},"
     yield "    # guess: leave out what is known only after the event."
     yield "    features=("
-    yield "        # LEFT OUT"
-    for feature in features:
-        yield f"        {feature},"
+    yield from (f"        # {each.why}: no feature" for each in features if not each.text)
+    yield from (f"        {each.text}," for each in features if each.text)
     yield "    ),"
     yield from _split(calendar)
     yield from ([training] if training else [])

@@ -23,7 +23,8 @@ from pipelines.stages.ingest.lines import Lines
 from pipelines.stages.ingest.stream import CsvStream, opened
 
 DELIMITERS = (",", ";", "\t", "|")
-SNIFFED_BYTES = 1 << 16
+SNIFFED_BYTES, SNIFFED_LINES = 1 << 16, 200
+LEAST_ALIKE = 0.5
 PIECES = 8
 # Words for an unknown number or time, and those of them that are no value of a text either.
 NULL_WORDS = (
@@ -75,6 +76,12 @@ def read_delimited_sample(files: Sequence[Path], most_bytes: int) -> TextSample:
     """
     begin = _begin(files[0])
     delimiter = sniffed_delimiter(begin)
+    share, fields = _fit(begin.splitlines()[:SNIFFED_LINES], delimiter)
+    if fields and share < LEAST_ALIKE:
+        raise SourceUnreadableError(
+            f"Source file {files[0].name}: only {share:.0%} of its first lines have {fields} fields as "
+            f"the first has, parted by {delimiter!r}. Expected a table, a row a line"
+        )
     escape = "\\" if _escapes(begin, delimiter) else None
     dialect = Source(format="csv", delimiter=delimiter, escape=escape)
     pieces = [_pieces(path, dialect, most_bytes) for path in files]
@@ -122,7 +129,7 @@ def _decoded(content: bytes, path: Path) -> str:
 
 def sniffed_delimiter(text: str) -> str:
     """The delimiter that parts most lines into as many fields as the first, more than one."""
-    lines = text.splitlines()[:200]
+    lines = text.splitlines()[:SNIFFED_LINES]
     return max(DELIMITERS, key=lambda mark: _fit(lines, mark))
 
 
@@ -136,7 +143,7 @@ def _fit(lines: Sequence[str], mark: str, escape: str | None = None) -> tuple[fl
 
 def _escapes(text: str, mark: str) -> bool:
     """Whether a backslash escapes quotation marks."""
-    lines = text.splitlines()[:200]
+    lines = text.splitlines()[:SNIFFED_LINES]
     return '\\"' in text and _fit(lines, mark, "\\") > _fit(lines, mark)
 
 

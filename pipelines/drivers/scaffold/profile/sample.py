@@ -8,7 +8,7 @@ Not here: the types of the columns (``columns.py``), CSV (``delimited_sample.py`
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -17,11 +17,13 @@ import pyarrow.parquet as pq
 from pyarrow import feather, orc
 
 from pipelines.core.errors import ConfigError, PipelineError, SourceUnreadableError
+from pipelines.drivers.scaffold.profile.columns import ReadingGuess
 from pipelines.drivers.scaffold.profile.delimited_sample import (
     first_bytes,
     read_delimited_sample,
 )
 from pipelines.drivers.scaffold.profile.files import FoundFiles
+from pipelines.drivers.scaffold.profile.number_texts import marks_of
 from pipelines.stages.ingest.stream import opened
 
 MOST_FILES, MOST_ROWS = 16, 120_000
@@ -37,14 +39,14 @@ class Sample:
         total: Number of rows of the table; estimated where the sample is not all of it.
         whole: Whether the sample is all of the table.
         settings: How the source is read: ``delimiter``, ``nulls`` and so on, where not the default.
-        is_text: Whether the values are texts to be parsed.
+        how: How ingest will read the values.
     """
 
     rows: pa.Table
     total: int
     whole: bool
     settings: Mapping[str, object] = field(default_factory=dict)
-    is_text: bool = False
+    how: ReadingGuess = field(default_factory=ReadingGuess)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,8 @@ def read_sample(found: FoundFiles) -> Sample:
     try:
         if found.format == "csv":
             texts = read_delimited_sample(files, MOST_BYTES // len(files))
-            sample = Sample(texts.rows, texts.total, texts.whole, texts.settings, is_text=True)
+            how = ReadingGuess(all_texts=True, marks=marks_of(texts.rows.columns))
+            sample = Sample(texts.rows, texts.total, texts.whole, texts.settings, how)
         else:
             sample = _typed(files, READERS[found.format], MOST_ROWS // len(files))
     except (PipelineError, pa.ArrowException, OSError, ValueError) as error:
@@ -73,7 +76,7 @@ def read_sample(found: FoundFiles) -> Sample:
     total = round(sample.total * len(found.files) / len(files))
     whole = sample.whole and len(files) == len(found.files)
     _require_table(sample.rows, found)
-    return Sample(sample.rows, total, whole, sample.settings, sample.is_text)
+    return replace(sample, total=total, whole=whole)
 
 
 def spread(items: Sequence[Path], most: int) -> list[Path]:

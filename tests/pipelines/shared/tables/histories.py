@@ -19,6 +19,8 @@ def write_histories(table: pa.Table, pipeline: Pipeline, folder: Path) -> None:
         pipeline: Declares entities, columns and the number of buckets.
         folder: Where the files go.
     """
+    if pipeline.table.event_time is None:
+        return
     versions = versions_of(table, pipeline.table)
     for entity in pipeline.entities:
         part = history_part(table, pipeline, entity.name)

@@ -116,7 +116,7 @@ def test_a_spill_gives_every_row_back_in_its_group(
             for result in spill.of(group):
                 assert result.position.max() < group_rows
                 at = result.position + group * group_rows
-                assert set(of_row[at]) == {int(result.entity)}
+                assert set(of_row[at]) == {int(result.program)}
                 found[at] = np.hstack([result.values, result.blocks["seq"]])
     np.testing.assert_array_equal(found, np.hstack([number, block]))
 

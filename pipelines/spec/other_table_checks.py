@@ -1,0 +1,114 @@
+"""Mistakes in features over other tables than the examples' own.
+
+Why: a misspelt table, or an entity that the table does not have, would cost a run.
+Not here: what such a window reads of its table, which is as for the examples' own (``checks.py``).
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from pipelines.core.declared import nearest
+from pipelines.operators import Categorical, Numeric, Sequence, Trailing
+from pipelines.operators.operator import FeatureSource
+from pipelines.spec.learning import Label
+from pipelines.spec.pipeline import Entity, Pipeline
+from pipelines.spec.tables import Table
+
+ATTRIBUTE_TYPES = {
+    Numeric: ("integer", "number", "flag"),
+    Categorical: ("text", "integer", "flag"),
+}
+
+
+def over_table(pipeline: Pipeline, source: FeatureSource) -> Pipeline:
+    """The pipeline with the table that a source is over as its examples, for checks of columns."""
+    name = getattr(source, "table", None)
+    return pipeline if name is None else replace(pipeline, examples=name)
+
+
+def other_table_problems(pipeline: Pipeline, source: FeatureSource) -> Iterator[str]:
+    """Mistakes in a source's table and entity; none for sources over the examples' own."""
+    name, entity = getattr(source, "table", None), getattr(source, "entity", None)
+    if name is None or entity is None:
+        return
+    where = f"{type(source).__name__}({entity}, table={name!r})"
+    table = next((t for t in pipeline.tables if t.name == name), None)
+    if table is None:
+        yield f"{where}: table {name!r} is not declared. {_tables(pipeline, name)}"
+    elif name == pipeline.examples:
+        yield f"{where}: {name!r} is the examples' own table. Leave table out."
+    else:
+        yield from _entity(pipeline, where, table, entity)
+        if isinstance(source, Trailing | Sequence):
+            yield from _window(where, table)
+        if isinstance(source, Numeric | Categorical):
+            yield from _attribute(pipeline, where, table, source)
+
+
+def _tables(pipeline: Pipeline, name: str) -> str:
+    return nearest(name, (t.name for t in pipeline.tables if t.name != pipeline.examples))
+
+
+def _entity(pipeline: Pipeline, where: str, table: Table, name: str) -> Iterator[str]:
+    entity = next((e for e in pipeline.entities if e.name == name), None)
+    if entity is None:
+        known = (e.name for e in pipeline.entities)
+        yield f"{where}: entity {name!r} is not declared. {nearest(name, known)}"
+        return
+    own = {
+        c.name: c.type
+        for t in pipeline.tables
+        if t.name == pipeline.examples
+        for c in t.columns
+    }
+    theirs = {column.name: column.type for column in table.columns}
+    for column in entity.columns():
+        if column not in theirs:
+            yield (
+                f"{where}: table {table.name} has no column {column!r}, which identifies a "
+                f"{name}. Declare it there (source_name= maps another header to it)."
+            )
+        elif column in own and theirs[column] != own[column]:
+            yield (
+                f"{where}: {column!r} is of type {theirs[column]!r} in table {table.name} and of type "
+                f"{own[column]!r} in {pipeline.examples}. Declare both with the same type."
+            )
+
+
+def _window(where: str, table: Table) -> Iterator[str]:
+    if table.event_time is None:
+        yield (
+            f"{where}: table {table.name} is static, and a window needs rows with an event_time. "
+            f"Use Numeric(column, entity=..., table=...) or Categorical for its columns."
+        )
+
+
+def _attribute(
+    pipeline: Pipeline, where: str, table: Table, source: Numeric | Categorical
+) -> Iterator[str]:
+    if table.event_time is not None:
+        yield (
+            f"{where}: table {table.name} has an event_time, so an entity has many rows in it. Use "
+            f"Trailing(entity, ('last',), ..., column=..., table={table.name!r}), or a static table."
+        )
+    row_id = (table.row_id,) if isinstance(table.row_id, str) else table.row_id
+    entity = next((e for e in pipeline.entities if e.name == source.entity), None)
+    if table.event_time is None and entity is not None and _differ(entity, row_id):
+        yield (
+            f"{where}: the row_id of table {table.name} is {', '.join(row_id)}, so an entity may have "
+            f"many rows in it. Expected {', '.join(entity.columns())}, of the entity {entity.name}."
+        )
+    names = table.column_names()
+    if source.column not in names:
+        yield f"{where}: column {source.column!r} is not declared. {nearest(source.column, names)}"
+        return
+    kind, types = table.column(source.column).type, ATTRIBUTE_TYPES[type(source)]
+    if kind not in types:
+        yield f"{where}: column {source.column!r} is of type {kind!r}. Use {', '.join(types)}."
+    label = pipeline.label
+    if isinstance(label, Label) and source.column == label.column:
+        yield f"{where}: {source.column!r} has the label's name; a feature must not contain it."
+
+
+def _differ(entity: Entity, row_id: tuple[str, ...]) -> bool:
+    return sorted(entity.columns()) != sorted(row_id)

@@ -1,0 +1,69 @@
+"""Which partitions the features of a partition read, and which partitions' features read one.
+
+Why: planning, waiting and running must agree on them, whatever the grains of the tables.
+Promise: a look-back is a number of days of 24 hours before a partition begins. Of another table
+    only partitions count that are over by the end of the examples' own; of a static one the only one.
+Not here: whether they have been validated (``pipelines/stages/featurize/lookback.py``).
+"""
+
+from datetime import datetime, timedelta
+
+from pipelines.core.errors import ConfigError
+from pipelines.core.partitions import Partitions
+from pipelines.spec.pipeline import Pipeline
+from pipelines.spec.tables import Table
+
+
+def partitions_before(pipeline: Pipeline, key: str, history_from: str, days: int) -> list[str]:
+    """Partitions of the examples before one, oldest first, that a look-back of so many days reaches."""
+    own = pipeline.partitions()
+    first = _reached(own, own.start(key), days, history_from)
+    return own.between(first, own.shift(key, -1))
+
+
+def partitions_after(pipeline: Pipeline, key: str) -> list[str]:
+    """Partitions of the examples after one whose windows over their own table can reach it.
+
+    Raises:
+        ConfigError: The calendar has no such partitions.
+    """
+    own = pipeline.partitions()
+    after = own.shift(key, 1)
+    try:
+        last = own.of_time(_just_before(own.end(key), pipeline.look_back_days()))
+    except OverflowError as error:
+        raise ConfigError(
+            f"{pipeline.look_back_days():,} days after {key} is outside the calendar. Choose another "
+            f"partition, or shorter windows."
+        ) from error
+    return own.between(after, last)
+
+
+def partitions_of_other(
+    pipeline: Pipeline, table: Table, key: str, history_from: str, days: int
+) -> list[str]:
+    """Partitions of another table, oldest first, that the examples of a partition may read."""
+    own, others = pipeline.partitions(), table.partitions(pipeline.time_zone)
+    if table.event_time is None:
+        return others.of_days(history_from, history_from)
+    data_from = min(history_from, table.start or history_from)
+    first = _reached(others, own.start(key), days, data_from)
+    return others.between(first, others.closed_by(own.end(key)))
+
+
+def other_tables(pipeline: Pipeline) -> list[Table]:
+    """The tables that features read beside the examples' own, as declared."""
+    named = {w.table for w in (*pipeline.windows(), *pipeline.attributes())}
+    return [table for table in pipeline.tables if table.name in named - {pipeline.examples}]
+
+
+def _reached(partitions: Partitions, start: datetime, days: int, data_from: str) -> str:
+    """The first partition with a part of the days before an instant, but none before the data."""
+    first = partitions.of_day(data_from)
+    if start - partitions.start(first) <= timedelta(days=days):
+        return first
+    return partitions.of_time(start - timedelta(days=days))
+
+
+def _just_before(end: datetime, days: int) -> datetime:
+    return end + timedelta(days=days) - timedelta(microseconds=1)

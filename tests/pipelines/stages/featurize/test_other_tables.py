@@ -1,0 +1,152 @@
+"""Features over other tables: windows point-in-time, attributes, what they wait for and depend on."""
+
+import math
+import tempfile
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pyarrow.parquet as pq
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.core.partitions import GRAINS, Partitions
+from pipelines.protocol import perform, stage_named
+from tests.pipelines.stages.featurize.clinic import (
+    EVERY,
+    clinic,
+    made_labs,
+    made_patients,
+    made_visits,
+    publish,
+)
+from tests.pipelines.stages.featurize.validated import work_on
+
+FEATURIZE = stage_named("featurize")
+DAY = timedelta(days=1)
+HISTORY_FROM = "2025-01-01"
+
+
+def features_of(work):
+    perform(FEATURIZE, work)
+    manifest = work.find(work.partition_ref("features"))
+    table = pq.read_table(work.store.open(manifest) / "part-0.parquet")
+    return manifest, table.sort_by("visit").to_pylist()
+
+
+def aggregate(name, seen, t, known):
+    """One aggregate of the rows in a window, by its definition; ``known`` are values in order."""
+    if name == "count":
+        return len(seen)
+    if name == "distinct":
+        return len(set(known))
+    if name == "days_since_last":
+        before = [row["taken"] for row in seen if row["taken"] < t]
+        return (t - max(before)) / DAY if before else None
+    if name == "sum":
+        return sum(known)
+    if name == "mean":
+        return sum(known) / len(known) if known else 0.0
+    ends = {"min": min, "max": max, "last": lambda values: values[-1]}
+    return ends[name](known) if known else None
+
+
+def expected(visit, labs):
+    """What the declared windows over labs are for a visit, from the rows that it may see."""
+    t = visit["came"]
+    mine = [row for row in labs if row["patient"] == visit["patient"] is not None]
+    mine.sort(key=lambda row: (row["taken"], row["lab"]))
+
+    def window(span, delay=timedelta(0)):
+        return [row for row in mine if t - delay - span < row["taken"] <= t - delay]
+
+    def known(rows, column):
+        return [row[column] for row in rows if row[column] is not None]
+
+    found = {}
+    for suffix, span in (("1h", DAY / 24), ("1d", DAY), ("3d", 3 * DAY)):
+        for name in EVERY:
+            of = "" if name in ("count", "days_since_last") else "_value"
+            seen = window(span)
+            found[f"patient_labs_{name}{of}_{suffix}"] = aggregate(
+                name, seen, t, known(seen, "value")
+            )
+    late = known(window(2 * DAY, DAY), "level")
+    for name in ("mean", "last"):
+        found[f"patient_labs_{name}_level_2d"] = aggregate(name, [], t, late)
+    hdl = [row for row in window(3 * DAY) if row["test"] == "hdl"]
+    found["patient_labs_count_hdl_3d"] = len(hdl)
+    found["patient_labs_distinct_test_2d"] = len(set(known(window(2 * DAY), "test")))
+    steps = window(3 * DAY)[-3:]
+    flat = [v for row in steps for v in (row["value"], (t - row["taken"]) / DAY)]
+    found["seq_patient_labs_last_3"] = [*flat, *[0.0] * (6 - len(flat))]
+    found["len_patient_labs_last_3"] = len(steps)
+    return found
+
+
+def same(got, wanted):
+    if isinstance(wanted, list):
+        return all(
+            same(g, None if w is None else float(np.float32(w)))
+            for g, w in zip(got, wanted, strict=True)
+        )
+    if wanted is None:
+        return math.isnan(got)
+    return got == wanted
+
+
+@settings(max_examples=10, deadline=None)
+@given(
+    visits=st.sampled_from(["hour", "day", "week", "month"]),
+    labs=st.sampled_from(GRAINS),
+    zone=st.sampled_from(["UTC", "Europe/Berlin", "America/New_York"]),
+    # Clocks change on 29 March and 25 October in Berlin.
+    at=st.datetimes(datetime(2026, 3, 1), datetime(2026, 11, 30), timezones=st.just(UTC)),  # noqa: DTZ001
+    seed=st.integers(0, 2**32),
+    shown=st.booleans(),
+    kind=st.sampled_from(["integer", "text"]),
+)
+def test_windows_equal_their_definition_whatever_the_grains(
+    visits, labs, zone, at, seed, shown, kind
+):
+    rng = np.random.default_rng(seed)
+    pipeline = clinic(visits, labs, zone, key=kind)
+    own, theirs = pipeline.partitions(), Partitions(labs, zone)
+    key = own.of_time(at)
+    start, end = own.start(key), own.end(key)
+    near = made_labs(rng, 120, end - 2 * DAY, end + DAY)
+    far = made_labs(rng, 60, start - 5 * DAY, end + DAY)
+    far.columns["lab"] = [1000 + each for each in far.columns["lab"]]
+    rows = {name: near.columns[name] + far.columns[name] for name in near.columns}
+    every = type(near)(rows)
+    keys = theirs.between(theirs.of_time(start - 6 * DAY), theirs.of_time(end + DAY))
+    refused = {each for each in keys if rng.random() < 0.1}
+    people = made_patients(rng)
+    asked = made_visits(rng, 40, start, end)
+    with tempfile.TemporaryDirectory() as root:
+        history_from = theirs.first_day(keys[0])
+        for each in keys:
+            of_key = None if each in refused else every.of(theirs, "taken", each)
+            if shown or of_key is None or theirs.end(each) <= end:
+                publish(pipeline, root, "labs", each, of_key)
+        publish(pipeline, root, "patients", "all", people)
+        publish(pipeline, root, "visits", key, asked)
+        for each in own.between(own.of_day(history_from), own.shift(key, -1))[-26:]:
+            publish(pipeline, root, "visits", each, None)
+        work = work_on(pipeline, root, max(history_from, own.first_day(key)), partition=key)
+        work = replace(work, history_from=history_from)
+        _, found = features_of(work)
+    seen = [
+        row
+        for each in keys
+        if each not in refused and theirs.end(each) <= end
+        for row in every.of(theirs, "taken", each).listed()
+    ]
+    of_patient = {row["patient"]: row for row in people.listed()}
+    assert len(found) == 40
+    for visit, got in zip(asked.listed(), found, strict=True):
+        for name, wanted in expected(visit, seen).items():
+            assert same(got[name], wanted), (name, visit, got[name], wanted)
+        person = of_patient.get(visit["patient"], {"born": None, "sex": None})
+        assert same(got["patient_born"], person["born"])
+        assert got["patient_sex"] == person["sex"]
