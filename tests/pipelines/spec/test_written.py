@@ -72,7 +72,10 @@ BAD = [
     (worded({"a": 1.5}, "integer"), r"words\['a'\] must be an integer or None; got 1.5"),
     (worded({"a": "1"}, "integer"), r"words\['a'\] must be an integer or None; got '1'"),
     (worded({"a": True}), r"words\['a'\] must be an integer or None; got True"),
-    (worded({"a": 2**63}, "integer"), "must be an integer or None of 64 bits; got 9223372036854775808"),
+    (
+        worded({"a": 2**63}, "integer"),
+        "must be an integer or None of 64 bits; got 9223372036854775808",
+    ),
     (worded({1: 0}), "a key of .*words must be a text; got 1"),
     (worded({" no": 0}), "' no' has spaces around it"),
     (worded({"": 0}), "an empty field is null by itself"),
