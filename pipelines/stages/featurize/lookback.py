@@ -15,6 +15,7 @@ from pipelines.core.errors import (
     HistoryNotReadyError,
     InputMissingError,
     PartitionRefusedError,
+    TableNotReadyError,
     listed,
 )
 from pipelines.core.store import Manifest
@@ -126,7 +127,8 @@ class LookBack:
         Raises:
             InputMissingError: The partition was never validated.
             PartitionRefusedError: It was refused, or a static table that it reads.
-            HistoryNotReadyError: Partitions that it reads have no verdict.
+            TableNotReadyError: Partitions of other tables that it reads have no verdict.
+            HistoryNotReadyError: Only partitions of its own table have none.
         """
         day, who = self.work.day, self.work.report.work
         manifest = self.manifest(self.own())
@@ -141,7 +143,10 @@ class LookBack:
             )
         missing = self.missing(day)
         if missing:
-            raise HistoryNotReadyError(f"{who}: {' '.join(self._lacking(missing))}")
+            # A later run of the examples makes up for their own; nothing does for another table.
+            waiting = any(each.table for each in missing)
+            error = TableNotReadyError if waiting else HistoryNotReadyError
+            raise error(f"{who}: {' '.join(self._lacking(missing))}")
         self._require_static(day)
 
     def _lacking(self, missing: list[ReadPartition]) -> Iterator[str]:
