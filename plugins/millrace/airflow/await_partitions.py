@@ -12,7 +12,6 @@ Not here: making them (the data DAG), leaving refused ones out (``pipelines/stag
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Any
 
 from airflow.sdk import BaseOperator
@@ -83,16 +82,19 @@ class PartitionsTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield the partitions that are still missing: none, or those that did not come in time."""
-        store, until = Store(self.store), datetime.fromisoformat(self.until)
-        look = partial(asyncio.to_thread, missing_partitions, store, self.pipeline)
-        missing = self.keys
+        until, missing = datetime.fromisoformat(self.until), self.keys
         while True:
             # Thousands of hours are looked at again only when the last one has come.
-            missing = await look(missing) or await look(self.keys)
+            missing = await self._missing(missing) or await self._missing(self.keys)
             if not missing or datetime.now(UTC) >= until:
                 yield TriggerEvent({"missing": missing})
                 return
             await asyncio.sleep(self.poll_s)
+
+    async def _missing(self, keys: Sequence[str]) -> list[str]:
+        return await asyncio.to_thread(
+            missing_partitions, Store(self.store), self.pipeline, keys
+        )
 
 
 class AwaitPartitionsOperator(BaseOperator):
