@@ -70,6 +70,15 @@ def test_tables_of_the_same_grain_are_too_and_those_of_another_have_their_own_da
     assert edges(labs) == {("ingest_labs", "validate_labs")}
 
 
+def test_a_dag_of_a_table_that_has_none_of_its_own_is_refused(clinic):
+    with pytest.raises(ConfigError, match=r"table 'lab' is not declared\. Did you mean 'labs'"):
+        data_dag(clinic, table="lab")
+    with pytest.raises(ConfigError, match=r"patients has no event_time.* by clinic_data"):
+        data_dag(clinic, table="patients")
+    with pytest.raises(ConfigError, match=r"labs has their grain, month"):
+        data_dag(with_table(clinic, "labs", grain="month"), table="labs")
+
+
 def test_a_table_whose_times_are_counted_from_another_waits_for_it(clinic):
     visited = replace(clinic.table.column("visited_at"), origin="patients.entered")
     columns = tuple(visited if c.name == "visited_at" else c for c in clinic.table.columns)

@@ -12,6 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from millrace.airflow.operator import StageOperator
+from pipelines import api
 from pipelines.core.errors import (
     ConfigError,
     SchemaError,

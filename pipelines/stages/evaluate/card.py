@@ -136,6 +136,7 @@ def _facts(evaluated: Mapping[str, Any], head: HeadEvaluation) -> list[tuple[str
     return [
         ("rows evaluated", f"{evaluated['rows']:,}"),
         *_without_label(evaluated),
+        *_classes(evaluated),
         *head.card_facts(evaluated),
         ("training days", f"{train_days[0]} to {train_days[-1]}"),
         ("champion", against),
@@ -148,6 +149,12 @@ def _facts(evaluated: Mapping[str, Any], head: HeadEvaluation) -> list[tuple[str
 def _without_label(evaluated: Mapping[str, Any]) -> list[tuple[str, str]]:
     rows = evaluated.get(UNLABELLED)
     return [("rows without a label", f"{rows:,}, scored and not counted")] if rows else []
+
+
+def _classes(evaluated: Mapping[str, Any]) -> list[tuple[str, str]]:
+    words = evaluated.get("classes", {})
+    each = ", ".join(f"{value} is {word}" for value, word in words.items())
+    return [("values of the label", each)] if each else []
 
 
 def _settings(settings: Mapping[str, Any]) -> list[tuple[str, str]]:

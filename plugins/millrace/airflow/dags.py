@@ -18,7 +18,12 @@ from millrace.airflow.approval import recommendation
 from millrace.airflow.forms import data_form, model_form, search_form
 from millrace.airflow.partition_timetable import PartitionTimetable
 from millrace.airflow.policies import RESTART_WAIT, retry_by_cause
-from millrace.airflow.table_dags import reads_origin_of, tables_beside, tables_of_own
+from millrace.airflow.table_dags import (
+    reads_origin_of,
+    require_own_dag,
+    tables_beside,
+    tables_of_own,
+)
 from millrace.airflow.tasks import approval, await_partitions, stage, trials
 from millrace.airflow.templates import SEARCH_DAY, SEARCH_SETTINGS, macros
 from pipelines.core.partitions import DAY, Partitions
@@ -62,8 +67,13 @@ def data_dag(
         doc: What its page says first.
         table: A table of another grain than the examples'.
         more: Arguments of the ``DAG`` to replace: ``dag_id``, ``schedule``, ``max_active_runs``.
+
+    Raises:
+        ConfigError: There is no such table, or the run of the examples takes it in.
     """
     seen = pipeline.of_table(table or pipeline.examples)
+    if seen is not pipeline:
+        require_own_dag(pipeline, seen.table)
     tables = tables_beside(pipeline) if seen is pipeline else [seen.table]
     records = [each for each in chain_stages(PARTITION) if seen is pipeline or each.each_table]
     grain, named = seen.table.grain, "" if seen is pipeline else f" of {table}"

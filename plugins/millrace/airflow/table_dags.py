@@ -6,6 +6,7 @@ Promise: tables of the examples' grain, and static tables, are taken in by the r
 Not here: making the DAGs (``dags.py``).
 """
 
+from pipelines.core.errors import ConfigError
 from pipelines.protocol import Stage
 from pipelines.protocol.stage import PARTITION
 from pipelines.spec import Pipeline, Table
@@ -14,6 +15,24 @@ from pipelines.spec import Pipeline, Table
 def has_own_dag(pipeline: Pipeline, table: Table) -> bool:
     """Whether a table is of another grain than the examples."""
     return table.event_time is not None and table.grain != pipeline.table.grain
+
+
+def require_own_dag(pipeline: Pipeline, table: Table) -> None:
+    """Check that a table is not taken in by the run of the examples.
+
+    Raises:
+        ConfigError: It is.
+    """
+    if not has_own_dag(pipeline, table):
+        why = (
+            "has no event_time"
+            if table.event_time is None
+            else f"has their grain, {table.grain}"
+        )
+        raise ConfigError(
+            f"table {table.name} {why}, so it is taken in with the examples, {pipeline.examples}, by "
+            f"{pipeline.name}_data. Leave table out."
+        )
 
 
 def tables_of_own(pipeline: Pipeline) -> list[Table]:
