@@ -150,8 +150,9 @@ def _section(found: type, example: str) -> Iterator[str]:
                 f"{found.__name__}.{name} has no line in its docstring's Attributes."
             )
         named = repr(defaults[name]) if default.isupper() else default
-        shown = f"`{_cell(named)}`" if default else "required"
-        yield f"| `{name}` | `{_cell(kind)}` | {shown} | {_prose(_cell(meanings[name]))} |"
+        shown = f"`{_code(named)}`" if default else "required"
+        meaning = _cell(_prose(meanings[name]))
+        yield f"| `{name}` | `{_code(kind)}` | {shown} | {meaning} |"
     yield f"\n```python\n{example}\n```\n"
 
 
@@ -159,8 +160,13 @@ def _prose(text: str) -> str:
     return text.replace("``", "`")
 
 
+def _code(text: str) -> str:
+    """Python as the formatter writes it."""
+    return _cell(text.replace("'", '"'))
+
+
 def _cell(text: str) -> str:
-    return text.replace("|", r"\|").replace("'", '"')
+    return text.replace("|", r"\|")
 
 
 def page() -> str:

@@ -21,15 +21,17 @@ DAY = re.compile(r"[0-9].*")
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a relative time counts from: one of a day, a column, or a column of a static table.
+    """What a relative time counts, and from what: a day, a column, or a column of a static table.
 
     Attributes:
+        unit: Days, hours, minutes or seconds.
         day: The day, from its first moment.
         column: The timestamp column.
         table: The static table that has the column; empty for the same table.
         keys: Columns that both tables have and that identify a row of the static one.
     """
 
+    unit: str
     day: date | None = None
     column: str = ""
     table: str = ""
@@ -44,11 +46,12 @@ def is_relative(column: Column) -> bool:
 def origin_of(pipeline: Pipeline, column: Column) -> Origin:
     """What the times of a column of the pipeline's table count from; the column is valid."""
     if DAY.fullmatch(column.origin):
-        return Origin(day=date.fromisoformat(column.origin))
+        return Origin(column.time_format, day=date.fromisoformat(column.origin))
     table, dot, name = column.origin.partition(".")
     if not dot:
-        return Origin(column=table)
-    return Origin(column=name, table=table, keys=keys_of(pipeline, pipeline.table, table))
+        return Origin(column.time_format, column=table)
+    keys = keys_of(pipeline, pipeline.table, table)
+    return Origin(column.time_format, column=name, table=table, keys=keys)
 
 
 def origins_of(pipeline: Pipeline) -> dict[str, Origin]:

@@ -4,7 +4,7 @@ Why: a lakehouse's table is changed while it is read; its log says which files a
 Promise: a plan and its run read one version; the digest is that of the files that may have rows of the
     partition, so that rows added to other days are no other work. Files are in name order, rows in the
     files' order, and memory holds a few batches.
-Not here: credentials (``storage_options.py``), reading the rows that were fetched (``parquet.py``).
+Not here: credentials (``storage_options.py``), reading the rows that were fetched (``formats/parquet.py``).
 """
 
 import hashlib

@@ -12,7 +12,6 @@ Not here: making them (the data DAG), leaving refused ones out (``pipelines/stag
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Any
 
 from airflow.sdk import BaseOperator
@@ -84,15 +83,17 @@ class PartitionsTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield the partitions that are still missing: none, or those that did not come in time."""
         store, until = Store(self.store), datetime.fromisoformat(self.until)
-        look = partial(asyncio.to_thread, missing_partitions, store, self.pipeline)
         missing = self.keys
         while True:
             # Thousands of hours are looked at again only when the last one has come.
-            missing = await look(missing) or await look(self.keys)
+            missing = await self._look(store, missing) or await self._look(store, self.keys)
             if not missing or datetime.now(UTC) >= until:
                 yield TriggerEvent({"missing": missing})
                 return
             await asyncio.sleep(self.poll_s)
+
+    async def _look(self, store: Store, keys: Sequence[str]) -> list[str]:
+        return await asyncio.to_thread(missing_partitions, store, self.pipeline, keys)
 
 
 class AwaitPartitionsOperator(BaseOperator):
