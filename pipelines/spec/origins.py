@@ -60,6 +60,20 @@ def origins_of(pipeline: Pipeline) -> dict[str, Origin]:
     return {column.name: origin_of(pipeline, column) for column in relative}
 
 
+def behind(pipeline: Pipeline, name: str | None) -> set[str]:
+    """A column of the pipeline's table and those that its times are computed from."""
+    origins, found, left = origins_of(pipeline), set[str](), [name]
+    while left:
+        at = left.pop()
+        if at is None or at in found:
+            continue
+        found.add(at)
+        if at in origins:
+            of = origins[at]
+            left += of.keys if of.table else filter(None, (of.column,))
+    return found
+
+
 def keys_of(pipeline: Pipeline, table: Table, of: str) -> tuple[str, ...]:
     """The columns by which rows of a table find theirs of a static one.
 

@@ -83,7 +83,7 @@ class RelativeTimes:
         Raises:
             SchemaError: A time is outside of the years 1 to 9999.
         """
-        left = dict(self.origins)
+        left = {n: o for n, o in self.origins.items() if n in rows.column_names}
         while left:
             # A column after those that it counts from.
             name = next(n for n, o in left.items() if o.table or o.column not in left)
