@@ -185,7 +185,9 @@ def test_a_store_is_tried_as_a_run_tries_it(tmp_path):
     (tmp_path / "file").write_text("")
     *_, there = findings("fraud_detection", source=None, store=str(tmp_path / "s"), day=None)
     assert (there.ok, there.text) == (True, f"store: {tmp_path / 's'} can be written")
-    *_, lost = findings("fraud_detection", source=None, store=str(tmp_path / "file/s"), day=None)
+    *_, lost = findings(
+        "fraud_detection", source=None, store=str(tmp_path / "file/s"), day=None
+    )
     assert not lost.ok
     assert "cannot be written (Not a directory). Check the folder and its rights" in lost.text
 
