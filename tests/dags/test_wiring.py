@@ -26,6 +26,8 @@ RUNS = {
         {},
         {"AIRFLOW_VAR_TOY_RAISE": "PartitionRefusedError"},
     ),
+    "months": ("clinic_data", None, {"partition": "2025-03-17"}, {}),
+    "a year by its date": ("clinic_labs_data", "2024-12-31T23:30:00Z", {}, {}),
     "by its form": ("toy_data", None, {"partition": "2026-01-05"}, FORM_VARIABLES),
     "model": (
         "toy_model",
@@ -47,6 +49,7 @@ def runs(tmp_path_factory):
         "AIRFLOW_VAR_MILLRACE_STORE": "/store",
         "AIRFLOW_VAR_MILLRACE_SOURCE": "/source",
         "AIRFLOW_VAR_MILLRACE_SOURCE_FRAUD_DETECTION": "/source/fraud",
+        "MILLRACE_PIPELINES": str(ROOT / "tests/plugins/projects"),
         "PYTHONPATH": str(ROOT),
     }
     subprocess.run(
@@ -81,6 +84,20 @@ def test_a_day_chosen_in_the_form_is_what_each_stage_works_on(runs):
 def test_without_a_form_the_runs_date_is_the_day_and_an_unset_variable_is_left_out(runs):
     argv = runs["by its date"]["results"]["featurize"]["argv"]
     assert argv[3:] == ["--store", "/store", "--partition", "2026-01-06"]
+
+
+def test_each_table_is_taken_in_by_its_own_tasks_in_partitions_of_its_grain(runs):
+    def asked(run, task):
+        argv = runs[run]["results"][task]["argv"]
+        return dict(pairwise(argv)).get("--table"), dict(pairwise(argv))["--partition"]
+
+    assert asked("months", "ingest") == asked("months", "featurize") == (None, "2025-03")
+    assert asked("months", "validate_patients") == ("patients", "all")
+    # Half past midnight in Berlin.
+    assert asked("a year by its date", "validate_labs") == ("labs", "2025")
+    by_task = {task: extra["rows"] for task, extra in runs["months"]["events"]}
+    assert set(by_task) == {"validate_patients", "featurize"}
+    assert [task for task, _ in runs["a year by its date"]["events"]] == ["validate_labs"]
 
 
 def test_a_refused_day_is_not_retried_and_still_releases_featurize(runs):

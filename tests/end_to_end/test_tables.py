@@ -12,7 +12,7 @@ import pytest
 
 from pipelines.core.partitions import Partitions
 from pipelines.core.store import Ref, Store
-from pipelines.drivers.local.rest_client import RestError
+from pipelines.drivers.local.rest_client import FINISHED, RestError
 from tests.end_to_end.conftest import ROOT, airflow, browser, eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -70,7 +70,7 @@ def runs(api, dag_id, run_type, count):
 
     def ended():
         found = {run["partition_key"]: run for run in api.runs(dag_id, run_type=run_type)}
-        over = {run["state"] for run in found.values()} <= {"success", "failed"}
+        over = {run["state"] for run in found.values()} <= set(FINISHED)
         return found if over and len(found) == count else None
 
     return eventually(ended, 420, f"{count} runs of {dag_id}")
@@ -155,7 +155,7 @@ def test_a_run_by_hand_takes_a_key_or_a_day_in_the_form_and_refuses_another_grai
     api = clinic.api
     run_id = api.trigger("clinic_data", {"partition": "2025-04-17"})
     path = f"/dags/clinic_data/dagRuns/{quote(run_id)}"
-    eventually(lambda: api.get(path)["state"] in ("success", "failed"), 240, "the run by hand")
+    eventually(lambda: api.get(path)["state"] in FINISHED, 240, "the run by hand")
     result = api.get(f"{path}/taskInstances/validate/xcomEntries/return_value")["value"]
     assert result["key"] == "ds=2025-04"
     for body in ({"partition_key": "2025-04-17"}, {"conf": {"partition": "April"}}):
@@ -164,12 +164,32 @@ def test_a_run_by_hand_takes_a_key_or_a_day_in_the_form_and_refuses_another_grai
         assert refused.value.status == 400
 
 
+def test_a_model_is_made_of_the_months_and_evaluated(clinic, backfilled):
+    settings = ["split.test_days=30", "evaluation.bootstrap_samples=20", "training.threads=1"]
+    form = {"as_of": "2025-05-01", "train_days": 30, "epochs": 1, "settings": settings}
+    clinic.api.unpause("clinic_model")
+    run_id = clinic.api.trigger("clinic_model", form)
+    path = f"/dags/clinic_model/dagRuns/{quote(run_id)}"
+    eventually(
+        lambda: clinic.api.get(path)["state"] in FINISHED, 420, "the model's run has ended"
+    )
+    states = {
+        each["task_id"]: each["state"] for each in clinic.api.tasks("clinic_model", run_id)
+    }
+    assert states.pop("approve") == "skipped"
+    assert set(states.values()) == {"success"}
+    waited = clinic.api.get(f"{path}/taskInstances/await_partitions/xcomEntries/return_value")
+    assert waited["value"] == {"partitions": 3, "first": "2025-01", "last": "2025-03"}
+    result = clinic.api.get(f"{path}/taskInstances/evaluate/xcomEntries/return_value")["value"]
+    assert 0 < result["metrics"]["auc"] < 1
+
+
 def test_the_report_of_a_tables_partition_is_shown_in_airflow(clinic, backfilled):
     ask = browser(clinic.api)
     for key in ("table=labs/ds=2024", "table=patients/ds=all", "ds=2025-02"):
         status, page, _ = ask(f"/millrace/reports/clinic/validated/{key}")
         assert status == 200
-        assert "clinic" in page
+        assert key.rpartition("=")[2] in page
     assert ask("/millrace/reports/clinic/validated/table=labs/ds=2024", login=False)[0] == 401
     run = backfilled["clinic_labs_data"]["2024"]["dag_run_id"]
     status, page, _ = ask(f"/millrace/runs/clinic_labs_data/{quote(run)}")

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from airflow.sdk.exceptions import TaskDeferred
@@ -23,6 +24,12 @@ SMALL = [
     "split.gap_days=0\nsplit.test_days=1",
     "label.known_after_days=0",
 ]
+OF_CARDS = {
+    "pipeline": "fraud_detection",
+    "as_of": "2026-01-04",
+    "history_from": "2026-01-01",
+    "settings": SMALL,
+}
 
 
 def publish(store: Store, dataset: str, day: str, verdict: str = "") -> None:
@@ -49,11 +56,9 @@ def store(tmp_path):
 def operator(store, **more):
     return AwaitPartitionsOperator(
         task_id="await_partitions",
-        pipeline="fraud_detection",
         store=store.uri,
-        settings=SMALL,
         poll=timedelta(seconds=0.05),
-        **({"as_of": "2026-01-04", "history_from": "2026-01-01"} | more),
+        **(OF_CARDS | more),
     )
 
 
@@ -112,6 +117,28 @@ def test_days_that_do_not_come_are_named_with_the_command_that_makes_them(store)
         r"--from-date 2026-01-01 --to-date 2026-01-03",
     ):
         operator(store).resume({}, event)
+
+
+def test_a_model_of_monthly_rows_waits_for_months_and_names_the_dags_of_every_table(
+    store, monkeypatch
+):
+    monkeypatch.setenv("MILLRACE_PIPELINES", str(Path(__file__).parent / "projects"))
+    more = {"pipeline": "clinic", "history_from": "", "settings": [], "promotes": False}
+    clinic = operator(store, as_of="2026-03-03", **more)
+    with pytest.raises(TaskDeferred) as deferred:
+        clinic.execute({})
+    _, kwargs = deferred.value.trigger.serialize()
+    assert (kwargs["keys"][0], kwargs["keys"][-1]) == ("2025-05", "2026-01")
+    with pytest.raises(
+        InputMissingError,
+        match=r"2 of the months .* 2025-05, 2026-01\. .* runs of clinic_labs_data and clinic_data "
+        r".* --dag-id clinic_data --from-date 2025-05-01 --to-date 2026-01-01",
+    ):
+        clinic.resume({}, {"missing": ["2025-05", "2026-01"]})
+    with pytest.raises(
+        ConfigError, match=r"needs the months 2024-.* data begins on 2025-01-01"
+    ):
+        operator(store, as_of="2025-07-03", **more).execute({})
 
 
 def test_a_window_before_the_first_day_of_data_is_refused_at_once(store):

@@ -20,6 +20,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from millrace.airflow.approvers import require_people
 from millrace.airflow.partition import date_of
 from millrace.airflow.rendered import given, lines
+from millrace.airflow.table_dags import tables_of_own
 from pipelines.core.errors import ConfigError, InputMissingError, listed
 from pipelines.core.events import Reporter
 from pipelines.core.store import Store
@@ -82,14 +83,17 @@ class PartitionsTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield the partitions that are still missing: none, or those that did not come in time."""
         store, until = Store(self.store), datetime.fromisoformat(self.until)
+        missing = self.keys
         while True:
-            missing = await asyncio.to_thread(
-                missing_partitions, store, self.pipeline, self.keys
-            )
+            # Thousands of hours are looked at again only when the last one has come.
+            missing = await self._look(store, missing) or await self._look(store, self.keys)
             if not missing or datetime.now(UTC) >= until:
                 yield TriggerEvent({"missing": missing})
                 return
             await asyncio.sleep(self.poll_s)
+
+    async def _look(self, store: Store, keys: Sequence[str]) -> list[str]:
+        return await asyncio.to_thread(missing_partitions, store, self.pipeline, keys)
 
 
 class AwaitPartitionsOperator(BaseOperator):
@@ -199,12 +203,16 @@ class AwaitPartitionsOperator(BaseOperator):
     def _grain(self) -> str:
         return load(self.pipeline).table.grain
 
+    def _dag_ids(self) -> str:
+        others = [f"{self.pipeline}_{each.name}" for each in tables_of_own(load(self.pipeline))]
+        return " and ".join(f"{each}_data" for each in [*others, self.pipeline])
+
     def _lacking(self, missing: Sequence[str]) -> str:
         partitions = load(self.pipeline).partitions()
         first, last = (date_of(partitions, missing[end]) for end in (0, -1))
         return (
             f"{self.pipeline}: {len(missing)} of the {self._grain()}s that the model as of {self.as_of} is "
-            f"made from have no features: {listed(missing)}. Look at the runs of {self.pipeline}_data "
+            f"made from have no features: {listed(missing)}. Look at the runs of {self._dag_ids()} "
             f"for them and for the {self._look_back()} days before, each of which must be accepted "
             f"or refused. They are made by: airflow backfill create --dag-id {self.pipeline}_data "
             f"--from-date {first} --to-date {last} --reprocess-behavior completed"

@@ -11,6 +11,7 @@ from pipelines.spec import (
     Source,
     Split,
     Table,
+    Trailing,
 )
 
 VISITS = Table(
@@ -57,7 +58,12 @@ PIPELINE = Pipeline(
     examples="visits",
     entities=(Entity("patient", "patient_id"),),
     label=Label("returned", known_after_days=30),
-    features=(Numeric("pain"),),
+    features=(
+        Numeric("pain"),
+        Numeric("born", entity="patient", table="patients"),
+        Trailing("patient", ("count", "mean"), (60,), column="pain"),
+        Trailing("patient", ("mean",), (400,), column="value", table="labs"),
+    ),
     split=Split(train_days=180, gap_days=30, test_days=60),
     evaluation=Evaluation(alert_entity="patient"),
     schedule=Schedule(start="2025-01-01", data_cron="30 4 2 * *", model_cron="0 6 3 * *"),
