@@ -114,6 +114,8 @@ EVERYTHING = require_valid(
             Trailing("till", ("rate",), (7,), column="returned", delay_days=2),
             Trailing("shop", ("count",), (1,), where=("kind", "card"), spans_s=(3600,)),
             Sequence("shop", ("price", "weight"), steps=4),
+            Numeric("area", entity="shop", table="shops"),
+            Trailing("shop", ("count", "max"), (60,), column="pieces", table="stock"),
             Ratio("shop_mean_price_1d", "shop_mean_price_7d"),
         ),
         split=Split(train_days=7, gap_days=2, test_days=2, validation_days=1),
