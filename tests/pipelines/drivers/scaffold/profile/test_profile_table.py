@@ -16,7 +16,9 @@ from tests.pipelines.drivers.scaffold.profile.made_sources import (
     COLUMNS,
     HEADERS,
     IDS,
+    LABELS,
     NULLS,
+    TIMES,
     made_columns,
     write,
 )
@@ -52,12 +54,10 @@ def taken_in(pipeline, found, folder, key):
 shapes = st.fixed_dictionaries(
     {
         "row_id": st.sampled_from(sorted(IDS)),
-        "time": st.sampled_from(["iso", "iso_t", "zoned", "date"]),
+        "time": st.sampled_from(sorted(TIMES)),
         "entity": st.sampled_from(["whole", "code", "uuid"]),
-        "label": st.sampled_from(["digits"]),
-        "kinds": st.lists(
-            st.sampled_from(sorted(COLUMNS.keys() - {"words", "truth"})), min_size=1, max_size=6
-        ),
+        "label": st.sampled_from(sorted(LABELS)),
+        "kinds": st.lists(st.sampled_from(sorted(COLUMNS)), min_size=1, max_size=6),
         "headers": st.permutations(HEADERS),
         "null": st.sampled_from(NULLS),
     }
@@ -69,7 +69,7 @@ shapes = st.fixed_dictionaries(
 @given(
     shape=shapes,
     seed=st.integers(0, 1000),
-    form=st.sampled_from(["csv", "csv.gz", "parquet"]),
+    form=st.sampled_from(["csv", "csv.gz", "parquet", "jsonl"]),
     delimiter=st.sampled_from([",", ";", "\t", "|"]),
 )
 def test_a_made_table_is_taken_in_by_the_declaration_that_it_suggests(
