@@ -86,7 +86,7 @@ def examples() -> dict[str, str]:
         for node in ast.walk(tree):
             if id(node) not in steps:
                 _keep(found, node, node, text)
-    return {name: _most_telling(shown) for name, shown in found.items()}
+    return {name: _most_detailed(shown) for name, shown in found.items()}
 
 
 def _keep(found: dict[str, set[str]], node: ast.AST, shown: ast.AST, text: str) -> None:
@@ -97,7 +97,7 @@ def _keep(found: dict[str, set[str]], node: ast.AST, shown: ast.AST, text: str) 
         found.setdefault(node.func.id, set()).add(plain)
 
 
-def _most_telling(shown: set[str]) -> str:
+def _most_detailed(shown: set[str]) -> str:
     """The longest that can be read at a glance."""
     short = [each for each in shown if len(each) <= LONGEST]
     return max(short, key=lambda each: (len(each), each)) if short else min(shown, key=len)
@@ -150,8 +150,9 @@ def _section(found: type, example: str) -> Iterator[str]:
                 f"{found.__name__}.{name} has no line in its docstring's Attributes."
             )
         named = repr(defaults[name]) if default.isupper() else default
-        shown = f"`{_cell(named)}`" if default else "required"
-        yield f"| `{name}` | `{_cell(kind)}` | {shown} | {_prose(_cell(meanings[name]))} |"
+        shown = f"`{_code(named)}`" if default else "required"
+        meaning = _cell(_prose(meanings[name]))
+        yield f"| `{name}` | `{_code(kind)}` | {shown} | {meaning} |"
     yield f"\n```python\n{example}\n```\n"
 
 
@@ -159,8 +160,13 @@ def _prose(text: str) -> str:
     return text.replace("``", "`")
 
 
+def _code(text: str) -> str:
+    """Python as the formatter writes it."""
+    return _cell(text.replace("'", '"'))
+
+
 def _cell(text: str) -> str:
-    return text.replace("|", r"\|").replace("'", '"')
+    return text.replace("|", r"\|")
 
 
 def page() -> str:

@@ -18,7 +18,7 @@ from pipelines.core.errors import ConfigError
 from pipelines.core.text import message
 
 if TYPE_CHECKING:
-    from pipelines.drivers.scaffold.check import Finding
+    from pipelines.drivers.scaffold.finding import Finding
     from pipelines.drivers.scaffold.from_data import WrittenGuess
 
 
@@ -115,14 +115,10 @@ def check(
 ) -> None:
     """Find everything that can be known before a run."""
     from pipelines.cli.summary import print_json
-    from pipelines.drivers.scaffold.check import Finding, findings, findings_of_all
+    from pipelines.drivers.scaffold.check import findings, findings_of_all
 
     if name is None and (source or day):
         raise ConfigError("--source and --day are of one pipeline. Name it: check NAME.")
-    if day and not source:
-        raise ConfigError(
-            "--day is a day of the source. Pass --source with the folder that has it."
-        )
     found: dict[str, list[Finding]] = (
         findings_of_all(store)
         if name is None

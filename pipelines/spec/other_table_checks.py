@@ -50,29 +50,35 @@ def _tables(pipeline: Pipeline, name: str) -> str:
 
 
 def _entity(pipeline: Pipeline, where: str, table: Table, name: str) -> Iterator[str]:
-    entity = next((e for e in pipeline.entities if e.name == name), None)
+    entity = _named(pipeline, name)
     if entity is None:
         known = (e.name for e in pipeline.entities)
         yield f"{where}: entity {name!r} is not declared. {nearest(name, known)}"
         return
-    own = {
-        c.name: c.type
-        for t in pipeline.tables
-        if t.name == pipeline.examples
-        for c in t.columns
-    }
-    theirs = {column.name: column.type for column in table.columns}
+    own, theirs = _types(_examples(pipeline)), _types(table)
     for column in entity.columns():
         if column not in theirs:
             yield (
                 f"{where}: table {table.name} has no column {column!r}, which identifies a "
                 f"{name}. Declare it there (source_name= maps another header to it)."
             )
-        elif column in own and theirs[column] != own[column]:
+        elif theirs[column] != own.get(column, theirs[column]):
             yield (
                 f"{where}: {column!r} is of type {theirs[column]!r} in table {table.name} and of type "
                 f"{own[column]!r} in {pipeline.examples}. Declare both with the same type."
             )
+
+
+def _named(pipeline: Pipeline, entity: str | None) -> Entity | None:
+    return next((e for e in pipeline.entities if e.name == entity), None)
+
+
+def _examples(pipeline: Pipeline) -> Table | None:
+    return next((t for t in pipeline.tables if t.name == pipeline.examples), None)
+
+
+def _types(table: Table | None) -> dict[str, str]:
+    return {} if table is None else {column.name: column.type for column in table.columns}
 
 
 def _window(where: str, table: Table) -> Iterator[str]:
@@ -91,24 +97,29 @@ def _attribute(
             f"{where}: table {table.name} has an event_time, so an entity has many rows in it. Use "
             f"Trailing(entity, ('last',), ..., column=..., table={table.name!r}), or a static table."
         )
-    row_id = (table.row_id,) if isinstance(table.row_id, str) else table.row_id
-    entity = next((e for e in pipeline.entities if e.name == source.entity), None)
-    if table.event_time is None and entity is not None and _differ(entity, row_id):
-        yield (
-            f"{where}: the row_id of table {table.name} is {', '.join(row_id)}, so an entity may have "
-            f"many rows in it. Expected {', '.join(entity.columns())}, of the entity {entity.name}."
-        )
-    names = table.column_names()
-    if source.column not in names:
-        yield f"{where}: column {source.column!r} is not declared. {nearest(source.column, names)}"
-        return
-    kind, types = table.column(source.column).type, ATTRIBUTE_TYPES[type(source)]
-    if kind not in types:
-        yield f"{where}: column {source.column!r} is of type {kind!r}. Use {', '.join(types)}."
+    else:
+        yield from _many_rows(where, table, _named(pipeline, source.entity))
+    yield from _attribute_column(where, table, source)
     label = pipeline.label
     if isinstance(label, Label) and source.column == label.column:
         yield f"{where}: {source.column!r} has the label's name; a feature must not contain it."
 
 
-def _differ(entity: Entity, row_id: tuple[str, ...]) -> bool:
-    return sorted(entity.columns()) != sorted(row_id)
+def _many_rows(where: str, table: Table, entity: Entity | None) -> Iterator[str]:
+    row_id = (table.row_id,) if isinstance(table.row_id, str) else table.row_id
+    if entity is not None and sorted(entity.columns()) != sorted(row_id):
+        yield (
+            f"{where}: the row_id of table {table.name} is {', '.join(row_id)}, so an entity may have "
+            f"many rows in it. Expected {', '.join(entity.columns())}, of the entity {entity.name}."
+        )
+
+
+def _attribute_column(where: str, table: Table, source: Numeric | Categorical) -> Iterator[str]:
+    types = _types(table)
+    if source.column not in types:
+        yield f"{where}: column {source.column!r} is not declared. {nearest(source.column, types)}"
+    elif types[source.column] not in ATTRIBUTE_TYPES[type(source)]:
+        yield (
+            f"{where}: column {source.column!r} is of type {types[source.column]!r}. "
+            f"Use {', '.join(ATTRIBUTE_TYPES[type(source)])}."
+        )

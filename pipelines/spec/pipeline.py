@@ -137,9 +137,22 @@ class Pipeline:
         label = self.label
         return isinstance(label, Label) and self.table.column(label.column).nullable
 
+    def class_words(self) -> dict[int, str]:
+        """The words of the source for each value of the label; empty where it has none."""
+        label, found = self.label, dict[int, list[str]]()
+        words = self.table.column(label.column).words if isinstance(label, Label) else None
+        for word, value in sorted((words or {}).items()):
+            if value is not None:
+                found.setdefault(value, []).append(word)
+        return {value: " or ".join(found[value]) for value in sorted(found)}
+
     def partitions(self) -> Partitions:
         """The partitions of the table of examples."""
         return self.table.partitions(self.time_zone)
+
+    def days(self) -> Partitions:
+        """Its days, whatever the grain of its tables; as-of days are such."""
+        return Partitions(zone=self.time_zone)
 
     def of_table(self, name: str) -> "Pipeline":
         """The same pipeline as the stages that take a table in see it: that table, its gate and entities.

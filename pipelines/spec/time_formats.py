@@ -127,11 +127,15 @@ def _incomplete(found: list[str]) -> Iterator[str]:
         given = [f"%{name}" for name in names if name in found]
         if len(given) > 1:
             yield f"has {' and '.join(given)}, which say the same. Use one."
-    if not {"Y", "y"} & {*found}:
-        yield "has no year. Add %Y, or have the source write the year."
-    if "j" not in found and not ("d" in found and {"m", "B", "b"} & {*found}):
-        yield "has no day. Add %m and %d (or %j, the day of the year)."
+    yield from _incomplete_day({*found})
     yield from _incomplete_clock({*found})
+
+
+def _incomplete_day(found: set[str]) -> Iterator[str]:
+    if not found & {"Y", "y"}:
+        yield "has no year. Add %Y, or have the source write the year."
+    if "j" not in found and not ("d" in found and found & {"m", "B", "b"}):
+        yield "has no day. Add %m and %d (or %j, the day of the year)."
 
 
 def _incomplete_clock(found: set[str]) -> Iterator[str]:

@@ -170,7 +170,9 @@ def test_a_model_is_made_of_the_months_and_evaluated(clinic, backfilled):
     clinic.api.unpause("clinic_model")
     run_id = clinic.api.trigger("clinic_model", form)
     path = f"/dags/clinic_model/dagRuns/{quote(run_id)}"
-    eventually(lambda: clinic.api.get(path)["state"] in FINISHED, 420, "the model's run has ended")
+    eventually(
+        lambda: clinic.api.get(path)["state"] in FINISHED, 420, "the model's run has ended"
+    )
     states = {
         each["task_id"]: each["state"] for each in clinic.api.tasks("clinic_model", run_id)
     }

@@ -6,35 +6,17 @@ Promise: each check is independent, says what it found with values, and leaves a
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pipelines.core.errors import ConfigError, PipelineError
-from pipelines.core.events import Reporter
+from pipelines.core.errors import ConfigError
 from pipelines.core.store import Store
-from pipelines.core.text import counted
 from pipelines.drivers.local.doctor import describe
 from pipelines.drivers.preconditions import require_store
-from pipelines.protocol import Work, stages
+from pipelines.drivers.scaffold.finding import Finding, found_by
+from pipelines.drivers.scaffold.source_check import has_source, source_findings
+from pipelines.protocol import stages
 from pipelines.spec import Pipeline, load
 from pipelines.spec.registry import own_names
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at.
-
-    Attributes:
-        ok: Whether a run could go on.
-        text: What was found, with values, and what to do if it is not ok.
-    """
-
-    ok: bool
-    text: str
-
-    def as_dict(self) -> dict[str, object]:
-        """The finding as JSON."""
-        return asdict(self)
 
 
 def findings(
@@ -52,11 +34,16 @@ def findings(
         lambda: _gate(pipeline, day or pipeline.schedule.start),
         _machine,
     ]
-    if source is not None:
-        looks.append(lambda: _source(pipeline, source, day))
+    found = [found_by(look) for look in looks]
+    if any(has_source(table, source) for table in pipeline.tables):
+        found += source_findings(pipeline, source, day)
+    elif day:
+        raise ConfigError(
+            "--day is a day of the source. Pass --source with the folder that has it."
+        )
     if store is not None:
-        looks.append(lambda: _store(Store(store)))
-    return [_found(look) for look in looks]
+        found.append(found_by(lambda: _store(Store(store))))
+    return found
 
 
 def findings_of_all(store: str | None) -> dict[str, list[Finding]]:
@@ -70,16 +57,10 @@ def findings_of_all(store: str | None) -> dict[str, list[Finding]]:
     return found
 
 
-def _found(look: Callable[[], str]) -> Finding:
-    try:
-        return Finding(ok=True, text=look())
-    except (PipelineError, OSError) as error:
-        return Finding(ok=False, text=str(error))
-    except Exception as error:  # a custom expectation may raise what it likes
-        return Finding(ok=False, text=f"{type(error).__name__}: {error}")
-
-
 def _declaration(pipeline: Pipeline) -> str:
+    from pipelines.stages.featurize.feature_plan import plan_features
+
+    plan_features(pipeline)
     return (
         f"declaration: {len(pipeline.table.columns)} columns, "
         f"{len(pipeline.feature_names())} features looking back {pipeline.look_back_days()} days, "
@@ -101,24 +82,6 @@ def _machine() -> str:
     return "machine: " + ", ".join(
         f"{name} {value}" for name, value in describe(Path()).items()
     )
-
-
-def _source(pipeline: Pipeline, source: str, day: str | None) -> str:
-    """Plan an ingest: finds the files and looks over their form, without reading the rows."""
-    from pipelines.stages.ingest.record import STAGE as INGEST
-    from pipelines.stages.ingest.stage import plan
-
-    partition = day or pipeline.schedule.start
-    work = Work(
-        pipeline=pipeline,
-        store=Store("."),
-        report=Reporter(f"{INGEST.name} ds={partition}"),
-        partition=partition,
-        source=source,
-        history_from=partition,
-    )
-    files = plan(work).inputs
-    return f"source: {counted(len(files), 'file')} for {partition}: {', '.join(files)}"
 
 
 def _store(store: Store) -> str:

@@ -68,7 +68,8 @@ def scaffold_from(
         )
     else:
         guess, found = profile_files(Path(data.removeprefix(FILE)))
-        source = str(found.root)
+        given = Path(data.removeprefix(FILE))
+        source = str(given if found.root == given.absolute() else given.parent)
     calendar = guess.calendar
     return WrittenGuess(
         paths=scaffold(name, root, declaration_text(name, guess)),

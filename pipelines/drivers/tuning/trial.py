@@ -192,15 +192,19 @@ def _trained(work: Work, plan: Plan, trial: Any, scratch: Path) -> float | None:
 def evaluation_rows(work: Work, training_set: Path) -> Shards:
     """The rows that a trial is evaluated on: the test days as of the search's day.
 
-    Rows of entities with an earlier label of 1 are excluded as in evaluation.
+    Rows without a label, and of entities with an earlier label of 1, are excluded as in evaluation.
     """
     entries = json.loads((training_set / "index.json").read_text())["test"]
     arrays = read_inputs(training_set, entries)
     arrays[LABEL] = np.concatenate([np.load(training_set / e["y"]) for e in entries])
+    counted = ~np.isnan(arrays[LABEL])
     if isinstance(work.pipeline.head, Binary) and work.pipeline.evaluation.exclude_known:
         columns = alert_columns(work.pipeline)
-        rows = open_test_rows(training_set, columns, work.pipeline.label.settled_days())
-        arrays = {name: values[rows.counted] for name, values in arrays.items()}
+        counted = open_test_rows(
+            training_set, columns, work.pipeline.label.settled_days()
+        ).counted
+    if not counted.all():
+        arrays = {name: values[counted] for name, values in arrays.items()}
     count = len(arrays[LABEL])
     return Shards((arrays,), np.array([0, count], np.int64))
 

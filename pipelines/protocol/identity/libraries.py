@@ -26,6 +26,7 @@ NOT_COUNTED = {
     "cudf": "gives the tables that pyarrow gives; tested to be equal",
     "cupy": "gives the arrays that NumPy gives; tested to be equal",
     "dask_cuda": "starts workers",
+    "deltalake": "finds the files of a table's version, which are named in a digest",
     "distributed": "starts workers and moves what they made; released with dask",
     "fsspec": "moves bytes, which are compared by their hashes",
     "jinja2": "makes pages, which are not content",
@@ -33,7 +34,8 @@ NOT_COUNTED = {
     "psutil": "finds processes",
     "pynvml": "counts GPUs",
     "rmm": "allocates memory",
-    "sqlalchemy": "reads the registry's tables",
+    "psycopg": "gives a database's rows, which are compared by their hash",
+    "sqlalchemy": "reads the registry's tables, and databases' rows, which are compared by their hash",
 }
 """Import name and why a result does not depend on its version."""
 

@@ -82,6 +82,7 @@ def _facts(work: Work, model: Manifest, rows: TestRows) -> dict[str, Any]:
     """What was evaluated: whose model, made of what, on how many rows."""
     days, evaluation = work.days(), work.pipeline.evaluation
     without = int(np.count_nonzero(~rows.labelled))
+    words = {str(value): word for value, word in work.pipeline.class_words().items()}
     return {
         "pipeline": work.pipeline.name,
         "as_of": work.model_day,
@@ -90,6 +91,7 @@ def _facts(work: Work, model: Manifest, rows: TestRows) -> dict[str, Any]:
         "test_days": list(days.test),
         "rows": int(rows.counted.sum()),
         **({UNLABELLED: without} if work.pipeline.may_lack_label else {}),
+        **({"classes": words} if words else {}),
         "alert_entity": evaluation.alert_entity,
         "bootstrap_samples": evaluation.bootstrap_samples,
         "settings": dict(model.config),

@@ -24,7 +24,7 @@ from pipelines.shared.compute.splitting import Splittable
 from pipelines.shared.tables.history import CHECK, ENTITY, KNOWN, POSITION, TIME_S, UNTIL
 from pipelines.shared.tables.reading import Columns, Reader, reader_of
 from pipelines.stages.featurize.entity_codes import entity_codes
-from pipelines.stages.featurize.entity_program import Distance, EntityProgram
+from pipelines.stages.featurize.entity_program import EntityProgram, Separation
 from pipelines.stages.featurize.timeline import Timeline, timeline, timeline_of_others
 from pipelines.stages.featurize.views import views, views_of_others
 from pipelines.stages.featurize.windows import block_on, windows_on
@@ -40,7 +40,7 @@ class HistoryFile:
     """
 
     path: str
-    distance: Distance
+    distance: Separation
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ DAY_S = 86_400
 
 
 @dataclass(frozen=True, slots=True)
-class Distance:
+class Separation:
     """Seconds from the rows of a partition to the rows that ask: ``nearest_s`` to below ``farthest_s``."""
 
     nearest_s: int
@@ -135,7 +135,7 @@ class EntityProgram:
         """Seconds back from a row to the oldest row it can see."""
         return max(part.reach_s() for part in self.parts())
 
-    def columns(self, distance: Distance | None = None) -> tuple[str, ...]:
+    def columns(self, distance: Separation | None = None) -> tuple[str, ...]:
         """History columns needed of a partition so far away, each once, in order of first use.
 
         None for all of them: the columns of every partition become one.
@@ -143,11 +143,11 @@ class EntityProgram:
         used = [p.columns() for p in self.parts() if distance is None or _reads(p, distance)]
         return tuple(dict.fromkeys(name for names in used for name in names))
 
-    def reads(self, distance: Distance) -> bool:
+    def reads(self, distance: Separation) -> bool:
         """Whether some row that asks can see a row of a partition so far away."""
         return any(_reads(part, distance) for part in self.parts())
 
 
-def _reads(part: TrailingWindow | EventSequence, distance: Distance) -> bool:
+def _reads(part: TrailingWindow | EventSequence, distance: Separation) -> bool:
     """Whether seconds between two rows so far apart can lie in [delay, reach)."""
     return max(part.delay_s, distance.nearest_s) < min(part.reach_s(), distance.farthest_s)

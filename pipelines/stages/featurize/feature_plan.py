@@ -9,12 +9,13 @@ Not here: windows and sequences as a worker sees them (``entity_program.py``), w
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 from pipelines.core.errors import DeclarationError
 from pipelines.core.zones import zone_table
 from pipelines.operators import Categorical, Numeric, Sequence, Trailing
 from pipelines.operators.hashing import hash_word
-from pipelines.operators.operator import SEQUENCE, FeatureSource
+from pipelines.operators.operator import CATEGORICAL, SEQUENCE, FeatureSource
 from pipelines.operators.times import TimeSource
 from pipelines.spec import Column, Label, Pipeline
 from pipelines.spec.tables import Table
@@ -111,7 +112,6 @@ def plan_features(pipeline: Pipeline) -> FeaturePlan:
     keys = _unique((*_identity(pipeline), label))
     of_row = [s for s in sources if s not in pipeline.attributes()]
     categories = _unique(s.column for s in of_row if isinstance(s, Categorical))
-    others = {*_category_names(sources), *_block_names(sources)}
     return FeaturePlan(
         table=pipeline.table,
         buckets=pipeline.buckets,
@@ -121,11 +121,11 @@ def plan_features(pipeline: Pipeline) -> FeaturePlan:
         read_columns=_unique((*keys, *_read_by(sources))),
         row_sources=tuple(s for s in of_row if isinstance(s, Numeric | TimeSource)),
         categories=categories,
-        attributes=tuple(_attribute(pipeline, source) for source in pipeline.attributes()),
+        attributes=tuple(map(partial(_attribute, pipeline), pipeline.attributes())),
         programs=_programs(pipeline),
         versioned_tables=frozenset(t.name for t in pipeline.tables if t.known_time is not None),
         names=names,
-        described=tuple(n for n in names if n not in others),
+        described=_described(sources),
         time_zone=pipeline.time_zone,
         row_bytes=VALUE_BYTES * (len(keys) + len(names)) + EVENT_BYTES * _steps(sources),
     )
@@ -148,12 +148,10 @@ def _identity(pipeline: Pipeline) -> tuple[str, ...]:
     return pipeline.table.id_column, pipeline.table.time_column, *entities
 
 
-def _block_names(sources: Iterable[FeatureSource]) -> set[str]:
-    return {name for s in sources if s.kind == SEQUENCE for name in s.names()}
-
-
-def _category_names(sources: Iterable[FeatureSource]) -> set[str]:
-    return {name for s in sources if isinstance(s, Categorical) for name in s.names()}
+def _described(sources: Iterable[FeatureSource]) -> tuple[str, ...]:
+    """Features that are numbers, each once."""
+    numbers = (s for s in sources if s.kind not in (SEQUENCE, CATEGORICAL))
+    return _unique(name for source in numbers for name in source.names())
 
 
 def _attribute(pipeline: Pipeline, source: Numeric | Categorical) -> AttributeColumn:

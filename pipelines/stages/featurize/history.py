@@ -24,7 +24,7 @@ from pipelines.stages.featurize.bucket import (
     require_buckets,
     run_bucket,
 )
-from pipelines.stages.featurize.entity_program import Distance, EntityProgram
+from pipelines.stages.featurize.entity_program import EntityProgram, Separation
 from pipelines.stages.featurize.feature_plan import FeaturePlan
 from pipelines.stages.featurize.reused import Columns, ReusedColumns
 from pipelines.stages.featurize.spill import Spill
@@ -45,7 +45,7 @@ class PartitionFiles:
     """
 
     table: str | None
-    distance: Distance
+    distance: Separation
     folder: Path
     rows: int
     stored_bytes: int

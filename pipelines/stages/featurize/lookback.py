@@ -39,7 +39,7 @@ from pipelines.spec.reach import (
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class ReadPartition:
     """A partition whose rows are read: of which table (None for the examples' own), and which."""
 
     table: str | None
@@ -61,9 +61,9 @@ class LookBack:
     """Validated partitions around one stage's work, as published when first asked for."""
 
     work: Work
-    _seen: dict[Read, Manifest | None] = field(default_factory=dict)
+    _seen: dict[ReadPartition, Manifest | None] = field(default_factory=dict)
 
-    def manifest(self, of: Read) -> Manifest | None:
+    def manifest(self, of: ReadPartition) -> Manifest | None:
         """The manifest with a partition's verdict, validate's or a refusal of ingest, or None."""
         if of not in self._seen:
             work = self.work
@@ -71,16 +71,16 @@ class LookBack:
             self._seen[of] = found
         return self._seen[of]
 
-    def verdict(self, of: Read) -> str:
+    def verdict(self, of: ReadPartition) -> str:
         """``accepted``, ``refused``, or empty where the partition was not validated."""
         manifest = self.manifest(of)
         return "" if manifest is None else str(manifest.outcome["verdict"])
 
-    def own(self) -> Read:
+    def own(self) -> ReadPartition:
         """This work's own partition."""
-        return Read(None, self.work.day)
+        return ReadPartition(None, self.work.day)
 
-    def days(self, day: str, days: int | None = None) -> list[Read]:
+    def days(self, day: str, days: int | None = None) -> list[ReadPartition]:
         """Partitions of the examples before one that its windows can reach, oldest first.
 
         Args:
@@ -90,27 +90,27 @@ class LookBack:
         pipeline = self.work.pipeline
         back = pipeline.look_back_days() if days is None else days
         keys = partitions_before(pipeline, day, self.work.history_from, back)
-        return [Read(None, key) for key in keys]
+        return [ReadPartition(None, key) for key in keys]
 
-    def others(self, day: str) -> list[Read]:
+    def others(self, day: str) -> list[ReadPartition]:
         """Partitions of other tables that a partition's features read, oldest first."""
         pipeline = self.work.pipeline
         reached = partial(
             partitions_of_other, pipeline, key=day, history_from=self.work.history_from
         )
         return [
-            Read(table.name, key)
+            ReadPartition(table.name, key)
             for table in other_tables(pipeline)
             for key in reached(table=table, days=pipeline.look_back_days(table.name))
         ]
 
-    def missing(self, day: str) -> list[Read]:
+    def missing(self, day: str) -> list[ReadPartition]:
         """Partitions that a partition's features read and that have no verdict yet."""
         return [each for each in (*self.days(day), *self.others(day)) if not self.verdict(each)]
 
     def is_ready(self, day: str) -> bool:
         """Whether a partition was accepted and every one that it reads has a verdict."""
-        if self.verdict(Read(None, day)) != ACCEPTED or self.missing(day):
+        if self.verdict(ReadPartition(None, day)) != ACCEPTED or self.missing(day):
             return False
         return all(self.verdict(each) == ACCEPTED for each in self._static(day))
 
@@ -149,7 +149,7 @@ class LookBack:
             raise error(f"{who}: {' '.join(self._lacking(missing))}")
         self._require_static(day)
 
-    def _lacking(self, missing: list[Read]) -> Iterator[str]:
+    def _lacking(self, missing: list[ReadPartition]) -> Iterator[str]:
         day, own = self.work.day, [each.partition for each in missing if each.table is None]
         if own:
             yield (
@@ -168,7 +168,7 @@ class LookBack:
                     f"declare its first day as the table's start."
                 )
 
-    def _static(self, day: str) -> list[Read]:
+    def _static(self, day: str) -> list[ReadPartition]:
         static = {t.name for t in self.work.pipeline.tables if t.event_time is None}
         return [each for each in self.others(day) if each.table in static]
 

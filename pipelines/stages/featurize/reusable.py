@@ -13,7 +13,7 @@ from pipelines.operators import Sequence, Trailing
 from pipelines.operators.program import written
 from pipelines.protocol import Plan, Work, same_code
 from pipelines.spec.reach import partitions_before, partitions_of_other
-from pipelines.stages.featurize.lookback import LookBack, Read
+from pipelines.stages.featurize.lookback import LookBack, ReadPartition
 
 if TYPE_CHECKING:
     from pipelines.stages.featurize.reused import ReusedColumns
@@ -53,15 +53,18 @@ def _same_rows_and_code(
     ) and same_code(old.code, plan.code, {type(source)})
 
 
-def _reached_by(work: Work, old: Manifest, source: Trailing | Sequence) -> list[Read]:
+def _reached_by(work: Work, old: Manifest, source: Trailing | Sequence) -> list[ReadPartition]:
     """Partitions that a source reaches back to, those before this work's data began too."""
     pipeline, days = work.pipeline, source.look_back_days()
     table = pipeline.of_table(source.table or pipeline.examples).table
-    partitions, prefix = table.partitions(pipeline.time_zone), Read(source.table, "").name
+    partitions, prefix = (
+        table.partitions(pipeline.time_zone),
+        ReadPartition(source.table, "").name,
+    )
     read_then = (n.removeprefix(prefix) for n in old.inputs if n.startswith(prefix))
     data_from = min([work.history_from, *map(partitions.first_day, read_then)])
     if source.table is None:
         keys = partitions_before(pipeline, work.day, data_from, days)
     else:
         keys = partitions_of_other(pipeline, table, work.day, data_from, days)
-    return [Read(source.table, key) for key in keys]
+    return [ReadPartition(source.table, key) for key in keys]

@@ -30,9 +30,9 @@ from pipelines.shared.compute.settings import ComputeSettings
 from pipelines.shared.tables.known_days import content_as_known, known_days
 from pipelines.spec import Pipeline, Table
 from pipelines.spec.reach import other_tables
-from pipelines.stages.featurize.entity_program import Distance
+from pipelines.stages.featurize.entity_program import Separation
 from pipelines.stages.featurize.feature_plan import FeaturePlan, plan_features
-from pipelines.stages.featurize.lookback import LookBack, Read
+from pipelines.stages.featurize.lookback import LookBack, ReadPartition
 from pipelines.stages.featurize.reusable import reused_columns
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def _files_as_planned(work: Work, plan: Plan) -> "list[PartitionFiles]":
     ]
 
 
-def _files(work: Work, of: Read, manifest: Manifest) -> "PartitionFiles":
+def _files(work: Work, of: ReadPartition, manifest: Manifest) -> "PartitionFiles":
     from pipelines.shared.tables.history import history_name
     from pipelines.stages.featurize.history import PartitionFiles
 
@@ -164,7 +164,7 @@ def _files(work: Work, of: Read, manifest: Manifest) -> "PartitionFiles":
     return PartitionFiles(of.table, _distance(work, of), work.store.open(manifest), rows, size)
 
 
-def _distance(work: Work, of: Read) -> Distance:
+def _distance(work: Work, of: ReadPartition) -> Separation:
     """From the rows of a partition to those of the work's own."""
     pipeline = work.pipeline
     own, theirs = (
@@ -174,7 +174,7 @@ def _distance(work: Work, of: Read) -> Distance:
     nearest = own.start(work.day) - theirs.end(of.partition)
     farthest = own.end(work.day) - theirs.start(of.partition)
     # The last row of a partition may be a second before its end.
-    return Distance(int(nearest.total_seconds()) + 1, int(farthest.total_seconds()))
+    return Separation(int(nearest.total_seconds()) + 1, int(farthest.total_seconds()))
 
 
 def _code(pipeline: Pipeline) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 Why: files are compressed by whoever delivers them, and named as they like.
 Promise: compression is detected by the first bytes of a file, whatever its name; a file that ends too
-    early is told from one that is corrupt.
+    early is distinguished from one that is corrupt.
 Not here: what the text means (``formats/``).
 """
 
@@ -171,7 +171,7 @@ def _from_zip(path: Path, name: str) -> Iterator[Bytes]:
 
 
 def _only_file(archive: ZipFile, name: str) -> ZipInfo:
-    every = [file for file in archive.infolist() if not _is_aside(file)]
+    every = [file for file in archive.infolist() if not _is_extra(file)]
     names = [file.filename for file in every]
     if "[Content_Types].xml" in names:
         raise SourceUnreadableError(
@@ -191,7 +191,7 @@ def _only_file(archive: ZipFile, name: str) -> ZipInfo:
     return every[0]
 
 
-def _is_aside(file: ZipInfo) -> bool:
+def _is_extra(file: ZipInfo) -> bool:
     """Whether an entry is not a file of the source: a folder, or what macOS adds."""
     return (
         file.is_dir() or file.filename.startswith(MACOS) or file.filename.endswith(".DS_Store")

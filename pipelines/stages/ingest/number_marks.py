@@ -18,7 +18,7 @@ from pipelines.stages.ingest.cast_errors import CastError, first_true
 SPACES = " \u00a0\u2009\u202f"
 """A space between thousands may be one of several characters, which look the same."""
 APOSTROPHES = "'\u2019"
-NO_NUMBER = "[+-]?(?:nan|inf|infinity)"
+NON_FINITE = "[+-]?(?:nan|inf|infinity)"
 EXPONENT = "(?:[eE][+-]?[0-9]+)?"
 # A text that other marks make a number.
 MARKED = rf"^[+-]?[0-9][0-9.,{SPACES}{APOSTROPHES}]*$"
@@ -76,7 +76,7 @@ class Marks:
         if self.thousands:
             whole = f"(?:[0-9]{{1,3}}(?:{self._between()}[0-9]{{3}})+|{whole})"
         digits = f"(?:{whole}(?:{point}[0-9]*)?|{point}[0-9]+)"
-        return f"(?i)^(?:[+-]?{digits}{EXPONENT}|{NO_NUMBER})$"
+        return f"(?i)^(?:[+-]?{digits}{EXPONENT}|{NON_FINITE})$"
 
     def _remedy(self) -> str:
         return (

@@ -4,7 +4,7 @@ Why: two stray quotation marks make one value of all the lines between them, and
     has a valid number of fields.
 Promise: such rows are rejected, each with its lines. A valid file has no slow pass: the values of
     the fast parser, and the quotation marks in the stream, show which rows to check.
-Not here: rows with another number of fields, which the parser rejects (``delimited.py``).
+Not here: rows with another number of fields, which the parser rejects (``formats/delimited.py``).
 """
 
 import re

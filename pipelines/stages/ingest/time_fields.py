@@ -1,6 +1,6 @@
 """The numbers in texts of a time format: year, month, hour and so on, column by column.
 
-Why: a regular expression costs microseconds a text; most sources write each field at the same place, where
+Why: a regular expression costs microseconds a text; most sources write each field at the same position, where
     digits are added up a hundred times as fast.
 Promise: both ways give the same numbers.
 Not here: what the numbers mean together (``written_times.py``).
@@ -37,7 +37,12 @@ WIDTHS = {
 RANGES = {"m": (1, 12), "d": (1, 31), "j": (1, 366), "H": (0, 23), "I": (1, 12)}
 RANGES |= {"M": (0, 59), "S": (0, 59)}
 ZERO, LOWER = ord("0"), 0x20
-NAMES = np.array([list(name[:SHORT].encode()) for name in MONTHS], np.uint8)
+CHOICES = {
+    "b": np.array([list(name[:SHORT].encode()) for name in MONTHS], np.uint8),
+    "p": np.array([list(b"am"), list(b"pm")], np.uint8),
+}
+FIRST_CHOICE = {"b": 1, "p": 0}
+VARIABLE_SPACE = re.compile(r"\s\s|[^\S ]")
 
 
 def fields_of(text: pa.Array, time_format: str) -> tuple[Fields, int]:
@@ -54,7 +59,7 @@ def fields_of(text: pa.Array, time_format: str) -> tuple[Fields, int]:
     """
     if not len(text):
         return {name: np.zeros(0, np.int64) for name in directives(time_format)}, -1
-    found = _at_fixed_places(text, time_format)
+    found = _at_fixed_positions(text, time_format)
     return (found, -1) if found is not None else _by_expression(text, time_format)
 
 
@@ -107,24 +112,26 @@ _READ: Mapping[str, Callable[[pa.Array], Ints]] = {
 }
 
 
-def _at_fixed_places(text: pa.Array, time_format: str) -> Fields | None:
+def _at_fixed_positions(text: pa.Array, time_format: str) -> Fields | None:
     """The numbers where every text has every field in its full width; None for any other texts."""
+    if not time_format.isascii() or VARIABLE_SPACE.search(time_format):
+        return None
     offsets = np.frombuffer(text.buffers()[1], np.int32)[
         text.offset : text.offset + len(text) + 1
     ]
     length = int(offsets[1] - offsets[0])
-    places = _places(time_format, length)
-    if places is None or (np.diff(offsets) != length).any():
+    widths = _widths(time_format, length)
+    if widths is None or (np.diff(offsets) != length).any():
         return None
     letters = np.frombuffer(text.buffers()[2], np.uint8)[offsets[0] : offsets[-1]]
     letters = letters.reshape(len(text), length)
     found: dict[str, Ints] = {}
     at = 0
-    for what, width in places:
+    for what, width in widths:
         part = letters[:, at : at + width]
         at += width
         if what in WIDTHS or what == "f":
-            read = _read_at_place(what, part)
+            read = _read_at(what, part)
             if read is None:
                 return None
             found[what] = read
@@ -133,37 +140,42 @@ def _at_fixed_places(text: pa.Array, time_format: str) -> Fields | None:
     return found
 
 
-def _places(time_format: str, length: int) -> list[tuple[str, int]] | None:
+def _widths(time_format: str, length: int) -> list[tuple[str, int]] | None:
     """Each directive, or ``=`` and the text between, with its width; None if widths are not fixed."""
-    places = []
-    for n, part in enumerate(re.split(r"%(.)", time_format)):
-        if n % 2 and part != "%":
-            places.append((part, WIDTHS.get(part, 0)))
-        elif part:
-            places.append((f"={part}", len(part.encode())))
-    rest = length - sum(width for _, width in places)
-    free = [what for what, width in places if not width]
-    plain = time_format.isascii() and not re.search(r"\s\s|[^\S ]", time_format)
-    if not plain or (free != ["f"] if free else rest) or not 0 <= rest <= LONGEST_FRACTION:
+    parts = _parts(time_format)
+    rest = length - sum(width for _, width in parts)
+    free = [what for what, width in parts if not width]
+    # Only a fraction may have any width, which is what remains.
+    if rest not in (range(1, LONGEST_FRACTION + 1) if free == ["f"] else [0]) or free not in (
+        [],
+        ["f"],
+    ):
         return None
-    places = [(what, width or rest) for what, width in places]
-    return places if all(width for _, width in places) else None
+    return [(what, width or rest) for what, width in parts]
 
 
-def _read_at_place(what: str, part: NDArray[np.uint8]) -> Ints | None:
-    if what == "b":
-        month = (_lowered(part)[:, None, :] == NAMES[None]).all(axis=2)
-        return month.argmax(axis=1) + 1 if month.any(axis=1).all() else None
-    if what == "p":
-        late = (_lowered(part) == list(b"pm")).all(axis=1)
-        early = (_lowered(part) == list(b"am")).all(axis=1)
-        return late.astype(np.int64) if (late | early).all() else None
+def _parts(time_format: str) -> list[tuple[str, int]]:
+    """Each directive, with 0 for a width that is not fixed, and ``=`` and the text between."""
+    parts = []
+    for n, part in enumerate(re.split(r"%(.)", time_format)):
+        is_directive = n % 2 == 1 and part != "%"
+        if part:
+            parts.append(
+                (part, WIDTHS.get(part, 0)) if is_directive else (f"={part}", len(part))
+            )
+    return parts
+
+
+def _read_at(what: str, part: NDArray[np.uint8]) -> Ints | None:
+    """The numbers of one directive; None if one of them is not written in full."""
+    if what in CHOICES:
+        equal = (_lowered(part)[:, None, :] == CHOICES[what][None]).all(axis=2)
+        return equal.argmax(axis=1) + FIRST_CHOICE[what] if equal.any(axis=1).all() else None
     digits = part - np.uint8(ZERO)
     if (digits > 9).any():  # noqa: PLR2004
         return None
     found = np.zeros(len(part), np.int64)
-    width = part.shape[1] if what != "f" else MICRO_DIGITS
-    for n in range(width):
+    for n in range(part.shape[1] if what != "f" else MICRO_DIGITS):
         found = found * 10 + (digits[:, n] if n < part.shape[1] else 0)
     low, high = RANGES.get(what, (0, found.max()))
     return found if low <= found.min() and found.max() <= high else None

@@ -6,8 +6,8 @@ import pyarrow.types as of
 
 BYTES, TEXT_BYTES = 16, 36
 HEX = np.frombuffer(b"0123456789abcdef", np.uint8)
-# Places of the 32 hexadecimal digits among the 36 characters.
-PLACES = [n for n in range(TEXT_BYTES) if n not in (8, 13, 18, 23)]
+# Positions of the 32 hexadecimal digits among the 36 characters.
+POSITIONS = [n for n in range(TEXT_BYTES) if n not in (8, 13, 18, 23)]
 
 
 def is_uuid(kind: pa.DataType) -> bool:
@@ -28,7 +28,7 @@ def _texts(chunk: pa.Array) -> pa.Array:
     raw = np.frombuffer(chunk.buffers()[1] or b"", np.uint8)
     raw = raw[chunk.offset * BYTES :][: len(chunk) * BYTES].reshape(len(chunk), BYTES)
     letters = np.full((len(chunk), TEXT_BYTES), ord("-"), np.uint8)
-    letters[:, PLACES] = HEX[
+    letters[:, POSITIONS] = HEX[
         np.stack([raw >> 4, raw & 15], axis=2).reshape(len(chunk), 2 * BYTES)
     ]
     texts = letters.view(f"S{TEXT_BYTES}").ravel()

@@ -1,6 +1,6 @@
 """Times in a declared format: directives of ``strptime``, or numbers since 1970.
 
-Why: ``03.04.2026`` is a day of March or of April, and only the declaration can tell.
+Why: ``03.04.2026`` is a day of March or of April, which the declaration decides.
 Promise: the same instants as Python's ``datetime.strptime``; what is below a microsecond is cut off; a text
     in another format is an error with its row.
 Not here: ISO 8601 and the columns that are times in the source (``times.py``), the formats themselves

@@ -82,19 +82,18 @@ class PartitionsTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield the partitions that are still missing: none, or those that did not come in time."""
-        until, missing = datetime.fromisoformat(self.until), self.keys
+        store, until = Store(self.store), datetime.fromisoformat(self.until)
+        missing = self.keys
         while True:
             # Thousands of hours are looked at again only when the last one has come.
-            missing = await self._missing(missing) or await self._missing(self.keys)
+            missing = await self._look(store, missing) or await self._look(store, self.keys)
             if not missing or datetime.now(UTC) >= until:
                 yield TriggerEvent({"missing": missing})
                 return
             await asyncio.sleep(self.poll_s)
 
-    async def _missing(self, keys: Sequence[str]) -> list[str]:
-        return await asyncio.to_thread(
-            missing_partitions, Store(self.store), self.pipeline, keys
-        )
+    async def _look(self, store: Store, keys: Sequence[str]) -> list[str]:
+        return await asyncio.to_thread(missing_partitions, store, self.pipeline, keys)
 
 
 class AwaitPartitionsOperator(BaseOperator):

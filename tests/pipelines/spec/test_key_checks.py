@@ -28,8 +28,8 @@ def with_entity(column, name="thing"):
         (("transaction_id", "plaet"), "'plaet' is not declared. Did you mean 'plate'"),
         (("plate", "plate"), "'plate' is named twice"),
         ((), "must be the name of a column, or a tuple of names; got ()"),
-        (["plate", "seen"], "must be the name of a column, or a tuple of names"),
-        (7, "must be the name of a column, or a tuple of names; got 7"),
+        (["plate", "seen"], "row_id must be a text or a tuple, such as (x,) for one: texts"),
+        (7, "row_id must be a text or a tuple, such as (x,) for one: texts; got 7"),
     ],
 )
 def test_a_row_id_that_cannot_be_compared_is_refused(row_id, expected):

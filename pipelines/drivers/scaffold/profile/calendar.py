@@ -67,6 +67,11 @@ class CalendarGuess:
     has_clock: bool
 
     @property
+    def is_all_used(self) -> bool:
+        """Whether the split has every partition: then a longer gap leaves less to train on."""
+        return self.train_days + 1 + self.test_days == self.partitions
+
+    @property
     def is_enough(self) -> bool:
         """Whether there are partitions to train, to wait and to test."""
         return self.partitions >= NEEDED

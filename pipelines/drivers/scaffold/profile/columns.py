@@ -76,6 +76,7 @@ class ColumnGuess:
         other_formats: Formats in which every value is a time too.
         words: As ``Column.words``.
         listed: Values with their numbers of rows, the most frequent first, where they are few.
+        numbers: The numbers of a number or an integer.
         times: The times, in UTC microseconds, of a timestamp.
         offset: Whether the times have an offset from UTC.
         values: The values as they are in the source, for comparing rows.
@@ -98,6 +99,7 @@ class ColumnGuess:
     other_formats: tuple[str, ...] = ()
     words: Mapping[str, int] | None = None
     listed: Mapping[object, int] = field(default_factory=dict)
+    numbers: pa.ChunkedArray | None = None
     times: pa.ChunkedArray | None = None
     offset: bool = False
     note: str = ""
@@ -184,10 +186,15 @@ def _of_formatted(plain: ColumnGuess, trimmed: pa.ChunkedArray) -> ColumnGuess:
 def _timed(
     plain: ColumnGuess, times: pa.ChunkedArray, *, offset: bool = False, note: str = ""
 ) -> ColumnGuess:
-    """The times with a null in each row that has none, so that rows stay beside one another."""
+    return replace(
+        plain, type="timestamp", times=_in_rows(plain, times), offset=offset, note=note
+    )
+
+
+def _in_rows(plain: ColumnGuess, known: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Known values with a null in each row that has none, so that rows stay beside one another."""
     positions = pc.cumulative_sum(pc.is_valid(plain.values).cast(pa.int64()))
-    taken = pc.if_else(pc.is_valid(plain.values), pc.subtract(positions, 1), None)
-    return replace(plain, type="timestamp", times=times.take(taken), offset=offset, note=note)
+    return known.take(pc.if_else(pc.is_valid(plain.values), pc.subtract(positions, 1), None))
 
 
 def _of_number_texts(
@@ -292,7 +299,10 @@ def _ranged(guess: ColumnGuess, values: pa.ChunkedArray) -> ColumnGuess:
     ends = pc.min_max(values)
     low, high = ends["min"].as_py(), ends["max"].as_py()
     median, deviation = pc.approximate_median(values).as_py(), pc.stddev(values).as_py()
-    return replace(guess, low=low, high=high, median=median, deviation=deviation)
+    numbers = _in_rows(guess, values) if len(values) == guess.rows - guess.nulls else None
+    return replace(
+        guess, low=low, high=high, median=median, deviation=deviation, numbers=numbers
+    )
 
 
 def _flag_words(texts: pa.ChunkedArray) -> Mapping[str, int] | None:

@@ -194,8 +194,11 @@ def _split(calendar: CalendarGuess | None) -> Iterator[str]:
         yield "    split=Split(train_days=14, gap_days=KNOWN_AFTER_DAYS, test_days=7),"
         return
     yield f"    # guess: of {counted(calendar.partitions, calendar.grain)}"
+    train = str(calendar.train_days)
+    if calendar.grain == DAY and calendar.is_all_used:
+        train = f"{calendar.train_days + 1} - KNOWN_AFTER_DAYS"
     arguments = [
-        f"train_days={calendar.train_days}",
+        f"train_days={train}",
         "gap_days=KNOWN_AFTER_DAYS",
         f"test_days={calendar.test_days}",
     ]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pipelines.core.partitions import DAY, HOUR
 from pipelines.drivers.scaffold.profile.calendar import CalendarGuess
 from pipelines.drivers.scaffold.profile.columns import ColumnGuess
+from pipelines.drivers.scaffold.profile.leaks import LEAK, predicts_label
 from pipelines.drivers.scaffold.profile.roles import NAMED_AS_ID, Roles, entity_name
 
 WEEKS_FROM_DAYS = 14
@@ -32,19 +33,23 @@ def feature_guesses(
     """Features of the rows, of the clock, and of the entities' histories, in this order."""
     taken = {roles.label, roles.event_time, *roles.entities}
     taken |= set(roles.row_id if len(roles.row_id) == 1 else ())
-    own = [_own(c) for c in columns if c.type and c.name not in taken]
+    label = next((c for c in columns if c.name == roles.label and c.type == "flag"), None)
+    own = [_own(c, label) for c in columns if c.type and c.name not in taken]
     if calendar is None:
         return own
     clock = list(_clock(roles.event_time, calendar))
     return own + clock + list(_histories(columns, roles, calendar))
 
 
-def _own(column: ColumnGuess) -> FeatureGuess:
+def _own(column: ColumnGuess, label: ColumnGuess | None) -> FeatureGuess:
     name = f'"{column.name}"'
     if column.distinct < 2:  # noqa: PLR2004  a constant says nothing
         return FeatureGuess("", why=f"{column.name}: one value or none")
     if column.type == "timestamp":
         return FeatureGuess("", why=f"{column.name}: a time")
+    if label is not None and (auc := predicts_label(column, label)) > LEAK:
+        why = f"{column.name}: alone it predicts the label (AUC {auc:.2f}), so it is known afterwards"
+        return FeatureGuess("", why=why)
     if column.type == "text" or (column.type == "integer" and NAMED_AS_ID.search(column.name)):
         return _category(column, name)
     return _number(column, name)

@@ -45,7 +45,7 @@ def texts_of(
     if kinds and (column.type == "text" or not kinds <= {Literal}):
         for row, value in enumerate(values):
             _require_fitting(value, column, file, row, row_names)
-        values = [WRITTEN.get(type(value), _same)(value) for value in values]
+        values = [_written(value) for value in values]
     try:
         return pa.chunked_array([pa.array(values, pa.string())])
     except UnicodeEncodeError as error:
@@ -55,8 +55,13 @@ def texts_of(
         ) from error
 
 
+def _written(value: object) -> object:
+    write = WRITTEN.get(type(value))
+    return value if write is None else write(value)
+
+
 def _require_fitting(
-    value: Any, column: Column, file: str, row: int, row_names: RowNames
+    value: object, column: Column, file: str, row: int, row_names: RowNames
 ) -> None:
     if isinstance(value, NESTED):
         raise _error(value, column, file, row_names(row), "a nested value")
@@ -66,11 +71,11 @@ def _require_fitting(
         raise _error(value, column, file, row_names(row), f"a {_kind(value)}")
 
 
-def _kind(value: Any) -> str:
+def _kind(value: object) -> str:
     return "number" if isinstance(value, Literal) else type(value).__name__
 
 
-def _error(value: Any, column: Column, file: str, where: str, what: str) -> SchemaError:
+def _error(value: object, column: Column, file: str, where: str, what: str) -> SchemaError:
     return SchemaError(
         f"Source file {file}: column {column.name!r} holds {clipped(value)} in {where}, {what}. "
         f"Expected a single value of type {column.type}. Have the source write one, or correct the "
@@ -78,12 +83,9 @@ def _error(value: Any, column: Column, file: str, where: str, what: str) -> Sche
     )
 
 
-def _same(value: Any) -> Any:
-    return value
-
-
 def _can_be_written(value: str | None) -> bool:
     try:
-        return value is None or bool(value.encode()) or True
+        (value or "").encode()
     except UnicodeEncodeError:
         return False
+    return True

@@ -6,8 +6,8 @@ Promise: fast where the file is valid; where it is not, the line is named. A lin
     number of fields than the first is rejected with its number and text, and so is a row
     whose quotation marks are wrong. An empty field is null, a quoted empty one (``""``) is
     empty text.
-Not here: line numbers, and the error of a file that the parser cannot read (``lines.py``); wrong
-    quotation marks (``quoting.py``).
+Not here: line numbers, and the error of a file that the parser cannot read
+    (``pipelines/stages/ingest/lines.py``); wrong quotation marks (``pipelines/stages/ingest/quoting.py``).
 """
 
 from collections.abc import Iterator, Mapping, Sequence

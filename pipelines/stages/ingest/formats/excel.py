@@ -8,8 +8,9 @@ Cells with an error (``#N/A``) are empty, and so null.
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, time
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -54,19 +55,13 @@ def read_excel(path: Path, read: Read) -> Iterator[tuple[pa.Table, RowNames]]:
     found = [_named(cell) for cell in header]
     columns = match_columns(found, read.table, read.name)
     read.extra = undeclared(found, columns)
-    places = {column: found.index(own) for column, own in columns.items()}
-    while block := [row for row, _ in zip(rows, range(BLOCK_ROWS), strict=False)]:
+    while block := list(islice(rows, BLOCK_ROWS)):
         names = partial(_row_name, [number for _, number in block])
-        cells = [row for row, _ in block]
-        yield (
-            pa.table(
-                {
-                    c.name: _column([row[places[c.name]] for row in cells], c, read, names)
-                    for c in read.table.columns
-                }
-            ),
-            names,
-        )
+        made = {}
+        for column in read.table.columns:
+            index = found.index(columns[column.name])
+            made[column.name] = _column([row[index] for row, _ in block], column, read, names)
+        yield pa.table(made), names
 
 
 def _rows(path: Path, read: Read) -> Iterator[tuple[Sequence[Any], int]]:
@@ -133,11 +128,12 @@ def _column(values: list[Any], column: Column, read: Read, names: RowNames) -> p
     cells = [_cell(value) for value in values]
     kinds = set(map(type, cells)) - {type(None)}
     if column.type == "timestamp" and kinds and kinds <= {datetime, date}:
-        return pa.chunked_array([pa.array(map(_moment, cells), pa.timestamp("us"))])
+        moments = [_moment(cell) for cell in cells]
+        return pa.chunked_array([pa.array(moments, pa.timestamp("us"))])
     return texts_of(cells, column, read.name, names)
 
 
-def _cell(value: Any) -> Any:
+def _cell(value: object) -> object:
     """A cell's value; numbers, all of which are floats in a spreadsheet, as they are shown there."""
     if value == "":
         return None
@@ -147,13 +143,14 @@ def _cell(value: Any) -> Any:
     return Literal(value) if type(value) is int else value
 
 
-def _moment(value: date | None) -> datetime | None:
-    if value is None or isinstance(value, datetime):
-        return value
-    return datetime(value.year, value.month, value.day)  # noqa: DTZ001
+def _moment(value: object) -> object:
+    """A time; a cell at midnight is read as a date."""
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return datetime.combine(value, time())
+    return value
 
 
-def _named(cell: Any) -> str:
+def _named(cell: object) -> str:
     value = _cell(cell)
     return "" if value is None else str(value)
 

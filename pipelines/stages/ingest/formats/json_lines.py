@@ -54,7 +54,7 @@ def read_json_lines(path: Path, read: Read) -> Iterator[tuple[pa.Table, RowNames
         SourceUnreadableError: It is not UTF-8, or not JSON lines.
         SchemaError: Declared columns are missing, ambiguous or nested.
     """
-    lines = _Lines(read)
+    lines = _JsonLines(read)
     with decompressed(path, read.name) as content:
         for number, line, is_whole in _split(content, read.name):
             lines.add(line, number, is_whole=is_whole)
@@ -66,7 +66,7 @@ def read_json_lines(path: Path, read: Read) -> Iterator[tuple[pa.Table, RowNames
     lines.require_every_column()
 
 
-class _Lines:
+class _JsonLines:
     """The lines of a file: the objects of the block that is read, and what was seen so far.
 
     Attributes:

@@ -6,7 +6,7 @@ Promise: only declared columns are read, and a stripe of them is in memory; a ti
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, BinaryIO
 
 import pyarrow as pa
 
@@ -16,6 +16,9 @@ from pipelines.stages.ingest.columns import match_columns, undeclared
 from pipelines.stages.ingest.damage import TRANSIENT
 from pipelines.stages.ingest.formats.typed import blocks_of, not_of_format, short
 from pipelines.stages.ingest.reading import Read
+
+if TYPE_CHECKING:
+    from pyarrow.orc import ORCFile
 
 MAGIC = b"ORC"
 # The file ends with its magic and a byte with the length before it.
@@ -46,7 +49,7 @@ def read_orc(path: Path, read: Read) -> Iterator[tuple[pa.Table, RowNames]]:
             read.read_share = (stripe + 1) / file.nstripes
 
 
-def _opened(source: Any, path: Path, name: str) -> Any:
+def _opened(source: BinaryIO, path: Path, name: str) -> "ORCFile":
     from pyarrow import orc
 
     try:
@@ -57,7 +60,7 @@ def _opened(source: Any, path: Path, name: str) -> Any:
         raise not_of_format(path, name, "ORC", error, MAGIC, AFTER_MAGIC) from error
 
 
-def _stripe(file: Any, stripe: int, columns: list[str], name: str) -> pa.RecordBatch:
+def _stripe(file: "ORCFile", stripe: int, columns: list[str], name: str) -> pa.RecordBatch:
     try:
         return file.read_stripe(stripe, columns=columns)
     except TRANSIENT:

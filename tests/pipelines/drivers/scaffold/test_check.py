@@ -38,7 +38,7 @@ def saved(folder, *expectations):
 def looked_at(pipeline, monkeypatch):
     """What ``check`` says of the gate; and that it ends with the code of a wrong configuration."""
     monkeypatch.setattr("pipelines.drivers.scaffold.check.load", lambda _: pipeline)
-    _, gate, _ = findings("x", source=None, store=None, day=DAY)
+    _, gate, _ = findings("x", source=None, store=None, day=None)
     if not gate.ok:
         monkeypatch.setattr("pipelines.drivers.scaffold.check._machine", lambda: "machine")
         with pytest.raises(ConfigError, match="1 of 3 checks failed") as failed:
@@ -183,9 +183,11 @@ def test_a_misshapen_gate_is_a_mistake_and_no_traceback(changed, message):
 
 def test_a_store_is_tried_as_a_run_tries_it(tmp_path):
     (tmp_path / "file").write_text("")
-    *_, there = findings("fraud_detection", source=None, store=str(tmp_path / "s"), day=DAY)
+    *_, there = findings("fraud_detection", source=None, store=str(tmp_path / "s"), day=None)
     assert (there.ok, there.text) == (True, f"store: {tmp_path / 's'} can be written")
-    *_, lost = findings("fraud_detection", source=None, store=str(tmp_path / "file/s"), day=DAY)
+    *_, lost = findings(
+        "fraud_detection", source=None, store=str(tmp_path / "file/s"), day=None
+    )
     assert not lost.ok
     assert "cannot be written (Not a directory). Check the folder and its rights" in lost.text
 

@@ -6,16 +6,17 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pipelines.core.errors import ConfigError
-from pipelines.drivers.tuning.trial import run_trial
+from pipelines.drivers.tuning.trial import evaluation_rows, run_trial
 from pipelines.shared.registry.client import open_client
 from pipelines.spec import load, model_days, search_day
 from pipelines.stages.tune.stage import plan
-from tests.pipelines.made_models import AS_OF, publish_training_set, work_on
+from tests.pipelines.made_models import AS_OF, FRAUD, publish_training_set, work_on
 from tests.pipelines.shared.tracking.made_runs import runs_of, uri_of
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -175,3 +176,15 @@ def assert_runs(root, results):
         assert words == set(each["settings"])
         curve = client.get_metric_history(run.info.run_id, "validation_average_precision")
         assert [m.value for m in sorted(curve, key=lambda m: m.step)] == each["by_epoch"]
+
+
+def test_a_trial_is_evaluated_on_rows_that_have_a_label(tmp_path):
+    def spoil(_day, _x, y):
+        y[::4] = float("nan")
+
+    pipeline = replace(FRAUD, evaluation=replace(FRAUD.evaluation, exclude_known=False))
+    manifest = publish_training_set(tmp_path, pipeline=pipeline, rows=40, spoil=spoil)
+    _, work = work_on("train", tmp_path, pipeline=pipeline)
+    rows = evaluation_rows(work, work.store.open(manifest))
+    assert rows.rows == 30 * len(model_days(work.pipeline, AS_OF).test)
+    assert rows.positives() + int((rows.days[0]["y"] == 0).sum()) == rows.rows

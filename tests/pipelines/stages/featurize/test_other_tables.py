@@ -7,13 +7,19 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pyarrow.parquet as pq
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipelines.core.errors import HistoryNotReadyError, PartitionRefusedError
 from pipelines.core.partitions import GRAINS, Partitions
 from pipelines.protocol import perform, stage_named
+from pipelines.shared.tables.window import ModelWindow
+from pipelines.spec import Column
+from pipelines.stages.featurize import stage as featurize
 from tests.pipelines.stages.featurize.clinic import (
     EVERY,
+    LABS,
     clinic,
     made_labs,
     made_patients,
@@ -24,7 +30,6 @@ from tests.pipelines.stages.featurize.validated import work_on
 
 FEATURIZE = stage_named("featurize")
 DAY = timedelta(days=1)
-HISTORY_FROM = "2025-01-01"
 
 
 def features_of(work):
@@ -150,3 +155,122 @@ def test_windows_equal_their_definition_whatever_the_grains(
         person = of_patient.get(visit["patient"], {"born": None, "sex": None})
         assert same(got["patient_born"], person["born"])
         assert got["patient_sex"] == person["sex"]
+
+
+KNOWN = replace(LABS, columns=(*LABS.columns, Column("known", "timestamp")), known_time="known")
+
+
+def corrected(rng, rows):
+    """Some rows once more with another value, known later; the first versions known when taken."""
+    columns = {name: list(values) for name, values in rows.columns.items()}
+    columns["known"] = list(columns["taken"])
+    for nth in rng.choice(len(columns["lab"]), 15, replace=False):
+        for name in rows.columns:
+            columns[name].append(columns[name][nth])
+        columns["value"][-1] = int(rng.integers(50, 60))
+        columns["known"].append(
+            columns["taken"][nth] + timedelta(hours=int(rng.integers(1, 60)))
+        )
+    return type(rows)(columns)
+
+
+@settings(max_examples=4, deadline=None)
+@given(
+    labs=st.sampled_from(["day", "month"]),
+    zone=st.sampled_from(["UTC", "America/New_York"]),
+    seed=st.integers(0, 2**32),
+)
+def test_of_another_table_the_versions_count_that_were_known_by_the_end(labs, zone, seed):
+    rng = np.random.default_rng(seed)
+    pipeline = clinic("day", labs, zone, columns=KNOWN.columns, known_time="known")
+    own, theirs, key = pipeline.partitions(), Partitions(labs, zone), "2026-04-02"
+    start, end = own.start(key), own.end(key)
+    every = corrected(rng, made_labs(rng, 80, start - 2 * DAY, end))
+    keys = theirs.between(theirs.of_time(start - 6 * DAY), theirs.closed_by(end))
+    people, asked = made_patients(rng), made_visits(rng, 20, start, end)
+    with tempfile.TemporaryDirectory() as root:
+        for each in keys:
+            publish(pipeline, root, "labs", each, every.of(theirs, "taken", each))
+        publish(pipeline, root, "patients", "all", people)
+        publish(pipeline, root, "visits", key, asked)
+        publish(pipeline, root, "visits", own.shift(key, -1), None)
+        _, found = features_of(
+            work_on(pipeline, root, theirs.first_day(keys[0]), partition=key)
+        )
+    newest = {}
+    for each in keys:
+        for row in every.of(theirs, "taken", each).listed():
+            is_newer = row["lab"] not in newest or row["known"] >= newest[row["lab"]]["known"]
+            if own.of_time(row["known"]) <= key and is_newer:
+                newest[row["lab"]] = row
+    for visit, got in zip(asked.listed(), found, strict=True):
+        for name, wanted in expected(visit, list(newest.values())).items():
+            assert same(got[name], wanted), (name, visit, got[name], wanted)
+
+
+MONTHLY = clinic("day", "month")
+DAYS = ("2026-02-28", "2026-03-01")
+
+
+def made(root, pipeline=MONTHLY, *, labs=("2026-02",), patients=True):
+    """A store with visits of two days around the end of a month."""
+    rng = np.random.default_rng(0)
+    own, theirs = pipeline.partitions(), Partitions("month")
+    for key in labs:
+        rows = made_labs(rng, 40, theirs.start(key), theirs.end(key))
+        publish(pipeline, root, "labs", key, rows)
+    if patients:
+        publish(pipeline, root, "patients", "all", made_patients(rng))
+    for day in DAYS:
+        rows = made_visits(rng, 10, own.start(day), own.end(day))
+        publish(pipeline, root, "visits", day, rows)
+    return work_on(pipeline, root, "2026-02-28", partition=DAYS[1])
+
+
+def test_what_is_read_and_has_no_verdict_is_named_with_the_command(tmp_path):
+    work = made(tmp_path, labs=(), patients=False)
+    with pytest.raises(HistoryNotReadyError) as raised:
+        perform(FEATURIZE, work)
+    said = str(raised.value)
+    assert "1 partitions of table labs that it reads have no verdict yet (2026-02)" in said
+    assert "--table labs for them first (--partition 2026-02)" in said
+    assert "--table patients for them first (--partition all)" in said
+    assert featurize.due(work) == (False, [])
+
+
+def test_a_month_is_read_on_its_last_day_and_not_before_it_is_over(tmp_path):
+    work = made(tmp_path)
+    read = {}
+    for day in DAYS:
+        manifest, rows = features_of(work.on(day))
+        read[day] = [name for name in manifest.inputs if "labs" in name]
+    assert read == {day: ["validated/table=labs/ds=2026-02"] for day in DAYS}
+    assert rows, "the first of March reads February, and not March"
+
+
+def test_refused_laboratory_values_are_none_and_refused_patients_stop(tmp_path):
+    work = made(tmp_path, labs=())
+    publish(MONTHLY, tmp_path, "labs", "2026-02", None)
+    _, rows = features_of(work)
+    assert {row["patient_labs_count_3d"] for row in rows} == {0}
+    publish(MONTHLY, tmp_path, "patients", "all", None)
+    with pytest.raises(
+        PartitionRefusedError, match=r"patients all was refused.*--table patients"
+    ):
+        perform(FEATURIZE, work)
+    assert featurize.due(work) == (False, [])
+
+
+def test_features_are_outdated_by_a_changed_month_and_not_by_more_patients(tmp_path):
+    work = made(tmp_path)
+    before, _ = features_of(work)
+    rng = np.random.default_rng(1)
+    publish(MONTHLY, tmp_path, "patients", "all", made_patients(rng))
+    assert ModelWindow(work).is_current(before)
+    theirs = Partitions("month")
+    rows = made_labs(rng, 40, theirs.start("2026-02"), theirs.end("2026-02"))
+    publish(MONTHLY, tmp_path, "labs", "2026-02", rows)
+    assert not ModelWindow(work).is_current(before)
+    after, _ = features_of(work)
+    assert ModelWindow(work).is_current(after)
+    assert after.inputs.keys() == before.inputs.keys()

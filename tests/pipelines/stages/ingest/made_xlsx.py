@@ -62,15 +62,15 @@ def _sheet(rows):
     return f'<worksheet xmlns="{MAIN}"><sheetData>{body}</sheetData></worksheet>'
 
 
-def _cell(value, place):
+def _cell(value, at):
     if value is None:
         return ""
     if isinstance(value, str):
         text = f'<is><t xml:space="preserve">{escape(value)}</t></is>'
-        return f'<c r="{place}" t="inlineStr">{text}</c>'
+        return f'<c r="{at}" t="inlineStr">{text}</c>'
     if isinstance(value, bool):
-        return f'<c r="{place}" t="b"><v>{int(value)}</v></c>'
+        return f'<c r="{at}" t="b"><v>{int(value)}</v></c>'
     if isinstance(value, datetime):
         days = (value - EPOCH).total_seconds() / 86400
-        return f'<c r="{place}" s="{DATE_STYLE}"><v>{days!r}</v></c>'
-    return f'<c r="{place}"><v>{value!r}</v></c>'
+        return f'<c r="{at}" s="{DATE_STYLE}"><v>{days!r}</v></c>'
+    return f'<c r="{at}"><v>{value!r}</v></c>'

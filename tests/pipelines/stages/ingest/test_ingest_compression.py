@@ -1,4 +1,4 @@
-"""Text files by whatever compression, told by their content."""
+"""Text files by whatever compression, detected by their content."""
 
 import bz2
 import gzip
@@ -88,7 +88,7 @@ def test_a_day_of_csv_is_read_by_every_compression_whatever_its_name(tmp_path, k
 
 @pytest.mark.parametrize("kind", [kind for kind in PACK if kind != "plain"])
 @pytest.mark.parametrize("share", [0.3, 0.9, 0.999])
-def test_a_compressed_file_that_ends_too_early_is_told_from_a_corrupt_one(
+def test_a_compressed_file_that_ends_too_early_is_distinguished_from_a_corrupt_one(
     tmp_path, kind, share
 ):
     path, packed = tmp_path / "a.csv", PACK[kind](TEXT)

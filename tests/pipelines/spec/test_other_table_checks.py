@@ -1,0 +1,105 @@
+"""Features over other tables: every mistake is said with what to write instead."""
+
+from dataclasses import replace
+
+import pytest
+
+from pipelines.core.errors import DeclarationError
+from pipelines.spec import Categorical, Column, Entity, Label, Numeric, Sequence, Trailing
+from pipelines.spec.checks import require_valid
+from tests.pipelines.stages.featurize.clinic import LABS, STATIC, clinic
+
+OK = Trailing("patient", ("count",), (1,))
+
+
+def mistakes(*features, **changed):
+    pipeline = replace(clinic(), features=(OK, *features), **changed)
+    with pytest.raises(DeclarationError) as raised:
+        require_valid(pipeline)
+    return str(raised.value)
+
+
+def lab(*columns):
+    """The tables, with columns of labs replaced or added."""
+    own = {c.name: c for c in (*LABS.columns, *columns)}
+    return (clinic().table, replace(LABS, columns=tuple(own.values())), STATIC)
+
+
+@pytest.mark.parametrize(
+    ("feature", "said"),
+    [
+        (Trailing("patient", ("count",), (1,), table="lab"), "Did you mean 'labs'"),
+        (Trailing("patient", ("count",), (1,), table="visits"), "own table. Leave table out"),
+        (Trailing("patient", ("count",), (1,), table="patients"), "is static, and a window"),
+        (Trailing("pateint", ("count",), (1,), table="labs"), "Did you mean 'patient'"),
+        (Trailing("patient", ("mean",), (1,), column="valeu", table="labs"), "'value'"),
+        (Trailing("patient", ("mean",), (1,), column="test", table="labs"), "of type 'text'"),
+        (Trailing("patient", ("mean",), (1,), column="returned", table="labs"), "'returned'"),
+        (Trailing("patient", ("last",), (1,), column="lab", table="labs"), "names the row"),
+        (Trailing("patient", ("count",), (1,), where=("test", 3), table="labs"), "a text"),
+        (Trailing("patient", ("count",), (1,), where=("tset", "a"), table="labs"), "'test'"),
+        (Sequence("patient", ("test",), table="labs"), "of type 'text'"),
+        (Sequence("patient", ("value",), table="patients"), "is static"),
+        (Numeric("born", entity="patient"), "entity='patient' without table"),
+        (Categorical("sex", table="patients"), "table='patients' without entity"),
+        (Numeric("sex", entity="patient", table="patients"), "of type 'text'"),
+        (Numeric("bron", entity="patient", table="patients"), "Did you mean 'born'"),
+        (Numeric("value", entity="patient", table="labs"), "has an event_time"),
+        (Categorical("sex", entity="patient", table="visits"), "own table. Leave table out"),
+    ],
+)
+def test_a_feature_over_another_table_is_checked_against_that_table(feature, said):
+    assert said in mistakes(feature)
+
+
+WINDOW = Trailing("patient", ("count",), (1,), table="labs")
+BORN = Numeric("born", entity="patient", table="patients")
+
+
+def test_an_entity_that_the_table_does_not_have_or_has_of_another_type_is_refused():
+    without = tuple(c for c in LABS.columns if c.name != "patient")
+    tables = (clinic().table, replace(LABS, columns=without), STATIC)
+    assert "table labs has no column 'patient'" in mistakes(WINDOW, tables=tables)
+    text = lab(Column("patient", "text"))
+    assert "'text' in table labs and of type 'integer' in visits" in mistakes(
+        WINDOW, tables=text
+    )
+
+
+def test_attributes_need_a_row_for_each_of_the_entity():
+    many = replace(STATIC, columns=(*STATIC.columns, Column("n", "integer")), row_id="n")
+    tables = (clinic().table, LABS, many)
+    assert "Expected patient, of the entity patient" in mistakes(BORN, tables=tables)
+
+
+def test_a_label_does_not_come_in_by_another_table():
+    tables = lab(Column("returned", "flag"))
+    window = Trailing("patient", ("rate",), (1,), column="returned", table="labs")
+    assert "before it is known" in mistakes(window, tables=tables)
+    static = replace(STATIC, columns=(*STATIC.columns, Column("returned", "flag")))
+    attribute = Numeric("returned", entity="patient", table="patients")
+    said = mistakes(attribute, tables=(clinic().table, LABS, static))
+    assert "has the label's name" in said
+
+
+def test_composite_entities_may_be_attributes_of_a_table_that_they_name():
+    pair = ("patient", "born")
+    columns = (Column("patient", "integer"), Column("born", "integer"), STATIC.columns[2])
+    static = replace(STATIC, columns=columns, row_id=("born", "patient"))
+    visits = clinic().table
+    visits = replace(visits, columns=(*visits.columns, Column("born", "integer")))
+    pipeline = replace(
+        clinic(),
+        tables=(visits, static),
+        entities=(Entity("patient", pair),),
+        label=Label("returned", known_after_days=1),
+        features=(Categorical("sex", entity="patient", table="patients"),),
+    )
+    assert require_valid(pipeline)
+
+
+def test_several_mistakes_are_said_at_once():
+    said = mistakes(
+        Trailing("patient", ("count",), (1,), table="lab"), Numeric("a", entity="b")
+    )
+    assert "2 mistakes" in said or "3 mistakes" in said
