@@ -86,7 +86,7 @@ def examples() -> dict[str, str]:
         for node in ast.walk(tree):
             if id(node) not in steps:
                 _keep(found, node, node, text)
-    return {name: _most_telling(shown) for name, shown in found.items()}
+    return {name: _most_detailed(shown) for name, shown in found.items()}
 
 
 def _keep(found: dict[str, set[str]], node: ast.AST, shown: ast.AST, text: str) -> None:
@@ -97,7 +97,7 @@ def _keep(found: dict[str, set[str]], node: ast.AST, shown: ast.AST, text: str) 
         found.setdefault(node.func.id, set()).add(plain)
 
 
-def _most_telling(shown: set[str]) -> str:
+def _most_detailed(shown: set[str]) -> str:
     """The longest that can be read at a glance."""
     short = [each for each in shown if len(each) <= LONGEST]
     return max(short, key=lambda each: (len(each), each)) if short else min(shown, key=len)

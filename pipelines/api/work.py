@@ -14,6 +14,7 @@ from pipelines.core.partitions import DAY, Partitions
 from pipelines.core.store import Store
 from pipelines.process.deadline import TIME_LIMIT_S
 from pipelines.protocol import Stage, Work, option_values, ref_of
+from pipelines.protocol.stage import PARTITION
 from pipelines.spec import Pipeline, load, with_settings
 
 _DIGEST = re.compile("[0-9a-f]{16,64}")
@@ -184,5 +185,6 @@ def work_for(
         options=option_values(options),
         inputs=input_digests(stage, inputs),
     )
-    work.report.work = f"{stage.name} {ref_of(stage, work).key}"
+    days = own.partitions() if stage.scope == PARTITION else own.days()
+    work.report.work = f"{stage.name} {ref_of(stage, work).key}{days.note}"
     return work

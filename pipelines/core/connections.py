@@ -153,8 +153,8 @@ def _of_uri(connection_id: str, value: str) -> Connection:
 
 def _host(netloc: str) -> str:
     """The host as it is written: ``urlsplit`` lowers its letters, and it may be a path."""
-    place = netloc.rpartition("@")[2]
-    found = re.fullmatch(r"(?:\[(?P<v6>[^]]*)\]|(?P<name>[^:]*))(?::\d*)?", place)
+    address = netloc.rpartition("@")[2]
+    found = re.fullmatch(r"(?:\[(?P<v6>[^]]*)\]|(?P<name>[^:]*))(?::\d*)?", address)
     if found is None:
         raise ValueError("host")
     return found["v6"] or found["name"] or ""

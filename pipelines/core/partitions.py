@@ -211,6 +211,11 @@ class Partitions:
         zone = "UTC" if self.grain == HOUR else self.zone
         return f"the {self.grain} {key} ({zone})"
 
+    @property
+    def note(self) -> str:
+        """What follows a key in messages where its days are not those of UTC: `` (Europe/Berlin)``."""
+        return "" if self.grain in (HOUR, ALL) or self.zone == "UTC" else f" ({self.zone})"
+
     def _day(self, instant: datetime) -> str:
         zone = UTC if self.grain == ALL else ZoneInfo(self.zone)
         return instant.astimezone(zone).date().isoformat()

@@ -93,7 +93,7 @@ def require_days(work: Work, first: str, last: str) -> None:
     beyond = [day for day in days if day not in given and not _is_done(work, day)]
     if beyond:
         raise ConfigError(
-            f"A model as of {work.model_day} is made from {days[0]} to {days[-1]}, of which "
+            f"A model as of {work.model_day}{work.pipeline.days().note} is made from {days[0]} to {days[-1]}, of which "
             f"{len(beyond)} are neither among {first} to {last} nor in {work.store.uri}: "
             f"{listed(beyond)}. Choose another --from, --to or --as-of, or a shorter window (--set "
             f"split.train_days=...)."

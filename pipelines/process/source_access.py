@@ -1,8 +1,8 @@
-"""How a stage's process is told of the source: by arguments, and what is secret by its environment.
+"""What a stage's process is given to read the source: arguments, and secrets in its environment.
 
 Why: every user of a machine can list the arguments of its processes.
-Promise: a stage that does not read the source is told nothing of it; of the connections, a stage is
-    given those that its pipeline's tables name.
+Promise: a stage that does not read the source is given nothing; of the connections, a stage is given
+    those that its pipeline's tables name.
 """
 
 from collections.abc import Iterable

@@ -150,6 +150,10 @@ class Pipeline:
         """The partitions of the table of examples."""
         return self.table.partitions(self.time_zone)
 
+    def days(self) -> Partitions:
+        """Its days, whatever the grain of its tables; as-of days are such."""
+        return Partitions(zone=self.time_zone)
+
     def of_table(self, name: str) -> "Pipeline":
         """The same pipeline as the stages that take a table in see it: that table, its gate and entities.
 

@@ -2,7 +2,7 @@
 
 A fenced block ``python`` that begins with ``# path`` is a new file. One of ``diff`` begins with ``# path`` too:
 unmarked lines are looked up in that file, those marked ``+`` are added and ``-`` removed; ``@@`` parts
-edits. Lines of ``sh`` blocks are commands.
+edits. Lines of ``sh`` blocks are commands, those of ``text`` what they print.
 """
 
 import re
@@ -15,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 TREE = ("dags", "docs", "infra", "pipelines", "plugins", "tests")
-FENCE = re.compile(r"^```(python|diff|sh)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^```(python|diff|sh|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True)

@@ -1,22 +1,31 @@
 """The keys of scheduled runs, backfills and runs by hand, for each grain, over clock changes."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pendulum
 import pytest
 from airflow.exceptions import InvalidPartitionKeyError
 from airflow.sdk.timezone import coerce_datetime
+from airflow.serialization.encoders import coerce_to_core_timetable
 from airflow.timetables.base import TimeRestriction
 from airflow.timetables.trigger import CronPartitionTimetable
 
+from millrace.airflow.dags import as_of_tick
 from millrace.airflow.partition_timetable import PartitionTimetable
 from pipelines.core.partitions import EXAMPLES, GRAINS, HOUR, Partitions
+from pipelines.spec import Schedule, load
 from pipelines.spec.schedules import cron_of
 
-# In these the clocks go forward at two, forward at midnight, back to midnight, and by half an hour.
-ZONES = ("UTC", "Europe/Berlin", "America/Santiago", "America/Havana", "Australia/Lord_Howe")
+# Zones with a time of day that their clocks skip: at two, at midnight (twice), and by half an hour.
+ZONES = {
+    "UTC": "",
+    "Europe/Berlin": "45 2 * * *",
+    "America/Santiago": "30 0 * * *",
+    "America/Havana": "",
+    "Australia/Lord_Howe": "15 2 * * *",
+}
 TICKS = {"hour": 48, "day": 370, "week": 60, "month": 26, "quarter": 9, "year": 4}
-LATER = ("", "30 0 * * *", "45 2 * * *")
 
 
 def ticks(timetable, first, count):
@@ -36,12 +45,11 @@ def backfilled(timetable, first, last):
 def test_the_ticks_of_a_year_name_each_partition_once_when_it_is_over(grain, zone):
     partitions = Partitions(grain, zone)
     first = partitions.of_day("2025-03-29" if grain == HOUR else "2025-01-01")
-    for like in LATER:
-        timetable = PartitionTimetable(cron_of(grain, like), partitions)
-        found = list(ticks(timetable, partitions.end(first), TICKS[grain]))
-        keys = [info.partition_key for info in found]
-        assert keys == partitions.between(first, partitions.shift(first, TICKS[grain] - 1))
-        assert all(partitions.end(info.partition_key) <= info.run_after for info in found)
+    timetable = PartitionTimetable(cron_of(grain, like=ZONES[zone]), partitions)
+    found = list(ticks(timetable, partitions.end(first), TICKS[grain]))
+    keys = [info.partition_key for info in found]
+    assert keys == partitions.between(first, partitions.shift(first, TICKS[grain] - 1))
+    assert all(partitions.end(info.partition_key) <= info.run_after for info in found)
 
 
 def test_airflows_own_timetable_loses_a_day_where_this_one_does_not():
@@ -53,6 +61,16 @@ def test_airflows_own_timetable_loses_a_day_where_this_one_does_not():
     begin = datetime(2026, 9, 3, 12, tzinfo=UTC)
     assert day in [info.partition_key for info in ticks(own, begin, 5)]
     assert day not in [info.partition_key for info in ticks(theirs, begin, 5)]
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_the_as_of_days_of_a_daily_model_are_the_days_of_its_zone(zone):
+    schedule = Schedule(start="2025-01-01", model_cron="0 0 * * *")
+    declared = replace(load("fraud_detection"), schedule=schedule, time_zone=zone)
+    timetable, days = coerce_to_core_timetable(as_of_tick(declared)), Partitions("day", zone)
+    found = list(ticks(timetable, days.start("2025-01-01"), 366))
+    assert [info.partition_key for info in found] == days.between("2025-01-01", "2026-01-01")
+    assert all(days.start(info.partition_key) <= info.run_after for info in found)
 
 
 @pytest.mark.parametrize("zone", ZONES)

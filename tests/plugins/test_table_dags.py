@@ -13,7 +13,8 @@ from millrace.airflow.tasks import assets
 from pipelines.core.errors import ConfigError, SourceNotReadyError
 from pipelines.core.partitions import EXAMPLES
 from pipelines.core.store import Store
-from pipelines.spec import load
+from pipelines.spec import Column, load
+from pipelines.spec.checks import require_valid
 from tests.pipelines.made_models import publish, work_on
 
 PROJECTS = Path(__file__).parent / "projects"
@@ -79,12 +80,19 @@ def test_a_dag_of_a_table_that_has_none_of_its_own_is_refused(clinic):
         data_dag(with_table(clinic, "labs", grain="month"), table="labs")
 
 
-def test_a_table_whose_times_are_counted_from_another_waits_for_it(clinic):
-    visited = replace(clinic.table.column("visited_at"), origin="patients.entered")
-    columns = tuple(visited if c.name == "visited_at" else c for c in clinic.table.columns)
-    dag = data_dag(with_table(clinic, "visits", columns=columns))
-    assert ("validate_patients", "ingest") in edges(dag)
-    assert ("validate_patients", "ingest_patients") not in edges(dag)
+@pytest.mark.parametrize(("table", "dag"), [("visits", data_dag), ("labs", table_dags)])
+def test_a_table_whose_times_are_counted_from_another_is_taken_in_after_it(clinic, table, dag):
+    entered = (*clinic.of_table("patients").table.columns, Column("entered", "timestamp"))
+    clinic = with_table(clinic, "patients", columns=entered)
+    relative = {"time_format": "days", "origin": "patients.entered"}
+    columns = clinic.of_table(table).table.columns
+    columns = tuple(replace(c, **relative) if c.type == "timestamp" else c for c in columns)
+    made = dag(require_valid(with_table(clinic, table, columns=columns)))
+    made = made if table == "visits" else made[0]
+    after = "ingest" if table == "visits" else "ingest_labs"
+    assert ("ingest_patients", "validate_patients") in edges(made)
+    assert ("validate_patients", after) in edges(made)
+    assert made.get_task("ingest_patients").upstream_task_ids == set()
 
 
 def test_each_task_works_on_its_own_table(clinic):

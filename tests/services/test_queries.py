@@ -31,7 +31,7 @@ from tests.services import postgres
 from tests.services.conftest import made_settings
 from tests.services.topology import free_port
 
-pytestmark = [pytest.mark.services, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.services, pytest.mark.timeout(1800)]
 
 DAY = "2026-03-29"
 PASSWORD = "s3cret/pass@word"
@@ -363,7 +363,7 @@ def test_the_operator_gives_the_connection_to_its_process_alone(
 
 
 def test_a_table_of_postgresql_ends_in_a_verdict(orders: None, tmp_path: Path):
-    quick = {"training.epochs": 2, "evaluation.bootstrap_samples": 20}
+    quick = {"training.epochs": 2, "training.threads": 1, "evaluation.bootstrap_samples": 20}
     summary = api.run(
         api.pipeline("shop_orders", quick),
         tmp_path / "store",

@@ -25,6 +25,8 @@ OWN = {
     "infra/compose.override.yaml",
     "pipelines/example/declaration.py",
     "dags/example.py",
+    "pipelines/deliveries/declaration.py",
+    "dags/deliveries.py",
 }
 FILES = {path for tree in TREES for path in (ROOT / tree).rglob("*.*")}
 

@@ -177,14 +177,18 @@ class _Beside:
     def differences(self) -> Iterator[Difference]:
         """Every number that both sides have, with its level."""
         yield self._least(self._rows, list(self.others))
-        labelled = [day for day, other in self.others.items() if _labels(other)]
-        if self.own["positives"] is not None and _labels(self.own) and labelled:
-            yield self._least(self._label, labelled)
+        yield from self._labels()
         for name in self.own["columns"]:
             days = [day for day, other in self.others.items() if name in other["columns"]]
             if name not in self.gate.not_compared and len(days) >= self.gate.min_days:
                 yield from self._column(name, days)
         yield from self._repeated()
+
+    def _labels(self) -> Iterator[Difference]:
+        """The share of ones, where labels are known here and on other days."""
+        days = [day for day, other in self.others.items() if _labelled(other)]
+        if self.own["positives"] is not None and _labelled(self.own) and days:
+            yield self._least(self._label, days)
 
     def _least(
         self,
@@ -216,7 +220,7 @@ class _Beside:
 
     def _label(self, others: Sequence[DayProfile], band: tuple[float, float]) -> Difference:
         found = distance(_rate(self.own), [_rate(o) for o in others], band, self._chance())
-        usual, rows, ones = share_at(found.usual), _labels(self.own), self.own["positives"]
+        usual, rows, ones = share_at(found.usual), _labelled(self.own), self.own["positives"]
         seen = f"{ones:,} of {rows:,} labels are 1"
         size = odds_ratio(ones, rows, usual)
         one = _difference(LABEL, "", size, found.deviations, seen, f"{usual:.3%}")
@@ -226,7 +230,7 @@ class _Beside:
     def _stopped(self, usual: float) -> Difference:
         """The day together with the others that have no label of 1 either."""
         without = [o for o in (self.own, *self.others.values()) if not o["positives"]]
-        rows = sum(map(_labels, without))
+        rows = sum(map(_labelled, without))
         far = without_ones(usual * rows, len(without), len(self.others) + 1)
         more = f", {len(without) - 1} such days beside it together" if len(without) > 1 else ""
         seen = f"0 of {rows:,} labels are 1{more}"
@@ -292,10 +296,10 @@ def _all_vary(columns: Iterable[Mapping[str, Any]]) -> bool:
 
 
 def _rate(profile: DayProfile) -> float:
-    return arcsine(profile["positives"], _labels(profile))
+    return arcsine(profile["positives"], _labelled(profile))
 
 
-def _labels(profile: DayProfile) -> int:
+def _labelled(profile: DayProfile) -> int:
     """How many rows have a label, of a day whose labels are compared."""
     return int(profile["rows"]) - int(profile.get(UNLABELLED, 0))
 

@@ -6,7 +6,7 @@ Promise: row group b of ``history-<entity>.parquet`` holds exactly the rows whos
     to bucket b, sorted by row id, which breaks ties of time; an empty bucket is an empty row
     group. A row whose entity is null has no history and is omitted. A text is stored as its
     64-bit hash, which is the same on every day without a dictionary shared by all days; of an
-    entity that is a text, a second hash tells those apart whose first is the same.
+    entity that is a text, a second hash distinguishes those whose first is the same.
 Not here: windows (``pipelines/stages/featurize/``), reading to a GPU (``reading.py``).
 """
 
@@ -157,7 +157,7 @@ def hashed(words: pa.ChunkedArray, column: str) -> pa.Array:
     """Each text's hash, its bits as int64, null for null: one hash per distinct text.
 
     Raises:
-        PermanentError: Two texts have the same hash, so that windows could not tell them apart.
+        PermanentError: Two texts have the same hash, so that windows could not distinguish them.
     """
     coded = words.combine_chunks().dictionary_encode()
     hashes = hash_words(coded.dictionary)
@@ -176,7 +176,7 @@ def _require_distinct(hashes: NDArray[np.uint64], words: pa.Array, column: str) 
         one, other = (words[int(order[at])].as_py() for at in (same[0], same[0] + 1))
         raise PermanentError(
             f"column {column!r}: the texts {one!r} and {other!r} have the same 64-bit hash, so "
-            f"windows cannot tell them apart. Rename one of them in the source."
+            f"windows cannot distinguish them. Rename one of them in the source."
         )
 
 

@@ -29,7 +29,7 @@ PAGE = (
 <style>{{ style }}</style>
 <main>
 <h1>{{ title }}</h1>
-<p class="soft">Model as of {{ as_of }}, seed {{ seed }} &middot; evaluated on {{ first_day }} to {{ last_day }}</p>
+<p class="soft">Model as of {{ as_of }}, seed {{ seed }} &middot; evaluated on {{ first_day }} to {{ last_day }}{{ zone }}</p>
 <section class="verdict {{ verdict }}"><b>Recommended: {{ verdict }}</b>
 {% for reason in reasons %}<p>{{ reason }}</p>{% endfor %}<p class="soft">{{ outcome }}</p></section>
 <section class="tiles">
@@ -74,6 +74,7 @@ def card_page(
     head: HeadEvaluation,
     plots: Sequence[Plot],
     serving: Sequence[tuple[str, str]] = (),
+    zone: str = "",
 ) -> str:
     """The page as HTML.
 
@@ -83,6 +84,7 @@ def card_page(
         head: Says what its metrics mean.
         plots: Plots in order.
         serving: Name and value of what serving costs.
+        zone: Follows days that are not those of UTC.
     """
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, finalize=for_page
@@ -94,6 +96,7 @@ def card_page(
         seed=evaluated["seed"],
         first_day=evaluated["test_days"][0],
         last_day=evaluated["test_days"][-1],
+        zone=zone,
         verdict=evaluated["verdict"],
         reasons=evaluated["reasons"],
         outcome=outcome_note(),

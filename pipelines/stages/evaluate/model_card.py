@@ -39,7 +39,8 @@ def model_card(work: Work, folder: Path) -> str:
     head = evaluation_of(head_in(evaluated["settings"]["head"]))
     losses = json.loads((model / "history.json").read_text())["loss"]
     plots = [*head.plots(evaluated, folder / SCORES), loss_plot(losses)]
-    return card_page(evaluated, work.pipeline.title, head, plots, serving_facts(model))
+    zone = work.pipeline.days().note
+    return card_page(evaluated, work.pipeline.title, head, plots, serving_facts(model), zone)
 
 
 def _model(work: Work, evaluated: Mapping[str, Any]) -> Path:

@@ -111,23 +111,18 @@ def open_test_rows(
             f"split.test_days, or look at what {stage_of(VALIDATED).name} refused."
         )
     tested = [_read_day(training_set, entry, columns) for entry in index["test"]]
-    before = list[LabeledDay]()
-    if known_after_days is not None:
-        entries = itertools.chain.from_iterable(map(index.__getitem__, PARTS[:-1]))
-        before = [_read_events(training_set, entry, columns) for entry in entries]
+    before = [] if known_after_days is None else _events_before(training_set, index, columns)
     entities = numbered([day.keys[columns.entity] for day in (*before, *tested)])
-    own = entities[len(before) :]
     labels = np.concatenate([day.labels for day in tested])
     counted = ~np.isnan(labels)
     if known_after_days is not None:
-        known = first_events(zip((*before, *tested), entities, strict=True))
-        days = zip(tested, own, strict=True)
-        counted &= ~np.concatenate([_known_on(*day, known, known_after_days) for day in days])
+        days = [*zip((*before, *tested), entities, strict=True)]
+        counted &= ~_known(days, len(before), known_after_days)
     return TestRows(
         inputs=read_inputs(training_set, index["test"]),
         labels=labels,
         day=np.concatenate([day.day for day in tested]),
-        entity=np.concatenate(own),
+        entity=np.concatenate(entities[len(before) :]),
         counted=counted,
         keys=pa.concat_tables([day.keys for day in tested]),
         days=tuple(entry["day"] for entry in index["test"]),
@@ -167,6 +162,11 @@ def _read_day(folder: Path, entry: Mapping[str, Any], columns: AlertColumns) -> 
     return LabeledDay(day_numbers(keys[columns.time], columns.zone), labels, keys)
 
 
+def _events_before(folder: Path, index: Index, columns: AlertColumns) -> list[LabeledDay]:
+    entries = itertools.chain.from_iterable(map(index.__getitem__, PARTS[:-1]))
+    return [_read_events(folder, entry, columns) for entry in entries]
+
+
 def _read_events(folder: Path, entry: Mapping[str, Any], columns: AlertColumns) -> LabeledDay:
     """The rows of a partition whose event happened; of their keys those that alerts are counted by."""
     names = [columns.entity, columns.time]
@@ -192,6 +192,14 @@ def first_events(days: Iterable[tuple[LabeledDay, Numbers]]) -> tuple[Numbers, N
     first = np.full(len(found), NEVER, np.int64)
     np.minimum.at(first, index, number)
     return found, first
+
+
+def _known(
+    days: Sequence[tuple[LabeledDay, Numbers]], before: int, known_after_days: int
+) -> NDArray[np.bool_]:
+    """Which rows of the days after the first ``before`` are of entities known to be compromised."""
+    known = first_events(days)
+    return np.concatenate([_known_on(*day, known, known_after_days) for day in days[before:]])
 
 
 def _known_on(

@@ -1,7 +1,7 @@
 """Entities that are texts as whole numbers: rows of one entity have one number, others another.
 
 Why: histories have a text as its 64-bit hash, and of a million entities two may have the same.
-Promise: entities of one hash are told apart by a second, independent one; which number an entity
+Promise: entities of one hash are distinguished by a second, independent one; which number an entity
     has means nothing beyond the task.
 Not here: the hashes (``pipelines/operators/hashing.py``). ``xp`` is numpy or cupy.
 """

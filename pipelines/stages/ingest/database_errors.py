@@ -69,18 +69,27 @@ def _sorted(error: sa.exc.DBAPIError, words: str) -> tuple[type[PipelineError], 
     )
     if state == WRITES or "readonly database" in words:
         return ConfigError, "A source is only read. Declare a SELECT that writes nothing."
-    if state:
-        if state.startswith(RIGHTS):
-            return ConfigError, ADDRESS
-        return (TransientError, WAIT) if state.startswith(WAITS) else (ConfigError, STATEMENT)
-    if type(error.orig).__module__.startswith("sqlite3"):
-        waits = SQLITE_WAITS.search(words) is not None
-        return (TransientError, WAIT) if waits else (ConfigError, STATEMENT)
-    known = cause_of_text(words)
-    if known is not None:
+    if state.startswith(RIGHTS):
+        return ConfigError, ADDRESS
+    known = None if state else cause_of_text(words)
+    if known is not None and not _is_sqlite(error):
         return known[0], ADDRESS
-    waits = isinstance(error, LOST) or error.connection_invalidated
-    return (TransientError, WAIT) if waits else (ConfigError, STATEMENT)
+    return (
+        (TransientError, WAIT) if _may_pass(error, state, words) else (ConfigError, STATEMENT)
+    )
+
+
+def _may_pass(error: sa.exc.DBAPIError, state: str, words: str) -> bool:
+    """Whether the statement may be right, and the database cannot answer now."""
+    if state:
+        return state.startswith(WAITS)
+    if _is_sqlite(error):
+        return SQLITE_WAITS.search(words) is not None
+    return isinstance(error, LOST) or error.connection_invalidated
+
+
+def _is_sqlite(error: sa.exc.DBAPIError) -> bool:
+    return type(error.orig).__module__.startswith("sqlite3")
 
 
 def _words(text: str) -> str:

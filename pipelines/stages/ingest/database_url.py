@@ -38,19 +38,25 @@ EXAMPLE = "postgresql://user@host:5432/database or sqlite:////folder/file.db"
 
 def url_of_connection(connection: Connection) -> sa.URL:
     """The address that a connection describes."""
-    kind, extra = connection.kind, connection.extra
-    if kind == "sqlite":
+    if connection.kind == "sqlite":
         return sa.URL.create("sqlite", database=connection.host or connection.schema)
-    query = {name: str(extra[name]) for name in LIBPQ if name in extra}
-    own = extra.get("sqlalchemy_query") or {}
+    own = connection.extra.get("sqlalchemy_scheme")
     return sa.URL.create(
-        str(extra.get("sqlalchemy_scheme") or DRIVERS.get(kind, kind)),
+        str(own or DRIVERS.get(connection.kind, connection.kind)),
         username=connection.login or None,
         password=connection.password or None,
         host=connection.host or None,
         port=connection.port,
         database=connection.schema or None,
-        query=(query if kind == "postgres" else {}) | dict(own),
+        query=_query(connection),
+    )
+
+
+def _query(connection: Connection) -> dict[str, str]:
+    extra = connection.extra
+    known = LIBPQ.intersection(extra) if connection.kind == "postgres" else ()
+    return {name: str(extra[name]) for name in known} | dict(
+        extra.get("sqlalchemy_query") or {}
     )
 
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from pipelines.core.connections import without_secrets
@@ -26,6 +26,11 @@ from pipelines.spec import LakeTable, Table
 from pipelines.stages.ingest.addresses import connection_of, root_of
 from pipelines.stages.ingest.columns import match_columns
 from pipelines.stages.ingest.storage_options import lake_options
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from deltalake import DeltaTable
+    from pyarrow.dataset import Dataset
 
 DELTA = "delta"
 # Delta's own names of the file systems that have several.
@@ -110,7 +115,7 @@ def _rows(work: Work, table: Table, source: LakeTable, uri: str) -> LakeRows:
     return LakeRows(name, fragments, dataset.schema, of_partition, bounds)
 
 
-def _opened(work: Work, table: Table, source: LakeTable, uri: str) -> Any:
+def _opened(work: Work, table: Table, source: LakeTable, uri: str) -> "DeltaTable":
     if source.format != DELTA:
         raise ConfigError(
             f"table {table.name}: Iceberg tables cannot be read yet. Read it through a query engine with "
@@ -147,7 +152,7 @@ def _not_opened(work: Work, uri: str, error: Exception) -> Exception:
     )
 
 
-def _dataset(delta: Any, table: Table) -> Any:
+def _dataset(delta: "DeltaTable", table: Table) -> "Dataset":
     from deltalake.exceptions import DeltaProtocolError
 
     try:
@@ -177,7 +182,7 @@ def _predicates(
     return (time >= low) & (time < high), time >= high, f"{start.isoformat()} {end.isoformat()}"
 
 
-def _scalar(instant: datetime, kind: Any, zone: str, table: Table) -> Any:
+def _scalar(instant: datetime, kind: Any, zone: str, table: Table) -> "pa.Scalar":
     """An instant as a value of the type of the event time; of dates, the first that is not before it."""
     import pyarrow as pa
     import pyarrow.types as of
@@ -209,7 +214,7 @@ def _require_reached(work: Work, table: Table, dataset: Any, later: Any, version
     )
 
 
-def _report_without_time(work: Work, table: Table, delta: Any) -> None:
+def _report_without_time(work: Work, table: Table, delta: "DeltaTable") -> None:
     """Report rows that no partition has, where the table's log counts them."""
     import pyarrow as pa
 

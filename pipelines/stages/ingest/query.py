@@ -71,11 +71,19 @@ class QueryResult:
         """The file.
 
         Raises:
-            SchemaError: Not all rows could be fetched.
+            SchemaError: Not all rows could be fetched, or the rows are not those of the table.
         """
         if self.failure is not None:
-            raise self.failure
-        yield self.path
+            raise self._of_query(self.failure)
+        try:
+            yield self.path
+        except SchemaError as error:
+            raise self._of_query(error) from error
+
+    def _of_query(self, error: SchemaError) -> SchemaError:
+        """An error of the casts and of the columns, whose words are of files."""
+        said = str(error).replace(f"Source file {self.name}", f"The {self.name}", 1)
+        return SchemaError(said.replace("; the file has ", "; the query returns ", 1))
 
 
 def path_in(folder: "tempfile.TemporaryDirectory[str]") -> Path:
@@ -157,14 +165,14 @@ def _blocks(
     order = [by_name[matched[name]] for name in ordered_columns(table)]
     first = 0
     for rows in view.blocks(query.sql, bounds, columns, order, BLOCK_ROWS):
-        yield arrow_block(rows, list(matched.values()), f"Source {source}", first)
+        yield arrow_block(rows, list(matched.values()), f"The {source}", first)
         first += len(rows)
 
 
 def ordered_columns(table: Table) -> list[str]:
     """The declared columns in the order in which rows are sorted by them.
 
-    The row id comes first. Rows that repeat it are told apart by their times, and by everything else.
+    The row id comes first. Rows that repeat it follow one another by their times, then by everything else.
     """
     ids = (table.row_id,) if isinstance(table.row_id, str) else table.row_id
     times = filter(None, (table.event_time, table.known_time))

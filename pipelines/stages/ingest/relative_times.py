@@ -10,6 +10,7 @@ Not here: what an origin may be (``pipelines/spec/origins.py``).
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -23,8 +24,10 @@ from pipelines.spec.origins import DAYS, Origin, is_relative
 from pipelines.spec.time_formats import RELATIVE
 from pipelines.stages.ingest.cast_errors import CastError, RowNames
 from pipelines.stages.ingest.origin_rows import OriginRows
-from pipelines.stages.ingest.reading import Read
 from pipelines.stages.ingest.times import BEYOND, FIRST_S, LAST_S, MICROSECONDS
+
+if TYPE_CHECKING:
+    from pipelines.stages.ingest.reading import Read
 
 SECOND_US, EPOCH_ORDINAL, DAY_S = (
     1_000_000,
@@ -56,7 +59,7 @@ class RelativeTimes:
     zone: str
     static: Mapping[str, OriginRows]
 
-    def added(self, rows: pa.Table, read: Read, names: RowNames) -> pa.Table:
+    def added(self, rows: pa.Table, read: "Read", names: RowNames) -> pa.Table:
         """The rows with instants in place of numbers.
 
         Args:

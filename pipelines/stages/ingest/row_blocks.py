@@ -49,21 +49,32 @@ def arrow_block(
 
 
 def _column(values: list[Any], name: str, source: str, first: int) -> pa.Array:
-    kinds = {type(value) for value in values} - {type(None)}
+    kinds = _kinds(values)
     for kind, convert in CONVERTED.items():
         if any(issubclass(each, kind) for each in kinds):
             values = [convert(v) if isinstance(v, kind) else v for v in values]
-    if Decimal in kinds and not all(v.is_finite() for v in values if isinstance(v, Decimal)):
-        values = [None if v is None else float(v) for v in values]
+    if Decimal in kinds:
+        values = _finite(values)
     array = _array(values)
     if array is None:
         raise _mixed(values, name, source, first)
     return array
 
 
+def _kinds(values: Sequence[Any]) -> set[type]:
+    return {type(value) for value in values} - {type(None)}
+
+
+def _finite(decimals: list[Any]) -> list[Any]:
+    """Decimals, or floats where one of them is NaN or infinite, which Arrow's decimals cannot be."""
+    if all(v is None or Decimal(v).is_finite() for v in decimals):
+        return decimals
+    return [None if v is None else float(v) for v in decimals]
+
+
 def _array(values: Sequence[Any]) -> pa.Array | None:
     """The values as an array; None if they are not of one type."""
-    kinds = {type(value) for value in values} - {type(None)}
+    kinds = _kinds(values)
     # Arrow itself cuts times to dates where a date comes first, and takes texts for bytes.
     if len(kinds) > 1 and kinds not in TOGETHER:
         return None

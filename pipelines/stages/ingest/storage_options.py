@@ -93,12 +93,12 @@ def _google_lake(c: Connection) -> Options:
     }
 
 
-def _google_key(c: Connection) -> Any:
+def _google_key(c: Connection) -> object:
     key = _google_field(c, "keyfile_dict")
     return json.loads(key) if isinstance(key, str) and key else key
 
 
-def _google_field(c: Connection, name: str) -> Any:
+def _google_field(c: Connection, name: str) -> object:
     return c.extra.get(name) or c.extra.get(f"{GOOGLE_PREFIX}{name}")
 
 

@@ -7,7 +7,6 @@ Not here: statistics (``statistics.py``), arrays (``shards.py``), finding days (
 
 import json
 from collections.abc import Callable, Mapping
-from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -122,6 +121,13 @@ def _labelled_rows(statistics: Mapping[str, Any]) -> int:
     return int(statistics["rows"]) - int(statistics.get(UNLABELLED, 0))
 
 
+def _counts(train: Mapping[str, Mapping[str, Any]]) -> tuple[int, int, int]:
+    """Rows with a label, without one, and with label 1."""
+    rows = sum(map(_labelled_rows, train.values()))
+    every, positives = (sum(s[name] for s in train.values()) for name in ("rows", "positives"))
+    return rows, every - rows, positives
+
+
 def _facts(window: ModelWindow, train: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
     """Count rows and positives of the training days; refuse none, and for ``Binary`` one class only.
 
@@ -129,10 +135,7 @@ def _facts(window: ModelWindow, train: Mapping[str, Mapping[str, Any]]) -> dict[
     """
     for day in train:
         _require_features(window.work.pipeline, window.work.store.open(window.days[day]))
-    rows, positives = (
-        sum(map(count, train.values())) for count in (_labelled_rows, itemgetter("positives"))
-    )
-    unlabelled = sum(s["rows"] for s in train.values()) - rows
+    rows, unlabelled, positives = _counts(train)
     binary = isinstance(window.work.pipeline.head, Binary)
     if rows and (0 < positives < rows or not binary):
         without = {UNLABELLED: unlabelled} if window.work.pipeline.may_lack_label else {}
@@ -236,17 +239,16 @@ def _tasks(
     from pipelines.shared.tables.labels import labelled
     from pipelines.stages.preprocess.shards import ShardTask, make_files
 
-    work, tasks = window.work, []
+    work, tasks = window.work, list[ShardTask]()
+    keys, label = key_columns(work.pipeline), label_column(work.pipeline)
     for part in PARTS:
         (out / part).mkdir()
         wanted = {"y": shapes["y"]} if part == "gap" else shapes
         labelled_only = part == TRAIN and work.pipeline.may_lack_label
-        for day in (day for day in getattr(work.days(), part) if ranges.get(day)):
+        for day in filter(ranges.get, getattr(work.days(), part)):
             day_rows = rows = sum(row_range.rows for row_range in ranges[day])
             if labelled_only:
-                rows = int(
-                    labelled(Path(ranges[day][0].path), label_column(work.pipeline)).sum()
-                )
+                rows = int(labelled(Path(ranges[day][0].path), label).sum())
             whole = {name: ((rows, *shape), kind) for name, (shape, kind) in wanted.items()}
             make_files(out / part, day, whole)
             tasks += [
@@ -255,8 +257,8 @@ def _tasks(
                     day_rows=day_rows,
                     out=str(out / part),
                     program="" if part == "gap" else str(out),
-                    keys=key_columns(work.pipeline),
-                    label=label_column(work.pipeline),
+                    keys=keys,
+                    label=label,
                     array_module=array_module,
                     labelled_only=labelled_only,
                 )

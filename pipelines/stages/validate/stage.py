@@ -100,7 +100,7 @@ def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
             on_rows=report_progress,
         )
     _require_every_row(work, evaluated, quarantining, counted, verdict, out)
-    subject = f"{pipeline.table.name} of {day}"
+    subject = f"{pipeline.table.name} of {day}{pipeline.partitions().note}"
     content = ReportContent(
         pipeline, subject, f"ds={day}", run_id, evaluated.findings, verdict, first
     )

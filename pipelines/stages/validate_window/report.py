@@ -32,7 +32,7 @@ def write_window_report(
     report: dict[str, Any] = {
         "pipeline": work.pipeline.name,
         "title": work.pipeline.title,
-        "subject": f"window of the model as of {work.model_day}",
+        "subject": f"window of the model as of {work.model_day}{work.pipeline.days().note}",
         "run": run,
         "verdict": verdict,
         "reason": reason,

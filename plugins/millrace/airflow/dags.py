@@ -19,10 +19,10 @@ from millrace.airflow.forms import data_form, model_form, search_form
 from millrace.airflow.partition_timetable import PartitionTimetable
 from millrace.airflow.policies import RESTART_WAIT, retry_by_cause
 from millrace.airflow.table_dags import (
-    reads_origin_of,
     require_own_dag,
-    tables_beside,
+    tables_of_origins,
     tables_of_own,
+    tables_taken_in,
 )
 from millrace.airflow.tasks import approval, await_partitions, stage, trials
 from millrace.airflow.templates import SEARCH_DAY, SEARCH_SETTINGS, macros
@@ -74,7 +74,6 @@ def data_dag(
     seen = pipeline.of_table(table or pipeline.examples)
     if seen is not pipeline:
         require_own_dag(pipeline, seen.table)
-    tables = tables_beside(pipeline) if seen is pipeline else [seen.table]
     records = [each for each in chain_stages(PARTITION) if seen is pipeline or each.each_table]
     grain, named = seen.table.grain, "" if seen is pipeline else f" of {table}"
     ending = DATA_DAG if seen is pipeline else f"{table}_{DATA_DAG}"
@@ -89,7 +88,7 @@ def data_dag(
     }
     schedule = more.pop("schedule", once_closed(pipeline, seen.table))
     with DAG(schedule=schedule, **(_common(seen, ending, doc) | own | more)) as made:
-        wire(pipeline, records, tables)
+        wire(pipeline, records, tables_taken_in(pipeline, seen.table))
     return made
 
 
@@ -206,7 +205,8 @@ def wire(
             begins = approval(pipeline, record.name)
             begins >> task
         made[record.name, table.name] = task
-        before = [made[each] for each in _needed(record, table, every) if each in made]
+        needed = _needed(pipeline, record, table, every)
+        before = [made[each] for each in needed if each in made]
         before >> begins if before else first.append(begins)
     return first
 
@@ -220,14 +220,16 @@ def _work(
     return of_each + [(each, pipeline.table) for each in every if not each.each_table]
 
 
-def _needed(record: Stage, table: Table, tables: Sequence[Table]) -> list[tuple[str, str]]:
+def _needed(
+    pipeline: Pipeline, record: Stage, table: Table, tables: Sequence[Table]
+) -> list[tuple[str, str]]:
     """Stage and table of the work that comes before a stage of a table."""
     before = [each.name for each in stages_before(record)]
     if not record.each_table:
         return [(name, other.name) for name in before for other in tables]
-    read = [other.name for other in tables if reads_origin_of(table, other)]
-    validating = stage_of(VALIDATED).name
-    return [(name, table.name) for name in before] or [(validating, name) for name in read]
+    validating, read = stage_of(VALIDATED).name, tables_of_origins(pipeline, table)
+    own = [(name, table.name) for name in before]
+    return own or [(validating, name) for name in sorted(read)]
 
 
 def once_closed(pipeline: Pipeline, table: Table | None = None) -> PartitionTimetable:

@@ -10,6 +10,7 @@ from pipelines.core.errors import ConfigError
 from pipelines.protocol import Stage
 from pipelines.protocol.stage import PARTITION
 from pipelines.spec import Pipeline, Table
+from pipelines.spec.origins import origins_of
 
 
 def has_own_dag(pipeline: Pipeline, table: Table) -> bool:
@@ -40,10 +41,26 @@ def tables_of_own(pipeline: Pipeline) -> list[Table]:
     return [table for table in pipeline.tables if has_own_dag(pipeline, table)]
 
 
-def tables_beside(pipeline: Pipeline) -> list[Table]:
-    """The examples' table and those that the same run takes in, each after those it reads."""
-    beside = [table for table in pipeline.tables if not has_own_dag(pipeline, table)]
-    return sorted(beside, key=lambda table: (table.event_time is not None, table.name))
+def tables_taken_in(pipeline: Pipeline, table: Table) -> list[Table]:
+    """The tables that the DAG of a table takes in, static ones first, as others may read them.
+
+    Args:
+        pipeline: The declaration.
+        table: The examples' table, or one that has a DAG of its own, which takes in what its times are
+            counted from as well.
+    """
+    if table.name == pipeline.examples:
+        beside = [each for each in pipeline.tables if not has_own_dag(pipeline, each)]
+        return sorted(beside, key=lambda each: (each.event_time is not None, each.name))
+    read = tables_of_origins(pipeline, table)
+    return [*(each for each in pipeline.tables if each.name in read), table]
+
+
+def tables_of_origins(pipeline: Pipeline, table: Table) -> set[str]:
+    """Names of the static tables that the times of a table are counted from."""
+    return {
+        each.table for each in origins_of(pipeline.of_table(table.name)).values() if each.table
+    }
 
 
 def dag_id_of(pipeline: Pipeline, stage: Stage, table: str | None = None) -> str:
@@ -57,8 +74,3 @@ def dag_id_of(pipeline: Pipeline, stage: Stage, table: str | None = None) -> str
     own = [each.name for each in tables_of_own(pipeline)]
     named = f"{table}_" if stage.scope == PARTITION and table in own else ""
     return f"{pipeline.name}_{named}{stage.dag}"
-
-
-def reads_origin_of(table: Table, other: Table) -> bool:
-    """Whether times of a table are counted from a column of another."""
-    return any(column.origin.startswith(f"{other.name}.") for column in table.columns)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pipelines.spec.statements import as_subquery, parameters, statement_problems
 
-PIECES = st.lists(
+PARTS = st.lists(
     st.sampled_from(
         [
             *(
@@ -38,7 +38,7 @@ PIECES = st.lists(
         ("SELECT 1; SELECT 2", "more than one statement"),
         ("SELECT :start", "no :end"),
         ("SELECT :end", "no :start"),
-        ("SELECT :start, :end, :edn", "Did you mean 'end'"),
+        ("SELECT :start, :end, :ends", "Did you mean 'end'"),
     ],
 )
 def test_a_mistake_is_found_without_a_database(sql, words):
@@ -60,7 +60,7 @@ def test_what_is_in_quotation_marks_or_comments_is_no_mistake(sql):
     assert list(statement_problems(sql, "here")) == []
 
 
-@given(PIECES)
+@given(PARTS)
 def test_sqlalchemy_finds_the_same_parameters(sql):
     compiled = sa.text(as_subquery(sql)).compile(
         dialect=sa.dialects.sqlite.dialect(paramstyle="named")

@@ -3,7 +3,7 @@
 Why: the delimiter, the words for a null and the escapes are to be found once, not to be guessed at by
     the first refused day.
 Promise: the values are those that ingest reads with the settings found; large plain files are read in
-    pieces from their start to their end.
+    parts from their start to their end.
 Not here: the types of the columns (``columns.py``).
 """
 
@@ -25,7 +25,7 @@ from pipelines.stages.ingest.stream import CsvStream, opened
 DELIMITERS = (",", ";", "\t", "|")
 SNIFFED_BYTES, SNIFFED_LINES = 1 << 16, 200
 LEAST_ALIKE = 0.5
-PIECES = 8
+PARTS = 8
 # Words for an unknown number or time, and those of them that are no value of a text either.
 NULL_WORDS = (
     *(
@@ -60,7 +60,7 @@ class TextSample:
 
 
 @dataclass(frozen=True, slots=True)
-class _Pieces:
+class _Parts:
     """Bytes of a file without its first line, whether they are all, and the share that they are."""
 
     header: tuple[str, ...]
@@ -84,12 +84,12 @@ def read_delimited_sample(files: Sequence[Path], most_bytes: int) -> TextSample:
         )
     escape = "\\" if _escapes(begin, delimiter) else None
     dialect = Source(format="csv", delimiter=delimiter, escape=escape)
-    pieces = [_pieces(path, dialect, most_bytes) for path in files]
-    nulls = _null_words(_parsed(pieces, dialect))
-    rows = _parsed(pieces, replace(dialect, nulls=nulls))
-    total = round(rows.num_rows / max(sum(p.share for p in pieces) / len(pieces), 1e-9))
+    parts = [_parts(path, dialect, most_bytes) for path in files]
+    nulls = _null_words(_parsed(parts, dialect))
+    rows = _parsed(parts, replace(dialect, nulls=nulls))
+    total = round(rows.num_rows / max(sum(p.share for p in parts) / len(parts), 1e-9))
     settings = _changed(dialect) | ({"nulls": nulls} if nulls != ("",) else {})
-    return TextSample(rows, total, all(p.share == 1 for p in pieces), settings)
+    return TextSample(rows, total, all(p.share == 1 for p in parts), settings)
 
 
 def _changed(source: Source) -> dict[str, object]:
@@ -147,7 +147,7 @@ def _escapes(text: str, mark: str) -> bool:
     return '\\"' in text and _fit(lines, mark, "\\") > _fit(lines, mark)
 
 
-def _pieces(path: Path, dialect: Source, most_bytes: int) -> _Pieces:
+def _parts(path: Path, dialect: Source, most_bytes: int) -> _Parts:
     lines = Lines(path, path.name, dialect)
     header = tuple(lines.header())
     if all(NUMBER.fullmatch(name.strip()) for name in header):
@@ -160,43 +160,43 @@ def _pieces(path: Path, dialect: Source, most_bytes: int) -> _Pieces:
         rest = len(stream.read(1))
     first_line = content.find(b"\n") + 1 or len(content)
     if not rest:
-        return _Pieces(header, content[first_line:], 1.0)
+        return _Parts(header, content[first_line:], 1.0)
     if path.stat().st_size <= most_bytes:  # compressed: only its start is at hand
         body = _whole_lines(content[first_line:])
-        return _Pieces(header, body, 0.5)
-    body = b"".join(_spread_pieces(path, first_line, most_bytes))
-    return _Pieces(header, body, len(body) / path.stat().st_size)
+        return _Parts(header, body, 0.5)
+    body = b"".join(_spread_parts(path, first_line, most_bytes))
+    return _Parts(header, body, len(body) / path.stat().st_size)
 
 
 def _whole_lines(content: bytes) -> bytes:
     return content[: content.rfind(b"\n") + 1]
 
 
-def _spread_pieces(path: Path, first: int, most_bytes: int) -> Iterator[bytes]:
+def _spread_parts(path: Path, first: int, most_bytes: int) -> Iterator[bytes]:
     """Whole lines of a plain file at even distances, its first and its last among them."""
-    size, each = path.stat().st_size, most_bytes // PIECES
+    size, each = path.stat().st_size, most_bytes // PARTS
     with path.open("rb") as file:
-        for number in range(PIECES):
-            start = first + (size - first - each) * number // (PIECES - 1)
+        for number in range(PARTS):
+            start = first + (size - first - each) * number // (PARTS - 1)
             file.seek(start)
             content = file.read(each)
             begin = 0 if number == 0 else content.find(b"\n") + 1
             body = content[begin:]
-            yield body if number == PIECES - 1 else _whole_lines(body)
+            yield body if number == PARTS - 1 else _whole_lines(body)
 
 
-def _parsed(pieces: Sequence[_Pieces], dialect: Source) -> pa.Table:
-    tables = [_table(piece, dialect) for piece in pieces]
+def _parsed(parts: Sequence[_Parts], dialect: Source) -> pa.Table:
+    tables = [_table(part, dialect) for part in parts]
     return pa.concat_tables(tables, promote_options="default")
 
 
-def _table(piece: _Pieces, dialect: Source) -> pa.Table:
-    names = [str(n) for n in range(len(piece.header))]
-    if not piece.body.strip():
+def _table(part: _Parts, dialect: Source) -> pa.Table:
+    names = [str(n) for n in range(len(part.header))]
+    if not part.body.strip():
         rows = pa.table({name: pa.array([], pa.string()) for name in names})
     else:
         rows = arrow_csv.read_csv(
-            pa.BufferReader(piece.body),
+            pa.BufferReader(part.body),
             read_options=arrow_csv.ReadOptions(column_names=names, block_size=1 << 24),
             parse_options=arrow_csv.ParseOptions(
                 delimiter=dialect.delimiter,
@@ -211,7 +211,7 @@ def _table(piece: _Pieces, dialect: Source) -> pa.Table:
                 null_values=list(dialect.nulls),
             ),
         )
-    return _named(rows, piece.header)
+    return _named(rows, part.header)
 
 
 def _named(rows: pa.Table, header: Sequence[str]) -> pa.Table:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pipelines.core.partitions import DAY, HOUR
 from pipelines.drivers.scaffold.profile.calendar import CalendarGuess
 from pipelines.drivers.scaffold.profile.columns import ColumnGuess
-from pipelines.drivers.scaffold.profile.leaks import LEAK, tells_label
+from pipelines.drivers.scaffold.profile.leaks import LEAK, predicts_label
 from pipelines.drivers.scaffold.profile.roles import NAMED_AS_ID, Roles, entity_name
 
 WEEKS_FROM_DAYS = 14
@@ -47,8 +47,8 @@ def _own(column: ColumnGuess, label: ColumnGuess | None) -> FeatureGuess:
         return FeatureGuess("", why=f"{column.name}: one value or none")
     if column.type == "timestamp":
         return FeatureGuess("", why=f"{column.name}: a time")
-    if label is not None and (auc := tells_label(column, label)) > LEAK:
-        why = f"{column.name}: alone it tells the label (AUC {auc:.2f}), so it is known afterwards"
+    if label is not None and (auc := predicts_label(column, label)) > LEAK:
+        why = f"{column.name}: alone it predicts the label (AUC {auc:.2f}), so it is known afterwards"
         return FeatureGuess("", why=why)
     if column.type == "text" or (column.type == "integer" and NAMED_AS_ID.search(column.name)):
         return _category(column, name)

@@ -32,7 +32,7 @@ MOST_FILES = 100_000
 
 _YEAR, _MONTH, _DAY = r"(?:19|20)\d\d", r"(?:0[1-9]|1[0-2])", r"(?:0[1-9]|[12]\d|3[01])"
 _HOUR = r"(?:[01]\d|2[0-3])"
-# The first that matches at a place is taken, so longer ones come first.
+# The first that matches at a position is taken, so longer ones come first.
 DATES: tuple[tuple[str, str], ...] = (
     (rf"{_YEAR}-{_MONTH}-{_DAY}(?=[T_ -]{_HOUR}(?!\d))", "{day}"),
     (rf"(?<=\d\d\d\d-\d\d-\d\d[T_ -]){_HOUR}", "{hour}"),

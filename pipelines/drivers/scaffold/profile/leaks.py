@@ -1,4 +1,4 @@
-"""Columns that alone tell the label, which they hardly could before it was known.
+"""Columns that alone predict the label, which they hardly could before it was known.
 
 Why: a refund that follows from a complaint predicts it perfectly, and only in the past.
 Promise: a bounded look at each column alone; what needs several columns is not found.
@@ -15,8 +15,8 @@ LEAK, FEWEST_ROWS, MOST_CATEGORIES = 0.99, 50, 100
 TRUE = ("1", "true", "1.0")
 
 
-def tells_label(column: ColumnGuess, label: ColumnGuess) -> float:
-    """How well a column alone tells a label of 0 and 1: 0.5 for not at all, 1 for certainly."""
+def predicts_label(column: ColumnGuess, label: ColumnGuess) -> float:
+    """How well a column alone predicts a label of 0 and 1: 0.5 for not at all, 1 for certainly."""
     known = np.asarray(pc.is_valid(label.values))
     positive = _positive(label)[known]
     if len(positive) < FEWEST_ROWS or positive.all() or not positive.any():
@@ -37,7 +37,7 @@ def _positive(label: ColumnGuess) -> NDArray[np.bool_]:
 
 
 def _filled(numbers: pa.ChunkedArray) -> NDArray[np.float64]:
-    """A null is below all values: that a value is missing may tell the label too."""
+    """A null is below all values: that a value is missing may predict the label too."""
     values: NDArray[np.float64] = np.asarray(
         pc.fill_null(numbers.cast(pa.float64()), float("-inf"))
     )

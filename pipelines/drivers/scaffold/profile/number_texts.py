@@ -28,7 +28,7 @@ class GuessedMarks:
     thousands: str = ""
 
     def plain(self, texts: pa.ChunkedArray) -> pa.ChunkedArray:
-        """Texts as Python writes numbers; what is no number stays no number."""
+        """Texts as Python writes numbers; other texts are unchanged."""
         texts = pc.utf8_trim_whitespace(texts)
         if self.thousands:
             grouped = pc.match_substring_regex(texts, _grouped(self.thousands, self.decimal))

@@ -81,7 +81,7 @@ def test_names_in_another_order_leave_out_the_same_rows_and_rank_them_alike(tmp_
 
 
 @pytest.mark.parametrize("head", [Binary(), Regression()])
-def test_rows_without_a_label_take_no_place_in_any_metric(tmp_path, head):
+def test_rows_without_a_label_are_in_no_metric(tmp_path, head):
     plain = training_set(tmp_path / "plain", NAMES["text"])
     more = training_set(tmp_path / "more", NAMES["text"], more=15)
     assert int((~more.labelled).sum()) == 30

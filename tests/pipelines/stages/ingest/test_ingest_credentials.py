@@ -222,7 +222,7 @@ def test_the_connections_that_tables_and_the_run_name():
         (Query("SELECT 1", connection="c"), False),
     ],
 )
-def test_a_table_with_a_place_of_its_own_needs_no_source(source, needed):
+def test_a_table_with_a_source_of_its_own_needs_no_source(source, needed):
     assert needs_source(tables(source)[0], {}) is needed
 
 

@@ -59,7 +59,7 @@ def test_a_partition_is_that_of_a_file_and_rows_of_other_days_are_no_other_work(
     assert ingest()["rows"] == 205
 
 
-def test_rows_of_one_file_are_told_apart_by_their_time(lake, ingest, rows):
+def test_of_the_rows_of_one_file_those_of_the_day_are_read(lake, ingest, rows):
     days = [transactions(day=day) for day in ("2018-03-31", DAY, "2018-04-02")]
     lake(pa.concat_tables(days))
     ingest()

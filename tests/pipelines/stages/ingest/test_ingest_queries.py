@@ -178,7 +178,8 @@ def test_a_missing_column_refuses_the_day_with_the_columns_that_there_are(ingest
     write_database(file)
     sql = "SELECT transaction_id, tx_datetime FROM tx WHERE tx_datetime BETWEEN :start AND :end"
     with pytest.raises(
-        SchemaError, match=r"no column customer_id.*has transaction_id, tx_datetime"
+        SchemaError,
+        match=r"The query of transactions: no column customer_id.*query returns transaction_id, tx_datetime",
     ):
         ingest(query_pipeline(sql))
 
@@ -187,7 +188,11 @@ def test_a_missing_column_refuses_the_day_with_the_columns_that_there_are(ingest
     ("column", "value", "match"),
     [
         ("tx_amount", "much", "'TX_AMOUNT' has 'much' of type str in row 3.*have float"),
-        ("tx_datetime", "2018-04-01 noon", "'tx_datetime' holds '2018-04-01 noon' in row 3"),
+        (
+            "tx_datetime",
+            "2018-04-01 noon",
+            "The query of transactions: column 'tx_datetime' holds '2018-04-01 noon' in row 3",
+        ),
         ("customer_id", 1.5, "'customer_id' holds 1.5 in row 3"),
         ("tx_fraud", b"\x00", "'TX_FRAUD'.*of type bytes in row 3.*have int"),
     ],
