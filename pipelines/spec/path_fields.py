@@ -84,6 +84,8 @@ def path_problems(path: object, grain: str, where: str) -> Iterator[str]:
     except (ValueError, IndexError, KeyError, AttributeError) as error:
         yield from _unreadable(path, error, where)
         return
+    if any("**" in part and part != "**" for part in path.split("/")):
+        yield f"{where} path {path!r}: ** stands for whole folders. Use * within a name."
     yield from _too_many(path, names, grain, where)
     if names and grain in ENOUGH and not any(set(names) >= set(e) for e in ENOUGH[grain]):
         enough = " or ".join(_shown(each) for each in ENOUGH[grain])
