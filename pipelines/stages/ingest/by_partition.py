@@ -45,7 +45,7 @@ class PartitionSpill:
     def __init__(self, pipeline: Pipeline, folder: Path) -> None:
         self._pipeline, self._partitions = pipeline, pipeline.partitions()
         self._time = pipeline.table.time_column
-        self._bounds = _Bounds(self._partitions)
+        self._bounds = _PartitionStarts(self._partitions)
         self._spill = tempfile.TemporaryDirectory(dir=folder, prefix=".spill-")
         self._buffer: list[pa.Table] = []
         self._bytes = 0
@@ -143,7 +143,7 @@ def _slices(number: int, runs: list[tuple[pa.Table, Numbers, Numbers]]) -> Itera
             yield rows.slice(start, int(bounds[at + 1]) - start)
 
 
-class _Bounds:
+class _PartitionStarts:
     """The starts of the partitions in which rows were seen, in UTC microseconds."""
 
     def __init__(self, partitions: Partitions) -> None:
