@@ -41,7 +41,10 @@ def table_problems(pipeline: Pipeline) -> Iterator[str]:
         row_id = (table.row_id,) if isinstance(table.row_id, str) else table.row_id or ()
         yield from _not_nullable(table, "row_id", row_id)
         yield from _time(table, "event_time", table.event_time)
+        yield from _not_nullable(table, "event_time", (table.event_time,))
+        # A row without a known time was known on the day of its event.
         yield from _time(table, "known_time", table.known_time)
+        yield from _known_time(table)
         yield from source_problems(table)
         yield from column_problems(table)
         if table.name == pipeline.examples:
@@ -85,7 +88,14 @@ def _time(table: Table, what: str, name: str | None) -> Iterator[str]:
     yield from unknown(f"table {table.name}: {what}", name, names)
     if name in names and table.column(str(name)).type != "timestamp":
         yield f"table {table.name}: {what} {name!r} must be a timestamp."
-    yield from _not_nullable(table, what, (name,))
+
+
+def _known_time(table: Table) -> Iterator[str]:
+    if table.known_time is not None and table.event_time is None:
+        yield (
+            f"table {table.name}: known_time {table.known_time!r} without event_time. A static table is "
+            f"read as it is when features are made: leave known_time out, or declare event_time."
+        )
 
 
 def _not_nullable(table: Table, what: str, columns: Iterable[str | None]) -> Iterator[str]:

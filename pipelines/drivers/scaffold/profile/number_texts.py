@@ -85,14 +85,20 @@ def _says_comma(texts: pa.Array) -> bool:
     if not any_with(texts, ","):
         return False
     plain = every(texts, COMMA) and not every(texts, _ungrouped(",", "."))
-    return plain or (any_with(texts, ".") and every(texts, _ungrouped(".", ",")))
+    return plain or _is_grouped(texts, ",")
 
 
 def _says_point(texts: pa.Array) -> bool:
     if not any_with(texts, "."):
         return False
     plain = every(texts, PLAIN) and not every(texts, rf"({_grouped('.', ',')})|({DIGITS})")
-    return plain or (any_with(texts, ",") and every(texts, _ungrouped(",", ".")))
+    return plain or _is_grouped(texts, ".")
+
+
+def _is_grouped(texts: pa.Array, decimal: str) -> bool:
+    """Whether all are numbers by a decimal mark and one between thousands that occurs."""
+    marks = (mark for mark in THOUSANDS[decimal] if any_with(texts, mark))
+    return any(every(texts, _ungrouped(mark, decimal)) for mark in marks)
 
 
 def _says_thousands(texts: pa.Array, mark: str, decimal: str) -> bool:

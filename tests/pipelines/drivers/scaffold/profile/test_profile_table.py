@@ -3,7 +3,7 @@
 import types
 from datetime import timedelta
 
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from pipelines.core.events import Reporter
@@ -16,7 +16,9 @@ from tests.pipelines.drivers.scaffold.profile.made_sources import (
     COLUMNS,
     HEADERS,
     IDS,
+    LABELS,
     NULLS,
+    TIMES,
     made_columns,
     write,
 )
@@ -52,12 +54,10 @@ def taken_in(pipeline, found, folder, key):
 shapes = st.fixed_dictionaries(
     {
         "row_id": st.sampled_from(sorted(IDS)),
-        "time": st.sampled_from(["iso", "iso_t", "zoned", "date"]),
+        "time": st.sampled_from(sorted(TIMES)),
         "entity": st.sampled_from(["whole", "code", "uuid"]),
-        "label": st.sampled_from(["digits"]),
-        "kinds": st.lists(
-            st.sampled_from(sorted(COLUMNS.keys() - {"words", "truth"})), min_size=1, max_size=6
-        ),
+        "label": st.sampled_from(sorted(LABELS)),
+        "kinds": st.lists(st.sampled_from(sorted(COLUMNS)), min_size=1, max_size=6),
         "headers": st.permutations(HEADERS),
         "null": st.sampled_from(NULLS),
     }
@@ -69,12 +69,14 @@ shapes = st.fixed_dictionaries(
 @given(
     shape=shapes,
     seed=st.integers(0, 1000),
-    form=st.sampled_from(["csv", "csv.gz", "parquet"]),
+    form=st.sampled_from(["csv", "csv.gz", "parquet", "jsonl"]),
     delimiter=st.sampled_from([",", ";", "\t", "|"]),
 )
 def test_a_made_table_is_taken_in_by_the_declaration_that_it_suggests(
     tmp_path_factory, shape, seed, form, delimiter
 ):
+    # A whole number of a typed source is no day to ingest.
+    assume((form, shape["time"]) != ("parquet", "compact"))
     folder = tmp_path_factory.mktemp("made")
     # All of one day, so that one partition has every row that was profiled.
     columns = made_columns(ROWS, seed, step=timedelta(minutes=10), **shape)
@@ -84,4 +86,4 @@ def test_a_made_table_is_taken_in_by_the_declaration_that_it_suggests(
     ingested, validated = taken_in(pipeline, found, folder / "store", key)
     assert (ingested["rows"], validated["rows"]) == (ROWS, ROWS)
     assert sum(validated["quarantined"].values()) == 0
-    assert guess.roles.label == "outcome"
+    assert "outcome" in (guess.roles.label, *guess.roles.other_labels)

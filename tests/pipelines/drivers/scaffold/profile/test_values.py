@@ -1,0 +1,127 @@
+"""What is found in the values of a column: types, formats, marks, words."""
+
+import pyarrow as pa
+import pytest
+
+from pipelines.drivers.scaffold.profile.columns import (
+    ReadingGuess,
+    column_names,
+    guess_columns,
+)
+from pipelines.drivers.scaffold.profile.delimited_sample import sniffed_delimiter
+from pipelines.drivers.scaffold.profile.number_texts import GuessedMarks, marks_of
+
+
+def guessed(values, marks=None, header="x"):
+    rows = pa.table({header: pa.chunked_array([pa.array(values, pa.string())])})
+    how = ReadingGuess(all_texts=True, marks=marks or marks_of(rows.columns))
+    return guess_columns(rows, how)[0]
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        (["1", "-2", None], "integer"),
+        (["1", "0"], "flag"),
+        (["1.0", "2.0", None], "integer"),
+        (["1.5", "2", "1e3"], "number"),
+        (["007", "123"], "text"),
+        (["12345678901234567890", "1"], "text"),
+        (["True", "false"], "flag"),
+        (["ja", "nein"], "flag"),
+        (["a", "1"], "text"),
+        (["2026-01-31", "2026-02-01"], "timestamp"),
+        (["2026-01-31T10:00:00+02:00"], "timestamp"),
+        (["31.01.2026 10:00", "01.02.2026 11:30"], "timestamp"),
+        (["20260131", "20260201"], "timestamp"),
+        (["Jan 31, 2026", "Feb 01, 2026"], "timestamp"),
+        (["nan", "1.5"], "text"),
+        (["", " "], "text"),
+        (["0x10", "0x11"], "text"),
+        (["1-2", "3-4"], "text"),
+    ],
+)
+def test_the_type_of_texts(values, kind):
+    assert guessed(values).type == kind
+
+
+@pytest.mark.parametrize(
+    ("values", "time_format"),
+    [
+        (["31.01.2026", "01.02.2026"], "%d.%m.%Y"),
+        (["01/31/2026", "02/01/2026"], "%m/%d/%Y"),
+        (["31/01/2026 08:15", "01/02/2026 09:00"], "%d/%m/%Y %H:%M"),
+        (["01/31/2026 8:15 PM", "02/01/2026 9:00 AM"], "%m/%d/%Y %I:%M %p"),
+        (["31.01.26", "01.02.26"], "%d.%m.%y"),
+        (["2026-01-31 08:15", "2026-02-01 09:00"], ""),
+    ],
+)
+def test_the_format_of_times(values, time_format):
+    assert guessed(values).time_format == time_format
+
+
+def test_of_two_orders_of_day_and_month_the_one_of_the_shorter_time_is_taken_and_the_other_named():
+    close = guessed(["03/01/2026", "03/02/2026", "03/03/2026"])
+    assert close.time_format == "%m/%d/%Y"
+    assert close.other_formats == ("%d/%m/%Y",)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "found"),
+    [
+        ("created_at", ["1767225600", "1767229200"], "epoch_s"),
+        ("timestamp", ["1767225600000", "1767229200000"], "epoch_ms"),
+        ("price", ["1767225600", "1767229200"], ""),
+    ],
+)
+def test_seconds_since_1970_are_times_where_the_column_is_named_so(name, values, found):
+    assert guessed(values, header=name).time_format == found
+
+
+@pytest.mark.parametrize(
+    ("columns", "marks"),
+    [
+        ([["1.5", "2.25"]], GuessedMarks()),
+        ([["1,5", "2,25"]], GuessedMarks(",")),
+        ([["1.234,5", "12,5"]], GuessedMarks(",", ".")),
+        ([["1,234.5", "12.5"]], GuessedMarks(".", ",")),
+        ([["1,234", "5,678"]], GuessedMarks(".", ",")),
+        ([["1 234,5", "12,5"]], GuessedMarks(",", " ")),
+        ([["1,5"], ["a, b", "c"], ["31.01.2026"]], GuessedMarks(",")),
+        ([["abc"]], GuessedMarks()),
+    ],
+)
+def test_the_marks_of_numbers(columns, marks):
+    assert marks_of([pa.chunked_array([pa.array(c)]) for c in columns]) == marks
+
+
+def test_words_are_in_the_letter_case_of_the_source():
+    assert guessed(["Yes", "No"]).words == {"No": 0, "Yes": 1}
+    assert guessed(["NO", "NO"]).words == {"NO": 0, "YES": 1}
+    assert guessed(["kept", "lost"]).words is None
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_the_delimiter_is_the_one_that_parts_the_lines_alike(delimiter):
+    lines = ["id", "text, with; all", "value"], ["1", '"a,b;c"', "2,5"], ["2", "d;e", "3"]
+    text = "\n".join(
+        delimiter.join(f'"{v}"' if delimiter in v and '"' not in v else v for v in line)
+        for line in lines
+    )
+    assert sniffed_delimiter(text) == delimiter
+
+
+def test_names_are_lower_case_words_each_once():
+    headers = [
+        "Lab Value (mg/dl)",
+        "FlightNumber",
+        "TX_ID",
+        "9lives",
+        "Größe",
+        "a",
+        "A",
+        "*",
+        "_x",
+    ]
+    expected = ["lab_value_mg_dl", "flight_number", "tx_id", "c_9lives", "grosse"]
+    assert column_names(headers) == [*expected, "a", "a_2", "column", "x"]
