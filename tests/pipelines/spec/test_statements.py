@@ -6,6 +6,7 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy.dialects import sqlite
 
 from pipelines.spec.statements import as_subquery, parameters, statement_problems
 
@@ -62,9 +63,7 @@ def test_what_is_in_quotation_marks_or_comments_is_no_mistake(sql):
 
 @given(PARTS)
 def test_sqlalchemy_finds_the_same_parameters(sql):
-    compiled = sa.text(as_subquery(sql)).compile(
-        dialect=sa.dialects.sqlite.dialect(paramstyle="named")
-    )
+    compiled = sa.text(as_subquery(sql)).compile(dialect=sqlite.dialect(paramstyle="named"))
     assert set(compiled.params) == parameters(sql)
 
 

@@ -206,7 +206,7 @@ def test_every_library_that_a_stage_uses_is_in_one_of_the_tables():
 @pytest.mark.parametrize(
     ("stage", "libraries"),
     [
-        ("ingest", {"numpy", "pyarrow"}),
+        ("ingest", {"numpy", "pyarrow", "python_calamine"}),
         ("validate", {"dask", "great_expectations", "numpy", "pandas", "pyarrow"}),
         ("train", {"keras", "numpy", "pyarrow", "tensorflow"}),
     ],

@@ -109,8 +109,8 @@ def test_a_time_that_is_no_time_in_the_lake_is_said_so(lake, ingest):
 def test_iceberg_is_refused_with_what_can_be_done():
     with pytest.raises(DeclarationError, match=r"Iceberg tables cannot be read.*Query"):
         require_valid(lake_pipeline(format="iceberg"))
-    with pytest.raises(DeclarationError, match=r"'delt' is not known. Did you mean 'delta'"):
-        require_valid(lake_pipeline(format="delt"))
+    with pytest.raises(DeclarationError, match=r"'delts' is not known. Did you mean 'delta'"):
+        require_valid(lake_pipeline(format="delts"))
 
 
 def test_a_missing_library_is_named_with_its_extra(lake, ingest, monkeypatch):

@@ -70,7 +70,7 @@ def test_ids_and_addresses_become_texts():
     assert block([memoryview(b"ab")]).to_pylist() == [b"ab"]
 
 
-def test_decimals_that_are_no_numbers_become_floats():
+def test_decimals_that_are_not_finite_become_floats():
     found = block([Decimal("1.5"), Decimal("Infinity"), None]).to_pylist()
     assert found == [1.5, float("inf"), None]
 
