@@ -46,6 +46,14 @@ def named_fields(path: str) -> tuple[str, ...]:
     return tuple(name for _, name, *_ in Formatter().parse(path) if name is not None)
 
 
+def has_fields(path: str) -> bool:
+    """Whether a path has fields, or braces that can be nothing else."""
+    try:
+        return bool(named_fields(path))
+    except ValueError:
+        return True
+
+
 def filled(path: str, partitions: Partitions, key: str) -> str:
     """The path of a partition's files.
 
