@@ -15,6 +15,7 @@ MEASURED = ("integer", "number", "flag")
 FLAGS = (0, 1)
 # Beyond that, neighbouring floats of everyday sizes are further apart.
 MOST_DECIMALS = 15
+MOST_INTEGER = 2**63 - 1
 
 
 def column_problems(table: Table) -> Iterator[str]:
@@ -47,8 +48,10 @@ def _bounds(column: Column) -> Iterator[str]:
     bounds = [bound for bound in (column.low, column.high) if bound is not None]
     if bounds and column.type not in MEASURED:
         yield f"low and high are for {', '.join(MEASURED)}, not {column.type!r}. Omit them."
-    elif column.low is not None and column.high is not None and column.low > column.high:
+    elif bounds != sorted(bounds):
         yield f"low {column.low} is above high {column.high}."
+    elif column.type == "integer" and max(map(abs, bounds), default=0) > MOST_INTEGER:
+        yield f"low and high of an integer must be within 64 bits; got {bounds!r}."
 
 
 def _values(column: Column) -> Iterator[str]:

@@ -92,8 +92,7 @@ def path_problems(path: object, grain: str, where: str) -> Iterator[str]:
     except (ValueError, IndexError, KeyError, AttributeError) as error:
         yield from _unreadable(path, error, where)
         return
-    if any("**" in part and part != "**" for part in path.split("/")):
-        yield f"{where} path {path!r}: ** stands for whole folders. Use * within a name."
+    yield from _folders(path, where)
     yield from _too_many(path, names, grain, where)
     if names and grain in ENOUGH and not any(set(names) >= set(e) for e in ENOUGH[grain]):
         enough = " or ".join(_shown(each) for each in ENOUGH[grain])
@@ -102,6 +101,11 @@ def path_problems(path: object, grain: str, where: str) -> Iterator[str]:
             f"{grain!r}, which need {enough}. Add the missing fields, declare the grain of the "
             f"files, or leave out all fields where the files are for all time."
         )
+
+
+def _folders(path: str, where: str) -> Iterator[str]:
+    if any("**" in part and part != "**" for part in path.split("/")):
+        yield f"{where} path {path!r}: ** stands for whole folders. Use * within a name."
 
 
 def _unreadable(path: str, error: Exception, where: str) -> Iterator[str]:

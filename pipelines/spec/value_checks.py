@@ -175,12 +175,16 @@ def _fits(value: object, hint: Any) -> bool:
         return _is_plain(value)
     if hint is bool or hint is type(None):
         return isinstance(value, hint)
-    if isinstance(value, bool):
-        return False
     if hint is str:
         return isinstance(value, str) and _can_be_written(value)
+    return _is_number(value, hint)
+
+
+def _is_number(value: object, hint: Any) -> bool:
+    if isinstance(value, bool) or hint not in (int, float):
+        return False
     if isinstance(value, int):
-        return hint in (int, float) and LEAST <= value <= MOST
+        return LEAST <= value <= MOST
     return hint is float and isinstance(value, float) and math.isfinite(value)
 
 

@@ -20,9 +20,16 @@ from pipelines.spec.registry import own_names
 
 
 def findings(
-    name: str, *, source: str | None, store: str | None, day: str | None
+    name: str, *, source: str | None, store: str | None, day: str | None, read: bool = True
 ) -> list[Finding]:
     """Look at the declaration, the machine, and whichever of source and store is given.
+
+    Args:
+        name: Name of the pipeline.
+        source: Source root of tables without one of their own.
+        store: The store.
+        day: Day of the source; by default the first of the data.
+        read: Whether to read from the sources.
 
     Raises:
         ConfigError: There is no such pipeline, its declaration has mistakes, or a stage's record has.
@@ -35,7 +42,7 @@ def findings(
         _machine,
     ]
     found = [found_by(look) for look in looks]
-    if any(has_source(table, source) for table in pipeline.tables):
+    if read and any(has_source(table, source) for table in pipeline.tables):
         found += source_findings(pipeline, source, day)
     elif day:
         raise ConfigError(
@@ -47,11 +54,11 @@ def findings(
 
 
 def findings_of_all(store: str | None) -> dict[str, list[Finding]]:
-    """The same for each pipeline of the project; one that cannot be loaded is a finding."""
+    """The same without sources, for each pipeline of the project; one that cannot be loaded is a finding."""
     found: dict[str, list[Finding]] = {}
     for name in own_names():
         try:
-            found[name] = findings(name, source=None, store=store, day=None)
+            found[name] = findings(name, source=None, store=store, day=None, read=False)
         except ConfigError as error:
             found[name] = [Finding(ok=False, text=str(error))]
     return found

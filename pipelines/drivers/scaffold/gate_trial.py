@@ -26,13 +26,17 @@ ROWS = 8
 
 
 def gate_problems(pipeline: Pipeline, day: str) -> tuple[int, list[str]]:
-    """How many rules validate a day or a window, and what is wrong with those that cannot.
+    """How many rules validate partitions and a window, and what is wrong with those that cannot.
 
     Raises:
         ConfigError: The rules cannot even be listed.
     """
-    rules, number = rules_of(pipeline, day), 0
-    problems = _problems(rules, trial_rows(pipeline.stored, day))
+    number, problems = 0, list[str]()
+    for table in pipeline.tables:
+        rules, wrong = _of_table(pipeline.of_table(table.name), day)
+        own = table.name == pipeline.examples
+        problems += wrong if own else [f"table {table.name}: {text}" for text in wrong]
+        number += rules
     for name, of_window in rules_of_window(pipeline.validation.window).items():
         columns = {str(column): [0.5] * ROWS for rule in of_window for column in rule.columns()}
         number += len(of_window)
@@ -40,7 +44,14 @@ def gate_problems(pipeline: Pipeline, day: str) -> tuple[int, list[str]]:
             problems += [
                 f"window {name}: {text}" for text in _problems(of_window, pa.table(columns))
             ]
-    return len(rules) + number, problems
+    return number, problems
+
+
+def _of_table(pipeline: Pipeline, day: str) -> tuple[int, list[str]]:
+    """The same of the gate of the table that a view of the pipeline has."""
+    key = pipeline.partitions().of_day(day)
+    rules = rules_of(pipeline, key)
+    return len(rules), _problems(rules, trial_rows(pipeline.stored, day))
 
 
 def trial_rows(table: Table, day: str) -> pa.Table:
