@@ -12,7 +12,7 @@ from pipelines.spec import (
 
 PARTS = (
     Categorical("shop") >> Vocabulary(min_count=10, max_size=50_000),
-    LakeTable(path="warehouse/visits", format="iceberg", time_zone="UTC"),
+    LakeTable(path="warehouse/visits", connection="warehouse", time_zone="UTC"),
     Limit(warn=0.1, refuse=0.5),
     Model(hidden=(500,), dropout=0.2, embedding_dim=8),
     Source(path="events.csv.zip", format="csv", nulls=("", "NA"), max_rejected_share=0.02),

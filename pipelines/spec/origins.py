@@ -21,15 +21,17 @@ DAY = re.compile(r"[0-9].*")
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a relative time counts from: one of a day, a column, or a column of a static table.
+    """What a relative time counts, and from what: a day, a column, or a column of a static table.
 
     Attributes:
+        unit: Days, hours, minutes or seconds.
         day: The day, from its first moment.
         column: The timestamp column.
         table: The static table that has the column; empty for the same table.
         keys: Columns that both tables have and that identify a row of the static one.
     """
 
+    unit: str
     day: date | None = None
     column: str = ""
     table: str = ""
@@ -44,17 +46,32 @@ def is_relative(column: Column) -> bool:
 def origin_of(pipeline: Pipeline, column: Column) -> Origin:
     """What the times of a column of the pipeline's table count from; the column is valid."""
     if DAY.fullmatch(column.origin):
-        return Origin(day=date.fromisoformat(column.origin))
+        return Origin(column.time_format, day=date.fromisoformat(column.origin))
     table, dot, name = column.origin.partition(".")
     if not dot:
-        return Origin(column=table)
-    return Origin(column=name, table=table, keys=keys_of(pipeline, pipeline.table, table))
+        return Origin(column.time_format, column=table)
+    keys = keys_of(pipeline, pipeline.table, table)
+    return Origin(column.time_format, column=name, table=table, keys=keys)
 
 
 def origins_of(pipeline: Pipeline) -> dict[str, Origin]:
     """The origin of each relative time of the pipeline's table, by column."""
     relative = (column for column in pipeline.table.columns if is_relative(column))
     return {column.name: origin_of(pipeline, column) for column in relative}
+
+
+def behind(pipeline: Pipeline, name: str | None) -> set[str]:
+    """A column of the pipeline's table and those that its times are computed from."""
+    origins, found, left = origins_of(pipeline), set[str](), [name]
+    while left:
+        at = left.pop()
+        if at is None or at in found:
+            continue
+        found.add(at)
+        if at in origins:
+            of = origins[at]
+            left += of.keys if of.table else filter(None, (of.column,))
+    return found
 
 
 def keys_of(pipeline: Pipeline, table: Table, of: str) -> tuple[str, ...]:

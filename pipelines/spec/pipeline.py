@@ -114,13 +114,9 @@ class Pipeline:
     @property
     def stored(self) -> Table:
         """The table of examples as the store has it: with a text column for each of ``composites``."""
+        # A null part is quarantined, or allowed, by the part's own rule.
         made = tuple(
-            Column(
-                name,
-                "text",
-                meaning=f"{', '.join(parts)}, as one text",
-                nullable=name != ROW_KEY,
-            )
+            Column(name, "text", meaning=f"{', '.join(parts)}, as one text", nullable=True)
             for name, parts in self.composites().items()
         )
         return replace(self.table, columns=(*self.table.columns, *made)) if made else self.table

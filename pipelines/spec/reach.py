@@ -9,7 +9,7 @@ Not here: whether they have been validated (``pipelines/stages/featurize/lookbac
 from datetime import datetime, timedelta
 
 from pipelines.core.errors import ConfigError
-from pipelines.core.partitions import Partitions
+from pipelines.core.partitions import DAY, Partitions
 from pipelines.spec.pipeline import Pipeline
 from pipelines.spec.tables import Table
 
@@ -49,6 +49,15 @@ def partitions_of_other(
     data_from = min(history_from, table.start or history_from)
     first = _reached(others, own.start(key), days, data_from)
     return others.between(first, others.closed_by(own.end(key)))
+
+
+def known_by(pipeline: Pipeline, key: str) -> str:
+    """The last day that is over when a partition of the examples is.
+
+    Rows of other tables count as they were known by its end.
+    """
+    partitions = pipeline.partitions()
+    return Partitions(DAY, partitions.zone).closed_by(partitions.end(key))
 
 
 def other_tables(pipeline: Pipeline) -> list[Table]:

@@ -22,7 +22,7 @@ from pipelines.spec.statements import statement_problems
 from pipelines.spec.tables import Table
 from pipelines.spec.written_checks import written_problems
 
-ASCII = 128
+ASCII, ICEBERG = 128, "iceberg"
 DELIMITER = re.compile(r"[^A-Za-z0-9\"\r\n]")
 
 
@@ -34,7 +34,7 @@ def source_problems(table: Table) -> Iterator[str]:
     if isinstance(source, Query):
         yield from statement_problems(source.sql, where)
     if isinstance(source, LakeTable):
-        yield from _format(table, source.format, LAKE_FORMATS)
+        yield from _lake_format(table, source.format)
     if isinstance(source, Source):
         yield from _format(table, source.format, SOURCE_FORMATS)
         yield from path_problems(source.path, table.partitions().grain, where)
@@ -44,6 +44,16 @@ def source_problems(table: Table) -> Iterator[str]:
 def _format(table: Table, found: str, known: Sequence[str]) -> Iterator[str]:
     if found not in known:
         yield f"table {table.name}: source format {found!r} is not known. {nearest(found, known)}"
+
+
+def _lake_format(table: Table, found: str) -> Iterator[str]:
+    if found == ICEBERG:
+        yield (
+            f"table {table.name}: Iceberg tables cannot be read. Read it through a query engine with "
+            f"Query(...), or declare a Delta Lake table (format='delta')."
+        )
+        return
+    yield from _format(table, found, LAKE_FORMATS)
 
 
 def _files(source: Source, where: str) -> Iterator[str]:

@@ -5,10 +5,11 @@ Not here: reading them (``pipelines/stages/ingest/``), mistakes in them (``sourc
 """
 
 from pipelines.core.declared import declared
+from pipelines.spec.path_fields import has_fields
 from pipelines.spec.statements import parameters
 
 SOURCE_FORMATS = ("parquet", "csv", "json", "excel", "orc", "feather")
-LAKE_FORMATS = ("delta", "iceberg")
+LAKE_FORMATS = ("delta",)
 REPEATED_HOUR = ("refuse", "first", "second")
 
 
@@ -63,7 +64,7 @@ class Source:
     @property
     def is_by_partition(self) -> bool:
         """Whether its path names the files of one partition."""
-        return "{" in self.path
+        return has_fields(self.path)
 
 
 @declared
@@ -93,11 +94,11 @@ class Query:
 
 @declared
 class LakeTable:
-    """A Delta Lake or Iceberg table.
+    """A table of a lakehouse.
 
     Attributes:
         path: Path of the table below the source root; empty for the root itself.
-        format: ``delta`` or ``iceberg``.
+        format: ``delta``, for Delta Lake. Iceberg tables are read by a ``Query`` of an engine.
         root: The table's own source root, in place of the run's.
         connection: Name of the Airflow connection with the credentials of the root.
         time_zone: Time zone of times without a UTC offset; None for the pipeline's.

@@ -11,7 +11,9 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from pipelines.core.days import parse_day
 from pipelines.core.declared import nearest, unknown
+from pipelines.core.errors import ConfigError
 from pipelines.core.partitions import GRAINS
 from pipelines.spec.column_checks import column_problems
 from pipelines.spec.key_checks import row_id_problems
@@ -41,9 +43,13 @@ def table_problems(pipeline: Pipeline) -> Iterator[str]:
         row_id = (table.row_id,) if isinstance(table.row_id, str) else table.row_id or ()
         yield from _not_nullable(table, "row_id", row_id)
         yield from _time(table, "event_time", table.event_time)
+        yield from _not_nullable(table, "event_time", (table.event_time,))
+        # A row without a known time was known on the day of its event.
         yield from _time(table, "known_time", table.known_time)
+        yield from _known_time(table)
         yield from source_problems(table)
         yield from column_problems(table)
+        yield from _start(table)
         if table.name == pipeline.examples:
             yield from _examples(table)
 
@@ -66,6 +72,13 @@ def _grain(table: Table) -> Iterator[str]:
         yield f"table {table.name}: grain {table.grain!r}. {nearest(table.grain, GRAINS)}"
 
 
+def _start(table: Table) -> Iterator[str]:
+    try:
+        parse_day(table.start or "2000-01-01", f"table {table.name}: start")
+    except ConfigError as error:
+        yield str(error)
+
+
 def _examples(table: Table) -> Iterator[str]:
     """What rows that are scored need."""
     if table.event_time is None:
@@ -85,7 +98,14 @@ def _time(table: Table, what: str, name: str | None) -> Iterator[str]:
     yield from unknown(f"table {table.name}: {what}", name, names)
     if name in names and table.column(str(name)).type != "timestamp":
         yield f"table {table.name}: {what} {name!r} must be a timestamp."
-    yield from _not_nullable(table, what, (name,))
+
+
+def _known_time(table: Table) -> Iterator[str]:
+    if table.known_time is not None and table.event_time is None:
+        yield (
+            f"table {table.name}: known_time {table.known_time!r} without event_time. A static table is "
+            f"read as it is when features are made: leave known_time out, or declare event_time."
+        )
 
 
 def _not_nullable(table: Table, what: str, columns: Iterable[str | None]) -> Iterator[str]:

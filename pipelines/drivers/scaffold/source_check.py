@@ -6,6 +6,9 @@ Promise: a finding for each thing looked at, with values; a failed one where a r
 Not here: reading the rows (``source_sample.py``), what the stages say of them (``sample_trial.py``).
 """
 
+import re
+from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.core.errors import listed
@@ -15,11 +18,13 @@ from pipelines.core.text import counted
 from pipelines.drivers.scaffold.finding import Finding, found_by
 from pipelines.drivers.taking_in import tables_in_order
 from pipelines.protocol import Work
-from pipelines.spec import Pipeline, Query, Table
+from pipelines.spec import Pipeline, Query, Source, Table
 
 if TYPE_CHECKING:
     from pipelines.drivers.scaffold.sample_trial import SampleTrial
     from pipelines.drivers.scaffold.source_sample import SourceSample
+
+MOST_LISTED = 1000
 
 
 def has_source(table: Table, source: str | None) -> bool:
@@ -67,9 +72,20 @@ def _of_table(work: Work, trial: "SampleTrial") -> list[Finding]:
     where = f"source of {table.name}: "
     first = found_by(read, where)
     if not samples:
-        return [first]
+        return [Finding(ok=False, text=f"{first.text}{_others(work)}")]
     problems = [Finding(ok=False, text=f"{where}{text}") for text in samples[0].problems]
     return problems or [first, *_of_sample(samples[0], trial, where)]
+
+
+def _others(work: Work) -> str:
+    """What the source has of other partitions, where it is a folder."""
+    source = work.pipeline.table.source
+    root = getattr(source, "root", "") or work.source or ""
+    if not isinstance(source, Source) or "://" in root or not Path(root).is_dir():
+        return ""
+    found = Path(root).glob(re.sub(r"\{[^}]*\}", "*", source.path.lstrip("/")))
+    names = sorted(path.relative_to(root).as_posix() for path in islice(found, MOST_LISTED))
+    return f" The source has others: {listed(names, 3)}." if names else ""
 
 
 def _described(sample: "SourceSample") -> str:

@@ -6,6 +6,7 @@ Promise: ``LIMIT`` rows of at most ``FILES`` files are read, whatever their size
 Not here: what a run would make of the rows (``sample_trial.py``), what they are (``sample_facts.py``).
 """
 
+import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, replace
@@ -14,12 +15,15 @@ from pathlib import Path
 import pyarrow as pa
 
 from pipelines.core.errors import PartitionRefusedError, SchemaError
+from pipelines.core.partitions import ALL
 from pipelines.protocol import Work
 from pipelines.shared.tables.schema import canonical_type
-from pipelines.spec import Table
+from pipelines.spec import Pipeline, Table
+from pipelines.spec.origins import behind, origins_of
 from pipelines.stages.ingest.delivery import Delivery
 from pipelines.stages.ingest.locate import source_files
 from pipelines.stages.ingest.reading import Read
+from pipelines.stages.ingest.relative_times import OriginRows, RelativeTimes
 from pipelines.stages.ingest.rows import read_blocks
 from pipelines.stages.ingest.source_item import SourceItem
 
@@ -82,8 +86,13 @@ class _Peeked:
         return self.item.local()
 
 
-def sample_of(work: Work) -> SourceSample:
+def sample_of(work: Work, limit: int = LIMIT, files: int = FILES) -> SourceSample:
     """Read the first rows of a partition.
+
+    Args:
+        work: The work of ingesting it.
+        limit: How many rows.
+        files: Of how many files.
 
     Raises:
         ConfigError: No source was given, or it cannot be opened.
@@ -91,10 +100,11 @@ def sample_of(work: Work) -> SourceSample:
     """
     table = work.pipeline.table
     items = source_files(work, table)
-    reads = [Read(_Peeked(item), table, "", work.pipeline.time_zone) for item in items[:FILES]]
-    delivery, blocks, is_whole = Delivery(work, reads), list[pa.Table](), len(items) <= FILES
+    zone, relative = work.pipeline.time_zone, _relative_times(work)
+    reads = [Read(_Peeked(item), table, "", zone, relative) for item in items[:files]]
+    delivery, blocks, is_whole = Delivery(work, reads), list[pa.Table](), len(items) <= files
     for read in reads:
-        wanted = LIMIT - delivery.rows
+        wanted = limit - delivery.rows
         try:
             rows, ended = _first_rows(read, wanted)
         except PartitionRefusedError as error:
@@ -113,6 +123,18 @@ def sample_of(work: Work) -> SourceSample:
         extra=tuple(dict.fromkeys(name for read in reads for name in read.extra)),
         problems=_problems(delivery, table),
     )
+
+
+def _relative_times(work: Work) -> RelativeTimes | None:
+    """The relative times of the table, with all rows of the static tables that they count from."""
+    pipeline, origins = work.pipeline, origins_of(work.pipeline)
+    tables = {origin.table for origin in origins.values() if origin.table}
+    static = {
+        table: OriginRows(sample_of(work.of_table(table, ALL), sys.maxsize, sys.maxsize).rows)
+        for table in tables
+    }
+    zone = pipeline.table.source.time_zone or pipeline.time_zone
+    return RelativeTimes(origins, zone, static) if origins else None
 
 
 def _first_rows(read: Read, wanted: int) -> tuple[pa.Table, bool]:
@@ -141,15 +163,15 @@ def _problems(delivery: Delivery, table: Table) -> tuple[str, ...]:
             isinstance(delivery.refused.get(read.name), SchemaError)
             and MISSING not in errors[0]
         ):
-            errors += _column_errors(read)
+            errors += _column_errors(read, delivery.work.pipeline)
     return tuple(dict.fromkeys(errors))
 
 
-def _column_errors(read: Read) -> Iterator[str]:
+def _column_errors(read: Read, pipeline: Pipeline) -> Iterator[str]:
     """The error of each column by itself, beside the event time that a reader may need."""
-    needed = {read.table.event_time}
+    needed = behind(pipeline, read.table.event_time)
     for column in read.table.columns:
-        own = {column.name, column.origin, *needed}
+        own = behind(pipeline, column.name) | needed
         columns = tuple(each for each in read.table.columns if each.name in own)
         alone = replace(read, table=replace(read.table, columns=columns), rejected=[])
         try:

@@ -134,7 +134,7 @@ def _require_known_budgets(pipeline: Pipeline, names: Sequence[str]) -> None:
 def _column_rules(column: Column, pipeline: Pipeline, day: str) -> Iterator[CheckedRule]:
     table = pipeline.table
     on: dict[str, object] = {"column": column.name}
-    if not column.nullable or column.name in (table.id_column, table.event_time):
+    if not column.nullable or column.name in (table.row_id, table.event_time):
         yield CheckedRule(f"{column.name}.not_null", "expect_column_values_to_not_be_null", on)
     if column.name == table.id_column:
         yield from _row_id(column.name, table)

@@ -18,6 +18,7 @@ from pipelines.shared.tables.known_days import (
     statistics_as_of,
 )
 from pipelines.spec import TRAIN, Pipeline
+from pipelines.spec.reach import known_by
 
 FEATURES = "features"
 
@@ -78,7 +79,7 @@ class ModelWindow:
         """By the ends of which days rows of a partition count for the features of another."""
         if cuts or _table_of(key) is None:
             return cuts
-        return (self.work.pipeline.partitions().last_day(own.removeprefix("ds=")),)
+        return (known_by(self.work.pipeline, own.removeprefix("ds=")),)
 
     def _is_static(self, key: str) -> bool:
         """Whether a later version is no reason to make features anew: static tables grow all the time."""

@@ -55,8 +55,8 @@ class BucketTask(Splittable):
         array_module: ``numpy`` or ``cupy``.
         versioned: Whether the partition's own history says when each row was known.
         others_versioned: Whether those of the program's other table say so.
-        last_day: The partition's last day, counted from 1970: what was known by then of another
-            table, where the partition's own rows do not say when they were known.
+        known_by: The day, counted from 1970, by whose end rows of another table must have been known,
+            where the partition's own rows do not say when they were.
         buckets: How many buckets a history has, where ``share`` is less than all.
         share: ``(nth, of)``: the entities of the bucket that are its own.
     """
@@ -68,7 +68,7 @@ class BucketTask(Splittable):
     array_module: str
     versioned: bool = False
     others_versioned: bool = False
-    last_day: int = 0
+    known_by: int = 0
     buckets: int = 1
     share: tuple[int, int] = (0, 1)
 
@@ -152,7 +152,7 @@ def _over_other_table(
         codes = entity_codes(xp, *both)
         columns[ENTITY], own[ENTITY] = codes[: -len(position)], codes[-len(position) :]
     found = []
-    for view in views_of_others(xp, columns, own, task.last_day):
+    for view in views_of_others(xp, columns, own, task.known_by):
         asked = tuple(own[name][xp.asarray(view.own)] for name in (ENTITY, TIME_S))
         rows = (view.columns[ENTITY], view.columns[TIME_S])
         line = timeline_of_others(xp, rows, asked, program.reach_s())

@@ -58,6 +58,7 @@ class DayInput:
     Attributes:
         features: What to make of it.
         last_day: The day in which the partition ends.
+        known_by: The day by whose end rows of other tables must have been known.
         own: The partition itself.
         earlier: The accepted partitions that its windows reach, oldest first, other tables' too.
         attributes: Static tables that it reads, by name.
@@ -67,6 +68,7 @@ class DayInput:
 
     features: FeaturePlan
     last_day: str
+    known_by: str
     own: PartitionFiles
     earlier: tuple[PartitionFiles, ...]
     attributes: Mapping[str, PartitionFiles]
@@ -148,7 +150,7 @@ def _tasks(day: DayInput, array_module: str) -> list[BucketTask]:
             array_module=array_module,
             versioned=day.features.table.known_time is not None,
             others_versioned=program.table in day.features.versioned_tables,
-            last_day=day_number(day.last_day),
+            known_by=day_number(day.known_by),
             buckets=day.features.buckets,
         )
         for program in day.programs

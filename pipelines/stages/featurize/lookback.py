@@ -80,15 +80,10 @@ class LookBack:
         """This work's own partition."""
         return ReadPartition(None, self.work.day)
 
-    def days(self, day: str, days: int | None = None) -> list[ReadPartition]:
-        """Partitions of the examples before one that its windows can reach, oldest first.
-
-        Args:
-            day: The partition.
-            days: Days of the look-back; None for that of every window.
-        """
+    def days(self, day: str) -> list[ReadPartition]:
+        """Partitions of the examples before one that its windows can reach, oldest first."""
         pipeline = self.work.pipeline
-        back = pipeline.look_back_days() if days is None else days
+        back = pipeline.look_back_days()
         keys = partitions_before(pipeline, day, self.work.history_from, back)
         return [ReadPartition(None, key) for key in keys]
 

@@ -29,7 +29,7 @@ from pipelines.protocol import (
 from pipelines.shared.compute.settings import ComputeSettings
 from pipelines.shared.tables.known_days import content_as_known, known_days
 from pipelines.spec import Pipeline, Table
-from pipelines.spec.reach import other_tables
+from pipelines.spec.reach import known_by, other_tables
 from pipelines.stages.featurize.entity_program import Separation
 from pipelines.stages.featurize.feature_plan import FeaturePlan, plan_features
 from pipelines.stages.featurize.lookback import LookBack, ReadPartition
@@ -62,12 +62,12 @@ def require_ready(work: Work) -> None:
 
 
 def plan(work: Work) -> FeaturizePlan:
-    """The day, the accepted days it looks back on, and the declared features.
+    """The partition, those that it reads, and the declared features.
 
     Raises:
-        InputMissingError: The day was never validated.
-        PartitionRefusedError: It was refused.
-        HistoryNotReadyError: Days it looks back on have no verdict.
+        InputMissingError: The partition was never validated.
+        PartitionRefusedError: It was refused, or a static table that it reads.
+        HistoryNotReadyError: Partitions that it reads have no verdict.
         DeclarationError: The declaration asks for what cannot be computed.
     """
     days = LookBack(work)
@@ -105,6 +105,7 @@ def run(work: Work, plan: FeaturizePlan, out: Path) -> StageOutcome:
     day = DayInput(
         features=plan.features,
         last_day=work.pipeline.partitions().last_day(work.day),
+        known_by=known_by(work.pipeline, work.day),
         own=own,
         earlier=tuple(earlier),
         attributes={each.table: each for each in others if each.table in static},
@@ -122,7 +123,7 @@ def _inputs(days: LookBack) -> dict[str, str]:
     found = {each.name: _content(days.manifest(each), cuts) for each in days.days(work.day)}
     found |= {days.own().name: _content(own, None)}
     # Rows that do not say when they were known were known when their partition was over.
-    by = cuts or (work.pipeline.partitions().last_day(work.day),)
+    by = cuts or (known_by(work.pipeline, work.day),)
     return found | {
         each.name: _content(days.manifest(each), by) for each in days.others(work.day)
     }
@@ -167,10 +168,8 @@ def _files(work: Work, of: ReadPartition, manifest: Manifest) -> "PartitionFiles
 def _distance(work: Work, of: ReadPartition) -> Separation:
     """From the rows of a partition to those of the work's own."""
     pipeline = work.pipeline
-    own, theirs = (
-        pipeline.partitions(),
-        pipeline.of_table(of.table or pipeline.examples).partitions(),
-    )
+    own = pipeline.partitions()
+    theirs = pipeline.of_table(of.table or pipeline.examples).partitions()
     nearest = own.start(work.day) - theirs.end(of.partition)
     farthest = own.end(work.day) - theirs.start(of.partition)
     # The last row of a partition may be a second before its end.

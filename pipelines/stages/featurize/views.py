@@ -53,7 +53,7 @@ def views(xp: Any, columns: dict[str, Any], n_own: int) -> Iterator[View]:
 
 
 def views_of_others(
-    xp: Any, columns: dict[str, Any], own: dict[str, Any], last_day: int
+    xp: Any, columns: dict[str, Any], own: dict[str, Any], known_by: int
 ) -> Iterator[View]:
     """What a partition's rows see of another table.
 
@@ -61,10 +61,10 @@ def views_of_others(
         xp: numpy or cupy.
         columns: History columns of the other table's rows.
         own: Those of the partition's rows.
-        last_day: The partition's last day, counted from 1970.
+        known_by: The last day that is over when the partition is, counted from 1970.
     """
     if KNOWN not in own:
-        yield View(_known_by(xp, columns, last_day), None, np.arange(len(own[ENTITY])))
+        yield View(_known_by(xp, columns, known_by), None, np.arange(len(own[ENTITY])))
         return
     known, until = own[KNOWN], own[UNTIL]
     for day in on_host(xp.unique(known)).tolist():

@@ -93,4 +93,4 @@ def _is_sqlite(error: sa.exc.DBAPIError) -> bool:
 
 
 def _words(text: str) -> str:
-    return without_secrets(" ".join(text.split())).rstrip(".")
+    return without_secrets(" ".join(text.split())).rstrip(".?")

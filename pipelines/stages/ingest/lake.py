@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from deltalake import DeltaTable
     from pyarrow.dataset import Dataset
 
-DELTA = "delta"
 # Delta's own names of the file systems that have several.
 SAME_PROTOCOL = {"s3a": "s3", "gcs": "gs"}
 
@@ -116,11 +115,6 @@ def _rows(work: Work, table: Table, source: LakeTable, uri: str) -> LakeRows:
 
 
 def _opened(work: Work, table: Table, source: LakeTable, uri: str) -> "DeltaTable":
-    if source.format != DELTA:
-        raise ConfigError(
-            f"table {table.name}: Iceberg tables cannot be read yet. Read it through a query engine with "
-            f"Query(...), or declare a Delta Lake table (format='delta')."
-        )
     try:
         from deltalake import DeltaTable
         from deltalake.exceptions import DeltaError, TableNotFoundError

@@ -7,7 +7,6 @@ Not here: adding them (``relative_times.py``).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipelines.core.errors import InputMissingError
@@ -17,30 +16,9 @@ from pipelines.protocol import VALIDATED, Plan, Work, stage_of
 from pipelines.spec.origins import Origin, origins_of
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from pipelines.stages.ingest.relative_times import RelativeTimes
+    from pipelines.stages.ingest.relative_times import OriginRows, RelativeTimes
 
 PART = "part-0.parquet"
-
-
-@dataclass(frozen=True, slots=True)
-class OriginRows:
-    """Rows of a static table.
-
-    Attributes:
-        rows: The columns that identify a row, and those that are origins.
-    """
-
-    rows: "pa.Table"
-
-    def found(self, rows: "pa.Table", origin: Origin) -> "pa.ChunkedArray":
-        """The origin of each row of another table; null where its entity is not here."""
-        import pyarrow.compute as pc
-
-        own, theirs = (_key(each, origin.keys) for each in (rows, self.rows))
-        at = pc.index_in(own, value_set=theirs.combine_chunks(), skip_nulls=True)
-        return self.rows[origin.column].take(at)
 
 
 def static_origins(work: Work) -> dict[str, Manifest]:
@@ -73,8 +51,10 @@ def relative_times_of(work: Work, plan: Plan) -> "RelativeTimes | None":
     return RelativeTimes(origins, pipeline.table.source.time_zone or pipeline.time_zone, static)
 
 
-def _opened(work: Work, plan: Plan, origins: Sequence[Origin]) -> OriginRows:
+def _opened(work: Work, plan: Plan, origins: Sequence[Origin]) -> "OriginRows":
     import pyarrow.parquet as pq
+
+    from pipelines.stages.ingest.relative_times import OriginRows
 
     manifest = plan.made_from[f"{VALIDATED}/table={origins[0].table}"]
     names = dict.fromkeys([*origins[0].keys, *(origin.column for origin in origins)])
@@ -93,10 +73,3 @@ def _validated(work: Work, table: str) -> Manifest:
             f"`{run.format(stage_of(VALIDATED).name)}`, with the same --store (and --source)."
         )
     return work.accepted(manifest)
-
-
-def _key(rows: "pa.Table", keys: Sequence[str]) -> "pa.ChunkedArray":
-    """One column that identifies a row: a column itself, or several as one text."""
-    from pipelines.stages.ingest.composites import joined
-
-    return rows[keys[0]] if len(keys) == 1 else joined([rows[key] for key in keys])

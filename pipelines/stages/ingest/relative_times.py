@@ -7,10 +7,9 @@ Promise: whole days are added on the local calendar, so that they begin at the o
 Not here: what an origin may be (``pipelines/spec/origins.py``).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -23,11 +22,8 @@ from pipelines.spec import Column
 from pipelines.spec.origins import DAYS, Origin, is_relative
 from pipelines.spec.time_formats import RELATIVE
 from pipelines.stages.ingest.cast_errors import CastError, RowNames
-from pipelines.stages.ingest.origin_rows import OriginRows
+from pipelines.stages.ingest.composites import joined
 from pipelines.stages.ingest.times import BEYOND, FIRST_S, LAST_S, MICROSECONDS
-
-if TYPE_CHECKING:
-    from pipelines.stages.ingest.reading import Read
 
 SECOND_US, EPOCH_ORDINAL, DAY_S = (
     1_000_000,
@@ -46,6 +42,23 @@ def as_read(column: Column) -> Column:
 
 
 @dataclass(frozen=True, slots=True)
+class OriginRows:
+    """Rows of a static table.
+
+    Attributes:
+        rows: The columns that identify a row, and those that are origins.
+    """
+
+    rows: pa.Table
+
+    def found(self, rows: pa.Table, origin: Origin) -> pa.ChunkedArray:
+        """The origin of each row of another table; null where its entity is not here."""
+        own, theirs = (_key(each, origin.keys) for each in (rows, self.rows))
+        at = pc.index_in(own, value_set=theirs.combine_chunks(), skip_nulls=True)
+        return self.rows[origin.column].take(at)
+
+
+@dataclass(frozen=True, slots=True)
 class RelativeTimes:
     """The relative times of a table.
 
@@ -59,27 +72,27 @@ class RelativeTimes:
     zone: str
     static: Mapping[str, OriginRows]
 
-    def added(self, rows: pa.Table, read: "Read", names: RowNames) -> pa.Table:
+    def added(self, rows: pa.Table, file: str, names: RowNames) -> pa.Table:
         """The rows with instants in place of numbers.
 
         Args:
             rows: Rows in the declared types, relative times as numbers.
-            read: Their file and table.
+            file: Name of their file in messages.
             names: Names of the rows in messages.
 
         Raises:
             SchemaError: A time is outside of the years 1 to 9999.
         """
-        left = dict(self.origins)
+        left = {n: o for n, o in self.origins.items() if n in rows.column_names}
         while left:
             # A column after those that it counts from.
             name = next(n for n, o in left.items() if o.table or o.column not in left)
-            origin, unit = left.pop(name), read.table.column(name).time_format
+            origin = left.pop(name)
             numbers, at = rows[name], rows.column_names.index(name)
             try:
-                found = self._instants(numbers, self._origin(rows, origin), unit)
+                found = self._instants(numbers, self._origin(rows, origin), origin.unit)
             except CastError as failure:
-                raise failure.schema_error(numbers, name, read.name, names) from failure
+                raise failure.schema_error(numbers, name, file, names) from failure
             rows = rows.set_column(at, name, found)
         return rows
 
@@ -137,3 +150,8 @@ def _refuse(beyond: NDArray[np.bool_]) -> None:
     if beyond.any():
         expected = "a number that, added to its origin, is within them. Correct the source."
         raise CastError(int(np.argmax(beyond)), f"which gives {BEYOND}", expected)
+
+
+def _key(rows: pa.Table, keys: Sequence[str]) -> pa.ChunkedArray:
+    """One column that identifies a row: a column itself, or several as one text."""
+    return rows[keys[0]] if len(keys) == 1 else joined([rows[key] for key in keys])

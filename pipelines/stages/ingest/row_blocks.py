@@ -53,7 +53,7 @@ def _column(values: list[Any], name: str, source: str, first: int) -> pa.Array:
     for kind, convert in CONVERTED.items():
         if any(issubclass(each, kind) for each in kinds):
             values = [convert(v) if isinstance(v, kind) else v for v in values]
-    if Decimal in kinds:
+    if Decimal in kinds and kinds <= {Decimal, int}:
         values = _finite(values)
     array = _array(values)
     if array is None:
@@ -67,9 +67,10 @@ def _kinds(values: Sequence[Any]) -> set[type]:
 
 def _finite(decimals: list[Any]) -> list[Any]:
     """Decimals, or floats where one of them is NaN or infinite, which Arrow's decimals cannot be."""
-    if all(v is None or Decimal(v).is_finite() for v in decimals):
+    exact = [v if v is None else Decimal(v) for v in decimals]
+    if all(v is None or v.is_finite() for v in exact):
         return decimals
-    return [None if v is None else float(v) for v in decimals]
+    return [v if v is None else float("nan") if v.is_nan() else float(v) for v in exact]
 
 
 def _array(values: Sequence[Any]) -> pa.Array | None:

@@ -48,7 +48,7 @@ def read_blocks(read: Read) -> Generator[pa.Table, None, None]:
                     for c in read.table.columns
                 }
             )
-            yield read.relative.added(found, read, row_names) if read.relative else found
+            yield read.relative.added(found, read.name, row_names) if read.relative else found
 
 
 def _reader(source: AnySource) -> tuple[Cast, Reader]:

@@ -259,6 +259,7 @@ def _common(pipeline: Pipeline, ending: str, doc: str | None) -> dict[str, Any]:
         "user_defined_macros": macros(pipeline) | {"recommendation": recommendation},
         "doc_md": f"{doc or ''}\n\n{pipeline.meaning}\n\nPools: `{STAGES_POOL}` (as many slots as "
         f"cores) and `{GPU_POOL}` (one slot). Variables: `millrace_store`, `millrace_source`, "
+        f"`millrace_source_connection`, "
         f"`millrace_history_from`, `millrace_approvers` (user ids), each also with `_{pipeline.name}` at its end.",
     }
 

@@ -103,3 +103,12 @@ def test_several_mistakes_are_said_at_once():
         Trailing("patient", ("count",), (1,), table="lab"), Numeric("a", entity="b")
     )
     assert "2 mistakes" in said or "3 mistakes" in said
+
+
+def test_a_static_table_has_no_known_time_and_another_may_lack_it_in_rows():
+    known = Column("known", "timestamp", nullable=True)
+    static = replace(STATIC, columns=(*STATIC.columns, known), known_time="known")
+    said = mistakes(BORN, tables=(clinic().table, LABS, static))
+    assert "known_time 'known' without event_time" in said
+    labs = replace(LABS, columns=(*LABS.columns, known), known_time="known")
+    assert require_valid(replace(clinic(), tables=(clinic().table, labs, STATIC)))

@@ -167,6 +167,7 @@ def test_a_day_that_is_not_there_is_one_finding(tmp_path):
     (only,) = found(tmp_path, day="2026-01-05")
     assert not only.ok
     assert "no file matches" in only.text
+    assert "The source has others: 2026-01-02.csv." in only.text
 
 
 def test_a_part_of_a_day_says_nothing_of_its_number_of_rows(tmp_path):

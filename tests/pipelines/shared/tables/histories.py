@@ -21,7 +21,7 @@ def write_histories(table: pa.Table, pipeline: Pipeline, folder: Path) -> None:
     """
     if pipeline.table.event_time is None:
         return
-    versions = versions_of(table, pipeline.table)
+    versions = versions_of(table, pipeline.table, pipeline.time_zone)
     for entity in pipeline.entities:
         part = history_part(table, pipeline, entity.name)
         write_history([part], pipeline, folder / history_name(entity.name), versions)

@@ -174,16 +174,20 @@ def corrected(rng, rows):
     return type(rows)(columns)
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(
     labs=st.sampled_from(["day", "month"]),
     zone=st.sampled_from(["UTC", "America/New_York"]),
+    visits=st.sampled_from(["hour", "day"]),
     seed=st.integers(0, 2**32),
 )
-def test_of_another_table_the_versions_count_that_were_known_by_the_end(labs, zone, seed):
+def test_of_another_table_the_versions_count_that_were_known_by_the_end(
+    labs, zone, visits, seed
+):
     rng = np.random.default_rng(seed)
-    pipeline = clinic("day", labs, zone, columns=KNOWN.columns, known_time="known")
-    own, theirs, key = pipeline.partitions(), Partitions(labs, zone), "2026-04-02"
+    pipeline = clinic(visits, labs, zone, columns=KNOWN.columns, known_time="known")
+    own, theirs = pipeline.partitions(), Partitions(labs, zone)
+    key = own.of_time(datetime(2026, 4, 2, 12, tzinfo=UTC))
     start, end = own.start(key), own.end(key)
     every = corrected(rng, made_labs(rng, 80, start - 2 * DAY, end))
     keys = theirs.between(theirs.of_time(start - 6 * DAY), theirs.closed_by(end))
@@ -193,15 +197,16 @@ def test_of_another_table_the_versions_count_that_were_known_by_the_end(labs, zo
             publish(pipeline, root, "labs", each, every.of(theirs, "taken", each))
         publish(pipeline, root, "patients", "all", people)
         publish(pipeline, root, "visits", key, asked)
-        publish(pipeline, root, "visits", own.shift(key, -1), None)
+        for before in own.between(own.shift(key, -24 if visits == "hour" else -1), key)[:-1]:
+            publish(pipeline, root, "visits", before, None)
         _, found = features_of(
             work_on(pipeline, root, theirs.first_day(keys[0]), partition=key)
         )
-    newest = {}
+    days, newest = Partitions("day", zone), {}
     for each in keys:
         for row in every.of(theirs, "taken", each).listed():
             is_newer = row["lab"] not in newest or row["known"] >= newest[row["lab"]]["known"]
-            if own.of_time(row["known"]) <= key and is_newer:
+            if days.end(days.of_time(row["known"])) <= end and is_newer:
                 newest[row["lab"]] = row
     for visit, got in zip(asked.listed(), found, strict=True):
         for name, wanted in expected(visit, list(newest.values())).items():

@@ -56,7 +56,7 @@ def test_a_person_reads_them():
 def flights():
     """Card fraud's table as flights: an id of two columns, a route of two more."""
     pipeline = load("fraud_detection")
-    more = [Column("carrier", "text", nullable=True), Column("dest", "text", sensitive=False)]
+    more = [Column("carrier", "text"), Column("dest", "text", sensitive=False)]
     columns = (*pipeline.table.columns, *more)
     table = replace(
         pipeline.table, row_id=("transaction_id", "carrier"), columns=columns, unique_days=None
@@ -87,7 +87,7 @@ def day(tmp_path_factory):
 
 def test_a_row_is_identified_by_all_parts_of_its_id_and_nulls_are_quarantined(day):
     _, result = day
-    assert result["quarantined"] == {"_id.unique": 2, "_id.not_null": 1}
+    assert result["quarantined"] == {"_id.unique": 2, "carrier.not_null": 1}
     assert result["rows"] == 97
 
 

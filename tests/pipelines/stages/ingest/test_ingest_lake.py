@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from pipelines.core.errors import ConfigError, SourceNotReadyError
-from pipelines.spec import LakeTable, load
+from pipelines.core.errors import ConfigError, DeclarationError, SourceNotReadyError
+from pipelines.spec import LakeTable, load, require_valid
 from tests.pipelines.shared.tables.made import (
     DAY,
     canonical,
@@ -106,9 +106,11 @@ def test_a_time_that_is_no_time_in_the_lake_is_said_so(lake, ingest):
         ingest()
 
 
-def test_iceberg_is_refused_with_what_can_be_done(ingest):
-    with pytest.raises(ConfigError, match=r"Iceberg tables cannot be read.*Query"):
-        ingest(lake_pipeline(format="iceberg"))
+def test_iceberg_is_refused_with_what_can_be_done():
+    with pytest.raises(DeclarationError, match=r"Iceberg tables cannot be read.*Query"):
+        require_valid(lake_pipeline(format="iceberg"))
+    with pytest.raises(DeclarationError, match=r"'delt' is not known. Did you mean 'delta'"):
+        require_valid(lake_pipeline(format="delt"))
 
 
 def test_a_missing_library_is_named_with_its_extra(lake, ingest, monkeypatch):

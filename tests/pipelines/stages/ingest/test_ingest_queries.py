@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pyarrow as pa
@@ -293,3 +294,23 @@ def test_the_columns_that_a_block_lacks_are_nulls_of_the_declared_type(ingest, f
     ingest()
     assert rows()["tx_amount"].type == pa.float64()
     assert rows()["tx_amount"].null_count == 200
+
+
+def test_words_and_epoch_seconds_are_read_as_from_files(tmp_path, ingest, file, rows):
+    texts = ["no", "yes", "?"]
+    seconds = [
+        int(datetime.fromisoformat(f"{DAY}T00:00:0{n}+00:00").timestamp()) for n in range(3)
+    ]
+    write_database(file, [(n, seconds[n], 1, 1, 1.0, texts[n]) for n in range(3)])
+    sql = "SELECT * FROM tx WHERE tx_datetime >= unixepoch(:start) AND tx_datetime < unixepoch(:end)"
+    pipeline = query_pipeline(sql)
+    columns = {c.name: c for c in pipeline.table.columns}
+    changes = {
+        "tx_datetime": {"time_format": "epoch_s"},
+        "tx_fraud": {"words": {"no": 0, "yes": 1, "?": None}, "nullable": True},
+    }
+    declared = tuple(replace(columns[name], **changes.get(name, {})) for name in columns)
+    table = replace(pipeline.table, columns=declared)
+    ingest(replace(pipeline, tables=(table,)))
+    assert rows()["tx_fraud"].to_pylist() == [0, 1, None]
+    assert rows()["tx_datetime"].to_pylist()[2] == datetime.fromisoformat(f"{DAY} 00:00:02")

@@ -4,7 +4,6 @@ import math
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -19,8 +18,7 @@ from pipelines.protocol import perform, stage_named
 from pipelines.spec import Column, Entity, Source, Table, load, require_valid
 from pipelines.spec.origins import Origin
 from pipelines.spec.time_formats import RELATIVE
-from pipelines.stages.ingest.origin_rows import OriginRows
-from pipelines.stages.ingest.relative_times import RelativeTimes
+from pipelines.stages.ingest.relative_times import OriginRows, RelativeTimes
 from tests.pipelines.shared.tables.made import work_on
 from tests.pipelines.time_zones import ZONES
 
@@ -28,16 +26,14 @@ US = timedelta(microseconds=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-FROM_1900 = Origin(day=date(1900, 1, 1))
+FROM_1900 = Origin("days", day=date(1900, 1, 1))
 
 
-def instants(numbers, unit="days", origin=FROM_1900, zone="UTC"):
+def instants(numbers, origin=FROM_1900, zone="UTC"):
     """The instants of one column, as aware times; None for null."""
-    column = Column("at", "timestamp", time_format=unit, origin="x")
     rows = pa.table({"at": pa.array(numbers, pa.float64())})
-    read = SimpleNamespace(name="f", table=Table("t", (column,), "i", "at"))
     times = RelativeTimes({"at": origin}, zone, {})
-    found = times.added(rows, read, lambda row: f"row {row}")["at"]
+    found = times.added(rows, "f", lambda row: f"row {row}")["at"]
     return [None if at is None else at.replace(tzinfo=UTC) for at in found.to_pylist()]
 
 
@@ -62,7 +58,7 @@ def by_hand(day, number, unit, zone):
 @example("Pacific/Apia", "days", date(2011, 12, 1), 29)
 @example("America/Sao_Paulo", "days", date(2018, 1, 1), 307)
 def test_a_number_is_added_to_its_origin_on_local_clocks(zone, unit, day, number):
-    found = instants([number, None], unit, Origin(day=day), zone)
+    found = instants([number, None], Origin(unit, day=day), zone)
     assert found == [by_hand(day, number, unit, zone), None]
 
 
@@ -82,14 +78,10 @@ def test_a_sum_outside_of_the_calendar_is_refused_with_its_row(number):
 
 
 def test_the_origin_may_be_a_column_which_is_relative_itself():
-    columns = (
-        Column("at", "timestamp", time_format="hours", origin="admitted"),
-        Column("admitted", "timestamp", time_format="days", origin="2026-01-01"),
-    )
-    read = SimpleNamespace(name="f", table=Table("t", columns, "i", "at"))
-    origins = {"at": Origin(column="admitted"), "admitted": Origin(day=date(2026, 1, 1))}
+    day = Origin("days", day=date(2026, 1, 1))
+    origins = {"at": Origin("hours", column="admitted"), "admitted": day}
     rows = pa.table({"at": [1.5, 2.0, None], "admitted": [1.0, None, 3.0]})
-    found = RelativeTimes(origins, "UTC", {}).added(rows, read, str)
+    found = RelativeTimes(origins, "UTC", {}).added(rows, "f", str)
     assert [t and t.isoformat() for t in found["at"].to_pylist()] == [
         "2026-01-02T01:30:00",
         None,
@@ -101,7 +93,7 @@ def test_rows_find_their_origin_by_one_or_several_columns():
     entered = pa.array([datetime(2026, 1, n) for n in (1, 2, 3)])  # noqa: DTZ001
     static = pa.table({"site": ["a|b", "a", "c"], "patient": [1, 2, 3], "entered": entered})
     rows = pa.table({"site": ["a", "c", None, "a|b"], "patient": [2, 4, 1, 1]})
-    one = Origin(column="entered", table="p", keys=("patient",))
+    one = Origin("days", column="entered", table="p", keys=("patient",))
     two = replace(one, keys=("site", "patient"))
     days = [
         [t and t.day for t in OriginRows(static).found(rows, o).to_pylist()] for o in (one, two)
