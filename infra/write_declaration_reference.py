@@ -14,6 +14,7 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs/declaration.md"
@@ -51,21 +52,23 @@ def declared_classes() -> list[tuple[str, list[type]]]:
     from pipelines import spec
     from pipelines.operators.operator import FeatureSource, Operator
 
-    named = {getattr(spec, name) for name in spec.__all__}
-    classes = [c for c in named if isinstance(c, type) and _is_declared(c)]
+    classes = list(filter(_is_declared, {getattr(spec, name) for name in spec.__all__}))
     sections = []
     for title, modules in GROUPS:
         inside = [c for c in classes if c.__module__.rpartition(".")[2] in modules]
         sections.append((title, sorted(inside, key=_line)))
     for title, base in ((FEATURES, FeatureSource), (STEPS, Operator)):
-        inside = [c for c in classes if issubclass(c, base) and c.__name__ not in INTERNAL]
+        inside = [c for c in classes if issubclass(c, base)]
         sections.append((title, sorted(inside, key=lambda c: c.__name__)))
     return sections
 
 
-def _is_declared(found: type) -> bool:
-    """Whether it is made by ``@declared``, which keeps a call's mistakes."""
-    return dataclasses.is_dataclass(found) and found.__init__.__name__ == "collecting_init"
+def _is_declared(found: object) -> bool:
+    """Whether it is a class made by ``@declared``, which keeps a call's mistakes."""
+    if not isinstance(found, type) or found.__name__ in INTERNAL:
+        return False
+    made: Any = found.__init__  # type: ignore[misc]
+    return dataclasses.is_dataclass(found) and made.__name__ == "collecting_init"
 
 
 def _line(found: type) -> int:
@@ -77,16 +80,18 @@ def examples() -> dict[str, str]:
     found: dict[str, set[str]] = {}
     for path in sorted(EXAMPLES.glob("*.py")):
         text = path.read_text()
-        tree = ast.parse(text)
-        chains = [n for n in ast.walk(tree) if isinstance(n, ast.BinOp)]
-        for chain in chains:
-            for node in ast.walk(chain.right):
-                _keep(found, node, chain, text)
-        steps = {id(node) for chain in chains for node in ast.walk(chain.right)}
-        for node in ast.walk(tree):
-            if id(node) not in steps:
-                _keep(found, node, node, text)
+        for node, shown in _shown(ast.parse(text)):
+            _keep(found, node, shown, text)
     return {name: _most_detailed(shown) for name, shown in found.items()}
+
+
+def _shown(tree: ast.Module) -> Iterator[tuple[ast.AST, ast.AST]]:
+    """Each node, and what is shown for it: a step's whole chain, else the node itself."""
+    steps: set[int] = set()
+    for chain in (node for node in ast.walk(tree) if isinstance(node, ast.BinOp)):
+        steps |= {id(node) for node in ast.walk(chain.right)}
+        yield from ((node, chain) for node in ast.walk(chain.right))
+    yield from ((node, node) for node in ast.walk(tree) if id(node) not in steps)
 
 
 def _keep(found: dict[str, set[str]], node: ast.AST, shown: ast.AST, text: str) -> None:

@@ -74,6 +74,7 @@ def test_the_page_up_to_its_check(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_the_whole_page_ends_in_an_evaluated_model(tmp_path):
     walk, began = Walk(tmp_path), time.monotonic()
     evaluated = ""

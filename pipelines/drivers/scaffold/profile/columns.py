@@ -238,21 +238,31 @@ def _of_typed(plain: ColumnGuess, known: pa.ChunkedArray, how: ReadingGuess) -> 
     if of.is_boolean(kind):
         return replace(plain, type="flag")
     if of.is_timestamp(kind) or of.is_date(kind):
-        times = known.cast(
-            pa.timestamp("us", kind.tz) if of.is_timestamp(kind) else MICROSECONDS, safe=False
-        )
-        zoned = of.is_timestamp(kind) and kind.tz is not None
-        return _timed(plain, times.cast(MICROSECONDS), offset=zoned)
-    if of.is_integer(kind):
-        return _of_integers(plain, known)
-    if of.is_decimal(kind):
-        decimals = replace(plain, type="number", decimals=max(kind.scale, 0))
-        return _ranged(decimals, known.cast(pa.string()).cast(pa.float64()))
-    if of.is_floating(kind):
-        return _of_floats(plain, known.cast(pa.float64()))
-    if of.is_string(kind) or of.is_large_string(kind) or of.is_string_view(kind):
+        return _of_times(plain, known)
+    if of.is_integer(kind) or of.is_decimal(kind) or of.is_floating(kind):
+        return _of_numbers(plain, known)
+    if _is_text(kind):
         return _of_typed_texts(plain, pc.utf8_trim_whitespace(known.cast(pa.string())), how)
     return replace(plain, type="", note=f"of type {kind}, which has no like in a declaration")
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return of.is_string(kind) or of.is_large_string(kind) or of.is_string_view(kind)
+
+
+def _of_times(plain: ColumnGuess, known: pa.ChunkedArray) -> ColumnGuess:
+    zone = getattr(known.type, "tz", None)
+    times = known.cast(pa.timestamp("us", zone), safe=False)
+    return _timed(plain, times.cast(MICROSECONDS), offset=zone is not None)
+
+
+def _of_numbers(plain: ColumnGuess, known: pa.ChunkedArray) -> ColumnGuess:
+    if of.is_integer(known.type):
+        return _of_integers(plain, known)
+    if of.is_decimal(known.type):
+        decimals = replace(plain, type="number", decimals=max(known.type.scale, 0))
+        return _ranged(decimals, known.cast(pa.string()).cast(pa.float64()))
+    return _of_floats(plain, known.cast(pa.float64()))
 
 
 def _of_typed_texts(

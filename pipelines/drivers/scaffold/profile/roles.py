@@ -4,11 +4,11 @@ Why: what is predicted, of whom, and when, is what only a person knows; the like
     alternatives are quicker to correct than to write.
 Promise: the row id is unique in the sample and has no nulls, the event time has none either; a role
     for which no column qualifies stays empty.
-Not here: what the columns are (``columns.py``), the text of the declaration (``declaration.py``).
+Not here: what the columns are (``columns.py``), the text of the declaration (``declaration_text.py``).
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -71,24 +71,38 @@ class Roles:
 def guess_roles(columns: Sequence[ColumnGuess]) -> Roles:
     """The likeliest roles."""
     usable = [column for column in columns if column.type and column.distinct]
-    times = sorted((c for c in usable if c.type == "timestamp"), key=_as_event)
-    event = next((c.name for c in times if not c.nulls), "")
+    event, other_times = _event_times(usable)
     ids = _row_ids(usable)
-    labels = sorted((c for c in usable if _may_be_label(c, ids)), key=_as_label)
-    label = labels[0].name if labels and _is_likely(labels[0]) else ""
     row_id = ids[0] if ids else ()
+    label, other_labels = _labels(usable, ids)
     entities = _entities(usable, {label, *(row_id if len(row_id) == 1 else ())})
     return Roles(
         row_id=row_id,
         other_ids=tuple(each[0] for each in ids[1:] if len(each) == 1),
         event_time=event,
-        other_times=tuple(c.name for c in times if c.name != event),
+        other_times=other_times,
         entities=entities[:MOST_ENTITIES],
         other_entities=entities[MOST_ENTITIES:],
         label=label,
-        other_labels=tuple(c.name for c in labels if c.name != label)[:6],
+        other_labels=other_labels,
         twice=0 if ids else _whole_rows_twice(usable),
     )
+
+
+def _event_times(columns: Sequence[ColumnGuess]) -> tuple[str, tuple[str, ...]]:
+    """The likeliest event time, empty for none, and the other times."""
+    times = sorted((c for c in columns if c.type == "timestamp"), key=_as_event)
+    event = next((c.name for c in times if not c.nulls), "")
+    return event, tuple(c.name for c in times if c.name != event)
+
+
+def _labels(
+    columns: Sequence[ColumnGuess], ids: Sequence[tuple[str, ...]]
+) -> tuple[str, tuple[str, ...]]:
+    """The likeliest label, empty for none, and the others."""
+    labels = sorted((c for c in columns if _may_be_label(c, ids)), key=_as_label)
+    label = labels[0].name if labels and _is_likely(labels[0]) else ""
+    return label, tuple(c.name for c in labels if c.name != label)[:6]
 
 
 def _as_event(column: ColumnGuess) -> tuple[bool, bool, bool, int]:
@@ -100,19 +114,33 @@ def _as_event(column: ColumnGuess) -> tuple[bool, bool, bool, int]:
 
 def _row_ids(columns: Sequence[ColumnGuess]) -> list[tuple[str, ...]]:
     """Columns that are unique, the likeliest first; else the first pair or triple that is."""
-    known = [c for c in columns if c.type in ID_TYPES and not c.nulls]
-    single = [c for c in known if c.distinct == c.rows]
-    if single:
-        return [(c.name,) for c in sorted(single, key=_as_id)]
-    likely = sorted(known, key=lambda c: (not NAMED_AS_ID.search(c.name), -c.distinct))[
-        :MOST_TRIED
-    ]
-    times = [c for c in columns if c.type == "timestamp" and not c.nulls][:2]
-    for pool, size in ((likely, 2), (likely, 3), (likely + times, 2), (likely + times, 3)):
-        for together in combinations(pool, size):
-            if _is_unique(together):
-                return [tuple(c.name for c in together)]
-    return []
+    filled = [c for c in columns if not c.nulls]
+    known = [c for c in filled if c.type in ID_TYPES]
+    single = sorted((c for c in known if c.distinct == c.rows), key=_as_id)
+    return [(c.name,) for c in single] or _unique_together(known, filled)
+
+
+def _unique_together(
+    known: Sequence[ColumnGuess], filled: Sequence[ColumnGuess]
+) -> list[tuple[str, ...]]:
+    """The first pair or triple of columns that is unique, alone in a list."""
+    times = [c for c in filled if c.type == "timestamp"]
+    found = next(filter(_is_unique, _together(known, times[:2])), None)
+    return [_names(found)] if found else []
+
+
+def _names(columns: Sequence[ColumnGuess]) -> tuple[str, ...]:
+    return tuple(c.name for c in columns)
+
+
+def _together(
+    known: Sequence[ColumnGuess], times: Sequence[ColumnGuess]
+) -> Iterator[tuple[ColumnGuess, ...]]:
+    """Pairs and triples of columns, those without a time first."""
+    likely = sorted(known, key=lambda c: (not NAMED_AS_ID.search(c.name), -c.distinct))
+    for pool in (likely[:MOST_TRIED], [*likely[:MOST_TRIED], *times]):
+        yield from combinations(pool, 2)
+        yield from combinations(pool, 3)
 
 
 def _as_id(column: ColumnGuess) -> tuple[bool, bool]:

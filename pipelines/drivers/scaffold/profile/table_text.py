@@ -13,6 +13,7 @@ UNIT = re.compile(r"[(\[]([^)\]]{1,12})[)\]]\s*$")
 # From so many rows each on, a category is one of those seen.
 FEWEST_ROWS_OF_VALUE, MOST_VALUES = 20, 12
 SHOWN = 60
+ORDER = ("unit", "nullable", "low", "values", "decimals", "source_name", "time_format", "words")
 
 
 def column_lines(column: ColumnGuess) -> Iterator[str]:
@@ -27,20 +28,31 @@ def column_lines(column: ColumnGuess) -> Iterator[str]:
 
 
 def _arguments(column: ColumnGuess) -> list[str]:
-    renamed, unit = column.header.lower() != column.name, UNIT.search(column.header)
+    renamed = column.header.lower() != column.name
     meaning = [literal(readable_header(column.header))] if renamed else []
-    given: dict[str, object] = {
-        "unit": unit.group(1) if unit else None,
-        "nullable": True if column.nulls else None,
-        "low": 0 if _is_from_zero(column) else None,
-        "values": _values(column) or None,
-        "decimals": column.decimals if column.type == "number" else None,
-        "source_name": column.header if renamed else None,
-        "time_format": column.time_format or None,
-        "words": dict(column.words) if column.words else None,
+    given = _contents(column) | {
+        "source_name": renamed and column.header,
+        "time_format": column.time_format,
+        "words": dict(column.words or {}),
     }
-    named = [f"{name}={literal(value)}" for name, value in given.items() if value is not None]
+    said = {
+        name: value for name, value in given.items() if value not in (None, False, "", (), {})
+    }
+    if _is_from_zero(column):
+        said = {"low": 0} | said
+    named = [f"{name}={literal(said[name])}" for name in ORDER if name in said]
     return [literal(column.name), literal(column.type), *meaning, *named]
+
+
+def _contents(column: ColumnGuess) -> dict[str, object]:
+    """What is valid in a column; empty where anything is."""
+    unit = UNIT.search(column.header)
+    return {
+        "unit": unit and unit.group(1),
+        "nullable": column.nulls > 0,
+        "values": _values(column),
+        "decimals": column.decimals if column.type == "number" else None,
+    }
 
 
 def _is_from_zero(column: ColumnGuess) -> bool:
