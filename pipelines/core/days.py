@@ -1,4 +1,4 @@
-"""Days: the unit of scheduling, retry and backfill, always ``YYYY-MM-DD`` in UTC.
+"""Days: always ``YYYY-MM-DD``, in the time zone that the pipeline declares.
 
 Why: every module shifts and lists days, and all use one form.
 Promise: strings in, strings out; a malformed day is refused with what was expected.

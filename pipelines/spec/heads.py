@@ -19,6 +19,7 @@ __all__ += ["head_settings", "metrics_of", "outputs_of", "primary_metric"]
 
 CLASSES, GRADES, AMOUNTS, TIMES = "classes", "grades", "amounts", "times"
 LOSSES = ("squared", "huber")
+MOST_CLASSES = 1 << 16
 
 
 class Head:
@@ -87,7 +88,7 @@ class MultiClass(Head):
 
     def problems(self) -> Iterator[str]:
         """Fewer than two classes."""
-        yield from _too_few(self.classes, 2)
+        yield from _out_of_range(self.classes, 2)
 
 
 @declared
@@ -143,7 +144,7 @@ class Ordinal(Head):
 
     def problems(self) -> Iterator[str]:
         """Fewer than three grades."""
-        yield from _too_few(self.classes, 3)
+        yield from _out_of_range(self.classes, 3)
 
 
 @declared
@@ -194,6 +195,8 @@ def outputs_of(head: Head) -> int:
     return head.outputs()
 
 
-def _too_few(classes: int | None, least: int) -> Iterator[str]:
+def _out_of_range(classes: int | None, least: int) -> Iterator[str]:
     if classes is not None and classes < least:
         yield f"head.classes must be {least} or more; got {classes!r}."
+    elif classes is not None and classes > MOST_CLASSES:
+        yield f"head.classes must be {MOST_CLASSES:,} or fewer; got {classes!r}."

@@ -15,6 +15,10 @@ ACTIVATIONS = (
 )
 
 
+# Larger is a mistyped number: a layer of so many units has gigabytes of weights.
+MOST_UNITS = 1 << 16
+
+
 class AnyModel:
     """A declared network.
 
@@ -60,8 +64,12 @@ class LayeredModel(AnyModel):
             yield f"model.dropout must be in [0, 1); got {self.dropout!r}."
         if self.activation not in ACTIVATIONS:
             yield f"model.activation {self.activation!r}. {nearest(self.activation, ACTIVATIONS)}"
-        if not all(isinstance(units, int) and units > 0 for units in self.hidden):
+        if not all(units > 0 for units in self.hidden):
             yield f"model.hidden must be units of 1 or more; got {self.hidden!r}."
+        if any(units > MOST_UNITS for units in self.hidden):
+            yield f"model.hidden must be units of {MOST_UNITS:,} or fewer; got {self.hidden!r}."
         for name, low in {"embedding_dim": 0, **self.smallest}.items():
             if getattr(self, name) < low:
                 yield f"model.{name} must be {low} or more; got {getattr(self, name)!r}."
+            if getattr(self, name) > MOST_UNITS:
+                yield f"model.{name} must be {MOST_UNITS:,} or fewer; got {getattr(self, name)!r}."

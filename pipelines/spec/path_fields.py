@@ -46,6 +46,14 @@ def named_fields(path: str) -> tuple[str, ...]:
     return tuple(name for _, name, *_ in Formatter().parse(path) if name is not None)
 
 
+def has_fields(path: str) -> bool:
+    """Whether a path has fields, or braces that can be nothing else."""
+    try:
+        return bool(named_fields(path))
+    except ValueError:
+        return True
+
+
 def filled(path: str, partitions: Partitions, key: str) -> str:
     """The path of a partition's files.
 
@@ -84,6 +92,8 @@ def path_problems(path: object, grain: str, where: str) -> Iterator[str]:
     except (ValueError, IndexError, KeyError, AttributeError) as error:
         yield from _unreadable(path, error, where)
         return
+    if any("**" in part and part != "**" for part in path.split("/")):
+        yield f"{where} path {path!r}: ** stands for whole folders. Use * within a name."
     yield from _too_many(path, names, grain, where)
     if names and grain in ENOUGH and not any(set(names) >= set(e) for e in ENOUGH[grain]):
         enough = " or ".join(_shown(each) for each in ENOUGH[grain])

@@ -5,6 +5,7 @@ Not here: reading them (``pipelines/stages/ingest/``), mistakes in them (``sourc
 """
 
 from pipelines.core.declared import declared
+from pipelines.spec.path_fields import has_fields
 from pipelines.spec.statements import parameters
 
 SOURCE_FORMATS = ("parquet", "csv", "json", "excel", "orc", "feather")
@@ -63,7 +64,7 @@ class Source:
     @property
     def is_by_partition(self) -> bool:
         """Whether its path names the files of one partition."""
-        return "{" in self.path
+        return has_fields(self.path)
 
 
 @declared

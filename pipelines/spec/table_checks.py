@@ -11,7 +11,9 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from pipelines.core.days import parse_day
 from pipelines.core.declared import nearest, unknown
+from pipelines.core.errors import ConfigError
 from pipelines.core.partitions import GRAINS
 from pipelines.spec.column_checks import column_problems
 from pipelines.spec.key_checks import row_id_problems
@@ -47,6 +49,7 @@ def table_problems(pipeline: Pipeline) -> Iterator[str]:
         yield from _known_time(table)
         yield from source_problems(table)
         yield from column_problems(table)
+        yield from _start(table)
         if table.name == pipeline.examples:
             yield from _examples(table)
 
@@ -67,6 +70,13 @@ def _names(what: str, things: Iterable[Any], where: str = "") -> Iterator[str]:
 def _grain(table: Table) -> Iterator[str]:
     if table.grain not in GRAINS:
         yield f"table {table.name}: grain {table.grain!r}. {nearest(table.grain, GRAINS)}"
+
+
+def _start(table: Table) -> Iterator[str]:
+    try:
+        parse_day(table.start or "2000-01-01", f"table {table.name}: start")
+    except ConfigError as error:
+        yield str(error)
 
 
 def _examples(table: Table) -> Iterator[str]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from pipelines.core.declared import nearest
 from pipelines.spec.heads import CLASSES, GRADES, Binary, Head, metrics_of
+from pipelines.spec.learning import Training
 from pipelines.spec.pipeline import Pipeline
 
 TRAINING_ABOVE_0 = (
@@ -38,6 +39,7 @@ TRAINING_FROM_0 = (
     "replicas",
     "min_rows",
 )
+TRAINING_AT_MOST = {"momentum": 1, "threads": 1024, "pool_mb": 1 << 20, "replicas": 4096}
 SEEDS = 1 << 32
 TRAINING_CHOICES = {
     "rate_scaling": ("none", "linear", "sqrt"),
@@ -52,20 +54,27 @@ TRAINING_CHOICES = {
 def training_problems(pipeline: Pipeline) -> Iterator[str]:
     """Mistakes in the settings of training, by themselves and for the head."""
     training = pipeline.training
-    for name in TRAINING_ABOVE_0:
-        if not getattr(training, name) > 0:
-            yield f"training.{name} must be above 0; got {getattr(training, name)!r}."
-    for name in TRAINING_FROM_0:
-        if not getattr(training, name) >= 0:
-            yield f"training.{name} must be 0 or more; got {getattr(training, name)!r}."
-    if not 0 <= training.seed < SEEDS:
-        yield f"training.seed must be from 0 to {SEEDS - 1}; got {training.seed!r}."
+    yield from _out_of_range(training)
     for name, known in TRAINING_CHOICES.items():
         if getattr(training, name) not in known:
             value = getattr(training, name)
             yield f"training.{name} {value!r} is not known. {nearest(value, known)}"
     yield from _weighing(pipeline)
     yield from _by_head(pipeline)
+
+
+def _out_of_range(training: Training) -> Iterator[str]:
+    for name in TRAINING_ABOVE_0:
+        if not getattr(training, name) > 0:
+            yield f"training.{name} must be above 0; got {getattr(training, name)!r}."
+    for name in TRAINING_FROM_0:
+        if not getattr(training, name) >= 0:
+            yield f"training.{name} must be 0 or more; got {getattr(training, name)!r}."
+    for name, most in TRAINING_AT_MOST.items():
+        if getattr(training, name) > most:
+            yield f"training.{name} must be at most {most:,}; got {getattr(training, name)!r}."
+    if not 0 <= training.seed < SEEDS:
+        yield f"training.seed must be from 0 to {SEEDS - 1}; got {training.seed!r}."
 
 
 def _weighing(pipeline: Pipeline) -> Iterator[str]:

@@ -163,7 +163,8 @@ def _trained(work: Work, plan: Plan, trial: Any, scratch: Path) -> float | None:
     training_set = work.store.open(plan.made_from[TRAINING_SET])
     days = work.days()
     shards = open_shards(training_set, set(days.train) - set(days.validation))
-    for warning in check_rows(work.report.work, shards, training, pipeline.head):
+    words = pipeline.class_words()
+    for warning in check_rows(work.report.work, shards, training, pipeline.head, words):
         work.report.log(warning)
     test_rows = evaluation_rows(work, training_set)
     advice = "Raise split.test_days, or search as of another day."

@@ -16,6 +16,7 @@ COUNTED = {
     "optuna": "which settings a search draws, and which trials it ends",
     "pandas": "values as expectations compare them",
     "pyarrow": "parsing, casting and the bytes of Parquet files",
+    "python_calamine": "values of Excel files",
     "scipy": "statistics",
     "sklearn": "metrics",
     "tensorflow": "kernels, graphs and the order of sums",

@@ -6,7 +6,7 @@ Promise: a bounded sample of rows is read, and the same rows give the same score
 Not here: the limit of a score (``preflight.py``). Sequences are not checked.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -25,6 +25,7 @@ LEAST_ROWS = 10
 # Of many classes, those with the most rows are enough to detect a leak.
 MAX_CRITERIA = 20
 EVEN = 0.5
+NO_WORDS: Mapping[int, str] = {}
 
 Floats = NDArray[np.float64]
 Levels = NDArray[np.int64]
@@ -95,15 +96,23 @@ def sample(shards: Shards) -> RowSample:
     return RowSample(y, (names, x), (id_names, ids.astype(np.int32)))
 
 
-def score_inputs(rows: RowSample, head: Head) -> Iterator[InputScore]:
-    """Score each input; none if too few rows differ in the head's label."""
-    yield from _by_numbers(rows, head)
-    yield from _by_ids(rows, head)
+def score_inputs(
+    rows: RowSample, head: Head, words: Mapping[int, str] = NO_WORDS
+) -> Iterator[InputScore]:
+    """Score each input; none if too few rows differ in the head's label.
+
+    Args:
+        rows: A sample of the training rows.
+        head: What is predicted.
+        words: What the source calls a label, by label.
+    """
+    yield from _by_numbers(rows, head, words)
+    yield from _by_ids(rows, head, words)
 
 
-def _by_numbers(rows: RowSample, head: Head) -> Iterator[InputScore]:
+def _by_numbers(rows: RowSample, head: Head, words: Mapping[int, str]) -> Iterator[InputScore]:
     """Score the number itself, in rising or falling order."""
-    measures = criteria(head, rows.y, np.ones(len(rows.y), bool))
+    measures = criteria(head, rows.y, np.ones(len(rows.y), bool), words)
     for name, column in zip(rows.numbers[0], rows.numbers[1].T, strict=True):
         rank = ranks(levels(column))
         values = [(each.value(rank), each.about) for each in measures]
@@ -112,7 +121,7 @@ def _by_numbers(rows: RowSample, head: Head) -> Iterator[InputScore]:
             yield InputScore(name, about.format(value), EVEN + abs(value - EVEN))
 
 
-def _by_ids(rows: RowSample, head: Head) -> Iterator[InputScore]:
+def _by_ids(rows: RowSample, head: Head, words: Mapping[int, str]) -> Iterator[InputScore]:
     """Score the label rate of each id: fitted to one half of the rows, evaluated on the other.
 
     Evaluated on the rows it was fitted to, a unique id for each row would be a perfect score. Here an
@@ -120,7 +129,7 @@ def _by_ids(rows: RowSample, head: Head) -> Iterator[InputScore]:
     they predict nothing, and are not a leak.
     """
     fitted = half(len(rows.y))
-    measures = criteria(head, rows.y, ~fitted)
+    measures = criteria(head, rows.y, ~fitted, words)
     for name, column in zip(rows.ids[0], rows.ids[1].T, strict=True):
         ids = levels(column)
         here, there = ids[fitted], ids[~fitted]
@@ -157,7 +166,9 @@ def ranks(level: Levels) -> Floats:
     return np.asarray((np.cumsum(count) - (count - 1) / 2)[level])
 
 
-def criteria(head: Head, y: Floats, scored: NDArray[np.bool_]) -> list[Criterion]:
+def criteria(
+    head: Head, y: Floats, scored: NDArray[np.bool_], words: Mapping[int, str] = NO_WORDS
+) -> list[Criterion]:
     """The criteria for the head's label; empty if too few scored rows differ in it.
 
     The AUC of an event, of each class against the rest, and of the grades above each threshold;
@@ -166,7 +177,7 @@ def criteria(head: Head, y: Floats, scored: NDArray[np.bool_]) -> list[Criterion
     if head.labels not in (CLASSES, GRADES):
         return _by_pairs(head, y, scored)
     weight = np.ones(np.count_nonzero(~scored))
-    sides = [(about, upper[~scored], upper[scored]) for about, upper in _sides(head, y)]
+    sides = [(about, upper[~scored], upper[scored]) for about, upper in _sides(head, y, words)]
     return [
         Criterion(
             about, gain.astype(np.float64), weight, partial(area, upper.astype(np.float64))
@@ -182,7 +193,15 @@ def fewer_of(upper: NDArray[np.bool_]) -> int:
     return min(count, len(upper) - count)
 
 
-def _sides(head: Head, y: Floats) -> list[tuple[str, NDArray[np.bool_]]]:
+def named(label: float, words: Mapping[int, str]) -> str:
+    """A label, and what the source calls it."""
+    word = words.get(int(label), "")
+    return f"{label:g} {word!r}" if word else f"{label:g}"
+
+
+def _sides(
+    head: Head, y: Floats, words: Mapping[int, str]
+) -> list[tuple[str, NDArray[np.bool_]]]:
     """Binary criteria, the most balanced first, and the rows on the upper side of each."""
     if isinstance(head, Binary):
         return [("AUC {:.4f}", y == 1)]
@@ -191,8 +210,13 @@ def _sides(head: Head, y: Floats) -> list[tuple[str, NDArray[np.bool_]]]:
     upper = len(y) - np.cumsum(count) if ordered else count
     balanced = np.argsort(-np.minimum(upper, len(y) - upper), kind="stable")[:MAX_CRITERIA]
     if ordered:
-        return [(f"AUC {{:.4f}} of labels above {c:g}", y > c) for c in labels[balanced]]
-    return [(f"AUC {{:.4f}} of label {c:g}", y == c) for c in labels[balanced]]
+        return [(_about(f"labels above {named(c, words)}"), y > c) for c in labels[balanced]]
+    return [(_about(f"label {named(c, words)}"), y == c) for c in labels[balanced]]
+
+
+def _about(side: str) -> str:
+    """The text of a criterion; a word of the source may have braces."""
+    return f"AUC {{:.4f}} of {side.replace('{', '{{').replace('}', '}}')}"
 
 
 def _by_pairs(head: Head, y: Floats, scored: NDArray[np.bool_]) -> list[Criterion]:

@@ -6,7 +6,7 @@ Promise: of the inputs only a bounded sample of rows is read; nothing heavy is i
 Not here: how well an input predicts the label (``leakage.py``).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pipelines.core.errors import LeakageError, TrainingError, listed
 from pipelines.spec import Binary, Head, Survival, Training
 from pipelines.spec.heads import AMOUNTS, TIMES
-from pipelines.stages.train.leakage import LEAST_ROWS, sample, score_inputs
+from pipelines.stages.train.leakage import LEAST_ROWS, NO_WORDS, named, sample, score_inputs
 from pipelines.stages.train.shards import LABEL, Shards
 
 FEW_OF_A_CLASS = 20
@@ -23,9 +23,20 @@ CHECK = "widen split.train_days, or check the label column."
 
 
 def check_rows(
-    work: str, shards: Shards, training: Training, head: Head = BINARY
+    work: str,
+    shards: Shards,
+    training: Training,
+    head: Head = BINARY,
+    words: Mapping[int, str] = NO_WORDS,
 ) -> Iterator[str]:
     """Check the training rows; yields warnings, one sentence each.
+
+    Args:
+        work: Name of the work.
+        shards: The rows.
+        training: How they will be trained on.
+        head: What is predicted.
+        words: What the source calls a label, by label.
 
     Raises:
         TrainingError: Too few rows, labels that are all alike, or labels that the head cannot read.
@@ -44,9 +55,9 @@ def check_rows(
             f"{work}: all {shards.rows} training rows fit one step of training.global_batch_rows="
             f"{training.global_batch_rows}; a smaller batch takes more steps an epoch"
         )
-    if rare := _rare(head, counts):
+    if rare := _rare(head, counts, words):
         yield f"{work}: {rare}"
-    yield from _require_no_leak(work, shards, training.leakage_auc, head)
+    yield from _require_no_leak(work, shards, training.leakage_auc, head, words)
 
 
 def require_evaluable(work: str, shards: Shards, watch: str, advice: str) -> None:
@@ -150,7 +161,7 @@ def _require_different_amounts(work: str, shards: Shards) -> None:
         )
 
 
-def _rare(head: Head, counts: NDArray[np.int64]) -> str:
+def _rare(head: Head, counts: NDArray[np.int64], words: Mapping[int, str]) -> str:
     """Describe rare labels; empty if there are none."""
     if isinstance(head, Binary) and counts.min() < FEW_OF_A_CLASS:
         return f"only {counts.min()} training rows are of the rarer class"
@@ -160,16 +171,19 @@ def _rare(head: Head, counts: NDArray[np.int64]) -> str:
         not isinstance(head, Binary | Survival)
         and counts.min(initial=FEW_OF_A_CLASS) < FEW_OF_A_CLASS
     ):
-        rare = [f"{c} ({counts[c]})" for c in np.flatnonzero(counts < FEW_OF_A_CLASS)]
+        few = np.flatnonzero(counts < FEW_OF_A_CLASS)
+        rare = [f"{named(int(c), words)} ({counts[c]})" for c in few]
         return f"few training rows (or none) have these labels: {listed(rare)}"
     return ""
 
 
-def _require_no_leak(work: str, shards: Shards, limit: float, head: Head) -> Iterator[str]:
+def _require_no_leak(
+    work: str, shards: Shards, limit: float, head: Head, words: Mapping[int, str]
+) -> Iterator[str]:
     if limit >= 1.0 or not {"x", "ids"} & set(shards.inputs):
         return
     rows = sample(shards)
-    found = list(score_inputs(rows, head))
+    found = list(score_inputs(rows, head, words))
     scored = {each.name for each in found}
     if unscored := [n for n in (*rows.numbers[0], *rows.ids[0]) if n not in scored]:
         yield (

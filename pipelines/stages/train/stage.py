@@ -65,7 +65,8 @@ def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
     scratch = work.scratch(plan, work.model_ref("models"))
     about = About(name=work.model_ref("models").key)
     with tracking(work, plan, scratch, about) as tracker:
-        for warning in check_rows(work.report.work, shards, training, work.pipeline.head):
+        words, head = work.pipeline.class_words(), work.pipeline.head
+        for warning in check_rows(work.report.work, shards, training, head, words):
             work.report.log(warning)
         if held_out is not None:
             advice = "Raise split.validation_days, or set training.watch=loss."

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.core.partitions import ALL, EXAMPLES, GRAINS, Partitions
+from pipelines.spec import Source
 from pipelines.spec.path_fields import ENOUGH, FIELDS, KNOWN, filled, path_problems
 
 GOOD = [
@@ -61,6 +62,11 @@ def test_a_path_is_filled_in_for_a_partition(grain, path, wanted):
 def test_a_path_that_does_not_fit_the_grain_is_a_mistake(grain, path, message):
     with pytest.raises(ValueError, match=message):
         raise ValueError(" ".join(path_problems(path, grain, "source")))
+
+
+def test_a_path_with_no_field_is_for_all_time_whatever_its_braces():
+    for path, wanted in (("{day}.csv", True), ("all.csv", False), ("{{all}}.csv", False)):
+        assert Source(path=path).is_by_partition == wanted
 
 
 def test_weeks_have_the_year_of_their_numbers():

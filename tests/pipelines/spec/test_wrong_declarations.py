@@ -46,7 +46,7 @@ def require_only_our_mistakes(pipeline):
 
 
 @given(wrong(EVERYTHING))
-@settings(max_examples=150)
+@settings(max_examples=80)
 def test_whatever_is_declared_only_mistakes_are_reported(pipeline):
     require_only_our_mistakes(pipeline)
 

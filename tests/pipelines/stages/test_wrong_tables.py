@@ -23,7 +23,7 @@ from tests.pipelines.stages.wrong_tables import (
     write_days,
 )
 
-quick = settings(max_examples=12, suppress_health_check=list(HealthCheck))
+quick = settings(max_examples=5, suppress_health_check=list(HealthCheck))
 long = settings(max_examples=600, suppress_health_check=list(HealthCheck))
 MODEL = ("validate_window", "preprocess", "train", "evaluate", "promote")
 

@@ -6,6 +6,7 @@ Promise: the text is Python that the formatter leaves as it is; where a role has
 Not here: the columns (``table_text.py``), the features (``feature_text.py``).
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -23,6 +24,7 @@ ALWAYS = (
     *("Column", "Entity", "Evaluation", "Label", "Pipeline", "Range", "Schedule", "Search"),
     *("Split", "Table"),
 )
+NAMED_AS_DAYS = re.compile(r"(^|_)(days?|age_days|futime)(_|$)")
 SMALL_ROWS = 20_000
 SHOWN = 5
 
@@ -57,7 +59,7 @@ def todos(guess: TableGuess) -> list[str]:
     roles, found = guess.roles, []
     if not roles.event_time:
         nulls = f" ({', '.join(roles.other_times)} have nulls)" if roles.other_times else ""
-        found.append(f"event_time: no column is a time in every row{nulls}.")
+        found.append(f"event_time: no column is a time in every row{nulls}.{_relative(guess)}")
     if not roles.row_id:
         twice = f"; {roles.twice:,} rows are there more than once" if roles.twice else ""
         found.append(
@@ -76,6 +78,19 @@ def todos(guess: TableGuess) -> list[str]:
             f"model needs three at least: to train, to wait for labels, and to test."
         )
     return found
+
+
+def _relative(guess: TableGuess) -> str:
+    """Columns that may be days since an origin, and how they are declared."""
+    named = [
+        c.name for c in guess.columns if NAMED_AS_DAYS.search(c.name) and c.low is not None
+    ]
+    if not named:
+        return ""
+    return (
+        f" If {named[0]} is days since an origin, declare it as a timestamp with time_format='days' and "
+        f"origin=, a day or a timestamp column."
+    )
 
 
 def declaration_text(pipeline: str, guess: TableGuess) -> str:

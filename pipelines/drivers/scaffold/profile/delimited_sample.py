@@ -24,7 +24,9 @@ from pipelines.stages.ingest.stream import CsvStream, opened
 
 DELIMITERS = (",", ";", "\t", "|")
 SNIFFED_BYTES, SNIFFED_LINES = 1 << 16, 200
-LEAST_ALIKE = 0.5
+LEAST_ALIKE, COMPARED_BYTES = 0.5, 256
+# Of a compressed file whose end was not reached; how much follows cannot be known.
+UNKNOWN_SHARE = 0.5
 PARTS = 8
 # Words for an unknown number or time, and those of them that are no value of a text either.
 NULL_WORDS = (
@@ -161,11 +163,16 @@ def _parts(path: Path, dialect: Source, most_bytes: int) -> _Parts:
     first_line = content.find(b"\n") + 1 or len(content)
     if not rest:
         return _Parts(header, content[first_line:], 1.0)
-    if path.stat().st_size <= most_bytes:  # compressed: only its start is at hand
+    if not _is_plain(path, content):  # only the start of a compressed file is at hand
         body = _whole_lines(content[first_line:])
-        return _Parts(header, body, 0.5)
+        return _Parts(header, body, UNKNOWN_SHARE)
     body = b"".join(_spread_parts(path, first_line, most_bytes))
     return _Parts(header, body, len(body) / path.stat().st_size)
+
+
+def _is_plain(path: Path, content: bytes) -> bool:
+    with path.open("rb") as file:
+        return file.read(COMPARED_BYTES) == content[:COMPARED_BYTES]
 
 
 def _whole_lines(content: bytes) -> bytes:

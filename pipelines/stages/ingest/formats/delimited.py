@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.csv as arrow_csv
 from numpy.typing import NDArray
 
-from pipelines.core.errors import SourceUnreadableError
+from pipelines.core.errors import SchemaError, SourceUnreadableError
 from pipelines.spec import Table
 from pipelines.stages.ingest.cast_errors import RowNames
 from pipelines.stages.ingest.columns import match_columns, undeclared
@@ -34,6 +34,7 @@ from pipelines.stages.ingest.stream import END, CsvStream, opened
 
 # A value may contain line breaks; a row longer than a block cannot be read.
 BLOCK_BYTES = 16 << 20
+DELIMITERS = ";,\t|"
 
 
 @dataclass(slots=True)
@@ -65,6 +66,7 @@ def read_delimited(path: Path, read: Read) -> Iterator[tuple[pa.Table, RowNames]
     """
     lines = Lines(path, read.name, read.table.files)
     found = lines.header()
+    _require_delimiter(found, read)
     columns = match_columns(found, read.table, read.name)
     read.extra = undeclared(found, columns)
     taken = [found.index(own) for own in columns.values()]
@@ -85,6 +87,19 @@ def read_delimited(path: Path, read: Read) -> Iterator[tuple[pa.Table, RowNames]
             read.read_share = stream.read_share()
     rejected = _rejected(ragged, lines, ends_open=not stream.ends_with_newline)
     read.rejected = sorted([*rejected, *misquoted], key=lambda reject: reject.line)
+
+
+def _require_delimiter(found: Sequence[str], read: Read) -> None:
+    """Refuse a file of one column that another delimiter would make several."""
+    wanted = {column.source_name or column.name for column in read.table.columns}
+    others = [mark for mark in DELIMITERS if len(found) == 1 and mark in found[0]]
+    if others and len(wanted) > 1:
+        likely = max(others, key=found[0].count)
+        raise SchemaError(
+            f"Source file {read.name}: line 1 is a single name where fields are separated by "
+            f"{read.table.files.delimiter!r}: {found[0][:200]!r}. Expected the names of "
+            f"{len(wanted)} columns. Declare the delimiter of the file, which seems to be {likely!r}."
+        )
 
 
 def _event_time(

@@ -137,6 +137,25 @@ def test_few_labels_that_stop_are_found_together_and_alone_are_no_evidence():
     assert (found.what, "2 such days beside it" in found.seen) == ("label_odds", True)
 
 
+def test_a_label_rate_is_that_of_known_labels_and_lost_ones_are_found_as_missing():
+    columns = tuple(replace(c, nullable=c.name == "tx_fraud") for c in FRAUD.table.columns)
+    pipeline = replace(FRAUD, tables=(replace(FRAUD.table, columns=columns),))
+
+    def lost(number, share):
+        table = made(number)
+        is_lost = np.random.default_rng(number).random(table.num_rows) < share
+        labels = pa.array(table["tx_fraud"].to_numpy(), mask=is_lost)
+        return table.set_column(3, "tx_fraud", labels)
+
+    days = {name_of(n): profile(lost(n, 0.1), pipeline) for n in range(29)}
+    for share, limits in ((0.1, set()), (0.7, {"missing_share"}), (1.0, {"missing_share"})):
+        found = compared(profile(lost(29, share), pipeline), LAST, days)
+        assert {d.what for d in found.odd("warn", "refuse")} == limits
+    halves = [profile_rows(part, pipeline) for part in (lost(5, 0.1)[:100], lost(5, 0.1)[100:])]
+    assert merged(halves) == days[name_of(5)]
+    assert days[name_of(5)]["unlabelled"] == days[name_of(5)]["columns"]["tx_fraud"]["missing"]
+
+
 @pytest.mark.parametrize(
     ("others", "gate", "why"),
     [

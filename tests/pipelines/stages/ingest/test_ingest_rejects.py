@@ -117,14 +117,6 @@ def test_a_declared_delimiter_and_null_texts_are_taken(tmp_path, delimiter):
     assert (row["customer_id"], row["tx_fraud"]) == (5, 0)
 
 
-def test_another_delimiter_than_the_declared_one_is_reported_as_missing_columns(tmp_path):
-    deliver(tmp_path, lines(4, {}).replace(",", ";"))
-    with pytest.raises(
-        Exception, match=r"no column transaction_id.*the file has transaction_id;"
-    ):
-        done("ingest", tmp_path / "store", tmp_path, csv_pipeline())
-
-
 @pytest.mark.parametrize(
     ("given", "reported"),
     [

@@ -1,5 +1,6 @@
 """Words, numbers with other marks, headers of any spelling, and UUIDs."""
 
+import re
 from dataclasses import replace
 from decimal import Decimal
 
@@ -14,6 +15,7 @@ from pipelines.stages.ingest.cast import from_text, from_typed
 from pipelines.stages.ingest.columns import match_columns
 from pipelines.stages.ingest.number_marks import Marks
 from pipelines.stages.ingest.times import Clock
+from tests.pipelines.shared.tables.made import DAY, csv_pipeline, done
 
 NUMBER, INTEGER, TEXT = Column("n", "number"), Column("i", "integer"), Column("t", "text")
 GERMAN, FRENCH, SWISS = Marks(",", "."), Marks(",", " "), Marks(".", "'")
@@ -211,3 +213,17 @@ def test_a_header_is_found_as_it_is_written(column, wanted):
 def test_a_header_that_is_missing_or_ambiguous_is_reported_with_the_nearest(column, message):
     with pytest.raises(SchemaError, match=message):
         match_columns([*HEADERS, "twice", "twice"], table_of(column), "f")
+
+
+@pytest.mark.parametrize("mark", [";", "\t", "|"])
+def test_a_file_of_another_delimiter_is_refused_with_the_one_that_it_seems_to_have(
+    tmp_path, mark
+):
+    path = tmp_path / f"ds={DAY}" / "a.csv"
+    path.parent.mkdir()
+    names = load("fraud_detection").table.column_names()
+    path.write_text(mark.join(names) + "\n")
+    with pytest.raises(
+        SchemaError, match="separated by ','.*which seems to be " + re.escape(repr(mark))
+    ):
+        done("ingest", tmp_path / "store", tmp_path, csv_pipeline())

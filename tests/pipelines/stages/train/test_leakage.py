@@ -282,6 +282,22 @@ def test_rare_classes_few_events_and_unscored_inputs_are_warned_of():
     assert unscored.startswith("train: these inputs were not checked for leaks: b; ")
 
 
+def test_messages_name_labels_as_the_source_does():
+    words = {0: "NO", 2: "<30 {d}"}
+    (rare,) = check_rows(
+        "train",
+        shards_of(np.repeat([0, 1, 3], [100, 46, 4]), x={"a": np.arange(150) % 7}),
+        SMALL,
+        HEADS["classes"],
+        words,
+    )
+    assert rare.endswith("these labels: 2 '<30 {d}' (0), 3 (4)")
+    y = np.arange(ROWS) % 3
+    leaking = shards_of(y, x={"a": (y == 2).astype(float)})
+    with pytest.raises(LeakageError, match=r"a \(AUC 1.0000 of label 2 '<30 \{d\}'\)"):
+        list(check_rows("train", leaking, SMALL, HEADS["classes"], words))
+
+
 def test_sampled_rows_are_spread_over_the_days_and_bounded(monkeypatch):
     monkeypatch.setattr(leakage, "SAMPLE_ROWS", 100)
     x, y = np.arange(1009), np.arange(1009) % 2

@@ -269,3 +269,30 @@ def test_a_day_whose_ids_are_unique_by_themselves_has_no_file_of_ids(tmp_path):
 def test_a_number_of_days_that_there_is_not_is_refused_when_it_is_declared(days):
     with pytest.raises(DeclarationError, match=rf"unique_days must be .*got {days!r}"):
         require_valid(unique(days))
+
+
+NEW_YORKS_FIRST_OF_MARCH = [
+    *(f"2026-03-01T{hour:02}" for hour in range(5, 24)),
+    *(f"2026-03-02T{hour:02}" for hour in range(5)),
+]
+
+
+@pytest.mark.parametrize(
+    ("grain", "key", "days", "earlier"),
+    [
+        ("day", "2026-03-02", 3, ["2026-02-28", "2026-03-01"]),
+        ("hour", "2026-03-02T05", 2, NEW_YORKS_FIRST_OF_MARCH),
+        ("week", "2026-W10", 2, ["2026-W09"]),
+        ("month", "2026-03", 40, ["2026-01", "2026-02"]),
+        ("year", "2026", 400, ["2024", "2025"]),
+    ],
+)
+def test_days_of_unique_ids_are_days_whatever_the_grain(tmp_path, grain, key, days, earlier):
+    made = unique(days)
+    table = replace(made.table, grain=grain)
+    pipeline = replace(made, tables=(table,), time_zone="America/New_York")
+    repeats = RepeatedIds(work_on("validate", tmp_path, key, pipeline))
+    assert repeats._earlier(key) == earlier
+    for other in earlier:
+        later = RepeatedIds(work_on("validate", tmp_path, other, pipeline))
+        assert key in later._later()

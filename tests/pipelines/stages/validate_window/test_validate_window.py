@@ -11,6 +11,7 @@ import pytest
 from pipelines.core.errors import InputMissingError, PartitionRefusedError
 from pipelines.shared.tables.profile import profile_of
 from pipelines.spec import Column, Limit, WindowGate, load, model_days
+from pipelines.stages.validate_window.tables import days_of
 from tests.pipelines.made_models import done, publish, work_on
 
 AS_OF, EARLIER = "2026-03-01", "2026-02-22"
@@ -163,3 +164,14 @@ def test_rows_known_later_are_no_part_of_a_window_or_of_its_champions(tmp_path):
     limit = replace(pipeline, validation=with_gate(rows_ratio=Limit(refuse=1)).validation)
     again = done("validate_window", tmp_path, pipeline=limit)
     assert (first["rows"], again["rows"], again["verdict"]) == (4200, 4200, "accepted")
+
+
+def test_a_windows_label_rate_is_that_of_the_rows_with_a_label(tmp_path):
+    counts = {"2026-01-01": (200, 20, 150), "2026-01-02": (100, 5, 0)}
+    files = {day: tmp_path / f"{day}.json" for day in counts}
+    for day, (rows, positives, unlabelled) in counts.items():
+        each = {"rows": rows, "positives": positives, "profile": {}}
+        files[day].write_text(
+            json.dumps(each | ({"unlabelled": unlabelled} if unlabelled else {}))
+        )
+    assert days_of(files).label_rate == 25 / 150

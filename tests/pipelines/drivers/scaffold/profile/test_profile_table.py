@@ -3,6 +3,7 @@
 import types
 from datetime import timedelta
 
+import pytest
 from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 
@@ -65,16 +66,33 @@ shapes = st.fixed_dictionaries(
 
 
 # A smaller table is no clearer than the one that failed, and takes minutes to find.
-@settings(max_examples=10, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
-@given(
+PHASES = [Phase.explicit, Phase.reuse, Phase.generate]
+made = given(
     shape=shapes,
     seed=st.integers(0, 1000),
     form=st.sampled_from(["csv", "csv.gz", "parquet", "jsonl"]),
     delimiter=st.sampled_from([",", ";", "\t", "|"]),
 )
+
+
+@settings(max_examples=5, deadline=None, phases=PHASES)
+@made
 def test_a_made_table_is_taken_in_by_the_declaration_that_it_suggests(
     tmp_path_factory, shape, seed, form, delimiter
 ):
+    _take_in(tmp_path_factory, shape, seed, form, delimiter)
+
+
+@pytest.mark.slow
+@settings(max_examples=60, deadline=None, phases=PHASES)
+@made
+def test_many_made_tables_are_taken_in_by_the_declarations_that_they_suggest(
+    tmp_path_factory, shape, seed, form, delimiter
+):
+    _take_in(tmp_path_factory, shape, seed, form, delimiter)
+
+
+def _take_in(tmp_path_factory, shape, seed, form, delimiter):
     # A whole number of a typed source is no day to ingest.
     assume((form, shape["time"]) != ("parquet", "compact"))
     folder = tmp_path_factory.mktemp("made")

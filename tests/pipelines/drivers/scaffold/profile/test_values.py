@@ -1,5 +1,7 @@
 """What is found in the values of a column: types, formats, marks, words."""
 
+import gzip
+
 import pyarrow as pa
 import pytest
 
@@ -8,7 +10,10 @@ from pipelines.drivers.scaffold.profile.columns import (
     column_names,
     guess_columns,
 )
-from pipelines.drivers.scaffold.profile.delimited_sample import sniffed_delimiter
+from pipelines.drivers.scaffold.profile.delimited_sample import (
+    read_delimited_sample,
+    sniffed_delimiter,
+)
 from pipelines.drivers.scaffold.profile.number_texts import GuessedMarks, marks_of
 
 
@@ -125,3 +130,27 @@ def test_names_are_lower_case_words_each_once():
     ]
     expected = ["lab_value_mg_dl", "flight_number", "tx_id", "c_9lives", "grosse"]
     assert column_names(headers) == [*expected, "a", "a_2", "column", "x"]
+
+
+def test_a_large_file_is_read_from_its_start_to_its_end(tmp_path):
+    path = tmp_path / "large.csv"
+    lines = [f"{n},value {n}" for n in range(20_000)]
+    path.write_text("\n".join(["id,text", *lines]) + "\n")
+    sample = read_delimited_sample([path], 20_000)
+    ids = [int(each) for each in sample.rows["id"].to_pylist()]
+    assert (ids[0], ids[-1]) == (0, 19_999)
+    assert len(ids) == len(set(ids)) < 3_000
+    assert set(sample.rows["text"].to_pylist()) == {f"value {n}" for n in ids}
+    assert not sample.whole
+    assert sample.total == pytest.approx(20_000, rel=0.15)
+
+
+def test_of_a_large_compressed_file_the_start_is_read(tmp_path):
+    path = tmp_path / "large.csv.gz"
+    lines = [f"{n},{hash(n * 7919) % 10**12}" for n in range(20_000)]
+    path.write_bytes(gzip.compress("\n".join(["id,code", *lines]).encode()))
+    assert path.stat().st_size > 20_000
+    sample = read_delimited_sample([path], 20_000)
+    assert sample.rows["id"][0].as_py() == "0"
+    assert 500 < sample.rows.num_rows < 3_000
+    assert not sample.whole
