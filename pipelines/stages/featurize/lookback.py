@@ -19,6 +19,7 @@ from pipelines.core.errors import (
     listed,
 )
 from pipelines.core.store import Manifest
+from pipelines.core.text import counted
 from pipelines.protocol import (
     ACCEPTED,
     REFUSED,
@@ -157,8 +158,8 @@ class LookBack:
             of_table = [each.partition for each in missing if each.table == table.name]
             if of_table:
                 yield (
-                    f"{len(of_table)} partitions of table {table.name} that it reads have no verdict "
-                    f"yet ({listed(of_table)}). Run {steps_to(VALIDATED)} with --table {table.name} "
+                    f"{counted(len(of_table), 'partition')} of table {table.name} that it reads "
+                    f"{'has' if len(of_table) == 1 else 'have'} no verdict yet ({listed(of_table)}). Run {steps_to(VALIDATED)} with --table {table.name} "
                     f"for them first (--partition {of_table[0]}). Or, where its data begins later, "
                     f"declare its first day as the table's start."
                 )

@@ -13,7 +13,6 @@ from pipelines.operators.hashing import hash_word, hash_words
 from pipelines.protocol import perform, stage_named
 from pipelines.spec import Column, Numeric, Sequence, Trailing, require_valid
 from pipelines.stages.featurize import bucket
-from pipelines.stages.featurize.feature_plan import plan_features
 from tests.pipelines.stages.featurize.validated import (
     FIRST,
     publish_days,
@@ -201,7 +200,7 @@ def test_what_no_window_can_read_is_refused_in_words(tmp_path):
         Sequence("customer", ("shop",)),
     )
     with pytest.raises(DeclarationError, match="where value 3 must be a text") as caught:
-        plan_features(replace(with_text(), features=odd))
+        require_valid(replace(with_text(), features=odd))
     assert len(caught.value.problems) == 4, str(caught.value)
 
 

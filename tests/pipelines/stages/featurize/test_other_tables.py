@@ -100,7 +100,7 @@ def same(got, wanted):
     return got == wanted
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(
     visits=st.sampled_from(["hour", "day", "week", "month"]),
     labs=st.sampled_from(GRAINS),
@@ -237,7 +237,7 @@ def test_what_is_read_and_has_no_verdict_is_named_with_the_command(tmp_path):
     with pytest.raises(HistoryNotReadyError) as raised:
         perform(FEATURIZE, work)
     said = str(raised.value)
-    assert "1 partitions of table labs that it reads have no verdict yet (2026-02)" in said
+    assert "1 partition of table labs that it reads has no verdict yet (2026-02)" in said
     assert "--table labs for them first (--partition 2026-02)" in said
     assert "--table patients for them first (--partition all)" in said
     assert featurize.due(work) == (False, [])
