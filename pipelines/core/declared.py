@@ -3,7 +3,7 @@
 Why: a declaration with five misspelt settings should be corrected once, not five times.
 Promise: constructing a declared class never raises; the mistakes of the call are in its
     ``mistakes``, each with the nearest valid spelling.
-Not here: whether the values are consistent (``pipelines/spec/checks.py``).
+Not here: whether the values are consistent (``pipelines/spec/checks/``).
 """
 
 import dataclasses

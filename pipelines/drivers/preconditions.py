@@ -134,7 +134,7 @@ def bytes_taken_in(work: Work, first: str, last: str) -> int:
     By the size of their source files, each counted once. Partitions that are ingested, and those whose
     files are not there yet, count for nothing.
     """
-    from pipelines.stages.ingest.locate import source_files
+    from pipelines.stages.ingest.sources.locate import source_files
 
     sizes: dict[tuple[str, str], int] = {}
     for table in work.pipeline.tables:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pipelines.core.connections import has_secrets
 from pipelines.protocol import Stage, option_values
 from pipelines.spec import Pipeline
-from pipelines.stages.ingest.connections import connection_variables
+from pipelines.stages.ingest.sources.connections import connection_variables
 
 SOURCE_VARIABLE = "MILLRACE_SOURCE"
 """The source of a run whose command does not give ``--source``."""

@@ -2,7 +2,7 @@
 
 Why: a declaration is a user's code; a mistake in it should cost one sentence with its file and line.
 Promise: whatever the module raises becomes a ``ConfigError``; nothing else of it runs.
-Not here: whether the declared values fit together (``checks.py``).
+Not here: whether the declared values fit together (``checks/``).
 """
 
 import importlib
@@ -16,11 +16,11 @@ from pathlib import Path
 from types import ModuleType
 
 from pipelines.core.errors import ConfigError, PipelineError
+from pipelines.spec.checks.tables import NAME
 from pipelines.spec.folders import import_path
 from pipelines.spec.locations import PROJECTS, Location
 from pipelines.spec.models import Builder
 from pipelines.spec.pipeline import Pipeline
-from pipelines.spec.table_checks import NAME
 
 
 def declaration_of(location: Location) -> Pipeline:

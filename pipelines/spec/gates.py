@@ -4,7 +4,7 @@ Why: the consequence of a failure (a line in a report, some rows, the day, the m
     pipeline's own decision and must be readable in one file.
 Promise: imports nothing but the standard library; nothing is read from the environment.
 Not here: validating a day or a window (``pipelines/shared/expectations/``), a model's gates
-    (``learning.py``), mistakes in them (``gate_checks.py``).
+    (``learning.py``), mistakes in them (``checks/gates.py``).
 """
 
 from pipelines.core.declared import declared

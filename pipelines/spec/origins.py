@@ -2,8 +2,8 @@
 
 Why: many tables name no date, but the days since something: an admission, an enrolment, 1900.
 Promise: imports nothing heavy.
-Not here: mistakes in origins (``origin_checks.py``), computing the instants
-    (``pipelines/stages/ingest/relative_times.py``).
+Not here: mistakes in origins (``checks/origins.py``), computing the instants
+    (``pipelines/stages/ingest/values/relative_times.py``).
 """
 
 import re

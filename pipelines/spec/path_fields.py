@@ -3,7 +3,7 @@
 Why: a path that has less than the grain needs would read the same file into many partitions, and one
     that has more names no file of a partition.
 Promise: a path without mistakes names other files for each partition; imports nothing heavy.
-Not here: finding the files (``pipelines/stages/ingest/locate.py``).
+Not here: finding the files (``pipelines/stages/ingest/sources/locate.py``).
 """
 
 from collections.abc import Iterator

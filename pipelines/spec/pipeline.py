@@ -2,7 +2,7 @@
 
 Why: the suite, the feature program, the DAGs and the docs follow from one object.
 Promise: import-light and immutable; derived values are methods, so nothing is declared twice.
-Not here: finding mistakes (``checks.py``), loading by name (``registry.py``).
+Not here: finding mistakes (``checks/``), loading by name (``registry.py``).
 """
 
 from dataclasses import replace

@@ -1,7 +1,7 @@
 """Where a table's rows come from: files, a query of a database, a table of a lakehouse.
 
 Promise: importing this module imports nothing but the standard library.
-Not here: reading them (``pipelines/stages/ingest/``), mistakes in them (``source_checks.py``).
+Not here: reading them (``pipelines/stages/ingest/``), mistakes in them (``checks/sources.py``).
 """
 
 from pipelines.core.declared import declared

@@ -2,7 +2,7 @@
 
 Why: a statement that writes, or that names a bound which is never given, should fail when it is declared.
 Promise: standard library only; texts in quotation marks and comments are never taken for SQL.
-Not here: running it (``pipelines/stages/ingest/database.py``). The database has the last word: the
+Not here: running it (``pipelines/stages/ingest/sources/database.py``). The database has the last word: the
     statement is run in a read-only transaction, as a subquery.
 """
 

@@ -3,7 +3,7 @@
 Why: a format is checked when it is declared, and ingest parses a million texts by one regular expression.
 Promise: a text is parsed as Python's ``datetime.strptime`` does, with English names of months and days;
     ``%f`` has up to nine digits, and ``%z`` may be hours alone. Imports nothing heavy.
-Not here: parsing whole columns (``pipelines/stages/ingest/written_times.py``).
+Not here: parsing whole columns (``pipelines/stages/ingest/values/written_times.py``).
 """
 
 import re

@@ -12,7 +12,7 @@ from millrace.airflow.operator import StageOperator
 from pipelines.core.connections import Connection, connection_named
 from pipelines.core.errors import ConfigError
 from tests.pipelines.shared.tables.made import transactions
-from tests.pipelines.stages.ingest.sqlite_source import rows_of, write_database
+from tests.pipelines.stages.ingest.sources.sqlite_source import rows_of, write_database
 
 KINDS = st.sampled_from(["postgres", "sqlite", "aws", "google_cloud_platform", "sftp"])
 # Airflow's URI has no empty fields; it lowers the letters of a host, which may be a path.

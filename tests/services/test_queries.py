@@ -24,7 +24,7 @@ from pipelines.core.events import Reporter
 from pipelines.core.store import Store
 from pipelines.protocol import Work, perform, stage_named
 from pipelines.spec import Column, Pipeline, Query, Table, load
-from pipelines.stages.ingest import query
+from pipelines.stages.ingest.sources import query
 from tests.end_to_end.tables import shop
 from tests.end_to_end.tables.conftest import DECLARATIONS
 from tests.services import postgres
@@ -331,7 +331,7 @@ def test_the_source_of_a_run_may_be_the_database(labs: Hospital, tmp_path: Path)
 
 
 def test_a_decimal_of_any_length_keeps_its_digits(labs: Hospital):
-    from pipelines.stages.ingest.row_blocks import arrow_block
+    from pipelines.stages.ingest.sources.row_blocks import arrow_block
 
     digits = Decimal("12345678901234567890123456789012345678901.000001")
     assert arrow_block([(digits,)], ["value"], "here", 0)["value"][0].as_py() == digits

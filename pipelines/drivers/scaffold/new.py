@@ -12,8 +12,8 @@ from pathlib import Path
 from pipelines.core.errors import ConfigError
 from pipelines.drivers.scaffold.writing import template, write_new
 from pipelines.spec import declared_names
+from pipelines.spec.checks.tables import NAME
 from pipelines.spec.folders import project_folder
-from pipelines.spec.table_checks import NAME
 
 OWN_DAGS = ("housekeeping",)
 

@@ -21,11 +21,11 @@ from pipelines.shared.tables.schema import canonical_type
 from pipelines.spec import Pipeline, Table
 from pipelines.spec.origins import behind, origins_of
 from pipelines.stages.ingest.delivery import Delivery
-from pipelines.stages.ingest.locate import source_files
 from pipelines.stages.ingest.reading import Read
-from pipelines.stages.ingest.relative_times import OriginRows, RelativeTimes
 from pipelines.stages.ingest.rows import read_blocks
-from pipelines.stages.ingest.source_item import SourceItem
+from pipelines.stages.ingest.sources.locate import source_files
+from pipelines.stages.ingest.sources.source_item import SourceItem
+from pipelines.stages.ingest.values.relative_times import OriginRows, RelativeTimes
 
 LIMIT, FILES = 10_000, 3
 # Of the error that lists every missing column by itself.

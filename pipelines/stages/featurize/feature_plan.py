@@ -3,7 +3,7 @@
 Why: reading, computing, writing and describing must agree on columns and their order, so they
     read the same plan instead of asking the declaration again.
 Not here: windows and sequences as a worker sees them (``entity_program.py``), what is wrong
-    with a declaration (``pipelines/spec/feature_checks.py``), the arithmetic (``windows.py``,
+    with a declaration (``pipelines/spec/checks/features.py``), the arithmetic (``windows.py``,
     ``rows.py``).
 """
 

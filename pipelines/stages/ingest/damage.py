@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pipelines.core.errors import PermanentError, SourceNotReadyError, SourceUnreadableError
-from pipelines.stages.ingest.locate import DENIED
-from pipelines.stages.ingest.source_item import SourceItem
+from pipelines.stages.ingest.sources.locate import DENIED
+from pipelines.stages.ingest.sources.source_item import SourceItem
 
 SETTLE_S = 60.0
 # Copying may keep the time of the original, so an old file is checked twice.

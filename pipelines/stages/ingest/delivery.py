@@ -2,7 +2,7 @@
 
 Why: a partition's files and the files for all time are read, checked and refused in the same way.
 Promise: after a refused file the next ones are still checked, so that all errors are reported at once.
-Not here: finding the files (``locate.py``), reading one (``rows.py``), what is made of the rows
+Not here: finding the files (``sources/locate.py``), reading one (``rows.py``), what is made of the rows
     (``stage.py``, ``splits.py``).
 """
 
@@ -20,9 +20,9 @@ from pipelines.protocol import REFUSED, StageOutcome, Work
 from pipelines.shared.compute.machine import usable_cores
 from pipelines.shared.compute.settings import ComputeSettings
 from pipelines.spec import Source, Table
-from pipelines.stages.ingest.locate import DENIED
+from pipelines.stages.ingest.formats.rejects import described
 from pipelines.stages.ingest.reading import Read, mixed_offsets
-from pipelines.stages.ingest.rejects import described
+from pipelines.stages.ingest.sources.locate import DENIED
 
 if TYPE_CHECKING:
     import pyarrow as pa

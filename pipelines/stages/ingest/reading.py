@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from pipelines.core.errors import SchemaError
 from pipelines.protocol import Plan, Work
 from pipelines.spec import Table
-from pipelines.stages.ingest.origin_rows import relative_times_of
-from pipelines.stages.ingest.rejects import Reject
-from pipelines.stages.ingest.source_item import SourceItem
+from pipelines.stages.ingest.formats.rejects import Reject
+from pipelines.stages.ingest.sources.source_item import SourceItem
+from pipelines.stages.ingest.values.origin_rows import relative_times_of
 
 if TYPE_CHECKING:
-    from pipelines.stages.ingest.relative_times import RelativeTimes
-    from pipelines.stages.ingest.times import Offsets
+    from pipelines.stages.ingest.values.relative_times import RelativeTimes
+    from pipelines.stages.ingest.values.times import Offsets
 
 
 @dataclass(slots=True)

@@ -2,7 +2,7 @@
 
 Why: a day may be larger than memory, so rows are processed in blocks.
 Promise: the blocks' rows are the file's, in its order, whatever the blocks' sizes.
-Not here: the formats (``formats/``), casting a value (``cast.py``), the state of
+Not here: the formats (``formats/``), casting a value (``values/cast.py``), the state of
     reading (``reading.py``).
 """
 
@@ -12,15 +12,15 @@ from functools import partial
 import pyarrow as pa
 
 from pipelines.spec import AnySource, Column, Query, Source
-from pipelines.stages.ingest.cast import from_text, from_typed
-from pipelines.stages.ingest.cast_errors import RowNames
 from pipelines.stages.ingest.damage import checked_read
 from pipelines.stages.ingest.formats import FORMATS, Reader
-from pipelines.stages.ingest.number_marks import Marks
-from pipelines.stages.ingest.query_rows import from_result, read_result
+from pipelines.stages.ingest.formats.query_rows import from_result, read_result
 from pipelines.stages.ingest.reading import Read
-from pipelines.stages.ingest.relative_times import as_read
-from pipelines.stages.ingest.times import Clock, Offsets
+from pipelines.stages.ingest.values.cast import from_text, from_typed
+from pipelines.stages.ingest.values.cast_errors import RowNames
+from pipelines.stages.ingest.values.number_marks import Marks
+from pipelines.stages.ingest.values.relative_times import as_read
+from pipelines.stages.ingest.values.times import Clock, Offsets
 
 Cast = Callable[[pa.ChunkedArray, Column, str, RowNames, Clock], pa.ChunkedArray]
 

@@ -4,7 +4,7 @@ Promise: rows keep the source's order and are numbered by it; the same bytes in 
     the same bytes in the store, whatever the number of threads; a file that changes while it is
     read is not published; a day whose files cannot be read is published as refused, with the
     reason, so that no other stage waits for it.
-Not here: finding files (``locate.py``), reading one (``rows.py``), writing rows (``day.py``).
+Not here: finding files (``sources/locate.py``), reading one (``rows.py``), writing rows (``day.py``).
 """
 
 from collections.abc import Sequence
@@ -14,12 +14,12 @@ from pipelines.core.errors import SourceNotReadyError
 from pipelines.protocol import Plan, StageOutcome, Work, code_of
 from pipelines.spec import Table
 from pipelines.stages.ingest.delivery import Delivery
-from pipelines.stages.ingest.locate import source_files
-from pipelines.stages.ingest.origin_rows import contents_of, static_origins
 from pipelines.stages.ingest.reading import reads_of
 from pipelines.stages.ingest.settings import ingest_settings
-from pipelines.stages.ingest.source_item import SourceItem
+from pipelines.stages.ingest.sources.locate import source_files
+from pipelines.stages.ingest.sources.source_item import SourceItem
 from pipelines.stages.ingest.splits import part_of, split_of, take_part
+from pipelines.stages.ingest.values.origin_rows import contents_of, static_origins
 
 SPLIT = "split"
 

@@ -3,7 +3,7 @@
 Why: a stage's process imports no Airflow, and the connection may be in any secrets backend.
 Promise: the values go into the process's environment and nowhere else: not into its arguments, XCom,
     rendered templates or the log.
-Not here: which connections a stage needs (``pipelines/stages/ingest/connections.py``), reading them there
+Not here: which connections a stage needs (``pipelines/stages/ingest/sources/connections.py``), reading them there
     (``pipelines/core/connections.py``).
 """
 

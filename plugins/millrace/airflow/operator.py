@@ -30,7 +30,7 @@ from pipelines.core.store import Ref, Store
 from pipelines.protocol import Work, option_values, ref_of, stage_named
 from pipelines.protocol.stage import PARTITION
 from pipelines.spec import Pipeline, Table, load, with_settings
-from pipelines.stages.ingest.connections import connection_ids, needs_source
+from pipelines.stages.ingest.sources.connections import connection_ids, needs_source
 
 ANNOUNCED = ("uri", "digest", "rows", "verdict", "recommended", "promoted")
 

@@ -16,7 +16,7 @@ from pipelines.drivers.scaffold.profile.delimited_sample import first_bytes
 from pipelines.spec import Column
 from pipelines.stages.ingest.formats.cells import texts_of
 from pipelines.stages.ingest.formats.json_lines import DECODE
-from pipelines.stages.ingest.stream import opened
+from pipelines.stages.ingest.formats.stream import opened
 
 MOST_BYTES = 24 << 20
 

@@ -13,10 +13,10 @@ from pipelines.core.errors import ConfigError
 from pipelines.drivers.scaffold.profile.columns import ReadingGuess
 from pipelines.drivers.scaffold.profile.sample import Sample
 from pipelines.spec.statements import as_subquery, parameters, statement_problems
-from pipelines.stages.ingest.database import viewed
-from pipelines.stages.ingest.database_errors import in_its_own_words
-from pipelines.stages.ingest.database_url import url_of_text
-from pipelines.stages.ingest.row_blocks import arrow_block
+from pipelines.stages.ingest.sources.database import viewed
+from pipelines.stages.ingest.sources.database_errors import in_its_own_words
+from pipelines.stages.ingest.sources.database_url import url_of_text
+from pipelines.stages.ingest.sources.row_blocks import arrow_block
 
 MOST_ROWS = 50_000
 PLAIN = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)?")

@@ -19,8 +19,8 @@ import pyarrow.csv as arrow_csv
 from pipelines.core.errors import SourceUnreadableError
 from pipelines.drivers.scaffold.profile.number_texts import NUMBER
 from pipelines.spec import Source
-from pipelines.stages.ingest.lines import Lines
-from pipelines.stages.ingest.stream import CsvStream, opened
+from pipelines.stages.ingest.formats.lines import Lines
+from pipelines.stages.ingest.formats.stream import CsvStream, opened
 
 DELIMITERS = (",", ";", "\t", "|")
 SNIFFED_BYTES, SNIFFED_LINES = 1 << 16, 200

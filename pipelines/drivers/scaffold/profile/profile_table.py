@@ -14,7 +14,7 @@ from pipelines.drivers.scaffold.profile.files import FoundFiles, find_files
 from pipelines.drivers.scaffold.profile.labels import guess_label
 from pipelines.drivers.scaffold.profile.roles import guess_roles
 from pipelines.drivers.scaffold.profile.sample import Sample, read_sample
-from pipelines.spec.table_checks import NAME
+from pipelines.spec.checks.tables import NAME
 
 
 def profile_files(path: Path) -> tuple[TableGuess, FoundFiles]:

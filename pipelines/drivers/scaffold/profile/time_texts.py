@@ -9,7 +9,7 @@ from itertools import product
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.stages.ingest.times import Clock, parsed_times
+from pipelines.stages.ingest.values.times import Clock, parsed_times
 
 MICROSECONDS = pa.timestamp("us")
 DATES = (

@@ -20,8 +20,8 @@ from pipelines.stages.ingest.formats.parquet import read_parquet
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from pipelines.stages.ingest.cast_errors import RowNames
     from pipelines.stages.ingest.reading import Read
+    from pipelines.stages.ingest.values.cast_errors import RowNames
 
 Reader = Callable[[Path, "Read"], "Iterator[tuple[pa.Table, RowNames]]"]
 

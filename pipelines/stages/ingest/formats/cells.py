@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from pipelines.core.errors import SchemaError
 from pipelines.spec import Column
-from pipelines.stages.ingest.cast_errors import RowNames, clipped
+from pipelines.stages.ingest.values.cast_errors import RowNames, clipped
 
 DIGITS = re.compile(r"-?[0-9]+")
 NESTED = (dict, list)

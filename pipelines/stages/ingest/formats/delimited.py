@@ -7,7 +7,7 @@ Promise: fast where the file is valid; where it is not, the line is named. A lin
     whose quotation marks are wrong. An empty field is null, a quoted empty one (``""``) is
     empty text.
 Not here: line numbers, and the error of a file that the parser cannot read
-    (``pipelines/stages/ingest/lines.py``); wrong quotation marks (``pipelines/stages/ingest/quoting.py``).
+    (``pipelines/stages/ingest/formats/lines.py``); wrong quotation marks (``pipelines/stages/ingest/formats/quoting.py``).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,14 +23,18 @@ from numpy.typing import NDArray
 
 from pipelines.core.errors import SchemaError, SourceUnreadableError
 from pipelines.spec import Table
-from pipelines.stages.ingest.cast_errors import RowNames
 from pipelines.stages.ingest.columns import match_columns, undeclared
 from pipelines.stages.ingest.damage import CutShortError
-from pipelines.stages.ingest.lines import Lines
-from pipelines.stages.ingest.quoting import Quoting, lines_in
+from pipelines.stages.ingest.formats.lines import Lines
+from pipelines.stages.ingest.formats.quoting import Quoting, lines_in
+from pipelines.stages.ingest.formats.rejects import (
+    MAX_REJECTED_BYTES,
+    Reject,
+    require_few_bytes,
+)
+from pipelines.stages.ingest.formats.stream import END, CsvStream, opened
 from pipelines.stages.ingest.reading import Read
-from pipelines.stages.ingest.rejects import MAX_REJECTED_BYTES, Reject, require_few_bytes
-from pipelines.stages.ingest.stream import END, CsvStream, opened
+from pipelines.stages.ingest.values.cast_errors import RowNames
 
 # A value may contain line breaks; a row longer than a block cannot be read.
 BLOCK_BYTES = 16 << 20

@@ -20,12 +20,12 @@ import pyarrow as pa
 from pipelines.core.declared import nearest
 from pipelines.core.errors import ConfigError, SchemaError, SourceUnreadableError, listed
 from pipelines.spec import Column
-from pipelines.stages.ingest.cast_errors import RowNames
 from pipelines.stages.ingest.columns import match_columns, undeclared
 from pipelines.stages.ingest.damage import CutShortError
 from pipelines.stages.ingest.formats.cells import Literal, texts_of
 from pipelines.stages.ingest.formats.typed import short
 from pipelines.stages.ingest.reading import Read
+from pipelines.stages.ingest.values.cast_errors import RowNames
 
 BLOCK_ROWS = 1 << 16
 ZIP = b"PK\x03\x04"

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, BinaryIO
 import pyarrow as pa
 
 from pipelines.core.errors import SourceUnreadableError
-from pipelines.stages.ingest.cast_errors import RowNames
 from pipelines.stages.ingest.columns import match_columns, undeclared
 from pipelines.stages.ingest.damage import TRANSIENT
 from pipelines.stages.ingest.formats.typed import blocks_of, not_of_format, short
 from pipelines.stages.ingest.reading import Read
+from pipelines.stages.ingest.values.cast_errors import RowNames
 
 if TYPE_CHECKING:
     from pyarrow.orc import ORCFile

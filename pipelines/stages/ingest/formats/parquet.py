@@ -20,13 +20,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.core.errors import SourceUnreadableError
-from pipelines.stages.ingest.cast_errors import CastError, RowNames
 from pipelines.stages.ingest.columns import match_columns, undeclared
-from pipelines.stages.ingest.compression import kind_of
 from pipelines.stages.ingest.damage import TRANSIENT, CutShortError
+from pipelines.stages.ingest.formats.compression import kind_of
 from pipelines.stages.ingest.formats.typed import is_cut, require_utf8, row_name, short
 from pipelines.stages.ingest.reading import Read
-from pipelines.stages.ingest.times import BEYOND, first_beyond
+from pipelines.stages.ingest.values.cast_errors import CastError, RowNames
+from pipelines.stages.ingest.values.times import BEYOND, first_beyond
 
 MAGIC = b"PAR1"
 BLOCK_ROWS = 1 << 17

@@ -12,8 +12,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from pipelines.core.errors import SourceUnreadableError
-from pipelines.stages.ingest.cast_errors import RowNames
 from pipelines.stages.ingest.damage import CutShortError
+from pipelines.stages.ingest.values.cast_errors import RowNames
 
 BLOCK_ROWS = 1 << 17
 

@@ -22,7 +22,7 @@ from pipelines.spec import (
     load,
     require_valid,
 )
-from pipelines.stages.ingest.composites import with_composites
+from pipelines.stages.ingest.values.composites import with_composites
 from tests.pipelines.shared.tables.histories import write_histories
 
 FIRST = "2026-01-01"

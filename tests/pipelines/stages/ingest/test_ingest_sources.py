@@ -18,7 +18,7 @@ from pipelines.core.errors import (
     SourceUnreadableError,
 )
 from pipelines.spec import Column, Source, load
-from pipelines.stages.ingest.locate import SourceFile, pattern_of
+from pipelines.stages.ingest.sources.locate import SourceFile, pattern_of
 from pipelines.stages.ingest.stage import plan
 from tests.pipelines.shared.tables.made import (
     DAY,

@@ -1,0 +1,63 @@
+"""Mistakes in the declared network, head and gates.
+
+Why: a network that cannot be built is refused before anything runs.
+Promise: every mistake is listed, with its location and what to write instead.
+Not here: training (``training.py``), the search (``search.py``), the rest of a
+    declaration (``pipelines/spec/checks/``).
+"""
+
+from collections.abc import Iterator
+
+from pipelines.core.declared import nearest
+from pipelines.operators import Sequence
+from pipelines.spec.heads import Binary, metrics_of
+from pipelines.spec.learning import Gates, Outcome
+from pipelines.spec.models import KINDS, kind_of
+from pipelines.spec.pipeline import Pipeline
+
+
+def model_problems(pipeline: Pipeline) -> Iterator[str]:
+    """Mistakes in the network."""
+    yield from pipeline.model.problems()
+    yield from pipeline.model.joint_problems()
+    yield from sequence_problems("model", kind_of(pipeline.model), pipeline)
+
+
+def sequence_problems(where: str, kind: str, pipeline: Pipeline) -> Iterator[str]:
+    """A network for sequences needs a sequence feature."""
+    reading = [name for name, network in KINDS.items() if network.reads_sequences]
+    declared = any(isinstance(source, Sequence) for source in pipeline.sources())
+    if kind in reading and not declared:
+        others = " or ".join(k for k in KINDS if k not in (*reading, "builder"))
+        yield (
+            f"{where}: {kind!r} needs a sequence, and no feature is one. Declare a Sequence, or use "
+            f"{others}."
+        )
+
+
+def head_problems(pipeline: Pipeline) -> Iterator[str]:
+    """Mistakes in the head, and settings that do not match it."""
+    yield from pipeline.head.problems()
+    if isinstance(pipeline.label, Outcome) and not isinstance(pipeline.head, Binary):
+        yield (
+            f"head {type(pipeline.head).__name__} reads its label from a column; the label is an "
+            f"event in table {pipeline.label.table!r}. Use Label(column, known_after_days), or "
+            f"Binary."
+        )
+    yield from _gates(pipeline)
+
+
+def _gates(pipeline: Pipeline) -> Iterator[str]:
+    known = metrics_of(pipeline.head)
+    for name, _bound in pipeline.gates.limits:
+        if name not in known:
+            yield f"gates.limits: {name!r} is not a metric of this head. {nearest(name, known)}"
+    if isinstance(pipeline.head, Binary):
+        return
+    plain = Gates()
+    for name in ("min_auc", "min_average_precision"):
+        if getattr(pipeline.gates, name) != getattr(plain, name):
+            yield (
+                f"gates.{name} is for a Binary head. Use gates.limits with one of "
+                f"{', '.join(known)}."
+            )

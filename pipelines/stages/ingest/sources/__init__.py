@@ -1,0 +1,1 @@
+"""Where rows come from: files on disk or at a URI, queries of databases, tables of lakes."""
