@@ -22,11 +22,14 @@ from pipelines.core.events import Reporter
 from pipelines.core.store import Store
 from pipelines.core.text import readable
 from pipelines.drivers.scaffold.source_sample import SourceSample
-from pipelines.protocol import Plan, StageOutcome, Work, perform, ref_of, stage_named
+from pipelines.protocol import Plan, StageOutcome, Work, perform, ref_of
 from pipelines.protocol.publishing import publish_work
 from pipelines.shared.expectations.quarantined import RULE, VALUE
 from pipelines.shared.expectations.rules import rules_of
+from pipelines.stages.featurize.record import STAGE as FEATURIZE
 from pipelines.stages.ingest.day import DayWriter
+from pipelines.stages.ingest.record import STAGE as INGEST
+from pipelines.stages.validate.record import STAGE as VALIDATE
 from pipelines.stages.validate.splitting import PART, QUARANTINE
 
 # What a verdict says for people who have its files.
@@ -49,11 +52,11 @@ class SampleTrial:
         """
         work = self._work(sample)
         rows = _of_partition(sample, work)
-        ref, plan = ref_of(stage_named("ingest"), work), Plan(inputs={}, config={}, code={})
+        ref, plan = ref_of(INGEST, work), Plan(inputs={}, config={}, code={})
         with self._store.lock(ref):
-            publish_work(work, "ingest", ref, plan, lambda out: _write(work, rows, out))
+            publish_work(work, INGEST.name, ref, plan, lambda out: _write(work, rows, out))
         try:
-            result = perform(stage_named("validate"), work, reach=False)
+            result = perform(VALIDATE, work, reach=False)
         except PartitionRefusedError as error:
             said = str(error).replace(FILES_OF_VERDICT, "").partition(": ")[2] or str(error)
             raise PartitionRefusedError(f"{said}{self._examples(work)}") from error
@@ -62,7 +65,7 @@ class SampleTrial:
 
     def good_rows(self, sample: SourceSample) -> pa.Table:
         """The rows of a validated sample that are not quarantined."""
-        manifest = self._store.find(ref_of(stage_named("validate"), self._work(sample)))
+        manifest = self._store.find(ref_of(VALIDATE, self._work(sample)))
         assert manifest is not None  # it was validated
         return pq.read_table(self._store.open(manifest) / PART)
 
@@ -73,7 +76,7 @@ class SampleTrial:
             PipelineError: They cannot be computed.
         """
         try:
-            result = perform(stage_named("featurize"), self._work(sample), reach=False)
+            result = perform(FEATURIZE, self._work(sample), reach=False)
         except (TransientError, InputMissingError):
             return ""  # they need partitions of which there is no sample
         return (
@@ -94,7 +97,7 @@ class SampleTrial:
 
     def _examples(self, work: Work) -> str:
         """Some quarantined values of each rule."""
-        manifest = self._store.find(ref_of(stage_named("validate"), work))
+        manifest = self._store.find(ref_of(VALIDATE, work))
         if manifest is None:
             return ""
         lines = pq.read_table(self._store.open(manifest) / QUARANTINE, columns=[RULE, VALUE])

@@ -33,7 +33,7 @@ from pipelines.spec import (
 from tests.pipelines.spec.wrong_declarations import EVERYTHING, SALES
 
 DENSE = {"model": Model(), "search": type(EVERYTHING.search)()}
-EVENT = Outcome("stock", "shop", ("pieces", 0), horizon_days=1095)
+EVENT = Outcome("stock", "shop", ("parts", 0), horizon_days=1095)
 LONG = Split(train_days=7, gap_days=1095, test_days=2)
 
 
@@ -129,7 +129,7 @@ WRONG = [
     ({"label": EVENT, "split": replace(LONG, gap_days=0)}, "known only 1095 days later"),
     ({"label": replace(EVENT, horizon_days=0)}, "label.horizon_days must be 1 or more"),
     (
-        {"label": replace(EVENT, where=("pieces", "none")), "split": LONG},
+        {"label": replace(EVENT, where=("parts", "none")), "split": LONG},
         "'none' cannot occur in column",
     ),
     ({"label": replace(EVENT, table="shops"), "split": LONG}, "table shops is static"),

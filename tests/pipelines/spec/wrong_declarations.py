@@ -83,7 +83,7 @@ STOCK = Table(
         Column("id", "integer"),
         Column("counted", "timestamp"),
         Column("shop", "text"),
-        Column("pieces", "integer"),
+        Column("parts", "integer"),
     ),
     row_id="id",
     event_time="counted",
@@ -115,7 +115,7 @@ EVERYTHING = require_valid(
             Trailing("shop", ("count",), (1,), where=("kind", "card"), spans_s=(3600,)),
             Sequence("shop", ("price", "weight"), steps=4),
             Numeric("area", entity="shop", table="shops"),
-            Trailing("shop", ("count", "max"), (60,), column="pieces", table="stock"),
+            Trailing("shop", ("count", "max"), (60,), column="parts", table="stock"),
             Ratio("shop_mean_price_1d", "shop_mean_price_7d"),
         ),
         split=Split(train_days=7, gap_days=2, test_days=2, validation_days=1),
@@ -188,7 +188,7 @@ parts = st.sampled_from(
             Survival((1.0, 2.0)),
             Choice("model", ()),
         ),
-        *(Outcome("stock", "shop", ("pieces", 0), 30), Label("price", 0), Source(), Query("x")),
+        *(Outcome("stock", "shop", ("parts", 0), 30), Label("price", 0), Source(), Query("x")),
         *(object(), Numeric, Decimal(1), {1: 2}, {"a": None}, range(3), lambda: None),
     ]
 )

@@ -87,7 +87,7 @@ def _texts(columns: Mapping[str, Sequence[Any]], name: str) -> pa.Table:
     return pa.table(made)
 
 
-def _cell(value: Any) -> Any:
+def _cell(value: object) -> object:
     """A cell as a text, where it is not empty: whole numbers without a point."""
     written = WRITTEN.get(type(value))
     return None if value == "" else value if written is None else written(value)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pipelines.core.errors import PipelineError
 from pipelines.drivers.scaffold.source_check import source_findings
 from pipelines.protocol import perform
-from tests.pipelines.stages.wrong_tables import (
+from tests.pipelines.drivers.scaffold.wrong_tables import (
     AS_OF,
     DAYS,
     PIPELINE,
