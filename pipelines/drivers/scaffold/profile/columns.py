@@ -28,9 +28,9 @@ EXACT_FLOAT = 2**53
 # Pairs of words for no and yes, in lower case.
 PAIRS = (
     *(("no", "yes"), ("n", "y"), ("false", "true"), ("f", "t"), ("off", "on"), ("0", "1")),
+    *(("nein", "ja"), ("non", "oui"), ("no", "sí"), ("no", "si"), ("no", "sì"), ("não", "sim")),
+    *(("n", "j"), ("n", "o"), ("n", "s"), ("nee", "ja"), ("nej", "ja"), ("nie", "tak")),
     *(
-        ("nein", "ja"),
-        ("non", "oui"),
         ("negative", "positive"),
         ("neg", "pos"),
         ("absent", "present"),
@@ -38,6 +38,7 @@ PAIRS = (
 )
 TRUTHS = ({"false", "true"}, {"0", "1"})
 OFFSET = r"\d:\d\d.*(Z|[+-]\d\d(:?\d\d)?)$"
+DIGITS_AND_MARKS = r"^[+-]?\d[\d.,' ]*$"
 LEADING_ZERO = r"^[+-]?0\d"
 
 
@@ -178,9 +179,21 @@ def _of_texts(plain: ColumnGuess, known: pa.ChunkedArray, marks: GuessedMarks) -
 
 def _of_formatted(plain: ColumnGuess, trimmed: pa.ChunkedArray) -> ColumnGuess:
     if (found := formatted_times(trimmed)) is None:
-        return plain
+        return replace(plain, note=_word_among_numbers(trimmed))
     (first, *others), times = found
     return replace(_timed(plain, times), time_format=first, other_formats=tuple(others))
+
+
+def _word_among_numbers(trimmed: pa.ChunkedArray) -> str:
+    """That one word keeps a column of numbers from being one; empty where that is not so."""
+    is_word = pc.invert(pc.match_substring_regex(trimmed, r"\d"))
+    words = pc.unique(trimmed.filter(is_word)).to_pylist()
+    numbers = trimmed.filter(pc.invert(is_word))
+    if len(words) != 1 or not len(numbers) or not every(numbers, DIGITS_AND_MARKS):
+        return ""
+    return (
+        f"all are numbers but {words[0]!r}: if that stands for a null, name it in Source.nulls"
+    )
 
 
 def _timed(
