@@ -14,7 +14,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as of
 
-from pipelines.drivers.scaffold.profile.number_texts import DIGITS, PLAIN, GuessedMarks, every
+from pipelines.drivers.scaffold.profile.number_texts import (
+    DIGITS,
+    PLAIN,
+    TIME_OF_DAY,
+    GuessedMarks,
+    every,
+)
 from pipelines.drivers.scaffold.profile.time_texts import (
     MICROSECONDS,
     epoch_times,
@@ -179,13 +185,15 @@ def _of_texts(plain: ColumnGuess, known: pa.ChunkedArray, marks: GuessedMarks) -
 
 def _of_formatted(plain: ColumnGuess, trimmed: pa.ChunkedArray) -> ColumnGuess:
     if (found := formatted_times(trimmed)) is None:
-        return replace(plain, note=_word_among_numbers(trimmed))
+        return replace(plain, note=_kept_as_text(trimmed))
     (first, *others), times = found
     return replace(_timed(plain, times), time_format=first, other_formats=tuple(others))
 
 
-def _word_among_numbers(trimmed: pa.ChunkedArray) -> str:
-    """That one word keeps a column of numbers from being one; empty where that is not so."""
+def _kept_as_text(trimmed: pa.ChunkedArray) -> str:
+    """What keeps a column of times or numbers from being one; empty where that is not so."""
+    if every(trimmed, TIME_OF_DAY):
+        return "times of day: a timestamp needs the day in the same column of the source"
     is_word = pc.invert(pc.match_substring_regex(trimmed, r"\d"))
     words = pc.unique(trimmed.filter(is_word)).to_pylist()
     numbers = trimmed.filter(pc.invert(is_word))

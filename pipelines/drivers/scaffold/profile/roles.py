@@ -15,6 +15,7 @@ from itertools import combinations
 import pyarrow as pa
 
 from pipelines.drivers.scaffold.profile.columns import ColumnGuess
+from pipelines.drivers.scaffold.profile.number_texts import TIME_OF_DAY, every
 
 NAMED_AS_ID = re.compile(
     r"(^|_)(id|ids|uuid|guid|key|no|nr|nbr|number|num|ref|code|serial|index)(_|$)"
@@ -212,6 +213,8 @@ def is_named_as_id(column: ColumnGuess) -> bool:
 
 def _repeats(column: ColumnGuess) -> bool:
     if column.type not in ID_TYPES:
+        return False
+    if column.type == "text" and every(column.values.drop_null(), TIME_OF_DAY):
         return False
     named = is_named_as_id(column)
     if column.type == "integer" and not named:

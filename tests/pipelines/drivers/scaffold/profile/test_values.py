@@ -134,6 +134,13 @@ def test_one_word_among_whole_numbers_is_noted():
     assert "name it in Source.nulls" in guessed(["x", "12", "13"]).note
 
 
+def test_times_of_day_are_noted_and_are_no_entity():
+    rows = pa.table({"at": [f"{n % 24:02}:{n % 20:02}" for n in range(300)]})
+    columns = guess_columns(rows, ReadingGuess(all_texts=True))
+    assert "times of day" in columns[0].note
+    assert guess_roles(columns).entities == ()
+
+
 def test_a_few_numbers_of_something_are_no_ids():
     how = ReadingGuess(all_texts=True)
     rows = pa.table(
