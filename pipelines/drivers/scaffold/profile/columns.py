@@ -17,6 +17,8 @@ import pyarrow.types as of
 from pipelines.drivers.scaffold.profile.number_texts import (
     DIGITS,
     PLAIN,
+    SIGN,
+    SIGNED_AMOUNT,
     TIME_OF_DAY,
     GuessedMarks,
     every,
@@ -194,6 +196,8 @@ def _kept_as_text(trimmed: pa.ChunkedArray) -> str:
     """What keeps a column of times or numbers from being one; empty where that is not so."""
     if every(trimmed, TIME_OF_DAY):
         return "times of day: a timestamp needs the day in the same column of the source"
+    if every(trimmed, SIGNED_AMOUNT) and every(trimmed, SIGN):
+        return "numbers with a sign, which are read as text: take it away in the source"
     is_word = pc.invert(pc.match_substring_regex(trimmed, r"\d"))
     words = pc.unique(trimmed.filter(is_word)).to_pylist()
     numbers = trimmed.filter(pc.invert(is_word))

@@ -15,7 +15,12 @@ from itertools import combinations
 import pyarrow as pa
 
 from pipelines.drivers.scaffold.profile.columns import ColumnGuess
-from pipelines.drivers.scaffold.profile.number_texts import TIME_OF_DAY, every
+from pipelines.drivers.scaffold.profile.number_texts import (
+    SIGN,
+    SIGNED_AMOUNT,
+    TIME_OF_DAY,
+    every,
+)
 
 NAMED_AS_ID = re.compile(
     r"(^|_)(id|ids|uuid|guid|key|no|nr|nbr|number|num|ref|code|serial|index)(_|$)"
@@ -104,12 +109,12 @@ def _labels(
 ) -> tuple[str, tuple[str, ...]]:
     """The likeliest label, empty for none, and the others."""
     able = [c for c in columns if _may_be_label(c, ids)]
-    named = [c for c in able if NAMED_AS_LABEL.search(c.name)]
+    places = {c.name: place for place, c in enumerate(columns)}
     # A table has its outcome after what led to it: of those without a telling name the last is likeliest.
-    labels = sorted(
-        (*named, *(c for c in reversed(able) if not NAMED_AS_LABEL.search(c.name))),
-        key=_as_label,
+    in_turn = sorted(
+        able, key=lambda c: 0 if NAMED_AS_LABEL.search(c.name) else -places[c.name]
     )
+    labels = sorted(in_turn, key=_as_label)
     label = labels[0].name if labels and _is_likely(labels[0]) else ""
     return label, tuple(c.name for c in labels if c.name != label)[:6]
 
@@ -214,7 +219,7 @@ def is_named_as_id(column: ColumnGuess) -> bool:
 def _repeats(column: ColumnGuess) -> bool:
     if column.type not in ID_TYPES:
         return False
-    if column.type == "text" and every(column.values.drop_null(), TIME_OF_DAY):
+    if column.type == "text" and _is_measure(column.values.drop_null()):
         return False
     named = is_named_as_id(column)
     if column.type == "integer" and not named:
@@ -222,6 +227,12 @@ def _repeats(column: ColumnGuess) -> bool:
     rows_each = (column.rows - column.nulls) / column.distinct
     many = column.distinct > MOST_CLASSES or named
     return many and column.distinct > 1 and rows_each >= LEAST_ROWS
+
+
+def _is_measure(texts: pa.ChunkedArray) -> bool:
+    """Whether texts are times of day, or amounts with a sign behind or before them."""
+    signed = every(texts, SIGNED_AMOUNT) and every(texts, SIGN)
+    return signed or every(texts, TIME_OF_DAY)
 
 
 def _as_entity(column: ColumnGuess) -> tuple[bool, bool, int]:

@@ -134,11 +134,21 @@ def test_one_word_among_whole_numbers_is_noted():
     assert "name it in Source.nulls" in guessed(["x", "12", "13"]).note
 
 
-def test_times_of_day_are_noted_and_are_no_entity():
-    rows = pa.table({"at": [f"{n % 24:02}:{n % 20:02}" for n in range(300)]})
+def test_times_of_day_and_numbers_with_a_sign_are_noted_and_are_no_entities():
+    each = range(300)
+    rows = pa.table(
+        {
+            "at": [f"{n % 24:02}:{n % 20:02}" for n in each],
+            "rate": [f"{n % 70}.5%" for n in each],
+            "paid": [f"{n % 70},50 €" for n in each],
+            "member": [f"m{n % 70}" for n in each],
+        }
+    )
     columns = guess_columns(rows, ReadingGuess(all_texts=True))
-    assert "times of day" in columns[0].note
-    assert guess_roles(columns).entities == ()
+    notes = [column.note.partition(":")[0] for column in columns]
+    sign = "numbers with a sign, which are read as text"
+    assert notes == ["times of day", sign, sign, ""]
+    assert guess_roles(columns).entities == ("member",)
 
 
 def test_a_few_numbers_of_something_are_no_ids():
