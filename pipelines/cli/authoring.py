@@ -87,13 +87,13 @@ def _print_guess(name: str, written: "WrittenGuess") -> None:
     for line in written.todos:
         sys.stdout.write(f"TODO   {message(line)}\n")
     source, (first, last) = shlex.quote(written.source), written.days
-    if written.todos:
-        sys.stdout.write(
-            f"Say in {written.paths[0]} what is TODO, then run: {program()} check {name}\n"
-        )
-        return
+    first_step = (
+        "Say in {} what is TODO, look at each guess"
+        if written.todos
+        else "Look at each guess in {}"
+    )
     sys.stdout.write(
-        f"Look at each guess in {written.paths[0]}, then run:\n"
+        f"{first_step.format(written.paths[0])}, then run:\n"
         f"  {program()} check {name} --source {source} --day {first}\n"
         f"  {program()} run {name} --source {source} --store .millrace/store "
         f"--from {first} --to {last}\n"

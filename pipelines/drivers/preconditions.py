@@ -94,7 +94,7 @@ def require_days(work: Work, first: str, last: str) -> None:
     if beyond:
         raise ConfigError(
             f"A model as of {work.model_day}{work.pipeline.days().note} is made from {days[0]} to {days[-1]}, of which "
-            f"{len(beyond)} are neither among {first} to {last} nor in {work.store.uri}: "
+            f"{len(beyond)} {'is' if len(beyond) == 1 else 'are'} neither among {first} to {last} nor in {work.store.uri}: "
             f"{listed(beyond)}. Choose another --from, --to or --as-of, or a shorter window (--set "
             f"split.train_days=...)."
         )

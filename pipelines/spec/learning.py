@@ -163,7 +163,8 @@ class Evaluation:
         alert_entity: Entity that an alert is raised on (a card, a patient): ``Binary`` needs one.
             Intervals are made by resampling its members, and single rows where it is None.
         alerts_per_day: Entities that can be investigated in a day: the k of precision at k
-            (``Binary`` only).
+            (``Binary`` only). One whose event was found is investigated on no later day, and a day
+            with fewer entities than k counts as k, so few entities cap the precision.
         bootstrap_samples: Resamples, by entity, for each 95 % interval.
         exclude_known: Whether rows of an entity with an earlier label of 1, known by their day, are left
             out of the metrics of a ``Binary`` head: a card that is blocked needs no alert.

@@ -93,4 +93,8 @@ def _guessed(guess: TableGuess) -> Iterator[str]:
     if roles.entities:
         yield f"entities {', '.join(roles.entities)}"
     if guess.label is not None:
-        yield f"label {roles.label}: {guess.label.head or 'Binary()'}"
+        others = ", ".join(roles.other_labels)
+        yield (
+            f"label {roles.label}: {guess.label.head or 'Binary()'}"
+            f"{f'; could be predicted too: {others}' if others else ''}"
+        )

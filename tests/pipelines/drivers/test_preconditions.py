@@ -70,7 +70,7 @@ def test_days_that_the_store_has_or_that_were_refused_are_not_missed(tmp_path):
     work = dataclasses.replace(work_on("validate_window", tmp_path)[1], as_of="2026-01-12")
     days = work.days().all()
     require_days(work, days[0], days[-1])
-    with pytest.raises(ConfigError, match=f"1 are neither among .*: {days[0]}"):
+    with pytest.raises(ConfigError, match=f"1 is neither among .*: {days[0]}"):
         require_days(work, days[1], days[-1])
     publish(
         work.store,

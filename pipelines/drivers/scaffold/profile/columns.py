@@ -14,7 +14,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as of
 
-from pipelines.drivers.scaffold.profile.number_texts import DIGITS, PLAIN, GuessedMarks, every
+from pipelines.drivers.scaffold.profile.number_texts import (
+    DIGITS,
+    PLAIN,
+    SIGN,
+    SIGNED_AMOUNT,
+    TIME_OF_DAY,
+    GuessedMarks,
+    every,
+)
 from pipelines.drivers.scaffold.profile.time_texts import (
     MICROSECONDS,
     epoch_times,
@@ -28,9 +36,9 @@ EXACT_FLOAT = 2**53
 # Pairs of words for no and yes, in lower case.
 PAIRS = (
     *(("no", "yes"), ("n", "y"), ("false", "true"), ("f", "t"), ("off", "on"), ("0", "1")),
+    *(("nein", "ja"), ("non", "oui"), ("no", "sí"), ("no", "si"), ("no", "sì"), ("não", "sim")),
+    *(("n", "j"), ("n", "o"), ("n", "s"), ("nee", "ja"), ("nej", "ja"), ("nie", "tak")),
     *(
-        ("nein", "ja"),
-        ("non", "oui"),
         ("negative", "positive"),
         ("neg", "pos"),
         ("absent", "present"),
@@ -38,6 +46,7 @@ PAIRS = (
 )
 TRUTHS = ({"false", "true"}, {"0", "1"})
 OFFSET = r"\d:\d\d.*(Z|[+-]\d\d(:?\d\d)?)$"
+DIGITS_AND_MARKS = r"^[+-]?\d[\d.,' ]*$"
 LEADING_ZERO = r"^[+-]?0\d"
 
 
@@ -178,9 +187,25 @@ def _of_texts(plain: ColumnGuess, known: pa.ChunkedArray, marks: GuessedMarks) -
 
 def _of_formatted(plain: ColumnGuess, trimmed: pa.ChunkedArray) -> ColumnGuess:
     if (found := formatted_times(trimmed)) is None:
-        return plain
+        return replace(plain, note=_kept_as_text(trimmed))
     (first, *others), times = found
     return replace(_timed(plain, times), time_format=first, other_formats=tuple(others))
+
+
+def _kept_as_text(trimmed: pa.ChunkedArray) -> str:
+    """What keeps a column of times or numbers from being one; empty where that is not so."""
+    if every(trimmed, TIME_OF_DAY):
+        return "times of day: a timestamp needs the day in the same column of the source"
+    if every(trimmed, SIGNED_AMOUNT) and every(trimmed, SIGN):
+        return "numbers with a sign, which are read as text: take it away in the source"
+    is_word = pc.invert(pc.match_substring_regex(trimmed, r"\d"))
+    words = pc.unique(trimmed.filter(is_word)).to_pylist()
+    numbers = trimmed.filter(pc.invert(is_word))
+    if len(words) != 1 or not len(numbers) or not every(numbers, DIGITS_AND_MARKS):
+        return ""
+    return (
+        f"all are numbers but {words[0]!r}: if that stands for a null, name it in Source.nulls"
+    )
 
 
 def _timed(

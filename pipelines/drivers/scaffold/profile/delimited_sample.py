@@ -8,6 +8,7 @@ Not here: the types of the columns (``columns.py``).
 """
 
 import csv
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -48,6 +49,7 @@ NULL_WORDS = (
     *("-", "--", ".", "..", "...", "None", "none", "nil", "unknown", "Unknown", "UNKNOWN"),
     *("missing", "Missing", "-nan", "#VALUE!", "#DIV/0!", "not available", "unk"),
 )
+PLAIN_AMOUNT, LEAST_AMOUNTS = re.compile(r"([+-]?\d+([.,]\d+)?)?"), 10
 NULLS_OF_TEXT = NULL_WORDS[: NULL_WORDS.index("-")]
 
 
@@ -231,12 +233,27 @@ def _null_words(rows: pa.Table) -> tuple[str, ...]:
     """Words that stand for a null: of numbers and times any, of texts those that are no value."""
     found: set[str] = set()
     for values in rows.columns:
-        known = pc.unique(values.combine_chunks()).drop_null().to_pylist()
-        here = {word for word in known if word.strip() in NULL_WORDS}
-        others = [word for word in known if word not in here]
-        numbers = bool(others) and all(_is_amount(word) for word in others[:5_000])
-        found |= here if numbers else here & set(NULLS_OF_TEXT)
+        found |= _nulls_of(pc.unique(values.combine_chunks()).drop_null().to_pylist())
     return ("", *sorted(found))
+
+
+def _nulls_of(known: Sequence[str]) -> set[str]:
+    """Those of a column's different texts that stand for a null."""
+    here = {word for word in known if word.strip() in NULL_WORDS}
+    others = [word for word in known if word not in here]
+    if word := _sole_word(others):
+        return here | {word}
+    numbers = bool(others) and all(_is_amount(word) for word in others[:5_000])
+    return here if numbers else here & set(NULLS_OF_TEXT)
+
+
+def _sole_word(texts: Sequence[str]) -> str:
+    """The only word among numbers with decimals, such as ``s/d``: no id, so it is no value either."""
+    odd = [text for text in texts if not PLAIN_AMOUNT.fullmatch(text.strip())]
+    if len(odd) != 1 or re.search(r"\d", odd[0]) or len(texts) < LEAST_AMOUNTS:
+        return ""
+    decimals = any(re.search(r"\d[.,]", text) for text in texts)
+    return odd[0] if decimals else ""
 
 
 def _is_amount(text: str) -> bool:

@@ -11,7 +11,7 @@ from pipelines.core.partitions import DAY, HOUR
 from pipelines.drivers.scaffold.profile.calendar import CalendarGuess
 from pipelines.drivers.scaffold.profile.columns import ColumnGuess
 from pipelines.drivers.scaffold.profile.leaks import LEAK, predicts_label
-from pipelines.drivers.scaffold.profile.roles import NAMED_AS_ID, Roles, entity_name
+from pipelines.drivers.scaffold.profile.roles import Roles, entity_name, is_named_as_id
 
 WEEKS_FROM_DAYS = 14
 FEW, MANY, LEAST_ROWS = 100, 50_000, 5
@@ -50,7 +50,7 @@ def _own(column: ColumnGuess, label: ColumnGuess | None) -> FeatureGuess:
     if label is not None and (auc := predicts_label(column, label)) > LEAK:
         why = f"{column.name}: alone it predicts the label (AUC {auc:.2f}), so it is known afterwards"
         return FeatureGuess("", why=why)
-    if column.type == "text" or (column.type == "integer" and NAMED_AS_ID.search(column.name)):
+    if column.type == "text" or (column.type == "integer" and is_named_as_id(column)):
         return _category(column, name)
     return _number(column, name)
 

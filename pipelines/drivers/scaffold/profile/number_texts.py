@@ -13,6 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+SIGN = r"[$€£%]"
+SIGNED_AMOUNT = r"^[$€£]?\s?[+-]?\d[\d.,' ]*\s?[$€£%]?$"
+TIME_OF_DAY = r"^\d{1,2}:\d\d(:\d\d)?$"
 PLAIN = rf"^{NUMBER.pattern}$"
 COMMA = r"^[+-]?(\d+,?\d*|,\d+)([eE][+-]?\d+)?$"
 DIGITS = r"^[+-]?\d+$"

@@ -15,10 +15,18 @@ from itertools import combinations
 import pyarrow as pa
 
 from pipelines.drivers.scaffold.profile.columns import ColumnGuess
+from pipelines.drivers.scaffold.profile.number_texts import (
+    SIGN,
+    SIGNED_AMOUNT,
+    TIME_OF_DAY,
+    every,
+)
 
 NAMED_AS_ID = re.compile(
     r"(^|_)(id|ids|uuid|guid|key|no|nr|nbr|number|num|ref|code|serial|index)(_|$)"
 )
+# A number of guests, not the number of a guest.
+NAMED_AS_COUNT = re.compile(r"^(no|nr|nbr|num|number)_")
 NAMED_AS_LABEL = re.compile(
     r"(^|_)(label|target|y|class|outcome|churn\w*|fraud\w*|default\w*|readmi\w*|cancel\w*|late|delay\w*|"
     r"is_late|dep_delay|arr_delay|died|death|dead|event|survived|success|fail\w*|returned|converted|"
@@ -100,7 +108,13 @@ def _labels(
     columns: Sequence[ColumnGuess], ids: Sequence[tuple[str, ...]]
 ) -> tuple[str, tuple[str, ...]]:
     """The likeliest label, empty for none, and the others."""
-    labels = sorted((c for c in columns if _may_be_label(c, ids)), key=_as_label)
+    able = [c for c in columns if _may_be_label(c, ids)]
+    places = {c.name: place for place, c in enumerate(columns)}
+    # A table has its outcome after what led to it: of those without a telling name the last is likeliest.
+    in_turn = sorted(
+        able, key=lambda c: 0 if NAMED_AS_LABEL.search(c.name) else -places[c.name]
+    )
+    labels = sorted(in_turn, key=_as_label)
     label = labels[0].name if labels and _is_likely(labels[0]) else ""
     return label, tuple(c.name for c in labels if c.name != label)[:6]
 
@@ -195,15 +209,30 @@ def _entities(columns: Sequence[ColumnGuess], taken: set[str]) -> tuple[str, ...
     return tuple(c.name for c in sorted(found, key=_as_entity))
 
 
+def is_named_as_id(column: ColumnGuess) -> bool:
+    """Whether a column is named as an id is, and has not few values that its name says are counts."""
+    if column.type == "integer" and column.distinct <= MOST_CLASSES:
+        return bool(NAMED_AS_ID.search(NAMED_AS_COUNT.sub("", column.name)))
+    return bool(NAMED_AS_ID.search(column.name))
+
+
 def _repeats(column: ColumnGuess) -> bool:
     if column.type not in ID_TYPES:
         return False
-    named = bool(NAMED_AS_ID.search(column.name))
+    if column.type == "text" and _is_measure(column.values.drop_null()):
+        return False
+    named = is_named_as_id(column)
     if column.type == "integer" and not named:
         return False
     rows_each = (column.rows - column.nulls) / column.distinct
     many = column.distinct > MOST_CLASSES or named
     return many and column.distinct > 1 and rows_each >= LEAST_ROWS
+
+
+def _is_measure(texts: pa.ChunkedArray) -> bool:
+    """Whether texts are times of day, or amounts with a sign behind or before them."""
+    signed = every(texts, SIGNED_AMOUNT) and every(texts, SIGN)
+    return signed or every(texts, TIME_OF_DAY)
 
 
 def _as_entity(column: ColumnGuess) -> tuple[bool, bool, int]:

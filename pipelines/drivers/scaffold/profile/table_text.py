@@ -63,7 +63,7 @@ def _is_from_zero(column: ColumnGuess) -> bool:
 def readable_header(header: str) -> str:
     """A header as a sentence: its words, ended."""
     text = " ".join(header.replace("_", " ").split())
-    return text if text.endswith(".") else f"{text}."
+    return text if text.endswith((".", "?", "!")) else f"{text}."
 
 
 def _values(column: ColumnGuess) -> tuple[object, ...]:

@@ -52,7 +52,9 @@ class Marks:
         wrong = pc.invert(pc.match_substring_regex(text, self._pattern()))
         if (row := first_true(wrong)) >= 0:
             raise CastError(
-                row, f"which is not a number with {self.described()}", self._remedy()
+                row,
+                f"which is not a number with {self.described()}",
+                self._remedy(text[row].as_py()),
             )
         if self.thousands:
             text = pc.replace_substring_regex(text, self._between(), "")
@@ -78,10 +80,10 @@ class Marks:
         digits = f"(?:{whole}(?:{point}[0-9]*)?|{point}[0-9]+)"
         return f"(?i)^(?:[+-]?{digits}{EXPONENT}|{NON_FINITE})$"
 
-    def _remedy(self) -> str:
+    def _remedy(self, text: str) -> str:
         return (
-            "digits in groups of three between those marks. Correct source.decimal and "
-            "source.thousands, or the source."
+            f"digits in groups of three between those marks. {null_hint(text)}Correct source.decimal "
+            "and source.thousands, or the source."
         )
 
 
@@ -89,7 +91,14 @@ PLAIN = Marks()
 
 
 def hint(text: str) -> str:
-    """What to declare for a text that is a number by other marks; empty if it is none by any."""
+    """What to declare for a word, or a number by other marks; empty for a text that is neither."""
     if not re.match(MARKED, text.strip()):
-        return ""
+        return null_hint(text)
     return "If it is a number, declare its marks as source.decimal and source.thousands. "
+
+
+def null_hint(text: str) -> str:
+    """What to declare for a text without a digit; empty for others."""
+    if not text.strip() or re.search(r"\d", text):
+        return ""
+    return "If it stands for a null, name it in source.nulls (of CSV). "

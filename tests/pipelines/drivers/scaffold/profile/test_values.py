@@ -15,6 +15,7 @@ from pipelines.drivers.scaffold.profile.delimited_sample import (
     sniffed_delimiter,
 )
 from pipelines.drivers.scaffold.profile.number_texts import GuessedMarks, marks_of
+from pipelines.drivers.scaffold.profile.roles import guess_roles, is_named_as_id
 
 
 def guessed(values, marks=None, header="x"):
@@ -104,6 +105,65 @@ def test_words_are_in_the_letter_case_of_the_source():
     assert guessed(["Yes", "No"]).words == {"No": 0, "Yes": 1}
     assert guessed(["NO", "NO"]).words == {"NO": 0, "YES": 1}
     assert guessed(["kept", "lost"]).words is None
+
+
+@pytest.mark.parametrize(
+    ("no", "yes"),
+    [("no", "sí"), ("N", "S"), ("Não", "Sim"), ("n", "o"), ("N", "J"), ("nee", "ja")],
+)
+def test_words_of_other_languages_are_flags(no, yes):
+    assert guessed([yes, no, None]).words == {no: 0, yes: 1}
+
+
+@pytest.mark.parametrize(
+    ("values", "nulls"),
+    [
+        (["s/d", *(f"{n},5" for n in range(12))], ("", "s/d")),
+        (["s/d", "k.A.", *(f"{n},5" for n in range(12))], ("",)),
+        (["<5", *(f"{n},5" for n in range(12))], ("",)),
+        (["x", *(str(n) for n in range(12))], ("",)),
+    ],
+)
+def test_one_word_among_numbers_with_decimals_is_a_null(values, nulls, tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text("a;b\n" + "".join(f"{value};1\n" for value in values))
+    assert read_delimited_sample([path], 1 << 20).settings.get("nulls", ("",)) == nulls
+
+
+def test_one_word_among_whole_numbers_is_noted():
+    assert "name it in Source.nulls" in guessed(["x", "12", "13"]).note
+
+
+def test_times_of_day_and_numbers_with_a_sign_are_noted_and_are_no_entities():
+    each = range(300)
+    rows = pa.table(
+        {
+            "at": [f"{n % 24:02}:{n % 20:02}" for n in each],
+            "rate": [f"{n % 70}.5%" for n in each],
+            "paid": [f"{n % 70},50 €" for n in each],
+            "member": [f"m{n % 70}" for n in each],
+        }
+    )
+    columns = guess_columns(rows, ReadingGuess(all_texts=True))
+    notes = [column.note.partition(":")[0] for column in columns]
+    sign = "numbers with a sign, which are read as text"
+    assert notes == ["times of day", sign, sign, ""]
+    assert guess_roles(columns).entities == ("member",)
+
+
+def test_a_few_numbers_of_something_are_no_ids():
+    how = ReadingGuess(all_texts=True)
+    rows = pa.table(
+        {name: [str(n % 6) for n in range(60)] for name in ("num_seats", "shop_id")}
+    )
+    assert [is_named_as_id(column) for column in guess_columns(rows, how)] == [False, True]
+
+
+def test_of_flags_without_a_telling_name_the_last_is_the_label():
+    how = ReadingGuess(all_texts=True)
+    rows = pa.table({name: ["yes", "no"] * 30 for name in ("paid", "no_show")})
+    roles = guess_roles(guess_columns(rows, how))
+    assert (roles.label, roles.other_labels) == ("no_show", ("paid",))
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])

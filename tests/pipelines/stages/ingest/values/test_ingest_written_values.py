@@ -68,6 +68,8 @@ def test_a_number_is_read_by_the_declared_marks(text, marks, wanted):
         ("12.34.567", GERMAN, "in groups of three"),
         ("1234.567", GERMAN, "in groups of three"),
         (".123", GERMAN, "not a number"),
+        ("s/d", GERMAN, "stands for a null, name it in source.nulls"),
+        ("s/d", Marks(), "stands for a null, name it in source.nulls"),
         ("1,234,5", GERMAN, "not a number"),
         ("1.5", COMMA, "'1.5' in row 1.*decimal mark ',' and none between thousands"),
         ("1 234", COMMA, "not a number"),
