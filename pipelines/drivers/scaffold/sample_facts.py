@@ -30,12 +30,14 @@ def times_of(sample: SourceSample) -> str:
     """
     table, partitions = sample.table, sample.work.pipeline.partitions()
     times = sample.rows[table.time_column] if table.event_time else pa.chunked_array([[]])
-    if not len(times) or times.null_count == len(times):
+    if not len(times):
         return ""
+    if times.null_count == len(times):
+        return _without_time(sample, len(times)) if table.is_for_all_time else ""
     found = pc.min_max(times).as_py()
     span = f"{table.event_time} from {found['min']} to {found['max']} UTC"
     if table.is_for_all_time:
-        return span
+        return "; ".join(filter(None, (span, _without_time(sample, times.null_count))))
     begin, end = (at.replace(tzinfo=None) for at in partitions.bounds(sample.work.day))
     early, late = (
         pc.sum(pc.less(times, begin)).as_py(),
@@ -50,6 +52,16 @@ def times_of(sample: SourceSample) -> str:
     if early + late > sample.work.pipeline.validation.max_quarantined_share * len(times):
         raise PartitionRefusedError(said)
     return said
+
+
+def _without_time(sample: SourceSample, rows: int) -> str:
+    """What becomes of rows without a time, which files for all time keep out of every partition."""
+    if not rows:
+        return ""
+    return (
+        f"{rows:,} of {sample.described()} have no {sample.table.time_column}, belong to no partition, "
+        f"and would be left out"
+    )
 
 
 def _advice(first: datetime, last: datetime, begin: datetime, end: datetime) -> str:

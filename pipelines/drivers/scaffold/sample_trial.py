@@ -51,7 +51,7 @@ class SampleTrial:
             PartitionRefusedError: The gate refuses it; says which rules and values.
         """
         work = self._work(sample)
-        rows = _of_partition(sample, work)
+        rows = rows_of_partition(sample)
         ref, plan = ref_of(INGEST, work), Plan(inputs={}, config={}, code={})
         with self._store.lock(ref):
             publish_work(work, INGEST.name, ref, plan, lambda out: _write(work, rows, out))
@@ -92,7 +92,7 @@ class SampleTrial:
             pipeline=replace(work.pipeline, validation=gate),
             store=self._store,
             report=Reporter(work.report.work, sink=lambda event: None),
-            partition=_partition(sample),
+            partition=partition_of(sample),
         )
 
     def _examples(self, work: Work) -> str:
@@ -128,7 +128,7 @@ def _values(lines: pa.Table, rule: str) -> str:
     return ", ".join(readable(str(value)) for value in values[:EXAMPLES])
 
 
-def _partition(sample: SourceSample) -> str:
+def partition_of(sample: SourceSample) -> str:
     """The sample's partition; of files for all time that of the first row."""
     table, day = sample.table, sample.work.day
     if not table.is_for_all_time or not sample.rows.num_rows:
@@ -140,13 +140,13 @@ def _partition(sample: SourceSample) -> str:
     return sample.work.pipeline.partitions().of_time(first)
 
 
-def _of_partition(sample: SourceSample, work: Work) -> pa.Table:
+def rows_of_partition(sample: SourceSample) -> pa.Table:
     """The rows of the partition; those of others, in files for all time, are ingested with others."""
     if not sample.table.is_for_all_time:
         return sample.rows
     begin, end = (
         pa.scalar(bound.replace(tzinfo=None), pa.timestamp("us"))
-        for bound in work.pipeline.partitions().bounds(work.day)
+        for bound in sample.work.pipeline.partitions().bounds(partition_of(sample))
     )
     times = sample.rows[sample.table.time_column]
     return sample.rows.filter(pc.and_(pc.greater_equal(times, begin), pc.less(times, end)))

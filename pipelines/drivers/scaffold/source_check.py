@@ -100,7 +100,7 @@ def _of_sample(sample: "SourceSample", trial: "SampleTrial", where: str) -> list
     """What is found in the rows of a sample, and what the stages say of them."""
     from pipelines.drivers.scaffold.sample_facts import keys_and_categories, labels_of, times_of
 
-    gate = found_by(lambda: _gate(sample, trial), f"{where}{sample.described()} ")
+    gate = found_by(lambda: _gate(sample, trial), f"{where}{_validated(sample)} ")
     times = found_by(lambda: times_of(sample))
     looks = [times, gate, found_by(lambda: keys_and_categories(sample))]
     if gate.ok and sample.work.table is None:
@@ -118,4 +118,15 @@ def _placed(finding: Finding, where: str) -> Finding:
 
 def _gate(sample: "SourceSample", trial: "SampleTrial") -> str:
     noticed = trial.validate(sample)
-    return f"of {sample.described()}, {noticed or 'each keeps every rule'}"
+    return f"of {_validated(sample)}, {noticed or 'each keeps every rule'}"
+
+
+def _validated(sample: "SourceSample") -> str:
+    """Which rows the gate was tried on: of files for all time, those of one partition."""
+    from pipelines.drivers.scaffold.sample_trial import partition_of, rows_of_partition
+
+    if not sample.table.is_for_all_time:
+        return sample.described()
+    partitions = sample.work.pipeline.partitions()
+    rows = counted(rows_of_partition(sample).num_rows, "row")
+    return f"{rows} of {partitions.described(partition_of(sample))}"

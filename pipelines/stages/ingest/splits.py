@@ -11,6 +11,7 @@ The split is an artifact of its own, ``splits/table=<name>``: a folder for each 
 that ingest publishes, which takes them over as hard links.
 """
 
+import logging
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -151,6 +152,8 @@ def _split(work: Work, plan: Plan, out: Path) -> StageOutcome:
         if delivery.refused:
             return delivery.refused_outcome(out)
         outcome = _with_parts(delivery.outcome(out), spill, table, out)
+    if outcome.reason:
+        work.report.log(f"split of {table.name}: {outcome.reason}", level=logging.WARNING)
     _share_unchanged(work, out)
     return outcome
 

@@ -73,4 +73,9 @@ def url_of_text(uri: str) -> sa.URL:
         raise ConfigError(
             f"source {without_secrets(uri)!r} is not the URI of a database. Write {EXAMPLE}."
         ) from None
+    if "@" in (url.host or ""):
+        # The database's messages would quote the end of the password as its host.
+        raise ConfigError(
+            "The password or the user of the source's URI has an @. Write it percent-encoded, as %40."
+        )
     return url.set(drivername=DRIVERS.get(url.drivername, url.drivername))

@@ -177,6 +177,18 @@ def test_a_part_of_a_day_says_nothing_of_its_number_of_rows(tmp_path):
     assert "table.min_rows (critical) failed" in texts(found(tmp_path, declared=gate), ok=False)
 
 
+def test_of_files_for_all_time_it_says_what_has_no_time_and_which_rows_were_validated(tmp_path):
+    every = replace(VISITS, source=replace(CSV, path=f"{DAY}.csv"))
+    untimed = [f"{n},,w1,1.5,2,1" for n in range(40, 50)]
+    next_day = "60,2026-01-03T01:00:00,w1,1.5,2,1"
+    said = texts(
+        found(tmp_path, [*GOOD, *untimed, next_day], declared=pipeline(tables=(every,))),
+        ok=True,
+    )
+    assert "10 of all 51 rows have no at, belong to no partition, and would be left out" in said
+    assert "of 40 rows of the day 2026-01-02 (UTC), each keeps every rule" in said
+
+
 def test_the_command_ends_with_2_and_prints_each_finding_as_json(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("pipelines.drivers.scaffold.check.load", lambda _: pipeline())
     (tmp_path / f"{DAY}.csv").write_text(f"{HEADER}\n1,never,w1,1,1,1\n")

@@ -109,7 +109,7 @@ def test_a_day_between_without_rows_is_empty_and_one_after_the_end_is_waited_for
         ingested(tmp_path, source, "2018-04-09")
 
 
-def test_rows_without_a_time_are_kept_and_counted(tmp_path, source):
+def test_rows_without_a_time_are_kept_counted_and_said(tmp_path, source, caplog):
     rows = all_days()
     times = rows["TX_DATETIME"].to_pylist()
     times[:3] = [None] * 3
@@ -118,6 +118,10 @@ def test_rows_without_a_time_are_kept_and_counted(tmp_path, source):
     split = split_of(work)
     assert split.outcome["quarantined"] == {"tx_datetime.not_null": 3}
     assert pq.read_table(work.store.open(split) / "without-time.parquet").num_rows == 3
+    assert (
+        "split of transactions: 3 rows without tx_datetime belong to no partition"
+        in caplog.text
+    )
 
 
 def test_a_file_that_cannot_be_read_refuses_each_day_and_is_read_once(tmp_path, source):

@@ -215,6 +215,12 @@ def test_a_value_of_another_type_refuses_the_day_with_its_row(
     assert ingest()["rows"] == 200
 
 
+def test_an_at_sign_in_a_password_is_refused_without_showing_it():
+    with pytest.raises(ConfigError, match="percent-encoded, as %40") as caught:
+        url_of_text("postgresql://bob:first@second@database:5432/shop")
+    assert "second" not in str(caught.value)
+
+
 def test_nothing_can_be_written(file):
     url = url_of_text(write_database(file))
     with (
