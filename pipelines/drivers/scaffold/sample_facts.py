@@ -55,7 +55,7 @@ def times_of(sample: SourceSample) -> str:
 
 
 def _without_time(sample: SourceSample, rows: int) -> str:
-    """What becomes of rows without a time, which files for all time keep out of every partition."""
+    """What becomes of rows without a time, which belong to no partition."""
     if not rows:
         return ""
     return (

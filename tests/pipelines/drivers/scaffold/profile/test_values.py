@@ -159,7 +159,7 @@ def test_a_few_numbers_of_something_are_no_ids():
     assert [is_named_as_id(column) for column in guess_columns(rows, how)] == [False, True]
 
 
-def test_of_flags_without_a_telling_name_the_last_is_the_label():
+def test_of_flags_without_a_known_name_the_last_is_the_label():
     how = ReadingGuess(all_texts=True)
     rows = pa.table({name: ["yes", "no"] * 30 for name in ("paid", "no_show")})
     roles = guess_roles(guess_columns(rows, how))
