@@ -25,7 +25,10 @@ WHOLE_EXTRA = "__extra__"
 SAME_KIND = {"postgresql": "postgres"}
 HIDDEN = "***"
 
-_USER_AND_PASSWORD = re.compile(r"(?P<user>://[^:/?#@\s]*):[^/?#\s]*@")
+# A password may have /, ? or # although they should be encoded; digits before one are rather a port.
+_USER_AND_PASSWORD = re.compile(
+    r"(?P<user>://[^:/?#@\s]*):(?:[^/?#\s]*@(?![^?\s]*@)|(?!\d{1,5}[/?#])\S*@)"
+)
 _SECRET_FIELD = re.compile(
     r"(?P<name>[?&;][^=&\s]*(?:password|secret|token|key|signature|sig)[^=&\s]*=)[^&\s]+",
     re.IGNORECASE,
