@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.api.opening import PipelineHandle, opened, text
 from pipelines.api.store import PublishedStore, open_store
+from pipelines.api.work import partitions_named
 from pipelines.core.declared import nearest
 from pipelines.core.errors import ConfigError
 from pipelines.core.store import Store
@@ -163,10 +164,10 @@ def quarantine(
         raise ConfigError(f"rows must be a whole number from 0; got {rows!r}.")
     declared, opened_store = opened(pipeline).declaration, open_store(store)
     spec = declared if table is None else declared.of_table(table)
-    for key, option in ((partition, "--partition"), (from_, "--from"), (to, "--to")):
-        if key is not None:
-            spec.partitions().parse(key, option)
-    first, last = partition or from_, partition or to
+    if partition is not None:
+        spec.partitions().parse(partition, "--partition")
+    first = partition or (partitions_named(spec, from_, "--from")[0] if from_ else None)
+    last = partition or (partitions_named(spec, to, "--to")[-1] if to else None)
     own = None if spec.examples == declared.examples else table
     days = quarantined_days(Store(opened_store.uri), spec.name, first, last, own)
     if not days:

@@ -8,7 +8,7 @@ Promise: everything that can be refused is refused before the first stage starts
 from pipelines.api.opening import Assignments, PipelineHandle, assignments, opened
 from pipelines.api.stages import AnyStore, Source
 from pipelines.api.store import absolute_source, open_store
-from pipelines.api.work import range_of_days, range_of_partitions, time_limit_s, tuned
+from pipelines.api.work import range_of_days, time_limit_s, tuned
 from pipelines.core.days import parse_day, shift
 from pipelines.core.errors import ConfigError
 from pipelines.drivers.chain import ChainRequest, replay_partition, run_chain
@@ -111,7 +111,10 @@ def replay(
     if history_from is not None:
         parse_day(history_from, "--history-from")
     handle = opened(pipeline)
-    range_of_partitions(handle.declaration, table, partition, partition)
+    spec = handle.declaration
+    (spec if table is None else spec.of_table(table)).partitions().parse(
+        partition, "--partition"
+    )
     return replay_partition(
         handle.declaration,
         handle.settings,

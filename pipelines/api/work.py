@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pipelines.core.days import days_between, parse_day
 from pipelines.core.errors import ConfigError
 from pipelines.core.events import Reporter, Sink, to_log
-from pipelines.core.partitions import DAY, Partitions
+from pipelines.core.partitions import DAY
 from pipelines.core.store import Store
 from pipelines.process.deadline import TIME_LIMIT_S
 from pipelines.protocol import Stage, Work, option_values, ref_of
@@ -76,13 +76,18 @@ def range_of_partitions(
     Raises:
         ConfigError: One is malformed, the last is before the first, or there is no such table.
     """
-    partitions = _seen(pipeline, table).partitions()
-    begin, end = _of_end(partitions, first, "--from"), _of_end(partitions, last, "--to")
-    return _not_empty(partitions.between(begin[0], end[-1]), first, last)
+    seen = _seen(pipeline, table)
+    begin, end = partitions_named(seen, first, "--from"), partitions_named(seen, last, "--to")
+    return _not_empty(seen.partitions().between(begin[0], end[-1]), first, last)
 
 
-def _of_end(partitions: Partitions, end: str, what: str) -> list[str]:
-    """The partitions that one end of a range names."""
+def partitions_named(pipeline: Pipeline, end: str, what: str) -> list[str]:
+    """The partitions that one end of a range names: that of a key, or those with a part of a day.
+
+    Raises:
+        ConfigError: It is neither a key of the table's grain nor a day.
+    """
+    partitions = pipeline.partitions()
     if partitions.grain != DAY and _DAY.fullmatch(end):
         parse_day(end, what)
         return partitions.of_days(end, end)

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 from pipelines.core.days import parse_day
 from pipelines.core.errors import ConfigError
+from pipelines.core.text import counted
 
 HOUR, DAY, WEEK, MONTH, QUARTER, YEAR = GRAINS = (
     "hour",
@@ -140,7 +141,7 @@ class Partitions:
             return self.key(self.number(key) + by)
         except (ValueError, OverflowError) as error:
             raise ConfigError(
-                f"{abs(by):,} partitions {'after' if by > 0 else 'before'} {key} is outside the "
+                f"{counted(abs(by), 'partition')} {'after' if by > 0 else 'before'} {key} is outside the "
                 f"calendar. Choose another partition, or settings that span less time."
             ) from error
 

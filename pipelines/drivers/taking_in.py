@@ -34,6 +34,6 @@ def partitions_taken_in(
         return tuple(own.of_days(first, last))
     of_examples = pipeline.partitions()
     closed = own.closed_by(of_examples.end(of_examples.of_days(first, last)[-1]))
-    begin = min(first, table.start or first)
+    begin = table.start or first
     parse_day(begin, f"table {table.name}: start")
     return tuple(own.between(own.of_day(begin), closed))

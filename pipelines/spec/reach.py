@@ -46,7 +46,7 @@ def partitions_of_other(
     own, others = pipeline.partitions(), table.partitions(pipeline.time_zone)
     if table.event_time is None:
         return others.of_days(history_from, history_from)
-    data_from = min(history_from, table.start or history_from)
+    data_from = table.start or history_from
     first = _reached(others, own.start(key), days, data_from)
     return others.between(first, others.closed_by(own.end(key)))
 

@@ -83,7 +83,7 @@ class Table:
             for a partition and those that have a part of the N - 1 days before it, None for all. Rows of a later partition that repeat
             an id of an earlier one are quarantined, whichever was ingested first.
         grain: What a partition is: ``hour``, ``day``, ``week``, ``month``, ``quarter`` or ``year``.
-        start: First day of its data, where that is earlier than the schedule's start; empty for that.
+        start: First day of its data, where that is not the first day of the examples'.
         validation: The gate of a table other than the examples', whose gate is the pipeline's.
     """
 

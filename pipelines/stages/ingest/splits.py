@@ -152,10 +152,32 @@ def _split(work: Work, plan: Plan, out: Path) -> StageOutcome:
         if delivery.refused:
             return delivery.refused_outcome(out)
         outcome = _with_parts(delivery.outcome(out), spill, table, out)
+        refusal = _too_many_without_time(work, outcome)
+        if refusal is not None:
+            delivery.refused[delivery.reads[0].name] = refusal
+            for folder in out.glob("ds=*"):
+                shutil.rmtree(folder)
+            return delivery.refused_outcome(out)
     if outcome.reason:
         work.report.log(f"split of {table.name}: {outcome.reason}", level=logging.WARNING)
     _share_unchanged(work, out)
     return outcome
+
+
+def _too_many_without_time(work: Work, outcome: StageOutcome) -> PartitionRefusedError | None:
+    """The refusal of files whose rows without a time are more than the gate lets go to quarantine."""
+    rule = f"{work.pipeline.table.time_column}.not_null"
+    most, without = (
+        work.pipeline.validation.max_quarantined_share,
+        outcome.quarantined.get(rule, 0),
+    )
+    if without <= most * outcome.rows:
+        return None
+    return PartitionRefusedError(
+        f"{without:,} of {counted(outcome.rows, 'row')} of the files for all time have no "
+        f"{work.pipeline.table.time_column}, more than validation.max_quarantined_share = {most:.2%} "
+        f"allows; they are in {WITHOUT_TIME}. Correct the source, or allow a larger share."
+    )
 
 
 def _share_unchanged(work: Work, out: Path) -> None:

@@ -12,7 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipelines.core.errors import SourceNotReadyError, SourceUnreadableError
+from pipelines.core.errors import (
+    PartitionRefusedError,
+    SourceNotReadyError,
+    SourceUnreadableError,
+)
 from pipelines.core.partitions import GRAINS, Partitions
 from pipelines.core.store import Ref
 from pipelines.protocol import perform, stage_named
@@ -112,16 +116,28 @@ def test_a_day_between_without_rows_is_empty_and_one_after_the_end_is_waited_for
 def test_rows_without_a_time_are_kept_counted_and_said(tmp_path, source, caplog):
     rows = all_days()
     times = rows["TX_DATETIME"].to_pylist()
-    times[:3] = [None] * 3
+    times[:1] = [None]
     pq.write_table(rows.set_column(1, "TX_DATETIME", pa.array(times)), source / "all.parquet")
     _, work = ingested(tmp_path, source, DAYS[0])
     split = split_of(work)
-    assert split.outcome["quarantined"] == {"tx_datetime.not_null": 3}
-    assert pq.read_table(work.store.open(split) / "without-time.parquet").num_rows == 3
-    assert (
-        "split of transactions: 3 rows without tx_datetime belong to no partition"
-        in caplog.text
-    )
+    assert split.outcome["quarantined"] == {"tx_datetime.not_null": 1}
+    assert pq.read_table(work.store.open(split) / "without-time.parquet").num_rows == 1
+    assert "split of transactions: 1 row without tx_datetime" in caplog.text
+
+
+def test_more_rows_without_a_time_than_the_gate_allows_refuse_the_files(tmp_path, source):
+    rows = all_days()
+    times = rows["TX_DATETIME"].to_pylist()
+    times[:3] = [None] * 3
+    pq.write_table(rows.set_column(1, "TX_DATETIME", pa.array(times)), source / "all.parquet")
+    for day in DAYS:
+        with pytest.raises(
+            PartitionRefusedError, match=r"3 of 150 rows .* no tx_datetime.*1\.00%"
+        ):
+            ingested(tmp_path, source, day)
+    work = work_on("ingest", tmp_path / "store", source, pipeline_of())
+    (split,) = work.store.versions(Ref("fraud_detection", "splits", "table=transactions"))
+    assert sorted(split.files) == ["refusal.json", "without-time.parquet"]
 
 
 def test_a_file_that_cannot_be_read_refuses_each_day_and_is_read_once(tmp_path, source):
