@@ -19,6 +19,7 @@ from pipelines.core.declared import nearest
 from pipelines.core.errors import ConfigError
 from pipelines.core.store import Store
 from pipelines.protocol import VALIDATED, stage_of
+from pipelines.spec import Pipeline
 
 if TYPE_CHECKING:
     from pipelines.shared.expectations.quarantined import QuarantinedDay
@@ -164,10 +165,7 @@ def quarantine(
         raise ConfigError(f"rows must be a whole number from 0; got {rows!r}.")
     declared, opened_store = opened(pipeline).declaration, open_store(store)
     spec = declared if table is None else declared.of_table(table)
-    if partition is not None:
-        spec.partitions().parse(partition, "--partition")
-    first = partition or (partitions_named(spec, from_, "--from")[0] if from_ else None)
-    last = partition or (partitions_named(spec, to, "--to")[-1] if to else None)
+    first, last = _ends(spec, partition, from_, to)
     own = None if spec.examples == declared.examples else table
     days = quarantined_days(Store(opened_store.uri), spec.name, first, last, own)
     if not days:
@@ -177,6 +175,17 @@ def quarantine(
         )
     rules = {"rules": _rules(spec.name, days, rule), "lines": lines_of(days, spec, rule, rows)}
     return {"pipeline": spec.name, **_day_counts(days), **rules, "files": _files(days)}
+
+
+def _ends(
+    spec: Pipeline, partition: str | None, from_: str | None, to: str | None
+) -> tuple[str | None, str | None]:
+    """First and last partition that are asked for, each by its key or a day; None for no end."""
+    if partition is not None:
+        spec.partitions().parse(partition, "--partition")
+        return partition, partition
+    first = partitions_named(spec, from_, "--from")[0] if from_ else None
+    return first, partitions_named(spec, to, "--to")[-1] if to else None
 
 
 def _between(first: str | None, last: str | None) -> str:

@@ -16,7 +16,7 @@ from pipelines.shared.tables import IDS, ROW
 from pipelines.shared.tables.ids import IdsWriter
 from pipelines.shared.tables.schema import parquet_options, table_schema, write_table
 from pipelines.spec import Pipeline
-from pipelines.stages.ingest.formats.rejects import Reject
+from pipelines.stages.ingest.rejects import Reject
 from pipelines.stages.ingest.values.composites import with_composites
 
 PART, REJECTS = "part-0.parquet", "rejected-lines.parquet"

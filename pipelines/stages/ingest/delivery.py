@@ -20,8 +20,8 @@ from pipelines.protocol import REFUSED, StageOutcome, Work
 from pipelines.shared.compute.machine import usable_cores
 from pipelines.shared.compute.settings import ComputeSettings
 from pipelines.spec import Source, Table
-from pipelines.stages.ingest.formats.rejects import described
 from pipelines.stages.ingest.reading import Read, mixed_offsets
+from pipelines.stages.ingest.rejects import described
 from pipelines.stages.ingest.sources.locate import DENIED
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pipelines.core.errors import SchemaError
 from pipelines.protocol import Plan, Work
 from pipelines.spec import Table
-from pipelines.stages.ingest.formats.rejects import Reject
+from pipelines.stages.ingest.rejects import Reject
 from pipelines.stages.ingest.sources.source_item import SourceItem
 from pipelines.stages.ingest.values.origin_rows import relative_times_of
 

@@ -6,11 +6,13 @@ Not here: the formats (``formats/``), casting a value (``values/cast.py``), the 
     reading (``reading.py``).
 """
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from functools import partial
 
 import pyarrow as pa
 
+from pipelines.core.errors import SourceUnreadableError
 from pipelines.spec import AnySource, Column, Query, Source
 from pipelines.stages.ingest.damage import checked_read
 from pipelines.stages.ingest.formats import FORMATS, Reader
@@ -38,7 +40,11 @@ def read_blocks(read: Read) -> Generator[pa.Table, None, None]:
     # Times in a declared format all have an offset, or none has.
     times = [c.name for c in read.table.columns if c.type == "timestamp" and not c.time_format]
     read.offsets = {name: Offsets() for name in times}
-    with checked_read(read.file, read.planned), read.file.local() as path:
+    with (
+        checked_read(read.file, read.planned),
+        _names_are_text(read.name),
+        read.file.local() as path,
+    ):
         for rows, row_names in reader(path, read):
             for name in times:
                 read.offsets[name].record(rows[name], row_names)
@@ -49,6 +55,18 @@ def read_blocks(read: Read) -> Generator[pa.Table, None, None]:
                 }
             )
             yield read.relative.added(found, read.name, row_names) if read.relative else found
+
+
+@contextmanager
+def _names_are_text(name: str) -> Iterator[None]:
+    """Name the file whose columns' names a library cannot decode."""
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise SourceUnreadableError(
+            f"Source file {name} is corrupt: the name of a column, or another text of its schema, is "
+            f"not UTF-8 ({error.reason}). Have it written again."
+        ) from error
 
 
 def _reader(source: AnySource) -> tuple[Cast, Reader]:

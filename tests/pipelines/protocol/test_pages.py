@@ -282,7 +282,7 @@ def test_a_page_with_half_a_character_is_written(toy_work, monkeypatch):
     [
         (["--stage", "validat"], "Did you mean 'validate'"),
         (["--stage", "ingest"], "publishes no page"),
-        (["--partition", "2018-4-1"], "Write it as YYYY-MM-DD"),
+        (["--partition", "2018-4-1"], "is not a partition. Write a day as 2026-01-31"),
         (["--partition", "2018-04-01", "--as-of", "2018-04-01"], "give one of them"),
         ([], "nothing with pages is published in .* for any day. Run validate or"),
     ],

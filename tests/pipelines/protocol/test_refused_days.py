@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from millrace.airflow.await_partitions import missing_days
+from millrace.airflow.await_partitions import missing_partitions
 from pipelines.core.days import days_between, shift
 from pipelines.core.errors import (
     HistoryNotReadyError,
@@ -100,7 +100,7 @@ def test_later_days_count_a_day_refused_by_ingest_as_empty_in_any_order(
     later = features(folders, pipeline, DAYS[3]).inputs
     assert later[f"validated/ds={BAD}"] == "refused"
     store = work_on("", *folders).store
-    assert missing_days(store, pipeline.name, DAYS) == []
+    assert missing_partitions(store, pipeline.name, DAYS) == []
     mended = transactions(120, seed=9, day=BAD)
     deliver(folders[1], BAD, mended)
     assert day_run(folders, pipeline, BAD) is None
@@ -129,7 +129,7 @@ def test_a_source_that_is_not_there_yet_gives_no_verdict(folders, pipeline):
         run("ingest", folders, pipeline, BAD)
     store = work_on("", *folders).store
     assert verdicts.day_verdict(store, pipeline.name, BAD) is None
-    assert missing_days(store, pipeline.name, [BAD]) == [BAD]
+    assert missing_partitions(store, pipeline.name, [BAD]) == [BAD]
     with pytest.raises(InputMissingError, match="is not published"):
         run("featurize", folders, pipeline, BAD)
 

@@ -27,13 +27,13 @@ from pipelines.stages.ingest.columns import match_columns, undeclared
 from pipelines.stages.ingest.damage import CutShortError
 from pipelines.stages.ingest.formats.lines import Lines
 from pipelines.stages.ingest.formats.quoting import Quoting, lines_in
-from pipelines.stages.ingest.formats.rejects import (
+from pipelines.stages.ingest.formats.stream import END, CsvStream, opened
+from pipelines.stages.ingest.reading import Read
+from pipelines.stages.ingest.rejects import (
     MAX_REJECTED_BYTES,
     Reject,
     require_few_bytes,
 )
-from pipelines.stages.ingest.formats.stream import END, CsvStream, opened
-from pipelines.stages.ingest.reading import Read
 from pipelines.stages.ingest.values.cast_errors import RowNames
 
 # A value may contain line breaks; a row longer than a block cannot be read.

@@ -18,13 +18,13 @@ from pipelines.stages.ingest.columns import match_columns, matching, undeclared
 from pipelines.stages.ingest.damage import CutShortError
 from pipelines.stages.ingest.formats.cells import Literal, texts_of
 from pipelines.stages.ingest.formats.compression import Content, decompressed
-from pipelines.stages.ingest.formats.rejects import (
+from pipelines.stages.ingest.reading import Read
+from pipelines.stages.ingest.rejects import (
     BROKEN,
     MAX_REJECTED_BYTES,
     Reject,
     require_few_bytes,
 )
-from pipelines.stages.ingest.reading import Read
 from pipelines.stages.ingest.values.cast_errors import RowNames
 
 CHUNK_BYTES = 4 << 20

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from pipelines.spec.time_formats import is_written
 from pipelines.stages.ingest.formats.lines import Lines, Row
-from pipelines.stages.ingest.formats.rejects import MISQUOTED, Reject
 from pipelines.stages.ingest.formats.stream import CsvStream
+from pipelines.stages.ingest.rejects import MISQUOTED, Reject
 
 LINE_BREAK = re.compile(r"\r\n|\n|\r")
 AFTER_CLOSING = (

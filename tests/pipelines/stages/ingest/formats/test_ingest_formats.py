@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.csv as arrow_csv
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pyarrow import feather, orc
 
@@ -176,6 +176,7 @@ def test_a_file_of_another_format_is_refused_with_what_to_declare(tmp_path, foun
 
 @pytest.mark.parametrize("kind", ["parquet", "orc", "feather", "excel"])
 @given(where=st.floats(0, 0.999), bit=st.integers(0, 7))
+@example(where=0.9453125, bit=7)
 def test_a_flipped_bit_gives_rows_or_our_own_error(tmp_path_factory, kind, where, bit):
     path = tmp_path_factory.getbasetemp() / f"flipped.{kind}"
     WRITE[kind]({name: values * 50 for name, values in ROWS.items()}, path)

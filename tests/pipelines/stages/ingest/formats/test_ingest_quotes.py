@@ -164,7 +164,7 @@ def test_escapes_are_read_where_they_are_declared_and_kept_apart_where_they_are_
 def test_a_file_of_nothing_but_misquoted_lines_is_given_up_before_it_fills_the_memory(
     tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("pipelines.stages.ingest.formats.rejects.MAX_REJECTED_BYTES", 1000)
+    monkeypatch.setattr("pipelines.stages.ingest.rejects.MAX_REJECTED_BYTES", 1000)
     text = rows(40, {n: ROW.format(n, n, "x").replace("note x", r'"a \"b"') for n in range(40)})
     with pytest.raises(SourceUnreadableError, match=r"a closing quotation mark.*bytes of them"):
         ingest(tmp_path, text, pipeline(max_rejected_share=1.0))

@@ -1,6 +1,6 @@
 """Rejected lines of CSV and JSON lines, and the description of what is wrong with them.
 
-Not here: finding them (``formats/``), the budget for them (``pipelines/stages/ingest/delivery.py``).
+Not here: finding them (``formats/``), the budget for them (``delivery.py``).
 """
 
 from collections.abc import Sequence
