@@ -109,10 +109,10 @@ def _labels(
 ) -> tuple[str, tuple[str, ...]]:
     """The likeliest label, empty for none, and the others."""
     able = [c for c in columns if _may_be_label(c, ids)]
-    places = {c.name: place for place, c in enumerate(columns)}
-    # A table has its outcome after what led to it: of those without a telling name the last is likeliest.
+    position = {c.name: n for n, c in enumerate(columns)}
+    # A table has its outcome after what led to it: of those without a known name the last is likeliest.
     in_turn = sorted(
-        able, key=lambda c: 0 if NAMED_AS_LABEL.search(c.name) else -places[c.name]
+        able, key=lambda c: 0 if NAMED_AS_LABEL.search(c.name) else -position[c.name]
     )
     labels = sorted(in_turn, key=_as_label)
     label = labels[0].name if labels and _is_likely(labels[0]) else ""
