@@ -87,13 +87,13 @@ def _settled(stage: Stage, module: StageModule, work: Work) -> tuple[Manifest, R
 def _perform_one(stage: Stage, module: StageModule, work: Work) -> tuple[Manifest, Result]:
     plan = module.plan(work)
     ref = ref_of(stage, work)
-    found = _published(work, ref, plan)
+    found = published(work, ref, plan)
     if found is not None and _stands(module, work, plan, found):
         return found, _result(work, found, cached=True)
     with work.store.lock(ref):
         # While this one waited, another process may have published this, or what it reads.
         plan = module.plan(work)
-        found = _published(work, ref, plan)
+        found = published(work, ref, plan)
         if found is None:
             found = _finished_before(work, ref, plan)
         if found is not None and _stands(module, work, plan, found):
@@ -105,7 +105,8 @@ def _perform_one(stage: Stage, module: StageModule, work: Work) -> tuple[Manifes
     return manifest, _result(work, manifest, cached=False)
 
 
-def _published(work: Work, ref: Ref, plan: Plan) -> Manifest | None:
+def published(work: Work, ref: Ref, plan: Plan) -> Manifest | None:
+    """The artifact that this very work has published, if every file of it is whole."""
     digest = plan.digest()
     pointed = work.store.pointed_at(ref, digest)
     return None if pointed is None else work.store.find_whole(ref, digest)

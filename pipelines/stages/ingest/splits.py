@@ -26,6 +26,7 @@ from pipelines.core.store import Manifest, Ref, digest_of, file_digest
 from pipelines.core.store.integrity import Verified
 from pipelines.core.text import counted
 from pipelines.protocol import REFUSED, Plan, StageOutcome, Work, code_of, publish_work
+from pipelines.protocol.perform import published
 from pipelines.spec import Table
 from pipelines.stages.ingest.delivery import Delivery
 from pipelines.stages.ingest.reading import reads_of
@@ -49,12 +50,12 @@ def split_of(work: Work, table: Table) -> Manifest:
     """
     ref = Ref(work.pipeline.name, DATASET, f"table={table.name}")
     plan = _plan(work, table)
-    found = _published(work, ref, plan)
+    found = published(work, ref, plan)
     if found is not None:
         return found
     with work.store.lock(ref):
         plan = _plan(work, table)
-        found = _published(work, ref, plan) or work.store.find_whole(ref, plan.digest())
+        found = published(work, ref, plan) or work.store.find_whole(ref, plan.digest())
         if found is not None:
             work.store.point(found)
             return found
@@ -132,11 +133,6 @@ def _digest(file: SourceItem, seen: Verified) -> str:
         with suppress(OSError):
             return seen.sha256(file.path, Path(file.path))
     return file.digest()
-
-
-def _published(work: Work, ref: Ref, plan: Plan) -> Manifest | None:
-    pointed = work.store.pointed_at(ref, plan.digest())
-    return None if pointed is None else work.store.find_whole(ref, plan.digest())
 
 
 def _split(work: Work, plan: Plan, out: Path) -> StageOutcome:
