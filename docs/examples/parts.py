@@ -3,6 +3,7 @@
 from pipelines.spec import (
     Categorical,
     LakeTable,
+    Landmarks,
     Limit,
     Model,
     Source,
@@ -13,6 +14,13 @@ from pipelines.spec import (
 PARTS = (
     Categorical("shop") >> Vocabulary(min_count=10, max_size=50_000),
     LakeTable(path="warehouse/visits", connection="warehouse", time_zone="UTC"),
+    Landmarks(
+        table="events",
+        entity="patient",
+        history_days=365,
+        free_of=(("code", ("E11", "death")),),
+        every_days=365,
+    ),
     Limit(warn=0.1, refuse=0.5),
     Model(hidden=(500,), dropout=0.2, embedding_dim=8),
     Source(path="events.csv.zip", format="csv", nulls=("", "NA"), max_rejected_share=0.02),

@@ -42,6 +42,7 @@ PIPELINE = Pipeline(
         where=("paid", 1),
         horizon_days=14,
         known_after_days=1,
+        recurrent=True,
     ),
     features=(
         Numeric("amount"),

@@ -157,15 +157,18 @@ class Survival(Head):
 
     Attributes:
         cuts_days: Ends of the time intervals, ascending; the last one is the horizon of the risk.
+        competing: Whether a competing event is modelled beside it, by a second hazard for each interval; the
+            label is then an ``Outcome`` with one.
     """
 
     metrics: ClassVar[Mapping[str, bool]] = {"concordance": True, "brier": False}
     labels: ClassVar[str] = TIMES
     cuts_days: tuple[float, ...]
+    competing: bool = False
 
     def outputs(self) -> int:
-        """One for each interval."""
-        return len(self.cuts_days)
+        """One for each interval, and for each kind of event."""
+        return len(self.cuts_days) * (2 if self.competing else 1)
 
     def problems(self) -> Iterator[str]:
         """Cuts that do not ascend."""

@@ -30,12 +30,25 @@ class Label:
 class Outcome:
     """A label that is an event in another table, within a horizon after the example.
 
+    An example is at risk from just after its time. It ends with the event, with the competing event, with
+    the end of its entity's follow-up, or at the horizon, whichever is first. One whose entity had the event
+    before is left out (it is prevalent, not incident) unless the event is ``recurrent``, and so is one whose
+    follow-up ended before.
+
+    For ``Survival`` the label is the time of that end, in days, negative where it was not the event. For
+    ``Binary`` it is whether the event happened within the horizon; where follow-up ended before the horizon
+    it is unknown, and the others are weighted by the inverse of the probability not to be censored by then.
+
     Attributes:
         table: Table of the events.
         entity: Entity that links an event to the example.
-        where: ``(column, value)`` that identifies the event.
+        where: ``(column, value)`` that identifies the event, or ``(column, (value, ...))`` for any of several.
         horizon_days: Days after the example within which the event counts.
         known_after_days: Days after the horizon until its absence is certain.
+        competing: The same for an event that makes the other impossible (death); None for none.
+        followed_until: What ends an entity's follow-up: ``TABLE.COLUMN``, a timestamp of a static table;
+            ``TABLE``, the entity's last row in it; empty where everyone is followed to the horizon.
+        recurrent: Whether an entity may have the event again (an order, an admission).
     """
 
     table: str
@@ -43,6 +56,9 @@ class Outcome:
     where: tuple[str, object]
     horizon_days: int
     known_after_days: int = 0
+    competing: tuple[str, object] | None = None
+    followed_until: str = ""
+    recurrent: bool = False
 
     def settled_days(self) -> int:
         """Days after an example's own day until its label is known: the horizon's too."""
@@ -56,18 +72,33 @@ class Split:
     The test days end on the last day whose labels are known at A; ``gap_days`` are between
     training and test, so that the training labels were known when testing began.
 
+    With ``by="entity"`` entities are divided, not days: all examples of the training days are used, those
+    of one fold of the entities to test (``gap_days`` and ``test_days`` are 0). With ``by="both"`` training and test are
+    apart in time, and no entity is on both sides. The fold of an entity depends on nothing but the entity.
+
     Attributes:
         train_days: Days before the gap.
         gap_days: Days between training and test.
         test_days: Days on which the model is evaluated; training never uses them.
         validation_days: The last of the training days, not used for gradients: they choose the
             epoch to stop at and to keep. 0 trains on every day and keeps the last epoch.
+        by: What separates training from test: ``time``, ``entity`` or ``both``.
+        entity: The entity that is divided; None where ``by`` is ``time``.
+        folds: Number of folds that its members are divided into.
+        fold: Fold whose members are tested, from 0; a cross-validation takes each in turn.
+        validation_folds: Number of folds, after the tested one, whose members choose the epoch where ``by`` is
+            ``entity``.
     """
 
     train_days: int
     gap_days: int
     test_days: int
     validation_days: int = 0
+    by: str = "time"
+    entity: str | None = None
+    folds: int = 5
+    fold: int = 0
+    validation_folds: int = 0
 
 
 @declared

@@ -4,6 +4,8 @@ Promise: importing this module imports nothing but the standard library.
 Not here: reading them (``pipelines/stages/ingest/``), mistakes in them (``checks/sources.py``).
 """
 
+from typing import ClassVar
+
 from pipelines.core.declared import declared
 from pipelines.spec.path_fields import has_fields
 from pipelines.spec.statements import parameters
@@ -118,4 +120,42 @@ class LakeTable:
         return True
 
 
-AnySource = Source | Query | LakeTable
+@declared
+class Landmarks:
+    """Examples derived from the rows of another table: one for an entity and a day, its last second.
+
+    An example is at the end of a day with a row of the entity (a visit), or at fixed times after the entity's first
+    row. It depends on rows of its own day and of earlier ones alone. Its table has an id (text), the
+    time and the entity's columns.
+
+    Attributes:
+        table: Table of the rows.
+        entity: Name of the declared entity.
+        where: ``(column, value)``, or ``(column, (value, ...))`` for any of several: only such rows are visits.
+        at_days: Days after the day of the entity's first row, in place of visits.
+        history_days: Minimum number of days since the day of the entity's first row.
+        free_of: ``(column, value)`` as for ``where``: entities that had such a row by then have no example (prevalent
+            cases, the dead).
+        every_days: Length of the periods, counted from the entity's first row, that have one example
+            at most, the first that passes; 0 for all.
+    """
+
+    time_zone: ClassVar[str | None] = None
+    repeated_hour: ClassVar[str] = "refuse"
+    root: ClassVar[str] = ""
+    connection: ClassVar[str] = ""
+    table: str
+    entity: str
+    where: tuple[str, object] | None = None
+    at_days: tuple[int, ...] = ()
+    history_days: int = 0
+    free_of: tuple[tuple[str, object], ...] = ()
+    every_days: int = 0
+
+    @property
+    def is_by_partition(self) -> bool:
+        """Always: the examples of a partition follow from rows by its end."""
+        return True
+
+
+AnySource = Source | Query | LakeTable | Landmarks

@@ -114,7 +114,7 @@ def source_files(work: Work, table: Table) -> Sequence[SourceItem]:
         return [query_result(work, table, table.source)]
     if isinstance(table.source, LakeTable):
         return [lake_rows(work, table, table.source)]
-    return _files(work, table, table.source)
+    return _files(work, table, table.files)
 
 
 def _files(work: Work, table: Table, source: Source) -> list[SourceFile]:
