@@ -15,6 +15,7 @@ from pipelines.drivers.chain import ChainRequest, replay_partition, run_chain
 from pipelines.drivers.chain_summary import Summary
 from pipelines.protocol import option_values
 from pipelines.shared.compute.settings import ComputeSettings
+from pipelines.spec import Label, Pipeline
 
 MAX_SEEDS = 1000
 """More models than anybody trains in one run: each is planned before the first is made."""
@@ -72,7 +73,7 @@ def run(
         source=absolute_source(source),
         first=days[0],
         last=days[-1],
-        as_of=as_of or shift(to, spec.label.settled_days() + 1),
+        as_of=as_of or _first_as_of(spec, to),
         seeds=seeds,
     )
     parse_day(request.as_of, "--as-of")
@@ -81,6 +82,12 @@ def run(
     time_limit_s(texts)
     ComputeSettings.from_options(option_values(texts))
     return run_chain(request)
+
+
+def _first_as_of(pipeline: Pipeline, to: str) -> str:
+    """The first day that knows the labels of a day; where they are events, all that happened by its end."""
+    own = isinstance(pipeline.label, Label)
+    return shift(to, pipeline.label.settled_days() + 1 if own else 1)
 
 
 def replay(

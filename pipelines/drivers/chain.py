@@ -85,11 +85,11 @@ def run_chain(request: ChainRequest) -> Summary:
     totals: Totals = defaultdict(StageTotals)
     _take_in(totals, request, request.first)
     made: dict[str, str] = {}
-    for stage in chain_stages(WINDOW):
+    for stage in chain_stages(WINDOW, pipeline=request.pipeline):
         _model_child(totals, stage, request, made)
     first_seed = request.pipeline.training.seed
     by_seed = {seed: dict(made) for seed in range(first_seed, first_seed + request.seeds)}
-    of_model = chain_stages(MODEL)
+    of_model = chain_stages(MODEL, pipeline=request.pipeline)
     for seed, own in by_seed.items():
         for stage in (each for each in of_model if not each.first_seed_only):
             _model_child(totals, stage, request, own, seed)
@@ -102,7 +102,7 @@ def _take_in(totals: Totals, request: ChainRequest, history_from: str | None) ->
     """Run the stages of a partition over each table's partitions, those of the examples last."""
     pipeline = request.pipeline
     for table in tables_in_order(pipeline):
-        keys = partitions_taken_in(pipeline, table, request.first, request.last)
+        keys = partitions_taken_in(pipeline, table, request.first, request.last, request.as_of)
         if keys:
             _take_in_table(totals, request, history_from, table.name, keys)
 
@@ -118,7 +118,7 @@ def _take_in_table(
     common = ["--from", keys[0], "--to", keys[-1]]
     common += ["--table", table] if is_other else []
     common += ["--history-from", history_from] if history_from else []
-    for stage in chain_stages(PARTITION):
+    for stage in chain_stages(PARTITION, pipeline=request.pipeline):
         if is_other and not stage.each_table:
             continue
         _child(totals[stage.name], stage, request, common)
@@ -179,7 +179,8 @@ def replay_partition(
 def _featurize_again(totals: Totals, request: ChainRequest, history_from: str | None) -> None:
     """Make the features of the examples' partitions that are published; unchanged ones are found."""
     pipeline = request.pipeline
-    for stage in (each for each in chain_stages(PARTITION) if not each.each_table):
+    of_examples = chain_stages(PARTITION, pipeline=pipeline)
+    for stage in (each for each in of_examples if not each.each_table):
         keys = Store(request.store).keys(pipeline.name, stage.dataset)
         days = sorted(key.removeprefix("ds=") for key in keys if key.startswith("ds="))
         if days:
@@ -205,6 +206,9 @@ def _model_child(
         seed: Seed of the model; None for stages that all seeds share.
     """
     arguments = ["--as-of", request.as_of]
+    if request.pipeline.has_cohort:
+        # Whose history begins with this run's data is not missing what came before.
+        arguments += ["--history-from", request.first]
     arguments += [] if seed is None else ["--set", f"training.seed={seed}"]
     arguments += [w for each in stage.takes for w in ("--input", f"{each}={made[each]}")]
     _child(totals[stage.name], stage, request, arguments)

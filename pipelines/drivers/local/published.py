@@ -44,12 +44,12 @@ class Published:
     @property
     def day_stages(self) -> tuple[Stage, ...]:
         """The stages of a day, in order."""
-        return chain_stages(PARTITION)
+        return chain_stages(PARTITION, pipeline=self.pipeline)
 
     @property
     def model_stages(self) -> tuple[Stage, ...]:
         """The stages of a model, in order."""
-        return chain_stages(WINDOW, MODEL)
+        return chain_stages(WINDOW, MODEL, pipeline=self.pipeline)
 
     def work(self, stage: str, *, day: str | None = None, as_of: str | None = None) -> Work:
         """A stage's work, as its Airflow task describes it."""

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 from pipelines.core.declared import nearest
 from pipelines.operators import Sequence
-from pipelines.spec.heads import Binary, metrics_of
-from pipelines.spec.learning import Gates, Outcome
+from pipelines.spec.heads import Binary, Survival, metrics_of
+from pipelines.spec.learning import Gates, Label
 from pipelines.spec.models import KINDS, kind_of
 from pipelines.spec.pipeline import Pipeline
 
@@ -38,11 +38,14 @@ def sequence_problems(where: str, kind: str, pipeline: Pipeline) -> Iterator[str
 def head_problems(pipeline: Pipeline) -> Iterator[str]:
     """Mistakes in the head, and settings that do not match it."""
     yield from pipeline.head.problems()
-    if isinstance(pipeline.label, Outcome) and not isinstance(pipeline.head, Binary):
+    if (
+        isinstance(pipeline.head, Survival)
+        and pipeline.head.competing
+        and isinstance(pipeline.label, Label)
+    ):
         yield (
-            f"head {type(pipeline.head).__name__} reads its label from a column; the label is an "
-            f"event in table {pipeline.label.table!r}. Use Label(column, known_after_days), or "
-            f"Binary."
+            "head.competing=True needs a label that says which event ended a row. Use Outcome(..., "
+            "competing=(column, value)), or leave head.competing out."
         )
     yield from _gates(pipeline)
 

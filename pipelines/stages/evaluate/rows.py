@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from pipelines.core.errors import TrainingError
 from pipelines.operators.bfloat16 import widened
 from pipelines.protocol import VALIDATED, stage_of
+from pipelines.shared.tables.cohort_names import VALIDATION
 from pipelines.spec import PARTS, Pipeline
 from pipelines.stages.evaluate.entities import Numbers, numbered
 
@@ -67,6 +68,8 @@ class TestRows:
             has no label, ``(n_rows,)``.
         keys: Row id, event time and entity columns of each row.
         days: Test partitions that have rows, in order.
+        competing: Whether the competing event ended a row, ``(n_rows,)``.
+        weight: Weight of each row, 1 where rows are not weighted, ``(n_rows,)``.
     """
 
     __test__ = False  # not a test, whatever pytest makes of its name
@@ -78,6 +81,8 @@ class TestRows:
     counted: NDArray[np.bool_]
     keys: pa.Table
     days: tuple[str, ...]
+    competing: NDArray[np.bool_]
+    weight: NDArray[np.float64]
 
     @property
     def labelled(self) -> NDArray[np.bool_]:
@@ -113,7 +118,7 @@ def open_test_rows(
     tested = [_read_day(training_set, entry, columns) for entry in index["test"]]
     before = [] if known_after_days is None else _events_before(training_set, index, columns)
     entities = numbered([day.keys[columns.entity] for day in (*before, *tested)])
-    labels = np.concatenate([day.labels for day in tested])
+    labels = _joined(tested, "labels")
     counted = ~np.isnan(labels)
     if known_after_days is not None:
         days = [*zip((*before, *tested), entities, strict=True)]
@@ -121,11 +126,13 @@ def open_test_rows(
     return TestRows(
         inputs=read_inputs(training_set, index["test"]),
         labels=labels,
-        day=np.concatenate([day.day for day in tested]),
+        day=_joined(tested, "day"),
         entity=np.concatenate(entities[len(before) :]),
         counted=counted,
         keys=pa.concat_tables([day.keys for day in tested]),
         days=tuple(entry["day"] for entry in index["test"]),
+        competing=_joined(tested, "competing"),
+        weight=_weights(training_set, index["test"]),
     )
 
 
@@ -144,11 +151,15 @@ def read_inputs(
 
 @dataclass(frozen=True, slots=True)
 class LabeledDay:
-    """Keys and labels of a partition's rows, NaN for none; ``day`` is the number of each row's day."""
+    """Keys and labels of a partition's rows, NaN for none; ``day`` is the number of each row's day.
+
+    ``competing`` says of each row whether the competing event ended it.
+    """
 
     day: NDArray[np.int64]
     labels: NDArray[np.float64]
     keys: pa.Table
+    competing: NDArray[np.bool_]
 
     @property
     def events(self) -> NDArray[np.bool_]:
@@ -158,12 +169,36 @@ class LabeledDay:
 
 def _read_day(folder: Path, entry: Mapping[str, Any], columns: AlertColumns) -> LabeledDay:
     keys = pq.read_table(folder / entry["keys"], use_threads=False)
-    labels = np.load(folder / entry["y"]).astype(np.float64)
-    return LabeledDay(day_numbers(keys[columns.time], columns.zone), labels, keys)
+    labels, competing = _labels(folder, entry)
+    return LabeledDay(day_numbers(keys[columns.time], columns.zone), labels, keys, competing)
+
+
+def _labels(
+    folder: Path, entry: Mapping[str, Any]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """The label of each row, and whether the competing event ended it."""
+    found = np.load(folder / entry["y"]).astype(np.float64)
+    if found.ndim == 1:
+        return found, np.zeros(len(found), bool)
+    return found[:, 0], found[:, 1] > 0
+
+
+def _weights(folder: Path, entries: Sequence[Mapping[str, Any]]) -> NDArray[np.float64]:
+    """The weight of each row of some days."""
+    if "w" not in entries[0]:
+        return np.ones(sum(int(entry["rows"]) for entry in entries))
+    return np.concatenate([np.load(folder / entry["w"]) for entry in entries]).astype(
+        np.float64
+    )
+
+
+def _joined(days: Sequence["LabeledDay"], name: str) -> NDArray[Any]:
+    return np.concatenate([getattr(day, name) for day in days])
 
 
 def _events_before(folder: Path, index: Index, columns: AlertColumns) -> list[LabeledDay]:
-    entries = itertools.chain.from_iterable(map(index.__getitem__, PARTS[:-1]))
+    before = (part for part in (*PARTS[:-1], VALIDATION) if part in index)
+    entries = itertools.chain.from_iterable(index[part] for part in before)
     return [_read_events(folder, entry, columns) for entry in entries]
 
 
@@ -171,9 +206,14 @@ def _read_events(folder: Path, entry: Mapping[str, Any], columns: AlertColumns) 
     """The rows of a partition whose event happened; of their keys those that alerts are counted by."""
     names = [columns.entity, columns.time]
     keys = pq.read_table(folder / entry["keys"], columns=names, use_threads=False)
-    labels = np.load(folder / entry["y"]).astype(np.float64)
-    keys, labels = keys.filter(pa.array(labels > 0)), labels[labels > 0]
-    return LabeledDay(day_numbers(keys[columns.time], columns.zone), labels, keys)
+    labels, competing = _labels(folder, entry)
+    happened = labels > 0
+    keys, labels, competing = (
+        keys.filter(pa.array(happened)),
+        labels[happened],
+        competing[happened],
+    )
+    return LabeledDay(day_numbers(keys[columns.time], columns.zone), labels, keys, competing)
 
 
 def day_numbers(times: pa.ChunkedArray, zone: str) -> NDArray[np.int64]:

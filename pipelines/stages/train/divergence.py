@@ -17,7 +17,7 @@ from pipelines.core.errors import TrainingError, listed
 from pipelines.spec import Training
 from pipelines.stages.train.cursor import Cursor
 from pipelines.stages.train.network import Network
-from pipelines.stages.train.shards import LABEL, Shards
+from pipelines.stages.train.shards import LABEL, WEIGHT, Shards
 
 # Above this multiple of the baseline, more epochs do not help.
 FAR = 100.0
@@ -39,6 +39,8 @@ def baseline_loss(
             weight = np.ones(len(y))
             if class_weights:
                 weight = np.array(class_weights)[y.astype(np.int64)]
+            if WEIGHT in day:
+                weight = weight * day[WEIGHT][first : first + CHUNK_ROWS]
             total, weights = total + float(each @ weight), weights + float(weight.sum())
     return total / weights if weights else 0.0
 

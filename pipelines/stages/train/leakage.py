@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pipelines.operators.bfloat16 import widened
 from pipelines.spec import Binary, Head
 from pipelines.spec.heads import CLASSES, GRADES, TIMES
-from pipelines.stages.train.shards import LABEL, Shards
+from pipelines.stages.train.shards import LABEL, Shards, first_column
 
 SAMPLE_ROWS = MAX_PAIRS = 200_000
 # With fewer rows on one side a good feature, of AUC 0.95, may show 0.99 by chance.
@@ -89,7 +89,7 @@ def sample(shards: Shards) -> RowSample:
             return np.empty((0, 0), np.float32)
         return np.concatenate([widened(np, day[name][first::every]) for first, day in days])
 
-    x, ids, y = taken("x"), taken("ids"), taken(LABEL).astype(np.float64)
+    x, ids, y = taken("x"), taken("ids"), first_column(taken(LABEL)).astype(np.float64)
     shards.release()
     names = shards.features or tuple(f"feature {n}" for n in range(x.shape[1]))
     id_names = shards.categorical or tuple(f"id {n}" for n in range(ids.shape[1]))

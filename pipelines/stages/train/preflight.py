@@ -15,7 +15,7 @@ from pipelines.core.errors import LeakageError, TrainingError, listed
 from pipelines.spec import Binary, Head, Survival, Training
 from pipelines.spec.heads import AMOUNTS, TIMES
 from pipelines.stages.train.leakage import LEAST_ROWS, NO_WORDS, named, sample, score_inputs
-from pipelines.stages.train.shards import LABEL, Shards
+from pipelines.stages.train.shards import Shards
 
 FEW_OF_A_CLASS = 20
 BINARY = Binary()
@@ -83,8 +83,8 @@ def require_evaluable(work: str, shards: Shards, watch: str, advice: str) -> Non
 def _require_labels(work: str, shards: Shards, head: Head) -> None:
     """Refuse labels that are not valid for the head."""
     count, found = 0, np.empty(0)
-    for day in shards.days:
-        bad = day[LABEL][~_readable(head, day[LABEL])]
+    for labels in shards.labels():
+        bad = labels[~_readable(head, labels)]
         count, found = count + len(bad), np.union1d(found, bad)
     if count:
         raise TrainingError(
@@ -124,7 +124,7 @@ def _counts(shards: Shards, head: Head) -> NDArray[np.int64]:
             return ((y > 0) & (y < head.cuts_days[-1])).astype(np.int64)
         return y.astype(np.int64)
 
-    days = [np.bincount(kinds(day[LABEL]), minlength=_classes(head)) for day in shards.days]
+    days = [np.bincount(kinds(y), minlength=_classes(head)) for y in shards.labels()]
     return np.asarray(np.sum(days, axis=0))
 
 
@@ -142,7 +142,7 @@ def _require_contrast(work: str, shards: Shards, head: Head, counts: NDArray[np.
             f"{_classes(head)} classes are needed: {CHECK}"
         )
     if isinstance(head, Survival) and not counts[1]:
-        later = sum(int(np.count_nonzero(day[LABEL] > 0)) for day in shards.days)
+        later = sum(int(np.count_nonzero(y > 0)) for y in shards.labels())
         raise TrainingError(
             f"{work}: none of {rows} training rows has an event before day "
             f"{head.cuts_days[-1]:g}, the last of head.cuts_days; {later} have one later. Events "
@@ -153,8 +153,8 @@ def _require_contrast(work: str, shards: Shards, head: Head, counts: NDArray[np.
 
 
 def _require_different_amounts(work: str, shards: Shards) -> None:
-    lowest = min(float(day[LABEL].min()) for day in shards.days)
-    if lowest == max(float(day[LABEL].max()) for day in shards.days):
+    lowest = min(float(y.min()) for y in shards.labels())
+    if lowest == max(float(y.max()) for y in shards.labels()):
         raise TrainingError(
             f"{work}: all {shards.rows} training rows have label {lowest:g}. Labels that differ are "
             f"needed: {CHECK}"

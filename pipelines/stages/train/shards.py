@@ -19,11 +19,18 @@ from numpy.typing import NDArray
 from pipelines.core.errors import ArtifactError
 from pipelines.operators.bfloat16 import BFLOAT16, widened
 from pipelines.protocol import VALIDATED, giver_of, stage_of
+from pipelines.spec import ModelDays
 
 Rows = dict[str, NDArray[Any]]
 
-LABEL = "y"
-KINDS: dict[str, Any] = {"x": np.float32, "ids": np.int32, LABEL: np.float32}
+LABEL, WEIGHT = "y", "w"
+KINDS: dict[str, Any] = {
+    "x": np.float32,
+    "ids": np.int32,
+    LABEL: np.float32,
+    WEIGHT: np.float32,
+}
+TRAIN, VALIDATION = "train", "validation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +38,9 @@ class Shards:
     """Some days' rows: arrays by input name, one a day each.
 
     Attributes:
-        days: One mapping a day from input (``x``, ``ids``, ``seq_NAME``, ``len_NAME``, ``y``) to an
-            array whose first axis is the day's rows; bfloat16 ones as their bits, uint16.
+        days: One mapping a day from input (``x``, ``ids``, ``seq_NAME``, ``len_NAME``, ``y``, and ``w`` where
+            rows are weighted) to an array whose first axis is the day's rows; bfloat16 ones as their
+            bits, uint16. Of several columns of ``y`` the first is the label.
         starts: First row of each day, then the number of rows, ``(n_days + 1,)``.
         features: Names of the columns of ``x``.
         maps: The memory maps behind the arrays.
@@ -53,16 +61,20 @@ class Shards:
     @property
     def inputs(self) -> tuple[str, ...]:
         """Names of the network's input arrays."""
-        return tuple(name for name in self.days[0] if name != LABEL)
+        return tuple(name for name in self.days[0] if name not in (LABEL, WEIGHT))
 
     @property
     def row_bytes(self) -> int:
         """Bytes of one row in memory, its label included."""
         return sum(array.nbytes for array in self.empty(1).values())
 
+    def labels(self) -> list[NDArray[np.float32]]:
+        """The label of each day's rows, ``(n_rows,)``."""
+        return [first_column(day[LABEL]) for day in self.days]
+
     def positives(self) -> int:
         """Rows with label 1."""
-        return sum(int(np.count_nonzero(day[LABEL] == 1)) for day in self.days)
+        return sum(int(np.count_nonzero(labels == 1)) for labels in self.labels())
 
     def empty(self, rows: int) -> Rows:
         """Arrays for so many rows, all zero."""
@@ -84,18 +96,42 @@ class Shards:
             mapped.madvise(mmap.MADV_DONTNEED)
 
 
-def open_shards(training_set: Path, days: Collection[str] | None = None) -> Shards:
+def first_column(labels: NDArray[Any]) -> NDArray[Any]:
+    """The label of each row, where ``y`` has more than it."""
+    return labels if labels.ndim == 1 else labels[:, 0]
+
+
+def open_sides(training_set: Path, days: ModelDays) -> tuple[Shards, Shards | None]:
+    """Map the rows to train on, and those that evaluate an epoch; None where there are none.
+
+    They are other days, or, where a cohort was drawn, other parts of the training set.
+
+    Raises:
+        ArtifactError: As ``open_shards``.
+    """
+    index = json.loads((training_set / "index.json").read_text())
+    if VALIDATION in index:
+        held_out = open_shards(training_set, part=VALIDATION) if index[VALIDATION] else None
+        return open_shards(training_set), held_out
+    held_out = open_shards(training_set, days.validation) if days.validation else None
+    return open_shards(training_set, set(days.train) - set(days.validation)), held_out
+
+
+def open_shards(
+    training_set: Path, days: Collection[str] | None = None, part: str = TRAIN
+) -> Shards:
     """Map the training days of a published training set.
 
     Args:
         training_set: Its folder.
-        days: Days to take; None for every training day.
+        days: Days to take; None for every one of the part.
+        part: The part of it.
 
     Raises:
         ArtifactError: A shard's shape is not what the index says, or no day has rows.
     """
     index = json.loads((training_set / "index.json").read_text())
-    chosen = _chosen_days(training_set, index["train"], days)
+    chosen = _chosen_days(training_set, index[part], days)
     counts = [day["rows"] for day in chosen]
     starts = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int64)
     inputs = index.get("inputs", {})
