@@ -104,11 +104,23 @@ def _taken_names(pipeline: Pipeline, source: FeatureSource) -> Iterator[str]:
 def _twice(pipeline: Pipeline) -> Iterator[str]:
     """Names that two sources, or two lines, have in common."""
     names = pipeline.feature_names()
-    twice = {f"feature {name!r} is declared twice." for name in names if names.count(name) > 1}
+    several = {n for s in _of_several_values(pipeline) for n in s.names()}
+    twice = {
+        f"feature {name!r} is declared twice."
+        + (" Give one of them another name with called=." if name in several else "")
+        for name in names
+        if names.count(name) > 1
+    }
     outputs = [name for line in lines_of(pipeline.features) for name in line.outputs()]
     for name in {n for n in outputs if outputs.count(n) > 1}:
         twice.add(f"feature {name!r} is declared twice. End one of its chains with As(name).")
     yield from sorted(twice)
+
+
+def _of_several_values(pipeline: Pipeline) -> list[Trailing]:
+    """Windows over rows of several values, whose names are abridged."""
+    windows = (source for source in pipeline.windows() if isinstance(source, Trailing))
+    return [each for each in windows if len(each.wanted()) > 1]
 
 
 def label_column(pipeline: Pipeline) -> str | None:

@@ -32,10 +32,10 @@ class HistoryColumn:
 
 @dataclass(frozen=True, slots=True)
 class RowFilter:
-    """Rows that count: those whose stored column equals a value (a text, its hash)."""
+    """Rows that count: those whose stored column equals any of some values (a text, its hash)."""
 
     column: str
-    value: float
+    values: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,11 @@ class Selection:
     def counts(self) -> Array:
         """Which rows count, by row; None where all do."""
         only = self.window.only
-        return None if only is None else self._columns[only.column] == only.value
+        return (
+            None
+            if only is None
+            else equal_any(self.line.xp, self._columns[only.column], only.values)
+        )
 
     @cached_property
     def has_value(self) -> Array:
@@ -108,6 +112,13 @@ class Selection:
     def _positions(self, mask: Any) -> Array:
         xp, order = self.line.xp, self.line.order
         return xp.arange(len(order)) if mask is None else xp.flatnonzero(mask[order])
+
+
+def equal_any(xp: Any, column: Any, values: tuple[float, ...]) -> Array:
+    """Which rows of a column have one of the values: whole numbers are compared as such."""
+    if len(values) == 1:
+        return column == values[0]
+    return xp.isin(column, xp.asarray(list(values), column.dtype))
 
 
 def is_known(xp: Any, values: Any) -> Array:

@@ -25,6 +25,11 @@ def lab(*columns):
     return (clinic().table, replace(LABS, columns=tuple(own.values())), STATIC)
 
 
+def counted(*values, **given):
+    """Rows with any of some tests."""
+    return Trailing("patient", ("count",), (1,), where=("test", values), table="labs", **given)
+
+
 @pytest.mark.parametrize(
     ("feature", "said"),
     [
@@ -38,6 +43,12 @@ def lab(*columns):
         (Trailing("patient", ("last",), (1,), column="lab", table="labs"), "names the row"),
         (Trailing("patient", ("count",), (1,), where=("test", 3), table="labs"), "a text"),
         (Trailing("patient", ("count",), (1,), where=("tset", "a"), table="labs"), "'test'"),
+        (Trailing("patient", ("count",), (1,), where=("test", ()), table="labs"), "no values"),
+        (counted("hdl", 3), "where value 3 must be a text"),
+        (counted("hdl", "ldl", "hdl"), "has the value 'hdl' twice"),
+        (counted("hdl", ["ldl"]), "where[1][1] must be a text"),
+        (counted("hdl", called="good ones"), "such as 'good_ones'"),
+        (Trailing("patient", ("count",), (1,), called="x"), "called='x' without where"),
         (Sequence("patient", ("test",), table="labs"), "of type 'text'"),
         (Sequence("patient", ("value",), table="patients"), "is static"),
         (Numeric("born", entity="patient"), "entity='patient' without table"),
@@ -112,3 +123,15 @@ def test_a_static_table_has_no_known_time_and_another_may_lack_it_in_rows():
     assert "known_time 'known' without event_time" in said
     labs = replace(LABS, columns=(*LABS.columns, known), known_time="known")
     assert require_valid(replace(clinic(), tables=(clinic().table, labs, STATIC)))
+
+
+def test_long_lists_of_values_are_abridged_in_names_and_may_be_called_otherwise():
+    many = counted("E10//x", "b", "c")
+    assert many.names() == ("patient_labs_count_E10__x_or_2_more_1d",)
+    assert counted("a", "b").names() == ("patient_labs_count_a_or_b_1d",)
+    assert counted("a", "b", called="both").names() == ("patient_labs_count_both_1d",)
+    like = counted("E10//x", "b", "d")
+    said = mistakes(many, like)
+    assert "'patient_labs_count_E10__x_or_2_more_1d' is declared twice. Give one" in said
+    assert "called=" in said
+    assert require_valid(replace(clinic(), features=(many, replace(like, called="others"))))

@@ -70,11 +70,21 @@ VISITS = Table(
     event_time="came",
 )
 EVERY = ("count", "sum", "mean", "min", "max", "last", "distinct", "days_since_last")
+OF_SOME = ("count", "mean", "min", "max", "last", "days_since_last", "distinct")
 FEATURES = (
     Trailing("patient", EVERY, (1, 3), column="value", spans_s=(3600,), table="labs"),
     Trailing("patient", ("mean", "last"), (2,), column="level", delay_days=1, table="labs"),
     Trailing("patient", ("count",), (3,), where=("test", "hdl"), table="labs"),
     Trailing("patient", ("distinct",), (2,), column="test", table="labs"),
+    Trailing(
+        "patient",
+        OF_SOME,
+        (3,),
+        column="value",
+        where=("test", ("ldl", "hdl", "never")),
+        table="labs",
+        called="lipids",
+    ),
     Trailing("patient", ("count",), (1,)),
     Sequence("patient", ("value",), steps=3, within_days=3, table="labs"),
     Numeric("born", entity="patient", table="patients"),

@@ -20,6 +20,7 @@ from pipelines.stages.featurize import stage as featurize
 from tests.pipelines.stages.featurize.clinic import (
     EVERY,
     LABS,
+    OF_SOME,
     clinic,
     made_labs,
     made_patients,
@@ -79,6 +80,11 @@ def expected(visit, labs):
     late = known(window(2 * DAY, DAY), "level")
     for name in ("mean", "last"):
         found[f"patient_labs_{name}_level_2d"] = aggregate(name, [], t, late)
+    lipids = [row for row in window(3 * DAY) if row["test"] in ("hdl", "ldl")]
+    for name in OF_SOME:
+        of = "" if name in ("count", "days_since_last") else "_value"
+        values = known(lipids, "value")
+        found[f"patient_labs_{name}{of}_lipids_3d"] = aggregate(name, lipids, t, values)
     hdl = [row for row in window(3 * DAY) if row["test"] == "hdl"]
     found["patient_labs_count_hdl_3d"] = len(hdl)
     found["patient_labs_distinct_test_2d"] = len(set(known(window(2 * DAY), "test")))
