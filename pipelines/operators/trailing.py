@@ -26,7 +26,8 @@ class Trailing(FeatureSource):
         entity: Name of the declared entity.
         aggregates: Names of ``aggregates.AGGREGATES``; docs/features.md has what each of them is.
         spans_days: Window lengths in days.
-        column: Column that every aggregate but ``count`` and ``days_since_last`` reads.
+        column: Column that every aggregate reads but ``count``, ``ever``, ``days_since_first`` and
+            ``days_since_last``.
         delay_days: Days until a row's values are known. Aggregates of a label need the label's
             own delay.
         where: ``(column, value)``: only such rows are used (one test of a long-form table); or

@@ -104,12 +104,10 @@ def _taken_names(pipeline: Pipeline, source: FeatureSource) -> Iterator[str]:
 def _twice(pipeline: Pipeline) -> Iterator[str]:
     """Names that two sources, or two lines, have in common."""
     names = pipeline.feature_names()
-    several = {n for s in _of_several_values(pipeline) for n in s.names()}
+    abridged = _abridged(pipeline)
     twice = {
-        f"feature {name!r} is declared twice."
-        + (" Give one of them another name with called=." if name in several else "")
-        for name in names
-        if names.count(name) > 1
+        f"feature {name!r} is declared twice.{abridged.get(name, '')}"
+        for name in {n for n in names if names.count(n) > 1}
     }
     outputs = [name for line in lines_of(pipeline.features) for name in line.outputs()]
     for name in {n for n in outputs if outputs.count(n) > 1}:
@@ -117,10 +115,12 @@ def _twice(pipeline: Pipeline) -> Iterator[str]:
     yield from sorted(twice)
 
 
-def _of_several_values(pipeline: Pipeline) -> list[Trailing]:
-    """Windows over rows of several values, whose names are abridged."""
+def _abridged(pipeline: Pipeline) -> dict[str, str]:
+    """What to do, by the names that windows over several values have of them."""
     windows = (source for source in pipeline.windows() if isinstance(source, Trailing))
-    return [each for each in windows if len(each.wanted()) > 1]
+    several = (each for each in windows if len(each.wanted()) > 1)
+    hint = " Give one of them another name with called=."
+    return {name: hint for each in several for name in each.names()}
 
 
 def label_column(pipeline: Pipeline) -> str | None:

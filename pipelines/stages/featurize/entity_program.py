@@ -47,7 +47,7 @@ class TrailingWindow:
         aggregates: As declared.
         spans_s: Window lengths in seconds.
         delay_s: Seconds until a row's values are known.
-        source: What every aggregate but ``count`` and ``days_since_last`` reads.
+        source: What the aggregates read that read a column.
         only: Which rows count; None for all.
     """
 

@@ -70,7 +70,8 @@ VISITS = Table(
     event_time="came",
 )
 EVERY = ("count", "sum", "mean", "min", "max", "last", "distinct", "days_since_last")
-OF_SOME = ("count", "mean", "min", "max", "last", "days_since_last", "distinct")
+NUMBERS = ("min", "max", "last", "distinct", "std", "slope")
+OF_SOME = ("count", "ever", "mean", *NUMBERS, "days_since_last", "days_since_first")
 FEATURES = (
     Trailing("patient", EVERY, (1, 3), column="value", spans_s=(3600,), table="labs"),
     Trailing("patient", ("mean", "last"), (2,), column="level", delay_days=1, table="labs"),
