@@ -26,6 +26,7 @@ from pipelines.spec.registry import folder_of
 INFO, WARNING, CRITICAL = "info", "warning", "critical"
 FLAGS = (0, 1)
 MIN_ROWS = "table.min_rows"
+REPEATED = "repeated"
 NEW, NEW_IDS = "new", "expect_column_values_to_be_new"
 COLUMN_ARGUMENTS = ("column", "column_A", "column_B", "column_list")
 
@@ -76,12 +77,24 @@ def rules_of(pipeline: Pipeline, day: str) -> tuple[CheckedRule, ...]:
             CRITICAL,
         ),
         *(rule for column in table.columns for rule in _column_rules(column, pipeline, day)),
+        *_repeated_codes(pipeline),
     ]
     derived = [rule.name for rule in rules]
     rules += _with_parameters(pipeline, list(_own_rules(pipeline)))
     _require_distinct_names(pipeline, rules, derived)
     _require_known_budgets(pipeline, [rule.name for rule in rules])
     return tuple(rules)
+
+
+def _repeated_codes(pipeline: Pipeline) -> Iterator[CheckedRule]:
+    """Codes that repeat another's values; which those are depends on the rows (``with_repeats``)."""
+    declared = pipeline.validation.measurements
+    if declared is not None:
+        yield CheckedRule(
+            f"{declared.code}.{REPEATED}",
+            "expect_column_values_to_not_be_in_set",
+            {"column": declared.code, "value_set": []},
+        )
 
 
 def _own_rules(pipeline: Pipeline) -> Iterator[CheckedRule]:

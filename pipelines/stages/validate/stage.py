@@ -20,7 +20,7 @@ from pipelines.protocol import Maker, Plan, StageOutcome, Work, code_of
 from pipelines.protocol.declared_code import rule_code
 from pipelines.shared.compute.settings import ComputeSettings
 from pipelines.shared.expectations.gate_run import docs_page, run_of
-from pipelines.shared.expectations.rules import rules_of, suite_path
+from pipelines.shared.expectations.rules import CheckedRule, rules_of, suite_path
 from pipelines.spec import Column, Pipeline
 from pipelines.stages.validate.repeated_ids import RepeatedIds, inputs_of, shared_in
 
@@ -72,7 +72,7 @@ def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
     work.report.progress(0, rows)
     scratch = _empty(work.scratch(plan, work.partition_ref("validated")))
     with open_compute(rows, ComputeSettings.from_options(work.options)) as compute:
-        rules = repeats.with_days(rules_of(pipeline, day), shared)
+        rules = repeats.with_days(_rules(work, file), shared)
         evaluated = without_folders(evaluate(rules, [file], scratch / "row-locations", compute))
         quarantining = [finding for finding in evaluated.findings if quarantines_rows(finding)]
         counted = count_rows(evaluated, quarantining, compute)
@@ -127,6 +127,19 @@ def _empty(folder: Path) -> Path:
     shutil.rmtree(folder)
     folder.mkdir()
     return folder
+
+
+def _rules(work: Work, file: Path) -> Sequence[CheckedRule]:
+    """The rules of the day, with what those that depend on its rows need."""
+    rules, declared = rules_of(work.pipeline, work.day), work.pipeline.validation.measurements
+    if declared is None:
+        return rules
+    from pipelines.stages.validate.repeated_codes import described, repeated_codes, with_repeats
+
+    found = repeated_codes(file, declared)
+    if found:
+        work.report.log(f"WARNING: {described(found, declared)}")
+    return with_repeats(rules, declared, found)
 
 
 def _ingested(work: Work, manifest: Manifest) -> tuple[Path, int]:
