@@ -12,6 +12,9 @@ from pipelines.core.store import Manifest
 from pipelines.protocol import VALIDATED, Work, stage_of
 
 
+INGESTED = "ingested"
+
+
 def input_name(table: str) -> str:
     """The name of a static table among a plan's inputs."""
     return f"{VALIDATED}/table={table}"
@@ -43,7 +46,7 @@ def _validated(work: Work, table: str, why: str) -> Manifest:
         run = f"python -m pipelines stage {{}} {work.pipeline.name} --table {table} --partition {ALL}"
         raise InputMissingError(
             f"{work.report.work}: {work.pipeline.table.name} needs {table} ({why}), which was "
-            f"not validated yet. Run `{run.format('ingest')}`, then "
+            f"not validated yet. Run `{run.format(stage_of(INGESTED).name)}`, then "
             f"`{run.format(stage_of(VALIDATED).name)}`, with the same --store (and --source)."
         )
     return work.accepted(manifest)
