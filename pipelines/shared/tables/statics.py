@@ -11,7 +11,6 @@ from pipelines.core.partitions import ALL
 from pipelines.core.store import Manifest
 from pipelines.protocol import VALIDATED, Work, stage_of
 
-
 INGESTED = "ingested"
 
 

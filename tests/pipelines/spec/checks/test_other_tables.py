@@ -49,6 +49,7 @@ def counted(*values, **given):
         (counted("hdl", ["ldl"]), "where[1][1] must be a text"),
         (counted("hdl", called="good ones"), "such as 'good_ones'"),
         (Trailing("patient", ("count",), (1,), called="x"), "called='x' without where"),
+        (Trailing("patient", ("count",), (40_000,), table="labs"), "36,525; got 40000"),
         (Sequence("patient", ("test",), table="labs"), "of type 'text'"),
         (Sequence("patient", ("value",), table="patients"), "is static"),
         (Numeric("born", entity="patient"), "entity='patient' without table"),

@@ -17,7 +17,7 @@ from pipelines.core.partitions import GRAINS, Partitions
 from pipelines.operators.aggregates import reads_column
 from pipelines.protocol import perform, stage_named
 from pipelines.shared.tables.window import ModelWindow
-from pipelines.spec import Column
+from pipelines.spec import Column, Trailing
 from pipelines.stages.featurize import stage as featurize
 from tests.pipelines.stages.featurize.clinic import (
     EVERY,
@@ -306,3 +306,42 @@ def test_features_are_outdated_by_a_changed_month_and_not_by_more_patients(tmp_p
     after, _ = features_of(work)
     assert ModelWindow(work).is_current(after)
     assert after.inputs.keys() == before.inputs.keys()
+
+
+def test_a_lifetime_is_read_from_where_the_data_begins(tmp_path):
+    names = ("count", "ever", "days_since_first", "last", "slope")
+    features = (
+        Trailing("patient", names, (36_500,), column="value", table="labs"),
+        Trailing("patient", ("count",), (36_500,)),
+    )
+    pipeline = clinic("year", "year", features=features, start="1968-05-05")
+    rng, years = np.random.default_rng(5), Partitions("year")
+    labs = made_labs(
+        rng, 90, datetime(1968, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)
+    )
+    for key in years.between("1968", "2025"):
+        rows = labs.of(years, "taken", key)
+        publish(pipeline, tmp_path, "labs", key, rows)
+    publish(pipeline, tmp_path, "labs", "2026", None)
+    publish(pipeline, tmp_path, "visits", "2024", None)
+    earlier = made_visits(rng, 20, years.start("2025"), years.end("2025"))
+    publish(pipeline, tmp_path, "visits", "2025", earlier)
+    asked = made_visits(rng, 20, years.start("2026"), years.end("2026"))
+    publish(pipeline, tmp_path, "visits", "2026", asked)
+    work = work_on(pipeline, tmp_path, "2024-01-01", partition="2026")
+    manifest, found = features_of(work)
+    assert len(manifest.inputs) == 59 + 3
+    everyone = earlier.listed() + asked.listed()
+    for visit, got in zip(asked.listed(), found, strict=True):
+        mine = sorted(
+            (row for row in labs.listed() if row["patient"] == visit["patient"] is not None),
+            key=lambda row: (row["taken"], row["lab"]),
+        )
+        known = [row["value"] for row in mine if row["value"] is not None]
+        for name in names:
+            of = "_value" if reads_column(name) else ""
+            wanted = aggregate(name, mine, visit["came"], known)
+            value = got[f"patient_labs_{name}{of}_36500d"]
+            assert same(value, wanted, 1e-12), (name, value, wanted)
+        seen = [v for v in everyone if v["patient"] == visit["patient"] is not None]
+        assert got["patient_count_36500d"] == sum(v["came"] <= visit["came"] for v in seen)
