@@ -7,6 +7,7 @@ from pipelines.spec import (
     Limit,
     Measurements,
     Model,
+    Since,
     Source,
     Training,
     Vocabulary,
@@ -25,6 +26,7 @@ PARTS = (
     Limit(warn=0.1, refuse=0.5),
     Measurements(code="test", value="reading", by=("patient_id", "taken"), trusted=("hdl",)),
     Model(hidden=(500,), dropout=0.2, embedding_dim=8),
+    Since("born", entity="patient", table="patients"),
     Source(path="events.csv.zip", format="csv", nulls=("", "NA"), max_rejected_share=0.02),
     Training(epochs=30, optimizer="adamw", schedule="cosine", warmup_epochs=1.0),
 )

@@ -10,7 +10,7 @@ Not here: windows and sequences (``windows.py``), the steps of a chain
 from collections.abc import Iterator
 
 from pipelines.core.declared import unknown
-from pipelines.operators import Categorical, Chain, Numeric, Ratio, Sequence, Trailing
+from pipelines.operators import Categorical, Chain, Numeric, Ratio, Sequence, Since, Trailing
 from pipelines.operators.operator import FeatureSource
 from pipelines.operators.program import lines_of
 from pipelines.operators.times import TimeSource
@@ -59,6 +59,8 @@ def _own_columns(pipeline: Pipeline, source: FeatureSource) -> Iterator[str]:
         yield from unknown(f"{kind}: column", name, table.column_names())
         if name == label_column(pipeline):
             yield f"{kind}: {name!r} is the label; a feature must not contain it."
+        if isinstance(source, Since) and name == table.event_time:
+            yield f"{kind}: {name!r} is the example's own time, so nothing would have passed."
         for column in table.columns:
             if column.name == name:
                 yield from _unfit(source, name, column.type)
@@ -72,8 +74,10 @@ def _unfit(source: FeatureSource, name: str, found: str) -> Iterator[str]:
     if isinstance(source, Numeric) and found == "text":
         yield f"{where} Use {', '.join(NUMERIC_TYPES)}, or Categorical for its texts."
     elif isinstance(source, Numeric) and found not in NUMERIC_TYPES:
-        yield f"{where} Use {', '.join(NUMERIC_TYPES)}, or Hour, Weekday, Weekend or Night of it."
-    if isinstance(source, TimeSource) and found != "timestamp":
+        yield (
+            f"{where} Use {', '.join(NUMERIC_TYPES)}, or Hour, Weekday, Weekend, Night or Since of it."
+        )
+    if isinstance(source, TimeSource | Since) and found != "timestamp":
         yield f"{where} Use a timestamp."
 
 

@@ -13,7 +13,7 @@ from functools import partial
 
 from pipelines.core.errors import DeclarationError
 from pipelines.core.zones import zone_table
-from pipelines.operators import Categorical, Numeric, Sequence
+from pipelines.operators import Categorical, Numeric, Sequence, Since
 from pipelines.operators.operator import CATEGORICAL, SEQUENCE, FeatureSource
 from pipelines.operators.times import TimeSource
 from pipelines.spec import Label, Pipeline
@@ -34,6 +34,7 @@ class AttributeColumn:
         key: The stored column that identifies the entity, of both tables.
         column: The column.
         is_category: Whether it stays as it is; else it is a number.
+        since: What makes a number of a timestamp and the example's time; None for other columns.
     """
 
     name: str
@@ -41,6 +42,7 @@ class AttributeColumn:
     key: str
     column: str
     is_category: bool
+    since: Since | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +73,7 @@ class FeaturePlan:
     label: str
     may_lack_label: bool
     read_columns: tuple[str, ...]
-    row_sources: tuple[Numeric | TimeSource, ...]
+    row_sources: tuple[Numeric | TimeSource | Since, ...]
     categories: tuple[str, ...]
     attributes: tuple[AttributeColumn, ...]
     programs: tuple[EntityProgram, ...]
@@ -112,7 +114,7 @@ def plan_features(pipeline: Pipeline) -> FeaturePlan:
         label=label,
         may_lack_label=pipeline.may_lack_label,
         read_columns=_unique((*keys, *_read_by(sources))),
-        row_sources=tuple(s for s in of_row if isinstance(s, Numeric | TimeSource)),
+        row_sources=tuple(s for s in of_row if isinstance(s, Numeric | TimeSource | Since)),
         categories=categories,
         attributes=tuple(map(partial(_attribute, pipeline), pipeline.attributes())),
         programs=programs_of(pipeline),
@@ -147,13 +149,14 @@ def _described(sources: Iterable[FeatureSource]) -> tuple[str, ...]:
     return _unique(name for source in numbers for name in source.names())
 
 
-def _attribute(pipeline: Pipeline, source: Numeric | Categorical) -> AttributeColumn:
+def _attribute(pipeline: Pipeline, source: Numeric | Categorical | Since) -> AttributeColumn:
     return AttributeColumn(
         name=source.names()[0],
         table=source.table or pipeline.examples,
         key=pipeline.entity(source.entity or "").key,
         column=source.column,
         is_category=isinstance(source, Categorical),
+        since=source if isinstance(source, Since) else None,
     )
 
 

@@ -5,7 +5,16 @@ from dataclasses import replace
 import pytest
 
 from pipelines.core.errors import DeclarationError
-from pipelines.spec import Categorical, Column, Entity, Label, Numeric, Sequence, Trailing
+from pipelines.spec import (
+    Categorical,
+    Column,
+    Entity,
+    Label,
+    Numeric,
+    Sequence,
+    Since,
+    Trailing,
+)
 from pipelines.spec.checks import require_valid
 from tests.pipelines.stages.featurize.clinic import LABS, STATIC, clinic
 
@@ -58,6 +67,19 @@ def counted(*values, **given):
         (Numeric("birn", entity="patient", table="patients"), "Did you mean 'born'"),
         (Numeric("value", entity="patient", table="labs"), "has an event_time"),
         (Categorical("sex", entity="patient", table="visits"), "own table. Leave table out"),
+        (Since("entred", entity="patient", table="patients"), "Did you mean 'entered'"),
+        (Since("born", entity="patient", table="patients"), "of type 'integer'. Use timestamp"),
+        (
+            Since("entered", entity="patient"),
+            "Since('entered'): entity='patient' without table",
+        ),
+        (Since("taken", entity="patient", table="labs"), "has an event_time"),
+        (Since("referred", unit="year"), "Did you mean 'years'"),
+        (Since("returned"), "is the label"),
+        (Since("visit"), "Use a timestamp"),
+        (Since("refered"), "Did you mean 'referred'"),
+        (Since("came"), "nothing would have passed"),
+        (Numeric("referred"), "Night or Since of it"),
     ],
 )
 def test_a_feature_over_another_table_is_checked_against_that_table(feature, said):

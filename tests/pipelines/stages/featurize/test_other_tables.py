@@ -111,6 +111,11 @@ def expected(visit, labs):
     return found
 
 
+def passed(since, until, unit):
+    """Time since something that was not later."""
+    return None if since is None or since > until else (until - since) / unit
+
+
 def same(got, wanted, within=0.0):
     if isinstance(wanted, list):
         return all(
@@ -180,8 +185,11 @@ def test_windows_equal_their_definition_whatever_the_grains(
     assert len(found) == 40
     for visit, got in zip(asked.listed(), found, strict=True):
         assert_expected(visit, got, seen)
-        person = of_patient.get(visit["patient"], {"born": None, "sex": None})
+        person = of_patient.get(visit["patient"], dict.fromkeys(("born", "sex", "entered")))
         assert same(got["patient_born"], person["born"])
+        years = passed(person["entered"], visit["came"], timedelta(days=365.25))
+        assert same(got["patient_years_since_entered"], years)
+        assert same(got["days_since_referred"], passed(visit["referred"], visit["came"], DAY))
         assert got["patient_sex"] == person["sex"]
 
 
