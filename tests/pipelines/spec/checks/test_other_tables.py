@@ -77,7 +77,7 @@ def counted(*values, **given):
         (Since("referred", unit="year"), "Did you mean 'years'"),
         (Since("returned"), "is the label"),
         (Since("visit"), "Use a timestamp"),
-        (Since("refered"), "Did you mean 'referred'"),
+        (Since("referrd"), "Did you mean 'referred'"),
         (Since("came"), "nothing would have passed"),
         (Numeric("referred"), "Night or Since of it"),
     ],
