@@ -7,6 +7,8 @@ from pipelines.spec import (
     Limit,
     Measurements,
     Model,
+    Numeric,
+    QuantileNormal,
     Since,
     Source,
     Standardise,
@@ -28,6 +30,7 @@ PARTS = (
     Limit(warn=0.1, refuse=0.5),
     Measurements(code="test", value="reading", by=("patient_id", "taken"), trusted=("hdl",)),
     Model(hidden=(500,), dropout=0.2, embedding_dim=8),
+    Numeric("value") >> QuantileNormal(n=100),
     Since("born", entity="patient", table="patients"),
     Source(path="events.csv.zip", format="csv", nulls=("", "NA"), max_rejected_share=0.02),
     Visits(
