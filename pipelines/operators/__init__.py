@@ -23,6 +23,7 @@ from pipelines.operators.quantiles import QuantileBuckets
 from pipelines.operators.ratio import Divide, Ratio
 from pipelines.operators.rename import As
 from pipelines.operators.sequence import Sequence
+from pipelines.operators.since import Since
 from pipelines.operators.standardise import Standardise
 from pipelines.operators.times import Hour, Night, Weekday, Weekend
 from pipelines.operators.trailing import Trailing
@@ -47,6 +48,7 @@ __all__ = [
     "QuantileBuckets",
     "Ratio",
     "Sequence",
+    "Since",
     "Standardise",
     "Trailing",
     "Vocabulary",

@@ -15,6 +15,7 @@ from pipelines.operators.numeric import Numeric
 from pipelines.operators.operator import Feature, FeatureSource
 from pipelines.operators.program import Program, program_of, sources_of
 from pipelines.operators.sequence import Sequence
+from pipelines.operators.since import Since
 from pipelines.operators.trailing import Trailing
 from pipelines.spec.gates import Validation
 from pipelines.spec.heads import Binary, Head
@@ -221,12 +222,12 @@ class Pipeline:
         """Windows and sequences, those over other tables too."""
         return tuple(s for s in self.sources() if isinstance(s, Trailing | Sequence))
 
-    def attributes(self) -> tuple[Numeric | Categorical, ...]:
-        """Features that are columns of a static table."""
-        of_rows = (s for s in self.sources() if isinstance(s, Numeric | Categorical))
+    def attributes(self) -> tuple[Numeric | Categorical | Since, ...]:
+        """Features that are columns of a static table, or are made of one."""
+        of_rows = (s for s in self.sources() if isinstance(s, Numeric | Categorical | Since))
         return tuple(source for source in of_rows if source.table is not None)
 
-    def column_of(self, source: Numeric | Categorical) -> Column:
+    def column_of(self, source: Numeric | Categorical | Since) -> Column:
         """The declared column that a source reads; KeyError if there is none."""
         name = source.table or self.examples
         return next(t for t in self.tables if t.name == name).column(source.column)

@@ -32,10 +32,10 @@ class HistoryColumn:
 
 @dataclass(frozen=True, slots=True)
 class RowFilter:
-    """Rows that count: those whose stored column equals a value (a text, its hash)."""
+    """Rows that count: those whose stored column equals any of some values (a text, its hash)."""
 
     column: str
-    value: float
+    values: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class TrailingWindow:
         aggregates: As declared.
         spans_s: Window lengths in seconds.
         delay_s: Seconds until a row's values are known.
-        source: What every aggregate but ``count`` and ``days_since_last`` reads.
+        source: What the aggregates read that read a column.
         only: Which rows count; None for all.
     """
 

@@ -11,6 +11,7 @@ from pipelines.protocol import Stage
 from pipelines.protocol.stage import PARTITION
 from pipelines.spec import Pipeline, Table
 from pipelines.spec.origins import origins_of
+from pipelines.spec.time_bounds import time_bounds
 
 
 def has_own_dag(pipeline: Pipeline, table: Table) -> bool:
@@ -57,10 +58,10 @@ def tables_taken_in(pipeline: Pipeline, table: Table) -> list[Table]:
 
 
 def tables_of_origins(pipeline: Pipeline, table: Table) -> set[str]:
-    """Names of the static tables that the times of a table are counted from."""
-    return {
-        each.table for each in origins_of(pipeline.of_table(table.name)).values() if each.table
-    }
+    """Names of the static tables that the times of a table are counted from, or bounded by."""
+    seen = pipeline.of_table(table.name)
+    counted = {each.table for each in origins_of(seen).values() if each.table}
+    return counted | {each.table for each in time_bounds(seen)}
 
 
 def dag_id_of(pipeline: Pipeline, stage: Stage, table: str | None = None) -> str:

@@ -5,7 +5,16 @@ from dataclasses import replace
 import pytest
 
 from pipelines.core.errors import DeclarationError
-from pipelines.spec import Categorical, Column, Entity, Label, Numeric, Sequence, Trailing
+from pipelines.spec import (
+    Categorical,
+    Column,
+    Entity,
+    Label,
+    Numeric,
+    Sequence,
+    Since,
+    Trailing,
+)
 from pipelines.spec.checks import require_valid
 from tests.pipelines.stages.featurize.clinic import LABS, STATIC, clinic
 
@@ -25,6 +34,11 @@ def lab(*columns):
     return (clinic().table, replace(LABS, columns=tuple(own.values())), STATIC)
 
 
+def counted(*values, **given):
+    """Rows with any of some tests."""
+    return Trailing("patient", ("count",), (1,), where=("test", values), table="labs", **given)
+
+
 @pytest.mark.parametrize(
     ("feature", "said"),
     [
@@ -38,6 +52,13 @@ def lab(*columns):
         (Trailing("patient", ("last",), (1,), column="lab", table="labs"), "names the row"),
         (Trailing("patient", ("count",), (1,), where=("test", 3), table="labs"), "a text"),
         (Trailing("patient", ("count",), (1,), where=("tset", "a"), table="labs"), "'test'"),
+        (Trailing("patient", ("count",), (1,), where=("test", ()), table="labs"), "no values"),
+        (counted("hdl", 3), "where value 3 must be a text"),
+        (counted("hdl", "ldl", "hdl"), "has the value 'hdl' twice"),
+        (counted("hdl", ["ldl"]), "where[1][1] must be a text"),
+        (counted("hdl", called="good ones"), "such as 'good_ones'"),
+        (Trailing("patient", ("count",), (1,), called="x"), "called='x' without where"),
+        (Trailing("patient", ("count",), (40_000,), table="labs"), "36,525; got 40000"),
         (Sequence("patient", ("test",), table="labs"), "of type 'text'"),
         (Sequence("patient", ("value",), table="patients"), "is static"),
         (Numeric("born", entity="patient"), "entity='patient' without table"),
@@ -46,6 +67,19 @@ def lab(*columns):
         (Numeric("birn", entity="patient", table="patients"), "Did you mean 'born'"),
         (Numeric("value", entity="patient", table="labs"), "has an event_time"),
         (Categorical("sex", entity="patient", table="visits"), "own table. Leave table out"),
+        (Since("entred", entity="patient", table="patients"), "Did you mean 'entered'"),
+        (Since("born", entity="patient", table="patients"), "of type 'integer'. Use timestamp"),
+        (
+            Since("entered", entity="patient"),
+            "Since('entered'): entity='patient' without table",
+        ),
+        (Since("taken", entity="patient", table="labs"), "has an event_time"),
+        (Since("referred", unit="year"), "Did you mean 'years'"),
+        (Since("returned"), "is the label"),
+        (Since("visit"), "Use a timestamp"),
+        (Since("referrd"), "Did you mean 'referred'"),
+        (Since("came"), "nothing would have passed"),
+        (Numeric("referred"), "Night or Since of it"),
     ],
 )
 def test_a_feature_over_another_table_is_checked_against_that_table(feature, said):
@@ -112,3 +146,15 @@ def test_a_static_table_has_no_known_time_and_another_may_lack_it_in_rows():
     assert "known_time 'known' without event_time" in said
     labs = replace(LABS, columns=(*LABS.columns, known), known_time="known")
     assert require_valid(replace(clinic(), tables=(clinic().table, labs, STATIC)))
+
+
+def test_long_lists_of_values_are_abridged_in_names_and_may_be_called_otherwise():
+    many = counted("E10//x", "b", "c")
+    assert many.names() == ("patient_labs_count_E10__x_or_2_more_1d",)
+    assert counted("a", "b").names() == ("patient_labs_count_a_or_b_1d",)
+    assert counted("a", "b", called="both").names() == ("patient_labs_count_both_1d",)
+    like = counted("E10//x", "b", "d")
+    said = mistakes(many, like)
+    assert "'patient_labs_count_E10__x_or_2_more_1d' is declared twice. Give one" in said
+    assert "called=" in said
+    assert require_valid(replace(clinic(), features=(many, replace(like, called="others"))))

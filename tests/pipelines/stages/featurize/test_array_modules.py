@@ -52,7 +52,7 @@ PROGRAM = EntityProgram(
     (
         TrailingWindow((), EVERY, (5, 17), 0, HistoryColumn("whole", 100), None),
         TrailingWindow(
-            (), (*EVERY, "rate"), (9,), 3, HistoryColumn("float", 0), RowFilter("flag", 1)
+            (), (*EVERY, "rate"), (9,), 3, HistoryColumn("float", 0), RowFilter("flag", (1,))
         ),
         TrailingWindow((), ("count", "rate"), (9,), 3, HistoryColumn("flag", 1), None),
     ),
