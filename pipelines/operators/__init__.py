@@ -27,6 +27,7 @@ from pipelines.operators.since import Since
 from pipelines.operators.standardise import Standardise
 from pipelines.operators.times import Hour, Night, Weekday, Weekend
 from pipelines.operators.trailing import Trailing
+from pipelines.operators.visits import Visits
 from pipelines.operators.vocabulary import Vocabulary
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "Since",
     "Standardise",
     "Trailing",
+    "Visits",
     "Vocabulary",
     "Weekday",
     "Weekend",

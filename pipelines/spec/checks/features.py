@@ -10,12 +10,21 @@ Not here: windows and sequences (``windows.py``), the steps of a chain
 from collections.abc import Iterator
 
 from pipelines.core.declared import unknown
-from pipelines.operators import Categorical, Chain, Numeric, Ratio, Sequence, Since, Trailing
-from pipelines.operators.operator import FeatureSource
+from pipelines.operators import (
+    Categorical,
+    Chain,
+    Numeric,
+    Ratio,
+    Sequence,
+    Since,
+    Trailing,
+    Visits,
+)
+from pipelines.operators.operator import NUMERIC, FeatureSource
 from pipelines.operators.program import lines_of
 from pipelines.operators.times import TimeSource
 from pipelines.spec.checks.other_tables import other_table_problems, over_table
-from pipelines.spec.checks.windows import sequence_mistakes, trailing_mistakes
+from pipelines.spec.checks.windows import sequence_mistakes, trailing_mistakes, visits_mistakes
 from pipelines.spec.learning import Label
 from pipelines.spec.pipeline import Pipeline
 
@@ -39,6 +48,8 @@ def _source(pipeline: Pipeline, source: FeatureSource) -> Iterator[str]:
         yield from trailing_mistakes(of_table, source)
     elif isinstance(source, Sequence):
         yield from sequence_mistakes(of_table, source)
+    elif isinstance(source, Visits):
+        yield from visits_mistakes(of_table, source)
     elif isinstance(source, Ratio):
         yield from _ratio(pipeline, source)
     else:
@@ -86,7 +97,7 @@ def _ratio(pipeline: Pipeline, ratio: Ratio) -> Iterator[str]:
     numbers = [
         name
         for source in pipeline.sources()
-        if not isinstance(source, Categorical | Sequence)
+        if source.kind == NUMERIC
         for name in source.names()
     ]
     for what in ("numerator", "denominator"):

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from pipelines.core.declared import nearest
-from pipelines.operators import Categorical, Numeric, Sequence, Since, Trailing
+from pipelines.operators import Categorical, Numeric, Since, Trailing
+from pipelines.operators.events import EventSource
 from pipelines.operators.operator import FeatureSource
 from pipelines.spec.learning import Label
 from pipelines.spec.pipeline import Entity, Pipeline
@@ -40,7 +41,7 @@ def other_table_problems(pipeline: Pipeline, source: FeatureSource) -> Iterator[
         yield f"{where}: {name!r} is the examples' own table. Leave table out."
     else:
         yield from _entity(pipeline, where, table, entity)
-        if isinstance(source, Trailing | Sequence):
+        if isinstance(source, Trailing | EventSource):
             yield from _window(where, table)
         if isinstance(source, Numeric | Categorical | Since):
             yield from _attribute(pipeline, where, table, source)

@@ -8,7 +8,7 @@ Not here: other features (``features.py``).
 from collections.abc import Iterable, Iterator
 
 from pipelines.core.declared import nearest, unknown
-from pipelines.operators import Sequence, Trailing
+from pipelines.operators import Sequence, Trailing, Visits
 from pipelines.operators.aggregates import AGGREGATES, reads_column
 from pipelines.spec.checks.columns import MEASURED, fits
 from pipelines.spec.learning import Label
@@ -48,11 +48,31 @@ def sequence_mistakes(pipeline: Pipeline, feature: Sequence) -> Iterator[str]:
     """The mistakes of a sequence."""
     where = f"Sequence({feature.entity})"
     yield from _entity(pipeline, where, feature.entity)
-    if feature.steps > MOST_STEPS:
-        yield f"{where}: steps must be {MOST_STEPS:,} or fewer; got {feature.steps!r}."
+    yield from _too_many_steps(where, feature.steps)
     for column in feature.columns:
         yield from _column(pipeline, where, feature.entity, column, numbers=True)
     yield from _known_too_soon(pipeline, where, feature.columns, feature.delay_days)
+
+
+def visits_mistakes(pipeline: Pipeline, feature: Visits) -> Iterator[str]:
+    """The mistakes of a sequence of visits."""
+    where = f"Visits({feature.entity})"
+    yield from _entity(pipeline, where, feature.entity)
+    yield from _too_many_steps(where, feature.steps)
+    if feature.column is not None:
+        yield from _column(pipeline, where, feature.entity, feature.column, numbers=True)
+    yield from _column(pipeline, where, feature.entity, feature.code, numbers=False)
+    for column in pipeline.table.columns:
+        if column.name == feature.code and column.type != "timestamp":
+            for value in (*feature.codes, *feature.events):
+                yield from _value(f"{where}: code", column, value)
+    read = (feature.column, feature.code)
+    yield from _known_too_soon(pipeline, where, read, feature.delay_days)
+
+
+def _too_many_steps(where: str, steps: int) -> Iterator[str]:
+    if steps > MOST_STEPS:
+        yield f"{where}: steps must be {MOST_STEPS:,} or fewer; got {steps!r}."
 
 
 def _entity(pipeline: Pipeline, where: str, name: str) -> Iterator[str]:

@@ -13,12 +13,13 @@ from functools import partial
 
 from pipelines.core.errors import DeclarationError
 from pipelines.core.zones import zone_table
-from pipelines.operators import Categorical, Numeric, Sequence, Since
+from pipelines.operators import Categorical, Numeric, Since
+from pipelines.operators.events import EventSource
 from pipelines.operators.operator import CATEGORICAL, SEQUENCE, FeatureSource
 from pipelines.operators.times import TimeSource
 from pipelines.spec import Label, Pipeline
 from pipelines.spec.tables import Table
-from pipelines.stages.featurize.entity_program import EntityProgram
+from pipelines.stages.featurize.entity_program import EntityProgram, VisitSequence
 from pipelines.stages.featurize.window_plan import programs_of
 
 VALUE_BYTES, EVENT_BYTES = 8, 4
@@ -86,7 +87,9 @@ class FeaturePlan:
     def clock(self) -> str:
         """The offsets of the zone, which features depend on; empty where there are none."""
         calendar = any(isinstance(source, TimeSource) for source in self.row_sources)
-        by_days = self.table.known_time is not None
+        sequences = (each for program in self.programs for each in program.sequences)
+        visits = any(isinstance(each, VisitSequence) for each in sequences)
+        by_days = visits or self.table.known_time is not None
         return zone_table(self.time_zone).digest() if calendar or by_days else ""
 
     def programs_without(self, names: Collection[str]) -> tuple[EntityProgram, ...]:
@@ -170,8 +173,8 @@ def _unique(names: Iterable[str]) -> tuple[str, ...]:
 
 def _steps(sources: Iterable[FeatureSource]) -> int:
     """Numbers in a row's sequences."""
-    events = (s for s in sources if isinstance(s, Sequence))
-    return sum(each.steps * (len(each.columns) + 1) for each in events)
+    events = (s for s in sources if isinstance(s, EventSource))
+    return sum(each.steps * len(each.features()) for each in events)
 
 
 def _without(program: EntityProgram, done: frozenset[str]) -> EntityProgram:

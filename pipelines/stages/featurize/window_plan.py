@@ -6,7 +6,8 @@ Not here: what those values are (``entity_program.py``), the other features (``f
 
 from collections.abc import Iterable
 
-from pipelines.operators import Sequence, Trailing
+from pipelines.operators import Sequence, Trailing, Visits
+from pipelines.operators.events import EventSource
 from pipelines.operators.hashing import hash_word
 from pipelines.operators.values import NULL_WHOLE
 from pipelines.spec import Column, Pipeline
@@ -18,12 +19,13 @@ from pipelines.stages.featurize.entity_program import (
     HistoryColumn,
     RowFilter,
     TrailingWindow,
+    VisitSequence,
 )
 
 
 def programs_of(pipeline: Pipeline) -> tuple[EntityProgram, ...]:
     """One program for each entity and table that have windows or sequences."""
-    by_program: dict[tuple[str, str | None], list[Trailing | Sequence]] = {}
+    by_program: dict[tuple[str, str | None], list[Trailing | EventSource]] = {}
     for source in pipeline.windows():
         by_program.setdefault((source.entity, source.table), []).append(source)
     return tuple(
@@ -36,15 +38,17 @@ def _program(
     pipeline: Pipeline,
     entity: str,
     table: str | None,
-    sources: Iterable[Trailing | Sequence],
+    sources: Iterable[Trailing | EventSource],
 ) -> EntityProgram:
-    windows, sequences = list[TrailingWindow](), list[EventSequence]()
+    windows, sequences = list[TrailingWindow](), list[EventSequence | VisitSequence]()
     rows_of = pipeline.of_table(table or pipeline.examples).table
     for source in sources:
         if isinstance(source, Trailing):
             windows.append(_window(rows_of, source))
-        else:
+        elif isinstance(source, Sequence):
             sequences.append(_sequence(rows_of, source))
+        elif isinstance(source, Visits):
+            sequences.append(_visits(rows_of, source, pipeline.time_zone))
     hashed = pipeline.is_text(entity)
     return EntityProgram(entity, tuple(windows), tuple(sequences), hashed, table)
 
@@ -70,6 +74,21 @@ def _sequence(table: Table, feature: Sequence) -> EventSequence:
         within_s=feature.within_days * DAY_S,
         own=feature.own and feature.table is None,
         sources=tuple(_column(table.column(name)) for name in feature.columns),
+    )
+
+
+def _visits(table: Table, feature: Visits, zone: str) -> VisitSequence:
+    column = None if feature.column is None else table.column(feature.column)
+    return VisitSequence(
+        names=feature.names(),
+        steps=feature.steps,
+        delay_s=feature.delay_days * DAY_S,
+        within_s=feature.within_days * DAY_S,
+        code=feature.code,
+        source=None if column is None else _column(column),
+        codes=tuple(_filter(table, feature.code, (code,)) for code in feature.codes),
+        events=tuple(_filter(table, feature.code, (code,)) for code in feature.events),
+        zone=zone,
     )
 
 

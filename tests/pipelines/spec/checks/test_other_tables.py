@@ -9,11 +9,14 @@ from pipelines.spec import (
     Categorical,
     Column,
     Entity,
+    Fill,
+    Hash,
     Label,
     Numeric,
     Sequence,
     Since,
     Trailing,
+    Visits,
 )
 from pipelines.spec.checks import require_valid
 from tests.pipelines.stages.featurize.clinic import LABS, STATIC, clinic
@@ -32,6 +35,11 @@ def lab(*columns):
     """The tables, with columns of labs replaced or added."""
     own = {c.name: c for c in (*LABS.columns, *columns)}
     return (clinic().table, replace(LABS, columns=tuple(own.values())), STATIC)
+
+
+def visits(**given):
+    """Visits over laboratory values."""
+    return Visits("patient", **{"code": "test", "table": "labs"} | given)
 
 
 def counted(*values, **given):
@@ -60,6 +68,23 @@ def counted(*values, **given):
         (Trailing("patient", ("count",), (1,), called="x"), "called='x' without where"),
         (Trailing("patient", ("count",), (40_000,), table="labs"), "36,525; got 40000"),
         (Sequence("patient", ("test",), table="labs"), "of type 'text'"),
+        (visits(), "neither codes nor events"),
+        (visits(codes=("hdl",)), "codes without column"),
+        (visits(events=("hdl",), column="value"), "column='value' without codes"),
+        (visits(codes=(3,), column="value"), "code value 3 must be a text"),
+        (visits(codes=("hdl",), column="test"), "of type 'text'"),
+        (visits(codes=("hdl",), column="vallue"), "Did you mean 'value'"),
+        (visits(codes=("hdl",), events=("hdl",), column="value"), "would be named 'hdl'"),
+        (visits(events=("a/b", "a.b")), "would be named 'a_b'"),
+        (visits(events=("hdl",), steps=0), "steps and within_days must be 1 or more"),
+        (visits(events=("hdl",), steps=20_000), "steps must be 10,000 or fewer"),
+        (visits(events=("hdl",), within_days=40_000), "36,525; got 40000"),
+        (visits(events=("hdl",), code="tset"), "Did you mean 'test'"),
+        (Visits("patient", code="lab", events=(1,), table="labs"), "names the row"),
+        (Visits("patient", code="sex", events=("f",), table="patients"), "is static"),
+        (Visits("patient", code="returned", events=(1,)), "reads the label"),
+        (visits(events=("hdl",)) >> Hash(9), "takes categorical values"),
+        (visits(events=("hdl",)) >> Fill(flag=True), "cannot be applied to a sequence"),
         (Sequence("patient", ("value",), table="patients"), "is static"),
         (Numeric("born", entity="patient"), "entity='patient' without table"),
         (Categorical("sex", table="patients"), "table='patients' without entity"),

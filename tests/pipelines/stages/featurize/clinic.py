@@ -21,6 +21,7 @@ from pipelines.spec import (
     Split,
     Table,
     Trailing,
+    Visits,
     require_valid,
 )
 from tests.pipelines.stages.featurize.validated import (
@@ -91,6 +92,16 @@ FEATURES = (
     ),
     Trailing("patient", ("count",), (1,)),
     Sequence("patient", ("value",), steps=3, within_days=3, table="labs"),
+    Visits(
+        "patient",
+        code="test",
+        column="value",
+        codes=("hdl",),
+        events=("ldl",),
+        steps=2,
+        within_days=3,
+        table="labs",
+    ),
     Numeric("born", entity="patient", table="patients"),
     Categorical("sex", entity="patient", table="patients"),
     Since("entered", entity="patient", table="patients"),

@@ -5,6 +5,8 @@ import statistics
 import tempfile
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -73,7 +75,7 @@ def spread(name, rows):
     return statistics.linear_regression(days, values).slope if len(set(days)) > 1 else None
 
 
-def expected(visit, labs):
+def expected(visit, labs, zone):
     """What the declared windows over labs are for a visit, from the rows that it may see."""
     t = visit["came"]
     mine = [row for row in labs if row["patient"] == visit["patient"] is not None]
@@ -108,7 +110,28 @@ def expected(visit, labs):
     flat = [v for row in steps for v in (row["value"], (t - row["taken"]) / DAY)]
     found["seq_patient_labs_last_3"] = [*flat, *[0.0] * (6 - len(flat))]
     found["len_patient_labs_last_3"] = len(steps)
+    days = days_of([row for row in window(3 * DAY) if row["test"] is not None], zone)
+    flat = [number for nth in range(len(days))[-2:] for number in step(days, nth, t)]
+    found["seq_patient_labs_visits_2"] = [*flat, *[0.0] * (10 - len(flat))]
+    found["len_patient_labs_visits_2"] = min(len(days), 2)
     return found
+
+
+def days_of(rows, zone):
+    """The rows of each local day."""
+    by_day = groupby(rows, lambda row: row["taken"].astimezone(ZoneInfo(zone)).date())
+    return [list(of_day) for _, of_day in by_day]
+
+
+def step(days, nth, t):
+    """A visit's value and flag of one test, flag of the other, and times."""
+    last = days[nth][-1]["taken"]
+    hdl = [
+        row["value"] for row in days[nth] if row["test"] == "hdl" and row["value"] is not None
+    ]
+    ldl = any(row["test"] == "ldl" for row in days[nth])
+    before = (last - days[nth - 1][-1]["taken"]) / DAY if nth else None
+    return [hdl[-1] if hdl else None, float(bool(hdl)), float(ldl), (t - last) / DAY, before]
 
 
 def passed(since, until, unit):
@@ -127,8 +150,8 @@ def same(got, wanted, within=0.0):
     return got == wanted or math.isclose(got, wanted, rel_tol=within, abs_tol=within)
 
 
-def assert_expected(visit, got, labs):
-    for name, wanted in expected(visit, labs).items():
+def assert_expected(visit, got, labs, zone):
+    for name, wanted in expected(visit, labs, zone).items():
         # The definitions of these two round on their way.
         within = 1e-12 if "slope" in name or "std" in name else 0.0
         assert same(got[name], wanted, within), (name, visit, got[name], wanted)
@@ -184,7 +207,7 @@ def test_windows_equal_their_definition_whatever_the_grains(
     of_patient = {row["patient"]: row for row in people.listed()}
     assert len(found) == 40
     for visit, got in zip(asked.listed(), found, strict=True):
-        assert_expected(visit, got, seen)
+        assert_expected(visit, got, seen, zone)
         person = of_patient.get(visit["patient"], dict.fromkeys(("born", "sex", "entered")))
         assert same(got["patient_born"], person["born"])
         years = passed(person["entered"], visit["came"], timedelta(days=365.25))
@@ -245,7 +268,7 @@ def test_of_another_table_the_versions_count_that_were_known_by_the_end(
             if days.end(days.of_time(row["known"])) <= end and is_newer:
                 newest[row["lab"]] = row
     for visit, got in zip(asked.listed(), found, strict=True):
-        assert_expected(visit, got, list(newest.values()))
+        assert_expected(visit, got, list(newest.values()), zone)
 
 
 MONTHLY = clinic("day", "month")
