@@ -24,7 +24,7 @@ LOW, HIGH = "_low", "_high"
 
 
 def print_outcome(terminal: Terminal, published: Published, as_of: str) -> None:
-    """Print what the window's days and its model came to."""
+    """Print what the window's partitions and its model came to."""
     days = {each.name: published.manifests(each.name) for each in published.day_stages}
     models = {
         each.name: published.manifest(each.name, as_of=as_of) for each in published.model_stages
@@ -70,7 +70,7 @@ def _quarantine_table(validated: Sequence[Manifest]) -> Table:
         table.add_row(Text(readable(rule)), f"{rows:,}")
     refused = [manifest.key for manifest in validated if manifest.outcome["verdict"] == REFUSED]
     if refused or not rules:
-        table.add_row("days refused", ", ".join(refused) or "none")
+        table.add_row("refused", ", ".join(refused) or "none")
     return table
 
 
