@@ -42,7 +42,7 @@ def tables_of_own(pipeline: Pipeline) -> list[Table]:
 
 
 def tables_taken_in(pipeline: Pipeline, table: Table) -> list[Table]:
-    """The tables that the DAG of a table takes in, static ones first, as others may read them.
+    """The tables that the DAG of a table takes in, each after those that it may read.
 
     Args:
         pipeline: The declaration.
@@ -51,16 +51,18 @@ def tables_taken_in(pipeline: Pipeline, table: Table) -> list[Table]:
     """
     if table.name == pipeline.examples:
         beside = [each for each in pipeline.tables if not has_own_dag(pipeline, each)]
-        return sorted(beside, key=lambda each: (each.event_time is not None, each.name))
-    read = tables_of_origins(pipeline, table)
+        return sorted(
+            beside,
+            key=lambda each: (each.event_time is not None, each.derived_from or "", each.name),
+        )
+    read = tables_read_by(pipeline, table)
     return [*(each for each in pipeline.tables if each.name in read), table]
 
 
-def tables_of_origins(pipeline: Pipeline, table: Table) -> set[str]:
-    """Names of the static tables that the times of a table are counted from."""
-    return {
-        each.table for each in origins_of(pipeline.of_table(table.name)).values() if each.table
-    }
+def tables_read_by(pipeline: Pipeline, table: Table) -> set[str]:
+    """Names of the tables that taking in a table reads: what its times are counted from, or its rows come from."""
+    origins = origins_of(pipeline.of_table(table.name)).values()
+    return {name for name in (table.derived_from, *(each.table for each in origins)) if name}
 
 
 def dag_id_of(pipeline: Pipeline, stage: Stage, table: str | None = None) -> str:
