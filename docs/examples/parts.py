@@ -5,9 +5,13 @@ from pipelines.spec import (
     LakeTable,
     Landmarks,
     Limit,
+    Measurements,
     Model,
+    Since,
     Source,
+    Standardise,
     Training,
+    Visits,
     Vocabulary,
 )
 
@@ -22,7 +26,20 @@ PARTS = (
         every_days=365,
     ),
     Limit(warn=0.1, refuse=0.5),
+    Measurements(code="test", value="reading", by=("patient_id", "taken"), trusted=("hdl",)),
     Model(hidden=(500,), dropout=0.2, embedding_dim=8),
+    Since("born", entity="patient", table="patients"),
     Source(path="events.csv.zip", format="csv", nulls=("", "NA"), max_rejected_share=0.02),
+    Visits(
+        "patient",
+        code="test",
+        column="value",
+        codes=("hdl", "sbp"),
+        events=("E11",),
+        steps=16,
+        within_days=3650,
+        table="labs",
+    )
+    >> Standardise(),
     Training(epochs=30, optimizer="adamw", schedule="cosine", warmup_epochs=1.0),
 )

@@ -23,9 +23,11 @@ from pipelines.operators.quantiles import QuantileBuckets
 from pipelines.operators.ratio import Divide, Ratio
 from pipelines.operators.rename import As
 from pipelines.operators.sequence import Sequence
+from pipelines.operators.since import Since
 from pipelines.operators.standardise import Standardise
 from pipelines.operators.times import Hour, Night, Weekday, Weekend
 from pipelines.operators.trailing import Trailing
+from pipelines.operators.visits import Visits
 from pipelines.operators.vocabulary import Vocabulary
 
 __all__ = [
@@ -47,8 +49,10 @@ __all__ = [
     "QuantileBuckets",
     "Ratio",
     "Sequence",
+    "Since",
     "Standardise",
     "Trailing",
+    "Visits",
     "Vocabulary",
     "Weekday",
     "Weekend",

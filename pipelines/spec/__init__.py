@@ -9,7 +9,7 @@ from pipelines.operators import *  # noqa: F403  the features of a declaration
 from pipelines.operators.operator import Feature
 from pipelines.spec import heads, models
 from pipelines.spec.checks import require_valid
-from pipelines.spec.gates import DayGate, Limit, Rule, Validation, WindowGate
+from pipelines.spec.gates import DayGate, Limit, Measurements, Rule, Validation, WindowGate
 from pipelines.spec.heads import *  # noqa: F403  the heads of a declaration
 from pipelines.spec.learning import (
     Evaluation,
@@ -44,6 +44,7 @@ __all__ = [
     "LakeTable",
     "Landmarks",
     "Limit",
+    "Measurements",
     "ModelDays",
     "Outcome",
     "Pipeline",

@@ -110,6 +110,26 @@ class DayGate:
 
 
 @declared
+class Measurements:
+    """The values of a long-form table, which has a row for each value and a code that says of what.
+
+    Rows of a code whose values are those of another code, key by key, go to quarantine: one of the two is a copy
+    under a wrong name. Rows of both do, unless one is trusted. Rule ``<code column>.repeated``.
+
+    Attributes:
+        code: Column of the codes.
+        value: Column of the values, a number.
+        by: Columns of the key within which there is one value of a code: the entity's and the time.
+        trusted: Codes that are known to be right.
+    """
+
+    code: str
+    value: str
+    by: tuple[str, ...]
+    trusted: tuple[object, ...] = ()
+
+
+@declared
 class Validation:
     """The gate that a partition must pass.
 
@@ -127,6 +147,7 @@ class Validation:
         mask: Whether reports and Data Docs hide the values of sensitive columns.
         days: Limits for the difference of a day from the days around it.
         window: Limits for a model's window.
+        measurements: The values of a long-form table, among which no code may repeat another.
     """
 
     max_quarantined_share: float = 0.01
@@ -138,3 +159,4 @@ class Validation:
     mask: bool = True
     days: DayGate = DayGate()
     window: WindowGate = WindowGate()
+    measurements: Measurements | None = None

@@ -47,6 +47,9 @@ class Column:
             (``admitted``), or one of a static table whose row_id is an entity (``patients.entered``).
         words: The integer that each word of the source means (``{"no": 0, "yes": 1}``), None for a
             null; for integers and flags. Any other word is an error.
+        not_before: ``TABLE.COLUMN``, a timestamp of a static table whose row_id is an entity, such as
+            ``patients.born``: rows whose time is earlier are quarantined. Empty for no such bound.
+        not_after: The same for rows whose time is later, such as ``patients.followed_until``.
     """
 
     name: str
@@ -63,6 +66,8 @@ class Column:
     time_format: str = ""
     origin: str = ""
     words: Mapping[str, int | None] | None = None
+    not_before: str = ""
+    not_after: str = ""
 
 
 @declared

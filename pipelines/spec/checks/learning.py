@@ -31,7 +31,9 @@ def split_problems(pipeline: Pipeline) -> Iterator[str]:
     yield from _out_of_range(days, 1, MOST_DAYS)
     days = {f"split.{name}": getattr(split, name) for name in ("gap_days", "validation_days")}
     days |= {
-        "features: the look-back in days": pipeline.look_back_days(),
+        "features: the look-back in days": max(
+            (window.look_back_days() for window in pipeline.windows()), default=0
+        ),
         "label: days": settled,
     }
     yield from _out_of_range(days, 0, MOST_DAYS)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pipelines.core.errors import SourceNotReadyError
 from pipelines.protocol import Plan, StageOutcome, Work, code_of
+from pipelines.shared.tables.statics import contents_of
 from pipelines.spec import Table
 from pipelines.stages.ingest.delivery import Delivery
 from pipelines.stages.ingest.landmarks.landmarks_plan import (
@@ -24,7 +25,7 @@ from pipelines.stages.ingest.settings import ingest_settings
 from pipelines.stages.ingest.sources.locate import source_files
 from pipelines.stages.ingest.sources.source_item import SourceItem
 from pipelines.stages.ingest.splits import part_of, split_of, take_part
-from pipelines.stages.ingest.values.origin_rows import contents_of, static_origins
+from pipelines.stages.ingest.values.origin_rows import static_origins
 
 SPLIT = "split"
 

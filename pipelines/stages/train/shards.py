@@ -62,7 +62,7 @@ class Shards:
 
     def positives(self) -> int:
         """Rows with label 1."""
-        return sum(int(np.count_nonzero(day[LABEL] == 1)) for day in self.days)
+        return sum(int(np.count_nonzero(first_label(day[LABEL]) == 1)) for day in self.days)
 
     def empty(self, rows: int) -> Rows:
         """Arrays for so many rows, all zero."""
@@ -82,6 +82,11 @@ class Shards:
         """Drop mapped pages from the resident set; the next read maps them again."""
         for mapped in self.maps:
             mapped.madvise(mmap.MADV_DONTNEED)
+
+
+def first_label(y: NDArray[Any]) -> NDArray[Any]:
+    """One number a row: of labels ``(n_rows, 2)``, where an event competes, the signed days."""
+    return y if y.ndim == 1 else y[:, 0]
 
 
 def open_shards(training_set: Path, days: Collection[str] | None = None) -> Shards:

@@ -28,8 +28,10 @@ from pipelines.protocol import (
 from pipelines.protocol.declared_code import rule_code
 from pipelines.shared.compute.settings import ComputeSettings
 from pipelines.shared.expectations.gate_run import docs_page, run_of
-from pipelines.shared.expectations.rules import rules_of, suite_path
+from pipelines.shared.expectations.rules import CheckedRule, rules_of, suite_path
+from pipelines.shared.tables.statics import contents_of, input_name, validated_statics
 from pipelines.spec import Column, Pipeline
+from pipelines.spec.time_bounds import time_bounds
 from pipelines.stages.validate.repeated_ids import RepeatedIds, inputs_of, shared_in
 
 if TYPE_CHECKING:
@@ -72,12 +74,15 @@ def plan(work: Work) -> Plan:
     """Plan by the content of the ingested day, the ids that it repeats, and its rules."""
     ingested = work.need(work.partition_ref("ingested"))
     rules_of(work.pipeline, work.day)
+    bounds = time_bounds(work.pipeline)
+    static = validated_statics(work, (b.table for b in bounds), "bounds of its times")
     return Plan(
         inputs={f"ingested {ingested.key}": ingested.content}
+        | contents_of(static)
         | inputs_of(RepeatedIds(work).of(work.day)),
         config=_config(work.pipeline, work.day),
         code=code_of(__name__, *rule_code(work.pipeline)),
-        made_from={"ingested": ingested},
+        made_from={"ingested": ingested} | static,
     )
 
 
@@ -99,7 +104,7 @@ def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
     work.report.progress(0, rows)
     scratch = _empty(work.scratch(plan, work.partition_ref("validated")))
     with open_compute(rows, ComputeSettings.from_options(work.options)) as compute:
-        rules = repeats.with_days(rules_of(pipeline, day), shared)
+        rules = repeats.with_days(_rules(work, plan, file), shared)
         evaluated = without_folders(evaluate(rules, [file], scratch / "row-locations", compute))
         quarantining = [finding for finding in evaluated.findings if quarantines_rows(finding)]
         counted = count_rows(evaluated, quarantining, compute)
@@ -155,6 +160,23 @@ def _empty(folder: Path) -> Path:
     shutil.rmtree(folder)
     folder.mkdir()
     return folder
+
+
+def _rules(work: Work, plan: Plan, file: Path) -> Sequence[CheckedRule]:
+    """The rules of the day, with what those that depend on its rows or on other tables need."""
+    from pipelines.shared.expectations.time_bounds import with_static_rows
+
+    bounds, declared = time_bounds(work.pipeline), work.pipeline.validation.measurements
+    opened = {b.table: work.store.open(plan.made_from[input_name(b.table)]) for b in bounds}
+    rules = with_static_rows(rules_of(work.pipeline, work.day), opened)
+    if declared is None:
+        return rules
+    from pipelines.stages.validate.repeated_codes import described, repeated_codes, with_repeats
+
+    found = repeated_codes(file, declared)
+    if found:
+        work.report.log(f"WARNING: {described(found, declared)}")
+    return with_repeats(rules, declared, found)
 
 
 def _ingested(work: Work, manifest: Manifest) -> tuple[Path, int]:

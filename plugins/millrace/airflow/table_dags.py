@@ -11,6 +11,7 @@ from pipelines.protocol import Stage
 from pipelines.protocol.stage import PARTITION
 from pipelines.spec import Pipeline, Table
 from pipelines.spec.origins import origins_of
+from pipelines.spec.time_bounds import time_bounds
 
 
 def has_own_dag(pipeline: Pipeline, table: Table) -> bool:
@@ -60,9 +61,14 @@ def tables_taken_in(pipeline: Pipeline, table: Table) -> list[Table]:
 
 
 def tables_read_by(pipeline: Pipeline, table: Table) -> set[str]:
-    """Names of the tables that taking in a table reads: what its times are counted from, or its rows come from."""
-    origins = origins_of(pipeline.of_table(table.name)).values()
-    return {name for name in (table.derived_from, *(each.table for each in origins)) if name}
+    """Names of the tables that taking in a table reads.
+
+    Its times are counted from them, or bounded by them, or its rows are derived from them.
+    """
+    seen = pipeline.of_table(table.name)
+    origins = (each.table for each in origins_of(seen).values())
+    bounds = (each.table for each in time_bounds(seen))
+    return {name for name in (table.derived_from, *origins, *bounds) if name}
 
 
 def dag_id_of(pipeline: Pipeline, stage: Stage, table: str | None = None) -> str:

@@ -12,17 +12,15 @@ from sklearn.metrics import roc_auc_score
 from pipelines.core.errors import LeakageError, TrainingError
 from pipelines.spec import Binary, MultiClass, Ordinal, Regression, Survival, Training
 from pipelines.stages.train import leakage
-from pipelines.stages.train.leakage import (
+from pipelines.stages.train.label_criteria import (
     area,
     comparable_pairs,
     concordance,
     criteria,
-    half,
     levels,
     ranks,
-    sample,
-    score_inputs,
 )
+from pipelines.stages.train.leakage import half, sample, score_inputs
 from pipelines.stages.train.preflight import check_rows
 from pipelines.stages.train.shards import Shards
 from tests.pipelines.made_models import FRAUD, done, publish_training_set
@@ -34,6 +32,7 @@ HEADS = {
     "grades": Ordinal(4),
     "amount": Regression(),
     "times": Survival((1.0, 3.0, 9.0)),
+    "two events": Survival((1.0, 3.0, 9.0), competing=True),
 }
 EVERY_HEAD = pytest.mark.parametrize("kind", HEADS)
 SMALL = Training(global_batch_rows=64)
@@ -49,6 +48,8 @@ def labels(kind, z):
         return z > 1
     if kind in {"classes", "grades"}:
         return np.digitize(z, (-0.7, 0.3, 1.0))
+    if kind == "two events":
+        return np.stack([np.where(z < 0, np.exp(z), -np.exp(z)), (z >= 0) & (z < 1)], 1)
     return z if kind == "amount" else np.where(z < 1, np.exp(z), -np.exp(z))
 
 
