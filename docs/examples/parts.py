@@ -8,6 +8,8 @@ from pipelines.spec import (
     Measurements,
     Meds,
     Model,
+    Numeric,
+    QuantileNormal,
     Since,
     Source,
     Standardise,
@@ -30,6 +32,7 @@ PARTS = (
     Meds(path="records", root="s3://hospital", connection="hospital_s3"),
     Measurements(code="test", value="reading", by=("patient_id", "taken"), trusted=("hdl",)),
     Model(hidden=(500,), dropout=0.2, embedding_dim=8),
+    Numeric("value") >> QuantileNormal(n=100),
     Since("born", entity="patient", table="patients"),
     Source(path="events.csv.zip", format="csv", nulls=("", "NA"), max_rejected_share=0.02),
     Visits(
