@@ -314,15 +314,15 @@ def test_few_or_no_competing_events_are_warned_of_and_those_after_the_last_cut_d
     assert none.startswith("train: only 0 training rows have the competing event")
 
 
-def test_an_input_that_tells_the_time_of_the_competing_event_is_refused():
+def test_an_input_that_contains_the_time_of_the_competing_event_is_refused():
     z, noise = z_and_noise()
     days = np.exp(z)
     y = np.stack([np.where(noise < 0, days, -days), noise >= 0], 1)
-    told = np.where(noise < 0, 1e9, days)
+    known = np.where(noise < 0, 1e9, days)
     with pytest.raises(
-        LeakageError, match=r"told \(concordance 0.0000 of the competing event\)"
+        LeakageError, match=r"known \(concordance 0.0000 of the competing event\)"
     ):
-        warnings_of("two events", shards_of(y, x={"told": told}))
+        warnings_of("two events", shards_of(y, x={"known": known}))
 
 
 def test_rare_classes_few_events_and_unscored_inputs_are_warned_of():
