@@ -19,6 +19,7 @@ from pipelines.operators.hashed import Hash
 from pipelines.operators.log import Log
 from pipelines.operators.numeric import Numeric
 from pipelines.operators.operator import Chain, FeatureSource, Operator
+from pipelines.operators.quantile_normal import QuantileNormal
 from pipelines.operators.quantiles import QuantileBuckets
 from pipelines.operators.ratio import Divide, Ratio
 from pipelines.operators.rename import As
@@ -47,6 +48,7 @@ __all__ = [
     "Numeric",
     "Operator",
     "QuantileBuckets",
+    "QuantileNormal",
     "Ratio",
     "Sequence",
     "Since",

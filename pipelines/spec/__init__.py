@@ -25,7 +25,7 @@ from pipelines.spec.pipeline import Entity, Pipeline
 from pipelines.spec.registry import declared_names, load, load_all
 from pipelines.spec.search import Choice, Range, Search
 from pipelines.spec.settings import with_settings
-from pipelines.spec.sources import AnySource, LakeTable, Landmarks, Query, Source
+from pipelines.spec.sources import AnySource, LakeTable, Landmarks, Meds, Query, Source
 from pipelines.spec.split import PARTS, TRAIN, ModelDays, model_days, search_day
 from pipelines.spec.tables import Column, Table
 
@@ -45,6 +45,7 @@ __all__ = [
     "Landmarks",
     "Limit",
     "Measurements",
+    "Meds",
     "ModelDays",
     "Outcome",
     "Pipeline",

@@ -19,6 +19,7 @@ from pipelines.spec import (
     Log,
     Numeric,
     QuantileBuckets,
+    QuantileNormal,
     Ratio,
     Sequence,
     Standardise,
@@ -38,6 +39,10 @@ FEATURES = (
     Numeric("amount") >> Fill(-1.0) >> Clip(low=-0.5, high=50.0) >> As("amount_clipped"),
     Numeric("amount") >> QuantileBuckets(n=5),
     Numeric("balance") >> Bucketize((-10.0, 0.0, 10.0)),
+    Numeric("balance")
+    >> Fill("mean", flag=True)
+    >> QuantileNormal(n=20)
+    >> As("balance_normal"),
     Ratio("amount", "balance") >> Clip(-100.0, 100.0) >> Standardise(),
     Hour("when") >> Cyclic(24),
     Categorical("merchant") >> Vocabulary(min_count=2, max_size=3),

@@ -73,7 +73,7 @@ def counted(*values, **given):
         (visits(events=("hdl",), column="value"), "column='value' without codes"),
         (visits(codes=(3,), column="value"), "code value 3 must be a text"),
         (visits(codes=("hdl",), column="test"), "of type 'text'"),
-        (visits(codes=("hdl",), column="vallue"), "Did you mean 'value'"),
+        (visits(codes=("hdl",), column="value_"), "Did you mean 'value'"),
         (visits(codes=("hdl",), events=("hdl",), column="value"), "would be named 'hdl'"),
         (visits(events=("a/b", "a.b")), "would be named 'a_b'"),
         (visits(events=("hdl",), steps=0), "steps and within_days must be 1 or more"),

@@ -170,7 +170,10 @@ def landmarks_of(pipeline, rows, key):
             seen[row["patient"]].append((date.fromisoformat(days.of_time(row["at"])), row))
     found = []
     for patient, own in seen.items():
-        first, periods = min(day for day, _ in own), set()
+        begins = [d for d, row in own if source.since is None or is_one(row, source.since)]
+        if not begins:
+            continue
+        first, periods = min(begins), set()
         visits = {d for d, row in own if source.where is None or is_one(row, source.where)}
         if source.at_days:
             visits = {first + timedelta(days=n) for n in source.at_days}
@@ -178,7 +181,8 @@ def landmarks_of(pipeline, rows, key):
             before = [row for d, row in own if d <= day]
             period = (day - first).days // source.every_days if source.every_days else day
             if (
-                (day - first).days < source.history_days
+                day < first
+                or (day - first).days < source.history_days
                 or any(is_one(row, each) for row in before for each in source.free_of)
                 or period in periods
             ):
