@@ -137,7 +137,8 @@ class Validation:
         max_quarantined_share: Share of the rows that may be quarantined; above it the whole
             partition is refused.
         budgets: The same for single rules, as ``(rule id, share)`` pairs.
-        min_rows: Minimum number of rows of a day.
+        min_rows: Minimum number of rows of a partition; None for 1, and for 0 of landmarks, whose
+            partitions may have none.
         rules: Expectations of the pipeline.
         suites: Suites saved by Great Expectations as JSON, used unchanged: paths below the folder of
             the pipeline's declaration, or absolute.
@@ -151,7 +152,7 @@ class Validation:
 
     max_quarantined_share: float = 0.01
     budgets: tuple[tuple[str, float], ...] = ()
-    min_rows: int = 1
+    min_rows: int | None = None
     rules: tuple[Rule, ...] = ()
     suites: tuple[str, ...] = ()
     parameters: tuple[tuple[str, object], ...] = ()

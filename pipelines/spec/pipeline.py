@@ -232,6 +232,11 @@ class Pipeline:
         name = source.table or self.examples
         return next(t for t in self.tables if t.name == name).column(source.column)
 
+    def min_rows(self) -> int:
+        """Minimum number of rows of a partition of the table of examples."""
+        declared, derived = self.validation.min_rows, self.table.derived_from
+        return declared if declared is not None else int(derived is None)
+
     def look_back_days(self, table: str | None = None) -> int:
         """Days before a partition whose rows its features may read; 0 without windows.
 

@@ -12,7 +12,7 @@ from pipelines.core.declared import declared
 from pipelines.core.errors import ConfigError
 from pipelines.core.partitions import ALL, DAY, Partitions
 from pipelines.spec.gates import Validation
-from pipelines.spec.sources import AnySource, Source
+from pipelines.spec.sources import AnySource, Landmarks, Source
 
 COLUMN_TYPES = ("integer", "number", "timestamp", "text", "flag")
 ROW_KEY = "_id"
@@ -132,11 +132,16 @@ class Table:
         """Its source, where that is files.
 
         Raises:
-            ConfigError: It is a query or a lakehouse's table.
+            ConfigError: It is a query, a lakehouse's table or landmarks.
         """
         if not isinstance(self.source, Source):
             raise ConfigError(f"table {self.name}: its source {self.source!r} is not of files.")
         return self.source
+
+    @property
+    def derived_from(self) -> str | None:
+        """The table that its rows are derived from; None where they are read from a source."""
+        return self.source.table if isinstance(self.source, Landmarks) else None
 
     @property
     def is_for_all_time(self) -> bool:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from pipelines.domains.disease_progression import progression as model
 from pipelines.domains.disease_progression.draws import Floats
-from pipelines.domains.disease_progression.histories import Histories, stages_at, test_values
+from pipelines.domains.disease_progression.histories import Histories, lab_values, stages_at
 from pipelines.domains.disease_progression.progression import Traits
 
 GENE_POINTS, HABIT_POINTS = 5, 13
@@ -75,9 +75,11 @@ def best_scores(
     ordered = np.take_along_axis(events, order, axis=1)
     # The number of records up to each landmark.
     upto = (ordered[patients] <= times[:, None]).sum(axis=1)
+    needed = np.zeros(len(ordered), np.int64)
+    np.maximum.at(needed, patients, upto)
     belief = _first_belief(histories)
     for nth in range(int(upto.max(initial=0))):
-        rows = np.flatnonzero(np.isfinite(ordered[:, nth]))
+        rows = np.flatnonzero(nth < needed)
         _move(belief, rows, ordered[rows, nth])
         _see(belief, rows, order[rows, nth])
         asked = np.flatnonzero(upto == nth + 1)
@@ -134,7 +136,7 @@ def _first_belief(histories: Histories) -> _Belief:
     of_gene = (family * weights / weights.sum())[:, :, None, None]
     of_habit = (prior / prior.sum())[None, None, :, None]
     belief.weights = of_gene * of_habit * stages[:, :, None, : model.HIDDEN]
-    belief.tests = [test_values(histories, nth) for nth in range(len(model.TESTS))]
+    belief.tests = [lab_values(histories, nth) for nth in range(len(model.TESTS))]
     return belief
 
 

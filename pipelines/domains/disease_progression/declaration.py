@@ -12,6 +12,7 @@ from pipelines.spec import (
     DayGate,
     Entity,
     Evaluation,
+    Feature,
     Gates,
     Landmarks,
     Limit,
@@ -20,9 +21,12 @@ from pipelines.spec import (
     Numeric,
     Outcome,
     Pipeline,
+    Ratio,
     Rule,
     Schedule,
+    Since,
     Split,
+    Standardise,
     Table,
     Trailing,
     Training,
@@ -138,41 +142,40 @@ LANDMARKS = Table(
 )
 
 
-def _of_test(code: str) -> tuple[Trailing, ...]:
-    values = ("last", "mean", "min", "max")
-    return (
-        Trailing(
-            "patient",
-            values,
-            (LOOK_BACK,),
-            column="numeric_value",
-            where=("code", code),
-            table="events",
-        ),
-        Trailing(
-            "patient",
-            ("mean",),
-            (YEAR,),
-            column="numeric_value",
-            where=("code", code),
-            table="events",
-        ),
-        _counts(code, YEAR, LOOK_BACK),
+def _windows(
+    code: str, *aggregates: str, spans_days: tuple[int, ...] = (LOOK_BACK,)
+) -> Trailing:
+    """Aggregates of the rows of a code."""
+    return Trailing(
+        "patient",
+        aggregates,
+        spans_days,
+        column="numeric_value",
+        where=("code", code),
+        table="events",
     )
 
 
-def _counts(code: str, *spans_days: int) -> Trailing:
-    return Trailing("patient", ("count",), spans_days, where=("code", code), table="events")
+def _of_test(code: str) -> tuple[Feature, ...]:
+    """What a test says of a patient: its values, their mean where there are some, and how often it was done."""
+    sums = _windows(code, "sum", "count", spans_days=(YEAR, LOOK_BACK))
+    means = (
+        Ratio(sums.name("sum", days), sums.name("count", days)) >> Standardise()
+        for days in sums.spans_days
+    )
+    values = _windows(code, "last", "min", "max", "slope", "days_since_last")
+    return (values, sums, *means)
 
 
 FEATURES = (
+    Since("born", entity="patient", table="patients"),
     Categorical("sex", entity="patient", table="patients"),
     Numeric("family_history", entity="patient", table="patients"),
     *(feature for code in TESTS.values() for feature in _of_test(code)),
-    _counts(codes.VISIT, YEAR, LOOK_BACK),
-    _counts(codes.HYPERTENSION, LOOK_BACK),
-    _counts(codes.SMOKER, LOOK_BACK),
-    _counts(codes.NON_SMOKER, LOOK_BACK),
+    _windows(codes.VISIT, "count", spans_days=(YEAR, LOOK_BACK)),
+    _windows(codes.HYPERTENSION, "ever"),
+    _windows(codes.SMOKER, "ever"),
+    _windows(codes.NON_SMOKER, "ever"),
 )
 
 PIPELINE = Pipeline(

@@ -73,7 +73,7 @@ def stages_at(stage_times: Floats, times: Floats) -> NDArray[np.int64]:
     return found
 
 
-def test_values(histories: Histories, nth: int) -> tuple[NDArray[np.bool_], Floats]:
+def lab_values(histories: Histories, nth: int) -> tuple[NDArray[np.bool_], Floats]:
     """Whether each visit has a test, and its value, ``(n_patients, n_visits)``."""
     test, patients = model.TESTS[nth], histories.patients
     stages = histories.stages(histories.visits)

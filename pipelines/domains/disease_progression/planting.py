@@ -24,7 +24,7 @@ DEFECTS: Mapping[str, str] = {
     "missing_hba1c": "hba1c.not_null",
     "no_code": "code.not_null",
     "repeated": "repeat.range",
-    "after_death": "after_death.values",
+    "after_death": "time.not_after",
 }
 """The rule that finds each kind of defect."""
 OF_PATIENTS = 1_000

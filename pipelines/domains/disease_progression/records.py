@@ -16,8 +16,8 @@ from pipelines.domains.disease_progression.draws import Floats, Wholes
 from pipelines.domains.disease_progression.histories import (
     Histories,
     body_masses,
+    lab_values,
     smoking_noted,
-    test_values,
 )
 
 YEAR_S, DAY_S = 365.25 * 86_400, 86_400
@@ -117,7 +117,7 @@ def _at_visits(
     seconds = seconds_of(np.where(there, histories.visits, 0.0), first_day)
     yield seconds, codes.VISIT, there, None
     for nth, test in enumerate(model.TESTS):
-        done, values = test_values(histories, nth)
+        done, values = lab_values(histories, nth)
         yield seconds, test.code, done, values
     weighed, masses = body_masses(histories)
     yield seconds, codes.BODY_MASS, weighed, masses

@@ -75,7 +75,7 @@ def rules_of(pipeline: Pipeline, day: str) -> tuple[CheckedRule, ...]:
         CheckedRule(
             MIN_ROWS,
             "expect_table_row_count_to_be_between",
-            {"min_value": pipeline.validation.min_rows},
+            {"min_value": pipeline.min_rows()},
             CRITICAL,
         ),
         *(rule for column in table.columns for rule in _column_rules(column, pipeline, day)),

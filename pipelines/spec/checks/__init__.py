@@ -18,6 +18,7 @@ from pipelines.spec.checks.features import feature_problems, program_problems
 from pipelines.spec.checks.gates import gate_problems
 from pipelines.spec.checks.keys import entity_problems
 from pipelines.spec.checks.labels import label_problems
+from pipelines.spec.checks.landmarks import landmark_problems
 from pipelines.spec.checks.learning import (
     evaluation_problems,
     split_problems,
@@ -38,6 +39,7 @@ CHECKS: tuple[Callable[[Pipeline], Iterator[Any]], ...] = (
     table_problems,
     origin_problems,
     entity_problems,
+    landmark_problems,
     feature_problems,
     program_problems,
     label_problems,

@@ -42,7 +42,7 @@ def _gate(where: str, gate: Validation, table: Table, zone: str) -> Iterator[str
             yield f"{name} must be in [0, 1]; got {share!r}."
     if gate.window.min_label_rate > gate.window.max_label_rate:
         yield f"{where}.window: min_label_rate is above max_label_rate."
-    if gate.min_rows < 0:
+    if gate.min_rows is not None and gate.min_rows < 0:
         yield f"{where}.min_rows must be 0 or more; got {gate.min_rows!r}."
     yield from _rules(gate)
     yield from _measurements(f"{where}.measurements", gate, table)

@@ -16,7 +16,15 @@ from typing import TYPE_CHECKING, Any
 from pipelines.core.errors import ArtifactError
 from pipelines.core.events import evenly
 from pipelines.core.store import Manifest, file_digest
-from pipelines.protocol import Maker, Plan, StageOutcome, Work, code_of
+from pipelines.protocol import (
+    VALIDATED,
+    Maker,
+    Plan,
+    StageOutcome,
+    Work,
+    code_of,
+    partition_key,
+)
 from pipelines.protocol.declared_code import rule_code
 from pipelines.shared.compute.settings import ComputeSettings
 from pipelines.shared.expectations.gate_run import docs_page, run_of
@@ -39,8 +47,27 @@ SETTLES = True
 
 
 def due(work: Work) -> tuple[bool, list[str]]:
-    """The work's own day, and the later days that repeat other ids than when they were validated."""
-    return True, RepeatedIds(work).outdated()
+    """The work's own day, and the later ones that repeat other ids, or have other rows, than when validated.
+
+    Rows that are derived from others can change whenever an earlier partition does.
+    """
+    outdated = _ingested_again(work) if work.pipeline.table.derived_from else []
+    return True, [*RepeatedIds(work).outdated(), *outdated]
+
+
+def _ingested_again(work: Work) -> list[str]:
+    """Later validated partitions whose ingested rows were published again."""
+    keys = work.store.keys(work.pipeline.name, VALIDATED)
+    days = (key.removeprefix("ds=") for key in keys if key.startswith(partition_key("")))
+    return [day for day in days if day > work.day and _has_other_rows(work, day)]
+
+
+def _has_other_rows(work: Work, day: str) -> bool:
+    validated = work.find(work.partition_ref(VALIDATED, day))
+    ingested = work.find(work.partition_ref("ingested", day))
+    if validated is None or ingested is None:
+        return False
+    return validated.inputs.get(f"ingested {ingested.key}") != ingested.content
 
 
 def plan(work: Work) -> Plan:
@@ -83,7 +110,8 @@ def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
         counted = count_rows(evaluated, quarantining, compute)
         bad = sum(part.bad for part in counted)
         verdict = with_days(
-            verdict_of(evaluated.findings, rows, bad, pipeline.validation), shared
+            verdict_of(evaluated.findings, rows, bad, pipeline.validation, pipeline.min_rows()),
+            shared,
         )
         done = [0]
 
@@ -236,7 +264,7 @@ def _bounds(pipeline: Pipeline, key: str) -> list[str]:
 
 def _validation(pipeline: Pipeline) -> dict[str, Any]:
     """The gate without the limits for other days and windows; suites by their content."""
-    settings = asdict(pipeline.validation)
+    settings = asdict(pipeline.validation) | {"min_rows": pipeline.min_rows()}
     del settings["window"], settings["days"]
     settings["suites"] = {
         path: file_digest(suite_path(pipeline, path)) for path in settings["suites"]
