@@ -52,7 +52,7 @@ def read_parquet(path: Path, read: Read) -> Iterator[tuple[pa.Table, RowNames]]:
         _require_int96_that_fits(source, file, columns, read.name)
         first = 0
         for batch in batches(file, list(dict.fromkeys(columns.values())), read.name):
-            rows = pa.Table.frombatches([batch]).select(list(columns.values()))
+            rows = pa.Table.from_batches([batch]).select(list(columns.values()))
             rows = rows.rename_columns(list(columns))
             require_utf8(rows, read.name, first)
             yield rows, partial(row_name, first)
@@ -108,7 +108,7 @@ def _require_int96_that_fits(
     with pq.ParquetFile(source, coerce_int96_timestamp_unit="s") as seconds:
         first = 0
         for batch in batches(seconds, list(old), name):
-            rows = pa.Table.frombatches([batch])
+            rows = pa.Table.from_batches([batch])
             for own, column in old.items():
                 _require_within(rows[own], column, name, partial(row_name, first))
             first += batch.num_rows
