@@ -245,3 +245,7 @@ class Pipeline:
         """
         looking = (source for source in self.windows() if source.table == table)
         return max((source.look_back_days() for source in looking), default=0)
+
+    def longest_look_back_days(self) -> int:
+        """Days that a feature looks back, over whichever table; 0 without windows."""
+        return max((source.look_back_days() for source in self.windows()), default=0)

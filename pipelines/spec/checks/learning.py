@@ -31,9 +31,7 @@ def split_problems(pipeline: Pipeline) -> Iterator[str]:
     yield from _out_of_range(days, 1, MOST_DAYS)
     days = {f"split.{name}": getattr(split, name) for name in ("gap_days", "validation_days")}
     days |= {
-        "features: the look-back in days": max(
-            (window.look_back_days() for window in pipeline.windows()), default=0
-        ),
+        "features: the look-back in days": pipeline.longest_look_back_days(),
         "label: days": settled,
     }
     yield from _out_of_range(days, 0, MOST_DAYS)

@@ -82,13 +82,15 @@ def described(flow: Sequence[FlowStep]) -> str:
     """The flow in a sentence."""
     first, *filters = flow
     left = [
-        f"{step.step} ({step.setting}) leaves {step.examples:,} of {step.entities:,}"
+        f"{step.step} ({step.setting}) leaves {step.examples:,} of {_entities(step)}"
         for step in filters
     ]
-    begin = (
-        f"{first.examples:,} {first.step} of {counted(first.entities, 'entity', 'entities')}"
-    )
+    begin = f"{first.examples:,} {first.step} of {_entities(first)}"
     return "; ".join([begin, *left])
+
+
+def _entities(step: FlowStep) -> str:
+    return counted(step.entities, "entity", "entities")
 
 
 def _metrics(flow: Sequence[FlowStep]) -> dict[str, float]:

@@ -25,7 +25,7 @@ class FlowStep:
     """What a filter left.
 
     Attributes:
-        step: ``visits`` or ``at_days``, then the filters in their order: ``history_days``, ``free_of_1``,
+        step: ``visits`` or ``at_days``, then the filters in their order: ``since``, ``history_days``, ``free_of_1``,
             ``free_of_2`` ..., ``every_days``.
         setting: What the step was declared as.
         examples: Number of days of entities that remain.
@@ -86,6 +86,8 @@ def _filters(
 ) -> Iterator[tuple[str, object, Callable[[Mask], Mask]]]:
     """Name, setting and function of each filter: from the mask of what passed those before to that of what is left."""
     since = day - visits.first[entity]
+    if landmarks.since is not None:
+        yield "since", landmarks.since, lambda passing: passing & (since >= 0)
     if (least := landmarks.history_days) > 0:
         yield "history_days", least, lambda passing: passing & (since >= least)
     for n, condition in enumerate(landmarks.free_of):

@@ -53,6 +53,7 @@ def contents(root, pipeline):
 conditions = st.sampled_from([("code", "visit"), ("code", ("visit", "lab")), ("level", (0, 1))])
 filters = st.fixed_dictionaries(
     {
+        "since": st.sampled_from([None, ("code", ("lab", "E11")), ("level", 2)]),
         "history_days": st.sampled_from([0, 1, 200, 365]),
         "free_of": st.sampled_from(
             [(), (("code", "E11"),), (("code", ("E11", "death")), ("level", -1))]

@@ -156,10 +156,11 @@ def landmarks_of(pipeline, rows, key):
             seen[row["patient"]].append((date.fromisoformat(days.of_time(row["at"])), row))
     found = []
     for patient, own in seen.items():
-        first, periods = min(day for day, _ in own), set()
+        begins = [d for d, row in own if source.since is None or is_one(row, source.since)]
+        first, periods = min(begins, default=date.max), set()
         visits = {d for d, row in own if source.where is None or is_one(row, source.where)}
         if source.at_days:
-            visits = {first + timedelta(days=n) for n in source.at_days}
+            visits = {first + timedelta(days=n) for n in source.at_days if begins}
         for day in sorted(visits):
             before = [row for d, row in own if d <= day]
             period = (day - first).days // source.every_days if source.every_days else day
