@@ -19,6 +19,7 @@ from pipelines.cli import (
     models,
     pages,
     quarantine,
+    reachable,
     run,
     stage,
     tune,
@@ -39,7 +40,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (authoring, local, run, stage, tune, quarantine, pages, models, artifacts):
+for module in (
+    authoring,
+    local,
+    run,
+    stage,
+    tune,
+    quarantine,
+    pages,
+    models,
+    artifacts,
+    reachable,
+):
     module.register(app)
 
 

@@ -10,7 +10,7 @@ from pipelines.operators.operator import Feature
 from pipelines.spec import evaluation, heads, models
 from pipelines.spec.checks import require_valid
 from pipelines.spec.evaluation import *  # noqa: F403  how it is evaluated
-from pipelines.spec.gates import DayGate, Limit, Rule, Validation, WindowGate
+from pipelines.spec.gates import DayGate, Limit, Measurements, Rule, Validation, WindowGate
 from pipelines.spec.heads import *  # noqa: F403  the heads of a declaration
 from pipelines.spec.learning import Label, Outcome, Schedule, Split, Training
 from pipelines.spec.models import *  # noqa: F403  the networks of a declaration
@@ -18,7 +18,7 @@ from pipelines.spec.pipeline import Entity, Pipeline
 from pipelines.spec.registry import declared_names, load, load_all
 from pipelines.spec.search import Choice, Range, Search
 from pipelines.spec.settings import with_settings
-from pipelines.spec.sources import AnySource, LakeTable, Landmarks, Query, Source
+from pipelines.spec.sources import AnySource, LakeTable, Landmarks, Meds, Query, Source
 from pipelines.spec.split import PARTS, TRAIN, ModelDays, model_days, search_day
 from pipelines.spec.tables import Column, Table
 
@@ -35,6 +35,8 @@ __all__ = [
     "LakeTable",
     "Landmarks",
     "Limit",
+    "Measurements",
+    "Meds",
     "ModelDays",
     "Outcome",
     "Pipeline",

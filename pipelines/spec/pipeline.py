@@ -11,10 +11,11 @@ from pipelines.core.declared import declared, nearest
 from pipelines.core.errors import ConfigError
 from pipelines.core.partitions import Partitions
 from pipelines.operators.categorical import Categorical
+from pipelines.operators.events import EventSource
 from pipelines.operators.numeric import Numeric
 from pipelines.operators.operator import Feature, FeatureSource
 from pipelines.operators.program import Program, program_of, sources_of
-from pipelines.operators.sequence import Sequence
+from pipelines.operators.since import Since
 from pipelines.operators.trailing import Trailing
 from pipelines.spec.evaluation import Evaluation, Gates
 from pipelines.spec.gates import Validation
@@ -210,19 +211,24 @@ class Pipeline:
         kinds |= {a.names()[0]: self.column_of(a).type for a in self.attributes()}
         return program_of(self.features, kinds, self.x_type)
 
-    def windows(self) -> tuple[Trailing | Sequence, ...]:
+    def windows(self) -> tuple[Trailing | EventSource, ...]:
         """Windows and sequences, those over other tables too."""
-        return tuple(s for s in self.sources() if isinstance(s, Trailing | Sequence))
+        return tuple(s for s in self.sources() if isinstance(s, Trailing | EventSource))
 
-    def attributes(self) -> tuple[Numeric | Categorical, ...]:
-        """Features that are columns of a static table."""
-        of_rows = (s for s in self.sources() if isinstance(s, Numeric | Categorical))
+    def attributes(self) -> tuple[Numeric | Categorical | Since, ...]:
+        """Features that are columns of a static table, or are made of one."""
+        of_rows = (s for s in self.sources() if isinstance(s, Numeric | Categorical | Since))
         return tuple(source for source in of_rows if source.table is not None)
 
-    def column_of(self, source: Numeric | Categorical) -> Column:
+    def column_of(self, source: Numeric | Categorical | Since) -> Column:
         """The declared column that a source reads; KeyError if there is none."""
         name = source.table or self.examples
         return next(t for t in self.tables if t.name == name).column(source.column)
+
+    def min_rows(self) -> int:
+        """Minimum number of rows of a partition of the table of examples."""
+        declared, derived = self.validation.min_rows, self.table.derived_from
+        return declared if declared is not None else int(derived is None)
 
     def look_back_days(self, table: str | None = None) -> int:
         """Days before a partition whose rows its features may read; 0 without windows.
@@ -232,3 +238,7 @@ class Pipeline:
         """
         looking = (source for source in self.windows() if source.table == table)
         return max((source.look_back_days() for source in looking), default=0)
+
+    def longest_look_back_days(self) -> int:
+        """Days that a feature looks back, over whichever table; 0 without windows."""
+        return max((source.look_back_days() for source in self.windows()), default=0)

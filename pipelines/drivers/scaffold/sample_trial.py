@@ -65,9 +65,13 @@ class SampleTrial:
 
     def good_rows(self, sample: SourceSample) -> pa.Table:
         """The rows of a validated sample that are not quarantined."""
+        return pq.read_table(self.good_file(sample))
+
+    def good_file(self, sample: SourceSample) -> Path:
+        """The file with these rows."""
         manifest = self._store.find(ref_of(VALIDATE, self._work(sample)))
         assert manifest is not None  # it was validated
-        return pq.read_table(self._store.open(manifest) / PART)
+        return self._store.open(manifest) / PART
 
     def featurize(self, sample: SourceSample) -> str:
         """Compute the features of a validated sample of the examples.

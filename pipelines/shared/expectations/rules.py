@@ -22,10 +22,13 @@ from pipelines.core.partitions import Partitions
 from pipelines.shared.expectations.parameters import named_in, resolved
 from pipelines.spec import Column, Pipeline, Table
 from pipelines.spec.registry import folder_of
+from pipelines.spec.time_bounds import time_bounds
 
 INFO, WARNING, CRITICAL = "info", "warning", "critical"
 FLAGS = (0, 1)
 MIN_ROWS = "table.min_rows"
+REPEATED = "repeated"
+IN_BOUNDS = "expect_column_pair_times_to_be_in_bounds"
 NEW, NEW_IDS = "new", "expect_column_values_to_be_new"
 COLUMN_ARGUMENTS = ("column", "column_A", "column_B", "column_list")
 
@@ -72,16 +75,37 @@ def rules_of(pipeline: Pipeline, day: str) -> tuple[CheckedRule, ...]:
         CheckedRule(
             MIN_ROWS,
             "expect_table_row_count_to_be_between",
-            {"min_value": pipeline.validation.min_rows},
+            {"min_value": pipeline.min_rows()},
             CRITICAL,
         ),
         *(rule for column in table.columns for rule in _column_rules(column, pipeline, day)),
+        *_time_bounds(pipeline),
+        *_repeated_codes(pipeline),
     ]
     derived = [rule.name for rule in rules]
     rules += _with_parameters(pipeline, list(_own_rules(pipeline)))
     _require_distinct_names(pipeline, rules, derived)
     _require_known_budgets(pipeline, [rule.name for rule in rules])
     return tuple(rules)
+
+
+def _time_bounds(pipeline: Pipeline) -> Iterator[CheckedRule]:
+    """Bounds that a static table has; where its rows are is known later (``with_static_rows``)."""
+    for bound in time_bounds(pipeline):
+        kwargs = {"column_A": bound.key, "column_B": bound.column, "kind": bound.kind}
+        of = {"static": bound.table, "limit": bound.limit}
+        yield CheckedRule(f"{bound.column}.{bound.kind}", IN_BOUNDS, kwargs | of)
+
+
+def _repeated_codes(pipeline: Pipeline) -> Iterator[CheckedRule]:
+    """Codes that repeat another's values; which those are depends on the rows (``with_repeats``)."""
+    declared = pipeline.validation.measurements
+    if declared is not None:
+        yield CheckedRule(
+            f"{declared.code}.{REPEATED}",
+            "expect_column_values_to_not_be_in_set",
+            {"column": declared.code, "value_set": []},
+        )
 
 
 def _own_rules(pipeline: Pipeline) -> Iterator[CheckedRule]:

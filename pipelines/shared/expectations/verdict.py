@@ -48,7 +48,7 @@ def quarantines_rows(finding: RuleResult) -> bool:
 
 
 def verdict_of(
-    findings: Sequence[RuleResult], rows: int, bad: int, validation: Validation
+    findings: Sequence[RuleResult], rows: int, bad: int, validation: Validation, min_rows: int
 ) -> GateVerdict:
     """Decide on a day.
 
@@ -57,6 +57,7 @@ def verdict_of(
         rows: Rows of the day.
         bad: Rows that one rule or more quarantines.
         validation: Budgets.
+        min_rows: Minimum number of rows, as ``Pipeline.min_rows`` has it.
     """
     counts = {f.rule.name: f.failing for f in findings if quarantines_rows(f)}
     broken = [
@@ -64,7 +65,7 @@ def verdict_of(
         for finding in findings
         if refuses(finding)
     ]
-    broken += _over_budget(rows, bad, counts, validation)
+    broken += _over_budget(rows, bad, counts, validation, min_rows)
     return GateVerdict(
         accepted=not broken,
         reason=_advice(broken) if broken else _noticed(findings, bad),
@@ -92,7 +93,7 @@ def outcome_of(finding: RuleResult) -> str:
 
 
 def _over_budget(
-    rows: int, bad: int, counts: dict[str, int], validation: Validation
+    rows: int, bad: int, counts: dict[str, int], validation: Validation, min_rows: int
 ) -> Iterator[str]:
     by_rule = listed((f"{name} {count:,}" for name, count in counts.items()), 10)
     if bad and bad / rows > validation.max_quarantined_share:
@@ -101,10 +102,10 @@ def _over_budget(
             f"validation.max_quarantined_share = {validation.max_quarantined_share:.2%} allows "
             f"({by_rule})"
         )
-    elif rows - bad < validation.min_rows <= rows:
+    elif rows - bad < min_rows <= rows:
         yield (
             f"{rows - bad:,} of {rows:,} rows are good, fewer than validation.min_rows = "
-            f"{validation.min_rows:,} ({by_rule})"
+            f"{min_rows:,} ({by_rule})"
         )
     for name, share in validation.budgets:
         if counts.get(name, 0) > share * rows:

@@ -19,6 +19,7 @@ from pipelines.spec.checks.features import feature_problems, program_problems
 from pipelines.spec.checks.gates import gate_problems
 from pipelines.spec.checks.keys import entity_problems
 from pipelines.spec.checks.labels import label_problems
+from pipelines.spec.checks.landmarks import landmark_problems
 from pipelines.spec.checks.learning import split_problems, x_type_problems, zone_problems
 from pipelines.spec.checks.models import head_problems, model_problems
 from pipelines.spec.checks.origins import origin_problems
@@ -34,6 +35,7 @@ CHECKS: tuple[Callable[[Pipeline], Iterator[Any]], ...] = (
     table_problems,
     origin_problems,
     entity_problems,
+    landmark_problems,
     feature_problems,
     program_problems,
     label_problems,

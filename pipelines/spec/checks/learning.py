@@ -28,7 +28,7 @@ def split_problems(pipeline: Pipeline) -> Iterator[str]:
     yield from out_of_range(days, 1, MOST_DAYS)
     days = {f"split.{name}": getattr(split, name) for name in ("gap_days", "validation_days")}
     days |= {
-        "features: the look-back in days": pipeline.look_back_days(),
+        "features: the look-back in days": pipeline.longest_look_back_days(),
         "label: days": settled,
     }
     yield from out_of_range(days, 0, MOST_DAYS)

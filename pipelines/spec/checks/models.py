@@ -8,7 +8,7 @@ Not here: training (``training.py``), gates (``evaluation.py``), the search (``s
 
 from collections.abc import Iterator
 
-from pipelines.operators import Sequence
+from pipelines.operators.events import EventSource
 from pipelines.spec.heads import Binary
 from pipelines.spec.learning import Outcome
 from pipelines.spec.models import KINDS, kind_of
@@ -25,12 +25,12 @@ def model_problems(pipeline: Pipeline) -> Iterator[str]:
 def sequence_problems(where: str, kind: str, pipeline: Pipeline) -> Iterator[str]:
     """A network for sequences needs a sequence feature."""
     reading = [name for name, network in KINDS.items() if network.reads_sequences]
-    declared = any(isinstance(source, Sequence) for source in pipeline.sources())
+    declared = any(isinstance(source, EventSource) for source in pipeline.sources())
     if kind in reading and not declared:
         others = " or ".join(k for k in KINDS if k not in (*reading, "builder"))
         yield (
-            f"{where}: {kind!r} needs a sequence, and no feature is one. Declare a Sequence, or use "
-            f"{others}."
+            f"{where}: {kind!r} needs a sequence, and no feature is one. Declare a Sequence or Visits, or "
+            f"use {others}."
         )
 
 

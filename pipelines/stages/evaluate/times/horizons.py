@@ -49,14 +49,22 @@ def horizons(
         tested: Test rows that count.
     """
     chance = in_sight(training)
-    followed = min(chance.last, float(tested.days.max()) if len(tested.days) else 0.0)
-    covered = {c for c in cuts_days if exact(c) <= followed and chance.covers(exact(c))}
-    cuts = tuple((n, cut) for n, cut in enumerate(cuts_days) if cut in covered)
+    followed = min(chance.last, _longest(tested))
+    numbered = [(n, cut) for n, cut in enumerate(cuts_days)]
+    cuts = tuple(each for each in numbered if _is_covered(exact(each[1]), followed, chance))
     wanted = set(horizons_days or cuts_days[-1:])
     return Horizons(
         chance=chance,
         cuts=cuts,
-        own=tuple((n, cut) for n, cut in cuts if cut in wanted),
-        beyond=tuple(cut for cut in cuts_days if cut not in covered),
+        own=tuple(each for each in cuts if each[1] in wanted),
+        beyond=tuple(cut for n, cut in numbered if (n, cut) not in cuts),
         followed_days=followed,
     )
+
+
+def _longest(rows: FollowUp) -> float:
+    return float(rows.days.max()) if len(rows.days) else 0.0
+
+
+def _is_covered(days: float, followed: float, chance: InSight) -> bool:
+    return days <= followed and chance.covers(days)

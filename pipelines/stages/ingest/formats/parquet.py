@@ -51,8 +51,8 @@ def read_parquet(path: Path, read: Read) -> Iterator[tuple[pa.Table, RowNames]]:
         read.extra = undeclared(found, columns)
         _require_int96_that_fits(source, file, columns, read.name)
         first = 0
-        for batch in _batches(file, list(dict.fromkeys(columns.values())), read.name):
-            rows = pa.Table.from_batches([batch]).select(list(columns.values()))
+        for batch in batches(file, list(dict.fromkeys(columns.values())), read.name):
+            rows = pa.Table.frombatches([batch]).select(list(columns.values()))
             rows = rows.rename_columns(list(columns))
             require_utf8(rows, read.name, first)
             yield rows, partial(row_name, first)
@@ -60,11 +60,27 @@ def read_parquet(path: Path, read: Read) -> Iterator[tuple[pa.Table, RowNames]]:
             read.read_share = first / max(file.metadata.num_rows, 1)
 
 
-def _batches(file: pq.ParquetFile, columns: list[str], name: str) -> Iterator[pa.RecordBatch]:
-    batches = file.iter_batches(BLOCK_ROWS, columns=columns)
+@contextmanager
+def opened(path: Path, name: str) -> Iterator[pq.ParquetFile]:
+    """A file whose footer is whole, to be read.
+
+    Raises:
+        CutShortError: There is no footer: the file is empty, truncated, or not Parquet.
+    """
+    with _seekable(path, name) as source, _opened(source, path, name) as file:
+        yield file
+
+
+def batches(file: pq.ParquetFile, columns: list[str], name: str) -> Iterator[pa.RecordBatch]:
+    """Columns of a file, block by block.
+
+    Raises:
+        SourceUnreadableError: Pages are corrupt.
+    """
+    blocks = file.iter_batches(BLOCK_ROWS, columns=columns)
     while True:
         try:
-            batch = next(batches, None)
+            batch = next(blocks, None)
         except TRANSIENT:
             raise
         except (pa.ArrowException, OSError, ValueError) as error:
@@ -91,8 +107,8 @@ def _require_int96_that_fits(
         return
     with pq.ParquetFile(source, coerce_int96_timestamp_unit="s") as seconds:
         first = 0
-        for batch in _batches(seconds, list(old), name):
-            rows = pa.Table.from_batches([batch])
+        for batch in batches(seconds, list(old), name):
+            rows = pa.Table.frombatches([batch])
             for own, column in old.items():
                 _require_within(rows[own], column, name, partial(row_name, first))
             first += batch.num_rows
