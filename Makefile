@@ -19,8 +19,14 @@ setup: ## make .venv with the locked libraries (GPU=1: with CUDA builds)
 setup-dev:
 	@$(PYTHON) infra/setup.py --dev $(if $(GPU),--gpu)
 
-run: setup ## simulate 45 days, backfill them through Airflow, train, evaluate; ARGS="--port 8090 --exit"
-	@$(BIN)/python -m pipelines serve $(ARGS)
+# Names of pipelines, one after another.
+PIPELINE ?= fraud_detection
+
+run: setup ## simulate, backfill through Airflow, train, evaluate; PIPELINE=disease_progression ARGS="--port 8090 --exit"
+	@$(BIN)/python -m pipelines serve $(PIPELINE) $(ARGS)
+
+run-all: PIPELINE :=
+run-all: run ## the same, of every pipeline that has a simulation
 
 stop: ## stop what `make run` started, from another terminal
 	@$(BIN)/python -m pipelines stop
@@ -89,4 +95,4 @@ clean: ## remove caches and what the runs left; keeps .venv
 	rm -rf .millrace .mypy_cache .pytest_cache .ruff_cache .hypothesis mlruns
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
-.PHONY: help setup setup-dev run stop test test-of check format test-slow test-gpu test-chaos test-services test-great-expectations benchmarks lock clean
+.PHONY: help setup setup-dev run run-all stop test test-of check format test-slow test-gpu test-chaos test-services test-great-expectations benchmarks lock clean

@@ -37,45 +37,70 @@ def simulate(
     pipeline: Name,
     first: Annotated[str, typer.Option("--from", help="First day, YYYY-MM-DD.")],
     last: Annotated[str, typer.Option("--to", help="Last day, YYYY-MM-DD.")],
-    out: Annotated[Path, typer.Option(help="Folder to write one file a day below.")],
-    rows_per_day: Annotated[int, typer.Option(help="Expected rows a day.")] = 10_000,
+    out: Annotated[Path, typer.Option(help="Folder to write the source's files below.")],
+    size: Annotated[
+        int | None,
+        typer.Option(
+            "--size",
+            "--rows-per-day",
+            help="How much: rows a day, patients, or what else the simulation counts. [its own default]",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     plant: Annotated[
         str | None, typer.Option(help="Defects to plant: rows=20,truncated=2026-01-05.")
     ] = None,
-    processes: Annotated[int, typer.Option(help="Processes to write days with.")] = 1,
+    processes: Annotated[int, typer.Option(help="Processes to write with.")] = 1,
 ) -> None:
-    """Write days of simulated data that the pipeline offers, with known truth."""
+    """Write simulated data that the pipeline offers, with known truth."""
     load(pipeline)
     simulation = simulation_of(pipeline)
+    parts = simulation.SIZE.parts
     reporter, started = Reporter(f"simulate {pipeline}"), time.monotonic()
 
-    def report(days_done: int, days_total: int, rows_done: int) -> None:
-        note = f"{days_done} of {days_total} days"
-        reporter.progress(rows_done, rows_done * days_total // max(days_done, 1), note=note)
+    def report(done: int, total: int, rows_done: int) -> None:
+        note = f"{done} of {total} {parts}"
+        reporter.progress(rows_done, rows_done * total // max(done, 1), note=note)
 
-    days = simulation.simulate_days(
+    written = simulation.simulate_source(
         first,
         last,
         out,
-        rows_per_day=rows_per_day,
+        size=simulation.SIZE.default if size is None else size,
         seed=seed,
         processes=processes,
         plant=plant or None,
         progress=report,
     )
-    rows, positives = sum(day.rows for day in days), sum(day.positives for day in days)
+    rows, positives = (
+        sum(each.rows for each in written),
+        sum(each.positives for each in written),
+    )
     seconds = time.monotonic() - started
     sys.stdout.write(
-        f"{len(days)} days, {rows:,} rows, {positives:,} positive ({positives / max(rows, 1):.2%}) "
+        f"{len(written)} {parts}, {rows:,} rows, {positives:,} positive ({positives / max(rows, 1):.2%}) "
         f"in {seconds:.1f} s ({rows / seconds:,.0f} rows/s): {out}\n"
     )
 
 
 def serve(
+    pipelines: Annotated[
+        list[str] | None,
+        typer.Argument(help="Pipelines to show. [all that have a simulation]"),
+    ] = None,
     home: Home = Path(".millrace"),
-    days: Annotated[int, typer.Option(help="Days to simulate.")] = 45,
-    rows_per_day: Annotated[int, typer.Option(help="Transactions a day.")] = 20_000,
+    partitions: Annotated[
+        int | None,
+        typer.Option(
+            "--partitions",
+            "--days",
+            help="Partitions to simulate. [the simulation's own number]",
+        ),
+    ] = None,
+    size: Annotated[
+        int | None,
+        typer.Option("--size", "--rows-per-day", help="How much. [the simulation's own size]"),
+    ] = None,
     port: Annotated[int, typer.Option(help="Port of the Airflow UI.")] = 8080,
     exit_: Annotated[
         bool, typer.Option("--exit", help="Stop when the run is done, instead of on Ctrl-C.")
@@ -84,7 +109,9 @@ def serve(
     """Start Airflow, simulate, backfill, train, evaluate; keep the UI up until Ctrl-C."""
     from pipelines.drivers.local.demo import serve as serve_demo
 
-    serve_demo(home, days=days, rows_per_day=rows_per_day, port=port, exit_at_end=exit_)
+    serve_demo(
+        home, pipelines or (), partitions=partitions, size=size, port=port, exit_at_end=exit_
+    )
 
 
 def stop(home: Home = Path(".millrace")) -> None:

@@ -171,16 +171,19 @@ def replay_partition(
     # A range of one: a refused day is listed in the summary and still changes the days after it.
     _take_in_table(totals, request, history_from, table or pipeline.examples, [partition])
     if own is not None:
-        _featurize_again(totals, request, history_from)
+        _examples_again(totals, request, history_from, own)
     quarantined = before.outcome["quarantined"] if before else {}
     return _summary(request, totals) | {"quarantined_before": quarantined}
 
 
-def _featurize_again(totals: Totals, request: ChainRequest, history_from: str | None) -> None:
-    """Make the features of the examples' partitions that are published; unchanged ones are found."""
+def _examples_again(
+    totals: Totals, request: ChainRequest, history_from: str | None, changed: str
+) -> None:
+    """Make the examples' published partitions again from another table; unchanged ones are found."""
     pipeline = request.pipeline
+    is_derived = pipeline.table.derived_from == changed
     of_examples = chain_stages(PARTITION, pipeline=pipeline)
-    for stage in (each for each in of_examples if not each.each_table):
+    for stage in (s for s in of_examples if is_derived or not s.each_table):
         keys = Store(request.store).keys(pipeline.name, stage.dataset)
         days = sorted(key.removeprefix("ds=") for key in keys if key.startswith("ds="))
         if days:

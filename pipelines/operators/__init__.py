@@ -19,13 +19,16 @@ from pipelines.operators.hashed import Hash
 from pipelines.operators.log import Log
 from pipelines.operators.numeric import Numeric
 from pipelines.operators.operator import Chain, FeatureSource, Operator
+from pipelines.operators.quantile_normal import QuantileNormal
 from pipelines.operators.quantiles import QuantileBuckets
 from pipelines.operators.ratio import Divide, Ratio
 from pipelines.operators.rename import As
 from pipelines.operators.sequence import Sequence
+from pipelines.operators.since import Since
 from pipelines.operators.standardise import Standardise
 from pipelines.operators.times import Hour, Night, Weekday, Weekend
 from pipelines.operators.trailing import Trailing
+from pipelines.operators.visits import Visits
 from pipelines.operators.vocabulary import Vocabulary
 
 __all__ = [
@@ -45,10 +48,13 @@ __all__ = [
     "Numeric",
     "Operator",
     "QuantileBuckets",
+    "QuantileNormal",
     "Ratio",
     "Sequence",
+    "Since",
     "Standardise",
     "Trailing",
+    "Visits",
     "Vocabulary",
     "Weekday",
     "Weekend",

@@ -34,6 +34,10 @@ AGGREGATES: Mapping[str, Aggregate] = {
     "last": Aggregate(),
     "days_since_last": Aggregate(reads_column=False, of_any_type=True),
     "distinct": Aggregate(of_any_type=True, over_nothing=0.0),
+    "ever": Aggregate(reads_column=False, of_any_type=True, over_nothing=0.0),
+    "days_since_first": Aggregate(reads_column=False, of_any_type=True),
+    "std": Aggregate(),
+    "slope": Aggregate(),
 }
 
 

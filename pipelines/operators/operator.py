@@ -122,6 +122,10 @@ class FeatureSource:
         for name in self.names():
             yield name, (name,), ()
 
+    def unprocessed(self) -> frozenset[str]:
+        """Names of outputs that go to the model as they are, whatever the steps."""
+        return frozenset()
+
     def usual(self) -> tuple[Operator, ...] | None:
         """The default steps of a source that is declared without any; None for those of numbers."""
         return None

@@ -16,6 +16,7 @@ from pipelines import operators
 from pipelines.operators.arrays import ArrayTransform, overflow_allowed
 from pipelines.operators.bfloat16 import BFLOAT16, narrowed, widened
 from pipelines.operators.blocks import SequenceBlock, opened
+from pipelines.operators.events import EventSource
 from pipelines.operators.lines import Line
 from pipelines.operators.operator import (
     IDS,
@@ -168,7 +169,7 @@ def lines_of(features: Iterable[Feature]) -> tuple[Line, ...]:
 
 def blocks_of(features: Iterable[Feature]) -> tuple[SequenceBlock, ...]:
     """The sequences of declared features, in order."""
-    found = (s for s in sources_of(features) if isinstance(s, operators.Sequence))
+    found = (s for s in sources_of(features) if isinstance(s, EventSource))
     return tuple(SequenceBlock(s.name(), s.steps, s.features()) for s in found)
 
 
@@ -193,8 +194,10 @@ def read_step(raw: Mapping[str, Any]) -> Operator:
 def _lines(feature: Feature) -> Iterator[Line]:
     source = feature.source if isinstance(feature, Chain) else feature
     steps = feature.steps if isinstance(feature, Chain) else _usual(source)
+    as_they_are = source.unprocessed()
     for start, inputs, first in source.lines():
-        yield Line(start, inputs, source.kind, (*first, *steps))
+        of_line = () if start in as_they_are else steps
+        yield Line(start, inputs, source.kind, (*first, *of_line))
 
 
 def _kind(name: str, kind: str, kinds: Mapping[str, str]) -> str:

@@ -85,5 +85,22 @@ def quantiles(state: State, shares: Sequence[float]) -> list[float]:
     return [lowest_of(int(cells[n])) for n in np.searchsorted(reached, ranks)]
 
 
+def mean_ranks(state: State, shares: Sequence[float]) -> tuple[list[float], list[float]]:
+    """The lowest numbers of the cells that contain some quantiles, and the share of values below each.
+
+    Of the values in a cell, half count as below it. Fewer cells than shares are all there.
+    """
+    import numpy as np
+
+    cells, counts = state["table"]["cell"], state["table"]["count"]
+    reached = np.cumsum(counts)
+    total = int(reached[-1]) if len(cells) else 0
+    ranks = np.ceil(np.array(shares) * total).clip(1, max(total, 1))
+    all_fit = len(cells) <= len(shares)
+    at = np.arange(len(cells)) if all_fit else np.unique(np.searchsorted(reached, ranks))
+    below = (reached[at] - counts[at] / 2) / max(total, 1)
+    return [lowest_of(int(cell)) for cell in cells[at]], below.tolist()
+
+
 def _state(cells: Any, counts: Any) -> State:
     return {"table": {"cell": cells.astype("int64"), "count": counts.astype("int64")}}

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from pipelines.core.declared import declared
 from pipelines.operators.aggregates import reads_column
+from pipelines.operators.column_names import in_name, in_name_any
 from pipelines.operators.operator import FeatureSource
 
 DAY_S = 86_400
@@ -25,13 +26,17 @@ class Trailing(FeatureSource):
         entity: Name of the declared entity.
         aggregates: Names of ``aggregates.AGGREGATES``; docs/features.md has what each of them is.
         spans_days: Window lengths in days.
-        column: Column that every aggregate but ``count`` and ``days_since_last`` reads.
+        column: Column that every aggregate reads but ``count``, ``ever``, ``days_since_first`` and
+            ``days_since_last``.
         delay_days: Days until a row's values are known. Aggregates of a label need the label's
             own delay.
-        where: ``(column, value)``: only such rows are used (one test of a long-form table).
+        where: ``(column, value)``: only such rows are used (one test of a long-form table); or
+            ``(column, (value, ...))``: rows with any of these values.
         spans_s: Additional window lengths, in seconds (3600 for an hour).
         table: Another declared table whose rows are aggregated, by event time; it must have the
             entity's columns. None for the examples' own.
+        called: What stands for the values of ``where`` in the names, such as ``diabetes`` for ten codes;
+            empty for the value itself.
     """
 
     entity: str
@@ -39,9 +44,17 @@ class Trailing(FeatureSource):
     spans_days: tuple[int, ...] = ()
     column: str | None = None
     delay_days: int = 0
-    where: tuple[str, object] | None = None
+    where: tuple[str, str | float | bool | tuple[str | float | bool, ...]] | None = None
     spans_s: tuple[int, ...] = ()
     table: str | None = None
+    called: str = ""
+
+    def wanted(self) -> tuple[str | float | bool, ...]:
+        """The values of ``where``; none without it."""
+        if self.where is None:
+            return ()
+        value = self.where[1]
+        return value if isinstance(value, tuple) else (value,)
 
     def every_span_s(self) -> tuple[int, ...]:
         """Every window length in seconds, shorter units first."""
@@ -70,10 +83,21 @@ class Trailing(FeatureSource):
                 f"Trailing({self.entity}): spans_days and spans_s must be 1 or more, at least one "
                 f"of them given, and delay_days 0 or more."
             )
+        yield from self._unnamed()
+
+    def _unnamed(self) -> Iterator[str]:
+        if self.called and self.where is None:
+            yield f"Trailing({self.entity}): called={self.called!r} without where, whose values it stands for."
+        elif self.called != in_name(self.called):
+            yield (
+                f"Trailing({self.entity}): called={self.called!r} must be letters, digits and underscores, "
+                f"such as {in_name(self.called)!r}."
+            )
 
     def _name(self, aggregate: str, suffix: str) -> str:
         of = f"_{self.column}" if reads_column(aggregate) else ""
-        only = f"_{self.where[1]}" if self.where else ""
+        values = self.called or (in_name_any(self.wanted()) if self.wanted() else "")
+        only = f"_{values}" if values else ""
         whose = f"{self.entity}_{self.table}" if self.table else self.entity
         return f"{whose}_{aggregate}{of}{only}_{suffix}"
 

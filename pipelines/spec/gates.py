@@ -110,6 +110,26 @@ class DayGate:
 
 
 @declared
+class Measurements:
+    """The values of a long-form table, which has a row for each value and a code that says of what.
+
+    Rows of a code whose values are those of another code, key by key, go to quarantine: one of the two is a copy
+    under a wrong name. Rows of both do, unless one is trusted. Rule ``<code column>.repeated``.
+
+    Attributes:
+        code: Column of the codes.
+        value: Column of the values, a number.
+        by: Columns of the key within which there is one value of a code: the entity's and the time.
+        trusted: Codes that are known to be right.
+    """
+
+    code: str
+    value: str
+    by: tuple[str, ...]
+    trusted: tuple[object, ...] = ()
+
+
+@declared
 class Validation:
     """The gate that a partition must pass.
 
@@ -117,23 +137,26 @@ class Validation:
         max_quarantined_share: Share of the rows that may be quarantined; above it the whole
             partition is refused.
         budgets: The same for single rules, as ``(rule id, share)`` pairs.
-        min_rows: Minimum number of rows of a day.
+        min_rows: Minimum number of rows of a partition; None for 1, and for 0 of landmarks, whose
+            partitions may have none.
         rules: Expectations of the pipeline.
         suites: Suites saved by Great Expectations as JSON, used unchanged: paths below the folder of
             the pipeline's declaration, or absolute.
         parameters: Values for ``{"$PARAMETER": name}`` in a rule's arguments, as ``(name, value)``
             pairs.
-        mask: Whether reports and Data Docs hide the values of sensitive columns.
+        mask: Whether messages, logs and pages mask the values of sensitive columns.
         days: Limits for the difference of a day from the days around it.
         window: Limits for a model's window.
+        measurements: The values of a long-form table, among which no code may repeat another.
     """
 
     max_quarantined_share: float = 0.01
     budgets: tuple[tuple[str, float], ...] = ()
-    min_rows: int = 1
+    min_rows: int | None = None
     rules: tuple[Rule, ...] = ()
     suites: tuple[str, ...] = ()
     parameters: tuple[tuple[str, object], ...] = ()
     mask: bool = True
     days: DayGate = DayGate()
     window: WindowGate = WindowGate()
+    measurements: Measurements | None = None

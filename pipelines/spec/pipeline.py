@@ -5,31 +5,26 @@ Promise: import-light and immutable; derived values are methods, so nothing is d
 Not here: finding mistakes (``checks/``), loading by name (``registry.py``).
 """
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from pipelines.core.declared import declared, nearest
 from pipelines.core.errors import ConfigError
 from pipelines.core.partitions import Partitions
 from pipelines.operators.categorical import Categorical
+from pipelines.operators.events import EventSource
 from pipelines.operators.numeric import Numeric
 from pipelines.operators.operator import Feature, FeatureSource
 from pipelines.operators.program import Program, program_of, sources_of
-from pipelines.operators.sequence import Sequence
+from pipelines.operators.since import Since
 from pipelines.operators.trailing import Trailing
+from pipelines.spec.evaluation import Evaluation, Gates
 from pipelines.spec.gates import Validation
 from pipelines.spec.heads import Binary, Head
-from pipelines.spec.learning import (
-    BY_TIME,
-    Evaluation,
-    Gates,
-    Label,
-    Outcome,
-    Schedule,
-    Split,
-    Training,
-)
+from pipelines.spec.learning import BY_TIME, Label, Outcome, Schedule, Split, Training
 from pipelines.spec.models import AnyModel, Model
 from pipelines.spec.search import Search
+from pipelines.spec.sources import Landmarks
 from pipelines.spec.tables import ROW_KEY, Column, Table
 
 
@@ -214,7 +209,21 @@ class Pipeline:
             )
         }
         made = (n for n, parts in self.composites().items() if masked.intersection(parts))
-        return frozenset(masked.union(made))
+        return frozenset(masked.union(made, self._landmark_id(masked)))
+
+    def _landmark_id(self, masked: Collection[str]) -> tuple[str, ...]:
+        """The row id of landmarks whose entity is masked: it has the entity in it, whatever is declared."""
+        table, source = self.table, self.table.source
+        if not isinstance(source, Landmarks):
+            return ()
+        parts = {name for e in self.entities if e.name == source.entity for name in e.columns()}
+        return (table.id_column,) if parts.intersection(masked) else ()
+
+    def marked_table(self) -> Table:
+        """The table of examples, with ``sensitive`` decided for each column."""
+        masked = self.sensitive_columns()
+        columns = (replace(c, sensitive=c.name in masked) for c in self.table.columns)
+        return replace(self.table, columns=tuple(columns))
 
     def feature_names(self) -> tuple[str, ...]:
         """Columns of the feature table, in order."""
@@ -226,19 +235,24 @@ class Pipeline:
         kinds |= {a.names()[0]: self.column_of(a).type for a in self.attributes()}
         return program_of(self.features, kinds, self.x_type)
 
-    def windows(self) -> tuple[Trailing | Sequence, ...]:
+    def windows(self) -> tuple[Trailing | EventSource, ...]:
         """Windows and sequences, those over other tables too."""
-        return tuple(s for s in self.sources() if isinstance(s, Trailing | Sequence))
+        return tuple(s for s in self.sources() if isinstance(s, Trailing | EventSource))
 
-    def attributes(self) -> tuple[Numeric | Categorical, ...]:
-        """Features that are columns of a static table."""
-        of_rows = (s for s in self.sources() if isinstance(s, Numeric | Categorical))
+    def attributes(self) -> tuple[Numeric | Categorical | Since, ...]:
+        """Features that are columns of a static table, or are made of one."""
+        of_rows = (s for s in self.sources() if isinstance(s, Numeric | Categorical | Since))
         return tuple(source for source in of_rows if source.table is not None)
 
-    def column_of(self, source: Numeric | Categorical) -> Column:
+    def column_of(self, source: Numeric | Categorical | Since) -> Column:
         """The declared column that a source reads; KeyError if there is none."""
         name = source.table or self.examples
         return next(t for t in self.tables if t.name == name).column(source.column)
+
+    def min_rows(self) -> int:
+        """Minimum number of rows of a partition of the table of examples."""
+        declared, derived = self.validation.min_rows, self.table.derived_from
+        return declared if declared is not None else int(derived is None)
 
     def look_back_days(self, table: str | None = None) -> int:
         """Days before a partition whose rows its features may read; 0 without windows.
@@ -248,3 +262,7 @@ class Pipeline:
         """
         looking = (source for source in self.windows() if source.table == table)
         return max((source.look_back_days() for source in looking), default=0)
+
+    def longest_look_back_days(self) -> int:
+        """Days that a feature looks back, over whichever table; 0 without windows."""
+        return max((source.look_back_days() for source in self.windows()), default=0)

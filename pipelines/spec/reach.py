@@ -69,6 +69,18 @@ def partitions_of_outcomes(
     return found | ({name: [ALL]} if dot else {})
 
 
+def partitions_behind(
+    pipeline: Pipeline, table: Table, key: str, history_from: str
+) -> list[str]:
+    """All partitions of a table, oldest first, that are over by the end of a partition of the examples.
+
+    Rows of the examples are derived from them.
+    """
+    theirs = table.partitions(pipeline.time_zone)
+    first = theirs.of_day(table.start or history_from)
+    return theirs.between(first, theirs.closed_by(pipeline.partitions().end(key)))
+
+
 def known_by(pipeline: Pipeline, key: str) -> str:
     """The last day that is over when a partition of the examples is.
 

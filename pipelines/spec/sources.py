@@ -1,4 +1,4 @@
-"""Where a table's rows come from: files, a query of a database, a table of a lakehouse.
+"""Where a table's rows come from: files, a query of a database, a table of a lakehouse, a dataset of events.
 
 Promise: importing this module imports nothing but the standard library.
 Not here: reading them (``pipelines/stages/ingest/``), mistakes in them (``checks/sources.py``).
@@ -121,6 +121,45 @@ class LakeTable:
 
 
 @declared
+class Meds:
+    """A dataset of the Medical Event Data Standard (MEDS 0.4): the files below its folder ``data``.
+
+    A table with an event_time has the rows that have a time. Beside the columns of the dataset they have
+    ``event_id``, an integer that follows from the row's content, and ``repeat``: 1, and 2, 3, ... for
+    rows that repeat an earlier one of the dataset in every column of the standard.
+
+    A static table has one row for each ``subject_id``. The ``source_name`` of each other column is the code of
+    its value, or the beginning of codes, up to ``//``: a timestamp is the time of the subject's first such row
+    (rows without a time first), a number its numeric_value, a text what follows the beginning
+    (``F`` of ``GENDER//F``), or its text_value, and a flag is whether there is such a row. A column with ``words``
+    has that text's.
+
+    Attributes:
+        path: Folder of the dataset below the source root; empty for the root itself.
+        root: The table's own source root, in place of the run's.
+        connection: Name of the Airflow connection with the credentials of the root.
+        time_zone: Time zone of the dataset's times; None for the pipeline's.
+        repeated_hour: As for files.
+    """
+
+    path: str = ""
+    root: str = ""
+    connection: str = ""
+    time_zone: str | None = None
+    repeated_hour: str = "refuse"
+
+    @property
+    def is_by_partition(self) -> bool:
+        """Never: subjects, not times, are divided into files."""
+        return False
+
+    @property
+    def pattern(self) -> str:
+        """The pattern of its files, below the source root."""
+        return "/".join(part for part in (self.path.strip("/"), "data/**/*.parquet") if part)
+
+
+@declared
 class Landmarks:
     """Examples derived from the rows of another table: one for an entity and a day, its last second.
 
@@ -132,11 +171,13 @@ class Landmarks:
         table: Table of the rows.
         entity: Name of the declared entity.
         where: ``(column, value)``, or ``(column, (value, ...))`` for any of several: only such rows are visits.
-        at_days: Days after the day of the entity's first row, in place of visits.
-        history_days: Minimum number of days since the day of the entity's first row.
+        at_days: Days after the day of the entity's first row, or its row of ``since``, in place of visits.
+        since: ``(column, value)`` as for ``where``: what days are counted from is the entity's first such row (an
+            enrolment), and before it the entity has no example; None for its first row of any kind.
+        history_days: Minimum number of days since that row's day.
         free_of: ``(column, value)`` as for ``where``: entities that had such a row by then have no example (prevalent
             cases, the dead).
-        every_days: Length of the periods, counted from the entity's first row, that have one example
+        every_days: Length of the periods, counted from the same row, that have one example
             at most, the first that passes; 0 for all.
     """
 
@@ -148,6 +189,7 @@ class Landmarks:
     entity: str
     where: tuple[str, object] | None = None
     at_days: tuple[int, ...] = ()
+    since: tuple[str, object] | None = None
     history_days: int = 0
     free_of: tuple[tuple[str, object], ...] = ()
     every_days: int = 0
@@ -158,4 +200,4 @@ class Landmarks:
         return True
 
 
-AnySource = Source | Query | LakeTable | Landmarks
+AnySource = Source | Query | LakeTable | Meds | Landmarks

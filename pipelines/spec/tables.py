@@ -12,7 +12,7 @@ from pipelines.core.declared import declared
 from pipelines.core.errors import ConfigError
 from pipelines.core.partitions import ALL, DAY, Partitions
 from pipelines.spec.gates import Validation
-from pipelines.spec.sources import AnySource, Source
+from pipelines.spec.sources import AnySource, Landmarks, Source
 
 COLUMN_TYPES = ("integer", "number", "timestamp", "text", "flag")
 ROW_KEY = "_id"
@@ -35,7 +35,7 @@ class Column:
         values: The only valid values; empty for any.
         decimals: Digits after the decimal point in the source. Sums over such a column are
             computed on scaled integers, so they are exact and independent of order.
-        sensitive: Whether reports and Data Docs mask its values; None for the default, which
+        sensitive: Whether messages, logs and pages mask its values; None for the default, which
             is yes for entities and text.
         source_name: Name in the source, exactly as it is written there (``"Lab Value (mg/dl)"``), where
             it is not the column's name.
@@ -47,6 +47,9 @@ class Column:
             (``admitted``), or one of a static table whose row_id is an entity (``patients.entered``).
         words: The integer that each word of the source means (``{"no": 0, "yes": 1}``), None for a
             null; for integers and flags. Any other word is an error.
+        not_before: ``TABLE.COLUMN``, a timestamp of a static table whose row_id is an entity, such as
+            ``patients.born``: rows whose time is earlier are quarantined. Empty for no such bound.
+        not_after: The same for rows whose time is later, such as ``patients.followed_until``.
     """
 
     name: str
@@ -63,6 +66,8 @@ class Column:
     time_format: str = ""
     origin: str = ""
     words: Mapping[str, int | None] | None = None
+    not_before: str = ""
+    not_after: str = ""
 
 
 @declared
@@ -127,11 +132,16 @@ class Table:
         """Its source, where that is files.
 
         Raises:
-            ConfigError: It is a query or a lakehouse's table.
+            ConfigError: It is a query, a lakehouse's table or landmarks.
         """
         if not isinstance(self.source, Source):
             raise ConfigError(f"table {self.name}: its source {self.source!r} is not of files.")
         return self.source
+
+    @property
+    def derived_from(self) -> str | None:
+        """The table that its rows are derived from; None where they are read from a source."""
+        return self.source.table if isinstance(self.source, Landmarks) else None
 
     @property
     def is_for_all_time(self) -> bool:

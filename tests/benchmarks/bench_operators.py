@@ -24,6 +24,7 @@ import pyarrow as pa
 from pipelines.operators.aggregates import AGGREGATES
 from pipelines.operators.program import program_of
 from pipelines.operators.values import Words
+from pipelines.shared.tables.history import TIME_S
 from pipelines.shared.tables.schema import write_table
 from pipelines.shared.tables.values import read_rows
 from pipelines.spec import (
@@ -39,6 +40,7 @@ from pipelines.spec import (
     Night,
     Numeric,
     QuantileBuckets,
+    QuantileNormal,
     Ratio,
     Standardise,
     Vocabulary,
@@ -50,10 +52,13 @@ from pipelines.stages.featurize.entity_program import (
     EntityProgram,
     EventSequence,
     HistoryColumn,
+    RowFilter,
     TrailingWindow,
+    VisitSequence,
 )
 from pipelines.stages.featurize.rows import row_features
 from pipelines.stages.featurize.timeline import timeline
+from pipelines.stages.featurize.visits import visits_on
 from pipelines.stages.featurize.windows import block_on, trailing
 from tests.pipelines.stages.featurize.validated import small_pipeline
 
@@ -71,6 +76,7 @@ OPERATORS = {
     "Bucketize, 3 edges": Numeric("amount") >> Bucketize((5.0, 20.0, 80.0)),
     "Bucketize, 23 whole edges": Numeric("hour") >> Bucketize(tuple(range(1, 24))),
     "QuantileBuckets, 10": Numeric("amount") >> QuantileBuckets(10),
+    "QuantileNormal": Numeric("amount") >> QuantileNormal(),
     f"Vocabulary, {N_WORDS} words": Categorical("word") >> Vocabulary(),
     f"Vocabulary, {N_IDS:,} whole numbers": Categorical("id") >> Vocabulary(),
     f"Hash, {N_WORDS} words": Categorical("word") >> Hash(1 << 17),
@@ -161,6 +167,7 @@ def windows(n_rows):
     entity = rng.integers(0, max(1, n_rows // ROWS_PER_ENTITY), n_rows)
     time_s = np.sort(rng.integers(0, 38 * DAY_S, n_rows))
     columns = {"cents": rng.integers(1, 50_000, n_rows), "flag": rng.integers(0, 2, n_rows)}
+    columns |= {TIME_S: time_s, "code": rng.integers(0, 10, n_rows)}
     keys, span_s = [entity, time_s], 7 * DAY_S
 
     def line():
@@ -182,6 +189,22 @@ def windows(n_rows):
     arrays = [*keys, columns["cents"]]
     print_line(
         "Sequence, 8 steps", n_rows, arrays, None, lambda: block_on(line(), events, columns)
+    )
+    one, two, three, event = (RowFilter("code", (code,)) for code in range(4))
+    visits = VisitSequence(
+        names=("block", "length"),
+        steps=8,
+        delay_s=0,
+        within_s=span_s,
+        code="code",
+        source=HistoryColumn("cents", 100),
+        codes=(one, two, three),
+        events=(event,),
+        zone="UTC",
+    )
+    arrays.append(columns["code"])
+    print_line(
+        "Visits, 8 steps", n_rows, arrays, None, lambda: visits_on(line(), visits, columns)
     )
 
 

@@ -123,6 +123,7 @@ for _name in [
     "truediv",
     "floordiv",
     "mod",
+    "pow",
     "and",
     "or",
     "xor",

@@ -16,6 +16,7 @@ from pipelines.core.store import Store
 from pipelines.spec import Column, load
 from pipelines.spec.checks import require_valid
 from tests.pipelines.made_models import publish, work_on
+from tests.pipelines.stages.ingest.landmarks.visits_case import declared
 
 PROJECTS = Path(__file__).parent / "projects"
 
@@ -93,6 +94,34 @@ def test_a_table_whose_times_are_counted_from_another_is_taken_in_after_it(clini
     assert ("ingest_patients", "validate_patients") in edges(made)
     assert ("validate_patients", after) in edges(made)
     assert made.get_task("ingest_patients").upstream_task_ids == set()
+
+
+def test_landmarks_are_taken_in_after_the_table_they_are_derived_from_whether_it_was_refused_or_not():
+    for events in ("year", "month"):
+        made = declared(events, "year")
+        dag, others = data_dag(made), table_dags(made)
+        own = {("ingest_events", "validate_events"), ("validate_events", "ingest")}
+        last = {("validate_events", "featurize")}
+        beside = own | last if events == "year" else set()
+        assert edges(dag) == {("ingest", "validate"), ("validate", "featurize")} | beside
+        assert [each.dag_id for each in others] == ["registry_events_data"] * (
+            events == "month"
+        )
+        assert dag.get_task("ingest").trigger_rule == TriggerRule.ALL_DONE
+        assert dag.get_task("validate").trigger_rule == TriggerRule.ALL_SUCCESS
+        tasks = (others or [dag])[0]
+        assert tasks.get_task("ingest_events").trigger_rule == TriggerRule.ALL_SUCCESS
+
+
+def test_a_table_that_sorts_before_its_events_is_still_taken_in_after_them():
+    made = declared()
+    events = replace(made.of_table("events").table, name="visits")
+    derived = replace(made.table, source=replace(made.table.source, table="visits"))
+    label = replace(made.label, table="visits")
+    tables = (derived, events)
+    features = (replace(made.features[0], table="visits"),)
+    dag = data_dag(replace(made, tables=tables, label=label, features=features))
+    assert ("validate_visits", "ingest") in edges(dag)
 
 
 def test_each_task_works_on_its_own_table(clinic):

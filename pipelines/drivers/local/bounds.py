@@ -1,50 +1,44 @@
 """What the numbers of ``serve`` may be, asked before anything is made or started.
 
-Why: too few rows have every day refused by the defects that are planted in it, too few days make
-    no model, and both are found out minutes later.
+Why: too small a simulation has its partitions refused by the defects that are planted in it, too few partitions
+    make no model, and both are found out minutes later.
 """
 
-import math
-
-from pipelines.core.days import days_between, shift
 from pipelines.core.errors import ConfigError
-from pipelines.drivers.local.demo_days import BAD_ROWS_PER_DAY
+from pipelines.drivers.local.demo_window import last_over
 from pipelines.spec import Pipeline, model_days
 from pipelines.spec.simulation import simulation_of
+from pipelines.spec.split import partitions_of_days
 
-# A duplicate takes the row that it repeats with it.
-PLANTED = BAD_ROWS_PER_DAY + 1
-# The number of rows is random: of 900 a day, some days have 845.
-FEWER_ROWS = 1.2
-# The tick that makes the model was up to six days ago.
+# The tick that makes the model was up to six days ago, or in the partition before.
 WEEK_LESS_ONE = 6
 LAST_PORT = 65_535
 
 
 def require_possible(
-    pipeline: Pipeline, today: str, *, days: int, rows_per_day: int, port: int
+    pipeline: Pipeline, today: str, *, partitions: int, size: int, port: int
 ) -> None:
     """Refuse numbers that no demonstration can be made of.
 
     Raises:
         ConfigError: Says the number, what it may be, and why.
     """
-    share = pipeline.validation.max_quarantined_share
+    simulation, of = simulation_of(pipeline.name), pipeline.partitions()
+    counts = simulation.SIZE.counts
     _require(
-        "--rows-per-day",
-        rows_per_day,
-        least=math.ceil(PLANTED / share * FEWER_ROWS),
-        most=simulation_of(pipeline.name).MAX_ROWS_PER_DAY,
-        why=f"{PLANTED} rows a day are bad on purpose, and a day of which more than "
-        f"{share:.2%} are bad is refused",
+        f"--size ({counts} of {pipeline.name})",
+        size,
+        least=simulation.DEMONSTRATION.least_size,
+        most=simulation.SIZE.most,
+        why=simulation.DEMONSTRATION.reason,
     )
-    first = pipeline.partitions().first_day(model_days(pipeline, today).train[0])
+    first, last = model_days(pipeline, today).train[0], last_over(of, today)
     _require(
-        "--days",
-        days,
-        least=len(days_between(first, shift(today, -1))) + WEEK_LESS_ONE,
-        most=len(days_between(pipeline.schedule.start, shift(today, -1))),
-        why=f"a model needs its days of training and of test and their labels, and the "
+        f"--partitions ({of.grain}s of {pipeline.name})",
+        partitions,
+        least=len(of.between(first, last)) + partitions_of_days(of.grain, WEEK_LESS_ONE),
+        most=len(of.between(of.of_day(pipeline.schedule.start), last)),
+        why=f"a model needs its {of.grain}s of training and of test and their labels, and the "
         f"pipeline begins on {pipeline.schedule.start}",
     )
     _require("--port", port, least=1, most=LAST_PORT, why="that is what a port may be")

@@ -1,9 +1,9 @@
-"""The demonstration's work, done by Airflow: the days by a backfill, the model by its schedule.
+"""The demonstration's work, done by Airflow: the partitions by a backfill, the model by its schedule.
 
 Why: what is shown must be what production does, so each step is a REST call anyone can make.
-Promise: days that are published are not run again; runs that an earlier start left behind are
+Promise: partitions that are published are not run again; runs that an earlier start left behind are
     ended first, as nobody works on them any more.
-Not here: starting Airflow (``stack.py``), making the source (``demo_days.py``).
+Not here: starting Airflow (``stack.py``), making the source (``demo_window.py``).
 """
 
 import time
@@ -25,7 +25,7 @@ PARSE_LIMIT_S = 120.0
 TICK_LIMIT_S = 180.0  # a scheduler that died meanwhile is started again
 POLL_S = 1.0
 UNFINISHED = ("queued", "running")
-DAYS_AT_ONCE = 8
+RUNS_AT_ONCE = 8
 
 Run = dict[str, Any]
 
@@ -46,13 +46,17 @@ class Flow:
 
     @property
     def data_dag(self) -> str:
-        """Takes in days."""
+        """Takes in partitions."""
         return f"{self.published.pipeline.name}_data"
 
     @property
     def model_dag(self) -> str:
         """Makes models."""
         return f"{self.published.pipeline.name}_model"
+
+    @property
+    def _units(self) -> str:
+        return f"{self.published.window.grain}s"
 
     def wait_for_dags(self) -> None:
         """Until Airflow knows both DAGs; what an earlier start left unfinished is ended."""
@@ -61,23 +65,25 @@ class Flow:
             api.wait_for_dag(dag_id, PARSE_LIMIT_S)
             self._end_left_over(dag_id)
 
-    def take_in_days(self) -> int:
-        """Have Airflow take in each day that is not published; returns how many.
+    def take_in(self) -> int:
+        """Have Airflow take in each partition that is not published; returns how many.
 
         Raises:
-            PermanentError: Runs failed; says for which days.
+            PermanentError: Runs failed; says for which partitions.
         """
-        lacking = self.published.lacking_days()
-        last, total = self.published.window.last, len(self.published.window.all_days())
+        lacking, window = self.published.lacking(), self.published.window
+        last, total = window.last, len(window.all_partitions())
         title = (
-            f"take in {len(lacking)} of {total} days" if lacking else "days published already"
+            f"take in {len(lacking)} of {total} {self._units}"
+            if lacking
+            else f"{self._units} published already"
         )
         with self.terminal.phase(title) as phase:
             before = {run["dag_run_id"] for run in self.stack.api.runs(self.data_dag)}
             self._backfill(lacking, last, has_run=self._has_run(self.data_dag, last))
             self.stack.api.unpause(self.data_dag)
             self._wait_for_tick(self.data_dag)
-            self._follow_days(before, lacking, phase)
+            self._follow(before, lacking, phase)
         return len(lacking)
 
     def make_model(self) -> str:
@@ -102,11 +108,13 @@ class Flow:
         return as_of
 
     def _backfill(self, lacking: Sequence[str], last: str, *, has_run: bool) -> None:
-        """Days are independent of their order: each features stage does what it makes due."""
-        # The scheduler runs the last day by itself, once, when the DAG is first unpaused.
-        days = [day for day in lacking if has_run or day != last]
-        if days:
-            self.stack.api.backfill(self.data_dag, days[0], days[-1], DAYS_AT_ONCE)
+        """Partitions are independent of their order: each features stage does what it makes due."""
+        # The scheduler runs the last one by itself, once, when the DAG is first unpaused.
+        keys = [key for key in lacking if has_run or key != last]
+        if keys:
+            of = self.published.window.calendar
+            begin, end = of.first_day(keys[0]), of.last_day(keys[-1])
+            self.stack.api.backfill(self.data_dag, begin, end, RUNS_AT_ONCE)
 
     def _has_run(self, dag_id: str, key: str) -> bool:
         return any(run["partition_key"] == key for run in self.stack.api.runs(dag_id))
@@ -125,7 +133,7 @@ class Flow:
             f"Its log is {self.stack.home.logs / 'scheduler.log'}."
         )
 
-    def _follow_days(self, before: set[str], lacking: Sequence[str], phase: Phase) -> None:
+    def _follow(self, before: set[str], lacking: Sequence[str], phase: Phase) -> None:
         while True:
             self.stack.require_alive()
             every = self.stack.api.runs(self.data_dag)
@@ -133,29 +141,43 @@ class Flow:
             states = Counter(run["state"] for run in runs)
             done = sum(states[state] for state in FINISHED)
             if runs:
-                self._show_days(runs, lacking, phase)
+                self._show(runs, lacking, phase)
             if done == len(runs):
                 self._require_all_taken_in(runs)
                 return
+            self._look_again(runs)
             time.sleep(2 * POLL_S)
+
+    def _look_again(self, runs: Sequence[Run]) -> None:
+        """Try tasks again that waited for a table of earlier partitions, now that it is there.
+
+        Runs of any order derive rows from one table; a task that comes too early would wait half an hour.
+        """
+        for run in runs:
+            if run["state"] != "running" or not self.published.may_derive(run["partition_key"]):
+                continue
+            tasks = self.stack.api.tasks(self.data_dag, run["dag_run_id"])
+            waiting = [task["task_id"] for task in tasks if task["state"] == "up_for_retry"]
+            if waiting:
+                self.stack.api.try_again(self.data_dag, run["dag_run_id"], waiting)
 
     def _require_all_taken_in(self, runs: Sequence[Mapping[str, Any]]) -> None:
         failed = sorted(str(run["partition_key"]) for run in runs if run["state"] == "failed")
         if failed:
             raise PermanentError(
-                f"{len(failed)} of {len(runs)} days were not taken in: {listed(failed)}. Their "
+                f"{len(failed)} of {len(runs)} {self._units} were not taken in: {listed(failed)}. Their "
                 f"tasks' logs say why: {self.stack.api.base}/dags/{self.data_dag}/runs"
             )
 
-    def _show_days(self, runs: Sequence[Run], lacking: Sequence[str], phase: Phase) -> None:
+    def _show(self, runs: Sequence[Run], lacking: Sequence[str], phase: Phase) -> None:
         done = {str(run["partition_key"]) for run in runs if run["state"] in FINISHED}
         reading = next(each for each in self.published.day_stages if each.reads_source)
         manifests = [
-            self.published.manifest(reading.name, day=day) for day in done & set(lacking)
+            self.published.manifest(reading.name, key=key) for key in done & set(lacking)
         ]
         rows = sum(int(manifest.outcome["rows"]) for manifest in manifests if manifest)
         running = sum(run["state"] == "running" for run in runs)
-        phase.progress(len(done), len(runs), "days", rows, f"{running} at work")
+        phase.progress(len(done), len(runs), self._units, rows, f"{running} at work")
 
     def _follow_model(self, run_id: str, phase: Phase) -> None:
         def show(tasks: list[Run]) -> None:

@@ -85,8 +85,12 @@ class Home:
 
     @property
     def source(self) -> Path:
-        """Root of the simulated source."""
+        """Folder of the simulated sources."""
         return self.root / "source"
+
+    def source_of(self, pipeline: str) -> Path:
+        """Root of the simulated source of a pipeline."""
+        return self.source / pipeline
 
     @property
     def passwords(self) -> Path:

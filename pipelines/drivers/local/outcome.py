@@ -17,14 +17,16 @@ from pipelines.core.text import readable
 from pipelines.drivers.chain_summary import EVALUATED, PROMOTED
 from pipelines.drivers.local.console import Terminal
 from pipelines.drivers.local.published import Published
+from pipelines.drivers.reachable import reachable
 from pipelines.protocol import REFUSED, giver_of
+from pipelines.spec.simulation import best_scores_of
 
 MIB = 1 << 20
 LOW, HIGH = "_low", "_high"
 
 
 def print_outcome(terminal: Terminal, published: Published, as_of: str) -> None:
-    """Print what the window's days and its model came to."""
+    """Print what the window's partitions and its model came to."""
     days = {each.name: published.manifests(each.name) for each in published.day_stages}
     models = {
         each.name: published.manifest(each.name, as_of=as_of) for each in published.model_stages
@@ -37,10 +39,24 @@ def print_outcome(terminal: Terminal, published: Published, as_of: str) -> None:
     if evaluated is not None:
         terminal.console.print(_metric_table(evaluated.outcome["metrics"], as_of))
         terminal.line(f"Verdict: {evaluated.outcome['verdict']}. {evaluated.outcome['reason']}")
+        _print_reachable(terminal, published, as_of)
     if promoted is not None:
         terminal.line(f"Registry: {promoted.outcome['reason']}.")
     spent = ", ".join(f"{title} {seconds:.0f} s" for title, seconds in terminal.seconds.items())
     terminal.line(f"This run: {spent}; {sum(terminal.seconds.values()):.0f} s in all.")
+
+
+def _print_reachable(terminal: Terminal, published: Published, as_of: str) -> None:
+    """How near the model comes to the best score that the simulated rows allow, where that is known."""
+    name = published.pipeline.name
+    if best_scores_of(name) is None:
+        return
+    source = published.home.source_of(name)
+    found = reachable(name, f"file://{published.home.store}", source, as_of)
+    terminal.line(
+        f"Concordance {found.model:.4f}; best reachable {found.recorded:.4f}, of which the model reaches "
+        f"{found.share:.1%} above 0.5; by the hidden state {found.hidden:.4f}."
+    )
 
 
 def _stage_table(made: Mapping[str, Sequence[Manifest]], title: str) -> Table:
@@ -70,7 +86,7 @@ def _quarantine_table(validated: Sequence[Manifest]) -> Table:
         table.add_row(Text(readable(rule)), f"{rows:,}")
     refused = [manifest.key for manifest in validated if manifest.outcome["verdict"] == REFUSED]
     if refused or not rules:
-        table.add_row("days refused", ", ".join(refused) or "none")
+        table.add_row("refused", ", ".join(refused) or "none")
     return table
 
 

@@ -6,13 +6,14 @@ Not here: doing the work (``pipelines/protocol/perform.py``).
 """
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pipelines.core.errors import PipelineError
 from pipelines.core.events import Reporter
+from pipelines.core.partitions import ALL
 from pipelines.core.store import Manifest, Store
-from pipelines.drivers.local.demo_days import Window
+from pipelines.drivers.local.demo_window import Window
 from pipelines.drivers.local.home import Home
 from pipelines.protocol import (
     REFUSED,
@@ -24,7 +25,7 @@ from pipelines.protocol import (
     stage_named,
 )
 from pipelines.protocol.stage import MODEL, PARTITION, WINDOW
-from pipelines.spec import Pipeline
+from pipelines.spec import Pipeline, Table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +35,7 @@ class Published:
     Attributes:
         pipeline: The declaration.
         home: Whose store.
-        window: The days the source holds.
+        window: The partitions that the source has.
     """
 
     pipeline: Pipeline
@@ -51,46 +52,88 @@ class Published:
         """The stages of a model, in order."""
         return chain_stages(WINDOW, MODEL, pipeline=self.pipeline)
 
-    def work(self, stage: str, *, day: str | None = None, as_of: str | None = None) -> Work:
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """The tables that a run of the examples' partition takes in: theirs, static ones, others of its grain."""
+        own = self.pipeline.table.grain
+        return tuple(t for t in self.pipeline.tables if t.event_time is None or t.grain == own)
+
+    def work(self, stage: str, *, key: str | None = None, as_of: str | None = None) -> Work:
         """A stage's work, as its Airflow task describes it."""
         return Work(
             pipeline=self.pipeline,
             store=Store(f"file://{self.home.store}"),
             report=Reporter(stage),
-            partition=day,
+            partition=key,
             as_of=as_of,
-            source=str(self.home.source),
-            history_from=self.window.first,
+            source=str(self.home.source_of(self.pipeline.name)),
+            history_from=self.window.first_day,
         )
 
     def manifest(
-        self, stage: str, *, day: str | None = None, as_of: str | None = None
+        self, stage: str, *, key: str | None = None, as_of: str | None = None
     ) -> Manifest | None:
-        """What a stage published last for a day, or for a model."""
-        work = self.work(stage, day=day, as_of=as_of)
-        return work.store.find(ref_of(stage_named(stage), work))
+        """What a stage published last for a partition of the examples, or for a model."""
+        return _found(stage_named(stage), self.work(stage, key=key, as_of=as_of))
 
     def manifests(self, stage: str) -> list[Manifest]:
-        """What a stage published for the window's days."""
-        found = (self.manifest(stage, day=day) for day in self.window.all_days())
+        """What a stage published for the window, of every table that it takes in."""
+        record = stage_named(stage)
+        tables = self.tables if record.each_table else (self.pipeline.table,)
+        works = (work for table in tables for work in self._works(stage, table))
+        found = (_found(record, work) for work in works)
         return [manifest for manifest in found if manifest is not None]
 
-    def lacking_days(self) -> list[str]:
-        """Days whose work differs from what is published; a refused day lacks nothing more."""
-        return [day for day in self.window.all_days() if not self._day_is_current(day)]
+    def lacking(self) -> list[str]:
+        """Partitions whose work differs from what is published; a refused one lacks nothing more."""
+        return [key for key in self.window.all_partitions() if not self._is_current(key)]
+
+    def may_derive(self, key: str) -> bool:
+        """Whether a partition's rows are derived from another table, which has a verdict up to it."""
+        read = self.pipeline.table.derived_from
+        store, name = Store(f"file://{self.home.store}"), self.pipeline.name
+        earlier = (each for each in self.window.all_partitions() if each <= key)
+        return bool(read) and all(day_verdict(store, name, each, read) for each in earlier)
 
     def model_is_current(self, as_of: str) -> bool:
         """Whether the model of an as-of day needs no work."""
         works = [(each, self.work(each.name, as_of=as_of)) for each in self.model_stages]
         return _are_current(works)
 
-    def _day_is_current(self, day: str) -> bool:
-        works = [(each, self.work(each.name, day=day)) for each in self.day_stages]
-        verdict = day_verdict(Store(f"file://{self.home.store}"), self.pipeline.name, day)
+    def _works(self, stage: str, table: Table) -> Iterator[Work]:
+        """A stage's work on each partition of a table."""
+        keys = [ALL] if table.event_time is None else self.window.all_partitions()
+        for key in keys:
+            yield self._of_table(self.work(stage, key=key), table, key)
+
+    def _of_table(self, work: Work, table: Table, key: str) -> Work:
+        own = table.name == self.pipeline.examples
+        return work if own else work.of_table(table.name, key)
+
+    def _is_current(self, key: str) -> bool:
+        others = [table for table in self.tables if table.name != self.pipeline.examples]
+        for table in others:
+            part = ALL if table.event_time is None else key
+            works = [
+                (each, self._of_table(self.work(each.name, key=part), table, part))
+                for each in self.day_stages
+                if each.each_table
+            ]
+            if not _are_current(works):
+                return False
+        return self._examples_are_current(key)
+
+    def _examples_are_current(self, key: str) -> bool:
+        works = [(each, self.work(each.name, key=key)) for each in self.day_stages]
+        verdict = day_verdict(Store(f"file://{self.home.store}"), self.pipeline.name, key)
         if verdict is not None and verdict.outcome["verdict"] == REFUSED:
             names = [each.name for each in self.day_stages]
             works = works[: names.index(verdict.stage) + 1]
         return _are_current(works)
+
+
+def _found(stage: Stage, work: Work) -> Manifest | None:
+    return work.store.find(ref_of(stage, work))
 
 
 def _are_current(works: Sequence[tuple[Stage, Work]]) -> bool:
@@ -102,7 +145,7 @@ def _are_current(works: Sequence[tuple[Stage, Work]]) -> bool:
 
 
 def _is_current(stage: Stage, work: Work) -> bool:
-    manifest = work.store.find(ref_of(stage, work))
+    manifest = _found(stage, work)
     if manifest is None:
         return False
     digest: str = importlib.import_module(stage.module).plan(work).digest()

@@ -29,9 +29,14 @@ from pipelines.gx_dask.runners import Runner, RunnerSettings
 from pipelines.shared.compute import ComputeSettings, open_compute
 from pipelines.shared.expectations.decimals import ExpectColumnValuesToHaveDecimals
 from pipelines.shared.expectations.new_ids import ExpectColumnValuesToBeNew
+from pipelines.shared.expectations.time_bounds import ExpectColumnPairTimesToBeInBounds
 
 # Defining them made them known.
-EXPECTATIONS = (ExpectColumnValuesToBeNew, ExpectColumnValuesToHaveDecimals)
+EXPECTATIONS = (
+    ExpectColumnPairTimesToBeInBounds,
+    ExpectColumnValuesToBeNew,
+    ExpectColumnValuesToHaveDecimals,
+)
 SORTED: dict[type[EngineError], type[PipelineError]] = {
     FilesMissingError: SourceNotReadyError,
     FileDamagedError: SourceUnreadableError,

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pipelines.core.errors import listed
+from pipelines.core.masking import HIDDEN
 from pipelines.core.text import readable
 from pipelines.protocol import ACCEPTED, REFUSED
 from pipelines.shared.expectations.engine import RuleResult
@@ -48,7 +49,7 @@ def quarantines_rows(finding: RuleResult) -> bool:
 
 
 def verdict_of(
-    findings: Sequence[RuleResult], rows: int, bad: int, validation: Validation
+    findings: Sequence[RuleResult], rows: int, bad: int, validation: Validation, min_rows: int
 ) -> GateVerdict:
     """Decide on a day.
 
@@ -57,6 +58,7 @@ def verdict_of(
         rows: Rows of the day.
         bad: Rows that one rule or more quarantines.
         validation: Budgets.
+        min_rows: Minimum number of rows, as ``Pipeline.min_rows`` has it.
     """
     counts = {f.rule.name: f.failing for f in findings if quarantines_rows(f)}
     broken = [
@@ -64,7 +66,7 @@ def verdict_of(
         for finding in findings
         if refuses(finding)
     ]
-    broken += _over_budget(rows, bad, counts, validation)
+    broken += _over_budget(rows, bad, counts, validation, min_rows)
     return GateVerdict(
         accepted=not broken,
         reason=_advice(broken) if broken else _noticed(findings, bad),
@@ -92,7 +94,7 @@ def outcome_of(finding: RuleResult) -> str:
 
 
 def _over_budget(
-    rows: int, bad: int, counts: dict[str, int], validation: Validation
+    rows: int, bad: int, counts: dict[str, int], validation: Validation, min_rows: int
 ) -> Iterator[str]:
     by_rule = listed((f"{name} {count:,}" for name, count in counts.items()), 10)
     if bad and bad / rows > validation.max_quarantined_share:
@@ -101,10 +103,10 @@ def _over_budget(
             f"validation.max_quarantined_share = {validation.max_quarantined_share:.2%} allows "
             f"({by_rule})"
         )
-    elif rows - bad < validation.min_rows <= rows:
+    elif rows - bad < min_rows <= rows:
         yield (
             f"{rows - bad:,} of {rows:,} rows are good, fewer than validation.min_rows = "
-            f"{validation.min_rows:,} ({by_rule})"
+            f"{min_rows:,} ({by_rule})"
         )
     for name, share in validation.budgets:
         if counts.get(name, 0) > share * rows:
@@ -117,8 +119,13 @@ def _over_budget(
 def _seen(finding: RuleResult) -> str:
     if not finding.by_row:
         wanted = {k: v for k, v in finding.rule.kwargs.items() if k != "column"}
-        return f"saw {readable(repr(finding.observed))}, expected {readable(repr(wanted), 500)}"
+        return f"saw {_observed(finding)}, expected {readable(repr(wanted), 500)}"
     return f"{finding.failing:,} of {finding.checked:,} rows"
+
+
+def _observed(finding: RuleResult) -> str:
+    hidden = finding.rule.sensitive and finding.observed is not None
+    return HIDDEN if hidden else readable(repr(finding.observed))
 
 
 def _advice(broken: Sequence[str]) -> str:

@@ -76,9 +76,9 @@ def versions_of(rows: pa.Table, table: Table, zone: str = "UTC") -> Versions | N
     """
     if table.known_time is None:
         return None
-    event = _local_days(rows[table.time_column].cast(pa.int64()).to_numpy(), zone)
+    event = local_days(rows[table.time_column].cast(pa.int64()).to_numpy(), zone)
     known_us = pc.fill_null(rows[table.known_time].cast(pa.int64()), UNKNOWN_US).to_numpy()
-    known = np.maximum(_local_days(known_us, zone), event).astype(np.int32)
+    known = np.maximum(local_days(known_us, zone), event).astype(np.int32)
     until = np.full(len(known), FOREVER, np.int32)
     # A null id identifies no row, so it is not a version of another.
     names = rows[table.id_column].combine_chunks().dictionary_encode().indices
@@ -89,7 +89,7 @@ def versions_of(rows: pa.Table, table: Table, zone: str = "UTC") -> Versions | N
     return Versions(known, until)
 
 
-def _local_days(time_us: NDArray[np.int64], zone: str) -> NDArray[np.int64]:
+def local_days(time_us: NDArray[np.int64], zone: str) -> NDArray[np.int64]:
     """The day of each time, counted from 1970."""
     table = zone_table(zone)
     if table.is_utc():

@@ -10,12 +10,21 @@ Not here: windows and sequences (``windows.py``), the steps of a chain
 from collections.abc import Iterator
 
 from pipelines.core.declared import unknown
-from pipelines.operators import Categorical, Chain, Numeric, Ratio, Sequence, Trailing
-from pipelines.operators.operator import FeatureSource
+from pipelines.operators import (
+    Categorical,
+    Chain,
+    Numeric,
+    Ratio,
+    Sequence,
+    Since,
+    Trailing,
+    Visits,
+)
+from pipelines.operators.operator import NUMERIC, FeatureSource
 from pipelines.operators.program import lines_of
 from pipelines.operators.times import TimeSource
 from pipelines.spec.checks.other_tables import other_table_problems, over_table
-from pipelines.spec.checks.windows import sequence_mistakes, trailing_mistakes
+from pipelines.spec.checks.windows import sequence_mistakes, trailing_mistakes, visits_mistakes
 from pipelines.spec.learning import Label
 from pipelines.spec.pipeline import Pipeline
 
@@ -39,6 +48,8 @@ def _source(pipeline: Pipeline, source: FeatureSource) -> Iterator[str]:
         yield from trailing_mistakes(of_table, source)
     elif isinstance(source, Sequence):
         yield from sequence_mistakes(of_table, source)
+    elif isinstance(source, Visits):
+        yield from visits_mistakes(of_table, source)
     elif isinstance(source, Ratio):
         yield from _ratio(pipeline, source)
     else:
@@ -59,6 +70,8 @@ def _own_columns(pipeline: Pipeline, source: FeatureSource) -> Iterator[str]:
         yield from unknown(f"{kind}: column", name, table.column_names())
         if name == label_column(pipeline):
             yield f"{kind}: {name!r} is the label; a feature must not contain it."
+        if isinstance(source, Since) and name == table.event_time:
+            yield f"{kind}: {name!r} is the example's own time, so nothing would have passed."
         for column in table.columns:
             if column.name == name:
                 yield from _unfit(source, name, column.type)
@@ -72,8 +85,10 @@ def _unfit(source: FeatureSource, name: str, found: str) -> Iterator[str]:
     if isinstance(source, Numeric) and found == "text":
         yield f"{where} Use {', '.join(NUMERIC_TYPES)}, or Categorical for its texts."
     elif isinstance(source, Numeric) and found not in NUMERIC_TYPES:
-        yield f"{where} Use {', '.join(NUMERIC_TYPES)}, or Hour, Weekday, Weekend or Night of it."
-    if isinstance(source, TimeSource) and found != "timestamp":
+        yield (
+            f"{where} Use {', '.join(NUMERIC_TYPES)}, or Hour, Weekday, Weekend, Night or Since of it."
+        )
+    if isinstance(source, TimeSource | Since) and found != "timestamp":
         yield f"{where} Use a timestamp."
 
 
@@ -82,7 +97,7 @@ def _ratio(pipeline: Pipeline, ratio: Ratio) -> Iterator[str]:
     numbers = [
         name
         for source in pipeline.sources()
-        if not isinstance(source, Categorical | Sequence)
+        if source.kind == NUMERIC
         for name in source.names()
     ]
     for what in ("numerator", "denominator"):
@@ -104,11 +119,22 @@ def _taken_names(pipeline: Pipeline, source: FeatureSource) -> Iterator[str]:
 def _twice(pipeline: Pipeline) -> Iterator[str]:
     """Names that two sources, or two lines, have in common."""
     names = pipeline.feature_names()
-    twice = {f"feature {name!r} is declared twice." for name in names if names.count(name) > 1}
+    may_be_called = _may_be_called(pipeline)
+    twice = {
+        f"feature {name!r} is declared twice.{may_be_called.get(name, '')}"
+        for name in {n for n in names if names.count(n) > 1}
+    }
     outputs = [name for line in lines_of(pipeline.features) for name in line.outputs()]
     for name in {n for n in outputs if outputs.count(n) > 1}:
         twice.add(f"feature {name!r} is declared twice. End one of its chains with As(name).")
     yield from sorted(twice)
+
+
+def _may_be_called(pipeline: Pipeline) -> dict[str, str]:
+    """What to do, by the names of windows that have values in them, abridged or without some letters."""
+    windows = (source for source in pipeline.windows() if isinstance(source, Trailing))
+    hint = " Give one of them another name with called=."
+    return {name: hint for each in windows if each.where for name in each.names()}
 
 
 def label_column(pipeline: Pipeline) -> str | None:

@@ -10,6 +10,7 @@ from dataclasses import fields
 
 from pipelines.core.declared import nearest, unknown
 from pipelines.core.errors import ConfigError
+from pipelines.spec.checks.columns import fits
 from pipelines.spec.gates import DayGate, Limit, Validation, WindowGate
 from pipelines.spec.pipeline import Pipeline
 from pipelines.spec.tables import Table
@@ -41,9 +42,10 @@ def _gate(where: str, gate: Validation, table: Table, zone: str) -> Iterator[str
             yield f"{name} must be in [0, 1]; got {share!r}."
     if gate.window.min_label_rate > gate.window.max_label_rate:
         yield f"{where}.window: min_label_rate is above max_label_rate."
-    if gate.min_rows < 0:
+    if gate.min_rows is not None and gate.min_rows < 0:
         yield f"{where}.min_rows must be 0 or more; got {gate.min_rows!r}."
     yield from _rules(gate)
+    yield from _measurements(f"{where}.measurements", gate, table)
     yield from _limits(f"{where}.window", gate.window)
     yield from _limits(f"{where}.days", gate.days)
     yield from _days(f"{where}.days", gate.days, table, zone)
@@ -55,6 +57,25 @@ def _rules(gate: Validation) -> Iterator[str]:
             yield f"rule {rule.name}: severity {rule.severity!r}. {nearest(rule.severity, SEVERITIES)}"
         if not str(rule.expectation).startswith("expect_"):
             yield f"rule {rule.name}: {rule.expectation!r} is not an expectation type (expect_...)."
+
+
+def _measurements(where: str, gate: Validation, table: Table) -> Iterator[str]:
+    declared = gate.measurements
+    if declared is None:
+        return
+    if not declared.by:
+        yield f"{where}.by must have columns, such as the entity's and the time; got ()."
+    columns = {column.name: column for column in table.columns}
+    for name in (declared.code, declared.value, *declared.by):
+        yield from unknown(f"{where}: column", name, columns)
+    if declared.value in columns and columns[declared.value].type != "number":
+        yield (
+            f"{where}.value: column {declared.value!r} is of type {columns[declared.value].type!r}. "
+            f"Expected a number."
+        )
+    for code in declared.trusted:
+        if declared.code in columns and not fits(columns[declared.code], code):
+            yield f"{where}.trusted: {code!r} cannot occur in column {declared.code!r}."
 
 
 def _limits(where: str, gate: WindowGate | DayGate) -> Iterator[str]:

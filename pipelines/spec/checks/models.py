@@ -1,17 +1,16 @@
-"""Mistakes in the declared network, head and gates.
+"""Mistakes in the declared network and head.
 
 Why: a network that cannot be built is refused before anything runs.
 Promise: every mistake is listed, with its location and what to write instead.
-Not here: training (``training.py``), the search (``search.py``), the rest of a
+Not here: training (``training.py``), gates (``evaluation.py``), the search (``search.py``), the rest of a
     declaration (``pipelines/spec/checks/``).
 """
 
 from collections.abc import Iterator
 
-from pipelines.core.declared import nearest
-from pipelines.operators import Sequence
-from pipelines.spec.heads import Binary, Survival, metrics_of
-from pipelines.spec.learning import Gates, Label
+from pipelines.operators.events import EventSource
+from pipelines.spec.heads import Survival
+from pipelines.spec.learning import Label
 from pipelines.spec.models import KINDS, kind_of
 from pipelines.spec.pipeline import Pipeline
 
@@ -26,12 +25,12 @@ def model_problems(pipeline: Pipeline) -> Iterator[str]:
 def sequence_problems(where: str, kind: str, pipeline: Pipeline) -> Iterator[str]:
     """A network for sequences needs a sequence feature."""
     reading = [name for name, network in KINDS.items() if network.reads_sequences]
-    declared = any(isinstance(source, Sequence) for source in pipeline.sources())
+    declared = any(isinstance(source, EventSource) for source in pipeline.sources())
     if kind in reading and not declared:
         others = " or ".join(k for k in KINDS if k not in (*reading, "builder"))
         yield (
-            f"{where}: {kind!r} needs a sequence, and no feature is one. Declare a Sequence, or use "
-            f"{others}."
+            f"{where}: {kind!r} needs a sequence, and no feature is one. Declare a Sequence or Visits, or "
+            f"use {others}."
         )
 
 
@@ -47,20 +46,3 @@ def head_problems(pipeline: Pipeline) -> Iterator[str]:
             "head.competing=True needs a label that says which event ended a row. Use Outcome(..., "
             "competing=(column, value)), or leave head.competing out."
         )
-    yield from _gates(pipeline)
-
-
-def _gates(pipeline: Pipeline) -> Iterator[str]:
-    known = metrics_of(pipeline.head)
-    for name, _bound in pipeline.gates.limits:
-        if name not in known:
-            yield f"gates.limits: {name!r} is not a metric of this head. {nearest(name, known)}"
-    if isinstance(pipeline.head, Binary):
-        return
-    plain = Gates()
-    for name in ("min_auc", "min_average_precision"):
-        if getattr(pipeline.gates, name) != getattr(plain, name):
-            yield (
-                f"gates.{name} is for a Binary head. Use gates.limits with one of "
-                f"{', '.join(known)}."
-            )

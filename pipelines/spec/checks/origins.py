@@ -14,6 +14,7 @@ from pipelines.spec.origins import DAY, is_relative, keys_of
 from pipelines.spec.pipeline import Pipeline
 from pipelines.spec.sources import LakeTable
 from pipelines.spec.tables import Column, Table
+from pipelines.spec.time_bounds import KINDS
 from pipelines.spec.time_formats import RELATIVE
 
 _FORMS = (
@@ -37,6 +38,7 @@ def _of_table(pipeline: Pipeline, table: Table) -> Iterator[str]:
                 f"time there. Store the instants, or declare files or a query."
             )
         yield from (f"{where}{problem}" for problem in _problems(pipeline, table, column))
+        yield from (f"{where}{problem}" for problem in _bound_problems(pipeline, table, column))
 
 
 def _is_lake(table: Table) -> bool:
@@ -57,7 +59,7 @@ def _problems(pipeline: Pipeline, table: Table, column: Column) -> Iterator[str]
     elif DAY.fullmatch(column.origin):
         yield from _day_problems(column.origin)
     elif "." in column.origin:
-        yield from _table_problems(pipeline, table, column.origin)
+        yield from _table_problems(pipeline, table, f"origin {column.origin!r}", column.origin)
     else:
         yield from _column_problems(table, column)
 
@@ -86,10 +88,25 @@ def _column_problems(table: Table, column: Column) -> Iterator[str]:
         at = table.column(at.origin)
 
 
-def _table_problems(pipeline: Pipeline, table: Table, origin: str) -> Iterator[str]:
+def _bound_problems(pipeline: Pipeline, table: Table, column: Column) -> Iterator[str]:
+    for kind in KINDS:
+        bound = getattr(column, kind)
+        if not bound:
+            continue
+        if column.type != "timestamp":
+            yield f"{kind} is for timestamps, and the column is of type {column.type!r}. Omit it."
+        elif "." not in bound:
+            yield (
+                f"{kind} {bound!r} is not TABLE.COLUMN, a timestamp of a static table whose row_id is an "
+                f"entity."
+            )
+        else:
+            yield from _table_problems(pipeline, table, f"{kind} {bound!r}", bound)
+
+
+def _table_problems(pipeline: Pipeline, table: Table, what: str, origin: str) -> Iterator[str]:
     of, _, name = origin.partition(".")
     tables = {each.name: each for each in pipeline.tables}
-    what = f"origin {origin!r}"
     if of not in tables:
         yield f"{what}: table {of!r} is not declared. {nearest(of, tables)}"
         return
@@ -128,4 +145,4 @@ def _key_problems(pipeline: Pipeline, table: Table, of: Table, what: str) -> Ite
 def _not_a_time(table: Table, name: str, what: str) -> Iterator[str]:
     kind = table.column(name).type
     if kind != "timestamp":
-        yield f"{what}: {name!r} is of type {kind!r}. An origin is a timestamp."
+        yield f"{what}: {name!r} is of type {kind!r}. Name a timestamp."

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from pipelines.core.declared import nearest
-from pipelines.operators import Categorical, Numeric, Sequence, Trailing
+from pipelines.operators import Categorical, Numeric, Since, Trailing
+from pipelines.operators.events import EventSource
 from pipelines.operators.operator import FeatureSource
 from pipelines.spec.learning import Label
 from pipelines.spec.pipeline import Entity, Pipeline
@@ -17,6 +18,7 @@ from pipelines.spec.tables import Table
 ATTRIBUTE_TYPES = {
     Numeric: ("integer", "number", "flag"),
     Categorical: ("text", "integer", "flag"),
+    Since: ("timestamp",),
 }
 
 
@@ -39,9 +41,9 @@ def other_table_problems(pipeline: Pipeline, source: FeatureSource) -> Iterator[
         yield f"{where}: {name!r} is the examples' own table. Leave table out."
     else:
         yield from _entity(pipeline, where, table, entity)
-        if isinstance(source, Trailing | Sequence):
+        if isinstance(source, Trailing | EventSource):
             yield from _window(where, table)
-        if isinstance(source, Numeric | Categorical):
+        if isinstance(source, Numeric | Categorical | Since):
             yield from _attribute(pipeline, where, table, source)
 
 
@@ -90,7 +92,7 @@ def _window(where: str, table: Table) -> Iterator[str]:
 
 
 def _attribute(
-    pipeline: Pipeline, where: str, table: Table, source: Numeric | Categorical
+    pipeline: Pipeline, where: str, table: Table, source: Numeric | Categorical | Since
 ) -> Iterator[str]:
     if table.event_time is not None:
         yield (
@@ -114,7 +116,9 @@ def _many_rows(where: str, table: Table, entity: Entity | None) -> Iterator[str]
         )
 
 
-def _attribute_column(where: str, table: Table, source: Numeric | Categorical) -> Iterator[str]:
+def _attribute_column(
+    where: str, table: Table, source: Numeric | Categorical | Since
+) -> Iterator[str]:
     types = _types(table)
     if source.column not in types:
         yield f"{where}: column {source.column!r} is not declared. {nearest(source.column, types)}"

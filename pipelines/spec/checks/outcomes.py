@@ -10,11 +10,12 @@ Not here: labels that are columns (``labels.py``), whether the events are in the
 from collections.abc import Iterator
 
 from pipelines.core.declared import nearest, unknown
-from pipelines.spec.checks.columns import fits
+from pipelines.spec.checks.conditions import condition_problems
+from pipelines.spec.conditions import alternatives
 from pipelines.spec.heads import Binary, Survival
 from pipelines.spec.learning import Outcome
 from pipelines.spec.pipeline import Entity, Pipeline
-from pipelines.spec.tables import Column, Table
+from pipelines.spec.tables import Table
 
 
 def outcome_problems(pipeline: Pipeline, label: Outcome) -> Iterator[str]:
@@ -65,39 +66,17 @@ def _events(label: Outcome, table: Table) -> Iterator[str]:
 
 def _condition(what: str, condition: tuple[str, object], table: Table) -> Iterator[str]:
     """Mistakes in ``(column, value)`` or ``(column, (value, ...))``."""
-    if not isinstance(condition, tuple) or len(condition) != len(("column", "value")):
+    if isinstance(condition, tuple) and len(condition) == len(("column", "value")):
+        yield from condition_problems(f"label: {what}", table, condition)
+    else:
         yield (
             f"label: {what} must be (column, value), or (column, (value, ...)) for any of several; got "
             f"{condition!r}."
         )
-        return
-    name, values = condition[0], _values(condition)
-    yield from unknown(f"label: {what} column", name, table.column_names())
-    if not values:
-        yield f"label: {what} names no value of column {name!r}. Give one, or several as a tuple."
-    for column in table.columns:
-        if column.name == name:
-            yield from _cannot_occur(what, column, values)
-
-
-def _cannot_occur(what: str, column: Column, values: tuple[object, ...]) -> Iterator[str]:
-    for value in values:
-        if not fits(column, value):
-            yield (
-                f"label: {what} value {value!r} cannot occur in column {column.name!r} of type "
-                f"{column.type!r}."
-            )
-        elif column.values and value not in column.values:
-            declared = nearest(str(value), map(str, column.values))
-            yield (
-                f"label: {what} value {value!r} is not among the values that column {column.name!r} is "
-                f"declared with. {declared}"
-            )
 
 
 def _values(condition: tuple[str, object]) -> tuple[object, ...]:
-    value = condition[1] if isinstance(condition, tuple) and len(condition) > 1 else ()
-    return value if isinstance(value, tuple) else (value,)
+    return alternatives(condition[1]) if isinstance(condition, tuple) and condition[1:] else ()
 
 
 def _followed_until(pipeline: Pipeline, label: Outcome, entity: Entity | None) -> Iterator[str]:

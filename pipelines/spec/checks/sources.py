@@ -10,19 +10,20 @@ from collections.abc import Iterator, Sequence
 from pipelines.core.declared import nearest
 from pipelines.core.zones import zone_mistake
 from pipelines.spec.checks.written import written_problems
-from pipelines.spec.path_fields import path_problems
+from pipelines.spec.path_fields import has_fields, path_problems
 from pipelines.spec.sources import (
     LAKE_FORMATS,
     REPEATED_HOUR,
     SOURCE_FORMATS,
     LakeTable,
+    Meds,
     Query,
     Source,
 )
 from pipelines.spec.statements import statement_problems
 from pipelines.spec.tables import Table
 
-ASCII, ICEBERG = 128, "iceberg"
+ASCII, ICEBERG, SUBJECT = 128, "iceberg", "subject_id"
 DELIMITER = re.compile(r"[^A-Za-z0-9\"\r\n]")
 
 
@@ -35,6 +36,8 @@ def source_problems(table: Table) -> Iterator[str]:
         yield from statement_problems(source.sql, where)
     if isinstance(source, LakeTable):
         yield from _lake_format(table, source.format)
+    if isinstance(source, Meds):
+        yield from _dataset(table, source, where)
     if isinstance(source, Source):
         yield from _format(table, source.format, SOURCE_FORMATS)
         yield from path_problems(source.path, table.partitions().grain, where)
@@ -54,6 +57,22 @@ def _lake_format(table: Table, found: str) -> Iterator[str]:
         )
         return
     yield from _format(table, found, LAKE_FORMATS)
+
+
+def _dataset(table: Table, source: Meds, where: str) -> Iterator[str]:
+    if not isinstance(source.path, str) or has_fields(source.path) or "*" in source.path:
+        yield (
+            f"{where} path {source.path!r} must be the folder of one dataset, which has all times, such as "
+            f"'records'; empty for the source root."
+        )
+    if table.event_time is not None:
+        return
+    for column in table.columns:
+        if column.source_name is None and column.name != SUBJECT:
+            yield (
+                f"table {table.name}: column {column.name} of a static table of MEDS needs source_name, "
+                f"the code of its value ('MEDS_BIRTH'), or the beginning of codes ('GENDER//')."
+            )
 
 
 def _files(source: Source, where: str) -> Iterator[str]:

@@ -8,11 +8,12 @@ Not here: other features (``features.py``).
 from collections.abc import Iterable, Iterator
 
 from pipelines.core.declared import nearest, unknown
-from pipelines.operators import Sequence, Trailing
+from pipelines.operators import Sequence, Trailing, Visits
 from pipelines.operators.aggregates import AGGREGATES, reads_column
 from pipelines.spec.checks.columns import MEASURED, fits
 from pipelines.spec.learning import Label
 from pipelines.spec.pipeline import Pipeline
+from pipelines.spec.tables import Column
 
 MOST_STEPS = 10_000
 
@@ -27,7 +28,7 @@ def trailing_mistakes(pipeline: Pipeline, feature: Trailing) -> Iterator[str]:
         numbers = not all(aggregate.of_any_type for aggregate in known)
         yield from _column(pipeline, where, feature.entity, feature.column, numbers=numbers)
     if feature.where is not None:
-        yield from _where(pipeline, where, feature.entity, *feature.where)
+        yield from _where(pipeline, where, feature)
     read = (feature.column, feature.where[0] if feature.where else None)
     yield from _known_too_soon(pipeline, where, read, feature.delay_days)
 
@@ -47,11 +48,31 @@ def sequence_mistakes(pipeline: Pipeline, feature: Sequence) -> Iterator[str]:
     """The mistakes of a sequence."""
     where = f"Sequence({feature.entity})"
     yield from _entity(pipeline, where, feature.entity)
-    if feature.steps > MOST_STEPS:
-        yield f"{where}: steps must be {MOST_STEPS:,} or fewer; got {feature.steps!r}."
+    yield from _too_many_steps(where, feature.steps)
     for column in feature.columns:
         yield from _column(pipeline, where, feature.entity, column, numbers=True)
     yield from _known_too_soon(pipeline, where, feature.columns, feature.delay_days)
+
+
+def visits_mistakes(pipeline: Pipeline, feature: Visits) -> Iterator[str]:
+    """The mistakes of a sequence of visits."""
+    where = f"Visits({feature.entity})"
+    yield from _entity(pipeline, where, feature.entity)
+    yield from _too_many_steps(where, feature.steps)
+    if feature.column is not None:
+        yield from _column(pipeline, where, feature.entity, feature.column, numbers=True)
+    yield from _column(pipeline, where, feature.entity, feature.code, numbers=False)
+    for column in pipeline.table.columns:
+        if column.name == feature.code and column.type != "timestamp":
+            for value in (*feature.codes, *feature.events):
+                yield from _value(f"{where}: code", column, value)
+    read = (feature.column, feature.code)
+    yield from _known_too_soon(pipeline, where, read, feature.delay_days)
+
+
+def _too_many_steps(where: str, steps: int) -> Iterator[str]:
+    if steps > MOST_STEPS:
+        yield f"{where}: steps must be {MOST_STEPS:,} or fewer; got {steps!r}."
 
 
 def _entity(pipeline: Pipeline, where: str, name: str) -> Iterator[str]:
@@ -82,24 +103,32 @@ def _column(
             )
 
 
-def _where(
-    pipeline: Pipeline, where: str, entity: str, name: str, value: object
-) -> Iterator[str]:
-    yield from _column(pipeline, where, entity, name, numbers=False)
+def _where(pipeline: Pipeline, where: str, feature: Trailing) -> Iterator[str]:
+    name, values = feature.where[0] if feature.where else "", feature.wanted()
+    yield from _column(pipeline, where, feature.entity, name, numbers=False)
+    if not values:
+        yield f"{where}: where has no values of column {name!r}. Name one, or leave where out."
     for column in pipeline.table.columns:
-        if column.name != name or column.type == "timestamp":
-            continue
-        if not fits(column, value):
-            wanted = "a text" if column.type == "text" else "a number"
-            yield (
-                f"{where}: where value {value!r} must be {wanted} that column {name!r} can have; "
-                f"it is of type {column.type!r}."
-            )
-        elif column.values and value not in column.values:
-            yield (
-                f"{where}: where value {value!r} is not one of the values of column {name!r}. "
-                f"{nearest(value, map(str, column.values))}"
-            )
+        if column.name == name and column.type != "timestamp":
+            for value in values:
+                yield from _value(f"{where}: where", column, value)
+    for value in sorted({repr(v) for v in values if values.count(v) > 1}):
+        yield f"{where}: where has the value {value} twice. Leave one out."
+
+
+def _value(where: str, column: Column, value: object) -> Iterator[str]:
+    """The mistakes of a value that rows are selected by."""
+    if not fits(column, value):
+        wanted = "a text" if column.type == "text" else "a number"
+        yield (
+            f"{where} value {value!r} must be {wanted} that column {column.name!r} can have; "
+            f"it is of type {column.type!r}."
+        )
+    elif column.values and value not in column.values:
+        yield (
+            f"{where} value {value!r} is not one of the values of column {column.name!r}. "
+            f"{nearest(value, map(str, column.values))}"
+        )
 
 
 def _known_too_soon(

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from pipelines.protocol import Work
 from pipelines.shared.tables.versions import day_number, version_columns, versions_of
 from pipelines.spec import Outcome, Table
+from pipelines.spec.conditions import alternatives
 from pipelines.stages.cohort.inputs import OutcomeInputs
 
 FILE = "part-0.parquet"
@@ -118,7 +119,7 @@ def _is(rows: pa.Table, condition: tuple[str, object] | None) -> NDArray[np.bool
     if condition is None:
         return np.zeros(rows.num_rows, bool)
     name, value = condition
-    values = pa.array(value if isinstance(value, tuple) else (value,))
+    values = pa.array(alternatives(value))
     found = pc.is_in(rows[name], values.cast(rows[name].type))
     return (
         found.to_numpy(zero_copy_only=False)

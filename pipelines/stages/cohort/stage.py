@@ -32,7 +32,7 @@ from pipelines.stages.cohort.inputs import OutcomeInputs, outcome_inputs
 if TYPE_CHECKING:
     from pipelines.stages.cohort.drawing import Drawing
     from pipelines.stages.cohort.events import History
-    from pipelines.stages.cohort.survival_curves import Steps
+    from pipelines.stages.cohort.survival_curves import StepFunction
     from pipelines.stages.cohort.tally import Tally
 
 
@@ -114,7 +114,7 @@ def _counted(drawing: "Drawing") -> "Tally":
     return tally
 
 
-def _write_rows(drawing: "Drawing", censoring: "Steps", out: Path) -> None:
+def _write_rows(drawing: "Drawing", censoring: "StepFunction", out: Path) -> None:
     """Write each partition's rows; drawn a second time, as all of them may not fit into memory."""
     import numpy as np
 
@@ -138,7 +138,7 @@ def _write_rows(drawing: "Drawing", censoring: "Steps", out: Path) -> None:
         work.report.progress(done, total, "partitions")
 
 
-def _write_censoring(censoring: "Steps", path: Path) -> None:
+def _write_censoring(censoring: "StepFunction", path: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 

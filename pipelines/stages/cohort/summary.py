@@ -15,19 +15,24 @@ from pipelines.shared.tables.cohort_names import COHORT_PARTS, TEST, TRAIN, VALI
 from pipelines.spec import Binary, Outcome, Survival
 from pipelines.spec.learning import BY_BOTH, BY_ENTITY
 from pipelines.stages.cohort.events import EVENT
-from pipelines.stages.cohort.survival_curves import Steps, censoring_curve, free_of, incidence
+from pipelines.stages.cohort.survival_curves import (
+    StepFunction,
+    censoring_curve,
+    free_of,
+    incidence,
+)
 from pipelines.stages.cohort.tally import PartEnds, Tally
 from pipelines.stages.cohort.weights import LEAST_FOLLOWED, weighs
 
 
-def censoring_of(tally: Tally) -> Steps:
+def censoring_of(tally: Tally) -> StepFunction:
     """The probability of training rows not to have been censored by a time."""
     days, _cause, followed = tally.ends[TRAIN].together()
     known = ~np.isnan(days)
     return censoring_curve(days[known], ~followed[known])
 
 
-def summary_of_cohort(work: Work, tally: Tally, censoring: Steps) -> dict[str, Any]:
+def summary_of_cohort(work: Work, tally: Tally, censoring: StepFunction) -> dict[str, Any]:
     """What ``cohort.json`` holds, but for the verdict."""
     pipeline = work.pipeline
     label, days = pipeline.label, work.days()
@@ -93,7 +98,7 @@ def _incidence(work: Work, ends: PartEnds) -> Iterator[dict[str, float]]:
         }
 
 
-def _censoring(work: Work, censoring: Steps) -> dict[str, Any]:
+def _censoring(work: Work, censoring: StepFunction) -> dict[str, Any]:
     """The training rows' chance to be followed, at tenths of the horizon, and what is capped of weights."""
     label = work.pipeline.label
     horizon = label.horizon_days if isinstance(label, Outcome) else 0

@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Steps:
+class StepFunction:
     """A step function that is 1 before its first time.
 
     Attributes:
@@ -42,7 +42,7 @@ class Steps:
         return np.concatenate([[1.0], self.value])
 
 
-def censoring_curve(days: Floats, censored: NDArray[np.bool_]) -> Steps:
+def censoring_curve(days: Floats, censored: NDArray[np.bool_]) -> StepFunction:
     """The probability not to have been censored by a time.
 
     Args:
@@ -57,13 +57,13 @@ def censoring_curve(days: Floats, censored: NDArray[np.bool_]) -> Steps:
     return _falling(times, np.cumprod(1.0 - hazard))
 
 
-def free_of(days: Floats, happened: NDArray[np.bool_]) -> Steps:
+def free_of(days: Floats, happened: NDArray[np.bool_]) -> StepFunction:
     """Kaplan-Meier's probability to be without the event by a time; all other rows count as censored."""
     times, at_risk, events = _counts(days, happened)
     return _falling(times, np.cumprod(1.0 - np.divide(events, np.maximum(at_risk, 1))))
 
 
-def incidence(days: Floats, cause: NDArray[np.int8], of: int) -> Steps:
+def incidence(days: Floats, cause: NDArray[np.int8], of: int) -> StepFunction:
     """Aalen and Johansen's probability to be without the event of a cause by a time.
 
     Args:
@@ -86,7 +86,7 @@ def _counts(days: Floats, counted: NDArray[np.bool_]) -> tuple[Floats, Floats, F
     return times, at_risk, np.bincount(at, counted, len(times)).astype(np.float64)
 
 
-def _falling(times: Floats, value: NDArray[Any]) -> Steps:
+def _falling(times: Floats, value: NDArray[Any]) -> StepFunction:
     """The times at which it falls alone."""
     falls = np.diff(value, prepend=1.0) < 0
-    return Steps(times[falls], value[falls])
+    return StepFunction(times[falls], value[falls])

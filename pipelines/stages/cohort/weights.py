@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pipelines.spec import Binary, Outcome, Pipeline
 from pipelines.stages.cohort.drawing import Drawn
-from pipelines.stages.cohort.survival_curves import Steps
+from pipelines.stages.cohort.survival_curves import StepFunction
 
 LEAST_FOLLOWED = 0.05
 """The smallest chance that a weight is the inverse of: no row counts for more than twenty."""
@@ -27,7 +27,7 @@ def weighs(pipeline: Pipeline) -> bool:
     return followed and isinstance(pipeline.head, Binary)
 
 
-def weights_of(drawn: Drawn, followed: Steps, *, weigh: bool) -> NDArray[np.float32]:
+def weights_of(drawn: Drawn, followed: StepFunction, *, weigh: bool) -> NDArray[np.float32]:
     """Weight of each row, ``(n_rows,)``; 0 where it is left out."""
     taken = drawn.taken.astype(np.float32)
     if not weigh:

@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pipelines.operators.array_types import Array
+from pipelines.stages.featurize.entity_program import DAY_S
 from pipelines.stages.featurize.selection import Selection
+from pipelines.stages.featurize.spread import slope, std
 from pipelines.stages.featurize.timeline import INT64_BITS, Span, Timeline
-
-DAY_S = 86_400
 
 
 def count(rows: Selection, spans: Sequence[Span]) -> list[Any]:
@@ -83,6 +83,23 @@ def days_since_last(rows: Selection, spans: Sequence[Span]) -> list[Any]:
     return found
 
 
+def days_since_first(rows: Selection, spans: Sequence[Span]) -> list[Any]:
+    """Days back to the first row in the window, 0 where that is the row itself; NaN over nothing."""
+    xp, line, positions = rows.line.xp, rows.line, rows.counted_positions
+    found = []
+    for span in spans:
+        start, end = rows.running_counts[span.start], rows.running_counts[span.end]
+        first = positions[xp.minimum(start, len(positions) - 1)] if len(positions) else start
+        ago_s = line.asked_key - line.key[first] if len(positions) else line.asked_key
+        found.append(xp.where(end > start, ago_s / DAY_S, xp.nan))
+    return found
+
+
+def ever(rows: Selection, spans: Sequence[Span]) -> list[Any]:
+    """1 where some row counts, else 0."""
+    return [(rows.counted_rows(span) > 0) * 1.0 for span in spans]
+
+
 def distinct(rows: Selection, spans: Sequence[Span]) -> list[Any]:
     """Different values among those known.
 
@@ -116,6 +133,10 @@ AGGREGATES: dict[str, Callable[[Selection, Sequence[Span]], list[Any]]] = {
     "last": last,
     "days_since_last": days_since_last,
     "distinct": distinct,
+    "ever": ever,
+    "days_since_first": days_since_first,
+    "std": std,
+    "slope": slope,
 }
 
 

@@ -17,6 +17,7 @@ from pipelines.shared.tables.known_days import FIRST_PART
 from pipelines.stages.featurize.feature_plan import AttributeColumn
 from pipelines.stages.featurize.groups import read_groups
 from pipelines.stages.featurize.history import PartitionFiles
+from pipelines.stages.featurize.rows import elapsed
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +32,30 @@ class Attributes:
     columns: Sequence[AttributeColumn]
     rows: Mapping[tuple[str, str], pa.Table]
 
-    def of_rows(self, table: pa.Table) -> dict[str, pa.ChunkedArray]:
-        """Each attribute of some rows, by feature; numbers as float64."""
+    def of_rows(self, table: pa.Table, time: str) -> dict[str, pa.ChunkedArray | pa.Array]:
+        """Each attribute of some rows, by feature; numbers as float64.
+
+        Args:
+            table: The rows.
+            time: Column of their event times.
+        """
         at = {
             (key, name): pc.index_in(table[key], value_set=rows[key])
             for (key, name), rows in self.rows.items()
         }
-        return {each.name: self._of(each, at[each.key, each.table]) for each in self.columns}
+        return {
+            each.name: self._of(each, at[each.key, each.table], table[time])
+            for each in self.columns
+        }
 
-    def _of(self, column: AttributeColumn, at: pa.ChunkedArray) -> pa.ChunkedArray:
+    def _of(
+        self, column: AttributeColumn, at: pa.ChunkedArray, times: pa.ChunkedArray
+    ) -> pa.ChunkedArray | pa.Array:
         found = self.rows[column.key, column.table][column.column].take(at)
         if column.is_category:
             return found
+        if column.since is not None:
+            return pa.array(elapsed(column.since, found, times))
         return pc.fill_null(found.cast(pa.float64(), safe=False), float("nan"))
 
 

@@ -24,10 +24,16 @@ from pipelines.shared.compute.splitting import Splittable
 from pipelines.shared.tables.history import CHECK, ENTITY, KNOWN, POSITION, TIME_S, UNTIL
 from pipelines.shared.tables.reading import Columns, Reader, reader_of
 from pipelines.stages.featurize.entity_codes import entity_codes
-from pipelines.stages.featurize.entity_program import EntityProgram, Separation
+from pipelines.stages.featurize.entity_program import (
+    EntityProgram,
+    EventSequence,
+    Separation,
+    VisitSequence,
+)
 from pipelines.stages.featurize.timeline import Timeline, timeline, timeline_of_others
 from pipelines.stages.featurize.views import views, views_of_others
-from pipelines.stages.featurize.windows import block_on, windows_on
+from pipelines.stages.featurize.visits import visits_on
+from pipelines.stages.featurize.windows import SequenceArrays, block_on, windows_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,9 +200,17 @@ def _asked(
 ) -> BucketResult:
     values, blocks = on_host(windows_on(line, program, columns)), dict[str, NDArray[Any]]()
     for events in program.sequences:
-        block = block_on(line, events, columns)
+        block = _block(line, events, columns)
         blocks |= zip(events.names, (on_host(block.steps), on_host(block.length)), strict=True)
     return BucketResult(program.name, position, values, 0, blocks)
+
+
+def _block(
+    line: Timeline, events: EventSequence | VisitSequence, columns: Columns
+) -> SequenceArrays:
+    if isinstance(events, VisitSequence):
+        return visits_on(line, events, columns)
+    return block_on(line, events, columns)
 
 
 def _together(found: Sequence[BucketResult], rows_read: int) -> BucketResult:

@@ -76,9 +76,21 @@ def _groups(day: DayInput, spill: Spill, size: int) -> Iterator[pa.Table]:
     attributes = read_attributes(day.features.attributes, day.attributes, part, size)
     tables = read_groups(part, [*day.features.read_columns], size)
     for nth, table in enumerate(tables):
-        found = row_features(table, day.features.row_sources, day.features.time_zone)
+        found = row_features(
+            table,
+            day.features.row_sources,
+            day.features.time_zone,
+            day.features.table.time_column,
+        )
         found |= in_row_order(day, spill.of(nth), table.num_rows)
-        group = [_joined(table, day.features, found, attributes.of_rows(table))]
+        group = [
+            _joined(
+                table,
+                day.features,
+                found,
+                attributes.of_rows(table, day.features.table.time_column),
+            )
+        ]
         # Whoever asks for the next group holds none of this one's columns any more.
         del table, found
         yield group.pop()

@@ -32,10 +32,10 @@ class HistoryColumn:
 
 @dataclass(frozen=True, slots=True)
 class RowFilter:
-    """Rows that count: those whose stored column equals a value (a text, its hash)."""
+    """Rows that count: those whose stored column equals any of some values (a text, its hash)."""
 
     column: str
-    value: float
+    values: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class TrailingWindow:
         aggregates: As declared.
         spans_s: Window lengths in seconds.
         delay_s: Seconds until a row's values are known.
-        source: What every aggregate but ``count`` and ``days_since_last`` reads.
+        source: What the aggregates read that read a column.
         only: Which rows count; None for all.
     """
 
@@ -87,6 +87,11 @@ class EventSequence:
     own: bool
     sources: tuple[HistoryColumn, ...]
 
+    @property
+    def width(self) -> int:
+        """Numbers of the block in a row."""
+        return self.steps * (len(self.sources) + 1)
+
     def reach_s(self) -> int:
         """Seconds back from a row to the oldest event it can hold."""
         return self.within_s + self.delay_s
@@ -94,6 +99,49 @@ class EventSequence:
     def columns(self) -> tuple[str, ...]:
         """History columns that it reads."""
         return tuple(source.column for source in self.sources)
+
+
+@dataclass(frozen=True, slots=True)
+class VisitSequence:
+    """The block of one declared ``Visits``.
+
+    Attributes:
+        names: Column of the block, column of its length.
+        steps: Most visits in it.
+        delay_s: Seconds until a row's values are known.
+        within_s: Seconds it reaches back beyond the delay.
+        code: Column that says what a row is about.
+        source: What is measured; None where nothing is.
+        codes: Rows of each code that has values.
+        events: Rows of each code that has none.
+        zone: Time zone of the days.
+    """
+
+    names: tuple[str, str]
+    steps: int
+    delay_s: int
+    within_s: int
+    code: str
+    source: HistoryColumn | None
+    codes: tuple[RowFilter, ...]
+    events: tuple[RowFilter, ...]
+    zone: str
+
+    @property
+    def width(self) -> int:
+        """Numbers of the block in a row: values, flags, and two times a step."""
+        return self.steps * (2 * len(self.codes) + len(self.events) + 2)
+
+    def reach_s(self) -> int:
+        """Seconds back from a row to the oldest row of a visit."""
+        return self.within_s + self.delay_s
+
+    def columns(self) -> tuple[str, ...]:
+        """History columns that it reads."""
+        return (self.code, *((self.source.column,) if self.source else ()))
+
+
+Part = TrailingWindow | EventSequence | VisitSequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +158,7 @@ class EntityProgram:
 
     entity: str
     windows: tuple[TrailingWindow, ...]
-    sequences: tuple[EventSequence, ...] = ()
+    sequences: tuple[EventSequence | VisitSequence, ...] = ()
     hashed: bool = False
     table: str | None = None
 
@@ -119,7 +167,7 @@ class EntityProgram:
         """What distinguishes it from the other programs of a pipeline."""
         return self.entity if self.table is None else f"{self.entity} {self.table}"
 
-    def parts(self) -> "tuple[TrailingWindow | EventSequence, ...]":
+    def parts(self) -> tuple[Part, ...]:
         """Its windows and its sequences."""
         return (*self.windows, *self.sequences)
 
@@ -148,6 +196,6 @@ class EntityProgram:
         return any(_reads(part, distance) for part in self.parts())
 
 
-def _reads(part: TrailingWindow | EventSequence, distance: Separation) -> bool:
+def _reads(part: Part, distance: Separation) -> bool:
     """Whether seconds between two rows so far apart can lie in [delay, reach)."""
     return max(part.delay_s, distance.nearest_s) < min(part.reach_s(), distance.farthest_s)

@@ -2,8 +2,8 @@
 
 Why: reading, computing, writing and describing must agree on columns and their order, so they
     read the same plan instead of asking the declaration again.
-Not here: windows and sequences as a worker sees them (``entity_program.py``), what is wrong
-    with a declaration (``pipelines/spec/checks/features.py``), the arithmetic (``windows.py``,
+Not here: windows and sequences (``window_plan.py``), what is wrong with a declaration
+    (``pipelines/spec/checks/features.py``), the arithmetic (``windows.py``,
     ``rows.py``).
 """
 
@@ -12,20 +12,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from pipelines.core.zones import zone_table
-from pipelines.operators import Categorical, Numeric, Sequence, Trailing
-from pipelines.operators.hashing import hash_word
+from pipelines.operators import Categorical, Numeric, Since
+from pipelines.operators.events import EventSource
 from pipelines.operators.operator import CATEGORICAL, SEQUENCE, FeatureSource
 from pipelines.operators.times import TimeSource
-from pipelines.spec import Column, Label, Pipeline
+from pipelines.spec import Label, Pipeline
 from pipelines.spec.tables import Table
-from pipelines.stages.featurize.entity_program import (
-    DAY_S,
-    EntityProgram,
-    EventSequence,
-    HistoryColumn,
-    RowFilter,
-    TrailingWindow,
-)
+from pipelines.stages.featurize.entity_program import EntityProgram, VisitSequence
+from pipelines.stages.featurize.window_plan import programs_of
 
 VALUE_BYTES, EVENT_BYTES = 8, 4
 
@@ -40,6 +34,7 @@ class AttributeColumn:
         key: The stored column that identifies the entity, of both tables.
         column: The column.
         is_category: Whether it stays as it is; else it is a number.
+        since: What makes a number of a timestamp and the example's time; None for other columns.
     """
 
     name: str
@@ -47,6 +42,7 @@ class AttributeColumn:
     key: str
     column: str
     is_category: bool
+    since: Since | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +73,7 @@ class FeaturePlan:
     label: str | None
     may_lack_label: bool
     read_columns: tuple[str, ...]
-    row_sources: tuple[Numeric | TimeSource, ...]
+    row_sources: tuple[Numeric | TimeSource | Since, ...]
     categories: tuple[str, ...]
     attributes: tuple[AttributeColumn, ...]
     programs: tuple[EntityProgram, ...]
@@ -89,9 +85,11 @@ class FeaturePlan:
 
     def clock(self) -> str:
         """The offsets of the zone, which features depend on; empty where there are none."""
+        sequences = [each for program in self.programs for each in program.sequences]
         calendar = any(isinstance(source, TimeSource) for source in self.row_sources)
+        visits = any(isinstance(each, VisitSequence) for each in sequences)
         by_days = self.table.known_time is not None
-        return zone_table(self.time_zone).digest() if calendar or by_days else ""
+        return zone_table(self.time_zone).digest() if calendar or visits or by_days else ""
 
     def programs_without(self, names: Collection[str]) -> tuple[EntityProgram, ...]:
         """Windows and sequences but those whose outputs are all among ``names``."""
@@ -114,10 +112,10 @@ def plan_features(pipeline: Pipeline) -> FeaturePlan:
         label=label,
         may_lack_label=pipeline.may_lack_label,
         read_columns=_unique((*keys, *_read_by(sources))),
-        row_sources=tuple(s for s in of_row if isinstance(s, Numeric | TimeSource)),
+        row_sources=tuple(s for s in of_row if isinstance(s, Numeric | TimeSource | Since)),
         categories=categories,
         attributes=tuple(map(partial(_attribute, pipeline), pipeline.attributes())),
-        programs=_programs(pipeline),
+        programs=programs_of(pipeline),
         versioned_tables=frozenset(t.name for t in pipeline.tables if t.known_time is not None),
         names=names,
         described=_described(sources),
@@ -137,13 +135,14 @@ def _described(sources: Iterable[FeatureSource]) -> tuple[str, ...]:
     return _unique(name for source in numbers for name in source.names())
 
 
-def _attribute(pipeline: Pipeline, source: Numeric | Categorical) -> AttributeColumn:
+def _attribute(pipeline: Pipeline, source: Numeric | Categorical | Since) -> AttributeColumn:
     return AttributeColumn(
         name=source.names()[0],
         table=source.table or pipeline.examples,
         key=pipeline.entity(source.entity or "").key,
         column=source.column,
         is_category=isinstance(source, Categorical),
+        since=source if isinstance(source, Since) else None,
     )
 
 
@@ -157,73 +156,8 @@ def _unique(names: Iterable[str]) -> tuple[str, ...]:
 
 def _steps(sources: Iterable[FeatureSource]) -> int:
     """Numbers in a row's sequences."""
-    events = (s for s in sources if isinstance(s, Sequence))
-    return sum(each.steps * (len(each.columns) + 1) for each in events)
-
-
-def _programs(pipeline: Pipeline) -> tuple[EntityProgram, ...]:
-    """One program for each entity and table that have windows or sequences."""
-    by_program: dict[tuple[str, str | None], list[Trailing | Sequence]] = {}
-    for source in pipeline.windows():
-        by_program.setdefault((source.entity, source.table), []).append(source)
-    return tuple(
-        _program(pipeline, entity, table, sources)
-        for (entity, table), sources in by_program.items()
-    )
-
-
-def _program(
-    pipeline: Pipeline,
-    entity: str,
-    table: str | None,
-    sources: Iterable[Trailing | Sequence],
-) -> EntityProgram:
-    windows, sequences = list[TrailingWindow](), list[EventSequence]()
-    rows_of = pipeline.of_table(table or pipeline.examples).table
-    for source in sources:
-        if isinstance(source, Trailing):
-            windows.append(_window(rows_of, source))
-        else:
-            sequences.append(_sequence(rows_of, source))
-    hashed = pipeline.is_text(entity)
-    return EntityProgram(entity, tuple(windows), tuple(sequences), hashed, table)
-
-
-def _window(table: Table, feature: Trailing) -> TrailingWindow:
-    only = feature.where
-    return TrailingWindow(
-        names=feature.names(),
-        aggregates=feature.aggregates,
-        spans_s=feature.every_span_s(),
-        delay_s=feature.delay_days * DAY_S,
-        source=None if feature.column is None else _column(table.column(feature.column)),
-        only=None if only is None else _filter(table.column(only[0]), only[1]),
-    )
-
-
-def _sequence(table: Table, feature: Sequence) -> EventSequence:
-    return EventSequence(
-        names=feature.names(),
-        steps=feature.steps,
-        delay_s=feature.delay_days * DAY_S,
-        within_s=feature.within_days * DAY_S,
-        own=feature.own and feature.table is None,
-        sources=tuple(_column(table.column(name)) for name in feature.columns),
-    )
-
-
-def _column(column: Column) -> HistoryColumn:
-    if column.type == "number":
-        return HistoryColumn(column.name, 0 if column.decimals is None else 10**column.decimals)
-    return HistoryColumn(column.name, 1)
-
-
-def _filter(column: Column, value: object) -> RowFilter:
-    if isinstance(value, str):
-        return RowFilter(column.name, hash_word(value))
-    number = float(value)  # type: ignore[arg-type]  # checked when declared
-    scale = _column(column).scale
-    return RowFilter(column.name, round(number * scale) if column.decimals else number)
+    events = (s for s in sources if isinstance(s, EventSource))
+    return sum(each.steps * len(each.features()) for each in events)
 
 
 def _without(program: EntityProgram, done: frozenset[str]) -> EntityProgram:

@@ -124,8 +124,7 @@ def _nothing_seen(programs: tuple[EntityProgram, ...], rows: int) -> Columns:
                 found[name] = np.full(rows, AGGREGATES[aggregate].over_nothing)
         for events in program.sequences:
             block, length = events.names
-            width = events.steps * (len(events.sources) + 1)
-            found[block] = np.zeros((rows, width), np.float32)
+            found[block] = np.zeros((rows, events.width), np.float32)
             found[length] = np.zeros(rows, np.int32)
     return found
 

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from pipelines.core.store import Manifest, digest_of
-from pipelines.operators import Sequence, Trailing
+from pipelines.operators import Trailing
+from pipelines.operators.events import EventSource
 from pipelines.operators.program import written
 from pipelines.protocol import Plan, Work, same_code
 from pipelines.spec.reach import partitions_before, partitions_of_other
@@ -33,14 +34,14 @@ def reused_columns(work: Work, plan: Plan) -> "ReusedColumns | None":
     return ReusedColumns(work.store.open(old), names) if names else None
 
 
-def _declared_before(work: Work, old: Manifest) -> Iterator[Trailing | Sequence]:
+def _declared_before(work: Work, old: Manifest) -> Iterator[Trailing | EventSource]:
     """Windows and sequences that a published version was made with."""
     before = {digest_of(feature) for feature in old.config["features"]}
     return (s for s in work.pipeline.windows() if digest_of(written(s)) in before)
 
 
 def _same_rows_and_code(
-    work: Work, plan: Plan, old: Manifest, source: Trailing | Sequence
+    work: Work, plan: Plan, old: Manifest, source: Trailing | EventSource
 ) -> bool:
     """Whether the own rows, and of the partitions it reaches back to what they can see, are the same.
 
@@ -53,7 +54,9 @@ def _same_rows_and_code(
     ) and same_code(old.code, plan.code, {type(source)})
 
 
-def _reached_by(work: Work, old: Manifest, source: Trailing | Sequence) -> list[ReadPartition]:
+def _reached_by(
+    work: Work, old: Manifest, source: Trailing | EventSource
+) -> list[ReadPartition]:
     """Partitions that a source reaches back to, those before this work's data began too."""
     pipeline, days = work.pipeline, source.look_back_days()
     table = pipeline.of_table(source.table or pipeline.examples).table

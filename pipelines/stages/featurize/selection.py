@@ -38,7 +38,11 @@ class Selection:
     def counts(self) -> Array:
         """Which rows count, by row; None where all do."""
         only = self.window.only
-        return None if only is None else self._columns[only.column] == only.value
+        return (
+            None
+            if only is None
+            else equal_any(self.line.xp, self._columns[only.column], only.values)
+        )
 
     @cached_property
     def has_value(self) -> Array:
@@ -74,9 +78,18 @@ class Selection:
     def parts(self) -> tuple[tuple[Any, float], ...]:
         """``(running sum, weight)``: a value is the sum of part times weight."""
         xp, values = self.line.xp, self.values
-        exact = values.dtype.kind != "f" or (self.window.source and self.window.source.scale)
-        whole = [(values.astype(xp.int64), 1.0)] if exact else _float_parts(xp, values)
+        whole = [(values.astype(xp.int64), 1.0)] if self.is_exact else _float_parts(xp, values)
         return tuple((self.line.running(part), weight) for part, weight in whole)
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether values are whole numbers, or are stored as such."""
+        source = self.window.source
+        return self.values.dtype.kind != "f" or bool(source and source.scale)
+
+    def valued_range(self, span: Span) -> tuple[Array, Array]:
+        """First and last (exclusive) of the ``valued_positions`` in each window."""
+        return self.running_values[span.start], self.running_values[span.end]
 
     def counted_rows(self, span: Span) -> Array:
         """Rows of the window that count."""
@@ -110,19 +123,35 @@ class Selection:
         return xp.arange(len(order)) if mask is None else xp.flatnonzero(mask[order])
 
 
+def equal_any(xp: Any, column: Any, values: tuple[float, ...]) -> Array:
+    """Which rows of a column have one of the values: whole numbers are compared as such."""
+    if len(values) == 1:
+        return column == values[0]
+    return xp.isin(column, xp.asarray(list(values), column.dtype))
+
+
 def is_known(xp: Any, values: Any) -> Array:
     """Which values are neither null, NaN nor infinite; whole numbers mark a null by one number."""
     return xp.isfinite(values) if values.dtype.kind == "f" else values != NULL_WHOLE
 
 
-def _float_parts(xp: Any, values: Any) -> list[tuple[Any, float]]:
-    """Floats as whole numbers of three units, exactly but for digits below 2**-62."""
+def require_summable(xp: Any, values: Any) -> None:
+    """Check that floats are small enough to be summed as whole numbers.
+
+    Raises:
+        ConfigError: One is not.
+    """
     largest = float(xp.abs(values).max()) if len(values) else 0.0
     if largest >= FLOAT_LIMIT:
         raise ConfigError(
             f"A window sums values up to {largest:g}; they must stay below {FLOAT_LIMIT:g}. "
             "Declare the column in a larger unit, or give it a high."
         )
+
+
+def _float_parts(xp: Any, values: Any) -> list[tuple[Any, float]]:
+    """Floats as whole numbers of three units, exactly but for digits below 2**-62."""
+    require_summable(xp, values)
     parts, weight = [], 1.0
     for _ in range(3):
         whole = xp.trunc(values)

@@ -30,6 +30,7 @@ class Timeline:
             not among them, how many come before it, its ties included.
         asker: Which asked row that is, shape ``(n_asked,)``.
         asked_key: Entity and time of each asked row as such a number, shape ``(n_asked,)``.
+        stride: What the numbers of two entities at the same time differ by.
     """
 
     xp: Any
@@ -39,6 +40,7 @@ class Timeline:
     position: Any
     asker: Any
     asked_key: Any
+    stride: int = 1
     _edges: dict[tuple[int, str], Any] = field(default_factory=dict)
 
     def edge(self, back_s: int, side: str = "right") -> Array:
@@ -51,6 +53,10 @@ class Timeline:
     def span(self, delay_s: int, span_s: int) -> "Span":
         """Each asked row's window (t - delay - span, t - delay]."""
         return Span(self.edge(delay_s + span_s), self.edge(delay_s))
+
+    def since(self) -> Array:
+        """Seconds of each row since the first of all, by position."""
+        return self.key - self.nth * self.stride
 
     def running(self, values: Any) -> Array:
         """Running sum of int64 ``values`` (by row), by position, shape ``(n_rows + 1,)``.
@@ -111,7 +117,7 @@ def timeline(
         position = xp.flatnonzero(asks[order])
         asker = (xp.cumsum(asks) - 1)[order[position]]
     key = nth * stride + since
-    return Timeline(xp, order, key, nth, position, asker, key[position])
+    return Timeline(xp, order, key, nth, position, asker, key[position], stride)
 
 
 def timeline_of_others(
@@ -142,6 +148,7 @@ def timeline_of_others(
         before,
         line.asker,
         line.asked_key,
+        line.stride,
     )
 
 

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipelines.operators.array_types import Array
-from pipelines.stages.featurize.aggregates import AGGREGATES, DAY_S
+from pipelines.stages.featurize.aggregates import AGGREGATES
 from pipelines.stages.featurize.entity_program import (
+    DAY_S,
     EntityProgram,
     EventSequence,
     TrailingWindow,

@@ -13,9 +13,10 @@ from functools import partial
 import pyarrow as pa
 
 from pipelines.core.errors import SourceUnreadableError
-from pipelines.spec import AnySource, Column, Query, Source
+from pipelines.spec import AnySource, Column, Meds, Query, Source
 from pipelines.stages.ingest.damage import checked_read
 from pipelines.stages.ingest.formats import FORMATS, Reader
+from pipelines.stages.ingest.formats.meds import read_meds
 from pipelines.stages.ingest.formats.query_rows import from_result, read_result
 from pipelines.stages.ingest.reading import Read
 from pipelines.stages.ingest.values.cast import from_text, from_typed
@@ -73,6 +74,8 @@ def _reader(source: AnySource) -> tuple[Cast, Reader]:
     """What reads a source's rows, and what casts one of their columns."""
     if isinstance(source, Query):
         return from_result, read_result
+    if isinstance(source, Meds):
+        return from_typed, read_meds
     # The rows of a lake table are fetched into a Parquet file.
     found = FORMATS[source.format if isinstance(source, Source) else "parquet"]
     if not found.is_text:

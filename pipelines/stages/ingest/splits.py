@@ -27,13 +27,14 @@ from pipelines.core.store.integrity import Verified
 from pipelines.core.text import counted
 from pipelines.protocol import REFUSED, Plan, StageOutcome, Work, code_of, publish_work
 from pipelines.protocol.perform import published
+from pipelines.shared.tables.statics import contents_of
 from pipelines.spec import Table
 from pipelines.stages.ingest.delivery import Delivery
 from pipelines.stages.ingest.reading import reads_of
 from pipelines.stages.ingest.settings import ingest_settings
 from pipelines.stages.ingest.sources.locate import SourceFile, source_files
 from pipelines.stages.ingest.sources.source_item import SourceItem
-from pipelines.stages.ingest.values.origin_rows import contents_of, static_origins
+from pipelines.stages.ingest.values.origin_rows import static_origins
 
 if TYPE_CHECKING:
     from pipelines.stages.ingest.by_partition import PartitionSpill

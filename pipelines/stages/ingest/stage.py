@@ -1,4 +1,4 @@
-"""Stage ``ingest``: convert a day of source files to one typed table, or refuse it.
+"""Stage ``ingest``: convert a day of source files to one typed table, or refuse it; or derive landmarks.
 
 Promise: rows keep the source's order and are numbered by it; the same bytes in the source give
     the same bytes in the store, whatever the number of threads; a file that changes while it is
@@ -12,21 +12,38 @@ from pathlib import Path
 
 from pipelines.core.errors import SourceNotReadyError
 from pipelines.protocol import Plan, StageOutcome, Work, code_of
+from pipelines.shared.tables.statics import contents_of
 from pipelines.spec import Table
 from pipelines.stages.ingest.delivery import Delivery
+from pipelines.stages.ingest.landmarks.landmarks_plan import (
+    outdated_landmarks,
+    plan_landmarks,
+    take_landmarks,
+)
 from pipelines.stages.ingest.reading import reads_of
 from pipelines.stages.ingest.settings import ingest_settings
 from pipelines.stages.ingest.sources.locate import source_files
 from pipelines.stages.ingest.sources.source_item import SourceItem
 from pipelines.stages.ingest.splits import part_of, split_of, take_part
-from pipelines.stages.ingest.values.origin_rows import contents_of, static_origins
+from pipelines.stages.ingest.values.origin_rows import static_origins
 
 SPLIT = "split"
 
 
+def due(work: Work) -> tuple[bool, list[str]]:
+    """The work's own partition, and the later landmarks whose events were published again."""
+    return True, outdated_landmarks(work) if work.pipeline.table.derived_from else []
+
+
 def plan(work: Work) -> Plan:
-    """Plan by the content of the day's files and the declared types."""
+    """Plan by the content of the day's files and the declared types.
+
+    Raises:
+        TableNotReadyError: Events that the rows are derived from have no verdict yet.
+    """
     table = work.pipeline.table
+    if table.derived_from:
+        return plan_landmarks(work)
     if table.is_for_all_time:
         return _plan_of_part(work, table)
     static = static_origins(work)
@@ -56,6 +73,8 @@ def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
     Raises:
         SourceNotReadyError: A file changed, has gone, or is still being written.
     """
+    if work.pipeline.table.derived_from:
+        return take_landmarks(work, plan, out)
     if SPLIT in plan.made_from:
         return take_part(work, plan.made_from[SPLIT], out)
     from pipelines.stages.ingest.day import DayWriter, remove_rows

@@ -10,20 +10,19 @@ Not here: non-finite values (``non_finite.py``).
 
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from pipelines.core.errors import TrainingError, listed
 from pipelines.spec import Training
 from pipelines.stages.train.cursor import Cursor
+from pipelines.stages.train.label_chunks import label_chunks
 from pipelines.stages.train.network import Network
-from pipelines.stages.train.shards import LABEL, WEIGHT, Shards
+from pipelines.stages.train.shards import Shards
 
 # Above this multiple of the baseline, more epochs do not help.
 FAR = 100.0
 # Above the baseline and this multiple of the lowest loss of an epoch, a loss is not noise.
 GROWN = 2.0
-CHUNK_ROWS = 65_536
 
 
 def baseline_loss(
@@ -32,16 +31,9 @@ def baseline_loss(
     """Mean loss of the training rows if every output is 0."""
     width = network.model.output_shape[-1]
     total = weights = 0.0
-    for day in shards.days:
-        for first in range(0, len(day[LABEL]), CHUNK_ROWS):
-            y = np.asarray(day[LABEL][first : first + CHUNK_ROWS])
-            each = network.head.loss(tf.zeros((len(y), width)), tf.constant(y)).numpy()
-            weight = np.ones(len(y))
-            if class_weights:
-                weight = np.array(class_weights)[y.astype(np.int64)]
-            if WEIGHT in day:
-                weight = weight * day[WEIGHT][first : first + CHUNK_ROWS]
-            total, weights = total + float(each @ weight), weights + float(weight.sum())
+    for y, weight in label_chunks(shards, class_weights):
+        each = network.head.loss(tf.zeros((len(y), width)), tf.constant(y)).numpy()
+        total, weights = total + float(each @ weight), weights + float(weight.sum())
     return total / weights if weights else 0.0
 
 

@@ -174,7 +174,9 @@ def _trained(setup: TrainingSetup) -> dict[str, Any]:
                 f"their sum, the clipping and the update are not compiled"
             )
         saved = run.checkpoints.restore()
-        if saved is not None:
+        if saved is None:
+            _start_at_base_rate(setup, run)
+        else:
             setup.work.report.log(_resumed(saved, setup.devices))
         start = saved.cursor if saved else Cursor()
         cursor = run.train(start)
@@ -282,6 +284,15 @@ def _network(setup: TrainingSetup, feed: Any) -> "Network":
         optimizer = build_optimizer(training, feed.steps_per_epoch, model.trainable_variables)
     head = loop_head(pipeline.head, training.focal_gamma)
     return Network(setup.strategy, model, head, optimizer)
+
+
+def _start_at_base_rate(setup: TrainingSetup, run: "TrainingRun") -> None:
+    from pipelines.stages.train.base_rate import start_at_base_rate
+    from pipelines.stages.train.heads import training_of
+
+    pipeline, training = setup.work.pipeline, setup.work.pipeline.training
+    head = training_of(pipeline.head, training.focal_gamma)
+    start_at_base_rate(run.network.model, head, setup.shards, training.class_weights)
 
 
 def _resumed(saved: Any, devices: str) -> str:

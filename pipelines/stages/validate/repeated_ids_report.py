@@ -10,17 +10,14 @@ from dataclasses import replace
 
 from pipelines.core.errors import listed
 from pipelines.shared.expectations.engine import Evaluated, RuleResult
-from pipelines.shared.expectations.rules import NEW_IDS
 from pipelines.shared.expectations.verdict import GateVerdict
 
 FOLDERS = "folders"
 
 
 def without_folders(evaluated: Evaluated) -> Evaluated:
-    """The results without the folders of other days."""
-    cleaned = tuple(
-        _cleaned(f) if f.rule.expectation == NEW_IDS else f for f in evaluated.findings
-    )
+    """The results without the folders of other days and tables."""
+    cleaned = tuple(_cleaned(f) if FOLDERS in f.rule.kwargs else f for f in evaluated.findings)
     return replace(evaluated, findings=cleaned)
 
 

@@ -16,12 +16,22 @@ from typing import TYPE_CHECKING, Any
 from pipelines.core.errors import ArtifactError
 from pipelines.core.events import evenly
 from pipelines.core.store import Manifest, file_digest
-from pipelines.protocol import Maker, Plan, StageOutcome, Work, code_of
+from pipelines.protocol import (
+    VALIDATED,
+    Maker,
+    Plan,
+    StageOutcome,
+    Work,
+    code_of,
+    partition_key,
+)
 from pipelines.protocol.declared_code import rule_code
 from pipelines.shared.compute.settings import ComputeSettings
 from pipelines.shared.expectations.gate_run import docs_page, run_of
-from pipelines.shared.expectations.rules import rules_of, suite_path
+from pipelines.shared.expectations.rules import CheckedRule, rules_of, suite_path
+from pipelines.shared.tables.statics import contents_of, input_name, validated_statics
 from pipelines.spec import Column, Pipeline
+from pipelines.spec.time_bounds import time_bounds
 from pipelines.stages.validate.repeated_ids import RepeatedIds, inputs_of, shared_in
 
 if TYPE_CHECKING:
@@ -37,20 +47,42 @@ SETTLES = True
 
 
 def due(work: Work) -> tuple[bool, list[str]]:
-    """The work's own day, and the later days that repeat other ids than when they were validated."""
-    return True, RepeatedIds(work).outdated()
+    """The work's own day, and the later ones that repeat other ids, or have other rows, than when validated.
+
+    Rows that are derived from others can change whenever an earlier partition does.
+    """
+    outdated = _ingested_again(work) if work.pipeline.table.derived_from else []
+    return True, [*RepeatedIds(work).outdated(), *outdated]
+
+
+def _ingested_again(work: Work) -> list[str]:
+    """Later validated partitions whose ingested rows were published again."""
+    keys = work.store.keys(work.pipeline.name, VALIDATED)
+    days = (key.removeprefix("ds=") for key in keys if key.startswith(partition_key("")))
+    return [day for day in days if day > work.day and _has_other_rows(work, day)]
+
+
+def _has_other_rows(work: Work, day: str) -> bool:
+    validated = work.find(work.partition_ref(VALIDATED, day))
+    ingested = work.find(work.partition_ref("ingested", day))
+    if validated is None or ingested is None:
+        return False
+    return validated.inputs.get(f"ingested {ingested.key}") != ingested.content
 
 
 def plan(work: Work) -> Plan:
     """Plan by the content of the ingested day, the ids that it repeats, and its rules."""
     ingested = work.need(work.partition_ref("ingested"))
     rules_of(work.pipeline, work.day)
+    bounds = time_bounds(work.pipeline)
+    static = validated_statics(work, (b.table for b in bounds), "bounds of its times")
     return Plan(
         inputs={f"ingested {ingested.key}": ingested.content}
+        | contents_of(static)
         | inputs_of(RepeatedIds(work).of(work.day)),
         config=_config(work.pipeline, work.day),
         code=code_of(__name__, *rule_code(work.pipeline)),
-        made_from={"ingested": ingested},
+        made_from={"ingested": ingested} | static,
     )
 
 
@@ -72,13 +104,14 @@ def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
     work.report.progress(0, rows)
     scratch = _empty(work.scratch(plan, work.partition_ref("validated")))
     with open_compute(rows, ComputeSettings.from_options(work.options)) as compute:
-        rules = repeats.with_days(rules_of(pipeline, day), shared)
+        rules = repeats.with_days(_rules(work, plan, file), shared)
         evaluated = without_folders(evaluate(rules, [file], scratch / "row-locations", compute))
         quarantining = [finding for finding in evaluated.findings if quarantines_rows(finding)]
         counted = count_rows(evaluated, quarantining, compute)
         bad = sum(part.bad for part in counted)
         verdict = with_days(
-            verdict_of(evaluated.findings, rows, bad, pipeline.validation), shared
+            verdict_of(evaluated.findings, rows, bad, pipeline.validation, pipeline.min_rows()),
+            shared,
         )
         done = [0]
 
@@ -127,6 +160,23 @@ def _empty(folder: Path) -> Path:
     shutil.rmtree(folder)
     folder.mkdir()
     return folder
+
+
+def _rules(work: Work, plan: Plan, file: Path) -> Sequence[CheckedRule]:
+    """The rules of the day, with what those that depend on its rows or on other tables need."""
+    from pipelines.shared.expectations.time_bounds import with_static_rows
+
+    bounds, declared = time_bounds(work.pipeline), work.pipeline.validation.measurements
+    opened = {b.table: work.store.open(plan.made_from[input_name(b.table)]) for b in bounds}
+    rules = with_static_rows(rules_of(work.pipeline, work.day), opened)
+    if declared is None:
+        return rules
+    from pipelines.stages.validate.repeated_codes import described, repeated_codes, with_repeats
+
+    found = repeated_codes(file, declared)
+    if found:
+        work.report.log(f"WARNING: {described(found, declared)}")
+    return with_repeats(rules, declared, found)
 
 
 def _ingested(work: Work, manifest: Manifest) -> tuple[Path, int]:
@@ -214,7 +264,7 @@ def _bounds(pipeline: Pipeline, key: str) -> list[str]:
 
 def _validation(pipeline: Pipeline) -> dict[str, Any]:
     """The gate without the limits for other days and windows; suites by their content."""
-    settings = asdict(pipeline.validation)
+    settings = asdict(pipeline.validation) | {"min_rows": pipeline.min_rows()}
     del settings["window"], settings["days"]
     settings["suites"] = {
         path: file_digest(suite_path(pipeline, path)) for path in settings["suites"]

@@ -20,8 +20,8 @@ from millrace.airflow.partition_timetable import PartitionTimetable
 from millrace.airflow.policies import RESTART_WAIT, retry_by_cause
 from millrace.airflow.table_dags import (
     require_own_dag,
-    tables_of_origins,
     tables_of_own,
+    tables_read_by,
     tables_taken_in,
 )
 from millrace.airflow.tasks import approval, await_partitions, stage, trials
@@ -235,7 +235,7 @@ def _needed(
     before = [each.name for each in stages_before(record, pipeline)]
     if not record.each_table:
         return [(name, other.name) for name in before for other in tables]
-    validating, read = stage_of(VALIDATED).name, tables_of_origins(pipeline, table)
+    validating, read = stage_of(VALIDATED).name, tables_read_by(pipeline, table)
     own = [(name, table.name) for name in before]
     return own or [(validating, name) for name in sorted(read)]
 

@@ -11,6 +11,7 @@ from pipelines.protocol import Stage
 from pipelines.protocol.stage import PARTITION
 from pipelines.spec import Pipeline, Table
 from pipelines.spec.origins import origins_of
+from pipelines.spec.time_bounds import time_bounds
 
 
 def has_own_dag(pipeline: Pipeline, table: Table) -> bool:
@@ -42,7 +43,7 @@ def tables_of_own(pipeline: Pipeline) -> list[Table]:
 
 
 def tables_taken_in(pipeline: Pipeline, table: Table) -> list[Table]:
-    """The tables that the DAG of a table takes in, static ones first, as others may read them.
+    """The tables that the DAG of a table takes in, each after those that it may read.
 
     Args:
         pipeline: The declaration.
@@ -51,16 +52,23 @@ def tables_taken_in(pipeline: Pipeline, table: Table) -> list[Table]:
     """
     if table.name == pipeline.examples:
         beside = [each for each in pipeline.tables if not has_own_dag(pipeline, each)]
-        return sorted(beside, key=lambda each: (each.event_time is not None, each.name))
-    read = tables_of_origins(pipeline, table)
+        return sorted(
+            beside,
+            key=lambda each: (each.event_time is not None, each.derived_from or "", each.name),
+        )
+    read = tables_read_by(pipeline, table)
     return [*(each for each in pipeline.tables if each.name in read), table]
 
 
-def tables_of_origins(pipeline: Pipeline, table: Table) -> set[str]:
-    """Names of the static tables that the times of a table are counted from."""
-    return {
-        each.table for each in origins_of(pipeline.of_table(table.name)).values() if each.table
-    }
+def tables_read_by(pipeline: Pipeline, table: Table) -> set[str]:
+    """Names of the tables that taking in a table reads.
+
+    Its times are counted from them, or bounded by them, or its rows are derived from them.
+    """
+    seen = pipeline.of_table(table.name)
+    origins = (each.table for each in origins_of(seen).values())
+    bounds = (each.table for each in time_bounds(seen))
+    return {name for name in (table.derived_from, *origins, *bounds) if name}
 
 
 def dag_id_of(pipeline: Pipeline, stage: Stage, table: str | None = None) -> str:

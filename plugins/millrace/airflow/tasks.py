@@ -66,7 +66,7 @@ def stage(
         "execution_timeout": record.timeout,
         "pool": record.pool,
         "retries": record.retries,
-        "trigger_rule": _trigger_rule(record),
+        "trigger_rule": _trigger_rule(pipeline, record, table or pipeline.examples),
         "outlets": [asset_of(pipeline, record)] if record.outlet else [],
         **store_and_history(pipeline),
         **(by_day if record.scope == BY_DAY else of_model),
@@ -87,8 +87,10 @@ def _of_table(pipeline: Pipeline, record: Stage, table: str) -> dict[str, Any]:
     return of_table
 
 
-def _trigger_rule(record: Stage) -> TriggerRule:
-    if record.runs_after_refusal:
+def _trigger_rule(pipeline: Pipeline, record: Stage, table: str) -> TriggerRule:
+    # Landmarks are derived from what was accepted: a refused partition has no rows for them.
+    derives = record.reads_source and pipeline.of_table(table).table.derived_from
+    if record.runs_after_refusal or derives:
         return TriggerRule.ALL_DONE
     # An approval that nobody asked for is skipped, and its stage goes on.
     return TriggerRule.NONE_FAILED if record.approval else TriggerRule.ALL_SUCCESS

@@ -19,14 +19,19 @@ from pipelines.spec import (
     Log,
     Numeric,
     QuantileBuckets,
+    QuantileNormal,
     Ratio,
     Sequence,
     Standardise,
+    Visits,
     Vocabulary,
 )
 
 STEPS, WIDTH = 3, 2
 EVENTS, LENGTH = "seq_card_last_3", "len_card_last_3"
+# Of a visit a value and its flag, a flag, and two times.
+VISITS, VISITS_LENGTH, VISIT_WIDTH = "seq_card_visits_3", "len_card_visits_3", 5
+FLAGS = (1, 2)
 FEATURES = (
     Numeric("amount"),
     Numeric("amount") >> Fill("median", flag=True) >> Log() >> Standardise(),
@@ -34,6 +39,10 @@ FEATURES = (
     Numeric("amount") >> Fill(-1.0) >> Clip(low=-0.5, high=50.0) >> As("amount_clipped"),
     Numeric("amount") >> QuantileBuckets(n=5),
     Numeric("balance") >> Bucketize((-10.0, 0.0, 10.0)),
+    Numeric("balance")
+    >> Fill("mean", flag=True)
+    >> QuantileNormal(n=20)
+    >> As("balance_normal"),
     Ratio("amount", "balance") >> Clip(-100.0, 100.0) >> Standardise(),
     Hour("when") >> Cyclic(24),
     Categorical("merchant") >> Vocabulary(min_count=2, max_size=3),
@@ -41,6 +50,9 @@ FEATURES = (
     Categorical("shop"),
     Categorical("shop") >> Hash(1 << 20),
     Sequence("card", ("amount",), steps=STEPS) >> Fill("mean") >> Log() >> Standardise(),
+    Visits("card", code="kind", column="amount", codes=("a",), events=("b",), steps=STEPS)
+    >> Fill("mean")
+    >> Standardise(),
 )
 TYPES = {"amount": "number", "balance": "number", "merchant": "text", "shop": "integer"}
 PROGRAM = program_of(FEATURES, TYPES)
@@ -48,7 +60,7 @@ ARROW = {
     "number": pa.float64(),
     "integer": pa.int64(),
     "text": pa.string(),
-    "block": pa.list_(pa.float32(), STEPS * WIDTH),
+    "block": pa.list_(pa.float32()),
     "length": pa.int32(),
 }
 
@@ -60,6 +72,15 @@ def columns_of(rows, program=PROGRAM, xp=np):
         for name, kind in program.kinds.items()
     }
     return {n: column_values(xp, arrays[n], kind) for n, kind in program.kinds.items()}
+
+
+def visits_drawn(rng, number):
+    """Steps of unknown values among others, and flags of 1 and 0."""
+    steps = [
+        float(rng.integers(2)) if nth % VISIT_WIDTH in FLAGS else number(5.0)
+        for nth in range(STEPS * VISIT_WIDTH)
+    ]
+    return [math.nan if value is None else value for value in steps]
 
 
 def drawn(n_rows, seed=0):
@@ -79,6 +100,8 @@ def drawn(n_rows, seed=0):
             "merchant": words[rng.integers(len(words))],
             EVENTS: [number(5.0) or 0.0 for _ in range(STEPS * WIDTH)],
             LENGTH: int(rng.integers(STEPS + 1)),
+            VISITS: visits_drawn(rng, number),
+            VISITS_LENGTH: int(rng.integers(STEPS + 1)),
             "shop": [None, 7, -(2**63), 2**62, int(rng.integers(50))][rng.integers(5)],
         }
         for _ in range(n_rows)

@@ -18,10 +18,11 @@ from pipelines.protocol.identity.code import reached_from
 from pipelines.spec import declared_names, load, load_all
 from pipelines.spec.folders import VARIABLE, folders, project_root
 from pipelines.spec.registry import folder_of
-from pipelines.spec.simulation import simulation_of
+from pipelines.spec.simulation import best_scores_of, simulation_of
 from tests.pipelines.process.following import Toy, bare_server
 
 ROOT = Path(__file__).resolve().parents[3]
+OURS = ("disease_progression", "fraud_detection")
 TEMPLATE = (ROOT / "pipelines/drivers/scaffold/templates/declaration.txt").read_text()
 
 
@@ -49,7 +50,7 @@ def test_a_folder_of_the_variable_and_our_own_domains_are_both_found(source_fold
     write(source_folder / "single.py", declaration("single"))
     write(source_folder / "helpers.py", "LIMIT = 3\n")
     write(source_folder / "_hidden" / "declaration.py", "no Python")
-    assert declared_names() == ["fraud_detection", "single", "tracking"]
+    assert declared_names() == [*OURS, "single", "tracking"]
     assert load("tracking").name == "tracking"
     assert load("single").name == "single"
     assert load("fraud_detection").name == "fraud_detection"
@@ -118,7 +119,7 @@ def test_two_pipelines_of_one_name_are_an_error_that_names_both(tmp_path, monkey
         write(tmp_path / part / "same" / "declaration.py", declaration("same")) for part in "ab"
     ]
     monkeypatch.setenv(VARIABLE, os.pathsep.join(str(tmp_path / part) for part in "ab"))
-    assert declared_names() == ["fraud_detection", "same"]
+    assert declared_names() == [*OURS, "same"]
     with pytest.raises(ConfigError, match="There are 2 pipelines 'same'") as caught:
         load("same")
     assert all(str(file) in str(caught.value) for file in files)
@@ -149,11 +150,11 @@ def test_broken_declarations_say_file_and_line_and_hide_no_other(source_folder, 
     for name, (text, _) in BROKEN.items():
         write(source_folder / name / "declaration.py", text)
     write(source_folder / "sound" / "declaration.py", declaration("sound"))
-    assert declared_names() == sorted([*BROKEN, "sound", "fraud_detection"])
+    assert declared_names() == sorted([*BROKEN, "sound", *OURS])
     for name, (_, reason) in BROKEN.items():
         with pytest.raises(ConfigError, match=reason):
             load(name)
-    assert [pipeline.name for pipeline in load_all()] == ["fraud_detection", "sound"]
+    assert [pipeline.name for pipeline in load_all()] == [*OURS, "sound"]
     assert all(f"{name} is skipped" in caplog.text for name in BROKEN)
 
 
@@ -350,7 +351,8 @@ def test_a_pipeline_offers_a_simulation_beside_its_declaration_or_says_that_it_h
     with pytest.raises(ConfigError, match="bare has no simulation"):
         simulation_of("bare")
     write(source_folder / "half" / "declaration.py", declaration("half"))
-    write(source_folder / "half" / "simulation.py", "MAX_ROWS_PER_DAY = 3\n")
-    with pytest.raises(ConfigError, match=r"half/simulation\.py has no simulate_days"):
+    write(source_folder / "half" / "simulation.py", "SIZE = 3\nDEMONSTRATION = 4\n")
+    with pytest.raises(ConfigError, match=r"half/simulation\.py has no simulate_source"):
         simulation_of("half")
-    assert simulation_of("fraud_detection").MAX_ROWS_PER_DAY == 250_000_000
+    assert simulation_of("fraud_detection").SIZE.most == 250_000_000
+    assert best_scores_of("fraud_detection") is None

@@ -60,7 +60,7 @@ def test_an_origin_is_a_day_a_column_or_one_of_a_static_table(origin, unit):
             r"'tx_datetim' is not another column. Did you mean 'tx_datetime'",
         ),
         (relative("seen"), r"'seen' is not another column"),
-        (relative("tx_amount"), r"'tx_amount' is of type 'number'. An origin is a timestamp"),
+        (relative("tx_amount"), r"'tx_amount' is of type 'number'. Name a timestamp"),
         (
             relative("patient.entered"),
             r"table 'patient' is not declared. Did you mean 'patients'",
@@ -120,3 +120,22 @@ def test_a_time_zone_that_there_is_not_is_refused(zone):
         DeclarationError, match=r"time_zone .* is not a time zone. Use a name of"
     ):
         require_valid(replace(FRAUD, time_zone=zone))
+
+
+@pytest.mark.parametrize("kind", ["not_before", "not_after"])
+@pytest.mark.parametrize(
+    ("bound", "of_type", "reported"),
+    [
+        ("patients.entered", "number", "is for timestamps, and the column is of type 'number'"),
+        ("entered", "timestamp", "'entered' is not TABLE.COLUMN"),
+        ("patients.enterd", "timestamp", "Did you mean 'entered'"),
+        ("patients.born", "timestamp", "'born' is of type 'text'. Name a timestamp"),
+        ("labs.at", "timestamp", "table 'labs' is not static"),
+        ("patient.entered", "timestamp", "Did you mean 'patients'"),
+    ],
+)
+def test_a_wrong_bound_of_times_is_refused(kind, bound, of_type, reported):
+    column = Column("seen", of_type, **{kind: bound})
+    with pytest.raises(DeclarationError, match=rf"column seen: {kind} .*{reported}"):
+        declaring(column)
+    assert declaring(replace(column, type="timestamp", **{kind: "patients.entered"}))

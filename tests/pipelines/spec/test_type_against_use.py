@@ -64,7 +64,7 @@ WRONG = [
         of_features(Numeric("shop")),
         "column 'shop' is of type 'text'. Use integer, number, flag",
     ),
-    (of_features(Numeric("at")), "or Hour, Weekday, Weekend or Night of it"),
+    (of_features(Numeric("at")), "or Hour, Weekday, Weekend, Night or Since of it"),
     (of_features(Hour("price")), "Hour: column 'price' is of type 'number'. Use a timestamp"),
     (of_features(Weekend("shop")), "Weekend: column 'shop' is of type 'text'. Use a timestamp"),
     (of_features(Categorical("price")), "Use text, integer, flag, or Numeric with"),

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.core.errors import SourceUnreadableError
+from pipelines.spec import Column
 from pipelines.stages.ingest.columns import match_columns, undeclared
 from pipelines.stages.ingest.damage import TRANSIENT, CutShortError
 from pipelines.stages.ingest.formats.compression import kind_of
@@ -49,9 +50,9 @@ def read_parquet(path: Path, read: Read) -> Iterator[tuple[pa.Table, RowNames]]:
         found = file.schema_arrow.names
         columns = match_columns(found, read.table, read.name)
         read.extra = undeclared(found, columns)
-        _require_int96_that_fits(source, file, columns, read.name)
+        _require_int96_that_fits(source, file, columns, read)
         first = 0
-        for batch in _batches(file, list(dict.fromkeys(columns.values())), read.name):
+        for batch in batches(file, list(dict.fromkeys(columns.values())), read.name):
             rows = pa.Table.from_batches([batch]).select(list(columns.values()))
             rows = rows.rename_columns(list(columns))
             require_utf8(rows, read.name, first)
@@ -60,11 +61,27 @@ def read_parquet(path: Path, read: Read) -> Iterator[tuple[pa.Table, RowNames]]:
             read.read_share = first / max(file.metadata.num_rows, 1)
 
 
-def _batches(file: pq.ParquetFile, columns: list[str], name: str) -> Iterator[pa.RecordBatch]:
-    batches = file.iter_batches(BLOCK_ROWS, columns=columns)
+@contextmanager
+def opened(path: Path, name: str) -> Iterator[pq.ParquetFile]:
+    """A file whose footer is whole, to be read.
+
+    Raises:
+        CutShortError: There is no footer: the file is empty, truncated, or not Parquet.
+    """
+    with _seekable(path, name) as source, _opened(source, path, name) as file:
+        yield file
+
+
+def batches(file: pq.ParquetFile, columns: list[str], name: str) -> Iterator[pa.RecordBatch]:
+    """Columns of a file, block by block.
+
+    Raises:
+        SourceUnreadableError: Pages are corrupt.
+    """
+    blocks = file.iter_batches(BLOCK_ROWS, columns=columns)
     while True:
         try:
-            batch = next(batches, None)
+            batch = next(blocks, None)
         except TRANSIENT:
             raise
         except (pa.ArrowException, OSError, ValueError) as error:
@@ -81,7 +98,7 @@ def _require_int96_that_fits(
     source: Path | io.BufferedIOBase,
     file: pq.ParquetFile,
     columns: Mapping[str, str],
-    name: str,
+    read: Read,
 ) -> None:
     """Check int96 times in seconds, which can represent all of them: microseconds would overflow."""
     schema = file.schema
@@ -91,15 +108,17 @@ def _require_int96_that_fits(
         return
     with pq.ParquetFile(source, coerce_int96_timestamp_unit="s") as seconds:
         first = 0
-        for batch in _batches(seconds, list(old), name):
+        for batch in batches(seconds, list(old), read.name):
             rows = pa.Table.from_batches([batch])
             for own, column in old.items():
-                _require_within(rows[own], column, name, partial(row_name, first))
+                _require_within(
+                    rows[own], read.table.column(column), read.name, partial(row_name, first)
+                )
             first += batch.num_rows
 
 
 def _require_within(
-    seconds: pa.ChunkedArray, column: str, name: str, row_names: RowNames
+    seconds: pa.ChunkedArray, column: Column, name: str, row_names: RowNames
 ) -> None:
     row = first_beyond(seconds)
     if row >= 0:

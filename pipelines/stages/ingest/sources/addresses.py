@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pipelines.core.connections import Connection, connection_named
 from pipelines.core.errors import ConfigError
 from pipelines.protocol import Work
-from pipelines.spec import LakeTable, Query, Source
+from pipelines.spec import LakeTable, Meds, Query, Source
 from pipelines.stages.ingest.record import SOURCE_CONNECTION
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 FILE = "file://"
 
 
-def root_of(work: Work, source: Source | LakeTable, wanted: str) -> str:
+def root_of(work: Work, source: Source | LakeTable | Meds, wanted: str) -> str:
     """The root below which a table's files are: a folder, or a URI.
 
     Args:
@@ -39,7 +39,7 @@ def root_of(work: Work, source: Source | LakeTable, wanted: str) -> str:
     return root.removeprefix(FILE).rstrip("/") or "/"
 
 
-def connection_of(work: Work, source: Source | LakeTable | Query) -> Connection | None:
+def connection_of(work: Work, source: Source | LakeTable | Meds | Query) -> Connection | None:
     """The connection with the credentials of a source; None where none is named.
 
     Raises:

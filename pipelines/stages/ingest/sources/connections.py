@@ -29,7 +29,9 @@ def connection_variables(
 
 
 def needs_source(table: Table, options: Mapping[str, Any]) -> bool:
-    """Whether a table is read from the run's source, rather than from one of its own."""
+    """Whether a table is read from the run's source, rather than from one of its own, or from none."""
+    if table.derived_from:
+        return False
     if isinstance(table.source, Query):
         return not (table.source.connection or options.get(SOURCE_CONNECTION.name))
     return not table.source.root

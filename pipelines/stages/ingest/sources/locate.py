@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, cast
 from pipelines.core.connections import without_secrets
 from pipelines.core.errors import ConfigError, SourceNotReadyError
 from pipelines.protocol import Work
-from pipelines.spec import LakeTable, Query, Source, Table
+from pipelines.spec import LakeTable, Meds, Query, Source, Table
 from pipelines.spec.path_fields import filled, path_problems
 from pipelines.stages.ingest.sources.addresses import connection_of, root_of
 from pipelines.stages.ingest.sources.lake import lake_rows
@@ -114,6 +114,8 @@ def source_files(work: Work, table: Table) -> Sequence[SourceItem]:
         return [query_result(work, table, table.source)]
     if isinstance(table.source, LakeTable):
         return [lake_rows(work, table, table.source)]
+    if isinstance(table.source, Meds):
+        return _dataset_files(work, table, table.source)
     return _files(work, table, table.files)
 
 
@@ -121,20 +123,39 @@ def _files(work: Work, table: Table, source: Source) -> list[SourceFile]:
     zone = work.pipeline.time_zone
     pattern = pattern_of(table, work.day, zone)
     root = root_of(work, source, repr(source.path))
-    is_remote = "://" in root
-    found = (
-        _remote_files(work, source, root, pattern) if is_remote else _local_files(root, pattern)
-    )
+    found = _matching(work, source, root, pattern)
     if not found:
-        gone = not is_remote and not Path(root).is_dir()
         raise SourceNotReadyError(
-            f"{work.report.work}: no file matches {without_secrets(root)}/{pattern}"
-            f"{' (the source root is not a folder)' if gone else ''}. Expected "
+            f"{work.report.work}: {_no_file(root, pattern)}. Expected "
             f"{table.name} of {table.partitions(zone).described(work.day)} as "
             f"{table.files.format}, by the template {table.files.path!r}. "
             f"Wait for the delivery, or point --source at the folder that contains it."
         )
     return found
+
+
+def _dataset_files(work: Work, table: Table, source: Meds) -> list[SourceFile]:
+    root = root_of(work, source, f"the dataset of {table.name}")
+    found = _matching(work, source, root, source.pattern)
+    if not found:
+        raise SourceNotReadyError(
+            f"{work.report.work}: {_no_file(root, source.pattern)}. Expected {table.name} as a MEDS dataset, a "
+            f"folder with data/ and metadata/ in it. Wait for the delivery, or give that folder as "
+            f"--source, or as the path of Meds(...) below it."
+        )
+    return found
+
+
+def _matching(work: Work, source: Source | Meds, root: str, pattern: str) -> list[SourceFile]:
+    if "://" in root:
+        return _remote_files(work, source, root, pattern)
+    return _local_files(root, pattern)
+
+
+def _no_file(root: str, pattern: str) -> str:
+    gone = "://" not in root and not Path(root).is_dir()
+    end = " (the source root is not a folder)" if gone else ""
+    return f"no file matches {without_secrets(root)}/{pattern}{end}"
 
 
 def pattern_of(table: Table, partition: str, zone: str = "UTC") -> str:
@@ -157,7 +178,9 @@ def _local_files(root: str, pattern: str) -> list[SourceFile]:
     return [SourceFile(name, paths[name]) for name in sorted(paths) if _is_data(name, pattern)]
 
 
-def _remote_files(work: Work, source: Source, root: str, pattern: str) -> list[SourceFile]:
+def _remote_files(
+    work: Work, source: Source | Meds, root: str, pattern: str
+) -> list[SourceFile]:
     fs, base = opened_root(root, connection_of(work, source))
     base = base.rstrip("/")
     below = "/".join(part for part in (base, _folder(pattern), "*") if part)

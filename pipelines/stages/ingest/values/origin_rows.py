@@ -6,13 +6,12 @@ Promise: of the static table its key columns and the origins are in memory, noth
 Not here: adding them (``relative_times.py``).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pipelines.core.errors import InputMissingError
-from pipelines.core.partitions import ALL
 from pipelines.core.store import Manifest
-from pipelines.protocol import VALIDATED, Plan, Work, stage_of
+from pipelines.protocol import Plan, Work
+from pipelines.shared.tables.statics import input_name, validated_statics
 from pipelines.spec.origins import Origin, origins_of
 
 if TYPE_CHECKING:
@@ -29,12 +28,7 @@ def static_origins(work: Work) -> dict[str, Manifest]:
         PartitionRefusedError: One was refused.
     """
     tables = sorted({o.table for o in origins_of(work.pipeline).values() if o.table})
-    return {f"{VALIDATED}/table={table}": _validated(work, table) for table in tables}
-
-
-def contents_of(static: Mapping[str, Manifest]) -> dict[str, str]:
-    """What a plan depends on of static tables."""
-    return {name: manifest.content for name, manifest in static.items()}
+    return validated_statics(work, tables, "its times count from there")
 
 
 def relative_times_of(work: Work, plan: Plan) -> "RelativeTimes | None":
@@ -48,7 +42,8 @@ def relative_times_of(work: Work, plan: Plan) -> "RelativeTimes | None":
         table: _opened(work, plan, [o for o in origins.values() if o.table == table])
         for table in {origin.table for origin in origins.values() if origin.table}
     }
-    return RelativeTimes(origins, pipeline.table.source.time_zone or pipeline.time_zone, static)
+    zone = pipeline.table.source.time_zone or pipeline.time_zone
+    return RelativeTimes(origins, zone, static, pipeline.sensitive_columns())
 
 
 def _opened(work: Work, plan: Plan, origins: Sequence[Origin]) -> "OriginRows":
@@ -56,20 +51,7 @@ def _opened(work: Work, plan: Plan, origins: Sequence[Origin]) -> "OriginRows":
 
     from pipelines.stages.ingest.values.relative_times import OriginRows
 
-    manifest = plan.made_from[f"{VALIDATED}/table={origins[0].table}"]
+    manifest = plan.made_from[input_name(origins[0].table)]
     names = dict.fromkeys([*origins[0].keys, *(origin.column for origin in origins)])
     path = work.store.open(manifest) / PART
     return OriginRows(pq.read_table(path, columns=list(names), use_threads=False))
-
-
-def _validated(work: Work, table: str) -> Manifest:
-    other = work.of_table(table, ALL)
-    manifest = work.find(other.partition_ref(VALIDATED))
-    if manifest is None:
-        run = f"python -m pipelines stage {{}} {work.pipeline.name} --table {table} --partition {ALL}"
-        raise InputMissingError(
-            f"{work.report.work}: times of {work.pipeline.table.name} count from {table}, which was "
-            f"not validated yet. Run `{run.format('ingest')}`, then "
-            f"`{run.format(stage_of(VALIDATED).name)}`, with the same --store (and --source)."
-        )
-    return work.accepted(manifest)

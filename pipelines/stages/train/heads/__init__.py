@@ -19,7 +19,7 @@ from pipelines.stages.train.heads.head_training import HeadTraining, RowLoss, Se
 from pipelines.stages.train.heads.multi_class import MultiClassTraining
 from pipelines.stages.train.heads.ordinal import OrdinalTraining
 from pipelines.stages.train.heads.regression import RegressionTraining
-from pipelines.stages.train.heads.survival import SurvivalTraining
+from pipelines.stages.train.heads.survival import survival_training
 from pipelines.stages.train.network import LoopHead
 
 TRAININGS: Mapping[type[Head], Callable[[Any, float], HeadTraining[Any]]] = {
@@ -27,7 +27,7 @@ TRAININGS: Mapping[type[Head], Callable[[Any, float], HeadTraining[Any]]] = {
     MultiClass: MultiClassTraining,
     Regression: RegressionTraining,
     Ordinal: OrdinalTraining,
-    Survival: SurvivalTraining,
+    Survival: survival_training,
 }
 
 

@@ -2,10 +2,20 @@
 
 from typing import Any, ClassVar
 
+import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from pipelines.spec import Binary
-from pipelines.stages.train.heads.head_training import HeadTraining
+from pipelines.stages.train.heads.head_training import (
+    Floats,
+    HeadTraining,
+    class_counts,
+    or_half,
+)
+
+# Halvings of an interval that holds any logit of interest, to the last digit of a float64.
+WIDEST_LOGIT, HALVINGS = 100.0, 64
 
 
 class BinaryTraining(HeadTraining[Binary]):
@@ -30,3 +40,33 @@ class BinaryTraining(HeadTraining[Binary]):
     def predictions(self, outputs: Any) -> dict[str, Any]:
         """``score (n_rows,)``, the probability of the event."""
         return {"score": tf.sigmoid(outputs[:, 0])}
+
+    def tally(self, y: NDArray[np.float32], weight: Floats) -> Floats:
+        """Weight of the rows without and with the event."""
+        return class_counts(y, weight, 2)
+
+    def start(self, tally: Floats) -> Floats:
+        """The log odds; with the focal loss the logit at which its slope is 0, nearer to 0."""
+        without, events = or_half(tally)
+        odds = np.log(events) - np.log(without)
+        return np.array([_focal_start(odds, self.focal_gamma) if self.focal_gamma else odds])
+
+
+def _focal_start(log_odds: float, gamma: float) -> float:
+    """The constant logit of the smallest focal loss, by bisection of its slope."""
+    low, high = -WIDEST_LOGIT, WIDEST_LOGIT
+    for _ in range(HALVINGS):
+        logit = (low + high) / 2
+        # The slope falls where the events' part outweighs that of the other rows.
+        if log_odds + _log_slope(logit, gamma) > _log_slope(-logit, gamma):
+            low = logit
+        else:
+            high = logit
+    return (low + high) / 2
+
+
+def _log_slope(logit: float, gamma: float) -> float:
+    """Logarithm of how fast the focal loss of an event falls as its logit rises."""
+    missed = np.logaddexp(0.0, logit)  # -log(1 - p)
+    hit = np.logaddexp(0.0, -logit)  # -log(p)
+    return float(-gamma * missed + np.log(np.exp(-missed) + gamma * np.exp(-hit) * hit))

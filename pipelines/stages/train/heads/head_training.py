@@ -2,7 +2,8 @@
 
 Why: an event, a class, an amount, a grade and a time have a layer, a loss and predictions of their own,
     and everything else of training is the same for all of them.
-Promise: shapes are ``outputs (n_rows, outputs)``, ``y (n_rows,)``, losses ``(n_rows,)``, float32.
+Promise: shapes are ``outputs (n_rows, outputs)``, ``y (n_rows,)`` (``(n_rows, 2)`` where an event
+    competes), losses ``(n_rows,)``, float32.
 """
 
 from collections.abc import Callable
@@ -10,12 +11,18 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import keras
+import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from pipelines.spec import Head
 
 RowLoss = Callable[[Any, Any], Any]
+Floats = NDArray[np.float64]
 H = TypeVar("H", bound=Head)
+
+# Glorot's variance is divided by this: rows start close to the bias, which is the base rate.
+LAST_LAYER_SHARE = 0.01
 
 
 class SeedsByName(Protocol):
@@ -42,7 +49,7 @@ class HeadTraining(Generic[H]):
     def layer(self, body: Any, seeds: SeedsByName) -> keras.KerasTensor:
         """Raw outputs over a network's last layer ``(n_rows, width)``: a dense layer."""
         name = self.layer_name
-        start = keras.initializers.GlorotUniform(seed=seeds.of(name))
+        start = last_kernel(seeds.of(name))
         dense = keras.layers.Dense(self.head.outputs(), kernel_initializer=start, name=name)
         return dense(body)
 
@@ -57,3 +64,37 @@ class HeadTraining(Generic[H]):
         ``(n_rows, columns)``.
         """
         raise NotImplementedError
+
+    def tally(self, y: NDArray[np.float32], weight: Floats) -> Floats:
+        """Sums over some training rows from which ``start`` follows; sums of parts add up.
+
+        Args:
+            y: Labels of the rows.
+            weight: Weight of each in the loss, ``(n_rows,)``.
+        """
+        raise NotImplementedError
+
+    def start(self, tally: Floats) -> Floats:
+        """The outputs, equal for every row, whose loss is the smallest, ``(outputs,)``."""
+        raise NotImplementedError
+
+    def set_bias(self, model: Any, bias: Floats) -> None:
+        """Make them the bias of a model's last layer."""
+        model.get_layer(self.layer_name).bias.assign(bias.astype(np.float32))
+
+
+def last_kernel(seed: int) -> keras.initializers.Initializer:
+    """Initial weights of a last layer: Glorot's, made smaller."""
+    return keras.initializers.VarianceScaling(
+        LAST_LAYER_SHARE, mode="fan_avg", distribution="uniform", seed=seed
+    )
+
+
+def or_half(counts: Floats) -> Floats:
+    """Counts, a half where there is none, so that their logarithms are finite."""
+    return np.where(counts > 0, counts, 0.5)
+
+
+def class_counts(y: NDArray[np.float32], weight: Floats, classes: int) -> Floats:
+    """Weight of the rows of each class, ``(classes,)``."""
+    return np.bincount(y.astype(np.int64), weight, minlength=classes).astype(np.float64)

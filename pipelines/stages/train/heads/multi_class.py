@@ -2,10 +2,17 @@
 
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from pipelines.spec import MultiClass
-from pipelines.stages.train.heads.head_training import HeadTraining
+from pipelines.stages.train.heads.head_training import (
+    Floats,
+    HeadTraining,
+    class_counts,
+    or_half,
+)
 
 
 class MultiClassTraining(HeadTraining[MultiClass]):
@@ -20,3 +27,12 @@ class MultiClassTraining(HeadTraining[MultiClass]):
     def predictions(self, outputs: Any) -> dict[str, Any]:
         """``probabilities (n_rows, classes)``."""
         return {"probabilities": tf.nn.softmax(outputs)}
+
+    def tally(self, y: NDArray[np.float32], weight: Floats) -> Floats:
+        """Weight of each class."""
+        return class_counts(y, weight, self.head.classes)
+
+    def start(self, tally: Floats) -> Floats:
+        """The logarithm of each class's share."""
+        counts = or_half(tally)
+        return np.asarray(np.log(counts / counts.sum()))

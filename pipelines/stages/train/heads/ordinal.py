@@ -6,9 +6,19 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
+from numpy.typing import NDArray
 
 from pipelines.spec import Ordinal
-from pipelines.stages.train.heads.head_training import HeadTraining, SeedsByName
+from pipelines.stages.train.heads.head_training import (
+    Floats,
+    HeadTraining,
+    SeedsByName,
+    class_counts,
+    last_kernel,
+    or_half,
+)
+
+THRESHOLDS = "thresholds"
 
 
 class OrdinalTraining(HeadTraining[Ordinal]):
@@ -20,7 +30,7 @@ class OrdinalTraining(HeadTraining[Ordinal]):
         The biases are the one row of a table: no stock layer adds a bias alone, and a file with a
         layer of our own would load only where Millrace is.
         """
-        start = keras.initializers.GlorotUniform(seed=seeds.of("grade"))
+        start = last_kernel(seeds.of("grade"))
         score = keras.layers.Dense(1, use_bias=False, kernel_initializer=start, name="grade")(
             body
         )
@@ -29,7 +39,7 @@ class OrdinalTraining(HeadTraining[Ordinal]):
             1,
             self.head.classes - 1,
             embeddings_initializer=keras.initializers.Constant(biases.tolist()),
-            name="thresholds",
+            name=THRESHOLDS,
         )
         first = ops.cast(ops.zeros_like(ops.squeeze(score, -1)), "int32")
         return keras.layers.Add(name="outputs")([table(first), score])
@@ -53,3 +63,17 @@ class OrdinalTraining(HeadTraining[Ordinal]):
             "probabilities": each / tf.reduce_sum(each, axis=1, keepdims=True),
             "score": tf.reduce_sum(above, axis=1),
         }
+
+    def tally(self, y: NDArray[np.float32], weight: Floats) -> Floats:
+        """Weight of each grade."""
+        return class_counts(y, weight, self.head.classes)
+
+    def start(self, tally: Floats) -> Floats:
+        """The log odds of a grade above each threshold; they fall, a grade without rows counting a half."""
+        counts = or_half(tally)
+        below = np.cumsum(counts)[:-1]
+        return np.asarray(np.log((counts.sum() - below) / below))
+
+    def set_bias(self, model: Any, bias: Floats) -> None:
+        """They are the thresholds."""
+        model.get_layer(THRESHOLDS).embeddings.assign(bias.astype(np.float32)[None, :])

@@ -2,10 +2,14 @@
 
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from pipelines.spec import Regression
-from pipelines.stages.train.heads.head_training import HeadTraining
+from pipelines.stages.train.heads.head_training import Floats, HeadTraining
+
+HALVINGS = 40
 
 
 class RegressionTraining(HeadTraining[Regression]):
@@ -22,3 +26,31 @@ class RegressionTraining(HeadTraining[Regression]):
     def predictions(self, outputs: Any) -> dict[str, Any]:
         """``score (n_rows,)``, the amount."""
         return {"score": outputs[:, 0] * self.head.scale + self.head.center}
+
+    def tally(self, y: NDArray[np.float32], weight: Floats) -> Floats:
+        """Sum of the scaled labels and of the weights; for ``huber`` of the rows' best constant."""
+        scaled = (y.astype(np.float64) - self.head.center) / self.head.scale
+        total = weight.sum()
+        if self.head.loss == "squared" or not total:
+            return np.array([(scaled * weight).sum(), total])
+        return np.array([_huber_constant(scaled, weight) * total, total])
+
+    def start(self, tally: Floats) -> Floats:
+        """The mean; for ``huber`` that of the parts' best constants, as outliers move a mean."""
+        total, weight = tally
+        return np.array([total / weight if weight else 0.0])
+
+
+def _huber_constant(values: Floats, weight: Floats) -> float:
+    """The constant of the smallest Huber loss with delta 1: it is within 1 of the median."""
+    order = np.argsort(values, kind="stable")
+    half = np.searchsorted(np.cumsum(weight[order]), weight.sum() / 2)
+    median = float(values[order][half])
+    low, high = median - 1.0, median + 1.0
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        if (np.clip(values - middle, -1.0, 1.0) * weight).sum() > 0:
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2

@@ -17,12 +17,14 @@ from pipelines.cli.app import app
 from pipelines.core.days import shift
 from pipelines.core.errors import ConfigError
 from pipelines.domains.fraud_detection.planting import Plant
+from pipelines.domains.fraud_detection.simulation import BAD_ROWS
 from pipelines.domains.fraud_detection.simulator import Simulation, simulate
-from pipelines.drivers.local.bounds import PLANTED, require_possible
+from pipelines.drivers.local.bounds import require_possible
 from pipelines.drivers.local.demo import serve
-from pipelines.drivers.local.demo_days import SEED
+from pipelines.drivers.local.demo_window import SEED, last_over
 from pipelines.drivers.local.machine import choose_port
 from pipelines.spec import load, model_days
+from pipelines.spec.simulation import simulation_of
 
 ROOT = Path(__file__).resolve().parents[4]
 
@@ -36,8 +38,9 @@ class Demo:
     @contextmanager
     def serving(self, *options: str):
         """A running ``serve``, its output read line by line."""
-        argv = [sys.executable, "-m", "pipelines", "serve", "--home", str(self.home)]
-        argv += ["--days", "36", "--rows-per-day", "1000", "--port", str(self.port), *options]
+        argv = [sys.executable, "-m", "pipelines", "serve", "fraud_detection"]
+        argv += ["--home", str(self.home), "--days", "36", "--rows-per-day", "1000"]
+        argv += ["--port", str(self.port), *options]
         with subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
             try:
                 yield process
@@ -100,26 +103,26 @@ def test_a_run_is_interrupted_gone_on_with_found_done_and_stopped_from_elsewhere
 
 
 def test_other_numbers_than_the_recorded_ones_are_refused_before_anything_starts(tmp_path):
-    (tmp_path / "demo.json").write_text(
-        '{"first": "2026-01-01", "last": "2026-02-14", "days": 45, "rows_per_day": 2000}'
+    (tmp_path / "demo-fraud_detection.json").write_text(
+        '{"first": "2026-01-01", "last": "2026-02-14", "partitions": 45, "size": 2000}'
     )
-    with pytest.raises(ConfigError, match="holds 45 days of 2,000 rows, and 40 of 2,000 were"):
-        serve(tmp_path, days=40, rows_per_day=2000)
+    with pytest.raises(ConfigError, match=r"has 45 days of .* 2,000, and 40 of 2,000 were"):
+        serve(tmp_path, ["fraud_detection"], partitions=40, size=2000)
 
 
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
         (
-            "rows_per_day",
+            "size",
             300,
-            r"--rows-per-day is 300; expected .* from 960 .* planted|on purpose",
+            r"--size \(rows a day of fraud_detection\) is 300; expected .* from 960 .* on purpose",
         ),
-        ("rows_per_day", 0, "from 960 to 250,000,000"),
-        ("rows_per_day", 10**12, "from 960 to 250,000,000"),
-        ("days", 1, "--days is 1; expected a number from 34 to"),
-        ("days", -45, "--days is -45"),
-        ("days", 100_000, "the pipeline begins on 2025-01-01"),
+        ("size", 0, "from 960 to 250,000,000"),
+        ("size", 10**12, "from 960 to 250,000,000"),
+        ("partitions", 1, r"--partitions \(days .*\) is 1; expected a number from 34 to"),
+        ("partitions", -45, r"--partitions .* is -45"),
+        ("partitions", 100_000, "the pipeline begins on 2025-01-01"),
         ("port", 0, "--port is 0; expected a number from 1 to 65,535"),
         ("port", 70_000, "--port is 70,000"),
     ],
@@ -128,7 +131,7 @@ def test_a_number_that_nothing_can_be_made_of_is_refused_and_nothing_is_made(
     tmp_path, option, value, message
 ):
     with pytest.raises(ConfigError, match=message):
-        serve(tmp_path / "home", **{option: value})
+        serve(tmp_path / "home", ["fraud_detection"], **{option: value})
     assert not (tmp_path / "home").exists()
 
 
@@ -137,7 +140,7 @@ def test_the_fewest_rows_a_day_leave_room_for_what_is_planted(tmp_path):
     share = load("fraud_detection").validation.max_quarantined_share
     least = Simulation(rows_per_day=960, seed=SEED)
     for day in simulate(least, "2026-09-01", "2026-10-15", tmp_path, plant=Plant(rows=7)):
-        assert PLANTED / day.rows < share
+        assert BAD_ROWS / day.rows < share
 
 
 @given(weekday=st.integers(0, 6))
@@ -145,8 +148,33 @@ def test_the_fewest_days_hold_those_of_the_last_weekly_model_on_any_weekday(week
     today = shift("2026-06-01", weekday)
     tick = shift(today, -date.fromisoformat(today).weekday())
     wanted = model_days(load("fraud_detection"), tick).train[0]
-    require_possible(load("fraud_detection"), today, days=34, rows_per_day=1000, port=80)
+    require_possible(load("fraud_detection"), today, partitions=34, size=1000, port=80)
     assert shift(today, -34) <= wanted
+
+
+@given(day=st.integers(0, 730))
+def test_every_demonstration_has_the_partitions_of_its_last_model_on_any_day(day):
+    today = shift("2026-01-01", day)
+    for name in ("fraud_detection", "disease_progression"):
+        pipeline, shown = load(name), simulation_of(name).DEMONSTRATION
+        of = pipeline.partitions()
+        require_possible(pipeline, today, partitions=shown.partitions, size=shown.size, port=80)
+        monday = shift(today, -date.fromisoformat(today).weekday())
+        tick = f"{today[:4]}-01-01" if of.grain == "year" else monday
+        wanted = model_days(pipeline, tick).all()
+        last = last_over(of, today)
+        assert of.shift(last, 1 - shown.partitions) <= wanted[0]
+        assert wanted[-1] <= last
+
+
+def test_names_of_pipelines_are_checked_before_anything_starts(tmp_path):
+    with pytest.raises(ConfigError, match="Did you mean 'fraud_detection'"):
+        serve(tmp_path / "home", ["disease_progression", "fraud_detectoin"])
+    with pytest.raises(ConfigError, match=r"--size \(patients of disease_progression\) is 5"):
+        serve(tmp_path / "home", ["disease_progression"], size=5)
+    with pytest.raises(ConfigError, match=r"--partitions \(years .*\) is 3; .* from 14 to"):
+        serve(tmp_path / "home", ["disease_progression"], partitions=3)
+    assert not (tmp_path / "home").exists()
 
 
 @pytest.mark.parametrize(

@@ -7,14 +7,19 @@ import pytest
 
 from pipelines.core.errors import ConfigError, TransientError
 from pipelines.drivers.local import machine
-from pipelines.drivers.local.demo_days import Window
+from pipelines.drivers.local.demo_window import Window
 from pipelines.drivers.local.home import Home, read_json
 from pipelines.drivers.local.machine import choose_port, require_disk
 from pipelines.drivers.local.published import Published
 from pipelines.spec import load
 from pipelines.spec.simulation import simulation_of
 
-SIMULATION = simulation_of("fraud_detection")
+NAME = "fraud_detection"
+SIMULATION = simulation_of(NAME)
+
+
+def recorded(home, **numbers):
+    return Window.recorded(home, load(NAME), **numbers)
 
 
 @pytest.fixture
@@ -68,45 +73,62 @@ def test_memory_for_not_even_one_stage_is_refused(monkeypatch):
 
 
 def test_the_first_run_records_a_window_that_ends_yesterday(home):
-    window = Window.recorded(home, days=3, rows_per_day=50, today="2026-03-02")
-    assert window.all_days() == ["2026-02-27", "2026-02-28", "2026-03-01"]
+    window = recorded(home, partitions=3, size=50, today="2026-03-02")
+    assert window.all_partitions() == ["2026-02-27", "2026-02-28", "2026-03-01"]
 
 
 def test_a_later_run_keeps_the_first_day_and_adds_the_days_since(home):
-    first = Window.recorded(home, days=3, rows_per_day=50, today="2026-03-02")
-    later = Window.recorded(home, days=3, rows_per_day=50, today="2026-03-04")
+    first = recorded(home, partitions=3, size=50, today="2026-03-02")
+    later = recorded(home, partitions=3, size=50, today="2026-03-04")
     assert (later.first, later.seed) == (first.first, first.seed)
     assert later.last == "2026-03-03"
 
 
 def test_another_number_of_rows_is_refused_with_the_recorded_one(home):
-    Window.recorded(home, days=3, rows_per_day=50, today="2026-03-02")
+    recorded(home, partitions=3, size=50, today="2026-03-02")
     with pytest.raises(
-        ConfigError, match=r"holds 3 days of 50 rows, and 3 of 60 were asked for"
+        ConfigError,
+        match=r"has 3 days of fraud_detection of size 50, and 3 of 60 were asked for",
     ):
-        Window.recorded(home, days=3, rows_per_day=60, today="2026-03-02")
+        recorded(home, partitions=3, size=60, today="2026-03-02")
 
 
 def test_only_days_that_are_not_there_are_simulated(home):
-    window = Window.recorded(home, days=2, rows_per_day=50, today="2026-03-02")
+    window = recorded(home, partitions=2, size=50, today="2026-03-02")
     reported = []
-    assert window.write(SIMULATION, home, 1, lambda *done: reported.append(done)) > 0
-    before = {day: file_of(home, day).read_bytes() for day in window.all_days()}
-    assert window.write(SIMULATION, home, 1, lambda *done: reported.append(done)) == 0
-    later = Window.recorded(home, days=2, rows_per_day=50, today="2026-03-03")
-    assert later.missing_days(home) == ["2026-03-02"]
-    later.write(SIMULATION, home, 1, lambda *done: None)
+    assert window.write(SIMULATION, home, NAME, 1, lambda *done: reported.append(done)) > 0
+    before = {day: file_of(home, day).read_bytes() for day in window.all_partitions()}
+    assert window.write(SIMULATION, home, NAME, 1, lambda *done: reported.append(done)) == 0
+    later = recorded(home, partitions=2, size=50, today="2026-03-03")
+    assert later.missing_days(SIMULATION, home, NAME) == ["2026-03-02"]
+    later.write(SIMULATION, home, NAME, 1, lambda *done: None)
     assert {day: file_of(home, day).read_bytes() for day in before} == before
     assert [done[:2] for done in reported] == [(1, 2), (2, 2)]
 
 
 def test_days_that_nothing_is_published_for_are_lacking(home):
-    window = Window.recorded(home, days=2, rows_per_day=50, today="2026-03-02")
-    published = Published(pipeline=load("fraud_detection"), home=home, window=window)
-    assert published.lacking_days() == ["2026-02-28", "2026-03-01"]
+    window = recorded(home, partitions=2, size=50, today="2026-03-02")
+    published = Published(pipeline=load(NAME), home=home, window=window)
+    assert published.lacking() == ["2026-02-28", "2026-03-01"]
     assert not published.model_is_current("2026-03-02")
     assert published.manifests("ingest") == []
 
 
+def test_a_window_of_years_ends_with_the_last_year_that_is_over(home):
+    patients = load("disease_progression")
+    asked = {"partitions": 16, "size": 1_000}
+    window = Window.recorded(home, patients, **asked, today="2026-12-31")
+    assert (window.first, window.last) == ("2010", "2025")
+    assert (window.first_day, window.last_day) == ("2010-01-01", "2025-12-31")
+    later = Window.recorded(home, patients, **asked, today="2027-01-01")
+    assert (later.first, later.last, len(later.all_partitions())) == ("2010", "2026", 17)
+    published = Published(pipeline=patients, home=home, window=window)
+    assert published.lacking() == window.all_partitions()
+    assert not published.may_derive("2010")
+    assert [table.name for table in published.tables] == ["patients", "events", "landmarks"]
+    # Each pipeline has a record of its own.
+    assert recorded(home, partitions=3, size=50, today="2026-03-02").first == "2026-02-27"
+
+
 def file_of(home, day):
-    return home.source / f"ds={day}" / "part-0.parquet"
+    return home.source_of(NAME) / f"ds={day}" / "part-0.parquet"

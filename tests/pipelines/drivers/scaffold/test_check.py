@@ -167,7 +167,10 @@ def test_whatever_a_parameter_is_called_no_other_error_is_raised(text):
             "validation.parameters[0] must be a pair of a text and numbers",
         ),
         ({"max_quarantined_share": "1%"}, "max_quarantined_share must be a number; got '1%'"),
-        ({"min_rows": None}, "validation.min_rows must be an integer; got None"),
+        (
+            {"max_quarantined_share": None},
+            "validation.max_quarantined_share must be a number; got None",
+        ),
         (
             {"window": WindowGate(psi=0.2)},
             "window.psi must be a Limit, such as Limit(warn=0.1)",

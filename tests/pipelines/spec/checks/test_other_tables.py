@@ -5,7 +5,19 @@ from dataclasses import replace
 import pytest
 
 from pipelines.core.errors import DeclarationError
-from pipelines.spec import Categorical, Column, Entity, Label, Numeric, Sequence, Trailing
+from pipelines.spec import (
+    Categorical,
+    Column,
+    Entity,
+    Fill,
+    Hash,
+    Label,
+    Numeric,
+    Sequence,
+    Since,
+    Trailing,
+    Visits,
+)
 from pipelines.spec.checks import require_valid
 from tests.pipelines.stages.featurize.clinic import LABS, STATIC, clinic
 
@@ -25,6 +37,16 @@ def lab(*columns):
     return (clinic().table, replace(LABS, columns=tuple(own.values())), STATIC)
 
 
+def visits(**given):
+    """Visits over laboratory values."""
+    return Visits("patient", **{"code": "test", "table": "labs"} | given)
+
+
+def counted(*values, **given):
+    """Rows with any of some tests."""
+    return Trailing("patient", ("count",), (1,), where=("test", values), table="labs", **given)
+
+
 @pytest.mark.parametrize(
     ("feature", "said"),
     [
@@ -38,7 +60,31 @@ def lab(*columns):
         (Trailing("patient", ("last",), (1,), column="lab", table="labs"), "names the row"),
         (Trailing("patient", ("count",), (1,), where=("test", 3), table="labs"), "a text"),
         (Trailing("patient", ("count",), (1,), where=("tset", "a"), table="labs"), "'test'"),
+        (Trailing("patient", ("count",), (1,), where=("test", ()), table="labs"), "no values"),
+        (counted("hdl", 3), "where value 3 must be a text"),
+        (counted("hdl", "ldl", "hdl"), "has the value 'hdl' twice"),
+        (counted("hdl", ["ldl"]), "where[1][1] must be a text"),
+        (counted("hdl", called="good ones"), "such as 'good_ones'"),
+        (Trailing("patient", ("count",), (1,), called="x"), "called='x' without where"),
+        (Trailing("patient", ("count",), (40_000,), table="labs"), "36,525; got 40000"),
         (Sequence("patient", ("test",), table="labs"), "of type 'text'"),
+        (visits(), "neither codes nor events"),
+        (visits(codes=("hdl",)), "codes without column"),
+        (visits(events=("hdl",), column="value"), "column='value' without codes"),
+        (visits(codes=(3,), column="value"), "code value 3 must be a text"),
+        (visits(codes=("hdl",), column="test"), "of type 'text'"),
+        (visits(codes=("hdl",), column="value_"), "Did you mean 'value'"),
+        (visits(codes=("hdl",), events=("hdl",), column="value"), "would be named 'hdl'"),
+        (visits(events=("a/b", "a.b")), "would be named 'a_b'"),
+        (visits(events=("hdl",), steps=0), "steps and within_days must be 1 or more"),
+        (visits(events=("hdl",), steps=20_000), "steps must be 10,000 or fewer"),
+        (visits(events=("hdl",), within_days=40_000), "36,525; got 40000"),
+        (visits(events=("hdl",), code="tset"), "Did you mean 'test'"),
+        (Visits("patient", code="lab", events=(1,), table="labs"), "names the row"),
+        (Visits("patient", code="sex", events=("f",), table="patients"), "is static"),
+        (Visits("patient", code="returned", events=(1,)), "reads the label"),
+        (visits(events=("hdl",)) >> Hash(9), "takes categorical values"),
+        (visits(events=("hdl",)) >> Fill(flag=True), "cannot be applied to a sequence"),
         (Sequence("patient", ("value",), table="patients"), "is static"),
         (Numeric("born", entity="patient"), "entity='patient' without table"),
         (Categorical("sex", table="patients"), "table='patients' without entity"),
@@ -46,6 +92,19 @@ def lab(*columns):
         (Numeric("birn", entity="patient", table="patients"), "Did you mean 'born'"),
         (Numeric("value", entity="patient", table="labs"), "has an event_time"),
         (Categorical("sex", entity="patient", table="visits"), "own table. Leave table out"),
+        (Since("entred", entity="patient", table="patients"), "Did you mean 'entered'"),
+        (Since("born", entity="patient", table="patients"), "of type 'integer'. Use timestamp"),
+        (
+            Since("entered", entity="patient"),
+            "Since('entered'): entity='patient' without table",
+        ),
+        (Since("taken", entity="patient", table="labs"), "has an event_time"),
+        (Since("referred", unit="year"), "Did you mean 'years'"),
+        (Since("returned"), "is the label"),
+        (Since("visit"), "Use a timestamp"),
+        (Since("referrd"), "Did you mean 'referred'"),
+        (Since("came"), "nothing would have passed"),
+        (Numeric("referred"), "Night or Since of it"),
     ],
 )
 def test_a_feature_over_another_table_is_checked_against_that_table(feature, said):
@@ -112,3 +171,16 @@ def test_a_static_table_has_no_known_time_and_another_may_lack_it_in_rows():
     assert "known_time 'known' without event_time" in said
     labs = replace(LABS, columns=(*LABS.columns, known), known_time="known")
     assert require_valid(replace(clinic(), tables=(clinic().table, labs, STATIC)))
+
+
+def test_long_lists_of_values_are_abridged_in_names_and_may_be_called_otherwise():
+    many = counted("E10//x", "b", "c")
+    assert many.names() == ("patient_labs_count_E10__x_or_2_more_1d",)
+    assert counted("a", "b").names() == ("patient_labs_count_a_or_b_1d",)
+    assert counted("a", "b", called="both").names() == ("patient_labs_count_both_1d",)
+    like = counted("E10//x", "b", "d")
+    said = mistakes(many, like)
+    assert "'patient_labs_count_E10__x_or_2_more_1d' is declared twice. Give one" in said
+    assert "called=" in said
+    assert "called=" in mistakes(counted("a/b"), counted("a.b"))
+    assert require_valid(replace(clinic(), features=(many, replace(like, called="others"))))

@@ -16,10 +16,12 @@ from pipelines.spec import (
     Pipeline,
     Schedule,
     Sequence,
+    Since,
     Source,
     Split,
     Table,
     Trailing,
+    Visits,
     require_valid,
 )
 from tests.pipelines.stages.featurize.validated import (
@@ -52,6 +54,7 @@ STATIC = Table(
         Column("patient", "integer"),
         Column("born", "integer", nullable=True),
         Column("sex", "text", nullable=True),
+        Column("entered", "timestamp", nullable=True),
     ),
     row_id="patient",
     source=Source(path="patients/*.parquet"),
@@ -64,21 +67,45 @@ VISITS = Table(
         KEY,
         Column("came", "timestamp"),
         Column("returned", "flag"),
+        Column("referred", "timestamp", nullable=True),
     ),
     row_id="visit",
     source=Source(path="visits/*.parquet"),
     event_time="came",
 )
 EVERY = ("count", "sum", "mean", "min", "max", "last", "distinct", "days_since_last")
+NUMBERS = ("min", "max", "last", "distinct", "std", "slope")
+OF_SOME = ("count", "ever", "mean", *NUMBERS, "days_since_last", "days_since_first")
 FEATURES = (
     Trailing("patient", EVERY, (1, 3), column="value", spans_s=(3600,), table="labs"),
     Trailing("patient", ("mean", "last"), (2,), column="level", delay_days=1, table="labs"),
     Trailing("patient", ("count",), (3,), where=("test", "hdl"), table="labs"),
     Trailing("patient", ("distinct",), (2,), column="test", table="labs"),
+    Trailing(
+        "patient",
+        OF_SOME,
+        (3,),
+        column="value",
+        where=("test", ("ldl", "hdl", "never")),
+        table="labs",
+        called="lipids",
+    ),
     Trailing("patient", ("count",), (1,)),
     Sequence("patient", ("value",), steps=3, within_days=3, table="labs"),
+    Visits(
+        "patient",
+        code="test",
+        column="value",
+        codes=("hdl",),
+        events=("ldl",),
+        steps=2,
+        within_days=3,
+        table="labs",
+    ),
     Numeric("born", entity="patient", table="patients"),
     Categorical("sex", entity="patient", table="patients"),
+    Since("entered", entity="patient", table="patients"),
+    Since("referred", unit="days"),
 )
 
 
@@ -142,6 +169,11 @@ def moments(rng, n_rows, first, last):
     ]
 
 
+def perhaps(rng, values):
+    """Some of the values, null for the others, in no order."""
+    return [None if rng.random() < 0.2 else values[n] for n in rng.permutation(len(values))]
+
+
 def patients_of(rng, n_rows):
     """Patients, some rows of none."""
     found = rng.integers(0, PATIENTS, n_rows).tolist()
@@ -171,6 +203,7 @@ def made_visits(rng, n_rows, first, last):
             "patient": patients_of(rng, n_rows),
             "came": moments(rng, n_rows, first, last),
             "returned": rng.integers(0, 2, n_rows).tolist(),
+            "referred": perhaps(rng, moments(rng, n_rows, first - timedelta(days=9), last)),
         }
     )
 
@@ -183,6 +216,14 @@ def made_patients(rng):
             "patient": here,
             "born": [None if rng.random() < 0.3 else 1940 + n for n in here],
             "sex": [(None, "f", "m")[n] for n in rng.integers(0, 3, len(here))],
+            # Some before 1970, and some after every visit.
+            "entered": perhaps(
+                rng,
+                [
+                    EPOCH + timedelta(days=int(n))
+                    for n in rng.integers(-9_000, 30_000, len(here))
+                ],
+            ),
         }
     )
 

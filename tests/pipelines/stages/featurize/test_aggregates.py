@@ -79,7 +79,7 @@ def test_the_least_greatest_last_and_distinct_equal_their_definition(value, dtyp
 
 
 def only_on(flag):
-    return None if flag is None else RowFilter("flag", flag)
+    return None if flag is None else RowFilter("flag", (flag,))
 
 
 @given(

@@ -17,9 +17,11 @@ from pipelines.stages.featurize.entity_program import (
     HistoryColumn,
     RowFilter,
     TrailingWindow,
+    VisitSequence,
 )
 from pipelines.stages.featurize.timeline import timeline
 from pipelines.stages.featurize.views import views
+from pipelines.stages.featurize.visits import visits_on
 from pipelines.stages.featurize.windows import block_on, windows_on
 from tests.pipelines import strict_arrays
 from tests.pipelines.shared.tables.histories import write_histories
@@ -52,7 +54,7 @@ PROGRAM = EntityProgram(
     (
         TrailingWindow((), EVERY, (5, 17), 0, HistoryColumn("whole", 100), None),
         TrailingWindow(
-            (), (*EVERY, "rate"), (9,), 3, HistoryColumn("float", 0), RowFilter("flag", 1)
+            (), (*EVERY, "rate"), (9,), 3, HistoryColumn("float", 0), RowFilter("flag", (1,))
         ),
         TrailingWindow((), ("count", "rate"), (9,), 3, HistoryColumn("flag", 1), None),
     ),
@@ -64,6 +66,17 @@ PROGRAM = EntityProgram(
             20,
             True,
             (HistoryColumn("whole", 100), HistoryColumn("float", 0)),
+        ),
+        VisitSequence(
+            ("seq_visits", "len_visits"),
+            4,
+            0,
+            20,
+            "whole",
+            HistoryColumn("float", 0),
+            (RowFilter("whole", (1, 2)), RowFilter("whole", (-3,))),
+            (RowFilter("whole", (0,)),),
+            "Asia/Kathmandu",
         ),
     ),
 )
@@ -80,8 +93,10 @@ def computed(xp, columns, n_own):
             xp, seen["_entity"], seen["_time_s"], len(view.own), PROGRAM.reach_s(), view.asks
         )
         values = _windows(line, seen)
-        block = block_on(line, PROGRAM.sequences[0], seen)
-        found += [view.own, values, *(on_host(a) for a in (block.steps, block.length))]
+        found += [view.own, values]
+        for read, events in zip((block_on, visits_on), PROGRAM.sequences, strict=True):
+            block = read(line, events, seen)
+            found += [on_host(a) for a in (block.steps, block.length)]
     return found
 
 

@@ -11,7 +11,7 @@ from pipelines.core.errors import DeclarationError
 from pipelines.core.store.why import differences
 from pipelines.operators.hashing import hash_word, hash_words
 from pipelines.protocol import perform, stage_named
-from pipelines.spec import Column, Numeric, Sequence, Trailing, require_valid
+from pipelines.spec import Column, Numeric, Sequence, Trailing, Visits, require_valid
 from pipelines.stages.featurize import bucket
 from tests.pipelines.stages.featurize.validated import (
     FIRST,
@@ -69,7 +69,7 @@ def test_windows_over_texts_hours_and_sequences_equal_their_definition(tmp_path)
         assert got["customer_distinct_shop_1d"] == len(set(near))
         for name, span_s in (("2h", 7200), ("2d", 172_800)):
             wanted = sum(1 for a, r in mine if 0 <= a < span_s and r["shop"] == "café")
-            assert got[f"customer_count_café_{name}"] == wanted
+            assert got[f"customer_count_caf__{name}"] == wanted
         seen = sorted(
             (r["tx_datetime"], r["transaction_id"], r["tx_amount"])
             for a, r in zip(ago, rows, strict=True)
@@ -100,9 +100,9 @@ def test_ties_are_in_order_of_row_id_whatever_the_order_of_the_file(tmp_path):
 
 def test_no_aggregate_or_sequence_changes_a_bit_with_the_number_of_buckets(tmp_path):
     every = {
-        ("sum", "mean", "min", "max", "last", "distinct"): "weight",
+        ("sum", "mean", "min", "max", "last", "distinct", "std", "slope"): "weight",
         ("distinct",): "shop",
-        ("count", "days_since_last"): None,
+        ("count", "ever", "days_since_last", "days_since_first"): None,
     }
     pipeline = with_text(
         more=(Column("weight", "number", nullable=True),),
@@ -114,6 +114,15 @@ def test_no_aggregate_or_sequence_changes_a_bit_with_the_number_of_buckets(tmp_p
             ),
             Trailing("terminal", ("rate",), (1,), column="tx_fraud", delay_days=1),
             Sequence("terminal", ("weight",), steps=3, within_days=2),
+            Visits(
+                "terminal",
+                code="shop",
+                column="weight",
+                codes=("food", "café"),
+                events=("fuel",),
+                steps=3,
+                within_days=2,
+            ),
         ),
     )
     found = []

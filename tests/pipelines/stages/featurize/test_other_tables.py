@@ -1,9 +1,12 @@
 """Features over other tables: windows point-in-time, attributes, what they wait for and depend on."""
 
 import math
+import statistics
 import tempfile
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -13,13 +16,15 @@ from hypothesis import strategies as st
 
 from pipelines.core.errors import HistoryNotReadyError, PartitionRefusedError
 from pipelines.core.partitions import GRAINS, Partitions
+from pipelines.operators.aggregates import reads_column
 from pipelines.protocol import perform, stage_named
 from pipelines.shared.tables.window import ModelWindow
-from pipelines.spec import Column
+from pipelines.spec import Column, Trailing
 from pipelines.stages.featurize import stage as featurize
 from tests.pipelines.stages.featurize.clinic import (
     EVERY,
     LABS,
+    OF_SOME,
     clinic,
     made_labs,
     made_patients,
@@ -41,22 +46,36 @@ def features_of(work):
 
 def aggregate(name, seen, t, known):
     """One aggregate of the rows in a window, by its definition; ``known`` are values in order."""
-    if name == "count":
-        return len(seen)
-    if name == "distinct":
-        return len(set(known))
-    if name == "days_since_last":
-        before = [row["taken"] for row in seen if row["taken"] < t]
-        return (t - max(before)) / DAY if before else None
-    if name == "sum":
-        return sum(known)
-    if name == "mean":
-        return sum(known) / len(known) if known else 0.0
+    before = [row["taken"] for row in seen if row["taken"] < t]
+    of_rows = {
+        "count": len(seen),
+        "ever": float(bool(seen)),
+        "days_since_first": (t - seen[0]["taken"]) / DAY if seen else None,
+        "days_since_last": (t - max(before)) / DAY if before else None,
+    }
+    if name in of_rows:
+        return of_rows[name]
+    if name in ("std", "slope"):
+        return spread(name, [row for row in seen if row["value"] is not None])
+    if name in ("sum", "mean", "distinct"):
+        total = sum(known)
+        return {"sum": total, "mean": total / max(len(known), 1), "distinct": len(set(known))}[
+            name
+        ]
     ends = {"min": min, "max": max, "last": lambda values: values[-1]}
     return ends[name](known) if known else None
 
 
-def expected(visit, labs):
+def spread(name, rows):
+    """The deviation or the slope of the values of rows, by the standard library."""
+    values = [row["value"] for row in rows]
+    days = [(row["taken"] - rows[0]["taken"]) / DAY for row in rows]
+    if name == "std":
+        return statistics.stdev(values) if len(values) > 1 else None
+    return statistics.linear_regression(days, values).slope if len(set(days)) > 1 else None
+
+
+def expected(visit, labs, zone):
     """What the declared windows over labs are for a visit, from the rows that it may see."""
     t = visit["came"]
     mine = [row for row in labs if row["patient"] == visit["patient"] is not None]
@@ -71,7 +90,7 @@ def expected(visit, labs):
     found = {}
     for suffix, span in (("1h", DAY / 24), ("1d", DAY), ("3d", 3 * DAY)):
         for name in EVERY:
-            of = "" if name in ("count", "days_since_last") else "_value"
+            of = "_value" if reads_column(name) else ""
             seen = window(span)
             found[f"patient_labs_{name}{of}_{suffix}"] = aggregate(
                 name, seen, t, known(seen, "value")
@@ -79,6 +98,11 @@ def expected(visit, labs):
     late = known(window(2 * DAY, DAY), "level")
     for name in ("mean", "last"):
         found[f"patient_labs_{name}_level_2d"] = aggregate(name, [], t, late)
+    lipids = [row for row in window(3 * DAY) if row["test"] in ("hdl", "ldl")]
+    for name in OF_SOME:
+        of = "_value" if reads_column(name) else ""
+        values = known(lipids, "value")
+        found[f"patient_labs_{name}{of}_lipids_3d"] = aggregate(name, lipids, t, values)
     hdl = [row for row in window(3 * DAY) if row["test"] == "hdl"]
     found["patient_labs_count_hdl_3d"] = len(hdl)
     found["patient_labs_distinct_test_2d"] = len(set(known(window(2 * DAY), "test")))
@@ -86,10 +110,36 @@ def expected(visit, labs):
     flat = [v for row in steps for v in (row["value"], (t - row["taken"]) / DAY)]
     found["seq_patient_labs_last_3"] = [*flat, *[0.0] * (6 - len(flat))]
     found["len_patient_labs_last_3"] = len(steps)
+    days = days_of([row for row in window(3 * DAY) if row["test"] is not None], zone)
+    flat = [number for nth in range(len(days))[-2:] for number in step(days, nth, t)]
+    found["seq_patient_labs_visits_2"] = [*flat, *[0.0] * (10 - len(flat))]
+    found["len_patient_labs_visits_2"] = min(len(days), 2)
     return found
 
 
-def same(got, wanted):
+def days_of(rows, zone):
+    """The rows of each local day."""
+    by_day = groupby(rows, lambda row: row["taken"].astimezone(ZoneInfo(zone)).date())
+    return [list(of_day) for _, of_day in by_day]
+
+
+def step(days, nth, t):
+    """A visit's value and flag of one test, flag of the other, and times."""
+    last = days[nth][-1]["taken"]
+    hdl = [
+        row["value"] for row in days[nth] if row["test"] == "hdl" and row["value"] is not None
+    ]
+    ldl = any(row["test"] == "ldl" for row in days[nth])
+    before = (last - days[nth - 1][-1]["taken"]) / DAY if nth else None
+    return [hdl[-1] if hdl else None, float(bool(hdl)), float(ldl), (t - last) / DAY, before]
+
+
+def passed(since, until, unit):
+    """Time since something that was not later."""
+    return None if since is None or since > until else (until - since) / unit
+
+
+def same(got, wanted, within=0.0):
     if isinstance(wanted, list):
         return all(
             same(g, None if w is None else float(np.float32(w)))
@@ -97,7 +147,14 @@ def same(got, wanted):
         )
     if wanted is None:
         return math.isnan(got)
-    return got == wanted
+    return got == wanted or math.isclose(got, wanted, rel_tol=within, abs_tol=within)
+
+
+def assert_expected(visit, got, labs, zone):
+    for name, wanted in expected(visit, labs, zone).items():
+        # The definitions of these two round on their way.
+        within = 1e-12 if "slope" in name or "std" in name else 0.0
+        assert same(got[name], wanted, within), (name, visit, got[name], wanted)
 
 
 @settings(max_examples=6, deadline=None)
@@ -150,10 +207,12 @@ def test_windows_equal_their_definition_whatever_the_grains(
     of_patient = {row["patient"]: row for row in people.listed()}
     assert len(found) == 40
     for visit, got in zip(asked.listed(), found, strict=True):
-        for name, wanted in expected(visit, seen).items():
-            assert same(got[name], wanted), (name, visit, got[name], wanted)
-        person = of_patient.get(visit["patient"], {"born": None, "sex": None})
+        assert_expected(visit, got, seen, zone)
+        person = of_patient.get(visit["patient"], dict.fromkeys(("born", "sex", "entered")))
         assert same(got["patient_born"], person["born"])
+        years = passed(person["entered"], visit["came"], timedelta(days=365.25))
+        assert same(got["patient_years_since_entered"], years)
+        assert same(got["days_since_referred"], passed(visit["referred"], visit["came"], DAY))
         assert got["patient_sex"] == person["sex"]
 
 
@@ -209,8 +268,7 @@ def test_of_another_table_the_versions_count_that_were_known_by_the_end(
             if days.end(days.of_time(row["known"])) <= end and is_newer:
                 newest[row["lab"]] = row
     for visit, got in zip(asked.listed(), found, strict=True):
-        for name, wanted in expected(visit, list(newest.values())).items():
-            assert same(got[name], wanted), (name, visit, got[name], wanted)
+        assert_expected(visit, got, list(newest.values()), zone)
 
 
 MONTHLY = clinic("day", "month")
@@ -279,3 +337,42 @@ def test_features_are_outdated_by_a_changed_month_and_not_by_more_patients(tmp_p
     after, _ = features_of(work)
     assert ModelWindow(work).is_current(after)
     assert after.inputs.keys() == before.inputs.keys()
+
+
+def test_a_lifetime_is_read_from_where_the_data_begins(tmp_path):
+    names = ("count", "ever", "days_since_first", "last", "slope")
+    features = (
+        Trailing("patient", names, (36_500,), column="value", table="labs"),
+        Trailing("patient", ("count",), (36_500,)),
+    )
+    pipeline = clinic("year", "year", features=features, start="1968-05-05")
+    rng, years = np.random.default_rng(5), Partitions("year")
+    labs = made_labs(
+        rng, 90, datetime(1968, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)
+    )
+    for key in years.between("1968", "2025"):
+        rows = labs.of(years, "taken", key)
+        publish(pipeline, tmp_path, "labs", key, rows)
+    publish(pipeline, tmp_path, "labs", "2026", None)
+    publish(pipeline, tmp_path, "visits", "2024", None)
+    earlier = made_visits(rng, 20, years.start("2025"), years.end("2025"))
+    publish(pipeline, tmp_path, "visits", "2025", earlier)
+    asked = made_visits(rng, 20, years.start("2026"), years.end("2026"))
+    publish(pipeline, tmp_path, "visits", "2026", asked)
+    work = work_on(pipeline, tmp_path, "2024-01-01", partition="2026")
+    manifest, found = features_of(work)
+    assert len(manifest.inputs) == 59 + 3
+    everyone = earlier.listed() + asked.listed()
+    for visit, got in zip(asked.listed(), found, strict=True):
+        mine = sorted(
+            (row for row in labs.listed() if row["patient"] == visit["patient"] is not None),
+            key=lambda row: (row["taken"], row["lab"]),
+        )
+        known = [row["value"] for row in mine if row["value"] is not None]
+        for name in names:
+            of = "_value" if reads_column(name) else ""
+            wanted = aggregate(name, mine, visit["came"], known)
+            value = got[f"patient_labs_{name}{of}_36500d"]
+            assert same(value, wanted, 1e-12), (name, value, wanted)
+        seen = [v for v in everyone if v["patient"] == visit["patient"] is not None]
+        assert got["patient_count_36500d"] == sum(v["came"] <= visit["came"] for v in seen)

@@ -66,7 +66,7 @@ def test_windows_of_whole_numbers_equal_their_definition_exactly(
     rows, n_asked, spans, delay, only_flag
 ):
     n_asked = min(n_asked, len(rows))
-    only = None if only_flag is None else RowFilter("flag", only_flag)
+    only = None if only_flag is None else RowFilter("flag", (only_flag,))
     aggregates = ("count", "sum", "mean")
     found = run(
         rows, [window(aggregates, spans, delay, HistoryColumn("value", 100), only)], n_asked

@@ -33,6 +33,7 @@ from pipelines.spec import (
     Sequence,
     Standardise,
     Trailing,
+    Visits,
     Vocabulary,
     load,
 )
@@ -237,7 +238,13 @@ def test_reused_statistics_equal_new_ones(store, tmp_path):
 
 EVERY = replace(
     PIPELINE,
-    features=(*PIPELINE.features, Sequence("customer", ("tx_amount",), steps=3, within_days=2)),
+    features=(
+        *PIPELINE.features,
+        Sequence("customer", ("tx_amount",), steps=3, within_days=2),
+        Visits("customer", "shop", "tx_amount", ("books",), ("fuel",), steps=2, within_days=2)
+        >> Fill("median")
+        >> Standardise(),
+    ),
 )
 
 
@@ -396,3 +403,42 @@ def test_events_of_a_sequence_are_standardised_and_nothing_is_behind_the_last(st
     np.testing.assert_allclose(np.concatenate(found), wanted, rtol=1e-4, atol=1e-5)
     np.testing.assert_array_equal(np.concatenate(lengths), valid.sum(axis=1))
     assert "x" not in index["train"][0]
+
+
+def test_values_of_visits_are_standardised_and_their_flags_are_1_and_0(store):
+    visits = Visits(
+        "customer", "shop", "tx_amount", ("books",), ("fuel",), steps=2, within_days=2
+    )
+    pipeline = pipeline_of(visits >> Fill("mean") >> Standardise())
+    featurized(store, pipeline, days_between(FIRST, shift(FIRST, 8)))
+    work = asked(store, pipeline)
+    perform(PREPROCESS, work)
+    folder = folder_of(work)
+    index = json.loads((folder / "index.json").read_text())
+    (named,) = index["inputs"]["sequences"]
+    assert named["features"] == [
+        "books",
+        "books_measured",
+        "fuel",
+        "days_ago",
+        "days_since_before",
+    ]
+    tables = [pq.read_table(_part(work, day)) for day in TRAIN]
+    raw = np.concatenate(
+        [
+            np.array(t["seq_customer_visits_2"].to_pylist(), float).reshape(-1, 2, 5)
+            for t in tables
+        ]
+    )
+    length = np.concatenate([t["len_customer_visits_2"].to_numpy() for t in tables])
+    there = (np.arange(2) < length[:, None])[:, :, None]
+    known = np.where(there, raw, np.nan)
+    mean, spread = np.nanmean(known, axis=(0, 1)), np.nanstd(known, axis=(0, 1))
+    found = np.concatenate(
+        [np.load(folder / e["seq_customer_visits_2"]) for e in index["train"]]
+    )
+    for nth in (0, 3, 4):
+        wanted = np.nan_to_num((known[:, :, nth] - mean[nth]) / spread[nth])
+        np.testing.assert_allclose(found[:, :, nth], wanted, rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(found[:, :, 1:3], np.nan_to_num(known[:, :, 1:3]))
+    assert set(np.unique(found[:, :, 1:3])) == {0.0, 1.0}

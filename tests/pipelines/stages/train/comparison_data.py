@@ -53,7 +53,11 @@ def labels(head, value):
         return 2.0 + value / 10
     # Halves of a day, so that cuts and the middles between them are hit; a third is censored.
     days = np.clip(np.round(np.abs(value) / 5), 1, 12) / 2
-    return np.where(np.arange(len(days)) % 3, days, -days)
+    ends = np.arange(len(days)) % 3
+    signed = np.where(ends, days, -days)
+    if head == "survival":
+        return signed
+    return np.stack([np.where(ends == 2, -days, signed), ends == 2], 1)
 
 
 def whole(shards, rows):

@@ -139,6 +139,21 @@ def survival(tf, outputs, y, cuts):
     return chances(tf, outputs, happened, survived)
 
 
+def competing(tf, outputs, y, cuts):
+    """As if the event's and the other's outputs were one table of three logits an interval."""
+    wanted = np.zeros((len(y), len(cuts), 3), y.dtype)
+    for row, (label, other) in enumerate(y):
+        for k, (begin, end) in enumerate(zip((0.0, *cuts), cuts, strict=False)):
+            days, ended = abs(label), label > 0 or other == 1
+            if ended and begin <= days < end:
+                wanted[row, k, 2 if other else 1] = 1
+            elif days >= (end if ended else (begin + end) / 2):
+                wanted[row, k, 0] = 1
+    three = [0 * outputs[:, : len(cuts)], outputs[:, : len(cuts)], outputs[:, len(cuts) :]]
+    chance = tf.nn.log_softmax(tf.stack(three, 2))
+    return -tf.reduce_sum(wanted * chance, [1, 2])
+
+
 def losses(tf, name, outputs, y, gamma):
     """The loss of each row, by head."""
     head = HEADS[name]
@@ -146,6 +161,8 @@ def losses(tf, name, outputs, y, gamma):
         return binary(tf, outputs, y, gamma)
     if name == "survival":
         return survival(tf, outputs, y, head.cuts_days)
+    if name == "competing":
+        return competing(tf, outputs, y, head.cuts_days)
     if name in {"squared", "huber"}:
         return regression(tf, outputs, y, head)
     return {"multi_class": multi_class, "ordinal": ordinal}[name](tf, outputs, y)

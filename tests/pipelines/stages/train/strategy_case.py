@@ -21,7 +21,7 @@ from pipelines.spec import Training
 from pipelines.stages.train.batches import Feed
 from pipelines.stages.train.cursor import Cursor
 from pipelines.stages.train.devices import Devices, open_strategy
-from tests.pipelines.stages.train.comparison_data import build, rows_of, use_floats
+from tests.pipelines.stages.train.comparison_data import DECLARED, build, rows_of, use_floats
 from tests.pipelines.stages.train.labels import HEADS
 from tests.pipelines.stages.train.plain_loop import plain
 from tests.pipelines.stages.train.train_process import import_tensorflow
@@ -66,6 +66,9 @@ def ours(strategy, asked, training, shards, start):
     with strategy.scope():
         model = build(keras, asked)
         model.set_weights(start)
+    if asked["kind"] in DECLARED:
+        at_base_rate(model, asked, training, shards)
+    with strategy.scope():
         optimizer = build_optimizer(training, feed.steps_per_epoch, model.trainable_variables)
         scale = LossScale() if training.precision == "float16" else None
     if scale and asked.get("first_scale"):
@@ -88,6 +91,15 @@ def ours(strategy, asked, training, shards, start):
     asked["began"] = time.monotonic()
     cursor = run.train(Cursor())
     return model, cursor, float(scale.scale.numpy()) if scale else None
+
+
+def at_base_rate(model, asked, training, shards):
+    """Start a model of one device or of several where training starts."""
+    from pipelines.stages.train.base_rate import start_at_base_rate
+    from pipelines.stages.train.heads import training_of
+
+    head = training_of(HEADS[asked.get("head", "binary")], training.focal_gamma)
+    start_at_base_rate(model, head, shards, training.class_weights)
 
 
 def noted(asked, event):
@@ -141,6 +153,10 @@ def result_of(asked):
     shards = rows_of(asked)
     start = build(keras, asked).get_weights()
     model, cursor, scale = ours(strategy, asked, training, shards, start)
+    if asked["kind"] in DECLARED:
+        alone = build(keras, asked)
+        at_base_rate(alone, asked, training, shards)
+        start = alone.get_weights()
     found, other = model.get_weights(), start
     if not asked.get("alone"):
         other = plain(asked, training, shards, start).get_weights()

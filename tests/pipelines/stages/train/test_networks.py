@@ -117,7 +117,24 @@ def survival(z, y):
     return -total
 
 
-@pytest.mark.parametrize("loss", [binary, multi_class, squared, huber, ordinal, survival])
+def competing(z, y):
+    """The same where an event competes: of those at risk some have either, and some neither."""
+    (days, other), cuts, total = (abs(y[0]), y[1]), [0.0, 1.0, 2.0, 5.0], 0.0
+    ended = y[0] > 0 or other
+    for k in range(3):
+        event, rival, begin, end = z[k], z[3 + k], cuts[k], cuts[k + 1]
+        whole = 1 + math.exp(event) + math.exp(rival)
+        if ended and begin <= days < end:
+            total += (rival if other else event) - math.log(whole)
+        elif days >= (end if ended else (begin + end) / 2):
+            total -= math.log(whole)
+    return -total
+
+
+FORMULAS = [binary, multi_class, squared, huber, ordinal, survival, competing]
+
+
+@pytest.mark.parametrize("loss", FORMULAS)
 def test_the_loss_of_each_row_is_the_formulas(results, loss):
     found = results["heads"][loss.__name__]
     wanted = [loss(z, y) for z, y in zip(found["outputs"], LABELS[loss.__name__], strict=True)]
@@ -134,3 +151,20 @@ def test_predictions_are_probabilities_amounts_and_survival(results):
     curve = np.cumprod(1 - hazards, axis=1)
     np.testing.assert_allclose(heads["survival"]["survival"], curve, rtol=1e-5)
     np.testing.assert_allclose(heads["survival"]["score"], 1 - curve[:, -1], rtol=1e-5)
+
+
+def test_predictions_where_an_event_competes_are_what_follows_from_both_hazards(results):
+    found = results["heads"]["competing"]
+    for row, z in enumerate(found["outputs"]):
+        free, event, rival = 1.0, 0.0, 0.0
+        for k in range(3):
+            whole = 1 + math.exp(z[k]) + math.exp(z[3 + k])
+            event += free * math.exp(z[k]) / whole
+            rival += free * math.exp(z[3 + k]) / whole
+            free /= whole
+            at = {
+                name: found["predictions"][name][row][k] for name in ("survival", "competing")
+            }
+            assert at == pytest.approx({"survival": 1 - event, "competing": rival}, abs=1e-6)
+            assert free + event + rival == pytest.approx(1.0)
+        assert found["predictions"]["score"][row] == pytest.approx(event, abs=1e-6)

@@ -1,0 +1,1 @@
+"""Disease progression from long-term patient records: declaration and simulator."""
