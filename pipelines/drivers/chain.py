@@ -57,6 +57,8 @@ class ChainRequest:
         last: Last day of data.
         as_of: As-of day of the model.
         seeds: Models to train, from ``training.seed`` upwards.
+        folds: Whether a model is trained and tested for each fold of the split, in place of one that is
+            promoted.
     """
 
     pipeline: Pipeline
@@ -68,6 +70,7 @@ class ChainRequest:
     last: str
     as_of: str
     seeds: int = 1
+    folds: bool = False
 
 
 def run_chain(request: ChainRequest) -> Summary:
@@ -84,6 +87,9 @@ def run_chain(request: ChainRequest) -> Summary:
     _require_preconditions(request)
     totals: Totals = defaultdict(StageTotals)
     _take_in(totals, request, request.first)
+    if request.folds:
+        _cross_validate(totals, request)
+        return _summary(request, totals)
     made: dict[str, str] = {}
     for stage in chain_stages(WINDOW, pipeline=request.pipeline):
         _model_child(totals, stage, request, made)
@@ -96,6 +102,17 @@ def run_chain(request: ChainRequest) -> Summary:
     for stage in (each for each in of_model if each.first_seed_only):
         _model_child(totals, stage, request, by_seed[first_seed], first_seed)
     return _summary(request, totals)
+
+
+def _cross_validate(totals: Totals, request: ChainRequest) -> None:
+    """Make and evaluate a model for each fold, tested on its members; none is promoted."""
+    every = chain_stages(WINDOW, MODEL, pipeline=request.pipeline)
+    for fold in range(request.pipeline.split.folds):
+        made: dict[str, str] = {}
+        # A fold among the arguments comes after the settings, so it wins.
+        tested = ["--set", f"split.fold={fold}"]
+        for stage in (each for each in every if not each.first_seed_only):
+            _model_child(totals, stage, request, made, more=tested)
 
 
 def _take_in(totals: Totals, request: ChainRequest, history_from: str | None) -> None:
@@ -198,6 +215,7 @@ def _model_child(
     request: ChainRequest,
     made: dict[str, str],
     seed: int | None = None,
+    more: Sequence[str] = (),
 ) -> None:
     """Run a stage of the model on what this run made before it, and note what it made.
 
@@ -207,8 +225,9 @@ def _model_child(
         request: The chain.
         made: Digest of each result that the run has made, by name; the stage's own is added.
         seed: Seed of the model; None for stages that all seeds share.
+        more: Further arguments.
     """
-    arguments = ["--as-of", request.as_of]
+    arguments = ["--as-of", request.as_of, *more]
     if request.pipeline.has_cohort:
         # Whose history begins with this run's data is not missing what came before.
         arguments += ["--history-from", request.first]
@@ -258,5 +277,5 @@ def _summary(request: ChainRequest, totals: Totals) -> Summary:
         "from": request.first,
         "to": request.last,
         "as_of": request.as_of,
-        **summary_of(totals),
+        **summary_of(totals, by_fold=request.folds),
     }

@@ -27,6 +27,7 @@ from pipelines.shared.tables.cohort_names import (
 )
 from pipelines.shared.tables.window import ModelWindow, model_window
 from pipelines.spec import Label, Outcome
+from pipelines.stages.cohort.derived import derived_flow, flow_digests, flow_manifests
 from pipelines.stages.cohort.inputs import OutcomeInputs, outcome_inputs
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def plan(work: Work) -> Plan:
         TableNotReadyError: Partitions with events have no verdict yet.
         PartitionRefusedError: Partitions with events were refused.
     """
-    inputs = model_window(work).inputs() | outcome_inputs(work).digests(work.pipeline)
+    inputs = _inputs(work, model_window(work), outcome_inputs(work))
     return Plan(inputs=inputs, config=cohort_settings(work), code=code_of(__name__))
 
 
@@ -68,7 +69,10 @@ def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
     reasons = refusals(work, tally)
     verdict, reason = REFUSED if reasons else ACCEPTED, " ".join(reasons)
     summary = summary_of_cohort(work, tally, censoring)
-    facts = {"verdict": verdict, "reason": reason, "refused": list(window.refused)}
+    derived = derived_flow(work, flow_manifests(work, window.days))
+    facts: dict[str, object] = {"verdict": verdict, "reason": reason}
+    facts["refused"] = list(window.refused)
+    facts |= {"derived": derived} if derived else {}
     (out / SUMMARY).write_text(json.dumps(summary | facts, indent=1) + "\n")
     return StageOutcome(
         rows=tally.every.rows, verdict=verdict, reason=reason, metrics=_metrics(tally)
@@ -86,10 +90,15 @@ def pages(_work: Work) -> Mapping[str, Maker]:
     return {"report.html": page}
 
 
+def _inputs(work: Work, window: ModelWindow, inputs: OutcomeInputs) -> dict[str, str]:
+    derived = flow_digests(flow_manifests(work, window.days))
+    return window.inputs() | inputs.digests(work.pipeline) | derived
+
+
 def _require_planned(
     work: Work, plan: Plan, window: ModelWindow, inputs: OutcomeInputs
 ) -> None:
-    if window.inputs() | inputs.digests(work.pipeline) != dict(plan.inputs):
+    if _inputs(work, window, inputs) != dict(plan.inputs):
         raise TransientError(
             f"{work.report.work}: a partition was published again while this work waited. Run it again: "
             f"the next run reads the new version."
