@@ -17,17 +17,10 @@ from pipelines.operators.operator import Feature, FeatureSource
 from pipelines.operators.program import Program, program_of, sources_of
 from pipelines.operators.since import Since
 from pipelines.operators.trailing import Trailing
+from pipelines.spec.evaluation import Evaluation, Gates
 from pipelines.spec.gates import Validation
 from pipelines.spec.heads import Binary, Head
-from pipelines.spec.learning import (
-    Evaluation,
-    Gates,
-    Label,
-    Outcome,
-    Schedule,
-    Split,
-    Training,
-)
+from pipelines.spec.learning import Label, Outcome, Schedule, Split, Training
 from pipelines.spec.models import AnyModel, Model
 from pipelines.spec.search import Search
 from pipelines.spec.tables import ROW_KEY, Column, Table

@@ -85,6 +85,14 @@ def declared(events="year", landmarks="year", zone="UTC", key="integer", start="
     )
 
 
+def known_late(pipeline):
+    """The pipeline, whose events say when they became known."""
+    events, derived = pipeline.tables
+    columns = (*events.columns, Column("known", "timestamp", nullable=True))
+    events = replace(events, columns=columns, known_time="known")
+    return require_valid(replace(pipeline, tables=(events, derived)))
+
+
 def made_events(seed, n_rows, first, last, patients=5, key="integer"):
     """Rows of few patients at any second between two instants; some lack the patient or the code."""
     rng = np.random.default_rng(seed)
@@ -136,8 +144,14 @@ def publish_events(pipeline, root, rows, keys=None, refused=()):
 def stored(pipeline, rows):
     """Rows as the store has them."""
     columns = {c.name: [row[c.name] for row in rows] for c in pipeline.table.columns}
-    columns["at"] = pa.array([(at - EPOCH) // MICROSECOND for at in columns["at"]], pa.int64())
-    return day_table(pipeline, columns | {"at": columns["at"].cast(pa.timestamp("us"))})
+    for column in pipeline.table.columns:
+        if column.type == "timestamp":
+            times = (
+                None if at is None else (at - EPOCH) // MICROSECOND
+                for at in columns[column.name]
+            )
+            columns[column.name] = pa.array(times, pa.int64()).cast(pa.timestamp("us"))
+    return day_table(pipeline, columns)
 
 
 def is_one(row, condition):
