@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.core.errors import TableNotReadyError
+from pipelines.core.errors import EventsNotReadyError
 from pipelines.core.store import Ref, Store
 from pipelines.protocol import perform, stage_named
 from pipelines.spec import Column, Entity, require_valid
@@ -112,7 +112,7 @@ def test_partitions_in_any_order_end_with_the_same_landmarks(tmp_path):
     root = tmp_path / "in any order"
     publish_events(pipeline, root, rows, ["2003", "2001"])
     with pytest.raises(
-        TableNotReadyError, match=r"1 partition of table events.*\(2002\).*--table events"
+        EventsNotReadyError, match=r"1 partition of table events.*\(2002\).*--table events"
     ):
         taken_in(pipeline, root, "2003")
     taken_in(pipeline, root, "2001")
