@@ -105,8 +105,8 @@ class SampleTrial:
         if manifest is None:
             return ""
         lines = pq.read_table(self._store.open(manifest) / QUARANTINE, columns=[RULE, VALUE])
-        masked, columns = work.pipeline.sensitive_columns(), _columns_of_rules(work)
-        rules = [r for r in pc.unique(lines[RULE]).to_pylist() if not masked & columns[r]]
+        hidden = {rule.name for rule in rules_of(work.pipeline, work.day) if rule.sensitive}
+        rules = [r for r in pc.unique(lines[RULE]).to_pylist() if r not in hidden]
         return "".join(f"\n      {rule}: {_values(lines, rule)}" for rule in rules[:EXAMPLES])
 
 
@@ -120,11 +120,6 @@ def sample_trial() -> Iterator[SampleTrial]:
             yield SampleTrial(Path(folder))
     finally:
         log.setLevel(level)
-
-
-def _columns_of_rules(work: Work) -> dict[str, frozenset[str]]:
-    """Columns that each rule looks at: values of sensitive ones are shown to nobody."""
-    return {rule.name: frozenset(rule.columns()) for rule in rules_of(work.pipeline, work.day)}
 
 
 def _values(lines: pa.Table, rule: str) -> str:

@@ -101,7 +101,8 @@ def sample_of(work: Work, limit: int = LIMIT, files: int = FILES) -> SourceSampl
     table = work.pipeline.table
     items = source_files(work, table)
     zone, relative = work.pipeline.time_zone, _relative_times(work)
-    reads = [Read(_Peeked(item), table, "", zone, relative) for item in items[:files]]
+    marked = work.pipeline.marked_table()
+    reads = [Read(_Peeked(item), marked, "", zone, relative) for item in items[:files]]
     delivery, blocks, is_whole = Delivery(work, reads), list[pa.Table](), len(items) <= files
     for read in reads:
         wanted = limit - delivery.rows
@@ -134,7 +135,9 @@ def _relative_times(work: Work) -> RelativeTimes | None:
         for table in tables
     }
     zone = pipeline.table.source.time_zone or pipeline.time_zone
-    return RelativeTimes(origins, zone, static) if origins else None
+    return (
+        RelativeTimes(origins, zone, static, pipeline.sensitive_columns()) if origins else None
+    )
 
 
 def _first_rows(read: Read, wanted: int) -> tuple[pa.Table, bool]:
