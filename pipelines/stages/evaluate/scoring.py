@@ -71,18 +71,19 @@ class Scorer:
     layers: tuple[Layer, ...]
 
     def score(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Probability of the event of rows ``(n_rows, n_inputs)``."""
-        parts = [
-            self._chunk(x[start : start + CHUNK_ROWS]) for start in range(0, len(x), CHUNK_ROWS)
-        ]
-        return np.concatenate(parts) if parts else np.empty(0, np.float32)
+        """Probability of the event of rows ``(n_rows, n_inputs)``, from the first output; the members' mean."""
+        return sigmoid(self.outputs(x)[..., 0]).mean(axis=0).astype(np.float32)
 
-    def _chunk(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+    def outputs(self, x: NDArray[np.float32]) -> Array:
+        """Outputs of each member for each row, ``(members, n_rows, n_outputs)``; one network is one member."""
+        starts = range(0, max(len(x), 1), CHUNK_ROWS)
+        return np.concatenate([self._chunk(x[n : n + CHUNK_ROWS]) for n in starts], axis=1)
+
+    def _chunk(self, x: NDArray[np.float32]) -> Array:
         values: Array = x.astype(np.float64)
         for layer in self.layers:
             values = ACTIVATIONS[layer.activation](values @ layer.kernel + layer.bias)
-        scores = sigmoid(values[..., 0])
-        return (scores.mean(axis=0) if scores.ndim > 1 else scores).astype(np.float32)
+        return values if values.ndim > x.ndim else values[None]
 
 
 def is_plain(model: Path) -> bool:
