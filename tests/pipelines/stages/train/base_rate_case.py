@@ -159,8 +159,8 @@ def of_network(name):
         model = build_model(MODELS[name], inputs, 3, HEADS[kind])
         start_at_base_rate(model, head, shards)
         last = "logit/bias" if kind == "binary" else "thresholds/embeddings"
-        bias = next(w.numpy().ravel() for w in model.weights if w.path.endswith(last))
-        found[kind] = float(np.abs(bias - base_rate(head, shards)).max())
+        bias = next(w.numpy() for w in model.weights if w.path.endswith(last))
+        found[kind] = float(np.abs(bias - base_rate(head, shards)).max())  # of every member
     return found
 
 
