@@ -7,7 +7,6 @@ Promise: an error prints one sentence, with what to do; a fault of the program i
 import logging
 import os
 import sys
-import traceback
 from typing import NoReturn
 
 import typer
@@ -27,6 +26,7 @@ from pipelines.cli import (
 from pipelines.cli.program import program
 from pipelines.core.causes import sorted_by_cause, unexpected
 from pipelines.core.errors import ConfigError, PipelineError
+from pipelines.core.masking import traceback_of
 from pipelines.core.rights import chosen_umask
 from pipelines.core.text import readable
 
@@ -91,8 +91,7 @@ def _foreign(error: Exception) -> int:
         return ConfigError.exit_code
     ours = sorted_by_cause(error, "millrace")
     if ours is None:
-        text = "".join(traceback.format_exception(error))
-        sys.stderr.write(readable(text, TRACEBACK_CHARS, lines=True))
+        sys.stderr.write(readable(traceback_of(error), TRACEBACK_CHARS, lines=True))
         ours = unexpected(error, "millrace")
     sys.stderr.write(f"error: {ours}\n")
     return ours.exit_code

@@ -25,6 +25,7 @@ from pipelines.core.errors import (
     TransientError,
     WorkerLostError,
 )
+from pipelines.core.masking import OF_A_VALUE, message_of
 from pipelines.core.memory import is_out_of_memory, mentions_out_of_memory
 
 Sorted = tuple[type[PipelineError], str]
@@ -156,7 +157,7 @@ def sorted_by_cause(error: BaseException, work: str) -> PipelineError | None:
 
 def unexpected(error: BaseException, work: str) -> PermanentError:
     """Our error for one of an unknown kind: a bug of the program."""
-    text = " ".join(str(error).split())[:MAX_CHARS]
+    text = " ".join(message_of(error).split())[:MAX_CHARS]
     ours = PermanentError(
         f"{work}: unexpected {type(error).__name__}: {text}. This is a fault of Millrace or of a "
         f"library, not of the data: report it with the traceback from the log."
@@ -230,7 +231,8 @@ def _text_of(error: BaseException) -> str:
         return f"out of memory: {str(error) or 'an allocation failed'}"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror} ({error.filename})" if error.filename else error.strerror
-    return " ".join(str(error).split())[:MAX_CHARS] or type(error).__name__
+    text = message_of(error) if isinstance(error, OF_A_VALUE) else str(error)
+    return " ".join(text.split())[:MAX_CHARS] or type(error).__name__
 
 
 def _limits(number: int | None, text: str) -> str:

@@ -13,7 +13,6 @@ import math
 import os
 import re
 import time
-import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -21,6 +20,7 @@ from dataclasses import dataclass, field
 
 from pipelines.core.causes import sorted_by_cause
 from pipelines.core.errors import PermanentError, PipelineError, TransientError
+from pipelines.core.masking import message_of, traceback_of
 from pipelines.core.text import every_text, message
 
 PROGRESS_INTERVAL_S = 2.0
@@ -238,11 +238,11 @@ def describe_error(error: BaseException) -> dict[str, object]:
     ours = isinstance(error, PipelineError)
     passing = isinstance(error if ours else sorted_by_cause(error, ""), TransientError)
     # The text of a KeyError is the key alone.
-    said = message(str(error) if ours else f"{type(error).__name__}: {error}")
+    said = message(str(error) if ours else f"{type(error).__name__}: {message_of(error)}")
     return {
         "kind": (TransientError if passing else PermanentError).__name__,
         "cls": type(error).__name__,
         "args": [*error.args] if ours else [said],
         "message": said,
-        "traceback": "".join(traceback.format_exception(error))[-8000:],
+        "traceback": traceback_of(error)[-8000:],
     }

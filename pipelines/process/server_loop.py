@@ -20,7 +20,6 @@ import signal
 import socket
 import sys
 import time
-import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn, cast
 
+from pipelines.core.masking import traceback_of
 from pipelines.process import wire
 
 GRACE_S = 3.5
@@ -185,8 +185,8 @@ class Server:
             code = 0
         except SystemExit as leaving:
             code = leaving.code if isinstance(leaving.code, int) else int(bool(leaving.code))
-        except BaseException:  # nothing of the server may run on in a child
-            traceback.print_exc()
+        except BaseException as error:  # nothing of the server may run on in a child
+            sys.stderr.write(traceback_of(error))
         finally:
             with suppress(OSError, ValueError):
                 sys.stdout.flush()

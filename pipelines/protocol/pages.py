@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.core.errors import StageStoppedError
+from pipelines.core.masking import message_of
 from pipelines.core.store import Manifest
 from pipelines.core.store.added import add_file, find_added
 from pipelines.core.text import readable
@@ -152,5 +153,5 @@ def _written(path: Path, text: str) -> str:
 
 
 def _reason(error: Exception) -> str:
-    text = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    text = f"{type(error).__name__}: {' '.join(message_of(error).split())}"
     return readable(text, MAX_REASON_CHARS)

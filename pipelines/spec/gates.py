@@ -144,7 +144,7 @@ class Validation:
             the pipeline's declaration, or absolute.
         parameters: Values for ``{"$PARAMETER": name}`` in a rule's arguments, as ``(name, value)``
             pairs.
-        mask: Whether reports and Data Docs hide the values of sensitive columns.
+        mask: Whether messages, logs and pages mask the values of sensitive columns.
         days: Limits for the difference of a day from the days around it.
         window: Limits for a model's window.
         measurements: The values of a long-form table, among which no code may repeat another.

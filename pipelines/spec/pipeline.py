@@ -5,6 +5,7 @@ Promise: import-light and immutable; derived values are methods, so nothing is d
 Not here: finding mistakes (``checks/``), loading by name (``registry.py``).
 """
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from pipelines.core.declared import declared, nearest
@@ -23,6 +24,7 @@ from pipelines.spec.heads import Binary, Head
 from pipelines.spec.learning import Label, Outcome, Schedule, Split, Training
 from pipelines.spec.models import AnyModel, Model
 from pipelines.spec.search import Search
+from pipelines.spec.sources import Landmarks
 from pipelines.spec.tables import ROW_KEY, Column, Table
 
 
@@ -199,7 +201,21 @@ class Pipeline:
             )
         }
         made = (n for n, parts in self.composites().items() if masked.intersection(parts))
-        return frozenset(masked.union(made))
+        return frozenset(masked.union(made, self._landmark_id(masked)))
+
+    def _landmark_id(self, masked: Collection[str]) -> tuple[str, ...]:
+        """The row id of landmarks whose entity is masked: it has the entity in it, whatever is declared."""
+        table, source = self.table, self.table.source
+        if not isinstance(source, Landmarks):
+            return ()
+        parts = {name for e in self.entities if e.name == source.entity for name in e.columns()}
+        return (table.id_column,) if parts.intersection(masked) else ()
+
+    def marked_table(self) -> Table:
+        """The table of examples, with ``sensitive`` decided for each column."""
+        masked = self.sensitive_columns()
+        columns = (replace(c, sensitive=c.name in masked) for c in self.table.columns)
+        return replace(self.table, columns=tuple(columns))
 
     def feature_names(self) -> tuple[str, ...]:
         """Columns of the feature table, in order."""

@@ -35,7 +35,7 @@ class Column:
         values: The only valid values; empty for any.
         decimals: Digits after the decimal point in the source. Sums over such a column are
             computed on scaled integers, so they are exact and independent of order.
-        sensitive: Whether reports and Data Docs mask its values; None for the default, which
+        sensitive: Whether messages, logs and pages mask its values; None for the default, which
             is yes for entities and text.
         source_name: Name in the source, exactly as it is written there (``"Lab Value (mg/dl)"``), where
             it is not the column's name.

@@ -105,8 +105,8 @@ class SampleTrial:
         if manifest is None:
             return ""
         lines = pq.read_table(self._store.open(manifest) / QUARANTINE, columns=[RULE, VALUE])
-        masked, columns = work.pipeline.sensitive_columns(), _columns_of_rules(work)
-        rules = [r for r in pc.unique(lines[RULE]).to_pylist() if not masked & columns[r]]
+        hidden = {rule.name for rule in rules_of(work.pipeline, work.day) if rule.sensitive}
+        rules = [r for r in pc.unique(lines[RULE]).to_pylist() if r not in hidden]
         return "".join(f"\n      {rule}: {_values(lines, rule)}" for rule in rules[:EXAMPLES])
 
 
@@ -122,26 +122,24 @@ def sample_trial() -> Iterator[SampleTrial]:
         log.setLevel(level)
 
 
-def _columns_of_rules(work: Work) -> dict[str, frozenset[str]]:
-    """Columns that each rule looks at: values of sensitive ones are shown to nobody."""
-    return {rule.name: frozenset(rule.columns()) for rule in rules_of(work.pipeline, work.day)}
-
-
 def _values(lines: pa.Table, rule: str) -> str:
     values = pc.unique(lines.filter(pc.equal(lines[RULE], rule))[VALUE]).to_pylist()
     return ", ".join(readable(str(value)) for value in values[:EXAMPLES])
 
 
 def partition_of(sample: SourceSample) -> str:
-    """The sample's partition; of files for all time that of the first row."""
+    """The sample's partition; of files for all time that of the first row since the data begins."""
     table, day = sample.table, sample.work.day
     if not table.is_for_all_time or not sample.rows.num_rows:
         return day
     times = pc.drop_null(sample.rows[table.time_column].combine_chunks())
     if not len(times):
         return day
-    first = times.cast(pa.timestamp("us", "UTC"))[0].as_py()
-    return sample.work.pipeline.partitions().of_time(first)
+    pipeline = sample.work.pipeline
+    of, times = pipeline.partitions(), times.cast(pa.timestamp("us", "UTC"))
+    begin = of.start(of.of_day(table.start or pipeline.schedule.start))
+    since = times.filter(pc.greater_equal(times, pa.scalar(begin, times.type)))
+    return of.of_time((since if len(since) else times)[0].as_py())
 
 
 def rows_of_partition(sample: SourceSample) -> pa.Table:

@@ -101,9 +101,10 @@ def sample_of(work: Work, limit: int = LIMIT, files: int = FILES) -> SourceSampl
     table = work.pipeline.table
     items = source_files(work, table)
     zone, relative = work.pipeline.time_zone, _relative_times(work)
-    reads = [Read(_Peeked(item), table, "", zone, relative) for item in items[:files]]
+    marked = work.pipeline.marked_table()
+    reads = [Read(_Peeked(item), marked, "", zone, relative) for item in items[:files]]
     delivery, blocks, is_whole = Delivery(work, reads), list[pa.Table](), len(items) <= files
-    for read in reads:
+    for done, read in enumerate(reads, start=1):
         wanted = limit - delivery.rows
         try:
             rows, ended = _first_rows(read, wanted)
@@ -114,6 +115,7 @@ def sample_of(work: Work, limit: int = LIMIT, files: int = FILES) -> SourceSampl
         delivery.rows += rows.num_rows
         is_whole &= ended
         if not ended:
+            delivery.reads = reads[:done]
             break
     return SourceSample(
         work=work,
@@ -134,7 +136,9 @@ def _relative_times(work: Work) -> RelativeTimes | None:
         for table in tables
     }
     zone = pipeline.table.source.time_zone or pipeline.time_zone
-    return RelativeTimes(origins, zone, static) if origins else None
+    return (
+        RelativeTimes(origins, zone, static, pipeline.sensitive_columns()) if origins else None
+    )
 
 
 def _first_rows(read: Read, wanted: int) -> tuple[pa.Table, bool]:

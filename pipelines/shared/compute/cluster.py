@@ -193,7 +193,9 @@ def _started(backend: Backend, settings: ComputeSettings, machine: Machine) -> L
     common: dict[str, Any] = {
         # Any port: two concurrent stages would want the same one.
         "dashboard_address": "127.0.0.1:0",
-        "silence_logs": logging.ERROR,
+        # Of a task that fails Dask logs the arguments, values of the data among them, and raises the
+        # same error to us.
+        "silence_logs": logging.CRITICAL,
         "host": LOOPBACK,
         # Any client of a scheduler or a worker can run code as this user. The key is made for
         # this cluster and is never written to disk.

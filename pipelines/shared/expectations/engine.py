@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from pipelines.core.declared import nearest
 from pipelines.core.errors import ConfigError
+from pipelines.core.masking import without_values
 from pipelines.shared.compute.compute import Compute
 from pipelines.shared.expectations import register
 from pipelines.shared.expectations.rules import CheckedRule
@@ -197,6 +198,8 @@ def _finding(
     broken = ["it was not evaluated"] if found is None else _errors(found[1].exception_info)
     if broken or found is None:
         said = " ".join(broken[0].split())
+        if rule.sensitive:
+            said = without_values(said, [*rule.columns(), rule.expectation])
         advice = "Correct the rule's column and arguments in the declaration."
         if NO_PROVIDER in said:
             advice = (

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipelines.core.masking import mask
 from pipelines.core.store import Manifest, Ref, Store
 from pipelines.core.text import plain
 from pipelines.protocol import partition_key
-from pipelines.shared.expectations.data_docs.masking import mask
 from pipelines.shared.expectations.rules import rules_of
 from pipelines.spec import Pipeline
 
@@ -99,20 +99,19 @@ def lines_of(
         rule: Only this rule's lines; None for all.
         limit: How many at most.
     """
-    masked, columns = pipeline.sensitive_columns(), _columns_by_rule(pipeline, days)
+    masked, shown = pipeline.sensitive_columns(), _shown_rules(pipeline, days)
     found: list[dict[str, Any]] = []
     for line in _lines(days, rule):
         if len(found) == limit:
             break
-        found.append(_masked(line, masked, columns.get(line[RULE])))
+        found.append(_masked(line, masked, is_shown=line[RULE] in shown))
     return found
 
 
-def _columns_by_rule(
-    pipeline: Pipeline, days: Sequence[QuarantinedDay]
-) -> dict[str, tuple[str, ...]]:
+def _shown_rules(pipeline: Pipeline, days: Sequence[QuarantinedDay]) -> frozenset[str]:
+    """Rules whose values may be shown; one that is declared no more is not among them."""
     each = rules_of(pipeline, days[0].day) if days else ()
-    return {rule.name: rule.columns() for rule in each}
+    return frozenset(rule.name for rule in each if not rule.sensitive)
 
 
 def _lines(days: Sequence[QuarantinedDay], rule: str | None) -> Iterator[dict[str, Any]]:
@@ -125,12 +124,10 @@ def _lines(days: Sequence[QuarantinedDay], rule: str | None) -> Iterator[dict[st
                     yield from (r for r in batch.to_pylist() if rule is None or r[RULE] == rule)
 
 
-def _masked(
-    line: dict[str, Any], masked: Collection[str], columns: Collection[str] | None
-) -> dict[str, Any]:
-    """A line without sensitive values; a rule that is declared no more hides its value too."""
+def _masked(line: dict[str, Any], masked: Collection[str], *, is_shown: bool) -> dict[str, Any]:
+    """A line without sensitive values."""
     hide = {name for name in masked if line.get(name) is not None}
-    if masked and (columns is None or set(columns) & set(masked)):
+    if masked and not is_shown:
         hide.add(VALUE)
-    hidden = {name: mask(None if line[name] is None else str(line[name])) for name in hide}
+    hidden = {name: mask(line[name]) for name in hide}
     return {name: plain(value) for name, value in (line | hidden).items()}

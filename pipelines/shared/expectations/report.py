@@ -17,12 +17,14 @@ from typing import Any
 
 import jinja2
 
+from pipelines.core.masking import HIDDEN, mask
 from pipelines.core.text import every_text, for_page, plain
 from pipelines.shared.expectations.data_docs.heading import Heading
-from pipelines.shared.expectations.data_docs.masking import HIDDEN, mask, masked
+from pipelines.shared.expectations.data_docs.masking import masked
 from pipelines.shared.expectations.day_columns import EARLIER
 from pipelines.shared.expectations.day_compare import Compared
 from pipelines.shared.expectations.engine import RuleResult
+from pipelines.shared.expectations.rules import finds_any_of
 from pipelines.shared.expectations.verdict import GateVerdict, outcome_of
 from pipelines.spec import Pipeline
 
@@ -154,7 +156,7 @@ def _entry(
     finding: RuleResult, first: Sequence[Mapping[str, Any]], masked: Collection[str]
 ) -> dict[str, Any]:
     rule = finding.rule
-    hide = bool(set(rule.columns()) & set(masked))
+    hide = finds_any_of(masked, rule.expectation, rule.kwargs)
     return {
         "rule": rule.name,
         "expectation": rule.expectation,

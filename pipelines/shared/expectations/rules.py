@@ -9,7 +9,7 @@ Not here: evaluating a rule (``engine.py``), what a failed one means (``verdict.
 import json
 import sys
 from collections import Counter
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import chain, count
@@ -30,6 +30,7 @@ MIN_ROWS = "table.min_rows"
 REPEATED = "repeated"
 IN_BOUNDS = "expect_column_pair_times_to_be_in_bounds"
 NEW, NEW_IDS = "new", "expect_column_values_to_be_new"
+OF_A_TABLE = "expect_table_"
 COLUMN_ARGUMENTS = ("column", "column_A", "column_B", "column_list")
 
 
@@ -43,6 +44,7 @@ class CheckedRule:
         kwargs: Its arguments.
         severity: ``info``, ``warning`` or ``critical``.
         meta: What a saved suite says of it beside.
+        sensitive: Whether what it finds may be values of a sensitive column, which nobody is shown.
     """
 
     name: str
@@ -50,6 +52,7 @@ class CheckedRule:
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     severity: str = WARNING
     meta: Mapping[str, Any] = field(default_factory=dict)
+    sensitive: bool = False
 
     def columns(self) -> tuple[str, ...]:
         """Columns that the expectation looks at; empty for the table as a whole."""
@@ -86,7 +89,22 @@ def rules_of(pipeline: Pipeline, day: str) -> tuple[CheckedRule, ...]:
     rules += _with_parameters(pipeline, list(_own_rules(pipeline)))
     _require_distinct_names(pipeline, rules, derived)
     _require_known_budgets(pipeline, [rule.name for rule in rules])
-    return tuple(rules)
+    hidden = pipeline.sensitive_columns()
+    return tuple(
+        replace(rule, sensitive=finds_any_of(hidden, rule.expectation, rule.kwargs))
+        for rule in rules
+    )
+
+
+def finds_any_of(columns: Collection[str], expectation: str, kwargs: Mapping[str, Any]) -> bool:
+    """Whether what an expectation finds may be values of these columns.
+
+    One that names no column may look at any, but for those that are about a table.
+    """
+    own = columns_of(kwargs)
+    if own or not columns:
+        return any(column in columns for column in own)
+    return not expectation.startswith(OF_A_TABLE)
 
 
 def _time_bounds(pipeline: Pipeline) -> Iterator[CheckedRule]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pipelines.core.errors import listed
+from pipelines.core.masking import HIDDEN
 from pipelines.core.text import readable
 from pipelines.protocol import ACCEPTED, REFUSED
 from pipelines.shared.expectations.engine import RuleResult
@@ -118,8 +119,13 @@ def _over_budget(
 def _seen(finding: RuleResult) -> str:
     if not finding.by_row:
         wanted = {k: v for k, v in finding.rule.kwargs.items() if k != "column"}
-        return f"saw {readable(repr(finding.observed))}, expected {readable(repr(wanted), 500)}"
+        return f"saw {_observed(finding)}, expected {readable(repr(wanted), 500)}"
     return f"{finding.failing:,} of {finding.checked:,} rows"
+
+
+def _observed(finding: RuleResult) -> str:
+    hidden = finding.rule.sensitive and finding.observed is not None
+    return HIDDEN if hidden else readable(repr(finding.observed))
 
 
 def _advice(broken: Sequence[str]) -> str:

@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipelines.core.errors import PermanentError
+from pipelines.core.masking import described
 from pipelines.operators.hashing import check_words, hash_words
 from pipelines.shared.tables.hashing import bucket_of
 from pipelines.shared.tables.schema import parquet_options
@@ -173,9 +174,9 @@ def _require_distinct(hashes: NDArray[np.uint64], words: pa.Array, column: str) 
     order = np.argsort(hashes)
     same = np.flatnonzero(hashes[order][1:] == hashes[order][:-1])
     if len(same):
-        one, other = (words[int(order[at])].as_py() for at in (same[0], same[0] + 1))
+        one, other = (described(words[int(order[at])].as_py()) for at in (same[0], same[0] + 1))
         raise PermanentError(
-            f"column {column!r}: the texts {one!r} and {other!r} have the same 64-bit hash, so "
+            f"column {column!r}: two texts, {one} and {other}, have the same 64-bit hash, so "
             f"windows cannot distinguish them. Rename one of them in the source."
         )
 

@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipelines.core.errors import ConfigError, SchemaError
+from pipelines.core.masking import HIDDEN
 from pipelines.core.partitions import Partitions
 from pipelines.shared.tables.schema import parquet_options
 from pipelines.spec import Pipeline
@@ -45,7 +46,8 @@ class PartitionSpill:
     def __init__(self, pipeline: Pipeline, folder: Path) -> None:
         self._pipeline, self._partitions = pipeline, pipeline.partitions()
         self._time = pipeline.table.time_column
-        self._bounds = _PartitionStarts(self._partitions)
+        hidden = self._time in pipeline.sensitive_columns()
+        self._bounds = _PartitionStarts(self._partitions, hidden=hidden)
         self._spill = tempfile.TemporaryDirectory(dir=folder, prefix=".spill-")
         self._buffer: list[pa.Table] = []
         self._bytes = 0
@@ -146,8 +148,8 @@ def _slices(number: int, runs: list[tuple[pa.Table, Numbers, Numbers]]) -> Itera
 class _PartitionStarts:
     """The starts of the partitions in which rows were seen, in UTC microseconds."""
 
-    def __init__(self, partitions: Partitions) -> None:
-        self._partitions = partitions
+    def __init__(self, partitions: Partitions, *, hidden: bool) -> None:
+        self._partitions, self._hidden = partitions, hidden
         self._starts: dict[int, int] = {}
         self._days: set[int] = set()
 
@@ -175,6 +177,6 @@ class _PartitionStarts:
                 self._starts[number] = (start - EPOCH) // timedelta(microseconds=1)
         except (OverflowError, ValueError, ConfigError) as error:
             raise SchemaError(
-                f"A row's event time is on {begin.date()} in UTC, which is outside the calendar of "
+                f"A row's event time is on {HIDDEN if self._hidden else begin.date()} in UTC, which is outside the calendar of "
                 f"{of.zone}. Expected a time of the years 1 to 9999. Correct the source."
             ) from error

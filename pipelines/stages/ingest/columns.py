@@ -6,14 +6,17 @@ Promise: a declared ``source_name`` matches as it is written, other names in any
     columns are ignored, and listed.
 """
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
 from unicodedata import normalize
 
 from pipelines.core.errors import SchemaError, listed
+from pipelines.core.text import counted
 from pipelines.spec import Column, Table
 
 LONGEST = 80
+A_VALUE = re.compile(r"[-+0-9.,:/T ]*[0-9][-+0-9.,:/TZ ]*")
 
 
 def match_columns(found: Sequence[str], table: Table, file: str) -> dict[str, str]:
@@ -28,7 +31,7 @@ def match_columns(found: Sequence[str], table: Table, file: str) -> dict[str, st
         raise SchemaError(
             f"Source file {file}: no column {listed(map(_wanted, missing))}. Expected each column "
             f"declared for {table.name}, its source_name as it is written, others in any letter "
-            f"case; the file has {_shown(found)}. {_hint(missing[0], found)}Add the missing "
+            f"case; the file has {_shown(found, table)}. {_hint(missing[0], found)}Add the missing "
             f"columns, or correct the declaration."
         )
     return columns
@@ -75,8 +78,26 @@ def _remedy(names: Collection[str]) -> str:
     return "Expected one. Have the source give each column a name of its own."
 
 
-def _shown(found: Sequence[str]) -> str:
+def may_be_data(found: Sequence[str], table: Table) -> bool:
+    """Whether names may be the values of a row, some of them sensitive.
+
+    One of them is a number or a time, or none is like a declared one.
+    """
+    if not any(column.sensitive for column in table.columns):
+        return False
+    if any(map(A_VALUE.fullmatch, found)):
+        return True
+    near = (_matches(c, found) or _hint(c, found) for c in table.columns)
+    return not any(near)
+
+
+def _shown(found: Sequence[str], table: Table) -> str:
     """Names as text of a bounded length: if the file is not a table they may be anything."""
+    if may_be_data(found, table):
+        return (
+            f"{counted(len(found), 'name')} (not shown, as some may be values of a row: look whether its "
+            f"first line has the names of the columns)"
+        )
     return listed(
         (name if len(name) <= LONGEST else f"{name[:LONGEST]}..." for name in found), 20
     )

@@ -26,7 +26,7 @@ class Read:
 
     Attributes:
         file: The file.
-        table: Declares the columns.
+        table: Declares the columns, and which of them are sensitive.
         planned: The file's digest when the work was planned.
         time_zone: The pipeline's.
         relative: Its relative times; None if the table has none.
@@ -55,9 +55,9 @@ class Read:
 def reads_of(work: Work, plan: Plan, files: Sequence[SourceItem]) -> list[Read]:
     """The files of a plan, to be read."""
     pipeline = work.pipeline
-    relative = relative_times_of(work, plan)
+    table, relative = pipeline.marked_table(), relative_times_of(work, plan)
     return [
-        Read(file, pipeline.table, plan.inputs[file.name], pipeline.time_zone, relative)
+        Read(file, table, plan.inputs[file.name], pipeline.time_zone, relative)
         for file in files
     ]
 

@@ -11,11 +11,10 @@ import html
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+from pipelines.core.masking import mask
 from pipelines.core.text import plain
-from pipelines.shared.expectations.rules import columns_of
+from pipelines.shared.expectations.rules import finds_any_of
 
-HIDDEN = "•••"
-LEFT_PLAIN = 2
 EXAMPLES = (
     "partial_unexpected_list",
     "unexpected_list",
@@ -28,13 +27,6 @@ OBSERVED = ("observed_value", "details")
 Change = Callable[[object, str | None], object]
 
 
-def mask(value: str | None) -> str | None:
-    """Hide all but the last two characters of a value that names someone."""
-    if value is None:
-        return None
-    return f"{HIDDEN}{value[-LEFT_PLAIN:]}" if len(value) > 2 * LEFT_PLAIN else HIDDEN
-
-
 def masked(result: Mapping[str, Any], sensitive: Collection[str]) -> dict[str, Any]:
     """One expectation's result without sensitive values; masking it again changes nothing.
 
@@ -42,7 +34,8 @@ def masked(result: Mapping[str, Any], sensitive: Collection[str]) -> dict[str, A
         result: An element of ``results`` of a suite's result, as JSON.
         sensitive: Columns whose values are masked.
     """
-    hide = bool(set(columns_of(result["expectation_config"]["kwargs"])) & set(sensitive))
+    config = result["expectation_config"]
+    hide = finds_any_of(sensitive, str(config["type"]), config["kwargs"])
 
     def change(value: object, column: str | None) -> object:
         # An index value of a sensitive column is masked wherever it stands.
@@ -85,7 +78,7 @@ def _each(value: object, change: Change, column: str | None = None) -> object:
 
 
 def _hidden(value: object) -> object:
-    return None if value is None else plain(mask(str(value)))
+    return mask(value)
 
 
 def _escaped(value: object) -> object:

@@ -77,7 +77,7 @@ def _kind(value: object) -> str:
 
 def _error(value: object, column: Column, file: str, where: str, what: str) -> SchemaError:
     return SchemaError(
-        f"Source file {file}: column {column.name!r} holds {clipped(value)} in {where}, {what}. "
+        f"Source file {file}: column {column.name!r} holds {clipped(value, column)} in {where}, {what}. "
         f"Expected a single value of type {column.type}. Have the source write one, or correct the "
         f"declaration."
     )

@@ -22,8 +22,9 @@ import pyarrow.csv as arrow_csv
 from numpy.typing import NDArray
 
 from pipelines.core.errors import SchemaError, SourceUnreadableError
+from pipelines.core.masking import described
 from pipelines.spec import Table
-from pipelines.stages.ingest.columns import match_columns, undeclared
+from pipelines.stages.ingest.columns import match_columns, may_be_data, undeclared
 from pipelines.stages.ingest.damage import CutShortError
 from pipelines.stages.ingest.formats.lines import Lines
 from pipelines.stages.ingest.formats.quoting import Quoting, lines_in
@@ -99,9 +100,11 @@ def _require_delimiter(found: Sequence[str], read: Read) -> None:
     others = [mark for mark in DELIMITERS if len(found) == 1 and mark in found[0]]
     if others and len(wanted) > 1:
         likely = max(others, key=found[0].count)
+        names = found[0].split(likely)
+        line = described(found[0]) if may_be_data(names, read.table) else repr(found[0][:200])
         raise SchemaError(
             f"Source file {read.name}: line 1 is a single name where fields are separated by "
-            f"{read.table.files.delimiter!r}: {found[0][:200]!r}. Expected the names of "
+            f"{read.table.files.delimiter!r}: {line}. Expected the names of "
             f"{len(wanted)} columns. Declare the delimiter of the file, which seems to be {likely!r}."
         )
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.core.errors import SourceUnreadableError
+from pipelines.core.masking import message_of
 from pipelines.spec import Source
 from pipelines.stages.ingest.damage import CutShortError
 from pipelines.stages.ingest.formats.stream import END, CsvStream, opened
@@ -131,7 +132,7 @@ class Lines:
             return self.unclosed()
         return SourceUnreadableError(
             f"Source file {self.name} cannot be read as CSV "
-            f"({' '.join(str(error).split())[:200]}). Expected values separated by "
+            f"({' '.join(message_of(error).split())[:200]}). Expected values separated by "
             f"{self.source.delimiter!r}, with a line of names. Have it written again."
         )
 

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.core.errors import SourceUnreadableError
+from pipelines.spec import Column
 from pipelines.stages.ingest.columns import match_columns, undeclared
 from pipelines.stages.ingest.damage import TRANSIENT, CutShortError
 from pipelines.stages.ingest.formats.compression import kind_of
@@ -49,10 +50,10 @@ def read_parquet(path: Path, read: Read) -> Iterator[tuple[pa.Table, RowNames]]:
         found = file.schema_arrow.names
         columns = match_columns(found, read.table, read.name)
         read.extra = undeclared(found, columns)
-        _require_int96_that_fits(source, file, columns, read.name)
+        _require_int96_that_fits(source, file, columns, read)
         first = 0
         for batch in batches(file, list(dict.fromkeys(columns.values())), read.name):
-            rows = pa.Table.frombatches([batch]).select(list(columns.values()))
+            rows = pa.Table.from_batches([batch]).select(list(columns.values()))
             rows = rows.rename_columns(list(columns))
             require_utf8(rows, read.name, first)
             yield rows, partial(row_name, first)
@@ -97,7 +98,7 @@ def _require_int96_that_fits(
     source: Path | io.BufferedIOBase,
     file: pq.ParquetFile,
     columns: Mapping[str, str],
-    name: str,
+    read: Read,
 ) -> None:
     """Check int96 times in seconds, which can represent all of them: microseconds would overflow."""
     schema = file.schema
@@ -107,15 +108,17 @@ def _require_int96_that_fits(
         return
     with pq.ParquetFile(source, coerce_int96_timestamp_unit="s") as seconds:
         first = 0
-        for batch in batches(seconds, list(old), name):
-            rows = pa.Table.frombatches([batch])
+        for batch in batches(seconds, list(old), read.name):
+            rows = pa.Table.from_batches([batch])
             for own, column in old.items():
-                _require_within(rows[own], column, name, partial(row_name, first))
+                _require_within(
+                    rows[own], read.table.column(column), read.name, partial(row_name, first)
+                )
             first += batch.num_rows
 
 
 def _require_within(
-    seconds: pa.ChunkedArray, column: str, name: str, row_names: RowNames
+    seconds: pa.ChunkedArray, column: Column, name: str, row_names: RowNames
 ) -> None:
     row = first_beyond(seconds)
     if row >= 0:

@@ -16,11 +16,12 @@ import sqlalchemy as sa
 from pipelines.core.causes import cause_of_text
 from pipelines.core.connections import without_secrets
 from pipelines.core.errors import ConfigError, PipelineError, TransientError
+from pipelines.core.masking import without_values
 
 # First characters of SQLSTATE codes: the server is going down or busy, a lock or the time ran out.
 WAITS = ("08", "40", "53", "55", "57", "58")
 RIGHTS = ("28", "3D", "42501")
-WRITES = "25006"
+WRITES, OF_VALUES = "25006", "22"
 SQLITE_WAITS = re.compile(r"locked|busy|disk I/O|unable to open", re.IGNORECASE)
 LOST = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError)
 
@@ -58,15 +59,13 @@ def in_its_own_words(where: str) -> Iterator[None]:
 
 
 def _converted(error: sa.exc.DBAPIError, where: str) -> PipelineError:
-    words = _words(str(error.orig))
+    words = _words(_said(error.orig))
     cls, remedy = _sorted(error, words)
     return cls(f"{where}: {words}. {remedy}")
 
 
 def _sorted(error: sa.exc.DBAPIError, words: str) -> tuple[type[PipelineError], str]:
-    state = str(
-        getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None) or ""
-    )
+    state = _state(error.orig)
     if state == WRITES or "readonly database" in words:
         return ConfigError, "A source is only read. Declare a SELECT that writes nothing."
     if state.startswith(RIGHTS):
@@ -86,6 +85,16 @@ def _may_pass(error: sa.exc.DBAPIError, state: str, words: str) -> bool:
     if _is_sqlite(error):
         return SQLITE_WAITS.search(words) is not None
     return isinstance(error, LOST) or error.connection_invalidated
+
+
+def _state(error: BaseException | None) -> str:
+    return str(getattr(error, "sqlstate", None) or getattr(error, "pgcode", None) or "")
+
+
+def _said(error: BaseException | None) -> str:
+    """The database's words; where it could not convert a value, without that value."""
+    text = str(error)
+    return without_values(text) if _state(error).startswith(OF_VALUES) else text
 
 
 def _is_sqlite(error: sa.exc.DBAPIError) -> bool:

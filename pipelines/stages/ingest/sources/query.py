@@ -117,7 +117,7 @@ def _fetched(work: Work, table: Table, query: Query) -> QueryResult:
     zone = query.time_zone or work.pipeline.time_zone
     bounds = _bounds(work, query)
     with in_its_own_words(where), viewed(database_of(work, query), zone) as view:
-        result = _spooled(view, table, query, bounds)
+        result = _spooled(view, work.pipeline.marked_table(), query, bounds)
         if bounds and not result.rows and result.failure is None:
             _require_reached(view, work, query, bounds)
     return result
@@ -163,9 +163,10 @@ def _blocks(
     matched = match_columns([each.name for each in found], table, source)
     columns = [by_name[name] for name in matched.values()]
     order = [by_name[matched[name]] for name in ordered_columns(table)]
+    hidden = {matched[column.name] for column in table.columns if column.sensitive}
     first = 0
     for rows in view.blocks(query.sql, bounds, columns, order, BLOCK_ROWS):
-        yield arrow_block(rows, list(matched.values()), f"The {source}", first)
+        yield arrow_block(rows, list(matched.values()), f"The {source}", first, hidden)
         first += len(rows)
 
 

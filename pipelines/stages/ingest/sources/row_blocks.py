@@ -7,7 +7,7 @@ Promise: no value is changed: a decimal keeps its digits, a time its instant; wh
 Not here: the casts (``pipelines/stages/ingest/values/cast.py``).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
@@ -17,7 +17,8 @@ import pyarrow as pa
 
 from pipelines.core.errors import SchemaError
 from pipelines.core.text import readable
-from pipelines.stages.ingest.values.cast_errors import shown
+from pipelines.spec import Column
+from pipelines.stages.ingest.values.cast_errors import clipped
 
 AS_TEXT = (UUID, IPv4Address, IPv6Address)
 TOGETHER = ({int, float}, {int, Decimal})
@@ -26,7 +27,11 @@ REMEDY = "Convert it in the statement, such as CAST({0} AS text), or correct the
 
 
 def arrow_block(
-    rows: Sequence[Sequence[Any]], names: Sequence[str], source: str, first: int
+    rows: Sequence[Sequence[Any]],
+    names: Sequence[str],
+    source: str,
+    first: int,
+    hidden: Collection[str] = (),
 ) -> pa.Table:
     """A block of rows as a table.
 
@@ -35,6 +40,7 @@ def arrow_block(
         names: Names of their columns.
         source: What the rows are of, for messages.
         first: Number of the first row.
+        hidden: Columns whose values no message shows.
 
     Raises:
         SchemaError: A value has no Arrow type, or the values of a column are of several.
@@ -42,13 +48,15 @@ def arrow_block(
     columns = zip(*rows, strict=True)
     return pa.table(
         {
-            name: _column(list(values), name, source, first)
+            name: _column(
+                list(values), Column(name, "text", sensitive=name in hidden), source, first
+            )
             for name, values in zip(names, columns, strict=True)
         }
     )
 
 
-def _column(values: list[Any], name: str, source: str, first: int) -> pa.Array:
+def _column(values: list[Any], column: Column, source: str, first: int) -> pa.Array:
     kinds = _kinds(values)
     for kind, convert in CONVERTED.items():
         if any(issubclass(each, kind) for each in kinds):
@@ -57,7 +65,7 @@ def _column(values: list[Any], name: str, source: str, first: int) -> pa.Array:
         values = _finite(values)
     array = _array(values)
     if array is None:
-        raise _mixed(values, name, source, first)
+        raise _mixed(values, column, source, first)
     return array
 
 
@@ -85,7 +93,7 @@ def _array(values: Sequence[Any]) -> pa.Array | None:
         return None
 
 
-def _mixed(values: list[Any], name: str, source: str, first: int) -> SchemaError:
+def _mixed(values: list[Any], column: Column, source: str, first: int) -> SchemaError:
     """The error of the first value that does not go with those before it."""
     low, high = 0, len(values)
     while high - low > 1:
@@ -95,15 +103,10 @@ def _mixed(values: list[Any], name: str, source: str, first: int) -> SchemaError
     before = next((type(v).__name__ for v in values[:low] if v is not None), "")
     beside = f" where rows before it have {before}" if before else ""
     return SchemaError(
-        f"{source}: column {name!r} has {_shown(bad)} of type {type(bad).__name__} in row "
+        f"{source}: column {column.name!r} has {clipped(readable(bad), column)} of type {type(bad).__name__} in row "
         f"{first + low} (the first is 0){beside}. Expected values of one type: a number, a text, a "
-        f"boolean, a date or a time. {REMEDY.format(name)}"
+        f"boolean, a date or a time. {REMEDY.format(column.name)}"
     )
-
-
-def _shown(value: Any) -> str:
-    """A value of any type as messages show it."""
-    return shown(pa.scalar(readable(value)))
 
 
 CONVERTED: Mapping[type, Callable[[Any], Any]] = {

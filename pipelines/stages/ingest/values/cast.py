@@ -75,12 +75,12 @@ def from_typed(
             cast = _cast(TYPED[column.type](values), column, clock)
     except TypeMismatchError:
         raise SchemaError(
-            f"Source file {file}: column {column.name!r} is {found}{_example(values)} where "
+            f"Source file {file}: column {column.name!r} is {found}{_example(values, column)} where "
             f"{column.type} is declared. Expected {ACCEPTED[column.type]}. Correct the source, or "
             f"the declaration."
         ) from None
     except CastError as failure:
-        raise failure.schema_error(values, column.name, file, row_names) from failure
+        raise failure.schema_error(values, column, file, row_names) from failure
     narrow = of.is_float32(values.type) or of.is_float16(values.type)
     return _as_written(cast, column.decimals) if narrow and column.type == "number" else cast
 
@@ -112,7 +112,7 @@ def from_text(
             known = marks.plain(known) if column.type in NUMBERS else known
             cast = _cast(PARSED[column.type](known), column, clock)
     except CastError as failure:
-        raise failure.schema_error(values, column.name, file, row_names) from failure
+        raise failure.schema_error(values, column, file, row_names) from failure
     return cast
 
 
@@ -241,9 +241,11 @@ def _as_written(values: pa.ChunkedArray, decimals: int | None) -> pa.ChunkedArra
     return pc.if_else(pc.is_valid(values), pa.chunked_array([restored]), None)
 
 
-def _example(values: pa.ChunkedArray) -> str:
+def _example(values: pa.ChunkedArray, column: Column) -> str:
+    if column.sensitive:
+        return ""
     known = values.drop_null()
-    return f" (such as {shown(known[0])})" if len(known) else ""
+    return f" (such as {shown(known[0], column)})" if len(known) else ""
 
 
 TYPED = {

@@ -42,7 +42,8 @@ def relative_times_of(work: Work, plan: Plan) -> "RelativeTimes | None":
         table: _opened(work, plan, [o for o in origins.values() if o.table == table])
         for table in {origin.table for origin in origins.values() if origin.table}
     }
-    return RelativeTimes(origins, pipeline.table.source.time_zone or pipeline.time_zone, static)
+    zone = pipeline.table.source.time_zone or pipeline.time_zone
+    return RelativeTimes(origins, zone, static, pipeline.sensitive_columns())
 
 
 def _opened(work: Work, plan: Plan, origins: Sequence[Origin]) -> "OriginRows":

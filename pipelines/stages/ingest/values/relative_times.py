@@ -7,7 +7,7 @@ Promise: whole days are added on the local calendar, so that they begin at the o
 Not here: what an origin may be (``pipelines/spec/origins.py``).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -66,11 +66,13 @@ class RelativeTimes:
         origins: The origin of each relative column.
         zone: Time zone of origins that are days, and of days that are added.
         static: The rows of each static table that has an origin.
+        sensitive: Columns whose values no message shows.
     """
 
     origins: Mapping[str, Origin]
     zone: str
     static: Mapping[str, OriginRows]
+    sensitive: Collection[str] = ()
 
     def added(self, rows: pa.Table, file: str, names: RowNames) -> pa.Table:
         """The rows with instants in place of numbers.
@@ -92,9 +94,14 @@ class RelativeTimes:
             try:
                 found = self._instants(numbers, self._origin(rows, origin), origin.unit)
             except CastError as failure:
-                raise failure.schema_error(numbers, name, file, names) from failure
+                raise failure.schema_error(
+                    numbers, self._shown_as(name), file, names
+                ) from failure
             rows = rows.set_column(at, name, found)
         return rows
+
+    def _shown_as(self, name: str) -> Column:
+        return Column(name, "number", sensitive=name in self.sensitive)
 
     def _origin(self, rows: pa.Table, origin: Origin) -> pa.ChunkedArray:
         """The origin of each row, null where it has none."""

@@ -73,7 +73,7 @@ def test_no_page_and_no_report_shows_a_card_and_the_quarantine_holds_it(store):
     for name in ("data_docs.html", "report.html", "report.json"):
         text = (folder / name).read_text()
         assert "987654" not in text
-        assert "•••54" in text
+        assert "•••" in text
     lines = pq.read_table(folder / "quarantine.parquet").to_pylist()
     assert -987654 in [line["customer_id"] for line in lines]
     shown = lines_of(quarantined_days(Store(str(store)), FRAUD.name), FRAUD, None, 99)

@@ -205,8 +205,12 @@ def test_two_columns_of_one_name_in_other_letters_are_ambiguous(ingest, source):
     [
         ("TX_AMOUNT", ["1.5"] * 200, "is string .such as '1.5'. where number is declared"),
         ("TX_AMOUNT", [True] * 200, "is bool .such as True. where number is declared"),
-        ("CUSTOMER_ID", [False] * 200, "is bool .such as False. where integer is declared"),
-        ("CUSTOMER_ID", [1.0] * 199 + [1.5], "holds 1.5 in row 199 .*not of type integer"),
+        ("CUSTOMER_ID", [False] * 200, "is bool where integer is declared"),
+        (
+            "CUSTOMER_ID",
+            [1.0] * 199 + [1.5],
+            "holds ••• .3 char.*in row 199 .*not of type integer",
+        ),
         ("TX_AMOUNT", pa.array([2**53 + 1] * 200), "holds 9007199254740993 in row 0"),
         ("CUSTOMER_ID", pa.array([1] * 9 + [2**63] + [1] * 190, pa.uint64()), "in row 9 "),
         ("TX_DATETIME", [DAY] * 200, "is string .* where timestamp is declared"),

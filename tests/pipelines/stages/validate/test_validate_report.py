@@ -8,7 +8,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipelines.shared.expectations.data_docs.masking import mask
 from pipelines.spec import load
 from tests.pipelines.shared.tables.made import (
     done,
@@ -49,7 +48,7 @@ def test_the_json_says_of_every_rule_what_it_looked_at_and_found(reported):
     assert (amounts["rows_checked"], amounts["rows_failing"]) == (400, 30)
     assert amounts["first"] == [{"row": row, "value": "-1.5"} for row in range(20)]
     assert rules["table.min_rows"]["observed"] == 400
-    assert rules["customer_id.range"]["first"] == [{"row": 5, "value": "•••56"}]
+    assert rules["customer_id.range"]["first"] == [{"row": 5, "value": "•••"}]
 
 
 def test_the_page_loads_nothing_and_escapes_what_it_shows(reported):
@@ -63,12 +62,5 @@ def test_the_page_loads_nothing_and_escapes_what_it_shows(reported):
 def test_the_page_masks_the_entities_and_shows_the_amounts(reported):
     page = (reported / "report.html").read_text()
     assert "123456" not in page
-    assert "•••56" in page
+    assert "•••" in page
     assert "-1.5" in page
-
-
-@pytest.mark.parametrize(
-    ("value", "masked"), [(None, None), ("", "•••"), ("1234", "•••"), ("12345", "•••45")]
-)
-def test_a_mask_leaves_two_characters_of_five_or_more(value, masked):
-    assert mask(value) == masked
