@@ -38,7 +38,9 @@ from pipelines.stages.evaluate.heads.protocol import (
     ReadRaw,
     Yardstick,
 )
+from pipelines.stages.evaluate.participants import participant_flow
 from pipelines.stages.evaluate.raw import raw_columns
+from pipelines.stages.evaluate.reporting import is_reported, predictor_table, report_items
 from pipelines.stages.evaluate.rows import TestRows, alert_columns, open_test_rows
 from pipelines.stages.evaluate.scores import write_scores
 from pipelines.stages.evaluate.subgroups import MeasuredGroup, described, measure_groups
@@ -88,6 +90,12 @@ def evaluate_model(
     evaluated |= compare(work, own, rival, groups, baselines)
     if groups:
         evaluated["subgroups"] = described(groups, rows)
+    if is_reported(pipeline):
+        evaluated["report"] = {
+            "items": report_items(work, rows, yardstick, evaluated),
+            "predictors": predictor_table(pipeline, read_raw),
+            "flow": participant_flow(work, training_set),
+        }
     (out / METRICS).write_text(json.dumps(evaluated, indent=1) + "\n")
     served = None if rival is None else rival.predictions
     write_scores(head.scores(rows, predictions, served, pipeline), out)

@@ -86,7 +86,7 @@ class OfEntities:
 
 def groups_of(subgroup: Subgroup, values: NDArray[Any]) -> Iterator[RowGroup]:
     """The groups of a column's values, those that have rows; rows without a value are one of their own."""
-    missing = _missing(values)
+    missing = is_missing(values)
     for name, rows in _named(subgroup, values, ~missing):
         if rows.any():
             yield RowGroup(subgroup.column, name, rows)
@@ -119,7 +119,8 @@ def _by_value(
     yield OTHER, there & ~np.isin(texts, frequent)
 
 
-def _missing(values: NDArray[Any]) -> NDArray[np.bool_]:
+def is_missing(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Which values of a raw column are unknown."""
     if values.dtype.kind == "f":
         return np.isnan(values)
     return np.asarray(values == (NULL_WHOLE if values.dtype.kind == "i" else ""))

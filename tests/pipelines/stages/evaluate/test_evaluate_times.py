@@ -211,3 +211,62 @@ def test_evaluation_settings_default_to_the_last_cut_and_no_groups():
     assert "auc_300d" in metrics_of(Survival(CUTS))
     assert Subgroup("age").cuts == ()
     assert CoxBaseline(("age",)).max_rows == 20_000
+
+
+def test_the_card_shows_plots_baselines_and_subgroups_and_stands_alone(root):
+    page = (published(root) / "model_card.html").read_text()
+    assert not re.search(r"<script|<link|@import|url\(|src=|href=|https?://", page)
+    for title in (
+        "Incidence, predicted and observed",
+        "AUC over time",
+        "Calibration, 200 days",
+        "Calibration, 300 days",
+        "Decision curve, 300 days",
+        "Cox model of age",
+        "age: 50 to below 70",
+        "hospital: north",
+    ):
+        assert title in page
+    assert page.count("<svg") == 7
+
+
+def test_the_report_follows_from_the_declaration_and_the_rows(root, evaluated):
+    items = {each["item"]: each["text"] for each in evaluated["report"]["items"]}
+    assert "Days to the event; predicted by 100, 200, 300 days" in items["8 Outcome"]
+    assert items["14 Fairness"] == "evaluated by age, hospital"
+    assert "Cox model of age" in items["12 Analytical methods"]
+    assert "training 900 rows, 122 with the event" in items["10 Sample size"]
+    predictors = {each["name"]: each for each in evaluated["report"]["predictors"]}
+    assert predictors["age"]["steps"] == "age >> Standardise()"
+    assert predictors["age"]["missing_test"] == 0.0
+    assert "Report (items of TRIPOD+AI)" in (published(root) / "model_card.html").read_text()
+
+
+def test_no_page_or_number_names_a_patient_or_a_group_of_few(tmp_path):
+    def spoil(_day, values, _label, keys):
+        keys["hospital"] = np.where(np.arange(300) < 3, "tiny", "large")
+        values[::4, 1] = np.nan
+
+    publish_times(tmp_path, spoil=spoil)
+    done("evaluate", tmp_path, pipeline=PIPELINE)
+    folder = published(tmp_path)
+    for name in ("metrics.json", "model_card.html"):
+        assert not re.search(r"patient \d", (folder / name).read_text())
+    page = (folder / "model_card.html").read_text()
+    assert "hospital: tiny" in page
+    assert "fewer than 10 entities or 5 events is not shown" in page
+    report = found_in(tmp_path)["report"]
+    marker = next(each for each in report["predictors"] if each["name"] == "marker")
+    assert marker["missing_train"] == marker["missing_test"] == 0.25
+
+
+def test_rows_that_the_training_set_leaves_out_are_left_out_of_baselines_and_groups(tmp_path):
+    publish_times(tmp_path, kept=0.5)
+    done("evaluate", tmp_path, pipeline=PIPELINE)
+    evaluated = found_in(tmp_path)
+    assert evaluated["rows"] == 300
+    assert evaluated["baselines"][1]["facts"]["rows"] == 450
+    north = [each for each in evaluated["subgroups"] if each["column"] == "hospital"]
+    assert sum(each["rows"] for each in north) == 300
+    # The values are those of the rows that are left: the baseline is still better than chance.
+    assert evaluated["baselines"][1]["metrics"]["concordance"] > 0.6
