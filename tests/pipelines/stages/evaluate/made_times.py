@@ -101,7 +101,9 @@ def drawn_rows(draw, rows):
     return x, np.where(kind == 1, days, -days), kind == 2
 
 
-def publish_times(root, pipeline=PIPELINE, *, rows=300, quality=1.0, seed=1, spoil=None, kept=1.0):
+def publish_times(
+    root, pipeline=PIPELINE, *, rows=300, quality=1.0, seed=1, spoil=None, kept=1.0
+):
     """Publish features, a training set with a share of their rows, and a model; returns its manifest."""
     require_valid(pipeline)
     days, draw = model_days(pipeline, "2026-03-01"), np.random.default_rng(seed)
@@ -119,7 +121,7 @@ def publish_times(root, pipeline=PIPELINE, *, rows=300, quality=1.0, seed=1, spo
         }
         if spoil:
             spoil(day, values, label, keys)
-        chosen = np.sort(draw.permutation(rows)[: int(kept * rows)])
+        chosen = np.sort(np.random.default_rng(rows).permutation(rows)[: int(kept * rows)])
         kept_keys = {name: np.asarray(values)[chosen] for name, values in keys.items()}
         tables[day] = x[chosen].astype(np.float32), label[chosen], died[chosen], kept_keys
         inputs[f"features/ds={day}"] = _features(root, work.on(day), values, keys).content
