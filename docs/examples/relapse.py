@@ -2,14 +2,17 @@
 
 from pipelines.spec import (
     Column,
+    CoxBaseline,
     Entity,
     Evaluation,
+    Gates,
     Label,
     Numeric,
     Pipeline,
     Schedule,
     Source,
     Split,
+    Subgroup,
     Survival,
     Table,
 )
@@ -39,6 +42,16 @@ PIPELINE = Pipeline(
     features=(Numeric("marker"),),
     split=Split(train_days=728, gap_days=0, test_days=182),
     head=Survival(cuts_days=(90, 180, 365)),
-    evaluation=Evaluation(alert_entity="patient"),
+    evaluation=Evaluation(
+        alert_entity="patient",
+        horizons_days=(180, 365),
+        subgroups=(Subgroup("marker", cuts=(10.0,)),),
+        baseline=CoxBaseline(inputs=("marker",)),
+    ),
+    gates=Gates(
+        limits=(("concordance", 0.6), ("calibration_slope_365d", (0.8, 1.25))),
+        min_gain_over_baseline=0.0,
+        max_subgroup_gap=(("concordance", 0.1),),
+    ),
     schedule=Schedule(start="2015-01-01"),
 )

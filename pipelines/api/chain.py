@@ -89,7 +89,7 @@ def replay(
     *,
     partition: str,
     table: str | None = None,
-    source: Source,
+    source: Source = None,
     history_from: str | None = None,
 ) -> Summary:
     """Validate a partition again after its source or its rules were corrected, and admit its rows.
@@ -99,7 +99,7 @@ def replay(
         store: Where it is published.
         partition: Partition to take in again.
         table: Its table; by default the examples'.
-        source: Root of the source files.
+        source: Root of the source files; landmarks need none.
         history_from: First day of data; by default the start of the pipeline's schedule.
 
     Returns:

@@ -74,7 +74,7 @@ def replay(
     pipeline: Name,
     store: StoreUri,
     partition: Annotated[str, typer.Option(help="Partition to take in again.")],
-    source: SourceUri,
+    source: SourceUri = None,
     table: Table = None,
     history_from: HistoryFrom = None,
     settings: Settings = None,

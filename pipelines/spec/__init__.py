@@ -7,19 +7,12 @@ Promise: importing this package costs milliseconds, because Airflow does so at e
 from pipelines import operators
 from pipelines.operators import *  # noqa: F403  the features of a declaration
 from pipelines.operators.operator import Feature
-from pipelines.spec import heads, models
+from pipelines.spec import evaluation, heads, models
 from pipelines.spec.checks import require_valid
+from pipelines.spec.evaluation import *  # noqa: F403  how it is evaluated
 from pipelines.spec.gates import DayGate, Limit, Measurements, Rule, Validation, WindowGate
 from pipelines.spec.heads import *  # noqa: F403  the heads of a declaration
-from pipelines.spec.learning import (
-    Evaluation,
-    Gates,
-    Label,
-    Outcome,
-    Schedule,
-    Split,
-    Training,
-)
+from pipelines.spec.learning import Label, Outcome, Schedule, Split, Training
 from pipelines.spec.models import *  # noqa: F403  the networks of a declaration
 from pipelines.spec.pipeline import Entity, Pipeline
 from pipelines.spec.registry import declared_names, load, load_all
@@ -37,9 +30,7 @@ __all__ = [
     "Column",
     "DayGate",
     "Entity",
-    "Evaluation",
     "Feature",
-    "Gates",
     "Label",
     "LakeTable",
     "Landmarks",
@@ -68,4 +59,4 @@ __all__ = [
     "search_day",
     "with_settings",
 ]
-__all__ += heads.__all__ + models.__all__ + operators.__all__
+__all__ += evaluation.__all__ + heads.__all__ + models.__all__ + operators.__all__

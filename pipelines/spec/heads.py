@@ -15,25 +15,32 @@ from typing import Any, ClassVar
 from pipelines.core.declared import declared, nearest
 
 __all__ = ["Binary", "Head", "MultiClass", "Ordinal", "Regression", "Survival"]
-__all__ += ["head_settings", "metrics_of", "outputs_of", "primary_metric"]
+__all__ += ["head_settings", "horizon_metric", "metrics_of", "outputs_of", "primary_metric"]
 
 CLASSES, GRADES, AMOUNTS, TIMES = "classes", "grades", "amounts", "times"
 LOSSES = ("squared", "huber")
 MOST_CLASSES = 1 << 16
+# The metrics of a time at each horizon.
+OF_HORIZON: Mapping[str, bool | None] = {
+    "auc": True,
+    "brier": False,
+    "calibration_slope": None,
+    "calibration_intercept": None,
+}
 
 
 class Head:
     """A declared head.
 
     Attributes:
-        metrics: Its metrics, and whether more is better. The first is the one by which models are
-            compared and searched, except for ``Binary``, where it is ``average_precision``.
+        metrics: Its metrics, and whether more is better; None where the best value is neither. The first is the one
+            by which models are compared and searched, except for ``Binary``, where it is ``average_precision``.
         labels: What a label is: one of ``CLASSES`` (0, 1, ...), one of ``GRADES`` (the same, in order),
             one of ``AMOUNTS``, or one of ``TIMES`` (negative where the row was censored).
         least_label: The smallest label, of ``AMOUNTS``.
     """
 
-    metrics: ClassVar[Mapping[str, bool]]
+    metrics: ClassVar[Mapping[str, bool | None]]
     labels: ClassVar[str]
     least_label: ClassVar[float] = -math.inf
 
@@ -45,6 +52,11 @@ class Head:
         """Number of classes or grades; None where it is not declared, or labels are neither."""
         return None
 
+    def measures(self, horizons_days: tuple[float, ...]) -> Mapping[str, bool | None]:
+        """Its metrics, with those that a time has by itself."""
+        del horizons_days
+        return self.metrics
+
     def problems(self) -> Iterator[str]:
         """Settings that are invalid."""
         yield from ()
@@ -54,10 +66,12 @@ class Head:
 class Binary(Head):
     """Whether an event happens: label 0 or 1, one logit, cross-entropy."""
 
-    metrics: ClassVar[Mapping[str, bool]] = {
+    metrics: ClassVar[Mapping[str, bool | None]] = {
         "auc": True,
         "average_precision": True,
         "alert_precision": True,
+        "calibration_slope": None,
+        "calibration_intercept": None,
     }
     labels: ClassVar[str] = CLASSES
 
@@ -74,7 +88,7 @@ class MultiClass(Head):
         classes: Number of classes.
     """
 
-    metrics: ClassVar[Mapping[str, bool]] = {"log_loss": False, "accuracy": True}
+    metrics: ClassVar[Mapping[str, bool | None]] = {"log_loss": False, "accuracy": True}
     labels: ClassVar[str] = CLASSES
     classes: int
 
@@ -101,7 +115,7 @@ class Regression(Head):
         scale: A typical distance of labels from ``center``.
     """
 
-    metrics: ClassVar[Mapping[str, bool]] = {"rmse": False, "mae": False}
+    metrics: ClassVar[Mapping[str, bool | None]] = {"rmse": False, "mae": False}
     labels: ClassVar[str] = AMOUNTS
     loss: str = "squared"
     center: float = 0.0
@@ -126,7 +140,7 @@ class Ordinal(Head):
         classes: Number of grades.
     """
 
-    metrics: ClassVar[Mapping[str, bool]] = {
+    metrics: ClassVar[Mapping[str, bool | None]] = {
         "rank_mae": False,
         "log_loss": False,
         "accuracy": True,
@@ -161,7 +175,11 @@ class Survival(Head):
             label is then an ``Outcome`` with one.
     """
 
-    metrics: ClassVar[Mapping[str, bool]] = {"concordance": True, "brier": False}
+    metrics: ClassVar[Mapping[str, bool | None]] = {
+        "concordance": True,
+        "uno_c": True,
+        "ibs": False,
+    }
     labels: ClassVar[str] = TIMES
     cuts_days: tuple[float, ...]
     competing: bool = False
@@ -169,6 +187,13 @@ class Survival(Head):
     def outputs(self) -> int:
         """One for each interval, and for each kind of event."""
         return len(self.cuts_days) * (2 if self.competing else 1)
+
+    def measures(self, horizons_days: tuple[float, ...]) -> Mapping[str, bool | None]:
+        """Those of each horizon too: of the last cut where none is declared."""
+        found = dict(self.metrics)
+        for days in horizons_days or self.cuts_days[-1:]:
+            found |= {horizon_metric(name, days): more for name, more in OF_HORIZON.items()}
+        return found
 
     def problems(self) -> Iterator[str]:
         """Cuts that do not ascend."""
@@ -178,9 +203,19 @@ class Survival(Head):
             yield f"head.cuts_days must ascend and be above 0; got {cuts!r}."
 
 
-def metrics_of(head: Head) -> Mapping[str, bool]:
-    """Evaluation metrics of a model with this head, and whether more is better."""
-    return head.metrics
+def metrics_of(head: Head, horizons_days: tuple[float, ...] = ()) -> Mapping[str, bool | None]:
+    """Evaluation metrics of a model with this head, and whether more is better.
+
+    Args:
+        head: The declared head.
+        horizons_days: Those of the evaluation.
+    """
+    return head.measures(horizons_days)
+
+
+def horizon_metric(name: str, days: float) -> str:
+    """The name of a metric at a time, such as ``auc_365d``."""
+    return f"{name}_{days:g}d"
 
 
 def primary_metric(head: Head) -> str:

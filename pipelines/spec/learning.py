@@ -1,9 +1,9 @@
-"""Declared learning: label, split, training, evaluation and gates.
+"""Declared learning: label, split, training and schedule.
 
 Why: what decides whether a model is promoted must be readable in one file.
 Promise: defaults are the ones a run records; nothing is read from the environment.
-Not here: gates on data (``gates.py``), networks (``models.py``), heads (``heads.py``), the training loop
-    (``pipelines/stages/train/``), the verdict (``pipelines/stages/evaluate/``).
+Not here: evaluation and gates on models (``evaluation.py``), gates on data (``gates.py``), networks
+    (``models.py``), heads (``heads.py``), the training loop (``pipelines/stages/train/``).
 """
 
 from pipelines.core.declared import declared
@@ -184,46 +184,6 @@ class Training:
     checkpoint_every_s: float = 10.0
     checkpoint_every_steps: int = 0
     keep_checkpoints: int = 2
-
-
-@declared
-class Evaluation:
-    """How a model is evaluated on the test days.
-
-    Attributes:
-        alert_entity: Entity that an alert is raised on (a card, a patient): ``Binary`` needs one.
-            Intervals are made by resampling its members, and single rows where it is None.
-        alerts_per_day: Entities that can be investigated in a day: the k of precision at k
-            (``Binary`` only). One whose event was found is investigated on no later day, and a day
-            with fewer entities than k counts as k, so few entities cap the precision.
-        bootstrap_samples: Resamples, by entity, for each 95 % interval.
-        exclude_known: Whether rows of an entity with an earlier label of 1, known by their day, are left
-            out of the metrics of a ``Binary`` head: a card that is blocked needs no alert.
-    """
-
-    alert_entity: str | None = None
-    alerts_per_day: int = 100
-    bootstrap_samples: int = 200
-    exclude_known: bool = False
-
-
-@declared
-class Gates:
-    """Conditions for the promotion of a challenger.
-
-    Attributes:
-        min_auc: Smallest area under the ROC curve (``Binary`` only).
-        min_average_precision: Smallest average precision (``Binary`` only).
-        limits: ``(metric, bound)`` pairs for any metric of the head: the smallest value where
-            more is better (``accuracy``), the largest where less is better (``rmse``).
-        max_loss_to_champion: How much worse than the champion the challenger may be on the same
-            rows, by the head's primary metric; 0 requires at least as good.
-    """
-
-    min_auc: float = 0.5
-    min_average_precision: float = 0.0
-    limits: tuple[tuple[str, float], ...] = ()
-    max_loss_to_champion: float = 0.0
 
 
 @declared

@@ -18,17 +18,10 @@ from pipelines.operators.operator import Feature, FeatureSource
 from pipelines.operators.program import Program, program_of, sources_of
 from pipelines.operators.since import Since
 from pipelines.operators.trailing import Trailing
+from pipelines.spec.evaluation import Evaluation, Gates
 from pipelines.spec.gates import Validation
 from pipelines.spec.heads import Binary, Head
-from pipelines.spec.learning import (
-    Evaluation,
-    Gates,
-    Label,
-    Outcome,
-    Schedule,
-    Split,
-    Training,
-)
+from pipelines.spec.learning import Label, Outcome, Schedule, Split, Training
 from pipelines.spec.models import AnyModel, Model
 from pipelines.spec.search import Search
 from pipelines.spec.sources import Landmarks
@@ -261,3 +254,7 @@ class Pipeline:
         """
         looking = (source for source in self.windows() if source.table == table)
         return max((source.look_back_days() for source in looking), default=0)
+
+    def longest_look_back_days(self) -> int:
+        """Days that a feature looks back, over whichever table; 0 without windows."""
+        return max((source.look_back_days() for source in self.windows()), default=0)

@@ -171,11 +171,13 @@ class Landmarks:
         table: Table of the rows.
         entity: Name of the declared entity.
         where: ``(column, value)``, or ``(column, (value, ...))`` for any of several: only such rows are visits.
-        at_days: Days after the day of the entity's first row, in place of visits.
-        history_days: Minimum number of days since the day of the entity's first row.
+        at_days: Days after the day of the entity's first row, or its row of ``since``, in place of visits.
+        since: ``(column, value)`` as for ``where``: what days are counted from is the entity's first such row (an
+            enrolment), and before it the entity has no example; None for its first row of any kind.
+        history_days: Minimum number of days since that row's day.
         free_of: ``(column, value)`` as for ``where``: entities that had such a row by then have no example (prevalent
             cases, the dead).
-        every_days: Length of the periods, counted from the entity's first row, that have one example
+        every_days: Length of the periods, counted from the same row, that have one example
             at most, the first that passes; 0 for all.
     """
 
@@ -187,6 +189,7 @@ class Landmarks:
     entity: str
     where: tuple[str, object] | None = None
     at_days: tuple[int, ...] = ()
+    since: tuple[str, object] | None = None
     history_days: int = 0
     free_of: tuple[tuple[str, object], ...] = ()
     every_days: int = 0

@@ -97,7 +97,7 @@ def publish_training_set(
 
     Args:
         config: Settings that its manifest says it was made with.
-        spoil: Called with each day's labels and features, to damage them.
+        spoil: Called with each day's labels and features, to damage them, or to return other labels.
     """
     names, days = pipeline.feature_names(), model_days(pipeline, as_of)
     draw = np.random.Generator(np.random.Philox(key=[seed, 0]))
@@ -129,7 +129,8 @@ def publish_training_set(
                     np.float32
                 )
                 if spoil:
-                    spoil(day, x, y)
+                    changed = spoil(day, x, y)
+                    y = y if changed is None else changed
                 times = np.datetime64(day, "us") + draw.integers(0, 86_400, rows).astype(
                     "m8[s]"
                 )

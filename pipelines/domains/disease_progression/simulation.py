@@ -32,7 +32,7 @@ SIZE = Size(
     rows_a_day=0.015,
 )
 DEMONSTRATION = Demonstration(
-    size=5_000,
+    size=10_000,
     partitions=16,
     plant="rows=30",
     least_size=1_000,

@@ -145,7 +145,21 @@ class Flow:
             if done == len(runs):
                 self._require_all_taken_in(runs)
                 return
+            self._look_again(runs)
             time.sleep(2 * POLL_S)
+
+    def _look_again(self, runs: Sequence[Run]) -> None:
+        """Try tasks again that waited for a table of earlier partitions, now that it is there.
+
+        Runs of any order derive rows from one table; a task that comes too early would wait half an hour.
+        """
+        for run in runs:
+            if run["state"] != "running" or not self.published.may_derive(run["partition_key"]):
+                continue
+            tasks = self.stack.api.tasks(self.data_dag, run["dag_run_id"])
+            waiting = [task["task_id"] for task in tasks if task["state"] == "up_for_retry"]
+            if waiting:
+                self.stack.api.try_again(self.data_dag, run["dag_run_id"], waiting)
 
     def _require_all_taken_in(self, runs: Sequence[Mapping[str, Any]]) -> None:
         failed = sorted(str(run["partition_key"]) for run in runs if run["state"] == "failed")

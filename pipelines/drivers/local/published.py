@@ -88,6 +88,13 @@ class Published:
         """Partitions whose work differs from what is published; a refused one lacks nothing more."""
         return [key for key in self.window.all_partitions() if not self._is_current(key)]
 
+    def may_derive(self, key: str) -> bool:
+        """Whether a partition's rows are derived from another table, which has a verdict up to it."""
+        read = self.pipeline.table.derived_from
+        store, name = Store(f"file://{self.home.store}"), self.pipeline.name
+        earlier = (each for each in self.window.all_partitions() if each <= key)
+        return bool(read) and all(day_verdict(store, name, each, read) for each in earlier)
+
     def model_is_current(self, as_of: str) -> bool:
         """Whether the model of an as-of day needs no work."""
         works = [(each, self.work(each.name, as_of=as_of)) for each in self.model_stages]

@@ -11,7 +11,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -199,6 +199,14 @@ class Api:
         """The task instances of a run."""
         path = f"/dags/{dag_id}/dagRuns/{quoted(run_id)}/taskInstances"
         return list(self.get(path, limit=PAGE)["task_instances"])
+
+    def try_again(self, dag_id: str, run_id: str, task_ids: Sequence[str]) -> None:
+        """Have tasks that wait for their next try tried at once."""
+        asked = {"dag_run_id": run_id, "task_ids": list(task_ids)}
+        self.post(
+            f"/dags/{dag_id}/clearTaskInstances",
+            asked | {"dry_run": False, "only_failed": False, "reset_dag_runs": False},
+        )
 
     def log(self, dag_id: str, run_id: str, task: Mapping[str, Any]) -> list[str]:
         """Lines of a task's newest try; none where its log cannot be read yet."""

@@ -70,7 +70,7 @@ def _declaration(pipeline: Pipeline) -> str:
     plan_features(pipeline)
     return (
         f"declaration: {len(pipeline.table.columns)} columns, "
-        f"{len(pipeline.feature_names())} features looking back {pipeline.look_back_days()} days, "
+        f"{len(pipeline.feature_names())} features looking back {pipeline.longest_look_back_days()} days, "
         f"label {pipeline.label.settled_days()} days late"
     )
 

@@ -28,8 +28,10 @@ MOST_LISTED = 1000
 
 
 def has_source(table: Table, source: str | None) -> bool:
-    """Whether it is known where a table's rows are."""
+    """Whether it is known where a table's rows are; those of landmarks are in no source."""
     own = table.source
+    if table.derived_from:
+        return False
     if isinstance(own, Query):
         return bool(source or own.connection)
     return bool(source or own.root)
@@ -39,11 +41,14 @@ def source_findings(pipeline: Pipeline, source: str | None, day: str | None) -> 
     """What is found of each table whose source is known."""
     from pipelines.drivers.scaffold.sample_trial import sample_trial
 
-    found = list[Finding]()
+    found, accepted = list[Finding](), dict[str, "SourceSample"]()
     with sample_trial() as trial:
         for table in tables_in_order(pipeline):
+            work = _work(pipeline, table, source, day)
             if has_source(table, source):
-                found += _of_table(_work(pipeline, table, source, day), trial)
+                found += _of_table(work, trial, accepted)
+            elif table.derived_from in accepted:
+                found += _of_landmarks(work, accepted[table.derived_from], trial)
     return found
 
 
@@ -60,7 +65,10 @@ def _work(pipeline: Pipeline, table: Table, source: str | None, day: str | None)
     return work.of_table(table.name, key)
 
 
-def _of_table(work: Work, trial: "SampleTrial") -> list[Finding]:
+def _of_table(
+    work: Work, trial: "SampleTrial", accepted: "dict[str, SourceSample]"
+) -> list[Finding]:
+    """What is found of a table that has a source; its sample is noted if the gate accepts it."""
     from pipelines.drivers.scaffold.source_sample import sample_of
 
     table, samples = work.pipeline.table, list["SourceSample"]()
@@ -74,7 +82,30 @@ def _of_table(work: Work, trial: "SampleTrial") -> list[Finding]:
     if not samples:
         return [Finding(ok=False, text=f"{first.text}{_others(work)}")]
     problems = [Finding(ok=False, text=f"{where}{text}") for text in samples[0].problems]
-    return problems or [first, *_of_sample(samples[0], trial, where)]
+    if problems:
+        return problems
+    gate = _gate_finding(samples[0], trial, where)
+    if gate.ok:
+        accepted[table.name] = samples[0]
+    return [first, *_of_sample(samples[0], gate, trial, where)]
+
+
+def _of_landmarks(work: Work, events: "SourceSample", trial: "SampleTrial") -> list[Finding]:
+    """What is found of landmarks, derived from the sample of their events."""
+    from pipelines.drivers.scaffold.landmarks_sample import landmarks_of_sample
+
+    samples, where = list["SourceSample"](), f"{work.pipeline.table.name}: "
+
+    def derive() -> str:
+        sample, text = landmarks_of_sample(work, events, trial)
+        samples.append(sample)
+        return text
+
+    found = _placed(found_by(derive, where), where)
+    if not samples or not samples[0].rows.num_rows:
+        return [found]
+    gate = _gate_finding(samples[0], trial, where)
+    return [found, *_of_sample(samples[0], gate, trial, where)]
 
 
 def _others(work: Work) -> str:
@@ -96,11 +127,17 @@ def _described(sample: "SourceSample") -> str:
     )
 
 
-def _of_sample(sample: "SourceSample", trial: "SampleTrial", where: str) -> list[Finding]:
+def _gate_finding(sample: "SourceSample", trial: "SampleTrial", where: str) -> Finding:
+    """What the gate says of a sample."""
+    return found_by(lambda: _gate(sample, trial), f"{where}{_validated(sample)} ")
+
+
+def _of_sample(
+    sample: "SourceSample", gate: Finding, trial: "SampleTrial", where: str
+) -> list[Finding]:
     """What is found in the rows of a sample, and what the stages say of them."""
     from pipelines.drivers.scaffold.sample_facts import keys_and_categories, labels_of, times_of
 
-    gate = found_by(lambda: _gate(sample, trial), f"{where}{_validated(sample)} ")
     times = found_by(lambda: times_of(sample))
     looks = [times, gate, found_by(lambda: keys_and_categories(sample))]
     if gate.ok and sample.work.table is None:

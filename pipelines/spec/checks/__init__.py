@@ -14,17 +14,13 @@ from typing import Any
 
 from pipelines.core.declared import mistakes_in, unknown
 from pipelines.core.errors import DeclarationError
+from pipelines.spec.checks.evaluation import evaluation_problems, model_gate_problems
 from pipelines.spec.checks.features import feature_problems, program_problems
 from pipelines.spec.checks.gates import gate_problems
 from pipelines.spec.checks.keys import entity_problems
 from pipelines.spec.checks.labels import label_problems
 from pipelines.spec.checks.landmarks import landmark_problems
-from pipelines.spec.checks.learning import (
-    evaluation_problems,
-    split_problems,
-    x_type_problems,
-    zone_problems,
-)
+from pipelines.spec.checks.learning import split_problems, x_type_problems, zone_problems
 from pipelines.spec.checks.models import head_problems, model_problems
 from pipelines.spec.checks.origins import origin_problems
 from pipelines.spec.checks.search import search_problems
@@ -47,6 +43,7 @@ CHECKS: tuple[Callable[[Pipeline], Iterator[Any]], ...] = (
     evaluation_problems,
     model_problems,
     head_problems,
+    model_gate_problems,
     search_problems,
     x_type_problems,
     training_problems,

@@ -119,9 +119,9 @@ def _taken_names(pipeline: Pipeline, source: FeatureSource) -> Iterator[str]:
 def _twice(pipeline: Pipeline) -> Iterator[str]:
     """Names that two sources, or two lines, have in common."""
     names = pipeline.feature_names()
-    abridged = _abridged(pipeline)
+    may_be_called = _may_be_called(pipeline)
     twice = {
-        f"feature {name!r} is declared twice.{abridged.get(name, '')}"
+        f"feature {name!r} is declared twice.{may_be_called.get(name, '')}"
         for name in {n for n in names if names.count(n) > 1}
     }
     outputs = [name for line in lines_of(pipeline.features) for name in line.outputs()]
@@ -130,12 +130,11 @@ def _twice(pipeline: Pipeline) -> Iterator[str]:
     yield from sorted(twice)
 
 
-def _abridged(pipeline: Pipeline) -> dict[str, str]:
-    """What to do, by the names that windows over several values have of them."""
+def _may_be_called(pipeline: Pipeline) -> dict[str, str]:
+    """What to do, by the names of windows that have values in them, abridged or without some letters."""
     windows = (source for source in pipeline.windows() if isinstance(source, Trailing))
-    several = (each for each in windows if len(each.wanted()) > 1)
     hint = " Give one of them another name with called=."
-    return {name: hint for each in several for name in each.names()}
+    return {name: hint for each in windows if each.where for name in each.names()}
 
 
 def label_column(pipeline: Pipeline) -> str | None:

@@ -77,6 +77,8 @@ def _events(pipeline: Pipeline, where: str, table: Table, events: Table) -> Iter
         yield from _grain(pipeline, where, table, events)
     if source.where is not None:
         yield from condition_problems(f"{where}: where", events, source.where)
+    if source.since is not None:
+        yield from condition_problems(f"{where}: since", events, source.since)
     for condition in source.free_of:
         yield from condition_problems(f"{where}: free_of", events, condition)
 

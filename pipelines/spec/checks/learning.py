@@ -1,19 +1,17 @@
-"""Mistakes in the split and the evaluation.
+"""Mistakes in the split, the type of inputs and the time zone.
 
 Why: training labels that are not known when testing begins make a model look better than it is.
 Promise: every mistake is listed, with its location and what to write instead.
-Not here: training (``training.py``), the network and the gates (``models.py``), the schedule
-    (``pipelines/spec/schedules.py``).
+Not here: training (``training.py``), evaluation and gates (``evaluation.py``), the network (``models.py``),
+    the schedule (``pipelines/spec/schedules.py``).
 """
 
 from collections.abc import Iterator, Mapping
 
-from pipelines.core.declared import nearest, unknown
+from pipelines.core.declared import nearest
 from pipelines.core.partitions import NOMINAL_DAYS
 from pipelines.core.zones import zone_mistake
 from pipelines.operators.bfloat16 import BFLOAT16
-from pipelines.spec.heads import Binary
-from pipelines.spec.learning import Evaluation
 from pipelines.spec.pipeline import Pipeline
 from pipelines.spec.split import partitions_of_days
 
@@ -21,22 +19,19 @@ X_TYPES = ("float32", BFLOAT16)
 # A century; more is a mistyped number, and would be counted day by day.
 MOST_DAYS = 36_525
 MOST_BUCKETS = 100_000
-MOST_SAMPLES = 1_000_000
 
 
 def split_problems(pipeline: Pipeline) -> Iterator[str]:
     """Days that are out of range, or let a label be used before it is known."""
     split, settled = pipeline.split, pipeline.label.settled_days()
     days = {f"split.{name}": getattr(split, name) for name in ("train_days", "test_days")}
-    yield from _out_of_range(days, 1, MOST_DAYS)
+    yield from out_of_range(days, 1, MOST_DAYS)
     days = {f"split.{name}": getattr(split, name) for name in ("gap_days", "validation_days")}
     days |= {
-        "features: the look-back in days": max(
-            (window.look_back_days() for window in pipeline.windows()), default=0
-        ),
+        "features: the look-back in days": pipeline.longest_look_back_days(),
         "label: days": settled,
     }
-    yield from _out_of_range(days, 0, MOST_DAYS)
+    yield from out_of_range(days, 0, MOST_DAYS)
     if split.gap_days < settled:
         yield (
             f"split.gap_days={split.gap_days}: training labels are known only {settled} days later"
@@ -63,40 +58,9 @@ def _validation_partitions(pipeline: Pipeline) -> Iterator[str]:
         )
 
 
-def evaluation_problems(pipeline: Pipeline) -> Iterator[str]:
-    """An entity that alerts need and that is not there, and numbers out of range."""
-    evaluation, kind = pipeline.evaluation, type(pipeline.head).__name__
-    names = [entity.name for entity in pipeline.entities]
-    entity = evaluation.alert_entity
-    yield from unknown("evaluation: alert_entity", entity, names)
-    if entity is None and isinstance(pipeline.head, Binary):
-        yield (
-            f"evaluation: alert_entity is missing: {kind} is evaluated by alerts on an entity. "
-            f"{nearest('', names)}"
-        )
-    if not isinstance(pipeline.head, Binary) and evaluation.alerts_per_day != _ALERTS:
-        yield (
-            f"evaluation.alerts_per_day={evaluation.alerts_per_day!r} is for a Binary head, not "
-            f"{kind}. Omit it."
-        )
-    columns = {*pipeline.table.column_names()}
-    for each in pipeline.entities:
-        if each.name == entity and not {*each.columns()} <= columns:
-            yield (
-                f"evaluation: alert_entity {entity!r} is no entity of the examples: table "
-                f"{pipeline.examples} has no column {', '.join(sorted({*each.columns()} - columns))}."
-            )
-    yield from _out_of_range({"evaluation.alerts_per_day": evaluation.alerts_per_day}, 1)
-    samples = {"evaluation.bootstrap_samples": evaluation.bootstrap_samples}
-    yield from _out_of_range(samples, 1, MOST_SAMPLES)
-    yield from _out_of_range({"buckets": pipeline.buckets}, 1, MOST_BUCKETS)
-
-
-_ALERTS = Evaluation().alerts_per_day
-
-
 def x_type_problems(pipeline: Pipeline) -> Iterator[str]:
-    """An unknown type of inputs."""
+    """An unknown type of inputs, and a number of buckets out of range."""
+    yield from out_of_range({"buckets": pipeline.buckets}, 1, MOST_BUCKETS)
     if pipeline.x_type not in X_TYPES:
         yield f"x_type {pipeline.x_type!r} is not known. {nearest(pipeline.x_type, X_TYPES)}"
 
@@ -115,9 +79,10 @@ def _of_what(pipeline: Pipeline) -> str:
     return f" (label.horizon_days={horizon} and known_after_days={pipeline.label.known_after_days})"
 
 
-def _out_of_range(
+def out_of_range(
     values: Mapping[str, int], least: int, most: int | None = None
 ) -> Iterator[str]:
+    """The values that are below the least or above the most."""
     for name, value in values.items():
         if value < least:
             bound = "above 0" if least else "0 or more"

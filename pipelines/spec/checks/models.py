@@ -1,17 +1,16 @@
-"""Mistakes in the declared network, head and gates.
+"""Mistakes in the declared network and head.
 
 Why: a network that cannot be built is refused before anything runs.
 Promise: every mistake is listed, with its location and what to write instead.
-Not here: training (``training.py``), the search (``search.py``), the rest of a
+Not here: training (``training.py``), gates (``evaluation.py``), the search (``search.py``), the rest of a
     declaration (``pipelines/spec/checks/``).
 """
 
 from collections.abc import Iterator
 
-from pipelines.core.declared import nearest
 from pipelines.operators.events import EventSource
-from pipelines.spec.heads import Binary, metrics_of
-from pipelines.spec.learning import Gates, Outcome
+from pipelines.spec.heads import Binary
+from pipelines.spec.learning import Outcome
 from pipelines.spec.models import KINDS, kind_of
 from pipelines.spec.pipeline import Pipeline
 
@@ -44,20 +43,3 @@ def head_problems(pipeline: Pipeline) -> Iterator[str]:
             f"event in table {pipeline.label.table!r}. Use Label(column, known_after_days), or "
             f"Binary."
         )
-    yield from _gates(pipeline)
-
-
-def _gates(pipeline: Pipeline) -> Iterator[str]:
-    known = metrics_of(pipeline.head)
-    for name, _bound in pipeline.gates.limits:
-        if name not in known:
-            yield f"gates.limits: {name!r} is not a metric of this head. {nearest(name, known)}"
-    if isinstance(pipeline.head, Binary):
-        return
-    plain = Gates()
-    for name in ("min_auc", "min_average_precision"):
-        if getattr(pipeline.gates, name) != getattr(plain, name):
-            yield (
-                f"gates.{name} is for a Binary head. Use gates.limits with one of "
-                f"{', '.join(known)}."
-            )

@@ -100,7 +100,11 @@ def card_page(
         verdict=evaluated["verdict"],
         reasons=evaluated["reasons"],
         outcome=outcome_note(),
-        tiles=[_tile(evaluated, *each) for each in head.texts(evaluated).items()],
+        tiles=[
+            _tile(evaluated, name, text)
+            for name, text in head.texts(evaluated).items()
+            if name in evaluated["metrics"]
+        ],
         plots=[
             {"title": p.title, "svg": Markup(p.svg()), "legend": Markup(legend(p))}  # noqa: S704
             for p in plots
@@ -122,7 +126,7 @@ def _tile(evaluated: Mapping[str, Any], name: str, text: MetricText) -> dict[str
         "meaning": text.meaning,
     }
     champion = evaluated["champion"]
-    if champion is not None:
+    if champion is not None and name in champion["difference_intervals"]:
         low, high = champion["difference_intervals"][name]
         own, theirs = evaluated["metrics"][name], champion["metrics"][name]
         tile["champion"] = f"{theirs:.3f}"

@@ -14,7 +14,8 @@ from typing import Any
 from pipelines.core.errors import ArtifactError
 from pipelines.core.store import Manifest
 from pipelines.protocol import Work
-from pipelines.stages.evaluate.bootstrap import intervals, resamples
+from pipelines.spec import primary_metric
+from pipelines.stages.evaluate.bootstrap import Sampled, resamples
 from pipelines.stages.evaluate.heads.protocol import Measured, Predictions
 from pipelines.stages.evaluate.verdict import decide
 
@@ -91,22 +92,35 @@ def measure_champion(
 
 
 def compare(work: Work, own: Measured, champion: MeasuredChampion | None) -> dict[str, Any]:
-    """Metrics, intervals and verdict, the champion's beside them."""
-    samples, seed = work.pipeline.evaluation.bootstrap_samples, work.pipeline.training.seed
-    copies = resamples(int(own.entity_index.max()) + 1, samples, seed)
-    metrics, sampled = own.metrics(), [own.metrics(each) for each in copies]
+    """Metrics, intervals and verdict, the champion's beside them; a metric that is not defined is left out."""
+    pipeline, samples = work.pipeline, work.pipeline.evaluation.bootstrap_samples
+    copies = resamples(int(own.entity_index.max()) + 1, samples, pipeline.training.seed)
+    sampled = Sampled.of(own, copies)
     theirs = beside = None
     if champion is not None and champion.measured is not None:
-        theirs = champion.measured.metrics()
-        pairs = zip(sampled, map(champion.measured.metrics, copies), strict=True)
-        differences = [{n: mine[n] - other[n] for n in mine} for mine, other in pairs]
-        between = {"metrics": theirs, "difference_intervals": intervals(differences)}
+        rival = Sampled.of(champion.measured, copies)
+        theirs = rival.metrics
+        between = {"metrics": theirs, "difference_intervals": sampled.less(rival)}
         beside = champion.facts | between
     reason = champion.reason if champion else ""
-    verdict = decide(work.pipeline.gates, metrics, theirs, reason, work.pipeline.head)
+    primary = primary_metric(pipeline.head)
+    if (
+        theirs is not None
+        and not reason
+        and (primary not in theirs or primary not in sampled.metrics)
+    ):
+        theirs, reason = None, f"{primary} is not defined on these rows. Promote by hand."
+    verdict = decide(
+        pipeline.gates,
+        sampled.metrics,
+        theirs,
+        reason,
+        pipeline.head,
+        horizons_days=pipeline.evaluation.horizons_days,
+    )
     return {
-        "metrics": metrics,
-        "intervals": intervals(sampled),
+        "metrics": sampled.metrics,
+        "intervals": sampled.intervals(),
         "champion": beside,
         "verdict": verdict.name,
         "reasons": list(verdict.reasons),

@@ -19,7 +19,12 @@ from pipelines.protocol import Work
 from pipelines.shared.tables import UNLABELLED
 from pipelines.stages.evaluate.comparison import Champion, compare, measure_champion
 from pipelines.stages.evaluate.heads import evaluation_of
-from pipelines.stages.evaluate.heads.protocol import HeadEvaluation, Measured, Predictions
+from pipelines.stages.evaluate.heads.protocol import (
+    HeadEvaluation,
+    Measured,
+    Predictions,
+    Yardstick,
+)
 from pipelines.stages.evaluate.raw import raw_columns
 from pipelines.stages.evaluate.rows import TestRows, alert_columns, open_test_rows
 from pipelines.stages.evaluate.scores import write_scores
@@ -43,19 +48,19 @@ def evaluate_model(
     folder = work.store.open(training_set)
     rows = _rows(work, head, folder)
     _require_labels(rows, work.report.work)
-    head.require(rows, work.report.work)
+    yardstick = Yardstick(pipeline.evaluation, folder)
+    head.require(rows, yardstick, work.report.work)
     predictions = head.predict(work.store.open(model), rows.inputs)
-    k = pipeline.evaluation.alerts_per_day
     read_raw = partial(raw_columns, work, training_set, list(rows.days))
 
     def measure(theirs: Path) -> tuple[Predictions, Measured]:
         served = head.predict_served(theirs, read_raw)
-        return served, head.measured(rows, served, k)
+        return served, head.measured(rows, served, yardstick)
 
-    own = head.measured(rows, predictions, k)
+    own = head.measured(rows, predictions, yardstick)
     rival = measure_champion(champion, measure, work)
     evaluated = _facts(work, model, rows)
-    evaluated |= head.facts(rows, predictions, folder, pipeline)
+    evaluated |= head.facts(rows, predictions, yardstick)
     evaluated |= compare(work, own, rival)
     (out / METRICS).write_text(json.dumps(evaluated, indent=1) + "\n")
     served = None if rival is None else rival.predictions

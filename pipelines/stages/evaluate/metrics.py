@@ -33,7 +33,7 @@ class Ranking:
     last: NDArray[np.int64]
 
 
-def ranking(y: NDArray[np.bool_], scores: NDArray[np.float32]) -> Ranking:
+def ranking(y: NDArray[np.bool_], scores: NDArray[np.floating]) -> Ranking:
     """Sort rows once; every curve and every resample reads from it."""
     order = np.argsort(-scores, kind="stable")
     ordered = scores[order]

@@ -61,6 +61,7 @@ class TestRows:
     Attributes:
         inputs: What a model reads, by name: ``x (n_rows, n_features)`` and its like.
         labels: The label of each row, NaN where it has none, ``(n_rows,)``.
+        competing: Whether a competing event ended the row of a label that is a time, ``(n_rows,)``.
         day: Day of each row's event as a number, ``(n_rows,)``.
         entity: Number of each row's alert entity, ``(n_rows,)``.
         counted: Whether metrics are made from a row; false where its entity was known, or where it
@@ -73,6 +74,7 @@ class TestRows:
 
     inputs: Mapping[str, NDArray[Any]]
     labels: NDArray[np.float64]
+    competing: NDArray[np.bool_]
     day: NDArray[np.int64]
     entity: NDArray[np.int64]
     counted: NDArray[np.bool_]
@@ -113,7 +115,7 @@ def open_test_rows(
     tested = [_read_day(training_set, entry, columns) for entry in index["test"]]
     before = [] if known_after_days is None else _events_before(training_set, index, columns)
     entities = numbered([day.keys[columns.entity] for day in (*before, *tested)])
-    labels = np.concatenate([day.labels for day in tested])
+    labels, competing, numbers = (_joined(tested, n) for n in ("labels", "competing", "day"))
     counted = ~np.isnan(labels)
     if known_after_days is not None:
         days = [*zip((*before, *tested), entities, strict=True)]
@@ -121,12 +123,17 @@ def open_test_rows(
     return TestRows(
         inputs=read_inputs(training_set, index["test"]),
         labels=labels,
-        day=np.concatenate([day.day for day in tested]),
+        competing=competing,
+        day=numbers,
         entity=np.concatenate(entities[len(before) :]),
         counted=counted,
         keys=pa.concat_tables([day.keys for day in tested]),
         days=tuple(entry["day"] for entry in index["test"]),
     )
+
+
+def _joined(days: Sequence["LabeledDay"], name: str) -> NDArray[Any]:
+    return np.concatenate([getattr(day, name) for day in days])
 
 
 def read_inputs(
@@ -148,6 +155,7 @@ class LabeledDay:
 
     day: NDArray[np.int64]
     labels: NDArray[np.float64]
+    competing: NDArray[np.bool_]
     keys: pa.Table
 
     @property
@@ -158,8 +166,18 @@ class LabeledDay:
 
 def _read_day(folder: Path, entry: Mapping[str, Any], columns: AlertColumns) -> LabeledDay:
     keys = pq.read_table(folder / entry["keys"], use_threads=False)
+    labels, competing = _labels(folder, entry)
+    return LabeledDay(day_numbers(keys[columns.time], columns.zone), labels, competing, keys)
+
+
+def _labels(
+    folder: Path, entry: Mapping[str, Any]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Labels, and whether a competing event ended each row: their second column where they have one."""
     labels = np.load(folder / entry["y"]).astype(np.float64)
-    return LabeledDay(day_numbers(keys[columns.time], columns.zone), labels, keys)
+    if labels.ndim == 1:
+        return labels, np.zeros(len(labels), bool)
+    return labels[:, 0], labels[:, 1] > 0
 
 
 def _events_before(folder: Path, index: Index, columns: AlertColumns) -> list[LabeledDay]:
@@ -171,9 +189,11 @@ def _read_events(folder: Path, entry: Mapping[str, Any], columns: AlertColumns) 
     """The rows of a partition whose event happened; of their keys those that alerts are counted by."""
     names = [columns.entity, columns.time]
     keys = pq.read_table(folder / entry["keys"], columns=names, use_threads=False)
-    labels = np.load(folder / entry["y"]).astype(np.float64)
-    keys, labels = keys.filter(pa.array(labels > 0)), labels[labels > 0]
-    return LabeledDay(day_numbers(keys[columns.time], columns.zone), labels, keys)
+    labels, competing = _labels(folder, entry)
+    here = labels > 0
+    keys = keys.filter(pa.array(here))
+    days = day_numbers(keys[columns.time], columns.zone)
+    return LabeledDay(days, labels[here], competing[here], keys)
 
 
 def day_numbers(times: pa.ChunkedArray, zone: str) -> NDArray[np.int64]:

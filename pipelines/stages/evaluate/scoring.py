@@ -66,17 +66,21 @@ class Scorer:
     layers: tuple[Layer, ...]
 
     def score(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Probability of the event of rows ``(n_rows, n_inputs)``."""
+        """Probability of the event of rows ``(n_rows, n_inputs)``, from the first output."""
+        return sigmoid(self.outputs(x)[:, 0]).astype(np.float32)
+
+    def outputs(self, x: NDArray[np.float32]) -> Array:
+        """Outputs of rows, ``(n_rows, n_outputs)``."""
         parts = [
             self._chunk(x[start : start + CHUNK_ROWS]) for start in range(0, len(x), CHUNK_ROWS)
         ]
-        return np.concatenate(parts) if parts else np.empty(0, np.float32)
+        return np.concatenate(parts) if parts else np.empty((0, self.layers[-1].bias.size))
 
-    def _chunk(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _chunk(self, x: NDArray[np.float32]) -> Array:
         values: Array = x.astype(np.float64)
         for layer in self.layers:
             values = ACTIVATIONS[layer.activation](values @ layer.kernel + layer.bias)
-        return sigmoid(values[:, 0]).astype(np.float32)
+        return values
 
 
 def is_plain(model: Path) -> bool:

@@ -86,11 +86,11 @@ class FeaturePlan:
 
     def clock(self) -> str:
         """The offsets of the zone, which features depend on; empty where there are none."""
+        sequences = [each for program in self.programs for each in program.sequences]
         calendar = any(isinstance(source, TimeSource) for source in self.row_sources)
-        sequences = (each for program in self.programs for each in program.sequences)
         visits = any(isinstance(each, VisitSequence) for each in sequences)
-        by_days = visits or self.table.known_time is not None
-        return zone_table(self.time_zone).digest() if calendar or by_days else ""
+        by_days = self.table.known_time is not None
+        return zone_table(self.time_zone).digest() if calendar or visits or by_days else ""
 
     def programs_without(self, names: Collection[str]) -> tuple[EntityProgram, ...]:
         """Windows and sequences but those whose outputs are all among ``names``."""

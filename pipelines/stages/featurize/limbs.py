@@ -23,7 +23,7 @@ MOST_ROWS = 1 << 23
 Limbs = list[Any]
 
 
-def limbs_of_wholes(xp: Any, values: Any) -> Limbs:
+def limbs_of_wholes(values: Any) -> Limbs:
     """Int64 numbers above -2**63; as many limbs as the largest needs."""
     ends = (int(values.max()), -int(values.min())) if len(values) else (0,)
     limbs = []

@@ -29,7 +29,7 @@ from pipelines.stages.featurize.timeline import Span
 def slope(rows: Selection, spans: Sequence[Span]) -> list[Any]:
     """Least-squares slope of the values per day; NaN over fewer than two different times."""
     xp, line = rows.line.xp, rows.line
-    seconds = limbs_of_wholes(xp, line.since()[rows.valued_positions])
+    seconds = limbs_of_wholes(line.since()[rows.valued_positions])
     values, unit = _values(rows)
     of = {
         name: running(xp, limbs)
@@ -79,6 +79,6 @@ def _values(rows: Selection) -> tuple[Limbs, float]:
     xp = rows.line.xp
     values = rows.values[rows.line.order[rows.valued_positions]]
     if rows.is_exact:
-        return limbs_of_wholes(xp, values.astype(xp.int64)), 1.0
+        return limbs_of_wholes(values.astype(xp.int64)), 1.0
     require_summable(xp, values)
     return limbs_of_floats(xp, values), FLOAT_UNIT

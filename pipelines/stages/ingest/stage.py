@@ -42,7 +42,7 @@ def plan(work: Work) -> Plan:
     """Plan by the content of the day's files and the declared types.
 
     Raises:
-        TableNotReadyError: Events that the rows are derived from have no verdict yet.
+        EventsNotReadyError: Events that the rows are derived from have no verdict yet.
     """
     table = work.pipeline.table
     if table.derived_from:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from pipelines.stages.train.cursor import Cursor
 from pipelines.stages.train.epoch_order import Epoch, epoch_order
 from pipelines.stages.train.row_pools import RowPools
-from pipelines.stages.train.shards import LABEL, Rows, Shards
+from pipelines.stages.train.shards import LABEL, WEIGHT, Rows, Shards
 
 STEPS_PER_BLOCK = 64
 BLOCK_BYTES = 32 << 20
@@ -35,8 +35,8 @@ class StepBlock:
 
     Attributes:
         inputs: Inputs of the network, by name, ``(replicas, block_steps, replica_rows, ...)``.
-        y: Labels, ``(replicas, block_steps, replica_rows)``.
-        weight: Weight of each row, 0 for padding, same shape as ``y``.
+        y: Labels, ``(replicas, block_steps, replica_rows)``, or several for a row.
+        weight: Weight of each row, 0 for padding, ``(replicas, block_steps, replica_rows)``.
         total: Sum of each step's weights over all replicas, ``(block_steps,)``.
         rows: Rows of each real step; further steps are padding.
     """
@@ -55,6 +55,10 @@ class StepBlock:
             for name, array in everything.items()
         }
         return {name: array[: self.rows[step]] for name, array in padded.items()}
+
+    def weights(self, step: int) -> NDArray[np.float64]:
+        """Weights of a step's rows without padding, in order, ``(rows,)``."""
+        return self.weight[:, step].reshape(-1)[: self.rows[step]].astype(np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +142,9 @@ class Feed:
             name: array.reshape(self.replicas, steps, each, *array.shape[1:])
             for name, array in flat.items()
         }
-        y = shaped.pop(LABEL)
+        y, own = shaped.pop(LABEL), shaped.pop(WEIGHT, None)
+        if own is not None:
+            weight *= own
         if self.class_weights:
             weight *= np.array(self.class_weights, np.float32)[y.astype(np.int64)]
         total = weight.sum(axis=(0, 2), dtype=np.float64).astype(np.float32)

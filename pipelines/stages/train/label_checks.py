@@ -14,7 +14,7 @@ from pipelines.protocol import giver_of
 from pipelines.spec import Binary, Head, Survival
 from pipelines.spec.heads import AMOUNTS, TIMES
 from pipelines.stages.train.label_criteria import named
-from pipelines.stages.train.shards import LABEL, Shards, first_label
+from pipelines.stages.train.shards import LABEL, Shards, first_column
 
 FEW_OF_A_CLASS = 20
 CHECK = "widen split.train_days, or check the label column."
@@ -59,7 +59,7 @@ def require_contrast(work: str, shards: Shards, head: Head, counts: Counts) -> N
             f"{_classes(head)} classes are needed: {CHECK}"
         )
     if isinstance(head, Survival) and not counts[1]:
-        later = sum(int(np.count_nonzero(first_label(day[LABEL]) > 0)) for day in shards.days)
+        later = sum(int(np.count_nonzero(y > 0)) for y in shards.labels())
         raise TrainingError(
             f"{work}: none of {rows} training rows has an event before day "
             f"{head.cuts_days[-1]:g}, the last of head.cuts_days; {later} have one later. Events "
@@ -107,8 +107,10 @@ def _rare_events(counts: Counts) -> str:
 
 
 def _distinct(labels: Labels) -> Labels:
-    """Distinct labels, sorted; all kinds of NaN are one."""
-    return np.unique(labels, axis=None if labels.ndim == 1 else 0)
+    """Distinct labels, sorted; one NaN is like another."""
+    columns = labels.T if labels.ndim > 1 else [labels]
+    codes = np.stack([np.unique(each, return_inverse=True)[1] for each in columns], 1)
+    return labels[np.unique(codes, axis=0, return_index=True)[1]]
 
 
 def _require_shape(work: str, shards: Shards, head: Head) -> None:
@@ -128,7 +130,7 @@ def _readable(head: Head, y: Labels) -> NDArray[np.bool_]:
     if head.labels == AMOUNTS:
         return np.isfinite(y) & (y >= head.least_label)
     if head.labels == TIMES:
-        days = first_label(y)
+        days = first_column(y)
         timed = np.isfinite(days) & (days != 0)
         if y.ndim == 1:
             return timed
@@ -157,14 +159,14 @@ def _classes(head: Head) -> int:
 def _kinds(head: Head, y: Labels) -> Counts:
     if not isinstance(head, Survival):
         return y.astype(np.int64)
-    within = np.abs(first_label(y)) < head.cuts_days[-1]
-    kinds = (within & (first_label(y) > 0)).astype(np.int64)
+    within = np.abs(first_column(y)) < head.cuts_days[-1]
+    kinds = (within & (first_column(y) > 0)).astype(np.int64)
     return np.where(within & (y[:, 1] > 0), 2, kinds) if head.competing else kinds
 
 
 def _require_different_amounts(work: str, shards: Shards) -> None:
-    lowest = min(float(day[LABEL].min()) for day in shards.days)
-    if lowest == max(float(day[LABEL].max()) for day in shards.days):
+    lowest = min(float(y.min()) for y in shards.labels())
+    if lowest == max(float(y.max()) for y in shards.labels()):
         raise TrainingError(
             f"{work}: all {shards.rows} training rows have label {lowest:g}. Labels that differ are "
             f"needed: {CHECK}"

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.stages.train.shards import LABEL, Shards
+from pipelines.stages.train.shards import LABEL, WEIGHT, Shards
 
 CHUNK_ROWS = 65_536
 
@@ -28,6 +28,8 @@ def label_chunks(
         for first in range(0, len(day[LABEL]), CHUNK_ROWS):
             y = np.asarray(day[LABEL][first : first + CHUNK_ROWS])
             weight = np.ones(len(y))
+            if WEIGHT in day:
+                weight = weight * day[WEIGHT][first : first + CHUNK_ROWS]
             if class_weights:
                 weight = weight * np.array(class_weights)[y.astype(np.int64)]
             yield y, weight

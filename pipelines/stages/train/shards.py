@@ -22,8 +22,13 @@ from pipelines.protocol import VALIDATED, giver_of, stage_of
 
 Rows = dict[str, NDArray[Any]]
 
-LABEL = "y"
-KINDS: dict[str, Any] = {"x": np.float32, "ids": np.int32, LABEL: np.float32}
+LABEL, WEIGHT = "y", "w"
+KINDS: dict[str, Any] = {
+    "x": np.float32,
+    "ids": np.int32,
+    LABEL: np.float32,
+    WEIGHT: np.float32,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +36,9 @@ class Shards:
     """Some days' rows: arrays by input name, one a day each.
 
     Attributes:
-        days: One mapping a day from input (``x``, ``ids``, ``seq_NAME``, ``len_NAME``, ``y``) to an
-            array whose first axis is the day's rows; bfloat16 ones as their bits, uint16.
+        days: One mapping a day from input (``x``, ``ids``, ``seq_NAME``, ``len_NAME``, ``y``, and ``w`` where
+            rows are weighted) to an array whose first axis is the day's rows; bfloat16 ones as their
+            bits, uint16. Of several columns of ``y`` the first is the label.
         starts: First row of each day, then the number of rows, ``(n_days + 1,)``.
         features: Names of the columns of ``x``.
         maps: The memory maps behind the arrays.
@@ -53,16 +59,20 @@ class Shards:
     @property
     def inputs(self) -> tuple[str, ...]:
         """Names of the network's input arrays."""
-        return tuple(name for name in self.days[0] if name != LABEL)
+        return tuple(name for name in self.days[0] if name not in (LABEL, WEIGHT))
 
     @property
     def row_bytes(self) -> int:
         """Bytes of one row in memory, its label included."""
         return sum(array.nbytes for array in self.empty(1).values())
 
+    def labels(self) -> list[NDArray[np.float32]]:
+        """The label of each day's rows, ``(n_rows,)``."""
+        return [first_column(day[LABEL]) for day in self.days]
+
     def positives(self) -> int:
         """Rows with label 1."""
-        return sum(int(np.count_nonzero(first_label(day[LABEL]) == 1)) for day in self.days)
+        return sum(int(np.count_nonzero(labels == 1)) for labels in self.labels())
 
     def empty(self, rows: int) -> Rows:
         """Arrays for so many rows, all zero."""
@@ -84,9 +94,9 @@ class Shards:
             mapped.madvise(mmap.MADV_DONTNEED)
 
 
-def first_label(y: NDArray[Any]) -> NDArray[Any]:
-    """One number a row: of labels ``(n_rows, 2)``, where an event competes, the signed days."""
-    return y if y.ndim == 1 else y[:, 0]
+def first_column(labels: NDArray[Any]) -> NDArray[Any]:
+    """The label of each row, where ``y`` has more than it."""
+    return labels if labels.ndim == 1 else labels[:, 0]
 
 
 def open_shards(training_set: Path, days: Collection[str] | None = None) -> Shards:

@@ -61,7 +61,7 @@ def problems(**changes):
             Transformer(width=30, heads=4),
             [
                 "model.width=30 must be a multiple of",
-                "Declare a Sequence, or use dense or deep_cross",
+                "Declare a Sequence or Visits, or use dense or deep_cross",
             ],
         ),
         (Builder("pipelines.nowhere.build"), ["no Python module 'pipelines.nowhere'"]),

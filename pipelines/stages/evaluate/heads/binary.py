@@ -22,6 +22,7 @@ from pipelines.core.errors import TrainingError
 from pipelines.operators.state import PROGRAM, read_program
 from pipelines.shared.pages.plots import Plot
 from pipelines.spec import Binary, Pipeline
+from pipelines.stages.evaluate.calibration_line import CalibrationLine, calibration_line
 from pipelines.stages.evaluate.figures import (
     calibration_plot,
     precision_recall_plot,
@@ -35,6 +36,7 @@ from pipelines.stages.evaluate.heads.protocol import (
     MetricText,
     Predictions,
     ReadRaw,
+    Yardstick,
 )
 from pipelines.stages.evaluate.metrics import (
     EntityDays,
@@ -64,12 +66,14 @@ class MeasuredScores:
         days: Entities by day and falling score.
         entity_index: Index of each row's entity among all, ``(n_rows,)``.
         alerts_per_day: Entities looked at in a day.
+        line: Calibration of the scores as probabilities.
     """
 
     ranked: Ranking
     days: EntityDays
     entity_index: NDArray[np.int64]
     alerts_per_day: int
+    line: CalibrationLine
 
     def metrics(self, copies: Floats | None = None) -> dict[str, float]:
         """Every headline metric, for so many copies of each entity."""
@@ -80,7 +84,7 @@ class MeasuredScores:
             average_precision(true, false),
             alert_precision(self.days, self.alerts_per_day, copies),
         )
-        return dict(zip(METRICS, values, strict=True))
+        return dict(zip(METRICS, values, strict=True)) | self.line.metrics(weight)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +94,9 @@ class BinaryEvaluation:
     head: Binary
     leaves_out_known: bool = True
 
-    def require(self, rows: TestRows, work: str) -> None:
+    def require(self, rows: TestRows, yardstick: Yardstick, work: str) -> None:
         """Check that the rows that count have both classes."""
+        del yardstick
         counted, events = int(rows.counted.sum()), int(rows.events[rows.counted].sum())
         if events in {0, counted}:
             raise TrainingError(
@@ -115,27 +120,32 @@ class BinaryEvaluation:
         return graph.of_rows(read(graph.columns))
 
     def measured(
-        self, rows: TestRows, predictions: Predictions, alerts_per_day: int
+        self, rows: TestRows, predictions: Predictions, yardstick: Yardstick
     ) -> MeasuredScores:
         """Arrange the scores of the rows that count."""
         here = rows.counted
         y, entity, scores = rows.events[here], rows.entity[here], predictions["score"][here]
         _, index = np.unique(entity, return_inverse=True)
         days = entity_days(rows.day[here], entity, y, scores)
-        return MeasuredScores(ranking(y, scores), days, index, alerts_per_day)
+        line = calibration_line(y, scores.astype(np.float64), np.ones(len(y)))
+        k = yardstick.evaluation.alerts_per_day
+        return MeasuredScores(ranking(y, scores), days, index, k, line)
 
     def facts(
-        self, rows: TestRows, predictions: Predictions, training_set: Path, pipeline: Pipeline
+        self, rows: TestRows, predictions: Predictions, yardstick: Yardstick
     ) -> dict[str, Any]:
         """Rows by class, alerts, and whether scores are probabilities."""
-        state, here = json.loads((training_set / "state.json").read_text()), rows.counted
+        state, here = (
+            json.loads((yardstick.training_set / "state.json").read_text()),
+            rows.counted,
+        )
         return {
             "features": state["features"],
             "training_rows": state["rows"],
             "training_positives": state["positives"],
             "positives": int(rows.events[here].sum()),
             "removed": int((rows.labelled & ~here).sum()),
-            "alerts_per_day": pipeline.evaluation.alerts_per_day,
+            "alerts_per_day": yardstick.evaluation.alerts_per_day,
             "calibration": calibration(rows.events[here], predictions["score"][here]),
         }
 
@@ -167,6 +177,12 @@ class BinaryEvaluation:
             "alert_precision": MetricText(
                 "Precision of daily alerts",
                 f"Compromised among the {alerts} looked at each day ({entity}).",
+            ),
+            "calibration_slope": MetricText(
+                "Calibration slope", "1 is right; below, scores are too extreme."
+            ),
+            "calibration_intercept": MetricText(
+                "Calibration intercept", "0 is right; above, scores are too low."
             ),
         }
 

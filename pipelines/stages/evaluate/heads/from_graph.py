@@ -2,7 +2,7 @@
 
 Why: an amount, a class, a grade and a time differ in their metrics alone.
 Promise: rows may be weighted, so that a resample of entities is a vector of copies; every metric
-    is a mean over rows or over pairs of rows. Every test row that has a label counts: only an event
+    is a mean over rows. Every test row that has a label counts: only an event
     can make an entity known.
 """
 
@@ -21,24 +21,16 @@ from pipelines.stages.evaluate.graph import open_graph
 from pipelines.stages.evaluate.heads.protocol import (
     Arrays,
     Floats,
+    Measured,
     MetricText,
     Predictions,
     ReadRaw,
+    Yardstick,
 )
 from pipelines.stages.evaluate.rows import TestRows
 from pipelines.stages.evaluate.scores import scores_table
 
 H = TypeVar("H")
-
-
-@dataclass(frozen=True, slots=True)
-class Pairs:
-    """First and second row of each comparable pair, and its term in a metric."""
-
-    metric: str
-    first: NDArray[np.int64]
-    second: NDArray[np.int64]
-    term: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,22 +41,17 @@ class RowTerms:
         means: By metric, the term of each row.
         entity_index: Index of each row's entity among all, ``(n_rows,)``.
         roots: Metrics that are the root of their mean.
-        pairs: Of a metric over pairs of rows; None for no such metric.
     """
 
     means: Mapping[str, Floats]
     entity_index: NDArray[np.int64]
     roots: tuple[str, ...] = ()
-    pairs: Pairs | None = None
 
     def metrics(self, copies: Floats | None = None) -> dict[str, float]:
         """Every metric, for so many copies of each entity."""
         index = self.entity_index
         weight = np.ones(len(index)) if copies is None else copies[index]
         found = {}
-        if self.pairs is not None:
-            of_pairs = weight[self.pairs.first] * weight[self.pairs.second]
-            found[self.pairs.metric] = _mean(self.pairs.term, of_pairs)
         for name, term in self.means.items():
             value = _mean(term, weight)
             found[name] = float(np.sqrt(value)) if name in self.roots else value
@@ -95,7 +82,7 @@ class GraphEvaluation(Generic[H]):
         """The head's metrics as terms of rows, from labels ``(n_rows,)`` and predictions."""
         raise NotImplementedError
 
-    def require(self, rows: TestRows, work: str) -> None:
+    def require(self, rows: TestRows, yardstick: Yardstick, work: str) -> None:
         """Any rows will do."""
 
     def predict(self, model: Path, inputs: Arrays) -> Predictions:
@@ -108,20 +95,20 @@ class GraphEvaluation(Generic[H]):
         return matrices(graph.of_rows(read(graph.columns)))
 
     def measured(
-        self, rows: TestRows, predictions: Predictions, alerts_per_day: int
-    ) -> RowTerms:
+        self, rows: TestRows, predictions: Predictions, yardstick: Yardstick
+    ) -> Measured:
         """Arrange predictions of the rows that count."""
-        del alerts_per_day
+        del yardstick
         here = rows.counted
         _, index = np.unique(rows.entity[here], return_inverse=True)
         counted = {name: values[here] for name, values in predictions.items()}
         return self.terms(rows.labels[here], counted, index)
 
     def facts(
-        self, rows: TestRows, predictions: Predictions, training_set: Path, pipeline: Pipeline
+        self, rows: TestRows, predictions: Predictions, yardstick: Yardstick
     ) -> dict[str, Any]:
         """None of its own."""
-        del rows, predictions, training_set, pipeline
+        del rows, predictions, yardstick
         return {}
 
     def scores(

@@ -6,8 +6,10 @@ Not here: the evaluation itself (``pipelines/stages/evaluate/evaluation.py``), t
     modules beside this one).
 """
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,7 +18,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipelines.shared.pages.plots import Plot
-from pipelines.spec import Pipeline
+from pipelines.spec import TRAIN, Evaluation, Pipeline
 from pipelines.stages.evaluate.rows import TestRows
 
 Floats = NDArray[np.float64]
@@ -25,6 +27,25 @@ Predictions = Arrays
 """What a head predicts of some rows, by name (``score``, ``probabilities``, ...)."""
 ReadRaw = Callable[[Mapping[str, str]], Arrays]
 """Reads columns of raw rows, by name and kind; KeyError where the rows lack one."""
+
+
+@dataclass(frozen=True)
+class Yardstick:
+    """What predictions are measured by: the same for a model, the champion and a baseline.
+
+    Attributes:
+        evaluation: As declared.
+        training_set: Folder of the published training set.
+    """
+
+    evaluation: Evaluation
+    training_set: Path
+
+    @cached_property
+    def training_labels(self) -> NDArray[Any]:
+        """Labels of the training rows, ``(n_rows,)`` or ``(n_rows, n_columns)``."""
+        index = json.loads((self.training_set / "index.json").read_text())
+        return np.concatenate([np.load(self.training_set / e["y"]) for e in index[TRAIN]])
 
 
 class Measured(Protocol):
@@ -53,7 +74,7 @@ class HeadEvaluation(Protocol):
     def leaves_out_known(self) -> bool:
         """Whether rows of entities that are known to have had the event are not counted."""
 
-    def require(self, rows: TestRows, work: str) -> None:
+    def require(self, rows: TestRows, yardstick: Yardstick, work: str) -> None:
         """Check that models can be evaluated on these rows, for the work of that name.
 
         Raises:
@@ -71,7 +92,7 @@ class HeadEvaluation(Protocol):
         """
 
     def measured(
-        self, rows: TestRows, predictions: Predictions, alerts_per_day: int
+        self, rows: TestRows, predictions: Predictions, yardstick: Yardstick
     ) -> Measured:
         """Arrange predictions for the head's metrics.
 
@@ -80,7 +101,7 @@ class HeadEvaluation(Protocol):
         """
 
     def facts(
-        self, rows: TestRows, predictions: Predictions, training_set: Path, pipeline: Pipeline
+        self, rows: TestRows, predictions: Predictions, yardstick: Yardstick
     ) -> dict[str, Any]:
         """What ``metrics.json`` holds beside what it holds for every head."""
 

@@ -1,104 +1,166 @@
-"""Evaluating a model of when an event happens: whether risks are in order, and how sure it may be.
+"""Evaluating a model of when an event happens.
 
-Promise: rows that were lost from sight before an event count as far as they go.
+Promise: rows that were lost from sight before an event count as far as they go, by weights from the training rows;
+    horizons beyond follow-up are left out and named; a network of dense layers is scored without TensorFlow.
+Not here: the metrics (``pipelines/stages/evaluate/times/``).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.core.errors import TrainingError
 from pipelines.spec import Survival
-from pipelines.stages.evaluate.heads.from_graph import GraphEvaluation, Pairs, RowTerms
-from pipelines.stages.evaluate.heads.protocol import Floats, Predictions
-
-LEAST_CHANCE = 1e-7
-MAX_PAIRS = 2_000_000
+from pipelines.stages.evaluate.heads.from_graph import GraphEvaluation
+from pipelines.stages.evaluate.heads.protocol import (
+    Arrays,
+    MetricText,
+    Predictions,
+    Yardstick,
+)
+from pipelines.stages.evaluate.rows import TestRows
+from pipelines.stages.evaluate.scoring import is_plain, open_scorer, sigmoid
+from pipelines.stages.evaluate.times.follow_up import FollowUp, follow_up
+from pipelines.stages.evaluate.times.horizons import Horizons, horizons
+from pipelines.stages.evaluate.times.measured import MeasuredTimes, measured_times
+from pipelines.stages.evaluate.times.observed import by_risk, incidence_table
 
 
 class SurvivalEvaluation(GraphEvaluation[Survival]):
     """How models of a time are evaluated."""
 
     meanings: ClassVar[Mapping[str, str]] = {
-        "concordance": "Chance that of two rows the one with the earlier event has the higher risk.",
-        "brier": "Squared error of the survival curve, mean over its cuts; less is better.",
+        "concordance": "Chance that of two rows the one with the earlier event has the higher risk (Harrell).",
+        "uno_c": "The same, whatever the censoring (Uno).",
+        "ibs": "Brier score, integrated over the cuts; less is better.",
+        "auc": "Chance that a row with the event by then has the higher risk.",
+        "brier": "Squared error of the risk by then; less is better.",
+        "calibration_slope": "1 is right; below, risks are too extreme.",
+        "calibration_intercept": "0 is right; above, risks are too low.",
     }
 
-    def terms(
-        self, labels: Floats, predictions: Predictions, entity_index: NDArray[np.int64]
-    ) -> RowTerms:
-        """Concordance over pairs, and the Brier score over rows."""
-        time, happened = np.abs(labels), labels > 0
-        pairs = _concordant(time, happened, predictions["score"].astype(np.float64))
-        errors = brier(time, happened, predictions["survival"], self.head.cuts_days)
-        return RowTerms({"brier": errors}, entity_index, pairs=pairs)
+    def require(self, rows: TestRows, yardstick: Yardstick, work: str) -> None:
+        """Check that rows were followed to a cut of the head."""
+        found = self._horizons(rows, yardstick)
+        if not found.cuts:
+            raise TrainingError(
+                f"{work}: training and test rows were followed for {found.followed_days:g} days at most, and the first "
+                f"of head.cuts_days is {self.head.cuts_days[0]:g}. Declare earlier cuts, or a split whose rows were "
+                f"followed for longer."
+            )
+        if not (_of(rows).event & (_of(rows).days <= found.last_days)).any():
+            raise TrainingError(
+                f"{work}: none of the {int(rows.counted.sum()):,} test rows has the event within {found.last_days:g} "
+                f"days, so nothing can be evaluated. Widen split.test_days, or check the label."
+            )
+
+    def predict(self, model: Path, inputs: Arrays) -> Predictions:
+        """``survival`` and ``score``, in plain NumPy where that can be."""
+        if not is_plain(model):
+            return super().predict(model, inputs)
+        return survival_of(open_scorer(model).outputs(inputs["x"]), self.head)
+
+    def measured(
+        self, rows: TestRows, predictions: Predictions, yardstick: Yardstick
+    ) -> MeasuredTimes:
+        """Arrange predictions of the rows that count."""
+        here = rows.counted
+        _, index = np.unique(rows.entity[here], return_inverse=True)
+        survival = predictions["survival"][here]
+        if survival.shape[1] != len(self.head.cuts_days):
+            raise KeyError("head.cuts_days")
+        found = self._horizons(rows, yardstick)
+        return measured_times(_of(rows), survival, predictions["score"][here], found, index)
+
+    def facts(
+        self, rows: TestRows, predictions: Predictions, yardstick: Yardstick
+    ) -> dict[str, Any]:
+        """Follow-up, and predicted beside observed risks."""
+        found, tested = self._horizons(rows, yardstick), _of(rows)
+        survival = predictions["survival"][rows.counted].astype(np.float64)
+        return {
+            "follow_up": {
+                "followed_days": found.followed_days,
+                "beyond_days": list(found.beyond),
+                "least_chance_in_sight": float(
+                    found.chance.before(np.array([found.last_days]))[0]
+                ),
+                "events": int(tested.event.sum()),
+                "competing": int(tested.competing.sum()),
+                "censored": int(tested.censored.sum()),
+            },
+            "incidence": incidence_table(tested, survival, found),
+            "calibration_by_horizon": [
+                {"days": cut, "groups": by_risk(tested, 1.0 - survival[:, n], cut)}
+                for n, cut in found.own
+            ],
+        }
+
+    def texts(self, evaluated: Mapping[str, Any]) -> Mapping[str, MetricText]:
+        """Every metric; those of a horizon with its days."""
+        return {name: self._text(name) for name in evaluated["metrics"]}
+
+    def _text(self, name: str) -> MetricText:
+        kind, _, days = name.rpartition("_")
+        if kind not in self.meanings:
+            return MetricText(TITLES[name], self.meanings[name])
+        return MetricText(f"{TITLES[kind]}, {days.removesuffix('d')} days", self.meanings[kind])
+
+    def _horizons(self, rows: TestRows, yardstick: Yardstick) -> Horizons:
+        training = follow_up(yardstick.training_labels)
+        declared = yardstick.evaluation.horizons_days
+        # Of every row with a label, so that a subgroup has the same horizons.
+        return horizons(
+            self.head.cuts_days, declared, training, _follow_up_of(rows, rows.labelled)
+        )
 
 
-def _concordant(time: Floats, happened: NDArray[np.bool_], risk: Floats) -> Pairs:
-    """Comparable pairs of rows, and 1 where the earlier event has the higher risk, a half if equal.
-
-    A pair is comparable if the first row's event happened before the second's time.
-
-    Source:
-        F. E. Harrell, K. L. Lee and D. B. Mark, "Multivariable prognostic models", Statistics in
-        Medicine 15, 1996, section 5.5. Above ``MAX_PAIRS`` pairs so many are drawn evenly, with a
-        standard error below 0.0004.
-    """
-    # At one time, those seen to live on come after those with the event.
-    code = 2 * np.unique(time, return_inverse=True)[1] + ~happened
-    order = np.argsort(code, kind="stable")
-    ordered = code[order]
-    begin = np.searchsorted(ordered, ordered + 1)
-    count = np.where(happened[order], len(order) - begin, 0)
-    ends, total = np.cumsum(count), int(count.sum())
-    chosen = np.arange(total)
-    if total > MAX_PAIRS:
-        draw = np.random.Generator(np.random.Philox(key=[0, total]))
-        chosen = draw.integers(0, total, MAX_PAIRS)
-    first = np.searchsorted(ends, chosen, side="right")
-    second = begin[first] + chosen - (ends - count)[first]
-    first, second = order[first], order[second]
-    return Pairs("concordance", first, second, np.sign(risk[first] - risk[second]) / 2 + 0.5)
+TITLES: Mapping[str, str] = {
+    "concordance": "Concordance",
+    "uno_c": "Uno's C",
+    "ibs": "Integrated Brier score",
+    "auc": "AUC",
+    "brier": "Brier score",
+    "calibration_slope": "Calibration slope",
+    "calibration_intercept": "Calibration intercept",
+}
 
 
-def brier(
-    time: Floats,
-    happened: NDArray[np.bool_],
-    survival: NDArray[Any],
-    cuts_days: tuple[float, ...],
-) -> Floats:
-    """Squared error of the survival curve, mean over the cuts; a term for each row.
-
-    Rows that were lost from sight before a cut count by others, weighed by the chance to be still
-    in sight (Kaplan-Meier of the censoring).
-
-    Source:
-        E. Graf et al., "Assessment and comparison of prognostic classification schemes for survival
-        data", Statistics in Medicine 18, 1999, equation 7.
-    """
-    in_sight = _kaplan_meier(time, ~happened)
-    terms = np.zeros(len(time))
-    for n, cut in enumerate(cuts_days):
-        alive = survival[:, n].astype(np.float64)
-        died = happened & (time <= cut)
-        weight = 1.0 / np.maximum(in_sight(np.where(died, time, cut), died), LEAST_CHANCE)
-        terms += np.where(died, alive**2, np.where(time > cut, (1 - alive) ** 2, 0.0)) * weight
-    return terms / len(cuts_days)
-
-
-def _kaplan_meier(time: Floats, ended: NDArray[np.bool_]) -> Callable[..., Floats]:
-    """Chance not to have ended up to a time, or just before it where asked."""
-    at = np.unique(time[ended])
-    left = len(time) - np.searchsorted(np.sort(time), at, side="left")
-    count = np.searchsorted(np.sort(time[ended]), at, side="right") - np.searchsorted(
-        np.sort(time[ended]), at, side="left"
+def survival_of(outputs: NDArray[np.float64], head: Survival) -> dict[str, NDArray[np.float32]]:
+    """Predictions from a network's outputs ``(n_rows, n_outputs)``, as its graph makes them."""
+    cuts = len(head.cuts_days)
+    if outputs.shape[1] != head.outputs():
+        raise KeyError("head.cuts_days")
+    if not head.competing:
+        survival = np.cumprod(sigmoid(-outputs), axis=1)
+        return _single({"survival": survival, "score": 1.0 - survival[:, -1]})
+    event, other = outputs[:, :cuts], outputs[:, cuts:]
+    highest = np.maximum(np.maximum(event, other), 0.0)
+    kinds = np.exp(np.stack([np.zeros_like(event), event, other]) - highest)
+    neither, event, other = kinds / kinds.sum(axis=0)
+    at_risk = np.cumprod(neither, axis=1)
+    before = np.column_stack([np.ones(len(event)), at_risk[:, :-1]])
+    incidence = np.cumsum(before * event, axis=1)
+    return _single(
+        {
+            "survival": 1.0 - incidence,
+            "competing": np.cumsum(before * other, axis=1),
+            "score": incidence[:, -1],
+        }
     )
-    steps = np.append(1.0, np.cumprod(1.0 - count / np.maximum(left, 1)))
 
-    def curve(t: Floats, just_before: NDArray[np.bool_]) -> Floats:
-        upto = np.searchsorted(at, t, side="right")
-        before = np.searchsorted(at, t, side="left")
-        return np.asarray(steps[np.where(just_before, before, upto)])
 
-    return curve
+def _single(values: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
+    return {name: each.astype(np.float32) for name, each in values.items()}
+
+
+def _of(rows: TestRows) -> FollowUp:
+    return _follow_up_of(rows, rows.counted)
+
+
+def _follow_up_of(rows: TestRows, here: NDArray[np.bool_]) -> FollowUp:
+    labels = np.column_stack([rows.labels[here], rows.competing[here]])
+    return follow_up(labels)

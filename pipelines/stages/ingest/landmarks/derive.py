@@ -35,7 +35,7 @@ from pipelines.stages.ingest.landmarks.filters import (
     first_needed,
 )
 from pipelines.stages.ingest.landmarks.local_days import last_seconds
-from pipelines.stages.ingest.landmarks.visits import Visits, VisitsFound
+from pipelines.stages.ingest.landmarks.visits import CandidateVisits, VisitsFound
 
 FLOW = "flow.json"
 
@@ -82,13 +82,15 @@ def described(flow: Sequence[FlowStep]) -> str:
     """The flow in a sentence."""
     first, *filters = flow
     left = [
-        f"{step.step} ({step.setting}) leaves {step.examples:,} of {step.entities:,}"
+        f"{step.step} ({step.setting}) leaves {step.examples:,} of {_entities(step)}"
         for step in filters
     ]
-    begin = (
-        f"{first.examples:,} {first.step} of {counted(first.entities, 'entity', 'entities')}"
-    )
+    begin = f"{first.examples:,} {first.step} of {_entities(first)}"
     return "; ".join([begin, *left])
+
+
+def _entities(step: FlowStep) -> str:
+    return counted(step.entities, "entity", "entities")
 
 
 def _metrics(flow: Sequence[FlowStep]) -> dict[str, float]:
@@ -115,7 +117,7 @@ def _blocks(
         yield rows.filter(pa.array(versions.visible(known)))
 
 
-def _table(pipeline: Pipeline, visits: Visits, chosen: Chosen) -> pa.Table:
+def _table(pipeline: Pipeline, visits: CandidateVisits, chosen: Chosen) -> pa.Table:
     """The landmarks in the declared columns."""
     table, landmarks = pipeline.table, pipeline.table.source
     assert isinstance(landmarks, Landmarks)

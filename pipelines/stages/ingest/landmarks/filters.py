@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pipelines.spec import Landmarks
 from pipelines.spec.conditions import alternatives
 from pipelines.stages.ingest.landmarks.local_days import exist
-from pipelines.stages.ingest.landmarks.visits import Numbers, Visits
+from pipelines.stages.ingest.landmarks.visits import CandidateVisits, Numbers
 
 Mask = NDArray[np.bool_]
 
@@ -25,7 +25,7 @@ class FlowStep:
     """What a filter left.
 
     Attributes:
-        step: ``visits`` or ``at_days``, then the filters in their order: ``history_days``, ``free_of_1``,
+        step: ``visits`` or ``at_days``, then the filters in their order: ``since``, ``history_days``, ``free_of_1``,
             ``free_of_2`` ..., ``every_days``.
         setting: What the step was declared as.
         examples: Number of days of entities that remain.
@@ -59,7 +59,7 @@ def first_needed(landmarks: Landmarks, first_day: int) -> int:
 
 
 def chosen_of(
-    visits: Visits, landmarks: Landmarks, between: tuple[int, int], zone: str
+    visits: CandidateVisits, landmarks: Landmarks, between: tuple[int, int], zone: str
 ) -> Chosen:
     """The landmarks of the days from the first to the last.
 
@@ -82,10 +82,12 @@ def chosen_of(
 
 
 def _filters(
-    visits: Visits, landmarks: Landmarks, entity: Numbers, day: Numbers
+    visits: CandidateVisits, landmarks: Landmarks, entity: Numbers, day: Numbers
 ) -> Iterator[tuple[str, object, Callable[[Mask], Mask]]]:
     """Name, setting and function of each filter: from the mask of what passed those before to that of what is left."""
     since = day - visits.first[entity]
+    if landmarks.since is not None:
+        yield "since", landmarks.since, lambda passing: passing & (since >= 0)
     if (least := landmarks.history_days) > 0:
         yield "history_days", least, lambda passing: passing & (since >= least)
     for n, condition in enumerate(landmarks.free_of):
@@ -96,7 +98,7 @@ def _filters(
 
 
 def _candidates(
-    visits: Visits, landmarks: Landmarks, between: tuple[int, int], zone: str
+    visits: CandidateVisits, landmarks: Landmarks, between: tuple[int, int], zone: str
 ) -> tuple[Numbers, Numbers]:
     """Entity and day of each day that may be a landmark, by entity and then by day."""
     if not landmarks.at_days:

@@ -27,12 +27,13 @@ Numbers = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Visits:
+class CandidateVisits:
     """Entities, and their days with a visit; days are numbers since 1970.
 
     Attributes:
         entities: The columns that identify each entity, in the order of its key.
-        first: Day of each entity's first row, shape ``(n_entities,)``.
+        first: Day of each entity's first row, or first row of ``since``, ``NEVER`` for none, shape
+            ``(n_entities,)``.
         excluded: For each condition of ``free_of`` the day of each entity's first such row, ``NEVER`` for none.
         entity: Index of each visit's entity, ascending, shape ``(n_visits,)``.
         day: Day of each visit, ascending within an entity.
@@ -78,7 +79,8 @@ class VisitsFound:
 
     def columns(self) -> list[str]:
         """Columns of the stored table that are read."""
-        conditions = [*self._landmarks.free_of, *filter(None, (self._landmarks.where,))]
+        single = filter(None, (self._landmarks.where, self._landmarks.since))
+        conditions = [*self._landmarks.free_of, *single]
         read = (*self._names, self._events.time_column, *(name for name, _ in conditions))
         return list(dict.fromkeys(read))
 
@@ -89,21 +91,19 @@ class VisitsFound:
             return
         time_us = rows[self._events.time_column].cast(pa.int64()).to_numpy()
         day = pa.array(days_of(time_us, self._zone))
-        of_entity = rows.select(self._names).append_column(DAY, day)
-        for name, (column, value) in zip(self._days[1:], self._landmarks.free_of, strict=True):
-            had = self._meets(rows, column, value)
-            of_entity = of_entity.append_column(
-                name, pc.if_else(had, day, pa.scalar(None, day.type))
-            )
+        named = rows.select(self._names)
+        of_entity = named.append_column(DAY, self._days_of(rows, day, self._landmarks.since))
+        for name, condition in zip(self._days[1:], self._landmarks.free_of, strict=True):
+            of_entity = of_entity.append_column(name, self._days_of(rows, day, condition))
         self._firsts.add(self._of_entities(of_entity))
         if not self._landmarks.at_days:
             first, last = self._between
             is_kept = pc.and_(pc.greater_equal(day, first), pc.less_equal(day, last))
             if self._landmarks.where is not None:
                 is_kept = pc.and_(is_kept, self._meets(rows, *self._landmarks.where))
-            self._visits.add(self._distinct(of_entity.filter(is_kept)))
+            self._visits.add(self._distinct(named.append_column(DAY, day).filter(is_kept)))
 
-    def found(self) -> Visits:
+    def found(self) -> CandidateVisits:
         """What was found of all blocks."""
         entities = self._firsts.whole()
         if entities is None:
@@ -120,14 +120,22 @@ class VisitsFound:
             day = visits[DAY].to_numpy()
         order = np.lexsort((day, index))
         names = entities.select(self._names)
-        return Visits(names, first, tuple(excluded), index[order], day[order])
+        return CandidateVisits(names, first, tuple(excluded), index[order], day[order])
 
-    def _nothing(self) -> Visits:
+    def _nothing(self) -> CandidateVisits:
         none = np.empty(0, np.int64)
         kinds = {c.name: canonical_type(c) for c in self._events.columns}
         fields = [(name, kinds.get(name, pa.string())) for name in self._names]
         excluded = tuple(none for _ in self._landmarks.free_of)
-        return Visits(pa.schema(fields).empty_table(), none, excluded, none, none)
+        return CandidateVisits(pa.schema(fields).empty_table(), none, excluded, none, none)
+
+    def _days_of(
+        self, rows: pa.Table, day: pa.Array, condition: tuple[str, object] | None
+    ) -> pa.Array:
+        """The day of each row that meets a condition, null of the others."""
+        if condition is None:
+            return day
+        return pc.if_else(self._meets(rows, *condition), day, pa.scalar(None, day.type))
 
     def _meets(self, rows: pa.Table, column: str, value: object) -> pa.BooleanArray:
         """Mask of the rows that have one of the values."""

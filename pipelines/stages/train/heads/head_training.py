@@ -83,7 +83,7 @@ class HeadTraining(Generic[H]):
         model.get_layer(self.layer_name).bias.assign(bias.astype(np.float32))
 
 
-def last_kernel(seed: int) -> Any:
+def last_kernel(seed: int) -> keras.initializers.Initializer:
     """Initial weights of a last layer: Glorot's, made smaller."""
     return keras.initializers.VarianceScaling(
         LAST_LAYER_SHARE, mode="fan_avg", distribution="uniform", seed=seed

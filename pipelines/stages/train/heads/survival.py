@@ -94,7 +94,7 @@ class CompetingTraining(HeadTraining[Survival]):
         """The logarithm of either event to neither, among the rows at risk in each interval."""
         return np.concatenate([log_odds(tally, kind=1), log_odds(tally, kind=2)])
 
-    def _logits(self, outputs: Any) -> Any:
+    def _logits(self, outputs: Any) -> tf.Tensor:
         """Logits of neither, the event and the competing one, ``(n_rows, intervals, 3)``."""
         event, other = tf.split(outputs, 2, axis=1)
         return tf.stack([tf.zeros_like(event), event, other], axis=2)

@@ -21,9 +21,10 @@ from pipelines.domains.fraud_detection.simulation import BAD_ROWS
 from pipelines.domains.fraud_detection.simulator import Simulation, simulate
 from pipelines.drivers.local.bounds import require_possible
 from pipelines.drivers.local.demo import serve
-from pipelines.drivers.local.demo_window import SEED
+from pipelines.drivers.local.demo_window import SEED, last_over
 from pipelines.drivers.local.machine import choose_port
 from pipelines.spec import load, model_days
+from pipelines.spec.simulation import simulation_of
 
 ROOT = Path(__file__).resolve().parents[4]
 
@@ -149,6 +150,31 @@ def test_the_fewest_days_hold_those_of_the_last_weekly_model_on_any_weekday(week
     wanted = model_days(load("fraud_detection"), tick).train[0]
     require_possible(load("fraud_detection"), today, partitions=34, size=1000, port=80)
     assert shift(today, -34) <= wanted
+
+
+@given(day=st.integers(0, 730))
+def test_every_demonstration_has_the_partitions_of_its_last_model_on_any_day(day):
+    today = shift("2026-01-01", day)
+    for name in ("fraud_detection", "disease_progression"):
+        pipeline, shown = load(name), simulation_of(name).DEMONSTRATION
+        of = pipeline.partitions()
+        require_possible(pipeline, today, partitions=shown.partitions, size=shown.size, port=80)
+        monday = shift(today, -date.fromisoformat(today).weekday())
+        tick = f"{today[:4]}-01-01" if of.grain == "year" else monday
+        wanted = model_days(pipeline, tick).all()
+        last = last_over(of, today)
+        assert of.shift(last, 1 - shown.partitions) <= wanted[0]
+        assert wanted[-1] <= last
+
+
+def test_names_of_pipelines_are_checked_before_anything_starts(tmp_path):
+    with pytest.raises(ConfigError, match="Did you mean 'fraud_detection'"):
+        serve(tmp_path / "home", ["disease_progression", "fraud_detectoin"])
+    with pytest.raises(ConfigError, match=r"--size \(patients of disease_progression\) is 5"):
+        serve(tmp_path / "home", ["disease_progression"], size=5)
+    with pytest.raises(ConfigError, match=r"--partitions \(years .*\) is 3; .* from 14 to"):
+        serve(tmp_path / "home", ["disease_progression"], partitions=3)
+    assert not (tmp_path / "home").exists()
 
 
 @pytest.mark.parametrize(

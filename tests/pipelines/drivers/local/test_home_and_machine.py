@@ -114,5 +114,21 @@ def test_days_that_nothing_is_published_for_are_lacking(home):
     assert published.manifests("ingest") == []
 
 
+def test_a_window_of_years_ends_with_the_last_year_that_is_over(home):
+    patients = load("disease_progression")
+    asked = {"partitions": 16, "size": 1_000}
+    window = Window.recorded(home, patients, **asked, today="2026-12-31")
+    assert (window.first, window.last) == ("2010", "2025")
+    assert (window.first_day, window.last_day) == ("2010-01-01", "2025-12-31")
+    later = Window.recorded(home, patients, **asked, today="2027-01-01")
+    assert (later.first, later.last, len(later.all_partitions())) == ("2010", "2026", 17)
+    published = Published(pipeline=patients, home=home, window=window)
+    assert published.lacking() == window.all_partitions()
+    assert not published.may_derive("2010")
+    assert [table.name for table in published.tables] == ["patients", "events", "landmarks"]
+    # Each pipeline has a record of its own.
+    assert recorded(home, partitions=3, size=50, today="2026-03-02").first == "2026-02-27"
+
+
 def file_of(home, day):
     return home.source_of(NAME) / f"ds={day}" / "part-0.parquet"

@@ -79,3 +79,9 @@ def test_a_refusal_is_reported_at_once_and_an_old_token_renewed():
     with answering(401, 200) as (api, asked):
         api.get("/dags")
     assert asked.count("POST /auth/token") == 2
+
+
+def test_waiting_tasks_of_a_run_are_tried_again_by_one_call():
+    with answering(200) as (api, asked):
+        api.try_again("d", "r", ["ingest"])
+    assert asked == ["POST /auth/token", "POST /api/v2/dags/d/clearTaskInstances"]

@@ -182,4 +182,5 @@ def test_long_lists_of_values_are_abridged_in_names_and_may_be_called_otherwise(
     said = mistakes(many, like)
     assert "'patient_labs_count_E10__x_or_2_more_1d' is declared twice. Give one" in said
     assert "called=" in said
+    assert "called=" in mistakes(counted("a/b"), counted("a.b"))
     assert require_valid(replace(clinic(), features=(many, replace(like, called="others"))))

@@ -1,6 +1,7 @@
 """Metrics do not depend on what entities are called, nor on rows without a label."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -9,13 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.spec import Binary, Regression
+from pipelines.spec import Binary, Evaluation, Regression
 from pipelines.stages.evaluate.bootstrap import resamples
 from pipelines.stages.evaluate.entities import numbered
 from pipelines.stages.evaluate.heads import evaluation_of
+from pipelines.stages.evaluate.heads.protocol import Yardstick
 from pipelines.stages.evaluate.rows import AlertColumns, open_test_rows
 
 COLUMNS = AlertColumns("customer", "at")
+YARDSTICK = Yardstick(Evaluation(alerts_per_day=3), Path())
 DAYS = {"train": ["2026-01-01"], "gap": ["2026-01-02"], "test": ["2026-01-03", "2026-01-04"]}
 ROWS = 80
 NAMES = {
@@ -55,7 +58,7 @@ def measured(rows, head, first=ROWS):
     score = np.zeros((2, per_day), np.float32)
     score[:, :first] = draw.random((2, first)).round(1)
     score[:, first:] = 1.0
-    found = evaluation_of(head).measured(rows, {"score": score.reshape(-1)}, 3)
+    found = evaluation_of(head).measured(rows, {"score": score.reshape(-1)}, YARDSTICK)
     copies = resamples(int(found.entity_index.max()) + 1, 2, 1)
     return [found.metrics(), *(found.metrics(each) for each in copies)]
 

@@ -11,14 +11,12 @@ from pipelines.spec import (
     MultiClass,
     Ordinal,
     Regression,
-    Survival,
     head_settings,
     metrics_of,
 )
-from pipelines.stages.evaluate.heads import EVALUATIONS, evaluation_of, head_in, survival
+from pipelines.stages.evaluate.heads import EVALUATIONS, evaluation_of, head_in
 from tests.pipelines.stages.train.labels import HEADS
 
-CUTS = (2.0, 5.0, 9.0)
 DRAW = np.random.Generator(np.random.Philox(key=[8, 1]))
 N = 60
 ENTITY = DRAW.integers(0, 15, N)
@@ -48,11 +46,6 @@ def chances(classes):
     return raw / raw.sum(axis=1, keepdims=True)
 
 
-def times():
-    time = np.round(DRAW.exponential(5, N) + 0.5)  # whole days, so that many are tied
-    return np.where(DRAW.random(N) < 0.6, time, -time)
-
-
 def test_multi_class_metrics_are_their_formulas():
     y, chance = DRAW.integers(0, 3, N).astype(float), chances(3)
     found = metrics(MultiClass(3), y, {"probabilities": chance}, ENTITY)
@@ -78,55 +71,6 @@ def test_the_predicted_grade_is_the_number_of_thresholds_passed_by_a_half():
     found = metrics(Ordinal(4), y, {"probabilities": chance}, np.arange(3))
     assert found["rank_mae"] == 0.0
     assert found["accuracy"] == 1.0
-
-
-def concordance(y, risk):
-    good = pairs = 0.0
-    for i in range(N):
-        for j in range(N):
-            later = abs(y[j]) > abs(y[i]) or (abs(y[j]) == abs(y[i]) and y[j] < 0)
-            if y[i] > 0 and later:
-                pairs += 1
-                good += 1.0 if risk[i] > risk[j] else 0.5 * (risk[i] == risk[j])
-    return good / pairs
-
-
-def in_sight(y, t, *, before):
-    chance = 1.0
-    for u in sorted({-v for v in y if v < 0}):
-        if u < t or (u == t and not before):
-            chance *= 1 - sum(-v == u for v in y) / sum(abs(v) >= u for v in y)
-    return chance
-
-
-def brier(y, survival_curve):
-    total = 0.0
-    for k, cut in enumerate(CUTS):
-        for value, alive in zip(y, survival_curve[:, k], strict=True):
-            if 0 < value <= cut:
-                total += alive**2 / in_sight(y, value, before=True)
-            elif abs(value) > cut:
-                total += (1 - alive) ** 2 / in_sight(y, cut, before=False)
-    return total / N / len(CUTS)
-
-
-def survival_predictions():
-    alive = np.cumprod(DRAW.uniform(0.5, 1, (N, 3)), axis=1)
-    return {"survival": alive, "score": np.round(1 - alive[:, -1], 1)}
-
-
-def test_concordance_and_brier_are_their_definitions_with_ties_and_censoring():
-    y, predicted = times(), survival_predictions()
-    found = metrics(Survival(CUTS), y, predicted, ENTITY)
-    assert found["concordance"] == pytest.approx(concordance(y, predicted["score"]), rel=1e-9)
-    assert found["brier"] == pytest.approx(brier(y, predicted["survival"]), rel=1e-9)
-
-
-def test_pairs_drawn_from_too_many_give_nearly_the_same_concordance(monkeypatch):
-    y, predicted = times(), survival_predictions()
-    monkeypatch.setattr(survival, "MAX_PAIRS", 200)
-    found = metrics(Survival(CUTS), y, predicted, ENTITY)["concordance"]
-    assert found == pytest.approx(concordance(y, predicted["score"]), abs=4 * 0.5 / 200**0.5)
 
 
 def test_copies_of_an_entity_count_as_rows_of_their_own():

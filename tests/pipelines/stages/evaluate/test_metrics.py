@@ -7,7 +7,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from pipelines.stages.evaluate.bootstrap import intervals, resamples
+from pipelines.stages.evaluate.bootstrap import Sampled, resamples
+from pipelines.stages.evaluate.calibration_line import calibration_line
 from pipelines.stages.evaluate.heads.binary import MeasuredScores
 from pipelines.stages.evaluate.metrics import (
     alert_precision,
@@ -94,15 +95,16 @@ def test_copies_of_an_entity_are_entities_of_their_own(seed):
     assert own == pytest.approx(by_the_book(*expanded, 6))
 
 
+def arranged(y, scores, days, index, k):
+    line = calibration_line(y, scores.astype(float), np.ones(len(y)))
+    return MeasuredScores(ranking(y, scores), days, index, k, line)
+
+
 def test_intervals_follow_from_the_seed_and_hold_the_value():
     day, entity, y, scores = drawn(1, rows=600)
     _, index = np.unique(entity, return_inverse=True)
-    measured = MeasuredScores(
-        ranking(y, scores), entity_days(day, entity, y, scores), index, 20
-    )
-    found = [
-        intervals([measured.metrics(c) for c in resamples(40, 100, seed)]) for seed in (1, 1, 2)
-    ]
+    measured = arranged(y, scores, entity_days(day, entity, y, scores), index, 20)
+    found = [Sampled.of(measured, resamples(40, 100, seed)).intervals() for seed in (1, 1, 2)]
     assert found[0] == found[1] != found[2]
     for name, value in measured.metrics().items():
         low, high = found[0][name]
@@ -112,7 +114,7 @@ def test_intervals_follow_from_the_seed_and_hold_the_value():
 def test_a_resample_weighs_as_its_copied_rows_would():
     day, entity, y, scores = drawn(3)
     names, index = np.unique(entity, return_inverse=True)
-    measured = MeasuredScores(ranking(y, scores), entity_days(day, entity, y, scores), index, 5)
+    measured = arranged(y, scores, entity_days(day, entity, y, scores), index, 5)
     copies = resamples(len(names), 1, 4)[0]
     again = np.repeat(np.arange(len(y)), copies[index].astype(int))
     assert copies.sum() == len(names)

@@ -120,7 +120,7 @@ def test_limbs_hold_whole_numbers_and_their_products_exactly(values, data):
 
     one = np.array(values, np.int64)
     other = np.array(data.draw(st.permutations(values)), np.int64)
-    left, right = limbs.limbs_of_wholes(np, one), limbs.limbs_of_wholes(np, other)
+    left, right = limbs.limbs_of_wholes(one), limbs.limbs_of_wholes(other)
     both = limbs.times(left, right)
     less = limbs.minus(both, both)
     for nth, (a, b) in enumerate(zip(one.tolist(), other.tolist(), strict=True)):

@@ -1,14 +1,21 @@
-"""Heads at their base rate, and what a few epochs make of them, in a process; prints JSON."""
+"""Heads at their base rate, and what a few epochs make of them, in a process; prints JSON.
 
+Called with JSON: ``root``, an empty store.
+"""
+
+import dataclasses
 import itertools
 import json
 import logging
+import sys
+from pathlib import Path
 
 import numpy as np
 
 from pipelines.core.events import Reporter
 from pipelines.spec import Model, Survival, Training
 from pipelines.stages.train.shards import Shards
+from tests.pipelines.made_models import FRAUD, done, publish_training_set
 from tests.pipelines.stages.train.declared_networks import MODELS
 from tests.pipelines.stages.train.labels import HEADS, LABELS
 from tests.pipelines.stages.train.times import CUTS, concordance_of, times, two_events
@@ -96,12 +103,15 @@ def trained(head, shards, at, *, base_rate=True, model=None, **training):
 
 
 def rate(name, days=1, **given):
+    """Where training starts, for labels of a head's own or given ones."""
     from pipelines.stages.train.base_rate import base_rate
     from pipelines.stages.train.heads import training_of
 
     y = given["y"] if "y" in given else labels_of(name)
     head = training_of(given.get("head") or HEADS[name], given.get("focal", 0.0))
     shards = shards_of(y, inputs_of(len(y)), days)
+    if "w" in given:
+        shards.days[0]["w"] = np.array(given["w"], np.float32)
     return base_rate(head, shards, given.get("weights", ())).tolist()
 
 
@@ -166,6 +176,10 @@ def of_odd_labels():
         "one class": rate("multi_class", y=np.full(9, 2, np.float32)),
         "nothing weighs": rate("multi_class", weights=(0.0, 0.0, 0.0)),
         "one grade": rate("ordinal", y=np.zeros(9, np.float32)),
+        "weighed rows": rate("binary", y=np.float32([1, 1, 0, 0]), w=[1, 0.5, 2, 2.5]),
+        "both weighed": rate(
+            "binary", y=np.float32([1, 1, 0, 0]), w=[1, 0.5, 2, 2.5], weights=(1.0, 6.0)
+        ),
         "far outliers": rate("huber", y=np.float32([1.0, 2.0, 3.0, 3e38, -3e38])),
         "far amounts": rate("squared", y=np.float32([3e38, 3e38, 3e38])),
         "beyond the last cut": rate("", y=late, head=competing),
@@ -224,6 +238,47 @@ def of_far_outputs():
     return finite
 
 
+def of_stage(root):
+    """What ``train`` publishes of a model with a competing event, and what its graph then serves."""
+    from pipelines.stages.evaluate.graph import open_graph
+    from pipelines.stages.evaluate.heads.from_graph import matrices
+
+    pipeline = dataclasses.replace(
+        FRAUD,
+        head=Survival((1.0, 2.0, 5.0), competing=True),
+        training=dataclasses.replace(FRAUD.training, epochs=3, global_batch_rows=64),
+    )
+    made = itertools.count(1)
+
+    def two(_day, x, _y):
+        y = two_events(len(x), next(made))
+        return (y * np.float32([1e-3, 1.0])) * np.exp(-x[:, :1] * [[1, 0]]).astype(np.float32)
+
+    publish_training_set(root, rows=60, pipeline=pipeline, spoil=two)
+    result = done("train", root, pipeline=pipeline, options={"track": False})
+    folder = next(Path(root).glob("fraud_detection/models/*/*/*/golden.json")).parent
+    golden = json.loads((folder / "golden.json").read_text())
+    rows = {name: np.array(values, np.float64) for name, values in golden["rows"].items()}
+    stored, graph = (
+        matrices({name: np.array(values) for name, values in golden["predictions"].items()}),
+        open_graph(folder),
+    )
+    served = matrices(
+        graph.of_rows({n: rows[n].astype(_KINDS[k]) for n, k in graph.columns.items()})
+    )
+    return {
+        "names": sorted(golden["predictions"]),
+        "about": json.loads((folder / "millrace.json").read_text())["outputs"],
+        "apart": {n: float(np.abs(served[n] - stored[n]).max()) for n in stored},
+        "left": float((served["survival"] - served["competing"]).min()),
+        "falls": bool((np.diff(served["survival"], axis=1) <= 0).all()),
+        "loss": result["metrics"]["loss"],
+    }
+
+
+_KINDS = {"number": np.float64, "integer": np.int64}
+
+
 def main():
     logging.disable(logging.WARNING)
     import_tensorflow()
@@ -236,6 +291,7 @@ def main():
         "times": of_times(),
         "two_events": of_two_events(),
         "far": of_far_outputs(),
+        "stage": of_stage(json.loads(sys.argv[1])["root"]),
     }
     print(json.dumps(results), flush=True)
 

@@ -14,8 +14,9 @@ CUTS_OF_HEADS = (1.0, 2.0, 5.0)
 
 
 @pytest.fixture(scope="module")
-def results():
-    return train_process.results_of("base_rate_case", [])[-1]
+def results(tmp_path_factory):
+    root = str(tmp_path_factory.mktemp("store"))
+    return train_process.results_of("base_rate_case", {"root": root})[-1]
 
 
 def entropy(shares):
@@ -109,6 +110,8 @@ def test_labels_that_do_not_occur_count_a_half_and_every_start_is_finite(results
     assert np.exp(odd["one class"]) == pytest.approx([0.05, 0.05, 0.9])
     assert odd["one grade"] == sorted(odd["one grade"], reverse=True)
     assert odd["far outliers"] == pytest.approx([0.0], abs=1e-3)  # the median is center
+    assert odd["weighed rows"] == pytest.approx([math.log(1.5 / 4.5)])
+    assert odd["both weighed"] == pytest.approx([math.log(9 / 4.5)])
     # Two thirds of a year are seen by nobody: the hazard of the half year before stands.
     assert len(set(odd["before the first cut"])) == 1
 
@@ -138,6 +141,16 @@ def test_a_network_that_reads_nothing_has_the_incidences_of_aalen_and_johansen(r
     observed = aalen_johansen(np.array(found["labels"]), CUTS)
     assert (observed[:, -1] > 0.2).all()
     np.testing.assert_allclose(found[start], observed, atol=0.006)
+
+
+def test_a_model_of_two_events_is_trained_published_and_served_alike(results):
+    found = results["stage"]
+    names = [f"{name}_{n}" for name in ("competing", "survival") for n in range(3)]
+    assert found["names"] == found["about"] == sorted([*names, "score"])
+    assert max(found["apart"].values()) < 1e-5
+    assert found["left"] > 0  # neither event, by the last cut
+    assert found["falls"]
+    assert found["loss"] < 3 * math.log(3)
 
 
 def test_the_incidences_of_rows_that_nobody_loses_are_their_shares():

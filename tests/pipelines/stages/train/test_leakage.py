@@ -1,6 +1,7 @@
 """Checks of the training rows before training starts, for every head."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -264,6 +265,64 @@ def test_labels_that_the_head_cannot_read_are_refused_with_their_values(kind, la
     y[[7, 2000]] = label
     with pytest.raises(TrainingError, match=rf"2 of 3,000 training labels are not {wanted} \("):
         warnings_of(kind, shards_of(y))
+
+
+PAIRS = np.tile([[2.0, 0], [-3.0, 1], [-4.0, 0]], (50, 1)).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("label", "value"),
+    [
+        ([2.0, 1], "[2.0, 1.0]"),
+        ([-2.0, 2], "[-2.0, 2.0]"),
+        ([-2.0, 0.5], "[-2.0, 0.5]"),
+        ([-2.0, np.nan], "[-2.0, nan]"),
+        ([np.inf, 0], "[inf, 0.0]"),
+        ([0, 1], "[0.0, 1.0]"),
+    ],
+)
+def test_labels_of_two_events_that_say_two_things_are_refused_with_their_values(label, value):
+    y = PAIRS.copy()
+    y[[7, 100]] = label
+    with pytest.raises(TrainingError, match=r"2 of 150 training labels are not days, ab") as e:
+        warnings_of("two events", shards_of(y))
+    assert f"({value})" in str(e.value)
+    assert "1 where a competing event ended them, which is then no event, else 0" in str(
+        e.value
+    )
+
+
+@pytest.mark.parametrize("kind", ["times", "two events"])
+def test_labels_of_another_shape_than_the_heads_are_refused_with_what_to_do(kind):
+    y = PAIRS if kind == "times" else PAIRS[:, 0]
+    shape = re.escape(str(y[:50].shape))
+    with pytest.raises(
+        TrainingError, match=rf"labels are {shape}, and Survival needs \(50,.*run"
+    ):
+        warnings_of(kind, shards_of(y))
+
+
+def test_few_or_no_competing_events_are_warned_of_and_those_after_the_last_cut_do_not_count():
+    y = PAIRS.copy()
+    y[3:, 1] = 0
+    (few,) = warnings_of("two events", shards_of(y))
+    assert few == (
+        "train: only 1 training rows have the competing event before the last of head.cuts_days"
+    )
+    late = np.where(PAIRS[:, 1:] == 1, [-30, 1], PAIRS)
+    (none,) = warnings_of("two events", shards_of(late))
+    assert none.startswith("train: only 0 training rows have the competing event")
+
+
+def test_an_input_that_contains_the_time_of_the_competing_event_is_refused():
+    z, noise = z_and_noise()
+    days = np.exp(z)
+    y = np.stack([np.where(noise < 0, days, -days), noise >= 0], 1)
+    known = np.where(noise < 0, 1e9, days)
+    with pytest.raises(
+        LeakageError, match=r"known \(concordance 0.0000 of the competing event\)"
+    ):
+        warnings_of("two events", shards_of(y, x={"known": known}))
 
 
 def test_rare_classes_few_events_and_unscored_inputs_are_warned_of():

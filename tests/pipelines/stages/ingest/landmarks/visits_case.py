@@ -85,6 +85,14 @@ def declared(events="year", landmarks="year", zone="UTC", key="integer", start="
     )
 
 
+def known_late(pipeline):
+    """The pipeline, whose events say when they became known."""
+    events, derived = pipeline.tables
+    columns = (*events.columns, Column("known", "timestamp", nullable=True))
+    events = replace(events, columns=columns, known_time="known")
+    return require_valid(replace(pipeline, tables=(events, derived)))
+
+
 def made_events(seed, n_rows, first, last, patients=5, key="integer"):
     """Rows of few patients at any second between two instants; some lack the patient or the code."""
     rng = np.random.default_rng(seed)
@@ -136,14 +144,38 @@ def publish_events(pipeline, root, rows, keys=None, refused=()):
 def stored(pipeline, rows):
     """Rows as the store has them."""
     columns = {c.name: [row[c.name] for row in rows] for c in pipeline.table.columns}
-    columns["at"] = pa.array([(at - EPOCH) // MICROSECOND for at in columns["at"]], pa.int64())
-    return day_table(pipeline, columns | {"at": columns["at"].cast(pa.timestamp("us"))})
+    for column in pipeline.table.columns:
+        if column.type == "timestamp":
+            times = (
+                None if at is None else (at - EPOCH) // MICROSECOND
+                for at in columns[column.name]
+            )
+            columns[column.name] = pa.array(times, pa.int64()).cast(pa.timestamp("us"))
+    return day_table(pipeline, columns)
 
 
 def is_one(row, condition):
     """Whether a row meets a condition."""
     column, wanted = condition
     return row[column] in (wanted if isinstance(wanted, tuple) else (wanted,))
+
+
+def days_of(source, own):
+    """Days of the landmarks of one entity, by their definition, from its days and rows."""
+    begins = [d for d, row in own if source.since is None or is_one(row, source.since)]
+    if not begins:
+        return
+    first, periods = min(begins), set()
+    visits = {d for d, row in own if source.where is None or is_one(row, source.where)}
+    if source.at_days:
+        visits = {first + timedelta(days=n) for n in source.at_days}
+    for day in sorted(visit for visit in visits if visit >= first):
+        before = [row for d, row in own if d <= day]
+        period = (day - first).days // source.every_days if source.every_days else day
+        is_free = not any(is_one(row, each) for row in before for each in source.free_of)
+        if (day - first).days >= source.history_days and is_free and period not in periods:
+            periods.add(period)
+            yield day
 
 
 def landmarks_of(pipeline, rows, key):
@@ -156,27 +188,9 @@ def landmarks_of(pipeline, rows, key):
             seen[row["patient"]].append((date.fromisoformat(days.of_time(row["at"])), row))
     found = []
     for patient, own in seen.items():
-        first, periods = min(day for day, _ in own), set()
-        visits = {d for d, row in own if source.where is None or is_one(row, source.where)}
-        if source.at_days:
-            visits = {first + timedelta(days=n) for n in source.at_days}
-        for day in sorted(visits):
-            before = [row for d, row in own if d <= day]
-            period = (day - first).days // source.every_days if source.every_days else day
-            if (
-                (day - first).days < source.history_days
-                or any(is_one(row, each) for row in before for each in source.free_of)
-                or period in periods
-            ):
-                continue
-            periods.add(period)
+        for day in days_of(source, own):
             at = datetime.combine(day, time(23, 59, 59), zone).astimezone(UTC)
             if partitions.start(key) <= at < partitions.end(key):
-                found.append(
-                    (
-                        day,
-                        patient,
-                        {"landmark": f"{patient}@{day}", "time": at, "patient": patient},
-                    )
-                )
+                row = {"landmark": f"{patient}@{day}", "time": at, "patient": patient}
+                found.append((day, patient, row))
     return [row for _, _, row in sorted(found, key=lambda each: each[:2])]

@@ -1,0 +1,7 @@
+"""Death within five years of a landmark a year after entry into the NAFLD cohort."""
+
+from pipelines.projects._nafld import Outcomes, declared
+
+PIPELINE = declared(
+    Outcomes("nafld_death", "Death in the NAFLD cohort", "MEDS_DEATH", records=False), __doc__
+)

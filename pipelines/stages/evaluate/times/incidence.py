@@ -1,0 +1,34 @@
+"""Observed incidence of an event: Aalen-Johansen, and Kaplan-Meier which takes competing events for censoring.
+
+Source: O. O. Aalen and S. Johansen, "An empirical transition matrix for non-homogeneous Markov chains based on censored
+    observations", Scandinavian Journal of Statistics 5, 1978.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from pipelines.stages.evaluate.times.follow_up import Floats, FollowUp
+
+
+def incidence(rows: FollowUp, at: Sequence[float]) -> Floats:
+    """Share of rows that have the event by each time; a competing event makes it impossible.
+
+    Without competing events it is one minus the Kaplan-Meier estimate.
+    """
+    times = np.unique(rows.days)
+    at_risk = len(rows.days) - np.searchsorted(np.sort(rows.days), times, side="left")
+    events, ended = (
+        np.bincount(np.searchsorted(times, rows.days[chosen]), minlength=len(times))
+        for chosen in (rows.event, rows.event | rows.competing)
+    )
+    without = np.cumprod(1.0 - ended / at_risk)
+    steps = np.append(1.0, without[:-1]) * events / at_risk
+    found = np.append(0.0, np.cumsum(steps))
+    return np.asarray(found[np.searchsorted(times, np.asarray(at), side="right")])
+
+
+def naive_incidence(rows: FollowUp, at: Sequence[float]) -> Floats:
+    """The same with competing events taken for censoring, which overstates it."""
+    return incidence(replace(rows, competing=np.zeros(len(rows.days), bool)), at)
