@@ -103,14 +103,14 @@ def test_two_patients_are_erased_one_after_the_other_and_one_twice(root):
     assert str(NUMBER)[:-2] not in (root / "store/planted/erased.json").read_text()
 
 
-def test_a_patient_that_nobody_has_changes_nothing_and_is_kept_out(root):
+def test_a_patient_that_nobody_has_changes_nothing_and_is_left_out_from_then_on(root):
     before = files_of(root)
     assert forget(root, NUMBER * 10 + 3)["rewritten"] == []
     assert files_of(root) == before
 
 
 class StoppedError(BaseException):
-    """Ends the process, as far as a store can tell."""
+    """Ends the process, as far as a store can see."""
 
 
 @pytest.mark.parametrize(
