@@ -59,6 +59,10 @@ class TableNotReadyError(HistoryNotReadyError):
     """Partitions of another table, which the features read, have no verdict yet."""
 
 
+class EventsNotReadyError(TableNotReadyError):
+    """Partitions of the table that rows are derived from have no verdict yet; other runs may be at work on them."""
+
+
 class ConfigError(PermanentError):
     """A setting or an argument is invalid; the message names valid values."""
 

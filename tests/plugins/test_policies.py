@@ -52,6 +52,7 @@ def test_only_transient_errors_are_retried_and_none_is_without_a_rule(policy):
     [
         (errors.SourceNotReadyError, SOURCE_WAIT),
         (errors.TableNotReadyError, SOURCE_WAIT),
+        (errors.EventsNotReadyError, timedelta(minutes=2)),
         (errors.OutOfMemoryError, RESTART_WAIT),
         (errors.WorkerLostError, RESTART_WAIT),
         (errors.StageStoppedError, RESTART_WAIT),

@@ -1,7 +1,7 @@
 """The DAGs of a pipeline with several tables: which takes in what, when, and what it publishes."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -9,6 +9,7 @@ from airflow.sdk import TriggerRule
 
 from millrace.airflow.dags import as_of_tick, data_dag, model_dag, table_dags
 from millrace.airflow.pages import KEY, dag_of_page, find_page
+from millrace.airflow.policies import EVENTS_WAIT
 from millrace.airflow.tasks import assets
 from pipelines.core.errors import ConfigError, SourceNotReadyError
 from pipelines.core.partitions import EXAMPLES
@@ -108,9 +109,24 @@ def test_landmarks_are_taken_in_after_the_table_they_are_derived_from_whether_it
             events == "month"
         )
         assert dag.get_task("ingest").trigger_rule == TriggerRule.ALL_DONE
+        # As long as for a source: 24 looks after half an hour each.
+        assert dag.get_task("ingest").retries * EVENTS_WAIT == timedelta(hours=12)
         assert dag.get_task("validate").trigger_rule == TriggerRule.ALL_SUCCESS
         tasks = (others or [dag])[0]
         assert tasks.get_task("ingest_events").trigger_rule == TriggerRule.ALL_SUCCESS
+
+
+def test_deriving_landmarks_needs_no_source():
+    made = load("disease_progression")
+    ingest = by_hand(data_dag(made).get_task("ingest"), "2012")
+    ingest.source = ""
+    argv = ingest.command(datetime(2026, 1, 1, tzinfo=UTC))
+    assert "2012" in argv
+    assert "--source" not in argv
+    of_events = by_hand(data_dag(made).get_task("ingest_events"), "2012")
+    of_events.source = ""
+    with pytest.raises(ConfigError, match="source is empty"):
+        of_events.command(datetime(2026, 1, 1, tzinfo=UTC))
 
 
 def test_a_table_that_sorts_before_its_events_is_still_taken_in_after_them():

@@ -128,15 +128,18 @@ def _values(lines: pa.Table, rule: str) -> str:
 
 
 def partition_of(sample: SourceSample) -> str:
-    """The sample's partition; of files for all time that of the first row."""
+    """The sample's partition; of files for all time that of the first row since the data begins."""
     table, day = sample.table, sample.work.day
     if not table.is_for_all_time or not sample.rows.num_rows:
         return day
     times = pc.drop_null(sample.rows[table.time_column].combine_chunks())
     if not len(times):
         return day
-    first = times.cast(pa.timestamp("us", "UTC"))[0].as_py()
-    return sample.work.pipeline.partitions().of_time(first)
+    pipeline = sample.work.pipeline
+    of, times = pipeline.partitions(), times.cast(pa.timestamp("us", "UTC"))
+    begin = of.start(of.of_day(table.start or pipeline.schedule.start))
+    since = times.filter(pc.greater_equal(times, pa.scalar(begin, times.type)))
+    return of.of_time((since if len(since) else times)[0].as_py())
 
 
 def rows_of_partition(sample: SourceSample) -> pa.Table:

@@ -104,7 +104,7 @@ def sample_of(work: Work, limit: int = LIMIT, files: int = FILES) -> SourceSampl
     marked = work.pipeline.marked_table()
     reads = [Read(_Peeked(item), marked, "", zone, relative) for item in items[:files]]
     delivery, blocks, is_whole = Delivery(work, reads), list[pa.Table](), len(items) <= files
-    for read in reads:
+    for done, read in enumerate(reads, start=1):
         wanted = limit - delivery.rows
         try:
             rows, ended = _first_rows(read, wanted)
@@ -115,6 +115,7 @@ def sample_of(work: Work, limit: int = LIMIT, files: int = FILES) -> SourceSampl
         delivery.rows += rows.num_rows
         is_whole &= ended
         if not ended:
+            delivery.reads = reads[:done]
             break
     return SourceSample(
         work=work,

@@ -11,6 +11,7 @@ from datetime import timedelta
 from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
 
 SOURCE_WAIT = timedelta(minutes=30)
+EVENTS_WAIT = timedelta(minutes=2)
 RESTART_WAIT = timedelta(seconds=5)
 TRANSIENT_WAIT = timedelta(minutes=1)
 
@@ -32,6 +33,11 @@ def retry_by_cause(
                 exception="pipelines.core.errors.PermanentError",
                 action=RetryAction.FAIL,
                 reason="the same inputs would fail the same way",
+            ),
+            RetryRule(
+                exception="pipelines.core.errors.EventsNotReadyError",
+                retry_delay=EVENTS_WAIT,
+                reason="the run of an earlier partition has not validated what the rows are derived from",
             ),
             RetryRule(
                 exception=[

@@ -15,6 +15,7 @@ from millrace.airflow.await_partitions import AwaitPartitionsOperator
 from millrace.airflow.command import CommandOperator
 from millrace.airflow.operator import StageOperator
 from millrace.airflow.partition import AS_OF, PARTITION
+from millrace.airflow.policies import EVENTS_WAIT, SOURCE_WAIT
 from millrace.airflow.templates import (
     FORM_SETTINGS,
     SEARCH_SETTINGS,
@@ -66,11 +67,12 @@ def stage(
         "execution_timeout": record.timeout,
         "pool": record.pool,
         "retries": record.retries,
-        "trigger_rule": _trigger_rule(pipeline, record, table or pipeline.examples),
+        "trigger_rule": _trigger_rule(record),
         "outlets": [asset_of(pipeline, record)] if record.outlet else [],
         **store_and_history(pipeline),
         **(by_day if record.scope == BY_DAY else of_model),
         **_of_table(pipeline, record, table or pipeline.examples),
+        **_derived(pipeline, record, table or pipeline.examples),
     }
     return StageOperator(**(defaults | more))
 
@@ -87,10 +89,20 @@ def _of_table(pipeline: Pipeline, record: Stage, table: str) -> dict[str, Any]:
     return of_table
 
 
-def _trigger_rule(pipeline: Pipeline, record: Stage, table: str) -> TriggerRule:
-    # Landmarks are derived from what was accepted: a refused partition has no rows for them.
-    derives = record.reads_source and pipeline.of_table(table).table.derived_from
-    if record.runs_after_refusal or derives:
+def _derived(pipeline: Pipeline, record: Stage, table: str) -> dict[str, Any]:
+    """What the task that derives a table's rows has in place of that which reads a source.
+
+    A refused partition has no rows for it, and does not stop it. It looks again sooner, as runs of a
+    backfill wait for each other, and for as long as for a source.
+    """
+    if not (record.reads_source and pipeline.of_table(table).table.derived_from):
+        return {}
+    looks = record.retries * (SOURCE_WAIT // EVENTS_WAIT)
+    return {"trigger_rule": TriggerRule.ALL_DONE, "retries": looks}
+
+
+def _trigger_rule(record: Stage) -> TriggerRule:
+    if record.runs_after_refusal:
         return TriggerRule.ALL_DONE
     # An approval that nobody asked for is skipped, and its stage goes on.
     return TriggerRule.NONE_FAILED if record.approval else TriggerRule.ALL_SUCCESS

@@ -13,6 +13,7 @@ from pipelines.spec import Outcome, model_days, require_valid
 from pipelines.stages.featurize.feature_plan import plan_features
 from pipelines.stages.ingest.settings import ingest_settings
 from tests.pipelines.spec.wrong_declarations import EVERYTHING, wrong
+from tests.pipelines.stages.ingest.landmarks.visits_case import declared
 
 
 def use(pipeline):
@@ -48,6 +49,12 @@ def require_only_our_mistakes(pipeline):
 @given(wrong(EVERYTHING))
 @settings(max_examples=80)
 def test_whatever_is_declared_only_mistakes_are_reported(pipeline):
+    require_only_our_mistakes(pipeline)
+
+
+@given(wrong(declared(where=("code", ("visit", "lab")), free_of=(("level", 1),), every_days=9)))
+@settings(max_examples=30)
+def test_whatever_is_declared_of_landmarks_only_mistakes_are_reported(pipeline):
     require_only_our_mistakes(pipeline)
 
 

@@ -35,7 +35,7 @@ from pipelines.stages.ingest.landmarks.filters import (
     first_needed,
 )
 from pipelines.stages.ingest.landmarks.local_days import last_seconds
-from pipelines.stages.ingest.landmarks.visits import Visits, VisitsFound
+from pipelines.stages.ingest.landmarks.visits import CandidateVisits, VisitsFound
 
 FLOW = "flow.json"
 
@@ -117,7 +117,7 @@ def _blocks(
         yield rows.filter(pa.array(versions.visible(known)))
 
 
-def _table(pipeline: Pipeline, visits: Visits, chosen: Chosen) -> pa.Table:
+def _table(pipeline: Pipeline, visits: CandidateVisits, chosen: Chosen) -> pa.Table:
     """The landmarks in the declared columns."""
     table, landmarks = pipeline.table, pipeline.table.source
     assert isinstance(landmarks, Landmarks)

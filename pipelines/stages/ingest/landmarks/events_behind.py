@@ -9,7 +9,7 @@ Not here: which partitions they are (``pipelines/spec/reach.py``), reading them 
 
 from dataclasses import dataclass, field
 
-from pipelines.core.errors import TableNotReadyError, listed
+from pipelines.core.errors import EventsNotReadyError, listed
 from pipelines.core.store import Manifest
 from pipelines.core.text import counted
 from pipelines.protocol import (
@@ -58,12 +58,12 @@ class EventsBehind:
         """Raise unless each partition that a partition of landmarks is derived from has a verdict.
 
         Raises:
-            TableNotReadyError: Some have none.
+            EventsNotReadyError: Some have none.
         """
         missing = [key for key in self._partitions(day) if self._verdict(key) is None]
         if missing:
             name, verb = self.table.name, "has" if len(missing) == 1 else "have"
-            raise TableNotReadyError(
+            raise EventsNotReadyError(
                 f"{self.work.report.work}: {counted(len(missing), 'partition')} of table {name}, which its "
                 f"rows are derived from, {verb} no verdict yet ({listed(missing)}). Run "
                 f"{steps_to(VALIDATED)} with --table {name} for them first (--partition {missing[0]}). "

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pipelines.spec import Landmarks
 from pipelines.spec.conditions import alternatives
 from pipelines.stages.ingest.landmarks.local_days import exist
-from pipelines.stages.ingest.landmarks.visits import Numbers, Visits
+from pipelines.stages.ingest.landmarks.visits import CandidateVisits, Numbers
 
 Mask = NDArray[np.bool_]
 
@@ -59,7 +59,7 @@ def first_needed(landmarks: Landmarks, first_day: int) -> int:
 
 
 def chosen_of(
-    visits: Visits, landmarks: Landmarks, between: tuple[int, int], zone: str
+    visits: CandidateVisits, landmarks: Landmarks, between: tuple[int, int], zone: str
 ) -> Chosen:
     """The landmarks of the days from the first to the last.
 
@@ -82,7 +82,7 @@ def chosen_of(
 
 
 def _filters(
-    visits: Visits, landmarks: Landmarks, entity: Numbers, day: Numbers
+    visits: CandidateVisits, landmarks: Landmarks, entity: Numbers, day: Numbers
 ) -> Iterator[tuple[str, object, Callable[[Mask], Mask]]]:
     """Name, setting and function of each filter: from the mask of what passed those before to that of what is left."""
     since = day - visits.first[entity]
@@ -98,7 +98,7 @@ def _filters(
 
 
 def _candidates(
-    visits: Visits, landmarks: Landmarks, between: tuple[int, int], zone: str
+    visits: CandidateVisits, landmarks: Landmarks, between: tuple[int, int], zone: str
 ) -> tuple[Numbers, Numbers]:
     """Entity and day of each day that may be a landmark, by entity and then by day."""
     if not landmarks.at_days:

@@ -24,7 +24,7 @@ def plan_landmarks(work: Work) -> Plan:
     """Plan by the validated events by the partition's end, and the declaration.
 
     Raises:
-        TableNotReadyError: Some of them have no verdict yet.
+        EventsNotReadyError: Some of them have no verdict yet.
     """
     behind = EventsBehind(work)
     behind.require_ready(work.day)

@@ -27,7 +27,7 @@ Numbers = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Visits:
+class CandidateVisits:
     """Entities, and their days with a visit; days are numbers since 1970.
 
     Attributes:
@@ -103,7 +103,7 @@ class VisitsFound:
                 is_kept = pc.and_(is_kept, self._meets(rows, *self._landmarks.where))
             self._visits.add(self._distinct(named.append_column(DAY, day).filter(is_kept)))
 
-    def found(self) -> Visits:
+    def found(self) -> CandidateVisits:
         """What was found of all blocks."""
         entities = self._firsts.whole()
         if entities is None:
@@ -120,14 +120,14 @@ class VisitsFound:
             day = visits[DAY].to_numpy()
         order = np.lexsort((day, index))
         names = entities.select(self._names)
-        return Visits(names, first, tuple(excluded), index[order], day[order])
+        return CandidateVisits(names, first, tuple(excluded), index[order], day[order])
 
-    def _nothing(self) -> Visits:
+    def _nothing(self) -> CandidateVisits:
         none = np.empty(0, np.int64)
         kinds = {c.name: canonical_type(c) for c in self._events.columns}
         fields = [(name, kinds.get(name, pa.string())) for name in self._names]
         excluded = tuple(none for _ in self._landmarks.free_of)
-        return Visits(pa.schema(fields).empty_table(), none, excluded, none, none)
+        return CandidateVisits(pa.schema(fields).empty_table(), none, excluded, none, none)
 
     def _days_of(
         self, rows: pa.Table, day: pa.Array, condition: tuple[str, object] | None

@@ -57,7 +57,10 @@ def derived(**filters):
             "where: value 1.5 cannot occur in column 'level' of type 'integer'",
         ),
         ({"where": ("at", "2001-01-01")}, "where: column 'at' is a timestamp"),
-        ({"free_of": (("code", "E11"), ("levl", 1))}, "free_of: column 'levl' is not declared"),
+        (
+            {"free_of": (("code", "E11"), ("lvel", 1))},
+            "free_of: column 'lvel' is not declared",
+        ),
         ({"free_of": ("code", "E11")}, "source.free_of[0] must be a pair of a text and"),
         ({"where": "code"}, "source.where must be a pair of a text and"),
     ],

@@ -1,18 +1,21 @@
 """Landmarks as they are ingested: against a plain definition, in any order, and only from what is over."""
 
 import json
+import re
+import runpy
 import signal
 import subprocess
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.core.errors import TableNotReadyError
+from pipelines.core.errors import EventsNotReadyError
 from pipelines.core.store import Ref, Store
 from pipelines.protocol import perform, stage_named
 from pipelines.spec import Column, Entity, require_valid
@@ -27,6 +30,7 @@ from tests.pipelines.stages.ingest.landmarks.visits_case import (
     write_events,
 )
 
+ROOT = Path(__file__).resolve().parents[5]
 INGEST, VALIDATE = stage_named("ingest"), stage_named("validate")
 SPAN = datetime(2001, 1, 1, tzinfo=UTC), datetime(2004, 1, 1, tzinfo=UTC)
 
@@ -108,7 +112,7 @@ def test_partitions_in_any_order_end_with_the_same_landmarks(tmp_path):
     root = tmp_path / "in any order"
     publish_events(pipeline, root, rows, ["2003", "2001"])
     with pytest.raises(
-        TableNotReadyError, match=r"1 partition of table events.*\(2002\).*--table events"
+        EventsNotReadyError, match=r"1 partition of table events.*\(2002\).*--table events"
     ):
         taken_in(pipeline, root, "2003")
     taken_in(pipeline, root, "2001")
@@ -345,3 +349,28 @@ def test_a_killed_ingest_leaves_nothing_half_and_the_next_one_ends_alike(tmp_pat
         taken_in(pipeline, tmp_path / each, "2002")
     assert contents(root, pipeline) == contents(tmp_path / "unbroken", pipeline)
     assert not list(folder.glob(".staging-*"))
+
+
+def test_the_worked_example_of_the_documentation_is_right(tmp_path):
+    pipeline = runpy.run_path(str(ROOT / "docs/examples/incident_diabetes.py"))["PIPELINE"]
+    text = (ROOT / "docs/tables.md").read_text()
+    table = re.findall(r"^\| (\d{4}-\d\d-\d\d) \| (`.+?`) \| (.+) \|$", text, re.MULTILINE)
+    assert len(table) == 6
+    rows = [
+        {
+            "event_id": nth * 10 + n,
+            "patient_id": 17,
+            "at": datetime.fromisoformat(f"{day}T{8 + n:02}:00:00").replace(tzinfo=UTC),
+            "code": code,
+            "value": None,
+        }
+        for nth, (day, codes, _) in enumerate(table)
+        for n, code in enumerate(re.findall(r"`(\w+)`", codes))
+    ]
+    files = [path for _, path in write_events(pipeline, tmp_path, rows)]
+    events, found = pipeline.of_table("events").table, []
+    for year in ("2001", "2002", "2003", "2004"):
+        over = [path for path in files if path.stem <= year]
+        found += derived_rows(pipeline, events, over, year)[0]["visit_id"].to_pylist()
+    said = [id_ for _, _, example in table for id_ in re.findall(r"`(17@[\d-]+)`", example)]
+    assert found == said == ["17@2002-05-02", "17@2003-06-30"]

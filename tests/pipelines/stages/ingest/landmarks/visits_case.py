@@ -160,6 +160,24 @@ def is_one(row, condition):
     return row[column] in (wanted if isinstance(wanted, tuple) else (wanted,))
 
 
+def days_of(source, own):
+    """Days of the landmarks of one entity, by their definition, from its days and rows."""
+    begins = [d for d, row in own if source.since is None or is_one(row, source.since)]
+    if not begins:
+        return
+    first, periods = min(begins), set()
+    visits = {d for d, row in own if source.where is None or is_one(row, source.where)}
+    if source.at_days:
+        visits = {first + timedelta(days=n) for n in source.at_days}
+    for day in sorted(visit for visit in visits if visit >= first):
+        before = [row for d, row in own if d <= day]
+        period = (day - first).days // source.every_days if source.every_days else day
+        is_free = not any(is_one(row, each) for row in before for each in source.free_of)
+        if (day - first).days >= source.history_days and is_free and period not in periods:
+            periods.add(period)
+            yield day
+
+
 def landmarks_of(pipeline, rows, key):
     """The landmarks of a partition by their definition: dictionaries of lists, one day after another."""
     source, partitions = pipeline.table.source, pipeline.partitions()
@@ -170,28 +188,9 @@ def landmarks_of(pipeline, rows, key):
             seen[row["patient"]].append((date.fromisoformat(days.of_time(row["at"])), row))
     found = []
     for patient, own in seen.items():
-        begins = [d for d, row in own if source.since is None or is_one(row, source.since)]
-        first, periods = min(begins, default=date.max), set()
-        visits = {d for d, row in own if source.where is None or is_one(row, source.where)}
-        if source.at_days:
-            visits = {first + timedelta(days=n) for n in source.at_days if begins}
-        for day in sorted(visits):
-            before = [row for d, row in own if d <= day]
-            period = (day - first).days // source.every_days if source.every_days else day
-            if (
-                (day - first).days < source.history_days
-                or any(is_one(row, each) for row in before for each in source.free_of)
-                or period in periods
-            ):
-                continue
-            periods.add(period)
+        for day in days_of(source, own):
             at = datetime.combine(day, time(23, 59, 59), zone).astimezone(UTC)
             if partitions.start(key) <= at < partitions.end(key):
-                found.append(
-                    (
-                        day,
-                        patient,
-                        {"landmark": f"{patient}@{day}", "time": at, "patient": patient},
-                    )
-                )
+                row = {"landmark": f"{patient}@{day}", "time": at, "patient": patient}
+                found.append((day, patient, row))
     return [row for _, _, row in sorted(found, key=lambda each: each[:2])]
