@@ -26,7 +26,7 @@ from pipelines.drivers.preconditions import (
     require_registry,
     require_store,
 )
-from pipelines.drivers.taking_in import partitions_taken_in, tables_in_order
+from pipelines.drivers.taking_in import partitions_taken_in, stages_again, tables_in_order
 from pipelines.process.launch import run_stage
 from pipelines.process.source_access import source_access
 from pipelines.protocol import (
@@ -198,9 +198,7 @@ def _examples_again(
 ) -> None:
     """Make the examples' published partitions again from another table; unchanged ones are found."""
     pipeline = request.pipeline
-    is_derived = pipeline.table.derived_from == changed
-    of_examples = chain_stages(PARTITION, pipeline=pipeline)
-    for stage in (s for s in of_examples if is_derived or not s.each_table):
+    for stage in stages_again(pipeline, changed):
         keys = Store(request.store).keys(pipeline.name, stage.dataset)
         days = sorted(key.removeprefix("ds=") for key in keys if key.startswith("ds="))
         if days:

@@ -8,6 +8,8 @@ Not here: running the stages (``chain.py``).
 """
 
 from pipelines.core.days import parse_day
+from pipelines.protocol import Stage, chain_stages
+from pipelines.protocol.stage import PARTITION
 from pipelines.spec import Pipeline, Table
 from pipelines.spec.reach import partitions_of_outcomes
 
@@ -52,3 +54,12 @@ def _by_the_examples(
     begin = table.start or first
     parse_day(begin, f"table {table.name}: start")
     return tuple(own.between(own.of_day(begin), closed))
+
+
+def stages_again(pipeline: Pipeline, changed: str) -> list[Stage]:
+    """The stages of the examples' partitions that read another table, which changed.
+
+    Its rows are in their features, and the examples themselves may be derived from it.
+    """
+    is_derived = pipeline.table.derived_from == changed
+    return [each for each in chain_stages(PARTITION, pipeline=pipeline) if is_derived or not each.each_table]

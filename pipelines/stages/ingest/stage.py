@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pipelines.core.errors import SourceNotReadyError
 from pipelines.protocol import Plan, StageOutcome, Work, code_of
-from pipelines.shared.tables.statics import contents_of
+from pipelines.shared.tables.static_tables import contents_of
 from pipelines.spec import Table
 from pipelines.stages.ingest.delivery import Delivery
 from pipelines.stages.ingest.landmarks.landmarks_plan import (
