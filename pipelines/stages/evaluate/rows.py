@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from pipelines.core.errors import TrainingError
 from pipelines.operators.bfloat16 import widened
 from pipelines.protocol import VALIDATED, stage_of
+from pipelines.shared.tables.cohort_names import VALIDATION
 from pipelines.spec import PARTS, Pipeline
 from pipelines.stages.evaluate.entities import Numbers, numbered
 
@@ -68,6 +69,7 @@ class TestRows:
             has no label, ``(n_rows,)``.
         keys: Row id, event time and entity columns of each row.
         days: Test partitions that have rows, in order.
+        weight: Weight of each row, 1 where rows are not weighted, ``(n_rows,)``.
     """
 
     __test__ = False  # not a test, whatever pytest makes of its name
@@ -80,6 +82,7 @@ class TestRows:
     counted: NDArray[np.bool_]
     keys: pa.Table
     days: tuple[str, ...]
+    weight: NDArray[np.float64]
 
     @property
     def labelled(self) -> NDArray[np.bool_]:
@@ -129,11 +132,20 @@ def open_test_rows(
         counted=counted,
         keys=pa.concat_tables([day.keys for day in tested]),
         days=tuple(entry["day"] for entry in index["test"]),
+        weight=_weights(training_set, index["test"]),
     )
 
 
 def _joined(days: Sequence["LabeledDay"], name: str) -> NDArray[Any]:
     return np.concatenate([getattr(day, name) for day in days])
+
+
+def _weights(folder: Path, entries: Sequence[Mapping[str, Any]]) -> NDArray[np.float64]:
+    if "w" not in entries[0]:
+        return np.ones(sum(int(entry["rows"]) for entry in entries))
+    return np.concatenate([np.load(folder / entry["w"]) for entry in entries]).astype(
+        np.float64
+    )
 
 
 def read_inputs(
@@ -181,7 +193,8 @@ def _labels(
 
 
 def _events_before(folder: Path, index: Index, columns: AlertColumns) -> list[LabeledDay]:
-    entries = itertools.chain.from_iterable(map(index.__getitem__, PARTS[:-1]))
+    before = (part for part in (*PARTS[:-1], VALIDATION) if part in index)
+    entries = itertools.chain.from_iterable(index[part] for part in before)
     return [_read_events(folder, entry, columns) for entry in entries]
 
 

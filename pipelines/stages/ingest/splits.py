@@ -29,7 +29,7 @@ from pipelines.core.text import counted
 from pipelines.protocol import REFUSED, Plan, StageOutcome, Work, code_of, publish_work
 from pipelines.protocol.perform import published
 from pipelines.shared.tables.erased_rows import ErasedRows
-from pipelines.shared.tables.statics import contents_of
+from pipelines.shared.tables.static_tables import contents_of
 from pipelines.spec import Table
 from pipelines.stages.ingest.delivery import Delivery
 from pipelines.stages.ingest.reading import reads_of

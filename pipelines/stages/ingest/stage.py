@@ -15,7 +15,7 @@ from pipelines.core.store.erased_keys import INPUT as ERASED
 from pipelines.core.store.erased_keys import ErasedKeys
 from pipelines.protocol import Plan, StageOutcome, Work, code_of
 from pipelines.shared.tables.erased_rows import ErasedRows
-from pipelines.shared.tables.statics import contents_of
+from pipelines.shared.tables.static_tables import contents_of
 from pipelines.spec import Table
 from pipelines.stages.ingest.delivery import Delivery
 from pipelines.stages.ingest.landmarks.landmarks_plan import (
