@@ -134,12 +134,12 @@ def _in_order(names: Iterable[str], wanted: Sought) -> list[str]:
     static = {t.name for t in pipeline.tables if t.event_time is None}
     order = (SPLITS, INGESTED, VALIDATED)
 
-    def place(name: str) -> tuple[bool, int, bool, str]:
+    def turn(name: str) -> tuple[bool, int, bool, str]:
         ref = ref_named(pipeline.name, name)
         table = table_of(ref, pipeline)
         return table in derived, order.index(ref.dataset), table not in static, name
 
-    return sorted(names, key=place)
+    return sorted(names, key=turn)
 
 
 def _renew(store: Store, wanted: Sought, ref: Ref, done: Erasure, *, dry_run: bool) -> None:
@@ -219,7 +219,7 @@ def _remove(store: Store, ref: Ref, version: str, done: Erasure, *, dry_run: boo
             (folder / MANIFEST).unlink()
             make_names_durable(folder)
         if (folder / version).exists():
-            aside = folder / f"{STAGING}removed-{version}"
-            (folder / version).rename(aside)
-            remove(aside)
+            staged = folder / f"{STAGING}removed-{version}"
+            (folder / version).rename(staged)
+            remove(staged)
         (folder / f"{VERIFIED}{version}").unlink(missing_ok=True)
