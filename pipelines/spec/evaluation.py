@@ -15,7 +15,7 @@ __all__ = ["CoxBaseline", "Evaluation", "Gates", "Subgroup"]
 class Subgroup:
     """Rows by the values of a column: each group is evaluated by itself, and against all other rows.
 
-    Groups with fewer than 10 entities, or fewer than 5 of them with an event or without one, are counted and not shown.
+    Groups with fewer than 10 entities, or with fewer than 5 events, are not shown.
 
     Attributes:
         column: A feature, or the key column of an entity other than the alert entity.
@@ -36,7 +36,7 @@ class CoxBaseline:
     Attributes:
         inputs: Names of features.
         ridge: Weight of the penalty on squared coefficients of standardised inputs.
-        max_rows: Largest number of training rows; above it, so many are chosen by the hash of their id.
+        max_rows: Largest number of training rows; above it, so many are chosen by a hash of their position.
     """
 
     inputs: tuple[str, ...]
@@ -59,7 +59,8 @@ class Evaluation:
             out of the metrics of a ``Binary`` head: a card that is blocked needs no alert.
         horizons_days: Cuts of a ``Survival`` head that have metrics of their own; empty for its last one.
         subgroups: Rows that are also evaluated by themselves.
-        baseline: A simple model beside which the model is shown; None for the base rate alone.
+        baseline: A simple model beside which a model with a ``Survival`` head is shown; None for the incidence of
+            the training rows alone, which is shown in any case.
     """
 
     alert_entity: str | None = None

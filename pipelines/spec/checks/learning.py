@@ -98,7 +98,7 @@ def out_of_range(
     """The values that are below the least or above the most."""
     for name, value in values.items():
         if value < least:
-            bound = "above 0" if least else "0 or more"
+            bound = "above 0" if least == 1 else f"{least:,} or more"
             yield f"{name} must be {bound}; got {value!r}."
         elif most is not None and value > most:
             yield f"{name} must be at most {most:,}; got {value!r}."

@@ -3,7 +3,8 @@
 Why: who decides over a model, or asks later why it was promoted, reads this page alone.
 Promise: self-contained (no script, font or file from elsewhere); the same bytes for the same model
     but for what serving cost, which was measured.
-Not here: where its numbers come from (``model_card.py``), what a head shows (``heads/``).
+Not here: where its numbers come from (``model_card.py``), what a head shows (``heads/``), baselines, subgroups
+    and the report (``card_report.py``).
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,14 @@ from pipelines.protocol import giver_of
 from pipelines.shared.pages.plots import Plot, legend
 from pipelines.shared.pages.style import STYLE
 from pipelines.shared.tables import UNLABELLED
+from pipelines.stages.evaluate.card_report import (
+    BESIDE,
+    REPORT,
+    SUBGROUPS,
+    beside_of,
+    report_of,
+    subgroups_of,
+)
 from pipelines.stages.evaluate.heads.protocol import HeadEvaluation, MetricText
 from pipelines.stages.evaluate.serving_facts import SERVING_SECTION
 
@@ -40,6 +49,8 @@ PAGE = (
 <p class="soft">{{ tile.meaning }}</p></div>
 {% endfor %}</section>
 """
+    + BESIDE
+    + SUBGROUPS
     + SERVING_SECTION
     + """<h2>Plots</h2>
 <section class="plots">
@@ -54,7 +65,9 @@ PAGE = (
 <section class="wide"><table>
 {% for name, value in facts %}<tr><th>{{ name }}</th><td>{{ value }}</td></tr>
 {% endfor %}</table></section>
-</main>
+"""
+    + REPORT
+    + """</main>
 </html>
 """
 )
@@ -89,6 +102,7 @@ def card_page(
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, finalize=for_page
     )
+    texts = head.texts(evaluated)
     return environment.from_string(PAGE).render(
         title=title,
         style=Markup(STYLE),  # noqa: S704  a constant
@@ -102,7 +116,7 @@ def card_page(
         outcome=outcome_note(),
         tiles=[
             _tile(evaluated, name, text)
-            for name, text in head.texts(evaluated).items()
+            for name, text in texts.items()
             if name in evaluated["metrics"]
         ],
         plots=[
@@ -110,6 +124,9 @@ def card_page(
             for p in plots
         ],
         calibration=evaluated.get("calibration"),
+        beside=beside_of(evaluated, texts),
+        subgroups=subgroups_of(evaluated, texts),
+        report=report_of(evaluated),
         serving=serving,
         facts=_facts(evaluated, head),
     )

@@ -6,18 +6,24 @@ Promise: resamples are of entities and shared with the champion, so their differ
 Not here: predictions (``heads/``), the record (``evaluation.py``).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pipelines.core.errors import ArtifactError
 from pipelines.core.store import Manifest
 from pipelines.protocol import Work
-from pipelines.spec import primary_metric
+from pipelines.spec import Pipeline, metrics_of, primary_metric
+from pipelines.stages.evaluate.baselines import BaselinePredictions
 from pipelines.stages.evaluate.bootstrap import Sampled, resamples
+from pipelines.stages.evaluate.gates_beside import baseline_finding, subgroup_findings
 from pipelines.stages.evaluate.heads.protocol import Measured, Predictions
-from pipelines.stages.evaluate.verdict import decide
+from pipelines.stages.evaluate.subgroups import MeasuredGroup
+from pipelines.stages.evaluate.verdict import GateFinding, decide
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +97,29 @@ def measure_champion(
     return MeasuredChampion(facts, measured, predictions)
 
 
-def compare(work: Work, own: Measured, champion: MeasuredChampion | None) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class MeasuredBaseline:
+    """A baseline's metrics on the model's rows and resamples."""
+
+    about: BaselinePredictions
+    sampled: Sampled
+
+
+def copies_of_entities(work: Work, own: Measured) -> NDArray[np.float64]:
+    """Copies of each entity in each resample, the same for all that is compared."""
+    samples, seed = work.pipeline.evaluation.bootstrap_samples, work.pipeline.training.seed
+    return resamples(int(own.entity_index.max()) + 1, samples, seed)
+
+
+def compare(
+    work: Work,
+    own: Measured,
+    champion: MeasuredChampion | None,
+    groups: Sequence[MeasuredGroup] = (),
+    baselines: Sequence[MeasuredBaseline] = (),
+) -> dict[str, Any]:
     """Metrics, intervals and verdict, the champion's beside them; a metric that is not defined is left out."""
-    pipeline, samples = work.pipeline, work.pipeline.evaluation.bootstrap_samples
-    copies = resamples(int(own.entity_index.max()) + 1, samples, pipeline.training.seed)
+    pipeline, copies = work.pipeline, copies_of_entities(work, own)
     sampled = Sampled.of(own, copies)
     theirs = beside = None
     if champion is not None and champion.measured is not None:
@@ -104,11 +129,7 @@ def compare(work: Work, own: Measured, champion: MeasuredChampion | None) -> dic
         beside = champion.facts | between
     reason = champion.reason if champion else ""
     primary = primary_metric(pipeline.head)
-    if (
-        theirs is not None
-        and not reason
-        and (primary not in theirs or primary not in sampled.metrics)
-    ):
+    if theirs is not None and not {primary} <= theirs.keys() & sampled.metrics.keys():
         theirs, reason = None, f"{primary} is not defined on these rows. Promote by hand."
     verdict = decide(
         pipeline.gates,
@@ -116,12 +137,39 @@ def compare(work: Work, own: Measured, champion: MeasuredChampion | None) -> dic
         theirs,
         reason,
         pipeline.head,
-        horizons_days=pipeline.evaluation.horizons_days,
+        [*_findings(pipeline, sampled, groups, baselines)],
+        pipeline.evaluation.horizons_days,
     )
     return {
         "metrics": sampled.metrics,
         "intervals": sampled.intervals(),
         "champion": beside,
+        **({"baselines": [_beside(sampled, each) for each in baselines]} if baselines else {}),
         "verdict": verdict.name,
         "reasons": list(verdict.reasons),
+    }
+
+
+def _findings(
+    pipeline: Pipeline,
+    own: Sampled,
+    groups: Sequence[MeasuredGroup],
+    baselines: Sequence[MeasuredBaseline],
+) -> Iterator[GateFinding]:
+    known = metrics_of(pipeline.head, pipeline.evaluation.horizons_days)
+    for each in baselines[-1:]:
+        yield from baseline_finding(
+            pipeline.gates, pipeline.head, own, each.sampled, each.about.title
+        )
+    yield from subgroup_findings(pipeline.gates, known, groups)
+
+
+def _beside(own: Sampled, baseline: MeasuredBaseline) -> dict[str, Any]:
+    return {
+        "name": baseline.about.name,
+        "title": baseline.about.title,
+        "facts": dict(baseline.about.facts),
+        "metrics": baseline.sampled.metrics,
+        "intervals": baseline.sampled.intervals(),
+        "difference_intervals": own.less(baseline.sampled),
     }

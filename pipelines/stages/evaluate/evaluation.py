@@ -12,22 +12,38 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipelines.core.errors import TrainingError
 from pipelines.core.store import Manifest
 from pipelines.protocol import Work
 from pipelines.shared.tables import UNLABELLED
-from pipelines.stages.evaluate.comparison import Champion, compare, measure_champion
+from pipelines.spec import Pipeline
+from pipelines.spec.checks.evaluation import subgroup_kinds
+from pipelines.spec.split import TEST
+from pipelines.stages.evaluate.baselines import baselines_of
+from pipelines.stages.evaluate.bootstrap import Sampled
+from pipelines.stages.evaluate.comparison import (
+    Champion,
+    MeasuredBaseline,
+    compare,
+    copies_of_entities,
+    measure_champion,
+)
 from pipelines.stages.evaluate.heads import evaluation_of
 from pipelines.stages.evaluate.heads.protocol import (
     HeadEvaluation,
     Measured,
     Predictions,
+    ReadRaw,
     Yardstick,
 )
+from pipelines.stages.evaluate.participants import participant_flow
 from pipelines.stages.evaluate.raw import raw_columns
+from pipelines.stages.evaluate.reporting import is_reported, predictor_table, report_items
 from pipelines.stages.evaluate.rows import TestRows, alert_columns, open_test_rows
 from pipelines.stages.evaluate.scores import write_scores
+from pipelines.stages.evaluate.subgroups import MeasuredGroup, described, measure_groups
 
 METRICS = "metrics.json"
 
@@ -51,17 +67,35 @@ def evaluate_model(
     yardstick = Yardstick(pipeline.evaluation, folder)
     head.require(rows, yardstick, work.report.work)
     predictions = head.predict(work.store.open(model), rows.inputs)
-    read_raw = partial(raw_columns, work, training_set, list(rows.days))
+    read_raw = partial(raw_columns, work, training_set)
 
     def measure(theirs: Path) -> tuple[Predictions, Measured]:
-        served = head.predict_served(theirs, read_raw)
+        served = head.predict_served(theirs, partial(read_raw, TEST))
         return served, head.measured(rows, served, yardstick)
 
     own = head.measured(rows, predictions, yardstick)
     rival = measure_champion(champion, measure, work)
     evaluated = _facts(work, model, rows)
     evaluated |= head.facts(rows, predictions, yardstick)
-    evaluated |= compare(work, own, rival)
+    copies = copies_of_entities(work, own)
+    groups = _groups(
+        head, rows, predictions, yardstick, partial(read_raw, TEST), copies, pipeline
+    )
+    baselines = [
+        MeasuredBaseline(
+            each, Sampled.of(head.measured(rows, each.predictions, yardstick), copies)
+        )
+        for each in baselines_of(pipeline, rows, yardstick, read_raw)
+    ]
+    evaluated |= compare(work, own, rival, groups, baselines)
+    if groups:
+        evaluated["subgroups"] = described(groups, rows)
+    if is_reported(pipeline):
+        evaluated["report"] = {
+            "items": report_items(work, rows, yardstick, evaluated),
+            "predictors": predictor_table(pipeline, read_raw),
+            "flow": participant_flow(work, training_set),
+        }
     (out / METRICS).write_text(json.dumps(evaluated, indent=1) + "\n")
     served = None if rival is None else rival.predictions
     write_scores(head.scores(rows, predictions, served, pipeline), out)
@@ -73,6 +107,23 @@ def _rows(work: Work, head: HeadEvaluation, training_set: Path) -> TestRows:
     leaves_out = head.leaves_out_known and pipeline.evaluation.exclude_known
     known_after_days = pipeline.label.settled_days() if leaves_out else None
     return open_test_rows(training_set, alert_columns(pipeline), known_after_days)
+
+
+def _groups(
+    head: HeadEvaluation,
+    rows: TestRows,
+    predictions: Predictions,
+    yardstick: Yardstick,
+    read: ReadRaw,
+    copies: NDArray[np.float64],
+    pipeline: Pipeline,
+) -> list[MeasuredGroup]:
+    names = [each.column for each in pipeline.evaluation.subgroups]
+    if not names:
+        return []
+    kinds = subgroup_kinds(pipeline)
+    columns = read({name: kinds[name] for name in names})
+    return measure_groups(head, rows, predictions, yardstick, columns, copies)
 
 
 def _require_labels(rows: TestRows, work: str) -> None:

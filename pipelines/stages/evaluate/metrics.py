@@ -130,7 +130,9 @@ def alert_precision(days: EntityDays, k: int, copies: Floats | None = None) -> f
     return float(np.mean(shares))
 
 
-def calibration(y: NDArray[np.bool_], scores: NDArray[np.float32]) -> list[dict[str, float]]:
+def calibration(
+    y: NDArray[np.bool_], scores: NDArray[np.float32], weight: Floats
+) -> list[dict[str, float]]:
     """Mean score against the share of events, for rows of similar score; empty bins left out."""
     index = np.clip(np.digitize(scores, CALIBRATION_EDGES) - 1, 0, len(CALIBRATION_EDGES) - 2)
     table = []
@@ -138,8 +140,8 @@ def calibration(y: NDArray[np.bool_], scores: NDArray[np.float32]) -> list[dict[
         here = index == n
         rows = int(here.sum())
         if rows:
-            mean = float(scores[here].mean(dtype=np.float64))
-            share = float(y[here].mean())
+            mean = float(np.average(scores[here].astype(np.float64), weights=weight[here]))
+            share = float(np.average(y[here], weights=weight[here]))
             table.append(
                 {"low": low, "high": high, "rows": rows, "mean_score": mean, "share": share}
             )

@@ -6,6 +6,7 @@ Promise: a pure function of the metrics, the gates and the champion's metrics on
 """
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from pipelines.spec import Binary, Gates, Head, metrics_of, primary_metric
 
 PROMOTE, HOLD, REJECT = "PROMOTE", "HOLD", "REJECT"
 BINARY = Binary()
+TITLES = {"auc": "AUC", "ibs": "IBS", "uno_c": "Uno's C"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +161,10 @@ def _is_below(value: float | None, bound: float | None) -> bool:
 
 def title_of(name: str) -> str:
     """A metric in a sentence."""
-    return "AUC" if name == "auc" else name.replace("_", " ")
+    kind, _, days = name.rpartition("_")
+    if re.fullmatch(r"[0-9.e+]+d", days):
+        return f"{title_of(kind)} at {days[:-1]} days"
+    return TITLES.get(name, name.replace("_", " "))
 
 
 def _capital(text: str) -> str:

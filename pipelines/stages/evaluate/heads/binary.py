@@ -23,6 +23,7 @@ from pipelines.operators.state import PROGRAM, read_program
 from pipelines.shared.pages.plots import Plot
 from pipelines.spec import Binary, Pipeline
 from pipelines.stages.evaluate.calibration_line import CalibrationLine, calibration_line
+from pipelines.stages.evaluate.decision_curve import decision_curve, decision_plot
 from pipelines.stages.evaluate.figures import (
     calibration_plot,
     precision_recall_plot,
@@ -67,6 +68,7 @@ class MeasuredScores:
         entity_index: Index of each row's entity among all, ``(n_rows,)``.
         alerts_per_day: Entities looked at in a day.
         line: Calibration of the scores as probabilities.
+        row_weight: Weight of each row; None where all count alike. Alerts are not weighed.
     """
 
     ranked: Ranking
@@ -74,17 +76,21 @@ class MeasuredScores:
     entity_index: NDArray[np.int64]
     alerts_per_day: int
     line: CalibrationLine
+    row_weight: Floats | None = None
 
     def metrics(self, copies: Floats | None = None) -> dict[str, float]:
         """Every headline metric, for so many copies of each entity."""
         weight = None if copies is None else copies[self.entity_index]
+        if self.row_weight is not None:
+            weight = self.row_weight if weight is None else weight * self.row_weight
         true, false = curve(self.ranked, weight)
         values = (
             roc_auc(true, false),
             average_precision(true, false),
             alert_precision(self.days, self.alerts_per_day, copies),
         )
-        return dict(zip(METRICS, values, strict=True)) | self.line.metrics(weight)
+        of_line = None if copies is None else copies[self.entity_index]
+        return dict(zip(METRICS, values, strict=True)) | self.line.metrics(of_line)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +133,16 @@ class BinaryEvaluation:
         y, entity, scores = rows.events[here], rows.entity[here], predictions["score"][here]
         _, index = np.unique(entity, return_inverse=True)
         days = entity_days(rows.day[here], entity, y, scores)
-        line = calibration_line(y, scores.astype(np.float64), np.ones(len(y)))
-        k = yardstick.evaluation.alerts_per_day
-        return MeasuredScores(ranking(y, scores), days, index, k, line)
+        weight = rows.weight[here]
+        line = calibration_line(y, scores.astype(np.float64), weight)
+        return MeasuredScores(
+            ranking(y, scores),
+            days,
+            index,
+            yardstick.evaluation.alerts_per_day,
+            line,
+            None if (weight == 1).all() else weight,
+        )
 
     def facts(
         self, rows: TestRows, predictions: Predictions, yardstick: Yardstick
@@ -146,7 +159,14 @@ class BinaryEvaluation:
             "positives": int(rows.events[here].sum()),
             "removed": int((rows.labelled & ~here).sum()),
             "alerts_per_day": yardstick.evaluation.alerts_per_day,
-            "calibration": calibration(rows.events[here], predictions["score"][here]),
+            "calibration": calibration(
+                rows.events[here], predictions["score"][here], rows.weight[here]
+            ),
+            "decision_curve": decision_curve(
+                rows.events[here] * rows.weight[here],
+                ~rows.events[here] * rows.weight[here],
+                predictions["score"][here].astype(np.float64),
+            ),
         }
 
     def scores(
@@ -198,6 +218,7 @@ class BinaryEvaluation:
             precision_recall_plot(own, theirs, evaluated["positives"] / evaluated["rows"]),
             score_plot(y, counted["score"]),
             calibration_plot(evaluated["calibration"]),
+            decision_plot(evaluated["decision_curve"], "Decision curve"),
         ]
 
     def card_facts(self, evaluated: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -13,7 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.core.errors import TrainingError
+from pipelines.shared.pages.plots import Plot
+from pipelines.shared.pages.small_cells import shown_count
 from pipelines.spec import Survival
+from pipelines.stages.evaluate.decision_curve import decision_curve
 from pipelines.stages.evaluate.heads.from_graph import GraphEvaluation
 from pipelines.stages.evaluate.heads.protocol import (
     Arrays,
@@ -23,10 +26,12 @@ from pipelines.stages.evaluate.heads.protocol import (
 )
 from pipelines.stages.evaluate.rows import TestRows
 from pipelines.stages.evaluate.scoring import is_plain, open_scorer, sigmoid
-from pipelines.stages.evaluate.times.follow_up import FollowUp, follow_up
+from pipelines.stages.evaluate.times.dynamic_auc import dynamic_auc
+from pipelines.stages.evaluate.times.follow_up import FollowUp, exact, follow_up, status_at
 from pipelines.stages.evaluate.times.horizons import Horizons, horizons
 from pipelines.stages.evaluate.times.measured import MeasuredTimes, measured_times
 from pipelines.stages.evaluate.times.observed import by_risk, incidence_table
+from pipelines.stages.evaluate.times.plots import plots_of_times
 
 
 class SurvivalEvaluation(GraphEvaluation[Survival]):
@@ -95,11 +100,33 @@ class SurvivalEvaluation(GraphEvaluation[Survival]):
                 "censored": int(tested.censored.sum()),
             },
             "incidence": incidence_table(tested, survival, found),
+            "auc_by_cut": _aucs(tested, survival, found),
+            "decision_curves": [
+                {"days": cut, "curve": _decision(tested, 1.0 - survival[:, n], cut, found)}
+                for n, cut in found.own
+            ],
             "calibration_by_horizon": [
                 {"days": cut, "groups": by_risk(tested, 1.0 - survival[:, n], cut)}
                 for n, cut in found.own
             ],
         }
+
+    def plots(self, evaluated: Mapping[str, Any], scores: Path) -> list[Plot]:
+        """Of incidence and AUC over time, and of each horizon."""
+        del scores
+        return plots_of_times(evaluated)
+
+    def card_facts(self, evaluated: Mapping[str, Any]) -> list[tuple[str, str]]:
+        """How rows ended, and how far they were followed."""
+        ends = evaluated["follow_up"]
+        beyond = ", ".join(f"{days:g}" for days in ends["beyond_days"])
+        return [
+            ("events", shown_count(ends["events"])),
+            ("ended by a competing event", shown_count(ends["competing"])),
+            ("censored", shown_count(ends["censored"])),
+            ("followed for", f"{ends['followed_days']:g} days at most"),
+            *([("cuts beyond follow-up, left out", f"{beyond} days")] if beyond else []),
+        ]
 
     def texts(self, evaluated: Mapping[str, Any]) -> Mapping[str, MetricText]:
         """Every metric; those of a horizon with its days."""
@@ -129,6 +156,27 @@ TITLES: Mapping[str, str] = {
     "calibration_slope": "Calibration slope",
     "calibration_intercept": "Calibration intercept",
 }
+
+
+def _aucs(
+    tested: FollowUp, survival: NDArray[np.float64], found: Horizons
+) -> list[dict[str, float]]:
+    """The AUC at each cut at which it is defined."""
+    ones, table = np.ones(len(survival)), []
+    for n, cut in found.cuts:
+        status = status_at(tested, exact(cut), found.chance)
+        value = dynamic_auc(status, 1.0 - survival[:, n]).value(ones)
+        if np.isfinite(value):
+            table.append({"days": cut, "auc": value})
+    return table
+
+
+def _decision(
+    tested: FollowUp, risk: NDArray[np.float64], cut: float, found: Horizons
+) -> list[dict[str, float]]:
+    status = status_at(tested, exact(cut), found.chance)
+    case, control = status.case * status.weight, status.control * status.weight
+    return decision_curve(case, control, risk)
 
 
 def survival_of(outputs: NDArray[np.float64], head: Survival) -> dict[str, NDArray[np.float32]]:

@@ -1,6 +1,7 @@
 """Metrics do not depend on what entities are called, nor on rows without a label."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -120,3 +121,26 @@ def test_rows_of_unknown_entities_are_entities_of_their_own(kind):
     values = pa.chunked_array([pa.array([7, None, 2**60, 2**60 + 1, None]).cast(kind)])
     (found,) = numbered([values])
     assert len(set(found.tolist())) == 5
+
+
+def test_a_row_of_weight_two_counts_as_two_rows(tmp_path):
+    rows = training_set(tmp_path, NAMES["text"])
+    score = np.random.default_rng(2).random(len(rows.labels)).astype(np.float32)
+    heavy = np.flatnonzero(rows.counted)[::3]
+    weight = np.ones(len(score))
+    weight[heavy] = 2
+    again = np.concatenate([np.arange(len(score)), heavy])
+    twice = replace(
+        rows,
+        labels=rows.labels[again],
+        day=rows.day[again],
+        entity=rows.entity[again],
+        counted=rows.counted[again],
+        weight=np.ones(len(again)),
+    )
+    head = evaluation_of(Binary())
+    weighed = head.measured(replace(rows, weight=weight), {"score": score}, YARDSTICK)
+    copied = head.measured(twice, {"score": score[again]}, YARDSTICK)
+    alike = {"auc", "average_precision", "calibration_slope", "calibration_intercept"}
+    expected = {n: v for n, v in copied.metrics().items() if n in alike}
+    assert {n: weighed.metrics()[n] for n in alike} == pytest.approx(expected, abs=1e-6)

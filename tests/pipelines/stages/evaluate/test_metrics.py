@@ -125,7 +125,7 @@ def test_a_resample_weighs_as_its_copied_rows_would():
 
 def test_calibration_counts_every_row_once_and_means_its_bins():
     _, _, y, scores = drawn(5, levels=1000)
-    table = calibration(y, scores)
+    table = calibration(y, scores, np.ones(len(y)))
     assert sum(row["rows"] for row in table) == len(y)
     for row in table:
         top = row["high"] if row["high"] < 1 else 2
