@@ -12,6 +12,7 @@ An argument is called as the option of the command line is: ``--as-of`` is ``as_
 from pipelines.api.artifacts import housekeeping, quarantine, verify, why
 from pipelines.api.chain import replay, run
 from pipelines.api.dataset import PublishedDataset
+from pipelines.api.forgetting import forget
 from pipelines.api.listing import DatasetVersion
 from pipelines.api.model import PublishedModel
 from pipelines.api.opening import PipelineHandle, pipeline, pipelines
@@ -26,6 +27,7 @@ __all__ = [
     "PublishedDataset",
     "PublishedModel",
     "PublishedStore",
+    "forget",
     "housekeeping",
     "models",
     "open_store",

@@ -15,6 +15,8 @@ from pipelines.drivers.chain import ChainRequest, replay_partition, run_chain
 from pipelines.drivers.chain_summary import Summary
 from pipelines.protocol import option_values
 from pipelines.shared.compute.settings import ComputeSettings
+from pipelines.spec import Label, Pipeline
+from pipelines.spec.learning import BY_TIME
 
 MAX_SEEDS = 1000
 """More models than anybody trains in one run: each is planned before the first is made."""
@@ -29,6 +31,7 @@ def run(
     to: str,
     as_of: str | None = None,
     seeds: int = 1,
+    folds: bool = False,
     options: Assignments = None,
 ) -> Summary:
     """Take in days of data, train a model on them, evaluate it, and register it.
@@ -44,12 +47,15 @@ def run(
         to: Last day of data.
         as_of: As-of day of the model; by default the first that knows the labels of ``to``.
         seeds: Models to train, from ``training.seed`` upwards; the first is promoted.
+        folds: Whether to cross-validate: a model for each fold of the entities, tested on its members;
+            none is promoted.
         options: What is asked of stages beside settings: ``{"track": False}``.
 
     Returns:
         Of each stage seconds, CPU-seconds, rows and cached work; ``quarantined`` rows by rule;
         ``refused`` days; ``metrics`` of the model with intervals; ``verdict``, ``reason``,
-        ``registered``, ``model``: what the command's ``--json`` prints.
+        ``registered``, ``model``: what the command's ``--json`` prints. With ``folds`` in place of the model's
+        facts ``folds``, the metrics of each, and ``over_folds``, their mean and standard deviation.
 
     Raises:
         ConfigError: An argument or a setting cannot be used.
@@ -64,6 +70,8 @@ def run(
             f"--seeds must be a whole number from 1 to {MAX_SEEDS}; got {seeds!r}."
         )
     handle.with_settings([f"training.seed={spec.training.seed + seeds - 1}"])
+    if folds:
+        _require_folds(spec, seeds)
     request = ChainRequest(
         pipeline=spec,
         settings=handle.settings,
@@ -72,8 +80,9 @@ def run(
         source=absolute_source(source),
         first=days[0],
         last=days[-1],
-        as_of=as_of or shift(to, spec.label.settled_days() + 1),
+        as_of=as_of or _first_as_of(spec, to),
         seeds=seeds,
+        folds=folds,
     )
     parse_day(request.as_of, "--as-of")
     # What only a later stage uses must not come to light after hours of work.
@@ -81,6 +90,25 @@ def run(
     time_limit_s(texts)
     ComputeSettings.from_options(option_values(texts))
     return run_chain(request)
+
+
+def _require_folds(pipeline: Pipeline, seeds: int) -> None:
+    if pipeline.split.by == BY_TIME:
+        raise ConfigError(
+            f"--folds: {pipeline.name} is split by time, and folds are of entities. Declare "
+            f"Split(..., by='entity', entity=..., folds=5), or by='both'."
+        )
+    if seeds != 1:
+        raise ConfigError(
+            f"--folds and --seeds={seeds} are both given: a cross-validation trains one model for each fold. "
+            f"Run it for each seed with --set training.seed=..."
+        )
+
+
+def _first_as_of(pipeline: Pipeline, to: str) -> str:
+    """The first day that knows the labels of a day; where they are events, all that happened by its end."""
+    own = isinstance(pipeline.label, Label)
+    return shift(to, pipeline.label.settled_days() + 1 if own else 1)
 
 
 def replay(

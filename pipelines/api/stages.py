@@ -152,9 +152,10 @@ def run_stage(
         TransientError: A retry can help: no memory, a lost worker, a source that is not there yet.
         PermanentError: Anything else that the stage raised.
     """
+    handle = opened(pipeline)
     request = StageRequest(
-        stage=stage_named(text(stage, "The name of a stage")),
-        pipeline=opened(pipeline),
+        stage=stage_named(text(stage, "The name of a stage"), handle.declaration),
+        pipeline=handle,
         store=open_store(store).uri,
         days=[partition],
         table=table,
@@ -206,7 +207,7 @@ def run_partitions(
     """
     handle = opened(pipeline)
     request = StageRequest(
-        stage=stage_named(text(stage, "The name of a stage")),
+        stage=stage_named(text(stage, "The name of a stage"), handle.declaration),
         pipeline=handle,
         store=open_store(store).uri,
         days=range_of_partitions(handle.declaration, table, from_, to),

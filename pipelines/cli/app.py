@@ -14,6 +14,7 @@ import typer
 from pipelines.cli import (
     artifacts,
     authoring,
+    forget,
     local,
     models,
     pages,
@@ -51,6 +52,7 @@ for module in (
     models,
     artifacts,
     reachable,
+    forget,
 ):
     module.register(app)
 

@@ -46,6 +46,13 @@ def run(
             help="Models to train, from seeds training.seed upwards; the first is promoted."
         ),
     ] = 1,
+    folds: Annotated[
+        bool,
+        typer.Option(
+            "--folds",
+            help="Cross-validate: train and test a model for each fold of the entities; promote none.",
+        ),
+    ] = False,
     settings: Settings = None,
     options: Options = None,
     json_: Json = False,
@@ -59,6 +66,7 @@ def run(
         to=last,
         as_of=as_of,
         seeds=seeds,
+        folds=folds,
         options=options,
     )
     print_json(summary) if json_ else print_summary(summary)

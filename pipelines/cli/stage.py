@@ -77,7 +77,7 @@ def stage(
         range_of_partitions(handle.declaration, table, first, last) if first and last else None
     )
     request = StageRequest(
-        stage=stage_named(name),
+        stage=stage_named(name, handle.declaration),
         pipeline=handle,
         store=store,
         days=several or [partition],

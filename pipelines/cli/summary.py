@@ -44,9 +44,27 @@ def print_summary(summary: Mapping[str, Any]) -> None:
             f"{facts['peak_memory_bytes'] / MIB:,.0f}",
         )
     console.print(stages)
+    if summary.get("folds"):
+        console.print(_fold_table(summary))
     lines = (_quarantine_lines, _unlabelled_lines, _model_lines)
     for line in [line for lines_of in lines for line in lines_of(summary)]:
         console.print(message(line), highlight=False, markup=False, soft_wrap=True)
+
+
+def _fold_table(summary: Mapping[str, Any]) -> Any:
+    """Each metric by the fold that was tested, with its mean and standard deviation; intervals are in the JSON."""
+    from rich.table import Table
+    from rich.text import Text
+
+    folds, over = summary["folds"], summary["over_folds"]
+    table = Table(title=f"{summary['pipeline']}: {len(folds)} folds, each tested once")
+    for column in ("metric", *(f"fold {each['fold']}" for each in folds), "mean", "sd"):
+        table.add_column(column, justify="left" if column == "metric" else "right")
+    for name in (n for n in over if not n.endswith(("_low", "_high"))):
+        values = [each["metrics"].get(name, float("nan")) for each in folds]
+        cells = [*values, over[name]["mean"], over[name]["sd"]]
+        table.add_row(Text(name), *(f"{value:.4f}" for value in cells))
+    return table
 
 
 def _unlabelled_lines(summary: Mapping[str, Any]) -> list[str]:

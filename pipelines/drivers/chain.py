@@ -26,7 +26,7 @@ from pipelines.drivers.preconditions import (
     require_registry,
     require_store,
 )
-from pipelines.drivers.taking_in import partitions_taken_in, tables_in_order
+from pipelines.drivers.taking_in import partitions_taken_in, stages_again, tables_in_order
 from pipelines.process.launch import run_stage
 from pipelines.process.source_access import source_access
 from pipelines.protocol import (
@@ -57,6 +57,8 @@ class ChainRequest:
         last: Last day of data.
         as_of: As-of day of the model.
         seeds: Models to train, from ``training.seed`` upwards.
+        folds: Whether a model is trained and tested for each fold of the split, in place of one that is
+            promoted.
     """
 
     pipeline: Pipeline
@@ -68,6 +70,7 @@ class ChainRequest:
     last: str
     as_of: str
     seeds: int = 1
+    folds: bool = False
 
 
 def run_chain(request: ChainRequest) -> Summary:
@@ -84,12 +87,15 @@ def run_chain(request: ChainRequest) -> Summary:
     _require_preconditions(request)
     totals: Totals = defaultdict(StageTotals)
     _take_in(totals, request, request.first)
+    if request.folds:
+        _cross_validate(totals, request)
+        return _summary(request, totals)
     made: dict[str, str] = {}
-    for stage in chain_stages(WINDOW):
+    for stage in chain_stages(WINDOW, pipeline=request.pipeline):
         _model_child(totals, stage, request, made)
     first_seed = request.pipeline.training.seed
     by_seed = {seed: dict(made) for seed in range(first_seed, first_seed + request.seeds)}
-    of_model = chain_stages(MODEL)
+    of_model = chain_stages(MODEL, pipeline=request.pipeline)
     for seed, own in by_seed.items():
         for stage in (each for each in of_model if not each.first_seed_only):
             _model_child(totals, stage, request, own, seed)
@@ -98,11 +104,22 @@ def run_chain(request: ChainRequest) -> Summary:
     return _summary(request, totals)
 
 
+def _cross_validate(totals: Totals, request: ChainRequest) -> None:
+    """Make and evaluate a model for each fold, tested on its members; none is promoted."""
+    every = chain_stages(WINDOW, MODEL, pipeline=request.pipeline)
+    for fold in range(request.pipeline.split.folds):
+        made: dict[str, str] = {}
+        # A fold among the arguments comes after the settings, so it wins.
+        tested = ["--set", f"split.fold={fold}"]
+        for stage in (each for each in every if not each.first_seed_only):
+            _model_child(totals, stage, request, made, more=tested)
+
+
 def _take_in(totals: Totals, request: ChainRequest, history_from: str | None) -> None:
     """Run the stages of a partition over each table's partitions, those of the examples last."""
     pipeline = request.pipeline
     for table in tables_in_order(pipeline):
-        keys = partitions_taken_in(pipeline, table, request.first, request.last)
+        keys = partitions_taken_in(pipeline, table, request.first, request.last, request.as_of)
         if keys:
             _take_in_table(totals, request, history_from, table.name, keys)
 
@@ -118,7 +135,7 @@ def _take_in_table(
     common = ["--from", keys[0], "--to", keys[-1]]
     common += ["--table", table] if is_other else []
     common += ["--history-from", history_from] if history_from else []
-    for stage in chain_stages(PARTITION):
+    for stage in chain_stages(PARTITION, pipeline=request.pipeline):
         if is_other and not stage.each_table:
             continue
         _child(totals[stage.name], stage, request, common)
@@ -181,8 +198,7 @@ def _examples_again(
 ) -> None:
     """Make the examples' published partitions again from another table; unchanged ones are found."""
     pipeline = request.pipeline
-    is_derived = pipeline.table.derived_from == changed
-    for stage in (s for s in chain_stages(PARTITION) if is_derived or not s.each_table):
+    for stage in stages_again(pipeline, changed):
         keys = Store(request.store).keys(pipeline.name, stage.dataset)
         days = sorted(key.removeprefix("ds=") for key in keys if key.startswith("ds="))
         if days:
@@ -197,6 +213,7 @@ def _model_child(
     request: ChainRequest,
     made: dict[str, str],
     seed: int | None = None,
+    more: Sequence[str] = (),
 ) -> None:
     """Run a stage of the model on what this run made before it, and note what it made.
 
@@ -206,8 +223,12 @@ def _model_child(
         request: The chain.
         made: Digest of each result that the run has made, by name; the stage's own is added.
         seed: Seed of the model; None for stages that all seeds share.
+        more: Further arguments.
     """
-    arguments = ["--as-of", request.as_of]
+    arguments = ["--as-of", request.as_of, *more]
+    if request.pipeline.has_cohort:
+        # Whose history begins with this run's data is not missing what came before.
+        arguments += ["--history-from", request.first]
     arguments += [] if seed is None else ["--set", f"training.seed={seed}"]
     arguments += [w for each in stage.takes for w in ("--input", f"{each}={made[each]}")]
     _child(totals[stage.name], stage, request, arguments)
@@ -254,5 +275,5 @@ def _summary(request: ChainRequest, totals: Totals) -> Summary:
         "from": request.first,
         "to": request.last,
         "as_of": request.as_of,
-        **summary_of(totals),
+        **summary_of(totals, by_fold=request.folds),
     }

@@ -5,6 +5,7 @@ Promise: every number is one that a stage reported; results are found by what a 
 Not here: running the stages (``chain.py``), printing (``pipelines/cli/summary.py``).
 """
 
+import math
 import statistics
 from collections import defaultdict
 from collections.abc import Sequence
@@ -67,8 +68,13 @@ def add_result(totals: StageTotals, result: Result) -> None:
         totals.rows += result["rows"]
 
 
-def summary_of(totals: Totals) -> Summary:
-    """What the stages' results add up to."""
+def summary_of(totals: Totals, *, by_fold: bool = False) -> Summary:
+    """What the stages' results add up to.
+
+    Args:
+        totals: Every stage's share of the chain.
+        by_fold: Whether the models are those of the folds of a split, rather than of seeds.
+    """
     of_days = [result for s in chain_stages(PARTITION) for result in totals[s.name].results]
     quarantined: dict[str, int] = defaultdict(int)
     for result in of_days:
@@ -82,7 +88,7 @@ def summary_of(totals: Totals) -> Summary:
         "quarantined": dict(sorted(quarantined.items())),
         "pages_missing": _pages_missing(totals),
         **_unlabelled(totals),
-        **_model(totals),
+        **(_folds(totals) if by_fold else _model(totals)),
     }
 
 
@@ -115,11 +121,23 @@ def _model(totals: Totals) -> Summary:
     return {
         "metrics": first["metrics"],
         "seeds": [result["metrics"] for result in evaluations],
-        "over_seeds": _over_seeds(evaluations),
+        "over_seeds": _over_models(evaluations),
         "verdict": first["verdict"],
         "reason": first["reason"],
         "model": {key: trained[key] for key in ("uri", "digest", "content")},
         "registered": _registered(promotions[0]) if promotions else {},
+    }
+
+
+def _folds(totals: Totals) -> Summary:
+    """The metrics of each fold's model, and their mean and standard deviation over the folds."""
+    evaluations = totals[giver_of(EVALUATED).name].results
+    return {
+        "folds": [
+            {"fold": fold, "metrics": each["metrics"], "digest": each["digest"]}
+            for fold, each in enumerate(evaluations)
+        ],
+        "over_folds": _over_models(evaluations),
     }
 
 
@@ -129,14 +147,17 @@ def _registered(promotion: Result) -> dict[str, Any]:
     return {**promotion["metrics"], **{name: promotion.get(name) for name in facts}}
 
 
-def _over_seeds(evaluations: Sequence[Result]) -> dict[str, dict[str, float]]:
-    """Mean and standard deviation of each headline metric over the seeds."""
+def _over_models(evaluations: Sequence[Result]) -> dict[str, dict[str, float]]:
+    """Mean and standard deviation of each headline metric over several models."""
     names = evaluations[0]["metrics"]
-    values = {name: [r["metrics"][name] for r in evaluations] for name in names}
+    values = {name: [r["metrics"].get(name, math.nan) for r in evaluations] for name in names}
     return {
-        name: {
-            "mean": statistics.fmean(each),
-            "sd": statistics.stdev(each) if len(each) > 1 else 0.0,
-        }
+        name: {"mean": statistics.fmean(each), "sd": _deviation(each)}
         for name, each in values.items()
     }
+
+
+def _deviation(values: Sequence[float]) -> float:
+    if not all(map(math.isfinite, values)):
+        return math.nan
+    return statistics.stdev(values) if len(values) > 1 else 0.0

@@ -140,7 +140,7 @@ def bytes_taken_in(work: Work, first: str, last: str) -> int:
     for table in work.pipeline.tables:
         if not isinstance(table.source, Source):
             continue  # the size of a query's rows is known once it was run
-        for key in partitions_taken_in(work.pipeline, table, first, last):
+        for key in partitions_taken_in(work.pipeline, table, first, last, work.as_of):
             own = work.of_table(table.name, key)
             if own.find(own.partition_ref("ingested")) is not None:
                 continue

@@ -8,8 +8,8 @@ Not here: what a record says (``stage.py``), whether records fit together (``cat
 
 import importlib
 import itertools
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -18,6 +18,7 @@ from pipelines.core.declared import nearest
 from pipelines.core.errors import ConfigError
 from pipelines.protocol.catalog_checks import require_consistent
 from pipelines.protocol.stage import EVERY_STAGE, SCOPES, Option, Page, Stage
+from pipelines.spec import Pipeline
 
 FOLDER = Path(__file__).resolve().parents[1] / "stages"
 RECORD, WORK = "record", "stage"
@@ -56,6 +57,11 @@ class Catalog:
         }
         return cls(_in_order(found, edges), direct, before)
 
+    def without(self, left_out: Collection[str]) -> "Catalog":
+        """The catalog without some stages, whose results the others then neither need nor take."""
+        gone = [stage for stage in self.stages if stage.name in left_out]
+        return Catalog.of(_without(each, gone) for each in self.stages if each not in gone)
+
     def options(self) -> dict[str, Option]:
         """Every option that some stage may be asked, by its name."""
         every = [*EVERY_STAGE, *(option for stage in self.stages for option in stage.options)]
@@ -65,6 +71,14 @@ class Catalog:
         """A page of each title, as the buttons of tasks are called."""
         every = [page for stage in self.stages for page in stage.pages]
         return list({page.title: page for page in every}.values())
+
+
+def _without(stage: Stage, gone: Collection[Stage]) -> Stage:
+    """The record of a stage whose work does not wait for those that are gone."""
+    given, made = {each.gives for each in gone}, {each.dataset for each in gone}
+    takes = tuple(name for name in stage.takes if name not in given)
+    needs = tuple(name for name in stage.needs if name not in made)
+    return replace(stage, takes=takes, needs=needs)
 
 
 def _in_order(
@@ -126,26 +140,38 @@ def catalog() -> Catalog:
     return Catalog.of(read_records(FOLDER, "pipelines.stages"))
 
 
-def stages() -> tuple[Stage, ...]:
-    """Every stage, each after those it needs."""
-    return catalog().stages
+def catalog_of(pipeline: Pipeline | None) -> Catalog:
+    """The catalog of a pipeline's stages; of all of them for None."""
+    every = catalog()
+    others = () if pipeline is None else [s for s in every.stages if not s.is_of(pipeline)]
+    return every.without([stage.name for stage in others]) if others else every
 
 
-def chain_stages(*scopes: str) -> tuple[Stage, ...]:
-    """The stages of these scopes that every chain runs, in order."""
-    return tuple(s for s in stages() if s.scope in scopes and not s.on_demand)
+def stages(pipeline: Pipeline | None = None) -> tuple[Stage, ...]:
+    """Every stage, or every one of a pipeline, each after those it needs."""
+    return catalog_of(pipeline).stages
 
 
-def stage_named(name: str) -> Stage:
+def chain_stages(*scopes: str, pipeline: Pipeline | None = None) -> tuple[Stage, ...]:
+    """The stages of these scopes that every chain runs, or every chain of a pipeline, in order."""
+    return tuple(s for s in stages(pipeline) if s.scope in scopes and not s.on_demand)
+
+
+def stage_named(name: str, pipeline: Pipeline | None = None) -> Stage:
     """The stage of that name.
 
     Raises:
-        ConfigError: There is none; says the nearest one.
+        ConfigError: There is none, or the pipeline has none; says the nearest one.
     """
-    found = {stage.name: stage for stage in stages()}
-    if name not in found:
-        raise ConfigError(f"There is no stage {name!r}. {nearest(name, found)}")
-    return found[name]
+    found = {stage.name: stage for stage in stages(pipeline)}
+    if name in found:
+        return found[name]
+    if pipeline is not None and name in {stage.name for stage in stages()}:
+        raise ConfigError(
+            f"{pipeline.name} has no stage {name!r}: it is for pipelines whose label is an Outcome, or "
+            f"whose split is by entity or both. Its stages: {', '.join(found)}."
+        )
+    raise ConfigError(f"There is no stage {name!r}. {nearest(name, found)}")
 
 
 def stage_of(dataset: str) -> Stage:
@@ -172,14 +198,21 @@ def giver_of(result: str) -> Stage:
     return found[result]
 
 
-def stages_before(stage: Stage) -> tuple[Stage, ...]:
-    """The stages whose work comes directly before a stage's."""
-    return tuple(each for each in stages() if each.name in catalog().edges[stage.name])
+def stages_before(stage: Stage, pipeline: Pipeline | None = None) -> tuple[Stage, ...]:
+    """The stages whose work comes directly before a stage's, in a pipeline's chain or in any."""
+    known = catalog_of(pipeline)
+    return tuple(each for each in known.stages if each.name in known.edges[stage.name])
 
 
-def steps_to(dataset: str, *, scopes: Iterable[str] = SCOPES) -> str:
-    """Names of the stages of these scopes that lead to a dataset: ``ingest, validate and featurize``."""
+def steps_to(
+    dataset: str, *, scopes: Iterable[str] = SCOPES, pipeline: Pipeline | None = None
+) -> str:
+    """Names of the stages of these scopes that lead to a dataset: ``ingest, validate and featurize``.
+
+    Of the stages that only some pipelines have, those of ``pipeline`` are named.
+    """
     last = stage_of(dataset)
     before = catalog().before[last.name]
-    names = [s.name for s in stages() if s.name in before and s.scope in scopes]
+    own = [s for s in stages(pipeline) if pipeline is not None or not s.only_where]
+    names = [s.name for s in own if s.name in before and s.scope in scopes]
     return " and ".join(filter(None, (", ".join(names), last.name)))

@@ -24,6 +24,7 @@ from pipelines.protocol.stage import (
     Option,
     Stage,
 )
+from pipelines.spec import Pipeline
 
 NAME = re.compile("[a-z][a-z0-9_]*")
 FILE = re.compile(r"[a-z][a-z0-9_]*\.html")
@@ -88,6 +89,10 @@ def _problems(stage: Stage) -> list[tuple[object, str]]:
                 f"{field} is for {_named(scopes)}",
             )
             for field, scopes in ONLY_FOR.items()
+        ),
+        (
+            stage.only_where and not hasattr(Pipeline, stage.only_where),
+            f"only_where {stage.only_where!r} is no property of a Pipeline",
         ),
         *_page_problems(stage),
         *_option_problems(stage),

@@ -8,11 +8,10 @@ Promise: plain values; nothing is read.
 from dataclasses import asdict
 from typing import Any
 
-from pipelines.core.errors import ConfigError
-from pipelines.protocol.catalog import giver_of
 from pipelines.protocol.work import Work
-from pipelines.spec import PARTS, Label, Pipeline, head_settings, model_settings
+from pipelines.spec import PARTS, Label, Outcome, Pipeline, head_settings, model_settings
 
+DIVIDING = ("by", "entity", "folds", "fold", "fold_seed", "validation_folds")
 # Settings that change when state is kept, not what comes out.
 KEEPING = ("checkpoint_every_s", "checkpoint_every_steps", "keep_checkpoints")
 
@@ -27,7 +26,29 @@ def training_set_settings(work: Work) -> dict[str, Any]:
         "keys": list(key_columns(work.pipeline)),
         "label": label_column(work.pipeline),
         "x_type": program.x_type,
+        **({"drawn": cohort_settings(work)} if work.pipeline.has_cohort else {}),
     }
+
+
+def cohort_settings(work: Work) -> dict[str, Any]:
+    """What ``cohort`` depends on beside the features and the events."""
+    pipeline, split, days = work.pipeline, work.pipeline.split, work.days()
+    gate, entities = pipeline.validation.window, cohort_entities(pipeline)
+    return {
+        "label": {"kind": type(pipeline.label).__name__.lower(), **asdict(pipeline.label)},
+        "split": {name: getattr(split, name) for name in DIVIDING},
+        "days": {part: list(getattr(days, part)) for part in (*PARTS, "validation")},
+        "head": head_settings(pipeline.head),
+        "entities": {name: list(pipeline.entity(name).columns()) for name in entities},
+        "label_rate": [gate.min_label_rate, gate.max_label_rate],
+    }
+
+
+def cohort_entities(pipeline: Pipeline) -> tuple[str, ...]:
+    """The entities that a cohort is drawn by: that of the outcome, and that of the split."""
+    label, split = pipeline.label, pipeline.split
+    of_label = label.entity if isinstance(label, Outcome) else None
+    return tuple(dict.fromkeys(name for name in (of_label, split.entity) if name))
 
 
 def trained_settings(work: Work) -> dict[str, Any]:
@@ -60,15 +81,6 @@ def key_columns(pipeline: Pipeline) -> tuple[str, ...]:
     )
 
 
-def label_column(pipeline: Pipeline) -> str:
-    """Column of the label.
-
-    Raises:
-        ConfigError: The label is an event of another table.
-    """
-    if isinstance(pipeline.label, Label):
-        return pipeline.label.column
-    raise ConfigError(
-        f"{pipeline.name}: the label is an event in table {pipeline.label.table!r}, which is not a column "
-        f"of the features. {giver_of('training_set').name} needs a Label(column, known_after_days)."
-    )
+def label_column(pipeline: Pipeline) -> str | None:
+    """Column of the label among the features; None where it is an event of another table."""
+    return pipeline.label.column if isinstance(pipeline.label, Label) else None

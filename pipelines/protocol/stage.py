@@ -10,6 +10,8 @@ Not here: finding the records and putting them in order (``catalog.py``), the wo
 from dataclasses import dataclass
 from datetime import timedelta
 
+from pipelines.spec import Pipeline
+
 PARTITION, WINDOW, MODEL = "partition", "window", "model"
 SCOPES = (PARTITION, WINDOW, MODEL)
 """A partition of a table, an as-of day, an as-of day and a seed. A stage needs none of a later scope."""
@@ -105,6 +107,8 @@ class Stage:
         gives: Name under which later stages of a run are given its result; empty for none.
         takes: Names of the results that a run gives to it, by digest; edges as well.
         each_table: Whether it is run for every table by itself; else, of a partition, for the examples'.
+        only_where: Property of a pipeline that says whether the stage is one of its; empty for every
+            pipeline. What it would give is then taken by no other stage.
         on_demand: Whether it is run when asked for, in a DAG of its own, and not in every chain.
         reads_source: Whether it reads the source files, and so waits until the day is over.
         runs_after_refusal: Whether it is run for a day that an earlier stage refused, too.
@@ -129,6 +133,7 @@ class Stage:
     gives: str = ""
     takes: tuple[str, ...] = ()
     each_table: bool = False
+    only_where: str = ""
     on_demand: bool = False
     reads_source: bool = False
     runs_after_refusal: bool = False
@@ -158,6 +163,10 @@ class Stage:
         if self.on_demand:
             return self.name
         return DATA_DAG if self.scope == PARTITION else MODEL_DAG
+
+    def is_of(self, pipeline: Pipeline) -> bool:
+        """Whether it is one of a pipeline's stages."""
+        return not self.only_where or bool(getattr(pipeline, self.only_where))
 
     @property
     def distributed(self) -> bool:

@@ -19,7 +19,15 @@ from pipelines.spec.registry import declared_names, load, load_all
 from pipelines.spec.search import Choice, Range, Search
 from pipelines.spec.settings import with_settings
 from pipelines.spec.sources import AnySource, LakeTable, Landmarks, Meds, Query, Source
-from pipelines.spec.split import PARTS, TRAIN, ModelDays, model_days, search_day
+from pipelines.spec.split import (
+    PARTS,
+    TRAIN,
+    ModelDays,
+    labels_until,
+    model_days,
+    outcome_tables,
+    search_day,
+)
 from pipelines.spec.tables import Column, Table
 
 __all__ = [
@@ -52,9 +60,11 @@ __all__ = [
     "Validation",
     "WindowGate",
     "declared_names",
+    "labels_until",
     "load",
     "load_all",
     "model_days",
+    "outcome_tables",
     "require_valid",
     "search_day",
     "with_settings",

@@ -8,6 +8,9 @@ Not here: evaluation and gates on models (``evaluation.py``), gates on data (``g
 
 from pipelines.core.declared import declared
 
+SPLITS = BY_TIME, BY_ENTITY, BY_BOTH = ("time", "entity", "both")
+"""What separates training from test."""
+
 
 @declared
 class Label:
@@ -86,6 +89,7 @@ class Split:
         entity: The entity that is divided; None where ``by`` is ``time``.
         folds: Number of folds that its members are divided into.
         fold: Fold whose members are tested, from 0; a cross-validation takes each in turn.
+        fold_seed: Another number divides them anew, by a hash of it and the member's key.
         validation_folds: Number of folds, after the tested one, whose members choose the epoch where ``by`` is
             ``entity``.
     """
@@ -98,6 +102,7 @@ class Split:
     entity: str | None = None
     folds: int = 5
     fold: int = 0
+    fold_seed: int = 0
     validation_folds: int = 0
 
 

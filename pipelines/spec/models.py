@@ -32,22 +32,33 @@ __all__ = [
 ]
 __all__ += ["kind_of", "model_code", "model_settings"]
 
+MOST_MEMBERS = 64
+
 
 @declared
 class Model(LayeredModel):
-    """A dense network over numeric features and embeddings.
+    """A dense network over numeric features and embeddings, or several of them.
 
     Attributes:
         hidden: Units of each hidden layer.
         dropout: Share of units dropped after each hidden layer while training.
         activation: Keras activation of the hidden layers.
         embedding_dim: Width of the embeddings of categorical features; 0 for the rule.
+        members: Number of such networks with their own initial weights, trained at once on the same rows;
+            their mean is predicted (of probabilities, survival curves or amounts).
     """
 
+    smallest: ClassVar[Mapping[str, int]] = {"members": 1}
     hidden: tuple[int, ...] = (500,)
     dropout: float = 0.2
     activation: str = "relu"
     embedding_dim: int = 0
+    members: int = 1
+
+    def joint_problems(self) -> Iterator[str]:
+        """More members than a mean gains from."""
+        if self.members > MOST_MEMBERS:
+            yield f"model.members must be {MOST_MEMBERS} or fewer; got {self.members!r}."
 
 
 @declared

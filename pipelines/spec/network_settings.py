@@ -24,9 +24,11 @@ class AnyModel:
 
     Attributes:
         reads_sequences: Whether it reads sequence features, and needs one.
+        members: Number of networks that it consists of.
     """
 
     reads_sequences: ClassVar[bool] = False
+    members: int = 1
 
     def problems(self) -> Iterator[str]:
         """Settings that are invalid by themselves."""

@@ -21,7 +21,7 @@ from pipelines.operators.trailing import Trailing
 from pipelines.spec.evaluation import Evaluation, Gates
 from pipelines.spec.gates import Validation
 from pipelines.spec.heads import Binary, Head
-from pipelines.spec.learning import Label, Outcome, Schedule, Split, Training
+from pipelines.spec.learning import BY_TIME, Label, Outcome, Schedule, Split, Training
 from pipelines.spec.models import AnyModel, Model
 from pipelines.spec.search import Search
 from pipelines.spec.sources import Landmarks
@@ -128,6 +128,14 @@ class Pipeline:
         """Whether a row's label may be null: such rows are scored, and left out of all else."""
         label = self.label
         return isinstance(label, Label) and self.table.column(label.column).nullable
+
+    @property
+    def has_cohort(self) -> bool:
+        """Whether the rows of a model and their labels are worked out before it is made.
+
+        They are where the label is an event of another table, and where entities are divided.
+        """
+        return isinstance(self.label, Outcome) or self.split.by != BY_TIME
 
     def class_words(self) -> dict[int, str]:
         """The words of the source for each value of the label; empty where it has none."""

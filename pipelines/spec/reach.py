@@ -9,8 +9,9 @@ Not here: whether they have been validated (``pipelines/stages/featurize/lookbac
 from datetime import datetime, timedelta
 
 from pipelines.core.errors import ConfigError
-from pipelines.core.partitions import DAY, Partitions
+from pipelines.core.partitions import ALL, DAY, Partitions
 from pipelines.spec.pipeline import Pipeline
+from pipelines.spec.split import outcome_tables
 from pipelines.spec.tables import Table
 
 
@@ -49,6 +50,23 @@ def partitions_of_other(
     data_from = table.start or history_from
     first = _reached(others, own.start(key), days, data_from)
     return others.between(first, others.closed_by(own.end(key)))
+
+
+def partitions_of_outcomes(
+    pipeline: Pipeline, as_of: str, history_from: str
+) -> dict[str, list[str]]:
+    """Partitions that the labels of a model follow from, by table: all that are over when its as-of day begins.
+
+    None where the label is a column. A static table that says until when entities were followed is there as well.
+    """
+    label, begins = pipeline.label, pipeline.days().start(as_of)
+    found: dict[str, list[str]] = {}
+    for table in outcome_tables(pipeline):
+        own = table.partitions(pipeline.time_zone)
+        first = own.of_day(table.start or history_from)
+        found[table.name] = own.between(first, own.closed_by(begins))
+    name, dot, _column = (getattr(label, "followed_until", "") or "").partition(".")
+    return found | ({name: [ALL]} if dot else {})
 
 
 def partitions_behind(

@@ -138,7 +138,7 @@ def ours(data, out, *, processes=False, gpus=0, write=None):
                 out=str(out / "train"),
                 program=str(out),
                 keys=("event",),
-                label="label",
+                label=("label",),
                 array_module=module,
             )
             for p in row_ranges

@@ -1,5 +1,7 @@
 """Whole DAGs from the stages' records, and tasks of one's own in and beside them."""
 
+from dataclasses import replace
+
 import pytest
 from airflow.sdk import DAG, TriggerRule
 from airflow.sdk.bases.operator import BaseOperator
@@ -10,7 +12,7 @@ from millrace.airflow.tasks import approval, assets, await_partitions, stage
 from pipelines.core.errors import ConfigError
 from pipelines.protocol import chain_stages, stage_named
 from pipelines.protocol.stage import SCOPES
-from pipelines.spec import load
+from pipelines.spec import Split, load
 
 PIPELINE = load("fraud_detection")
 
@@ -26,7 +28,7 @@ def names(tasks):
 
 
 def test_each_stage_of_the_chain_is_a_task_of_its_dag_with_what_its_record_says(dags):
-    for record in chain_stages(*SCOPES):
+    for record in chain_stages(*SCOPES, pipeline=PIPELINE):
         task = dags[record.dag].get_task(record.name)
         assert isinstance(task, StageOperator)
         assert (task.execution_timeout, task.pool) == (record.timeout, record.pool)
@@ -52,6 +54,21 @@ def test_tasks_follow_one_another_as_the_records_say(dags):
     assert names(dags["tune"].get_task("tune").upstream_list) == ["trial"]
     assert dags["data"].get_task("featurize").trigger_rule == TriggerRule.ALL_DONE
     assert dags["model"].get_task("promote").trigger_rule == TriggerRule.NONE_FAILED
+
+
+def test_a_cohort_is_a_task_where_the_pipeline_has_one_and_nowhere_else(dags):
+    assert not any(dag.has_task("cohort") for dag in dags.values())
+    split = Split(
+        train_days=30, gap_days=0, test_days=0, by="entity", entity="customer", folds=3
+    )
+    divided = replace(PIPELINE, split=split)
+    made = model_dag(divided)
+    assert names(made.get_task("validate_window").downstream_list) == ["cohort"]
+    assert names(made.get_task("cohort").downstream_list) == ["preprocess"]
+    inputs = [each.split("=")[0] for each in made.get_task("preprocess").inputs]
+    assert inputs == ["window_validation", "model_cohort"]
+    searched = tune_dag(divided)
+    assert names(searched.get_task("cohort").downstream_list) == ["preprocess"]
 
 
 def test_what_a_stage_may_be_asked_by_a_person_is_in_the_form(dags):

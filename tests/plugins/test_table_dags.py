@@ -116,6 +116,19 @@ def test_landmarks_are_taken_in_after_the_table_they_are_derived_from_whether_it
         assert tasks.get_task("ingest_events").trigger_rule == TriggerRule.ALL_SUCCESS
 
 
+def test_deriving_landmarks_needs_no_source():
+    made = load("disease_progression")
+    ingest = by_hand(data_dag(made).get_task("ingest"), "2012")
+    ingest.source = ""
+    argv = ingest.command(datetime(2026, 1, 1, tzinfo=UTC))
+    assert "2012" in argv
+    assert "--source" not in argv
+    of_events = by_hand(data_dag(made).get_task("ingest_events"), "2012")
+    of_events.source = ""
+    with pytest.raises(ConfigError, match="source is empty"):
+        of_events.command(datetime(2026, 1, 1, tzinfo=UTC))
+
+
 def test_a_table_that_sorts_before_its_events_is_still_taken_in_after_them():
     made = declared()
     events = replace(made.of_table("events").table, name="visits")

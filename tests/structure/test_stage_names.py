@@ -1,6 +1,6 @@
 """A stage is listed in its own record alone: no code elsewhere spells a stage's name.
 
-Four of the names are English verbs, so a sentence may use them ("train on more days"); what names a stage
+Most of the names are English verbs, one is a noun, so a sentence may use them ("train on more days"); what names a stage
 in a sentence is "run train", "the task promote" or "what validate refused".
 """
 
@@ -14,7 +14,8 @@ from pipelines.protocol import stages
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = [stage.name for stage in stages()]
-VERBS = {"validate", "tune", "train", "evaluate", "promote"}
+# Words of a sentence too: verbs, and the noun for those of whom a model is made.
+VERBS = {"validate", "tune", "train", "evaluate", "promote", "cohort"}
 
 # The part of a model's days that is called so in published files.
 EXCUSED = {("pipelines/spec/split.py", "train")}

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from pipelines.core.errors import ArtifactError, ConfigError
 from pipelines.core.store.manifest import MANIFEST, Manifest, Ref
-from pipelines.core.store.root import VERSION, StoreRoot
+from pipelines.core.store.root import STAGING, VERSION, StoreRoot
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +88,11 @@ class ManifestStore(StoreRoot):
         else:
             paths = (PurePosixPath(p) for p in self.remote.sizes(base))
             keys = {str(path.parent) for path in paths if path.name == MANIFEST}
-        # A version's own manifest is one level below its key's.
-        return sorted(k for k in keys if not VERSION.fullmatch(k.rpartition("/")[2]))
+        # A version's own manifest is one level below its key's; what a kill left is in staging.
+        last = {k: k.rpartition("/")[2] for k in keys}
+        return sorted(
+            k for k in keys if not (VERSION.fullmatch(last[k]) or last[k].startswith(STAGING))
+        )
 
     def write_own(self, manifest: Manifest) -> None:
         """Write the manifest that is with a version's files, and says that it is finished."""

@@ -9,6 +9,7 @@ from pipelines.domains.disease_progression import codes
 from pipelines.spec import (
     Categorical,
     Column,
+    CoxBaseline,
     DayGate,
     Entity,
     Evaluation,
@@ -27,6 +28,8 @@ from pipelines.spec import (
     Since,
     Split,
     Standardise,
+    Subgroup,
+    Survival,
     Table,
     Trailing,
     Training,
@@ -167,6 +170,11 @@ def _of_test(code: str) -> tuple[Feature, ...]:
     return (values, sums, *means)
 
 
+def _last(code: str) -> str:
+    """Name of the last value of a test."""
+    return _windows(code, "last").name("last", LOOK_BACK)
+
+
 FEATURES = (
     Since("born", entity="patient", table="patients"),
     Categorical("sex", entity="patient", table="patients"),
@@ -204,8 +212,16 @@ PIPELINE = Pipeline(
     ),
     model=Model(hidden=(64, 64), dropout=0.3),
     training=Training(epochs=20, global_batch_rows=256, learning_rate=1e-3, optimizer="adamw"),
-    evaluation=Evaluation(alert_entity="patient"),
-    gates=Gates(min_auc=0.7),
+    head=Survival(cuts_days=(182, 365, 547, 730, 912, HORIZON_DAYS), competing=True),
+    evaluation=Evaluation(
+        alert_entity="patient",
+        subgroups=(
+            Subgroup("patient_sex"),
+            Subgroup("patient_years_since_born", cuts=(50.0, 65.0)),
+        ),
+        baseline=CoxBaseline(("patient_years_since_born", *(_last(c) for c in TESTS.values()))),
+    ),
+    gates=Gates(limits=(("concordance", 0.7),)),
     validation=Validation(
         days=ALONE, window=WindowGate(rows_ratio=Limit(), psi=Limit(), js=Limit())
     ),

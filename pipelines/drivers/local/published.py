@@ -45,12 +45,12 @@ class Published:
     @property
     def day_stages(self) -> tuple[Stage, ...]:
         """The stages of a day, in order."""
-        return chain_stages(PARTITION)
+        return chain_stages(PARTITION, pipeline=self.pipeline)
 
     @property
     def model_stages(self) -> tuple[Stage, ...]:
         """The stages of a model, in order."""
-        return chain_stages(WINDOW, MODEL)
+        return chain_stages(WINDOW, MODEL, pipeline=self.pipeline)
 
     @property
     def tables(self) -> tuple[Table, ...]:

@@ -13,7 +13,8 @@ from typing import Any
 
 from pipelines.core.events import to_log
 from pipelines.process.launch import StageProcess
-from pipelines.protocol import Result, giver_of
+from pipelines.protocol import Result, giver_of, stages
+from pipelines.protocol.stage import WINDOW
 from pipelines.spec import Pipeline, search_day
 from pipelines.stages.tune.record import STAGE as TUNE
 
@@ -58,6 +59,8 @@ def run_search(request: SearchRequest) -> Result:
     children = _ChildProcesses(request)
     day = search_day(request.pipeline, request.as_of)
     common = ["--as-of", request.as_of]
+    for stage in (s for s in stages(request.pipeline) if s.only_where and s.scope == WINDOW):
+        children.run(["stage", stage.name, name, "--as-of", day])
     for result in TUNE.takes:
         made = children.run(["stage", giver_of(result).name, name, "--as-of", day])
         common += ["--input", f"{result}={made['digest']}"]

@@ -26,7 +26,7 @@ from pipelines.stages.evaluate.rows import alert_columns, open_test_rows, read_i
 from pipelines.stages.train.devices import choose_devices, open_strategy
 from pipelines.stages.train.micro_batches import MicroBatches
 from pipelines.stages.train.preflight import check_rows, require_evaluable
-from pipelines.stages.train.shards import LABEL, Shards, open_shards
+from pipelines.stages.train.shards import LABEL, WEIGHT, Shards, first_column, open_sides
 from pipelines.stages.train.stage import TrainingSetup, trained
 from pipelines.stages.train.stage import plan as training_plan
 from pipelines.stages.tune.stage import TRACKING, TRIAL, folder_of, trials_work
@@ -162,7 +162,7 @@ def _trained(work: Work, plan: Plan, trial: Any, scratch: Path) -> float | None:
     pipeline, training = work.pipeline, work.pipeline.training
     training_set = work.store.open(plan.made_from[TRAINING_SET])
     days = work.days()
-    shards = open_shards(training_set, set(days.train) - set(days.validation))
+    shards, _held_out = open_sides(training_set, days)
     words = pipeline.class_words()
     for warning in check_rows(work.report.work, shards, training, pipeline.head, words):
         work.report.log(warning)
@@ -197,8 +197,9 @@ def evaluation_rows(work: Work, training_set: Path) -> Shards:
     """
     entries = json.loads((training_set / "index.json").read_text())["test"]
     arrays = read_inputs(training_set, entries)
-    arrays[LABEL] = np.concatenate([np.load(training_set / e["y"]) for e in entries])
-    counted = ~np.isnan(arrays[LABEL])
+    for name in (n for n in (LABEL, WEIGHT) if n in entries[0]):
+        arrays[name] = np.concatenate([np.load(training_set / e[name]) for e in entries])
+    counted = ~np.isnan(first_column(arrays[LABEL]))
     if isinstance(work.pipeline.head, Binary) and work.pipeline.evaluation.exclude_known:
         columns = alert_columns(work.pipeline)
         counted = open_test_rows(

@@ -9,7 +9,15 @@ from dataclasses import asdict, dataclass, field
 
 from pipelines.core.errors import InputMismatchError, InputMissingError, listed
 from pipelines.core.store import Manifest
-from pipelines.protocol import REFUSED, VALIDATED, Work, day_verdict, partition_key, steps_to
+from pipelines.protocol import (
+    REFUSED,
+    VALIDATED,
+    Work,
+    day_verdict,
+    input_of,
+    partition_key,
+    steps_to,
+)
 from pipelines.protocol.stage import MODEL, WINDOW
 from pipelines.shared.tables.known_days import (
     content_as_known,
@@ -21,6 +29,7 @@ from pipelines.spec import TRAIN, Pipeline
 from pipelines.spec.reach import known_by
 
 FEATURES = "features"
+WINDOW_VALIDATION = "window_validation"
 
 
 @dataclass(slots=True)
@@ -59,6 +68,10 @@ class ModelWindow:
     def was_refused(self, day: str) -> bool:
         """Whether ingest or validation refused the day."""
         return self._content_now(partition_key(day), None) == REFUSED
+
+    def has_verdict(self, key: str) -> bool:
+        """Whether a partition, by its key in the store, was accepted or refused."""
+        return self._with_verdict(key) is not None
 
     def is_current(self, manifest: Manifest) -> bool:
         """Whether every validated partition that the features were made from is still the published one.
@@ -144,6 +157,13 @@ def window_of(work: Work) -> ModelWindow:
     return window
 
 
+def model_window(work: Work) -> ModelWindow:
+    """The features that this run's ``validate_window`` validated; else those published now."""
+    if WINDOW_VALIDATION not in work.inputs:
+        return window_of(work)
+    return window_as_validated(work, input_of(work, WINDOW_VALIDATION))
+
+
 def window_as_validated(work: Work, validation: Manifest) -> ModelWindow:
     """The features of every day of the model, in the versions that ``validate_window`` validated.
 
@@ -193,5 +213,5 @@ def features_version(work: Work, day: str, digest: str) -> Manifest:
     raise InputMissingError(
         f"{work.report.work}: {ref.path()} was published again, and the version that this run "
         f"started from (digest {digest[:16]}) is no longer in the store. Run "
-        f"{steps_to('models', scopes=(WINDOW, MODEL))} again."
+        f"{steps_to('models', scopes=(WINDOW, MODEL), pipeline=work.pipeline)} again."
     )

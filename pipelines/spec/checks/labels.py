@@ -3,7 +3,7 @@
 Why: a label that the head cannot read is found after every day was taken in; one that is used before
     it is known makes a model look good that is not.
 Promise: every mistake is listed, with its location and what to write instead.
-Not here: the head's own settings (``pipelines/spec/heads.py``), the values in the data
+Not here: labels that are events (``outcomes.py``), the head's own settings (``pipelines/spec/heads.py``), the values in the data
     (``pipelines/stages/train/preflight.py``).
 """
 
@@ -11,11 +11,11 @@ import math
 from collections.abc import Iterator
 
 from pipelines.core.declared import unknown
-from pipelines.spec.checks.columns import fits
+from pipelines.spec.checks.outcomes import outcome_problems
 from pipelines.spec.heads import AMOUNTS, CLASSES, GRADES, TIMES, Binary, Head
-from pipelines.spec.learning import Label, Outcome
+from pipelines.spec.learning import Label
 from pipelines.spec.pipeline import Pipeline
-from pipelines.spec.tables import Column, Table
+from pipelines.spec.tables import Column
 
 TYPES = {
     CLASSES: ("integer", "flag"),
@@ -35,7 +35,7 @@ def label_problems(pipeline: Pipeline) -> Iterator[str]:
     if isinstance(pipeline.label, Label):
         yield from _column_label(pipeline, pipeline.label)
     else:
-        yield from _outcome(pipeline, pipeline.label)
+        yield from outcome_problems(pipeline, pipeline.label)
 
 
 def _column_label(pipeline: Pipeline, label: Label) -> Iterator[str]:
@@ -92,31 +92,3 @@ def _wanted(head: Head) -> str:
         return "a number of days, above 0 for an event, below 0 for none yet"
     least = head.least_label
     return "a number" if least == -math.inf else f"a number of {least:g} or more"
-
-
-def _outcome(pipeline: Pipeline, label: Outcome) -> Iterator[str]:
-    yield from unknown("label: table", label.table, (t.name for t in pipeline.tables))
-    yield from unknown("label: entity", label.entity, (e.name for e in pipeline.entities))
-    if label.horizon_days < 1:
-        yield f"label.horizon_days must be 1 or more; got {label.horizon_days!r}."
-    for table in pipeline.tables:
-        if table.name == label.table:
-            yield from _events(pipeline, label, table)
-
-
-def _events(pipeline: Pipeline, label: Outcome, table: Table) -> Iterator[str]:
-    """What keeps events from being found in their table."""
-    if table.event_time is None:
-        yield f"label: table {table.name} is static, and an event needs an event_time."
-    name, value = label.where
-    yield from unknown("label: where column", name, table.column_names())
-    for column in table.columns:
-        if column.name == name and not fits(column, value):
-            yield (
-                f"label: where value {value!r} cannot occur in column {name!r} of type "
-                f"{column.type!r}."
-            )
-    where = f"label: entity {label.entity}: column of table {table.name}"
-    for entity in pipeline.entities:
-        for name in entity.columns() if entity.name == label.entity else ():
-            yield from unknown(where, name, table.column_names())

@@ -12,6 +12,8 @@ from pipelines.core.declared import nearest
 from pipelines.core.partitions import NOMINAL_DAYS
 from pipelines.core.zones import zone_mistake
 from pipelines.operators.bfloat16 import BFLOAT16
+from pipelines.spec.checks.folds import fold_problems
+from pipelines.spec.learning import BY_ENTITY, SPLITS
 from pipelines.spec.pipeline import Pipeline
 from pipelines.spec.split import partitions_of_days
 
@@ -22,16 +24,27 @@ MOST_BUCKETS = 100_000
 
 
 def split_problems(pipeline: Pipeline) -> Iterator[str]:
-    """Days that are out of range, or let a label be used before it is known."""
+    """Days that are out of range, or let a label be used before it is known; folds that there are not."""
     split, settled = pipeline.split, pipeline.label.settled_days()
-    days = {f"split.{name}": getattr(split, name) for name in ("train_days", "test_days")}
-    yield from out_of_range(days, 1, MOST_DAYS)
+    if split.by not in SPLITS:
+        yield f"split.by {split.by!r} is not known. {nearest(split.by, SPLITS)}"
+    least_test = 0 if split.by == BY_ENTITY else 1
+    yield from out_of_range({"split.train_days": split.train_days}, 1, MOST_DAYS)
+    yield from out_of_range({"split.test_days": split.test_days}, least_test, MOST_DAYS)
     days = {f"split.{name}": getattr(split, name) for name in ("gap_days", "validation_days")}
     days |= {
         "features: the look-back in days": pipeline.longest_look_back_days(),
         "label: days": settled,
     }
     yield from out_of_range(days, 0, MOST_DAYS)
+    yield from fold_problems(pipeline)
+    if split.by != BY_ENTITY:
+        yield from _days_apart(pipeline)
+
+
+def _days_apart(pipeline: Pipeline) -> Iterator[str]:
+    """Training and test days that are not apart, or leave nothing to train on."""
+    split, settled = pipeline.split, pipeline.label.settled_days()
     if split.gap_days < settled:
         yield (
             f"split.gap_days={split.gap_days}: training labels are known only {settled} days later"

@@ -9,8 +9,8 @@ Not here: training (``training.py``), gates (``evaluation.py``), the search (``s
 from collections.abc import Iterator
 
 from pipelines.operators.events import EventSource
-from pipelines.spec.heads import Binary
-from pipelines.spec.learning import Outcome
+from pipelines.spec.heads import Survival
+from pipelines.spec.learning import Label
 from pipelines.spec.models import KINDS, kind_of
 from pipelines.spec.pipeline import Pipeline
 
@@ -37,9 +37,12 @@ def sequence_problems(where: str, kind: str, pipeline: Pipeline) -> Iterator[str
 def head_problems(pipeline: Pipeline) -> Iterator[str]:
     """Mistakes in the head, and settings that do not match it."""
     yield from pipeline.head.problems()
-    if isinstance(pipeline.label, Outcome) and not isinstance(pipeline.head, Binary):
+    if (
+        isinstance(pipeline.head, Survival)
+        and pipeline.head.competing
+        and isinstance(pipeline.label, Label)
+    ):
         yield (
-            f"head {type(pipeline.head).__name__} reads its label from a column; the label is an "
-            f"event in table {pipeline.label.table!r}. Use Label(column, known_after_days), or "
-            f"Binary."
+            "head.competing=True needs a label that says which event ended a row. Use Outcome(..., "
+            "competing=(column, value)), or leave head.competing out."
         )

@@ -81,12 +81,13 @@ def _weighing(pipeline: Pipeline) -> Iterator[str]:
     training = pipeline.training
     if any(not weight >= 0 for weight in training.class_weights):
         yield f"training.class_weights must be 0 or more; got {training.class_weights!r}."
-    if training.patience and not pipeline.split.validation_days:
+    validates = pipeline.split.validation_days or pipeline.split.validation_folds
+    if training.patience and not validates:
         yield (
             f"training.patience={training.patience} needs days to validate an epoch on. Declare "
             f"split.validation_days=1 or more."
         )
-    if training.keep_best and not pipeline.split.validation_days:
+    if training.keep_best and not validates:
         yield (
             "training.keep_best=true needs days to choose an epoch by. Declare "
             "split.validation_days=1 or more, or omit it: then the last epoch is kept."

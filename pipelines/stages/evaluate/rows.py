@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from pipelines.core.errors import TrainingError
 from pipelines.operators.bfloat16 import widened
 from pipelines.protocol import VALIDATED, stage_of
+from pipelines.shared.tables.cohort_names import VALIDATION
 from pipelines.spec import PARTS, Pipeline
 from pipelines.stages.evaluate.entities import Numbers, numbered
 
@@ -61,13 +62,13 @@ class TestRows:
     Attributes:
         inputs: What a model reads, by name: ``x (n_rows, n_features)`` and its like.
         labels: The label of each row, NaN where it has none, ``(n_rows,)``.
+        competing: Whether a competing event ended the row of a label that is a time, ``(n_rows,)``.
         day: Day of each row's event as a number, ``(n_rows,)``.
         entity: Number of each row's alert entity, ``(n_rows,)``.
         counted: Whether metrics are made from a row; false where its entity was known, or where it
             has no label, ``(n_rows,)``.
         keys: Row id, event time and entity columns of each row.
         days: Test partitions that have rows, in order.
-        competing: Whether the competing event ended a row, ``(n_rows,)``.
         weight: Weight of each row, 1 where rows are not weighted, ``(n_rows,)``.
     """
 
@@ -75,12 +76,12 @@ class TestRows:
 
     inputs: Mapping[str, NDArray[Any]]
     labels: NDArray[np.float64]
+    competing: NDArray[np.bool_]
     day: NDArray[np.int64]
     entity: NDArray[np.int64]
     counted: NDArray[np.bool_]
     keys: pa.Table
     days: tuple[str, ...]
-    competing: NDArray[np.bool_]
     weight: NDArray[np.float64]
 
     @property
@@ -125,18 +126,26 @@ def open_test_rows(
     return TestRows(
         inputs=read_inputs(training_set, index["test"]),
         labels=labels,
+        competing=competing,
         day=numbers,
         entity=np.concatenate(entities[len(before) :]),
         counted=counted,
         keys=pa.concat_tables([day.keys for day in tested]),
         days=tuple(entry["day"] for entry in index["test"]),
-        competing=competing,
-        weight=np.concatenate([_weights(training_set, entry) for entry in index["test"]]),
+        weight=_weights(training_set, index["test"]),
     )
 
 
 def _joined(days: Sequence["LabeledDay"], name: str) -> NDArray[Any]:
     return np.concatenate([getattr(day, name) for day in days])
+
+
+def _weights(folder: Path, entries: Sequence[Mapping[str, Any]]) -> NDArray[np.float64]:
+    if "w" not in entries[0]:
+        return np.ones(sum(int(entry["rows"]) for entry in entries))
+    return np.concatenate([np.load(folder / entry["w"]) for entry in entries]).astype(
+        np.float64
+    )
 
 
 def read_inputs(
@@ -154,15 +163,12 @@ def read_inputs(
 
 @dataclass(frozen=True, slots=True)
 class LabeledDay:
-    """Keys and labels of a partition's rows, NaN for none; ``day`` is the number of each row's day.
-
-    ``competing`` says of each row whether the competing event ended it.
-    """
+    """Keys and labels of a partition's rows, NaN for none; ``day`` is the number of each row's day."""
 
     day: NDArray[np.int64]
     labels: NDArray[np.float64]
-    keys: pa.Table
     competing: NDArray[np.bool_]
+    keys: pa.Table
 
     @property
     def events(self) -> NDArray[np.bool_]:
@@ -173,27 +179,22 @@ class LabeledDay:
 def _read_day(folder: Path, entry: Mapping[str, Any], columns: AlertColumns) -> LabeledDay:
     keys = pq.read_table(folder / entry["keys"], use_threads=False)
     labels, competing = _labels(folder, entry)
-    return LabeledDay(day_numbers(keys[columns.time], columns.zone), labels, keys, competing)
+    return LabeledDay(day_numbers(keys[columns.time], columns.zone), labels, competing, keys)
 
 
 def _labels(
     folder: Path, entry: Mapping[str, Any]
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """The label of each row, and whether the competing event ended it."""
-    found = np.load(folder / entry["y"]).astype(np.float64)
-    if found.ndim == 1:
-        return found, np.zeros(len(found), bool)
-    return found[:, 0], found[:, 1] > 0
-
-
-def _weights(folder: Path, entry: Mapping[str, Any]) -> NDArray[np.float64]:
-    if "w" not in entry:
-        return np.ones(entry["rows"])
-    return np.load(folder / entry["w"]).astype(np.float64)
+    """Labels, and whether a competing event ended each row: their second column where they have one."""
+    labels = np.load(folder / entry["y"]).astype(np.float64)
+    if labels.ndim == 1:
+        return labels, np.zeros(len(labels), bool)
+    return labels[:, 0], labels[:, 1] > 0
 
 
 def _events_before(folder: Path, index: Index, columns: AlertColumns) -> list[LabeledDay]:
-    entries = itertools.chain.from_iterable(map(index.__getitem__, PARTS[:-1]))
+    before = (part for part in (*PARTS[:-1], VALIDATION) if part in index)
+    entries = itertools.chain.from_iterable(index[part] for part in before)
     return [_read_events(folder, entry, columns) for entry in entries]
 
 
@@ -202,13 +203,10 @@ def _read_events(folder: Path, entry: Mapping[str, Any], columns: AlertColumns) 
     names = [columns.entity, columns.time]
     keys = pq.read_table(folder / entry["keys"], columns=names, use_threads=False)
     labels, competing = _labels(folder, entry)
-    happened = labels > 0
-    keys, labels, competing = (
-        keys.filter(pa.array(happened)),
-        labels[happened],
-        competing[happened],
-    )
-    return LabeledDay(day_numbers(keys[columns.time], columns.zone), labels, keys, competing)
+    here = labels > 0
+    keys = keys.filter(pa.array(here))
+    days = day_numbers(keys[columns.time], columns.zone)
+    return LabeledDay(days, labels[here], competing[here], keys)
 
 
 def day_numbers(times: pa.ChunkedArray, zone: str) -> NDArray[np.int64]:

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from pipelines.core.errors import ConfigError, listed
 
 CHUNK_ROWS = 16_384
+# How training writes several networks in one: a product for each member.
+OF_MEMBERS, EQUATION = "EinsumDense", "bmi,mio->bmo"
 ERF = np.vectorize(math.erf, otypes=[np.float64])
 
 Array = NDArray[np.float64]
@@ -48,7 +50,10 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A dense layer: kernel ``(n_in, n_out)``, bias ``(n_out,)``, name of its activation."""
+    """A dense layer: kernel ``(n_in, n_out)``, bias ``(n_out,)``, name of its activation.
+
+    Of several networks in one ``(members, n_in, n_out)`` and ``(members, 1, n_out)``.
+    """
 
     kernel: Array
     bias: Array
@@ -66,29 +71,32 @@ class Scorer:
     layers: tuple[Layer, ...]
 
     def score(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Probability of the event of rows ``(n_rows, n_inputs)``, from the first output."""
-        return sigmoid(self.outputs(x)[:, 0]).astype(np.float32)
+        """Probability of the event of rows ``(n_rows, n_inputs)``, from the first output; the members' mean."""
+        return sigmoid(self.outputs(x)[..., 0]).mean(axis=0).astype(np.float32)
 
     def outputs(self, x: NDArray[np.float32]) -> Array:
-        """Outputs of rows, ``(n_rows, n_outputs)``."""
-        parts = [
-            self._chunk(x[start : start + CHUNK_ROWS]) for start in range(0, len(x), CHUNK_ROWS)
-        ]
-        return np.concatenate(parts) if parts else np.empty((0, self.layers[-1].bias.size))
+        """Outputs of each member for each row, ``(members, n_rows, n_outputs)``; one network is one member."""
+        starts = range(0, max(len(x), 1), CHUNK_ROWS)
+        return np.concatenate([self._chunk(x[n : n + CHUNK_ROWS]) for n in starts], axis=1)
 
     def _chunk(self, x: NDArray[np.float32]) -> Array:
         values: Array = x.astype(np.float64)
         for layer in self.layers:
             values = ACTIVATIONS[layer.activation](values @ layer.kernel + layer.bias)
-        return values
+        return values if values.ndim > x.ndim else values[None]
 
 
 def is_plain(model: Path) -> bool:
-    """Whether a published network is dense layers over numeric features, one after another."""
+    """Whether a published network is dense layers over numeric features, one after another.
+
+    So are several networks in one, each of whose layers is a product for each member.
+    """
     config = json.loads((model / "model.json").read_text())["config"]["layers"]
     inputs = [c["config"]["name"] for c in config if c["class_name"] == "InputLayer"]
-    plain = all(c["class_name"] in {"InputLayer", "Dense", "Dropout"} for c in config)
-    return plain and inputs in ([], ["x"])
+    known = {"InputLayer", "Dense", "Dropout", "RepeatVector", OF_MEMBERS}
+    plain = all(c["class_name"] in known for c in config)
+    products = {c["config"]["equation"] for c in config if c["class_name"] == OF_MEMBERS}
+    return plain and products <= {EQUATION} and inputs in ([], ["x"])
 
 
 def open_scorer(model: Path) -> Scorer:
@@ -103,7 +111,11 @@ def open_scorer(model: Path) -> Scorer:
     }
     config = json.loads((model / "model.json").read_text())["config"]["layers"]
     return Scorer(
-        tuple(_layer(c["config"], values) for c in config if c["class_name"] == "Dense")
+        tuple(
+            _layer(c["config"], values)
+            for c in config
+            if c["class_name"] in ("Dense", OF_MEMBERS)
+        )
     )
 
 
@@ -118,4 +130,4 @@ def _layer(config: dict[str, Any], values: dict[str, Array]) -> Layer:
         next(v for n, v in values.items() if n.endswith(f"{name}/{part}"))
         for part in ("kernel", "bias")
     )
-    return Layer(kernel, bias, activation)
+    return Layer(kernel, bias if bias.ndim == 1 else bias[:, None], activation)

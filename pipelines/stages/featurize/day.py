@@ -151,9 +151,11 @@ def _write(features: FeaturePlan, groups: Iterable[pa.Table], path: Path) -> dic
 
 
 def _statistics(features: FeaturePlan, rows: pa.Table) -> dict[str, Any]:
-    label = rows[features.label].cast(pa.float64()).to_numpy()
     numbers = {name: rows[name].to_numpy() for name in features.described}
-    return describe(numbers, label, may_lack_label=features.may_lack_label)
+    if features.label is None:
+        return describe(numbers, rows.num_rows)
+    label = rows[features.label].cast(pa.float64()).to_numpy()
+    return describe(numbers, rows.num_rows, label, may_lack_label=features.may_lack_label)
 
 
 def _joined(

@@ -11,7 +11,6 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
-from pipelines.core.errors import DeclarationError
 from pipelines.core.zones import zone_table
 from pipelines.operators import Categorical, Numeric, Since
 from pipelines.operators.events import EventSource
@@ -54,7 +53,7 @@ class FeaturePlan:
         table: The declared table of the rows.
         buckets: Hash buckets of every history.
         copied_columns: Columns copied beside the features: row id, event time, entities, label.
-        label: The one of them that holds the label.
+        label: The one of them that holds the label; None where it is an event of another table.
         may_lack_label: Whether it may be null.
         read_columns: Columns of the validated table that are read.
         row_sources: Sources that read their row alone.
@@ -71,7 +70,7 @@ class FeaturePlan:
     table: Table
     buckets: int
     copied_columns: tuple[str, ...]
-    label: str
+    label: str | None
     may_lack_label: bool
     read_columns: tuple[str, ...]
     row_sources: tuple[Numeric | TimeSource | Since, ...]
@@ -100,14 +99,10 @@ class FeaturePlan:
 
 
 def plan_features(pipeline: Pipeline) -> FeaturePlan:
-    """Work out what a pipeline's features are made of.
-
-    Raises:
-        DeclarationError: The label is an event of another table.
-    """
+    """Work out what a pipeline's features are made of."""
     sources, names = pipeline.sources(), pipeline.feature_names()
-    label = _label(pipeline)
-    keys = _unique((*_identity(pipeline), label))
+    label = pipeline.label.column if isinstance(pipeline.label, Label) else None
+    keys = _unique((*_identity(pipeline), *filter(None, [label])))
     of_row = [s for s in sources if s not in pipeline.attributes()]
     categories = _unique(s.column for s in of_row if isinstance(s, Categorical))
     return FeaturePlan(
@@ -126,18 +121,6 @@ def plan_features(pipeline: Pipeline) -> FeaturePlan:
         described=_described(sources),
         time_zone=pipeline.time_zone,
         row_bytes=VALUE_BYTES * (len(keys) + len(names)) + EVENT_BYTES * _steps(sources),
-    )
-
-
-def _label(pipeline: Pipeline) -> str:
-    if isinstance(pipeline.label, Label):
-        return pipeline.label.column
-    raise DeclarationError(
-        pipeline.name,
-        [
-            f"label: an Outcome in table {pipeline.label.table!r} is not a column of "
-            f"{pipeline.examples!r}. featurize needs a Label(column, known_after_days)."
-        ],
     )
 
 

@@ -68,7 +68,6 @@ def plan(work: Work) -> FeaturizePlan:
         InputMissingError: The partition was never validated.
         PartitionRefusedError: It was refused, or a static table that it reads.
         HistoryNotReadyError: Partitions that it reads have no verdict.
-        DeclarationError: The declaration asks for what cannot be computed.
     """
     days = LookBack(work)
     days.require_ready()
@@ -113,7 +112,9 @@ def run(work: Work, plan: FeaturizePlan, out: Path) -> StageOutcome:
         reused=reused,
     )
     found = make_day(day, out, ComputeSettings.from_options(work.options), on_rows)
-    return StageOutcome(rows=found["rows"], metrics={"positives": float(found["positives"])})
+    labelled = plan.features.label is not None
+    metrics = {"positives": float(found["positives"])} if labelled else {}
+    return StageOutcome(rows=found["rows"], metrics=metrics)
 
 
 def _inputs(days: LookBack) -> dict[str, str]:

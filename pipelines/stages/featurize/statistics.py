@@ -19,7 +19,8 @@ from pipelines.shared.tables.profile import merge_profiles, profile_of
 
 def describe(
     features: Mapping[str, NDArray[np.float64]],
-    label: NDArray[np.float64],
+    n_rows: int,
+    label: NDArray[np.float64] | None = None,
     *,
     may_lack_label: bool = False,
 ) -> dict[str, Any]:
@@ -27,18 +28,25 @@ def describe(
 
     Args:
         features: Numbers by name, NaN where unknown.
-        label: Label of each row, NaN for none.
+        n_rows: Number of rows.
+        label: Label of each row, NaN for none; None where the rows do not have their label.
         may_lack_label: Whether rows without one are valid, and are counted as ``unlabelled``.
     """
     moments = {n: whole_moments(chunk_moments(np, values)) for n, values in features.items()}
-    without = {UNLABELLED: int(np.count_nonzero(~np.isfinite(label)))} if may_lack_label else {}
+    labels = {} if label is None else _labels(label, may_lack_label=may_lack_label)
     return {
-        "rows": len(label),
-        "positives": int(np.count_nonzero(label == 1)),
-        **without,
+        "rows": n_rows,
+        **labels,
         "columns": moments,
         "profile": profile_of(features),
     }
+
+
+def _labels(label: NDArray[np.float64], *, may_lack_label: bool) -> dict[str, int]:
+    positives = {"positives": int(np.count_nonzero(label == 1))}
+    if not may_lack_label:
+        return positives
+    return positives | {UNLABELLED: int(np.count_nonzero(~np.isfinite(label)))}
 
 
 def together(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -19,9 +19,10 @@ from pipelines.core.text import counted
 from pipelines.protocol import REFUSED, StageOutcome, Work
 from pipelines.shared.compute.machine import usable_cores
 from pipelines.shared.compute.settings import ComputeSettings
+from pipelines.shared.tables.erased_rows import ErasedRows
 from pipelines.spec import Source, Table
 from pipelines.stages.ingest.reading import Read, mixed_offsets
-from pipelines.stages.ingest.rejects import described
+from pipelines.stages.ingest.rejects import Reject, described
 from pipelines.stages.ingest.sources.locate import DENIED
 
 if TYPE_CHECKING:
@@ -39,12 +40,14 @@ class Delivery:
         reads: The state of each file.
         rows: Rows read so far.
         refused: The error of each refused file, by name.
+        erased: Leaves out the rows of erased entities.
     """
 
     work: Work
     reads: Sequence[Read]
     rows: int = 0
     refused: dict[str, PartitionRefusedError] = field(default_factory=dict)
+    erased: ErasedRows | None = None
     _sizes: list[int] = field(default_factory=list)
 
     def read_files(self, add: "Callable[[pa.Table], None]") -> None:
@@ -125,11 +128,16 @@ class Delivery:
 
     def outcome(self, out: Path) -> StageOutcome:
         """The outcome of accepted files."""
+        erased = self.erased.rows if self.erased else 0
         self._log_undeclared()
         self._write_rejects(out)
         return StageOutcome(
-            rows=self.rows,
-            metrics={"files": float(len(self.reads)), "lines_rejected": float(self.rejected)},
+            rows=self.rows - erased,
+            metrics={
+                "files": float(len(self.reads)),
+                "lines_rejected": float(self.rejected),
+                **({"rows_erased": float(erased)} if erased else {}),
+            },
             reason=self._rejected_reason(),
             quarantined=self.quarantined(),
         )
@@ -163,7 +171,11 @@ class Delivery:
         from pipelines.stages.ingest.day import write_rejects
 
         if self.rejected:
-            write_rejects({read.name: read.rejected for read in self.reads}, out)
+            write_rejects({read.name: self._kept(read.rejected) for read in self.reads}, out)
+
+    def _kept(self, rejected: Sequence[Reject]) -> list[Reject]:
+        """The lines that name no erased entity."""
+        return [r for r in rejected if not (self.erased and self.erased.are_named_in(r.text))]
 
     def _rejected_reason(self) -> str:
         if not self.rejected:

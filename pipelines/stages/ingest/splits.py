@@ -23,11 +23,13 @@ from typing import TYPE_CHECKING
 from pipelines.core.errors import PartitionRefusedError, SourceNotReadyError
 from pipelines.core.events import reporting
 from pipelines.core.store import Manifest, Ref, digest_of, file_digest
+from pipelines.core.store.erased_keys import ErasedKeys
 from pipelines.core.store.integrity import Verified
 from pipelines.core.text import counted
 from pipelines.protocol import REFUSED, Plan, StageOutcome, Work, code_of, publish_work
 from pipelines.protocol.perform import published
-from pipelines.shared.tables.statics import contents_of
+from pipelines.shared.tables.erased_rows import ErasedRows
+from pipelines.shared.tables.static_tables import contents_of
 from pipelines.spec import Table
 from pipelines.stages.ingest.delivery import Delivery
 from pipelines.stages.ingest.reading import reads_of
@@ -108,7 +110,9 @@ def _without_rows(split: Manifest, partition: str) -> str:
 def _plan(work: Work, table: Table) -> Plan:
     static = static_origins(work)
     return Plan(
-        inputs=_digests(work, source_files(work, table)) | contents_of(static),
+        inputs=_digests(work, source_files(work, table))
+        | contents_of(static)
+        | ErasedKeys.of(work.store, work.pipeline.name).inputs(f"{DATASET}/table={table.name}"),
         made_from=static,
         config={
             **ingest_settings(work.pipeline),
@@ -139,12 +143,14 @@ def _digest(file: SourceItem, seen: Verified) -> str:
 def _split(work: Work, plan: Plan, out: Path) -> StageOutcome:
     """Read the files once; write each partition's rows into a folder of its own."""
     from pipelines.stages.ingest.by_partition import PartitionSpill
+    from pipelines.stages.ingest.values.composites import joined
 
     table = work.pipeline.table
     delivery = Delivery(work, reads_of(work, plan, source_files(work, table)))
+    erased = delivery.erased = ErasedRows.of(work.store, work.pipeline, joined)
     with PartitionSpill(work.pipeline, out) as spill:
         with reporting(work.report):
-            delivery.read_files(spill.add)
+            delivery.read_files(lambda rows: spill.add(erased.without(rows)))
         delivery.check(table)
         if delivery.refused:
             return delivery.refused_outcome(out)

@@ -11,8 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipelines.core.errors import SourceNotReadyError
+from pipelines.core.store.erased_keys import INPUT as ERASED
+from pipelines.core.store.erased_keys import ErasedKeys
 from pipelines.protocol import Plan, StageOutcome, Work, code_of
-from pipelines.shared.tables.statics import contents_of
+from pipelines.shared.tables.erased_rows import ErasedRows
+from pipelines.shared.tables.static_tables import contents_of
 from pipelines.spec import Table
 from pipelines.stages.ingest.delivery import Delivery
 from pipelines.stages.ingest.landmarks.landmarks_plan import (
@@ -49,7 +52,7 @@ def plan(work: Work) -> Plan:
     static = static_origins(work)
     files = {file.name: file.digest() for file in source_files(work, table)}
     return Plan(
-        inputs=files | contents_of(static),
+        inputs=files | contents_of(static) | erased_of(work),
         config={**ingest_settings(work.pipeline), "ids": _ids(work, table)},
         code=code_of(__name__),
         made_from=static,
@@ -78,19 +81,27 @@ def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
     if SPLIT in plan.made_from:
         return take_part(work, plan.made_from[SPLIT], out)
     from pipelines.stages.ingest.day import DayWriter, remove_rows
+    from pipelines.stages.ingest.values.composites import joined
 
     table = work.pipeline.table
     files = source_files(work, table)
     _require_planned(work, files, plan)
     delivery = Delivery(work, reads_of(work, plan, files))
     writer = DayWriter(work.pipeline, work.day, out)
-    delivery.read_files(writer.add)
+    erased = delivery.erased = ErasedRows.of(work.store, work.pipeline, joined)
+    delivery.read_files(lambda rows: writer.add(erased.without(rows)))
     writer.close()
     delivery.check(table)
     if delivery.refused:
         remove_rows(out)
         return delivery.refused_outcome(out)
     return delivery.outcome(out)
+
+
+def erased_of(work: Work) -> dict[str, str]:
+    """The erased entities that the work's source has, as an input of its plan."""
+    ref = work.partition_ref("ingested")
+    return ErasedKeys.of(work.store, work.pipeline.name).inputs(f"{ref.dataset}/{ref.key}")
 
 
 def _ids(work: Work, table: Table) -> list[str]:
@@ -100,7 +111,7 @@ def _ids(work: Work, table: Table) -> list[str]:
 
 def _require_planned(work: Work, files: Sequence[SourceItem], plan: Plan) -> None:
     names = [file.name for file in files]
-    planned = [name for name in plan.inputs if name not in plan.made_from]
+    planned = [name for name in plan.inputs if name not in {*plan.made_from, ERASED}]
     if names != planned:
         raise SourceNotReadyError(
             f"{work.report.work}: the source's files changed while they were read, from "

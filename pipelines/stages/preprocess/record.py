@@ -11,7 +11,7 @@ STAGE = Stage(
     dataset="training_set",
     needs=("features",),
     gives="training_set",
-    takes=("window_validation",),
+    takes=("window_validation", "model_cohort"),
     timeout=timedelta(hours=4),
     options=COMPUTE,
 )

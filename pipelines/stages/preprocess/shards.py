@@ -45,9 +45,11 @@ class ShardTask(Splittable):
         out: Folder of the part (``train``, ``gap`` or ``test``) it belongs to.
         program: Folder of the fitted program; empty to omit the inputs (gap days).
         keys: Columns that name a row, written beside the arrays.
-        label: Label column.
+        label: Columns of the label.
         array_module: ``numpy`` or ``cupy``.
         labelled_only: Whether rows without a label are left out.
+        weight: Column of the rows' weights; empty where all count alike.
+        in_days: Whether a label above 0 is an event, rather than a label of 1.
     """
 
     row_range: RowRange
@@ -55,9 +57,11 @@ class ShardTask(Splittable):
     out: str
     program: str
     keys: tuple[str, ...]
-    label: str
+    label: tuple[str, ...]
     array_module: str
     labelled_only: bool = False
+    weight: str = ""
+    in_days: bool = False
 
     def split(self) -> "list[ShardTask]":
         """Tasks of half the rows each."""
@@ -100,23 +104,49 @@ def write_rows(task: ShardTask) -> Shard:
     xp: Any = importlib.import_module(task.array_module)
     row_range, out = task.row_range, Path(task.out)
     fitted = _program(task.program) if task.program else None
-    kinds = {**(fitted.program.kinds if fitted else {}), task.label: "number"}
-    columns = read_rows(xp, Path(row_range.path), row_range.first, row_range.rows, kinds)
-    label = on_host(columns.pop(task.label)).astype(np.float32)
-    known = ~np.isnan(label)
+    columns, label, weight = _read(xp, task, fitted.program.kinds if fitted else {})
+    first = label if label.ndim == 1 else label[:, 0]
+    known = ~np.isnan(first)
     unlabelled, at = int(np.count_nonzero(~known)), row_range.first
     if task.labelled_only:
-        at = int(labelled(Path(row_range.path), task.label, row_range.first).sum())
-        label, columns = label[known], _chosen(xp, columns, known)
+        at = int(labelled(Path(row_range.path), task.label[0], row_range.first).sum())
+        first, label, columns = first[known], label[known], _chosen(xp, columns, known)
     with _ArrayFiles(out, row_range.day, at) as files:
         files.write("y", label)
-        for inputs in _inputs(xp, fitted, columns) if fitted and len(label) else ():
-            for name, values in inputs.items():
-                files.write(name, on_host(values))
+        if fitted and len(label):
+            _write_inputs(xp, fitted, columns, weight, files)
     if row_range.first == 0:
         _write_keys(task, out / f"{row_range.day}-keys.parquet")
-    positives = int(np.count_nonzero(label == 1))
+    positives = int(np.count_nonzero(first > 0 if task.in_days else first == 1))
     return Shard(row_range.day, out.name, len(label), positives, unlabelled)
+
+
+def _write_inputs(
+    xp: Any,
+    fitted: FittedProgram,
+    columns: Mapping[str, Any],
+    weight: NDArray[np.float32] | None,
+    files: "_ArrayFiles",
+) -> None:
+    """Write what the model reads of a row range, and the weights of its rows."""
+    if weight is not None:
+        files.write("w", weight)
+    for inputs in _inputs(xp, fitted, columns):
+        for name, values in inputs.items():
+            files.write(name, on_host(values))
+
+
+def _read(
+    xp: Any, task: ShardTask, kinds: Mapping[str, str]
+) -> tuple[dict[str, Any], NDArray[np.float32], NDArray[np.float32] | None]:
+    """The columns of a row range, its labels, and its weights where it has some."""
+    beside = [*task.label, *filter(None, [task.weight])]
+    whole, every = task.row_range, {**kinds, **dict.fromkeys(beside, "number")}
+    columns = read_rows(xp, Path(whole.path), whole.first, whole.rows, every)
+    arrays = [on_host(columns.pop(name)).astype(np.float32) for name in beside]
+    labels = arrays[: len(task.label)]
+    label = labels[0] if len(labels) == 1 else np.stack(labels, axis=1)
+    return columns, label, arrays[-1] if task.weight else None
 
 
 def _chosen(xp: Any, columns: Mapping[str, Any], rows: NDArray[np.bool_]) -> dict[str, Any]:
@@ -177,7 +207,8 @@ class _ArrayFiles(ExitStack):
 
 
 def _write_keys(task: ShardTask, path: Path) -> None:
-    known = labelled(Path(task.row_range.path), task.label) if task.labelled_only else None
+    path_of_rows = Path(task.row_range.path)
+    known = labelled(path_of_rows, task.label[0]) if task.labelled_only else None
     with pq.ParquetFile(task.row_range.path) as file:
         schema = pa.schema([file.schema_arrow.field(name) for name in task.keys])
         with pq.ParquetWriter(path, schema, **parquet_options(schema)) as writer:

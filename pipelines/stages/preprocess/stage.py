@@ -6,77 +6,89 @@ Not here: statistics (``statistics.py``), arrays (``shards.py``), finding days (
 """
 
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.core.errors import ColumnMismatchError, TrainingError, TransientError
+from pipelines.core.errors import (
+    ColumnMismatchError,
+    InputMismatchError,
+    TrainingError,
+    TransientError,
+)
 from pipelines.core.events import evenly
-from pipelines.operators.bfloat16 import BFLOAT16
+from pipelines.core.store import Manifest
 from pipelines.protocol import VALIDATED, Plan, StageOutcome, Work, code_of, input_of, stage_of
 from pipelines.protocol.declared_code import declared_code
 from pipelines.protocol.settings import (
+    cohort_settings,
     key_columns,
     label_column,
     training_set_settings,
 )
 from pipelines.shared.compute.settings import ComputeSettings
 from pipelines.shared.tables import UNLABELLED
-from pipelines.shared.tables.window import ModelWindow, window_as_validated, window_of
-from pipelines.spec import PARTS, TRAIN, Binary, Pipeline
+from pipelines.shared.tables.cohort_names import CENSORING, GAP, SUMMARY, TEST, VALIDATION
+from pipelines.shared.tables.window import ModelWindow, model_window
+from pipelines.spec import TRAIN, Binary, Pipeline
 
 if TYPE_CHECKING:
     from pipelines.operators.program import FittedProgram
     from pipelines.shared.compute.compute import Compute
-    from pipelines.stages.preprocess.row_ranges import RowRange
-    from pipelines.stages.preprocess.shards import Shard, ShardTask
+    from pipelines.stages.preprocess.shards import Shard
+    from pipelines.stages.preprocess.source_rows import SourceRows
 
-VALIDATION = "window_validation"
-RangesByDay = dict[str, "list[RowRange]"]
+COHORT = "model_cohort"
+OnRows = Callable[[int], None]
 
 
 def plan(work: Work) -> Plan:
-    """The features of the model's days, and which days train and test.
+    """The features of the model's days, and which days train and test, or the cohort drawn of them.
 
     Raises:
-        InputMissingError: Days have no features, or outdated ones.
+        InputMissingError: Days have no features, or outdated ones; there is no cohort.
+        InputMismatchError: The cohort is of other features, or of other settings.
+        PartitionRefusedError: The cohort was refused.
     """
+    drawn = None
+    if work.pipeline.has_cohort:
+        drawn = input_of(work, COHORT, cohort_settings(work))
     return Plan(
-        inputs=_window(work).inputs(),
+        inputs=_inputs(work, model_window(work), drawn),
         config=training_set_settings(work),
         code=code_of(__name__, *declared_code(work.pipeline.features)),
+        made_from={} if drawn is None else {COHORT: drawn},
     )
 
 
 def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
-    """Fit on the training days, then write every day's arrays.
+    """Fit on the training rows, then write every day's arrays.
 
     Raises:
         TransientError: A day was published again while this work waited.
         TrainingError: The training days have no rows, or for ``Binary`` rows of one class only.
         ColumnMismatchError: A day has other features than the pipeline declares.
+        ArtifactError: The cohort is of other features, or has an entity on both sides.
     """
     from pipelines.shared.compute import open_compute
+    from pipelines.stages.preprocess.index import write_index
     from pipelines.stages.preprocess.shards import write_rows
+    from pipelines.stages.preprocess.source_rows import shapes_of, shard_tasks
 
-    window = _window(work)
-    if window.inputs() != dict(plan.inputs):
-        raise TransientError(
-            f"{work.report.work}: features were published again while this work waited. "
-            "Try again: the next try reads the new version."
-        )
-    train = _train_days(window)
-    facts = _facts(window, train)
+    window = model_window(work)
+    _require_planned(work, plan, window)
     rows = sum(int(manifest.outcome["rows"]) for manifest in window.days.values())
     with open_compute(rows, ComputeSettings.from_options(work.options)) as compute:
-        report = _row_counter(window, rows + facts["rows"])
-        fitted = _fit(window, list(train), compute, report, out)
+        if work.pipeline.has_cohort:
+            source, fitted, facts, report = _from_cohort(window, plan, compute, rows, out)
+        else:
+            source, fitted, facts, report = _from_features(window, compute, rows, out)
         _write_state(fitted, facts, out)
-        ranges = _row_ranges(window, train)
-        shapes = _shapes(fitted)
-        tasks = _tasks(window, ranges, shapes, out, compute.array_module)
+        shapes = shapes_of(fitted, source)
+        tasks = shard_tasks(window, source, shapes, out, compute.array_module)
         shards = compute.map(write_rows, tasks, lambda shard: report(shard.rows))
-    _write_index(window, ranges, fitted, shapes, shards, out)
+    write_index(window, source, fitted, shapes, shards, out)
     outcome = _outcome(facts, shards)
     if facts.get(UNLABELLED):
         work.report.log(
@@ -85,11 +97,73 @@ def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
     return outcome
 
 
-def _window(work: Work) -> ModelWindow:
-    """The features that this run's ``validate_window`` checked; else those published now."""
-    if VALIDATION not in work.inputs:
-        return window_of(work)
-    return window_as_validated(work, input_of(work, VALIDATION))
+def _require_planned(work: Work, plan: Plan, window: ModelWindow) -> None:
+    if _inputs(work, window, plan.made_from.get(COHORT)) != dict(plan.inputs):
+        raise TransientError(
+            f"{work.report.work}: features were published again while this work waited. "
+            "Try again: the next try reads the new version."
+        )
+
+
+def _inputs(work: Work, window: ModelWindow, drawn: Manifest | None) -> dict[str, str]:
+    """Digests of the features, and of the cohort that was drawn of them.
+
+    Raises:
+        InputMismatchError: It was drawn of other features.
+    """
+    own = window.inputs()
+    if drawn is None:
+        return own
+    if any(drawn.inputs.get(name) != digest for name, digest in own.items()):
+        raise InputMismatchError(
+            f"{work.report.work}: the cohort {drawn.digest[:16]} was drawn of other features than those that "
+            f"are published now. Run {drawn.stage} for this as-of day again."
+        )
+    return own | {COHORT: drawn.content}
+
+
+def _from_features(
+    window: ModelWindow, compute: "Compute", rows: int, out: Path
+) -> "tuple[SourceRows, FittedProgram, dict[str, int], OnRows]":
+    """The rows of the features themselves, and what was fitted to those of the training days."""
+    from pipelines.stages.preprocess.source_rows import rows_of_features
+
+    train = _train_days(window)
+    facts = _facts(window, train)
+    report = _row_counter(window, rows + facts["rows"])
+    fitted = _fit(window, list(train), compute, report, out)
+    bare = {day for day, statistics in train.items() if not _labelled_rows(statistics)}
+    return rows_of_features(window, bare), fitted, facts, report
+
+
+def _from_cohort(
+    window: ModelWindow, plan: Plan, compute: "Compute", rows: int, out: Path
+) -> "tuple[SourceRows, FittedProgram, dict[str, int], OnRows]":
+    """The rows of the cohort, and what was fitted to those to train on alone."""
+    from pipelines.operators.state import write_program
+    from pipelines.stages.preprocess.cohort_rows import cohort_facts, selected_rows
+    from pipelines.stages.preprocess.source_rows import rows_of_cohort
+    from pipelines.stages.preprocess.statistics import merge_statistics, statistics_of_ranges
+
+    work, drawn = window.work, plan.made_from[COHORT]
+    folder = work.store.open(drawn)
+    for day in window.days:
+        _require_features(work.pipeline, work.store.open(window.days[day]))
+    scratch = work.scratch(plan, work.window_ref("training_set"))
+    facts = cohort_facts(folder)
+    report = _row_counter(window, 2 * rows + facts["rows"])
+    parts = selected_rows(window, drawn, compute, report, scratch / "rows")
+    program = work.pipeline.program()
+    folders = statistics_of_ranges(
+        parts[TRAIN], program, compute, report, scratch / "statistics"
+    )
+    fitted = program.fitted(merge_statistics(folders, program))
+    write_program(out, fitted)
+    for name in (SUMMARY, CENSORING):
+        if name in drawn.files:
+            shutil.copyfile(folder / name, out / name)
+    weighted = bool(json.loads((folder / SUMMARY).read_text())["rows_are_weighted"])
+    return rows_of_cohort(work.pipeline, parts, weighted=weighted), fitted, facts, report
 
 
 def _row_counter(window: ModelWindow, to_do: int) -> Callable[[int], None]:
@@ -197,133 +271,20 @@ def _write_state(fitted: "FittedProgram", facts: dict[str, int], out: Path) -> N
     (out / "state.json").write_text(json.dumps(state, indent=1) + "\n")
 
 
-def _row_ranges(window: ModelWindow, train: Mapping[str, Mapping[str, Any]]) -> RangesByDay:
-    """The row ranges of each day, but of training days none of whose rows has a label."""
-    from pipelines.stages.preprocess.row_ranges import row_ranges_of
-
-    bare = {day for day, statistics in train.items() if not _labelled_rows(statistics)}
-    opened = {
-        day: window.work.store.open(manifest)
-        for day, manifest in window.days.items()
-        if day not in bare
-    }
-    return {
-        day: row_ranges_of(day, folder / window.part(day)) for day, folder in opened.items()
-    }
-
-
-def _shapes(fitted: "FittedProgram") -> dict[str, tuple[tuple[int, ...], str]]:
-    """Shape of one row and type of each array, by name; NumPy keeps bfloat16 as its bits."""
-    x_type = "uint16" if fitted.program.x_type == BFLOAT16 else fitted.program.x_type
-    found: dict[str, tuple[tuple[int, ...], str]] = {
-        "x": ((len(fitted.program.numeric()),), x_type),
-        "ids": ((len(fitted.program.categorical()),), "int32"),
-    }
-    for block in fitted.program.blocks:
-        events, length = block.reads()
-        found |= {events: ((block.steps, len(block.features)), "float32")}
-        found |= {length: ((), "int32")}
-    return {name: about for name, about in found.items() if about[0] != (0,)} | {
-        "y": ((), "float32")
-    }
-
-
-def _tasks(
-    window: ModelWindow,
-    ranges: RangesByDay,
-    shapes: dict[str, tuple[tuple[int, ...], str]],
-    out: Path,
-    array_module: str,
-) -> "list[ShardTask]":
-    """One task for each row range; gap days need no model inputs, training days only rows with a label."""
-    from pipelines.shared.tables.labels import labelled
-    from pipelines.stages.preprocess.shards import ShardTask, make_files
-
-    work, tasks = window.work, list[ShardTask]()
-    keys, label = key_columns(work.pipeline), label_column(work.pipeline)
-    for part in PARTS:
-        (out / part).mkdir()
-        wanted = {"y": shapes["y"]} if part == "gap" else shapes
-        labelled_only = part == TRAIN and work.pipeline.may_lack_label
-        for day in filter(ranges.get, getattr(work.days(), part)):
-            day_rows = rows = sum(row_range.rows for row_range in ranges[day])
-            if labelled_only:
-                rows = int(labelled(Path(ranges[day][0].path), label).sum())
-            whole = {name: ((rows, *shape), kind) for name, (shape, kind) in wanted.items()}
-            make_files(out / part, day, whole)
-            tasks += [
-                ShardTask(
-                    row_range=row_range,
-                    day_rows=day_rows,
-                    out=str(out / part),
-                    program="" if part == "gap" else str(out),
-                    keys=keys,
-                    label=label,
-                    array_module=array_module,
-                    labelled_only=labelled_only,
-                )
-                for row_range in ranges[day]
-            ]
-    return tasks
-
-
-def _described_inputs(fitted: "FittedProgram") -> dict[str, Any]:
-    """The model's inputs by kind, in their order."""
-    blocks, sizes = fitted.program.blocks, fitted.sizes().items()
-    return {
-        "numeric": fitted.program.numeric(),
-        "categorical": [{"name": name, "size": size} for name, size in sizes],
-        "sequences": [
-            {"name": b.name, "steps": b.steps, "features": b.features} for b in blocks
-        ],
-    }
-
-
-def _write_index(
-    window: ModelWindow,
-    ranges: RangesByDay,
-    fitted: "FittedProgram",
-    shapes: dict[str, Any],
-    shards: "list[Shard]",
-    out: Path,
-) -> None:
-    """Write the list of all files; rows are in the order of the keys, checksums in the manifest."""
-    work, program = window.work, fitted.program
-    index: dict[str, Any] = {
-        "features": program.numeric(),
-        "inputs": _described_inputs(fitted),
-        "types": {n: kind for n, (_, kind) in shapes.items()}
-        | ({"x": program.x_type} if "x" in shapes else {}),
-        "label": {"column": label_column(work.pipeline)},
-    }
-    for part in PARTS:
-        names = ["y"] if part == "gap" else list(shapes)
-        index[part] = [
-            _entry(part, day, names, [s for s in shards if (s.part, s.day) == (part, day)])
-            for day in getattr(work.days(), part)
-            if ranges.get(day)
-        ]
-    index["refused"] = window.refused
-    (out / "index.json").write_text(json.dumps(index, indent=1) + "\n")
-
-
-def _entry(part: str, day: str, names: list[str], shards: "list[Shard]") -> dict[str, Any]:
-    """The entry of one day; paths are relative to the training set."""
-    return {
-        "day": day,
-        "rows": sum(shard.rows for shard in shards),
-        "positives": sum(shard.positives for shard in shards),
-        **{name: f"{part}/{day}-{name}.npy" for name in names},
-        "keys": f"{part}/{day}-keys.parquet",
-    }
-
-
 def _outcome(facts: dict[str, int], shards: "list[Shard]") -> StageOutcome:
     metrics = {f"train_{name}": float(value) for name, value in facts.items()}
-    for part in ("gap", "test"):
+    for part in (GAP, TEST, VALIDATION):
         mine = [shard for shard in shards if shard.part == part]
-        metrics[f"{part}_rows"] = float(sum(shard.rows for shard in mine))
-        metrics[f"{part}_positives"] = float(sum(shard.positives for shard in mine))
-        if UNLABELLED in facts:
-            metrics[f"{part}_{UNLABELLED}"] = float(sum(shard.unlabelled for shard in mine))
+        if mine or part != VALIDATION:
+            metrics |= _counted(part, mine, with_unlabelled=UNLABELLED in facts)
     return StageOutcome(rows=sum(shard.rows for shard in shards), metrics=metrics)
+
+
+def _counted(part: str, shards: "list[Shard]", *, with_unlabelled: bool) -> dict[str, float]:
+    found = {
+        f"{part}_rows": float(sum(shard.rows for shard in shards)),
+        f"{part}_positives": float(sum(shard.positives for shard in shards)),
+    }
+    if with_unlabelled:
+        found[f"{part}_{UNLABELLED}"] = float(sum(shard.unlabelled for shard in shards))
+    return found

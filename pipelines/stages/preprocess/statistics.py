@@ -98,6 +98,33 @@ def day_statistics(
     return [work.store.open(made[day]) for day in days]
 
 
+def statistics_of_ranges(
+    ranges: Mapping[str, list[RowRange]],
+    program: Program,
+    compute: Compute,
+    on_rows: Callable[[int], None],
+    out: Path,
+) -> list[Path]:
+    """Folders below ``out`` with the statistics of the rows of each day, in order; they are not published.
+
+    Args:
+        ranges: Row ranges of each day, oldest first.
+        program: Program to fit.
+        compute: Runs the tasks.
+        on_rows: Called with the number of rows of each row range that was read.
+        out: Where they are written.
+    """
+    folders = []
+    for day, row_ranges in ranges.items():
+        tasks = [StatisticsTask(each, program, compute.array_module) for each in row_ranges]
+        found = compute.map(summarize, tasks, lambda part: on_rows(part.row_range.rows))
+        states = merged([each.states for each in found], program.statistics())
+        folders.append(out / day)
+        folders[-1].mkdir(parents=True, exist_ok=True)
+        _write(folders[-1], states, sum(each.rows for each in row_ranges))
+    return folders
+
+
 def merge_statistics(folders: Sequence[Path], program: Program) -> States:
     """Merge the statistics of the days; their grouping does not change the result.
 
@@ -155,13 +182,17 @@ def _published(work: Work, program: Program, day: DayStatistics) -> Manifest:
     rows = sum(row_range.rows for row_range in day.row_ranges)
 
     def make(out: Path) -> StageOutcome:
-        raw = write_states(out, day.states(program))
-        (out / FILE).write_text(json.dumps({"rows": rows, "states": raw}, indent=1) + "\n")
+        _write(out, day.states(program), rows)
         return StageOutcome(rows=rows)
 
     with work.store.lock(day.ref):
         found = work.store.find_whole(day.ref, day.plan.digest())
         return found or publish_work(work, "preprocess", day.ref, day.plan, make)
+
+
+def _write(folder: Path, states: States, rows: int) -> None:
+    raw = write_states(folder, states)
+    (folder / FILE).write_text(json.dumps({"rows": rows, "states": raw}, indent=1) + "\n")
 
 
 def _read(folder: Path) -> States:

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from pipelines.core.store import Manifest
 from pipelines.operators.bfloat16 import widened
 from pipelines.operators.program import FittedProgram
 from pipelines.operators.state import read_program
-from pipelines.protocol.settings import label_column
 from pipelines.shared.tables.known_days import part_as_of
 from pipelines.shared.tables.labels import labelled
 from pipelines.shared.tables.values import read_rows, served
@@ -56,11 +58,23 @@ def golden_rows(
         InputMissingError: The day's features are not in the store any more.
     """
     days = json.loads((folder / "index.json").read_text())["train"]
-    first, rows = next((day["day"], day["rows"]) for day in days if day["rows"])
+    entry = next(day for day in days if day["rows"])
+    first, rows = entry["day"], entry["rows"]
     manifest = features_version(work, first, training_set.inputs[f"{FEATURES}/ds={first}"])
     table = work.store.open(manifest) / part_as_of(manifest, work.model_day)
     chosen = np.arange(min(rows, GOLDEN_ROWS))
-    if work.pipeline.may_lack_label:
-        chosen = np.flatnonzero(labelled(table, label_column(work.pipeline)))[:GOLDEN_ROWS]
+    if work.pipeline.has_cohort:
+        chosen = _positions(table, folder / entry["keys"], work.pipeline.table.id_column)
+    elif work.pipeline.may_lack_label:
+        chosen = np.flatnonzero(labelled(table, work.pipeline.label.column))[:GOLDEN_ROWS]
     columns = read_rows(np, table, 0, int(chosen[-1]) + 1, fitted.program.kinds)
     return {name: served(values)[chosen] for name, values in columns.items()}
+
+
+def _positions(table: Path, keys: Path, row_id: str) -> NDArray[np.int64]:
+    """Where the first rows of a training day are in its features, which have other rows as well."""
+    found = pq.read_table(keys, columns=[row_id], use_threads=False)[row_id][:GOLDEN_ROWS]
+    every = pq.read_table(table, columns=[row_id], use_threads=False)[row_id]
+    return (
+        pc.index_in(found.combine_chunks(), every.combine_chunks()).to_numpy().astype(np.int64)
+    )

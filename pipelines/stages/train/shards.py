@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from pipelines.core.errors import ArtifactError
 from pipelines.operators.bfloat16 import BFLOAT16, widened
 from pipelines.protocol import VALIDATED, giver_of, stage_of
+from pipelines.spec import ModelDays
 
 Rows = dict[str, NDArray[Any]]
 
@@ -29,6 +30,7 @@ KINDS: dict[str, Any] = {
     LABEL: np.float32,
     WEIGHT: np.float32,
 }
+TRAIN, VALIDATION = "train", "validation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,18 +101,37 @@ def first_column(labels: NDArray[Any]) -> NDArray[Any]:
     return labels if labels.ndim == 1 else labels[:, 0]
 
 
-def open_shards(training_set: Path, days: Collection[str] | None = None) -> Shards:
+def open_sides(training_set: Path, days: ModelDays) -> tuple[Shards, Shards | None]:
+    """Map the rows to train on, and those that evaluate an epoch; None where there are none.
+
+    They are other days, or, where a cohort was drawn, other parts of the training set.
+
+    Raises:
+        ArtifactError: As ``open_shards``.
+    """
+    index = json.loads((training_set / "index.json").read_text())
+    if VALIDATION in index:
+        held_out = open_shards(training_set, part=VALIDATION) if index[VALIDATION] else None
+        return open_shards(training_set), held_out
+    held_out = open_shards(training_set, days.validation) if days.validation else None
+    return open_shards(training_set, set(days.train) - set(days.validation)), held_out
+
+
+def open_shards(
+    training_set: Path, days: Collection[str] | None = None, part: str = TRAIN
+) -> Shards:
     """Map the training days of a published training set.
 
     Args:
         training_set: Its folder.
-        days: Days to take; None for every training day.
+        days: Days to take; None for every one of the part.
+        part: The part of it.
 
     Raises:
         ArtifactError: A shard's shape is not what the index says, or no day has rows.
     """
     index = json.loads((training_set / "index.json").read_text())
-    chosen = _chosen_days(training_set, index["train"], days)
+    chosen = _chosen_days(training_set, index[part], days)
     counts = [day["rows"] for day in chosen]
     starts = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int64)
     inputs = index.get("inputs", {})

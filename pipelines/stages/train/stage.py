@@ -55,13 +55,12 @@ def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
     from pipelines.shared.tracking.tracker import About, keep_spool, tracking
     from pipelines.stages.train.devices import choose_devices, open_strategy
     from pipelines.stages.train.preflight import check_rows, require_evaluable
-    from pipelines.stages.train.shards import open_shards
+    from pipelines.stages.train.shards import open_sides
 
     began = time.monotonic()
     training_set = work.store.open(plan.made_from["training_set"])
     training, days = work.pipeline.training, work.days()
-    shards = open_shards(training_set, set(days.train) - set(days.validation))
-    held_out = open_shards(training_set, days.validation) if days.validation else None
+    shards, held_out = open_sides(training_set, days)
     scratch = work.scratch(plan, work.model_ref("models"))
     about = About(name=work.model_ref("models").key)
     with tracking(work, plan, scratch, about) as tracker:

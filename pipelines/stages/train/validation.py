@@ -16,6 +16,7 @@ from pipelines.stages.train.batches import Feed, StepBlock, prefetched
 from pipelines.stages.train.network import Network
 from pipelines.stages.train.non_finite import require_finite_rows
 from pipelines.stages.train.ranking_metrics import ScoreHistogram
+from pipelines.stages.train.shards import LABEL, WEIGHT
 from pipelines.stages.train.steps import compiled_rows
 
 BATCH_ROWS = 8192
@@ -32,7 +33,7 @@ class EpochValidation:
     def evaluate(
         self, distribute: Callable[[StepBlock], Any], between: Callable[[], None]
     ) -> dict[str, float]:
-        """Mean loss, and for a head that ranks an event its AUC and average precision.
+        """Mean loss, by the rows' weights, and for a head that ranks an event its AUC and average precision.
 
         Args:
             distribute: Puts a block on the replicas.
@@ -41,17 +42,25 @@ class EpochValidation:
         Raises:
             TrainingError: Rows have non-finite values; the message names the features.
         """
-        losses, ranked, rows = 0.0, ScoreHistogram(), 0
+        losses, ranked, weights = 0.0, ScoreHistogram(), 0.0
         for block, distributed in prefetched((b, distribute(b)) for b in self._feed.in_order()):
             require_finite_rows(self._work, block, self._feed.shards.features)
             for step, size in enumerate(block.rows):
                 each, score = self._step(distributed, step, size)
-                losses += float(each.sum(dtype=np.float64))
-                rows += size
+                if WEIGHT in self._feed.shards.days[0]:
+                    weight = block.weights(step)
+                    losses += float((each * weight).sum())
+                    weights += float(weight.sum())
+                else:
+                    losses += float(each.sum(dtype=np.float64))
+                    weights += size
                 if self._network.head.score:
-                    ranked.add(block.step(step)["y"], score)
+                    ranked.add(block.step(step)[LABEL], score)
                 between()
-        return {"loss": losses / rows, **(_ranks(ranked) if self._network.head.score else {})}
+        return {
+            "loss": losses / weights,
+            **(_ranks(ranked) if self._network.head.score else {}),
+        }
 
     def _step(self, distributed: Any, step: int, size: int) -> tuple[Any, Any]:
         inputs, y, *_ = distributed

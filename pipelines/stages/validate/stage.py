@@ -29,7 +29,11 @@ from pipelines.protocol.declared_code import rule_code
 from pipelines.shared.compute.settings import ComputeSettings
 from pipelines.shared.expectations.gate_run import docs_page, run_of
 from pipelines.shared.expectations.rules import CheckedRule, rules_of, suite_path
-from pipelines.shared.tables.statics import contents_of, input_name, validated_statics
+from pipelines.shared.tables.static_tables import (
+    contents_of,
+    input_name,
+    validated_static_tables,
+)
 from pipelines.spec import Column, Pipeline
 from pipelines.spec.time_bounds import time_bounds
 from pipelines.stages.validate.repeated_ids import RepeatedIds, inputs_of, shared_in
@@ -75,7 +79,7 @@ def plan(work: Work) -> Plan:
     ingested = work.need(work.partition_ref("ingested"))
     rules_of(work.pipeline, work.day)
     bounds = time_bounds(work.pipeline)
-    static = validated_statics(work, (b.table for b in bounds), "bounds of its times")
+    static = validated_static_tables(work, (b.table for b in bounds), "bounds of its times")
     return Plan(
         inputs={f"ingested {ingested.key}": ingested.content}
         | contents_of(static)

@@ -18,14 +18,24 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.core.errors import TransientError, listed
 from pipelines.core.store import Manifest, Ref
-from pipelines.protocol import ACCEPTED, REFUSED, Maker, Plan, StageOutcome, Work, code_of
+from pipelines.protocol import (
+    ACCEPTED,
+    REFUSED,
+    Maker,
+    Plan,
+    StageOutcome,
+    Work,
+    code_of,
+    stage_of,
+)
 from pipelines.protocol.declared_code import rule_code
 from pipelines.shared.expectations.gate_run import docs_page, run_of
 from pipelines.shared.expectations.other_days import behind_window, remedy
 from pipelines.shared.registry import Version, champion_before, read_registry, registry_uri
+from pipelines.shared.tables.cohort_names import COHORTS
 from pipelines.shared.tables.known_days import statistics_as_of
 from pipelines.shared.tables.window import FEATURES, ModelWindow, features_digest, window_of
-from pipelines.spec import TRAIN, model_days
+from pipelines.spec import TRAIN, Outcome, model_days
 
 if TYPE_CHECKING:
     from pipelines.shared.expectations.day_compare import Compared
@@ -86,7 +96,7 @@ def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
     failed = [f for f in findings if not f.success]
     refused = [f for f in failed if f.rule.severity == "critical"]
     verdict = REFUSED if refused else ACCEPTED
-    reason = _reason(plan, refused or failed, tables, compared, before)
+    reason = _reason(work, plan, refused or failed, tables, compared, before)
     (out / "window.json").write_text(json.dumps(tables, indent=1) + "\n")
     write_window_report(
         work, plan, run_of(plan), tables, compared, findings, verdict, reason, out
@@ -188,6 +198,7 @@ def _evaluated(work: Work, plan: Plan, tables: "Mapping[str, list[Row]]") -> "li
 
 
 def _reason(
+    work: Work,
     plan: Plan,
     failed: "list[RuleResult]",
     tables: "Mapping[str, list[Row]]",
@@ -199,6 +210,11 @@ def _reason(
         gone = "the features of the champion's training days are no longer in the store"
         none = "there is no champion of an earlier day"
         reasons.append(f"Drift was not evaluated: {gone if plan.config['champion'] else none}")
+    if isinstance(work.pipeline.label, Outcome):
+        reasons.append(
+            f"Labels were not evaluated: they are events of table {work.pipeline.label.table}, which "
+            f"{stage_of(COHORTS).name} checks"
+        )
     return ". ".join([*reasons, ""]).strip()
 
 

@@ -18,7 +18,7 @@ from pipelines.shared.expectations.day_compare import REFUSE, WARN, Compared
 from pipelines.shared.expectations.rules import CRITICAL, INFO, CheckedRule
 from pipelines.shared.tables import UNLABELLED
 from pipelines.shared.tables.profile import Profile, jensen_shannon, merge_profiles, psi
-from pipelines.spec import Binary, Limit, Pipeline, WindowGate
+from pipelines.spec import Binary, Label, Limit, Pipeline, WindowGate
 
 WINDOW, DAYS, FEATURES, BESIDE = "window", "days", "features", "beside_other_days"
 LEVEL = "level"
@@ -57,7 +57,7 @@ def days_of(files: Mapping[str, Path]) -> Days:
     statistics_of = {day: json.loads(file.read_text()) for day, file in files.items()}
     return Days(
         rows={day: int(each["rows"]) for day, each in statistics_of.items()},
-        positives=sum(int(each["positives"]) for each in statistics_of.values()),
+        positives=sum(int(each.get("positives", 0)) for each in statistics_of.values()),
         profile=merge_profiles(each["profile"] for each in statistics_of.values()),
         unlabelled=sum(int(each.get(UNLABELLED, 0)) for each in statistics_of.values()),
     )
@@ -73,13 +73,14 @@ def tables_of(
     """The rows of the three tables, by table.
 
     Args:
-        pipeline: Declares the head: only a binary label has a rate.
+        pipeline: Declares the label and the head: only a binary label of the rows has a rate.
         train: Training days, those without rows too.
         later: Rows of each later day of the window.
         training: The training days.
         champion: The champion's training days; None without a champion.
     """
-    rate = training.label_rate if isinstance(pipeline.head, Binary) else None
+    rated = isinstance(pipeline.head, Binary) and isinstance(pipeline.label, Label)
+    rate = training.label_rate if rated else None
     theirs = champion.label_rate if champion and rate is not None else None
     empty = sum(not training.rows.get(day) for day in train)
     window: Row = {

@@ -30,15 +30,19 @@ from pipelines.drivers.preconditions import (
     require_registry,
     require_store,
 )
-from pipelines.protocol import Work, option_values
+from pipelines.protocol import Work, option_values, partition_key, partition_named
 from pipelines.shared.tables.window import FEATURES, ModelWindow
 from pipelines.spec import load, model_days, with_settings
+from pipelines.spec.reach import partitions_of_outcomes
+
+WITH_VERDICT = "ds="
+"""In the keys of partitions of which a verdict is waited for, not features."""
 
 
 def missing_partitions(store: Store, pipeline: str, keys: Sequence[str]) -> list[str]:
     """The partitions that have neither a refusal nor features of those as they are validated now.
 
-    Features of one that was replayed since are stale: its run, or a later one's, makes them anew.
+    Of those that labels follow from, which are given by their keys in the store, a verdict is enough. Features of one that was replayed since are stale: its run, or a later one's, makes them anew.
     """
     work = Work(pipeline=load(pipeline), store=store, report=Reporter("await"), history_from="")
     window = ModelWindow(work)
@@ -46,6 +50,8 @@ def missing_partitions(store: Store, pipeline: str, keys: Sequence[str]) -> list
 
 
 def _done(window: ModelWindow, key: str) -> bool:
+    if WITH_VERDICT in key:
+        return window.has_verdict(key)
     if window.was_refused(key):
         return True
     features = window.work.find(window.work.partition_ref(FEATURES, key))
@@ -155,7 +161,8 @@ class AwaitPartitionsOperator(BaseOperator):
                 registry cannot be used, or nobody could answer the approval.
             TransientError: The registry does not answer, or the disk has no room.
         """
-        keys, store = self._keys(), Store(self.store)
+        days, store = self._keys(), Store(self.store)
+        keys = [*days, *self._outcome_keys()]
         require_store(store)
         if self.promotes:
             asked = option_values(given(self.options))
@@ -175,7 +182,7 @@ class AwaitPartitionsOperator(BaseOperator):
                 ),
                 method_name=self.resume.__name__,
             )
-        return self._ready(keys)
+        return self._ready(days)
 
     def resume(self, context: Mapping[str, Any], event: Mapping[str, Any]) -> dict[str, Any]:
         """Go on with what the trigger saw.
@@ -200,6 +207,17 @@ class AwaitPartitionsOperator(BaseOperator):
             )
         return list(keys)
 
+    def _outcome_keys(self) -> list[str]:
+        """Keys in the store of the partitions that labels follow from; none where they are a column."""
+        pipeline = with_settings(load(self.pipeline), lines(self.settings))
+        first = self.history_from or pipeline.schedule.start
+        named = partitions_of_outcomes(pipeline, self.as_of, first)
+        return [
+            partition_key(key, None if table == pipeline.examples else table)
+            for table, keys in named.items()
+            for key in keys
+        ]
+
     def _grain(self) -> str:
         return load(self.pipeline).table.grain
 
@@ -208,6 +226,13 @@ class AwaitPartitionsOperator(BaseOperator):
         return " and ".join(f"{each}_data" for each in [*others, self.pipeline])
 
     def _lacking(self, missing: Sequence[str]) -> str:
+        events = [partition_named(key) for key in missing if WITH_VERDICT in key]
+        if events:
+            return (
+                f"{self.pipeline}: {len(events)} of the partitions that the labels of the model as of "
+                f"{self.as_of} follow from have no verdict: {listed(events)}. Look at the runs of "
+                f"{self._dag_ids()} for them, or declare the first day of a table's data as its start."
+            )
         partitions = load(self.pipeline).partitions()
         first, last = (date_of(partitions, missing[end]) for end in (0, -1))
         return (

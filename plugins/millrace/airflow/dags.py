@@ -74,7 +74,8 @@ def data_dag(
     seen = pipeline.of_table(table or pipeline.examples)
     if seen is not pipeline:
         require_own_dag(pipeline, seen.table)
-    records = [each for each in chain_stages(PARTITION) if seen is pipeline or each.each_table]
+    every = chain_stages(PARTITION, pipeline=pipeline)
+    records = [each for each in every if seen is pipeline or each.each_table]
     grain, named = seen.table.grain, "" if seen is pipeline else f" of {table}"
     ending = DATA_DAG if seen is pipeline else f"{table}_{DATA_DAG}"
     partitions = seen.partitions()
@@ -112,7 +113,7 @@ def model_dag(pipeline: Pipeline, doc: str | None = None, **more: Any) -> DAG:
         doc: What its page says first.
         more: Arguments of the ``DAG`` to replace.
     """
-    records = chain_stages(WINDOW, MODEL)
+    records = chain_stages(WINDOW, MODEL, pipeline=pipeline)
     own: dict[str, Any] = {
         "dag_display_name": f"{pipeline.title}: model",
         "description": f"For each as-of day: {_listed(records)}.",
@@ -149,11 +150,18 @@ def tune_dag(pipeline: Pipeline, doc: str | None = None, **more: Any) -> DAG:
     with DAG(schedule=schedule, **(_common(pipeline, TUNE.dag, doc) | own | more)) as made:
         chain(
             await_partitions(pipeline, promotes=False, asks="", **earlier),
-            [stage(pipeline, giver_of(result).name, **earlier) for result in TUNE.takes],
+            *(stage(pipeline, name, **earlier) for name in _before_trials(pipeline)),
             trials(pipeline),
             stage(pipeline, TUNE.name, settings=SEARCH_SETTINGS),
         )
     return made
+
+
+def _before_trials(pipeline: Pipeline) -> list[str]:
+    """The stages that make what the trials of a search train on, in order."""
+    made = [giver_of(result).name for result in TUNE.takes]
+    only = [s.name for s in stages(pipeline) if s.only_where and s.scope == WINDOW]
+    return [s.name for s in stages(pipeline) if s.name in {*made, *only}]
 
 
 def on_demand_dags(pipeline: Pipeline, doc: str | None = None) -> list[DAG]:
@@ -165,7 +173,7 @@ def on_demand_dags(pipeline: Pipeline, doc: str | None = None) -> list[DAG]:
         pipeline: The declaration.
         doc: What their pages say first.
     """
-    others = [each for each in stages() if each.on_demand and each.name != TUNE.name]
+    others = [each for each in stages(pipeline) if each.on_demand and each.name != TUNE.name]
     return [_on_demand_dag(pipeline, record, doc) for record in others]
 
 
@@ -224,7 +232,7 @@ def _needed(
     pipeline: Pipeline, record: Stage, table: Table, tables: Sequence[Table]
 ) -> list[tuple[str, str]]:
     """Stage and table of the work that comes before a stage of a table."""
-    before = [each.name for each in stages_before(record)]
+    before = [each.name for each in stages_before(record, pipeline)]
     if not record.each_table:
         return [(name, other.name) for name in before for other in tables]
     validating, read = stage_of(VALIDATED).name, tables_read_by(pipeline, table)

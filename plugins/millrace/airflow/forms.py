@@ -30,7 +30,7 @@ def model_form(pipeline: Pipeline) -> dict[str, Param]:
         "epochs": Param(training.epochs, type="integer", minimum=1, title="Epochs"),
         "seed": Param(training.seed, type="integer", minimum=0, title="Seed"),
         "settings": _settings(),
-        **_of_stages(chain_stages(WINDOW, MODEL)),
+        **_of_stages(chain_stages(WINDOW, MODEL, pipeline=pipeline)),
     }
 
 

@@ -54,7 +54,7 @@ def stage(
         table: The table that is taken in; by default the examples'.
         more: Arguments of the task to replace.
     """
-    record = stage_named(name)
+    record = stage_named(name, pipeline)
     by_day, of_model = {"partition": PARTITION}, {"as_of": AS_OF, "settings": FORM_SETTINGS}
     defaults: dict[str, Any] = {
         "task_id": name,
@@ -110,7 +110,7 @@ def _trigger_rule(record: Stage) -> TriggerRule:
 
 def approval(pipeline: Pipeline, name: str, **more: Any) -> AskOperator:
     """The task that asks a person before a stage, if the form says so and it matters."""
-    record = stage_named(name)
+    record = stage_named(name, pipeline)
     defaults: dict[str, Any] = {
         "task_id": record.approval,
         "stage": name,
@@ -132,7 +132,7 @@ def approval(pipeline: Pipeline, name: str, **more: Any) -> AskOperator:
 
 def await_partitions(pipeline: Pipeline, **more: Any) -> AwaitPartitionsOperator:
     """The task that waits for the days of the model's window."""
-    of_model = chain_stages(WINDOW, MODEL)
+    of_model = chain_stages(WINDOW, MODEL, pipeline=pipeline)
     asked = {o.name: o for each in of_model for o in each.options if o.service}
     asks = [f"params.get('{each.approval}', false)" for each in of_model if each.approval]
     defaults: dict[str, Any] = {

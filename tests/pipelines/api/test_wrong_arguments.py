@@ -78,6 +78,7 @@ def calls(store, name, dataset, day, more):
         ),
         "tune": lambda: millrace.tune(NAME, store, as_of=day, trials=more, at_once=name),
         "housekeeping": lambda: millrace.housekeeping(name, store, keep_versions=more),
+        "forget": lambda: millrace.forget(NAME, store, entity=name, key=more, dry_run=True),
         "replay": lambda: millrace.replay(name, store, partition=day, source=name),
     }
 

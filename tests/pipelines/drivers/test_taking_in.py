@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from pipelines.drivers.taking_in import partitions_taken_in, tables_in_order
+from pipelines.drivers.taking_in import partitions_taken_in, stages_again, tables_in_order
 from pipelines.spec import Column, Table, load
+from tests.pipelines.stages.ingest.landmarks.visits_case import declared
 
 PATIENTS = Table("patients", (Column("patient_id", "integer"),), "patient_id", event_time=None)
 
@@ -64,3 +65,17 @@ def test_the_examples_are_taken_in_whole_where_days_end_within_a_partition():
 def test_no_partition_of_a_coarser_table_may_be_over_yet():
     yearly = labs("year")
     assert partitions_taken_in(pipeline_of(yearly), yearly, "2026-02-10", "2026-03-15") == ()
+
+
+def test_landmarks_come_after_their_events_and_are_derived_again_with_them():
+    made = declared()
+    made = replace(made, tables=made.tables[::-1])
+    assert [table.name for table in tables_in_order(made)] == ["events", "landmarks"]
+    assert partitions_taken_in(made, made.table, "2001-01-01", "2003-05-05") == (
+        "2001",
+        "2002",
+        "2003",
+    )
+    again = [stage.name for stage in stages_again(made, "events")]
+    assert again == ["ingest", "validate", "featurize"]
+    assert [stage.name for stage in stages_again(made, "patients")] == ["featurize"]

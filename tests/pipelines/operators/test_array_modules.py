@@ -146,7 +146,7 @@ def preprocessed(folder, row_ranges, array_module):
             out=str(out),
             program=str(program),
             keys=("label",),
-            label="label",
+            label=("label",),
             array_module=array_module,
         )
         write_rows(task)

@@ -28,6 +28,7 @@ from pipelines.protocol.stage import (
     Page,
     Stage,
 )
+from pipelines.spec import load
 from tests.pipelines.made_models import work_on
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -60,7 +61,9 @@ def test_the_steps_to_a_result_are_named_in_order():
 
 def test_a_task_follows_only_those_that_no_other_of_its_tasks_follows():
     assert [s.name for s in stages_before(stage_named("promote"))] == ["evaluate"]
-    assert [s.name for s in stages_before(stage_named("preprocess"))] == ["validate_window"]
+    assert [s.name for s in stages_before(stage_named("preprocess"))] == ["cohort"]
+    before = stages_before(stage_named("preprocess"), load("fraud_detection"))
+    assert [s.name for s in before] == ["validate_window"]
 
 
 @given(data=st.data(), size=st.integers(1, 7))

@@ -52,6 +52,8 @@ def problems(**changes):
     ("model", "reported"),
     [
         (Model(hidden=(0,), activation="rlu"), ["model.activation 'rlu'", "model.hidden"]),
+        (Model(members=0), ["model.members must be 1 or more; got 0"]),
+        (Model(members=65), ["model.members must be 64 or fewer; got 65"]),
         (DeepCross(cross_layers=0, dropout=1.0), ["model.dropout", "model.cross_layers"]),
         (
             Recurrent(units=0, embedding_dim=-1),

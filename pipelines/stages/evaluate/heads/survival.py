@@ -66,7 +66,9 @@ class SurvivalEvaluation(GraphEvaluation[Survival]):
         """``survival`` and ``score``, in plain NumPy where that can be."""
         if not is_plain(model):
             return super().predict(model, inputs)
-        return survival_of(open_scorer(model).outputs(inputs["x"]), self.head)
+        outputs = open_scorer(model).outputs(inputs["x"])
+        of_members = [survival_of(each, self.head) for each in outputs]
+        return {n: np.mean([one[n] for one in of_members], axis=0) for n in of_members[0]}
 
     def measured(
         self, rows: TestRows, predictions: Predictions, yardstick: Yardstick

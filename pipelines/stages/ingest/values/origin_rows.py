@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.core.store import Manifest
 from pipelines.protocol import Plan, Work
-from pipelines.shared.tables.statics import input_name, validated_statics
+from pipelines.shared.tables.static_tables import input_name, validated_static_tables
 from pipelines.spec.origins import Origin, origins_of
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def static_origins(work: Work) -> dict[str, Manifest]:
         PartitionRefusedError: One was refused.
     """
     tables = sorted({o.table for o in origins_of(work.pipeline).values() if o.table})
-    return validated_statics(work, tables, "its times count from there")
+    return validated_static_tables(work, tables, "its times count from there")
 
 
 def relative_times_of(work: Work, plan: Plan) -> "RelativeTimes | None":

@@ -16,6 +16,11 @@ import keras
 from pipelines.spec import Binary, Head, MultiClass, Ordinal, Regression, Survival
 from pipelines.stages.train.heads.binary import BinaryTraining
 from pipelines.stages.train.heads.head_training import HeadTraining, RowLoss, SeedsByName
+from pipelines.stages.train.heads.members import (
+    event_logit,
+    loss_of_members,
+    mean_predictions,
+)
 from pipelines.stages.train.heads.multi_class import MultiClassTraining
 from pipelines.stages.train.heads.ordinal import OrdinalTraining
 from pipelines.stages.train.heads.regression import RegressionTraining
@@ -37,7 +42,7 @@ def training_of(head: Head, focal_gamma: float = 0.0) -> HeadTraining[Any]:
 
 
 def head_layer(head: Head, body: Any, seeds: SeedsByName) -> keras.KerasTensor:
-    """Raw outputs ``(n_rows, outputs)`` over a network's last layer ``(n_rows, width)``."""
+    """Raw outputs ``(n_rows, outputs)`` over a network's last layer ``(n_rows, width)``; or of its members."""
     return training_of(head).layer(body, seeds)
 
 
@@ -48,12 +53,12 @@ def row_loss(head: Head, focal_gamma: float = 0.0) -> RowLoss:
         head: What is predicted.
         focal_gamma: Exponent that reduces the loss of ``Binary`` for rows that are classified well.
     """
-    return training_of(head, focal_gamma).loss
+    return loss_of_members(training_of(head, focal_gamma).loss)
 
 
 def predictions(head: Head, outputs: Any) -> dict[str, Any]:
-    """Predictions from raw outputs ``(n_rows, outputs)``, by name."""
-    return training_of(head).predictions(outputs)
+    """Predictions from raw outputs ``(n_rows, outputs)``, by name; of members, their mean."""
+    return mean_predictions(training_of(head).predictions, outputs)
 
 
 def loop_head(declared: Head, focal_gamma: float = 0.0) -> LoopHead:
@@ -61,5 +66,5 @@ def loop_head(declared: Head, focal_gamma: float = 0.0) -> LoopHead:
     ranks = isinstance(declared, Binary)
     return LoopHead(
         loss=row_loss(declared, focal_gamma),
-        score=(lambda outputs: outputs[:, 0]) if ranks else None,
+        score=event_logit if ranks else None,
     )

@@ -16,12 +16,13 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from pipelines.spec import Head
+from pipelines.stages.train.member_layers import dense_layer
 
 RowLoss = Callable[[Any, Any], Any]
 Floats = NDArray[np.float64]
 H = TypeVar("H", bound=Head)
 
-# Glorot's variance is divided by this: rows start close to the bias, which is the base rate.
+# Of Glorot's variance: rows start close to the bias, which is the base rate.
 LAST_LAYER_SHARE = 0.01
 
 
@@ -47,11 +48,11 @@ class HeadTraining(Generic[H]):
     layer_name: ClassVar[str] = "outputs"
 
     def layer(self, body: Any, seeds: SeedsByName) -> keras.KerasTensor:
-        """Raw outputs over a network's last layer ``(n_rows, width)``: a dense layer."""
+        """Raw outputs over a network's last layer ``(n_rows, width)``: a dense layer, of each member its own."""
         name = self.layer_name
-        start = last_kernel(seeds.of(name))
-        dense = keras.layers.Dense(self.head.outputs(), kernel_initializer=start, name=name)
-        return dense(body)
+        return dense_layer(
+            body, self.head.outputs(), name, seeds.of(name), share=LAST_LAYER_SHARE
+        )
 
     def loss(self, outputs: Any, y: Any) -> tf.Tensor:
         """The loss of each row."""
@@ -80,14 +81,12 @@ class HeadTraining(Generic[H]):
 
     def set_bias(self, model: Any, bias: Floats) -> None:
         """Make them the bias of a model's last layer."""
-        model.get_layer(self.layer_name).bias.assign(bias.astype(np.float32))
+        assign_all(model.get_layer(self.layer_name).bias, bias)
 
 
-def last_kernel(seed: int) -> keras.initializers.Initializer:
-    """Initial weights of a last layer: Glorot's, made smaller."""
-    return keras.initializers.VarianceScaling(
-        LAST_LAYER_SHARE, mode="fan_avg", distribution="uniform", seed=seed
-    )
+def assign_all(variable: Any, bias: Floats) -> None:
+    """Set a variable ``(outputs,)``, or ``(members, outputs)``, of any number of replicas."""
+    variable.assign(np.broadcast_to(bias.astype(np.float32), variable.shape))
 
 
 def or_half(counts: Floats) -> Floats:

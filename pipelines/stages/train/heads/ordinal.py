@@ -10,13 +10,15 @@ from numpy.typing import NDArray
 
 from pipelines.spec import Ordinal
 from pipelines.stages.train.heads.head_training import (
+    LAST_LAYER_SHARE,
     Floats,
     HeadTraining,
     SeedsByName,
+    assign_all,
     class_counts,
-    last_kernel,
     or_half,
 )
+from pipelines.stages.train.member_layers import dense_layer, members_of
 
 THRESHOLDS = "thresholds"
 
@@ -27,22 +29,24 @@ class OrdinalTraining(HeadTraining[Ordinal]):
     def layer(self, body: Any, seeds: SeedsByName) -> keras.KerasTensor:
         """One score plus a bias for each threshold, the biases falling at the start.
 
-        The biases are the one row of a table: no stock layer adds a bias alone, and a file with a
+        The biases are a row of a table, of each member its own: no stock layer adds a bias alone, and a file with a
         layer of our own would load only where Millrace is.
         """
-        start = last_kernel(seeds.of("grade"))
-        score = keras.layers.Dense(1, use_bias=False, kernel_initializer=start, name="grade")(
-            body
+        score = dense_layer(
+            body, 1, "grade", seeds.of("grade"), share=LAST_LAYER_SHARE, use_bias=False
         )
+        members = members_of(body)
         biases = np.linspace(1.0, -1.0, self.head.classes - 1, dtype=np.float32)
         table = keras.layers.Embedding(
-            1,
+            members,
             self.head.classes - 1,
             embeddings_initializer=keras.initializers.Constant(biases.tolist()),
             name=THRESHOLDS,
         )
-        first = ops.cast(ops.zeros_like(ops.squeeze(score, -1)), "int32")
-        return keras.layers.Add(name="outputs")([table(first), score])
+        row = ops.cast(ops.zeros_like(ops.squeeze(score, -1)), "int32")
+        if members > 1:
+            row = ops.add(row, np.arange(members, dtype=np.int32))
+        return keras.layers.Add(name="outputs")([table(row), score])
 
     def loss(self, outputs: Any, y: Any) -> tf.Tensor:
         """Cross-entropy of "is the grade above this one", summed over the thresholds."""
@@ -76,4 +80,4 @@ class OrdinalTraining(HeadTraining[Ordinal]):
 
     def set_bias(self, model: Any, bias: Floats) -> None:
         """They are the thresholds."""
-        model.get_layer(THRESHOLDS).embeddings.assign(bias.astype(np.float32)[None, :])
+        assign_all(model.get_layer(THRESHOLDS).embeddings, bias)

@@ -73,7 +73,7 @@ def build_model(
 def _declared(
     declared: Any, arrays: Mapping[str, Any], inputs: ModelInputs, seeds: Seeds
 ) -> keras.KerasTensor:
-    row = row_vector(arrays, inputs, declared.embedding_dim, seeds)
+    row = row_vector(arrays, inputs, declared.embedding_dim, seeds, declared.members)
     if declared.reads_sequences:
         parts = [] if row is None else [row]
         parts += _sequences(declared, arrays, inputs, seeds)

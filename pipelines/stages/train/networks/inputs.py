@@ -83,27 +83,44 @@ def embedding_width(sizes: tuple[int, ...], declared: int) -> int:
 
 
 def row_vector(
-    arrays: Mapping[str, Any], inputs: ModelInputs, embedding_dim: int, seeds: Seeds
+    arrays: Mapping[str, Any],
+    inputs: ModelInputs,
+    embedding_dim: int,
+    seeds: Seeds,
+    members: int = 1,
 ) -> keras.KerasTensor | None:
     """Concatenate numbers and embeddings of a row; None if it has neither.
 
     All categorical features share one table, each with its range of rows, so that the optimiser has one
-    sparse gradient instead of one for each feature.
+    sparse gradient instead of one for each feature. Members have their own columns of it, and the
+    result has an axis for them.
     """
     parts = [arrays["x"]] if inputs.numeric else []
+    if members > 1:
+        parts = [keras.layers.RepeatVector(members, name="members")(part) for part in parts]
     if inputs.sizes:
+        width = embedding_width(inputs.sizes, embedding_dim)
         starts = np.array([0, *accumulate(inputs.sizes)][:-1], np.int32)
         table = keras.layers.Embedding(
             sum(inputs.sizes),
-            embedding_width(inputs.sizes, embedding_dim),
+            width * members,
             embeddings_initializer=keras.initializers.RandomUniform(
                 -0.05, 0.05, seed=seeds.of("embeddings")
             ),
             name="embeddings",
         )
         rows = table(keras.ops.add(arrays["ids"], starts))
-        parts.append(keras.layers.Flatten(name="embedded")(rows))
+        parts.append(_embedded(rows, len(inputs.sizes), width, members))
     return joined(parts, "row")
+
+
+def _embedded(rows: Any, count: int, width: int, members: int) -> keras.KerasTensor:
+    """Embeddings of a row one after another, from ``(n_rows, count, members * width)``."""
+    if members == 1:
+        return keras.layers.Flatten(name="embedded")(rows)
+    apart = keras.layers.Reshape((count, members, width), name="embeddings_apart")(rows)
+    by_member = keras.layers.Permute((2, 1, 3), name="embeddings_by_member")(apart)
+    return keras.layers.Reshape((members, count * width), name="embedded")(by_member)
 
 
 def joined(parts: list[Any], name: str) -> keras.KerasTensor | None:

@@ -12,6 +12,7 @@ from typing import Any
 import keras
 
 from pipelines.spec import LayeredModel
+from pipelines.stages.train.member_layers import dense_layer
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,9 @@ def dropped(x: Any, share: float, name: str, seeds: Seeds) -> keras.KerasTensor:
 
 
 def hidden(x: Any, declared: LayeredModel, seeds: Seeds) -> keras.KerasTensor:
-    """Hidden layers, each followed by dropout."""
+    """Hidden layers, each followed by dropout; of ``(n_rows, members, width)`` each member's own."""
     for n, units in enumerate(declared.hidden):
-        x = dense(x, units, declared.activation, f"hidden_{n}", seeds)
+        name = f"hidden_{n}"
+        x = dense_layer(x, units, name, seeds.of(name), activation=declared.activation)
         x = dropped(x, declared.dropout, f"dropout_{n}", seeds)
     return x

@@ -29,6 +29,9 @@ from pipelines.spec.simulation import simulation_of
 ROOT = Path(__file__).resolve().parents[4]
 
 
+FRAUD = ("fraud_detection", "--days", "36", "--rows-per-day", "1000")
+
+
 class Demo:
     """The command on a home of its own, with few rows."""
 
@@ -36,10 +39,10 @@ class Demo:
         self.home, self.port = home, choose_port(18_180)
 
     @contextmanager
-    def serving(self, *options: str):
+    def serving(self, *options: str, shown=FRAUD):
         """A running ``serve``, its output read line by line."""
-        argv = [sys.executable, "-m", "pipelines", "serve", "fraud_detection"]
-        argv += ["--home", str(self.home), "--days", "36", "--rows-per-day", "1000"]
+        argv = [sys.executable, "-m", "pipelines", "serve", *shown]
+        argv += ["--home", str(self.home)]
         argv += ["--port", str(self.port), *options]
         with subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
             try:
@@ -47,9 +50,9 @@ class Demo:
             finally:
                 process.kill()
 
-    def finished(self) -> str:
+    def finished(self, shown=FRAUD) -> str:
         """What a run to the end prints; it must succeed."""
-        with self.serving("--exit") as process:
+        with self.serving("--exit", shown=shown) as process:
             out, _ = process.communicate(timeout=540)
         assert process.returncode == 0, out
         return out
@@ -99,6 +102,19 @@ def test_a_run_is_interrupted_gone_on_with_found_done_and_stopped_from_elsewhere
             r"[0-9]+ processes ended", subprocess.check_output(stop, cwd=ROOT, text=True)
         )
         process.wait(timeout=60)
+    assert demo.processes() == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_patients_are_shown_by_the_same_command_with_the_best_reachable_score(tmp_path):
+    demo = Demo(tmp_path / "home")
+    shown = ("disease_progression", "--size", "3000")
+    out = demo.finished(shown)
+    assert re.search(r"Verdict: (PROMOTE|HOLD|REJECT)\. ", out)
+    assert re.search(r"best reachable 0\.[89][0-9]+, of which the model reaches [0-9.]+%", out)
+    assert re.search(r"│ pressure\.range +│ +[0-9]+ │", out)
+    assert "years published already: done" in demo.finished(shown)
     assert demo.processes() == []
 
 

@@ -34,8 +34,10 @@ def test_scores_are_those_of_keras_for_every_activation(tmp_path):
     )
     assert ran.returncode == 0, ran.stderr[-3000:]
     errors = json.loads(ran.stdout.splitlines()[-1])
-    assert errors.keys() == ACTIVATIONS.keys()
+    others = {name: error for name, error in errors.items() if name not in ACTIVATIONS}
+    assert others.keys() == {"members", "times", "times of members", "two events"}
     assert max(errors.values()) < 2e-6
+    assert max(others.values()) < 1e-6
 
 
 def test_a_rows_score_does_not_depend_on_the_rows_beside_it():

@@ -178,7 +178,8 @@ def test_the_statistics_are_those_of_the_table(tmp_path):
 
 
 def test_statistics_leave_out_what_is_not_finite():
-    found = describe({"a": np.array([1.0, np.nan, 3.0]), "b": np.full(3, np.nan)}, np.zeros(3))
+    columns = {"a": np.array([1.0, np.nan, 3.0]), "b": np.full(3, np.nan)}
+    found = describe(columns, 3, np.zeros(3))
     assert found["columns"]["a"] == {"count": 2, "mean": 2.0, "m2": 2.0}
     assert found["columns"]["b"] == {"count": 0, "mean": 0.0, "m2": 0.0}
 

@@ -159,8 +159,8 @@ def of_network(name):
         model = build_model(MODELS[name], inputs, 3, HEADS[kind])
         start_at_base_rate(model, head, shards)
         last = "logit/bias" if kind == "binary" else "thresholds/embeddings"
-        bias = next(w.numpy().ravel() for w in model.weights if w.path.endswith(last))
-        found[kind] = float(np.abs(bias - base_rate(head, shards)).max())
+        bias = next(w.numpy() for w in model.weights if w.path.endswith(last))
+        found[kind] = float(np.abs(bias - base_rate(head, shards)).max())  # of every member
     return found
 
 
@@ -239,13 +239,14 @@ def of_far_outputs():
 
 
 def of_stage(root):
-    """What ``train`` publishes of a model with a competing event, and what its graph then serves."""
+    """What ``train`` publishes of a model with members and a competing event, and what its graph serves."""
     from pipelines.stages.evaluate.graph import open_graph
     from pipelines.stages.evaluate.heads.from_graph import matrices
 
     pipeline = dataclasses.replace(
         FRAUD,
         head=Survival((1.0, 2.0, 5.0), competing=True),
+        model=Model(hidden=(16,), members=2),
         training=dataclasses.replace(FRAUD.training, epochs=3, global_batch_rows=64),
     )
     made = itertools.count(1)

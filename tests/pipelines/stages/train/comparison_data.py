@@ -11,6 +11,7 @@ IDS = 40
 # Without dropout: two replicas draw their masks for half the rows each.
 DECLARED = {
     "declared": Model(hidden=(16,), dropout=0.0, embedding_dim=3),
+    "members": Model(hidden=(16,), members=3, dropout=0.0, embedding_dim=3),
     "two_layers": Model(hidden=(16, 8), dropout=0.0, activation="gelu"),
     "deep_cross": DeepCross(hidden=(16,), dropout=0.0),
     "low_rank": DeepCross(cross_layers=3, cross_rank=2, hidden=(16,), dropout=0.0),

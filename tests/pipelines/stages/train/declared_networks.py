@@ -4,6 +4,7 @@ from pipelines.spec import Builder, DeepCross, Model, Recurrent, Transformer
 
 MODELS = {
     "dense": Model(hidden=(8,)),
+    "members": Model(hidden=(8,), members=3),
     "deep_cross": DeepCross(hidden=(8,)),
     "low_rank": DeepCross(hidden=(8,), cross_rank=2),
     "recurrent": Recurrent(units=4, hidden=(8,)),

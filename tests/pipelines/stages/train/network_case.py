@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import sys
+from dataclasses import replace
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 import keras
@@ -11,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.core.errors import ConfigError
-from pipelines.spec import Builder, DeepCross, outputs_of
+from pipelines.spec import Builder, DeepCross, Model, outputs_of
 from pipelines.stages.train.heads import predictions, row_loss
 from pipelines.stages.train.networks import ModelInputs, SequenceInput, build_model
 from tests.pipelines.stages.train.declared_networks import MODELS
@@ -73,6 +74,38 @@ def network(name, folder):
     }
 
 
+def members():
+    """How far several networks in one are from each of them alone, and the spread of their first weights."""
+    apart_by_head, given = {}, {n: v for n, v in rows().items() if n in ("x", "ids")}
+    for name, declared in HEADS.items():
+        inputs, alone = ModelInputs(5, (10, 7)), Model(hidden=(8, 4), activation="tanh")
+        several = build_model(replace(alone, members=3), inputs, 3, declared)
+        single = build_model(alone, inputs, 3, declared)
+        together = predictions(declared, several(given))
+        found = []
+        for member in range(3):
+            single.set_weights([_of_member(w, member) for w in several.weights])
+            found.append(predictions(declared, single(given)))
+        means = {k: np.mean([each[k].numpy() for each in found], 0) for k in together}
+        apart_by_head[name] = max(apart(means[k], together[k].numpy()) for k in means)
+    wide = build_model(Model(hidden=(300,), members=4), ModelInputs(200), 3)
+    kernel = wide.get_layer("hidden_0").kernel.numpy()
+    return {
+        "apart": apart_by_head,
+        "deviation": kernel.std(axis=(1, 2)).tolist(),
+        "glorot": float(np.sqrt(2 / (200 + 300))),
+        "alike": float(np.corrcoef(kernel[0].ravel(), kernel[1].ravel())[0, 1]),
+        "last": float(wide.get_layer("logit").kernel.numpy().std() / np.sqrt(2 / 301)),
+    }
+
+
+def _of_member(weight, member):
+    values = weight.numpy()
+    if weight.path.startswith("embeddings/"):
+        return np.split(values, 3, axis=1)[member]
+    return values[member : member + 1] if "thresholds" in weight.path else values[member]
+
+
 def head(name):
     draw = np.random.Generator(np.random.Philox(key=[3, 7]))
     declared, y = HEADS[name], np.array(LABELS[name], np.float32)
@@ -111,6 +144,7 @@ def main():
         "networks": {name: network(name, sys.argv[1]) for name in MODELS},
         "heads": {name: head(name) for name in HEADS},
         "cross_layer": cross_layer(),
+        "members": members(),
         "refused": {name: refused(name) for name in ("with_batch_norm", "with_penalty")},
     }
     print(json.dumps(results))

@@ -191,7 +191,9 @@ def plain(asked, training, shards, start):
                 weight = np.array([training.class_weights[int(label)] for label in y], kind)
             with tf.GradientTape() as tape:
                 outputs = tf.cast(model(taken, training=True), kind)
-                each = losses(tf, name, outputs, y, training.focal_gamma)
+                parts = tf.unstack(outputs, axis=1) if len(outputs.shape) == 3 else [outputs]
+                found = [losses(tf, name, part, y, training.focal_gamma) for part in parts]
+                each = sum(found) / len(found)
                 loss = tf.reduce_sum(each * weight) / weight.sum()
             found = tape.gradient(loss, [v.value for v in model.trainable_variables])
             # Rows of the batch, those included whose gradients add up to nothing.

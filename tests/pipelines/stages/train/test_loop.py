@@ -56,6 +56,7 @@ def results_in_ci():
         case(replicas=2, rows=TAIL, **grades, training=table | {"class_weights": [1, 2, 3, 4]}),
         case(replicas=1, kind="embedding", rows=TAIL, training=adamw, progress=[]),
         case(replicas=2, kind="deep_cross", head="multi_class", rows=TAIL),
+        case(replicas=2, kind="members", head="ordinal", rows=TAIL),
         case(replicas=2, kind="builder", head="competing", rows=TAIL),
     ]
     return list(zip(asked, cases(*asked), strict=True))

@@ -43,7 +43,7 @@ def test_initial_weights_follow_from_the_seed_and_their_names_from_the_declarati
     results, kind
 ):
     found = results["networks"][kind]
-    assert found["shape"] == [24, 3]
+    assert found["shape"] == ([24, 3, 3] if kind == "members" else [24, 3])
     assert found["finite"]
     assert found["same_seed"] == 0.0
     assert found["other_seed"] > 0.01
@@ -74,6 +74,16 @@ def test_steps_beyond_a_rows_length_change_nothing_and_earlier_ones_do(results, 
     assert found["rubbish"] == 0.0
     assert found["earlier"] == 0.0
     assert found["later"] > 1e-4
+
+
+def test_members_are_networks_of_their_own_and_their_mean_is_predicted(results):
+    found = results["members"]
+    assert found["apart"].keys() == HEADS.keys()
+    assert max(found["apart"].values()) < 2e-6
+    # Each starts as a network alone would: Glorot's spread, and not the others' weights.
+    assert found["deviation"] == pytest.approx([found["glorot"]] * 4, rel=0.02)
+    assert abs(found["alike"]) < 0.02
+    assert found["last"] == pytest.approx(0.1, rel=0.1)
 
 
 def test_a_cross_layer_is_the_papers_formula(results):

@@ -146,6 +146,7 @@ def test_a_run_resumes_with_another_number_of_replicas_and_says_so(prepared, tmp
     [
         (),
         ("training.optimizer=momentum", "training.precision=float16"),
+        ("model.members=3",),
         ("training.optimizer=adamw", "training.micro_batches=4", "training.pool_mb=1"),
         ("training.optimizer=lion", "training.class_weights=1,4", "training.focal_gamma=1"),
     ],

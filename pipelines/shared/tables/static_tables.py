@@ -19,7 +19,7 @@ def input_name(table: str) -> str:
     return f"{VALIDATED}/table={table}"
 
 
-def validated_statics(work: Work, tables: Iterable[str], why: str) -> dict[str, Manifest]:
+def validated_static_tables(work: Work, tables: Iterable[str], why: str) -> dict[str, Manifest]:
     """The validated static tables, by input.
 
     Args:
