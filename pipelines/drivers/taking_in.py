@@ -62,4 +62,8 @@ def stages_again(pipeline: Pipeline, changed: str) -> list[Stage]:
     Its rows are in their features, and the examples themselves may be derived from it.
     """
     is_derived = pipeline.table.derived_from == changed
-    return [each for each in chain_stages(PARTITION, pipeline=pipeline) if is_derived or not each.each_table]
+    return [
+        each
+        for each in chain_stages(PARTITION, pipeline=pipeline)
+        if is_derived or not each.each_table
+    ]
