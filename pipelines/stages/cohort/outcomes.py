@@ -47,13 +47,12 @@ def ends_of(history: History, code: Wholes, time_us: Wholes, horizon_days: int) 
         horizon_days: Days after which nothing is looked for.
     """
     horizon = horizon_days * DAY_US
-    prevalent, to_event = _around(history.event, code, time_us)
-    dead, to_competing = _around(history.competing, code, time_us)
+    prevalent, to_event = _around(history.event, code, time_us, horizon)
+    dead, to_competing = _around(history.competing, code, time_us, horizon)
     known = code >= 0
     end = np.full(len(code), NEVER)
     end[known] = history.end_us[code[known]]
-    # First the nearer of both, as the difference to NEVER would overflow.
-    to_end = np.minimum(end, time_us + horizon + 1) - time_us
+    to_end = _until(end, time_us, horizon)
     stop = np.minimum(to_end, horizon)
     is_event = to_event <= np.minimum(to_competing, stop)
     is_competing = ~is_event & (to_competing <= stop)
@@ -68,8 +67,8 @@ def ends_of(history: History, code: Wholes, time_us: Wholes, horizon_days: int) 
     )
 
 
-def _around(events: Events, code: Wholes, time_us: Wholes) -> tuple[Mask, Wholes]:
-    """Whether an event came at the time or before, and microseconds to the next one, ``NEVER`` for none."""
+def _around(events: Events, code: Wholes, time_us: Wholes, horizon: int) -> tuple[Mask, Wholes]:
+    """Whether an event came at the time or before, and microseconds to the next one, more than the horizon for none."""
     n_events = len(events.code)
     every_code, every_time = (
         np.concatenate(pair) for pair in ((events.code, code), (events.time_us, time_us))
@@ -85,6 +84,9 @@ def _around(events: Events, code: Wholes, time_us: Wholes) -> tuple[Mask, Wholes
     had = padded[passed] == code
     has_next = padded[passed + 1] == code
     after = np.concatenate([events.time_us, [NEVER]])[passed]
-    gap = np.full(len(code), NEVER)
-    gap[has_next] = after[has_next] - time_us[has_next]
-    return had, gap
+    return had, _until(np.where(has_next, after, NEVER), time_us, horizon)
+
+
+def _until(end_us: Wholes, time_us: Wholes, horizon: int) -> Wholes:
+    """Microseconds from times to ends, no more than just above the horizon: to ``NEVER`` they would overflow."""
+    return np.minimum(end_us, time_us + horizon + 1) - time_us

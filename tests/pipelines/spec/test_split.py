@@ -12,7 +12,7 @@ from pipelines.core.days import days_between, shift
 from pipelines.core.errors import ConfigError
 from pipelines.core.partitions import GRAINS, NOMINAL_DAYS, Partitions
 from pipelines.domains.fraud_detection.declaration import PIPELINE as FRAUD
-from pipelines.spec import Label, Split, model_days, search_day
+from pipelines.spec import Label, Outcome, Split, labels_until, model_days, search_day
 from pipelines.spec.checks import require_valid
 
 DAYS = st.dates(date(2001, 1, 1), date(2030, 1, 1))
@@ -113,3 +113,42 @@ def test_a_split_beyond_the_calendar_is_said_to_be(grain, zone):
     pipeline = declared(grain, zone, train_days=400, gap_days=7, test_days=30)
     with pytest.raises(ConfigError, match="calendar"):
         model_days(pipeline, "0001-01-20")
+
+
+@settings(max_examples=40)
+@given(
+    grain=st.sampled_from(GRAINS),
+    events=st.sampled_from(["day", "month", "quarter", "year"]),
+    zone=st.sampled_from(["UTC", "Europe/Berlin"]),
+    as_of=DAYS,
+    horizon=st.integers(1, 800),
+    known=st.integers(0, 60),
+    by=st.sampled_from(["entity", "time", "both"]),
+)
+def test_no_horizon_reaches_past_what_is_known_at_the_as_of_day(
+    grain, events, zone, as_of, horizon, known, by
+):
+    label = Outcome("events", "customer", ("kind", 1), horizon, known_after_days=known)
+    happened = replace(FRAUD.table, name="events", grain=events)
+    split = Split(train_days=60, gap_days=horizon + known, test_days=30, by=by)
+    made = replace(
+        declared(grain, zone), tables=(replace(FRAUD.table, grain=grain), happened), label=label
+    )
+    made = replace(made, split=split)
+    until = labels_until(made, as_of.isoformat())
+    assert until <= as_of.isoformat()
+    own = happened.partitions(zone)
+    assert own.start(own.of_day(until)) == Partitions("day", zone).start(until)
+    days, partitions = model_days(made, as_of.isoformat()), made.partitions()
+    for key in days.all():
+        last = shift(partitions.last_day(key), horizon + known)
+        assert last < until
+    if by == "entity":
+        assert days.train == days.test == days.all()
+        assert (days.gap, days.validation) == ((), ())
+
+
+def test_a_search_needs_days_between_it_and_the_test():
+    made = declared(train_days=60, gap_days=0, test_days=0, by="entity", entity="customer")
+    with pytest.raises(ConfigError, match=r"training and test share their days. Use split.by"):
+        search_day(made, "2026-01-01")
