@@ -20,7 +20,7 @@ from pipelines.spec import Pipeline, load
 from pipelines.spec.heads import TIMES
 from pipelines.spec.simulation import best_scores_of
 
-EVALUATED, SCORES = "evaluation", "scores.parquet"
+EVALUATED, SCORES, ENDED = "evaluation", "scores.parquet", "competing_event"
 BLOCK_PAIRS = 1 << 24
 
 
@@ -74,15 +74,15 @@ def reachable(name: str, store: str, source: str | Path, as_of: str) -> Reachabl
             f"{name}: no model as of {as_of} was evaluated in {store}. Run the pipeline up to that day, or "
             f"choose another with --as-of."
         )
-    ids, label, score = _scores(work, pipeline, evaluated)
-    truth = best(Path(source), ids)
-    happened = label > 0
-    time = np.abs(label) if pipeline.head.labels == TIMES else np.where(happened, 1.0, 2.0)
+    scored = _scores(work, pipeline, evaluated)
+    truth = best(Path(source), scored.ids)
     model, recorded, hidden = (
-        concordance(time, happened, each) for each in (score, truth.recorded, truth.hidden)
+        concordance(scored.time, scored.happened, each)
+        for each in (scored.score, truth.recorded, truth.hidden)
     )
     share = (model - 0.5) / (recorded - 0.5)
-    return Reachable(len(label), int(happened.sum()), model, recorded, hidden, share)
+    events = int(scored.happened.sum())
+    return Reachable(len(scored.ids), events, model, recorded, hidden, share)
 
 
 def concordance(
@@ -91,7 +91,7 @@ def concordance(
     """Chance that of two rows the one with the earlier event has the higher score; equal scores count half.
 
     A pair is comparable if the first row's event is before the second's time, or at that time and the second
-    has none then.
+    has none then. A row that a competing event ended has no event, at an infinite time (Wolbers et al. 2014).
 
     Source:
         F. E. Harrell, K. L. Lee and D. B. Mark, "Multivariable prognostic models", Statistics in
@@ -107,10 +107,17 @@ def concordance(
     return won / pairs if pairs else float("nan")
 
 
-def _scores(
-    work: Work, pipeline: Pipeline, evaluated: Manifest
-) -> tuple[list[str], NDArray[np.float64], NDArray[np.float64]]:
-    """Ids, labels and scores of the labelled test rows."""
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    """Labelled test rows: ids, times, whether the event happened, and the model's scores."""
+
+    ids: list[str]
+    time: NDArray[np.float64]
+    happened: NDArray[np.bool_]
+    score: NDArray[np.float64]
+
+
+def _scores(work: Work, pipeline: Pipeline, evaluated: Manifest) -> _Scored:
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
@@ -118,6 +125,11 @@ def _scores(
     table = table.filter(pc.is_valid(table["label"]))
     if "counted" in table.column_names:
         table = table.filter(table["counted"])
-    ids = [str(each) for each in table[pipeline.table.id_column].to_pylist()]
     label, score = (table[n].to_numpy().astype(np.float64) for n in ("label", "score"))
-    return ids, label, score
+    happened = label > 0
+    time = np.abs(label) if pipeline.head.labels == TIMES else np.where(happened, 1.0, 2.0)
+    if ENDED in table.column_names:
+        # Who died will never have the event.
+        time = np.where(table[ENDED].to_numpy(zero_copy_only=False), np.inf, time)
+    ids = [str(each) for each in table[pipeline.table.id_column].to_pylist()]
+    return _Scored(ids, time, happened, score)

@@ -35,8 +35,8 @@ from pipelines.spec import (
 
 ENTRY, LANDMARK_DAYS, YEAR = "2000-01-01", 365, 365
 EARLIEST = "1954-01-01"
-LIFETIME, HORIZON_DAYS, REPORTED_DAYS = 47 * 366, 3_653, 1_826
-CUTS = (183, 365, 548, 731, 913, 1_096, 1_278, 1_461, 1_644, 1_826, 2_374, 2_922, 3_653)
+LIFETIME, HORIZON_DAYS, REPORTED_DAYS = 47 * 366, 3_652, 1_826
+CUTS = (183, 365, 548, 731, 913, 1_096, 1_278, 1_461, 1_644, 1_826, 2_374, 2_922, 3_652)
 TESTS = ("hdl", "sbp", "fib4", "smoke")
 # The values of ``chol`` and ``dbp`` are those of ``hdl`` and ``sbp``.
 COPIES = ("chol", "dbp")
@@ -114,7 +114,7 @@ def _landmarks(outcome: str) -> Table:
         entity="patient",
         since=("code", ENTERED),
         at_days=(LANDMARK_DAYS,),
-        free_of=(("code", (outcome, DEATH)),),
+        free_of=(("code", tuple(dict.fromkeys((outcome, DEATH)))),),
     )
     return Table(
         name="landmarks",

@@ -23,7 +23,7 @@ from pipelines.stages.train.label_criteria import (
     levels,
     ranks,
 )
-from pipelines.stages.train.shards import LABEL, Shards, first_column
+from pipelines.stages.train.shards import LABEL, Shards
 
 SAMPLE_ROWS = 200_000
 EVEN = 0.5
@@ -70,7 +70,7 @@ def sample(shards: Shards) -> RowSample:
             return np.empty((0, 0), np.float32)
         return np.concatenate([widened(np, day[name][first::every]) for first, day in days])
 
-    x, ids, y = taken("x"), taken("ids"), first_column(taken(LABEL)).astype(np.float64)
+    x, ids, y = taken("x"), taken("ids"), taken(LABEL).astype(np.float64)
     shards.release()
     names = shards.features or tuple(f"feature {n}" for n in range(x.shape[1]))
     id_names = shards.categorical or tuple(f"id {n}" for n in range(ids.shape[1]))

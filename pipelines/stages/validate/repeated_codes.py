@@ -95,12 +95,13 @@ def described(found: Sequence[RepeatedCode], declared: Measurements) -> str:
 def _sampled(file: Path, declared: Measurements) -> pd.DataFrame:
     """Values of whole keys, one of each code."""
     columns = [*declared.by, declared.code, declared.value]
-    parts = []
     with pq.ParquetFile(file) as table:
+        parts = [table.schema_arrow.empty_table().select(columns).to_pandas()]
         step = max(1, -(-table.metadata.num_rows // SAMPLE_ROWS))
         for group in range(table.num_row_groups):
             rows = table.read_row_group(group, columns=columns, use_threads=False).to_pandas()
             rows = rows.dropna()
             of_key = pd.util.hash_pandas_object(rows[[*declared.by]], index=False).to_numpy()
             parts.append(rows[of_key % np.uint64(step) == 0])
-    return pd.concat(parts, ignore_index=True).drop_duplicates([*declared.by, declared.code])
+    sampled = pd.concat(parts, ignore_index=True)
+    return sampled.drop_duplicates([*declared.by, declared.code])

@@ -1,5 +1,7 @@
 """Identifiers that are planted in the sources are in the data, and in nothing else that is written or said."""
 
+import os
+import sys
 from datetime import date
 from decimal import Decimal
 
@@ -13,7 +15,7 @@ from pipelines.cli import quarantine
 from pipelines.core.errors import PipelineError, SchemaError
 from pipelines.core.events import describe_error
 from pipelines.core.masking import traceback_of
-from pipelines.spec import Column
+from pipelines.spec import Column, Training
 from pipelines.stages.ingest.sources.row_blocks import arrow_block
 from pipelines.stages.ingest.values.cast import from_text, from_typed
 from tests.pipelines.api.planted import (
@@ -197,6 +199,28 @@ def test_a_chain_over_good_and_quarantined_rows_writes_no_identifiers(tmp_path, 
     shown_by_commands(tmp_path, None)
     outputs.check(tmp_path, events)
     assert any(path.suffix == ".html" for path in (tmp_path / "store").rglob("*"))
+
+
+@pytest.mark.slow
+def test_a_model_its_page_and_mlflow_have_no_identifiers(tmp_path, outputs, monkeypatch):
+    declared = "from tests.pipelines.api.planted import planted\n\nPIPELINE = planted()\n"
+    (tmp_path / "pipelines").mkdir()
+    (tmp_path / "pipelines/planted.py").write_text(declared)
+    monkeypatch.setenv("MILLRACE_PIPELINES", str(tmp_path / "pipelines"))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    write(tmp_path / "source")
+    store, events = tmp_path / "store", []
+    take_in(tmp_path, "patients", "all", events)
+    millrace.run(
+        "planted", store, source=tmp_path / "source", from_=DAY, to="2025-03-07", as_of=AS_OF
+    )
+    assert (store / "mlflow.db").exists()
+    assert any((store / "planted").glob("models/*/*/*/mlflow_model"))
+    outputs.check(tmp_path, events)
+    few = handle(training=Training(min_rows=10**6, threads=1))
+    with pytest.raises(PipelineError, match="min_rows") as caught:
+        millrace.run_stage("train", few, store, as_of=AS_OF, in_process=True)
+    outputs.check(tmp_path, [describe_error(caught.value)])
 
 
 HIDDEN = {kind: Column("c", kind, sensitive=True) for kind in ("integer", "number", "timestamp", "flag")}  # fmt: skip

@@ -56,6 +56,7 @@ def evaluated(tmp_path):
             {
                 "landmark_id": ids,
                 "label": pa.array(label, mask=np.arange(200) >= 190),
+                "competing_event": np.zeros(200, bool),
                 "score": best + rng.normal(0, 0.02, 200),
             }
         )

@@ -114,9 +114,11 @@ class GraphEvaluation(Generic[H]):
     def scores(
         self, rows: TestRows, own: Predictions, champion: Predictions | None, pipeline: Pipeline
     ) -> pa.Table:
-        """Keys, label and predictions of every row."""
-        del champion, pipeline
+        """Keys, label and predictions of every row; where one is modelled, whether a competing event ended it."""
+        del champion
         columns = {"label": pa.array(rows.labels, mask=~rows.labelled)}
+        if getattr(pipeline.head, "competing", False):
+            columns["competing_event"] = pa.array(rows.competing)
         for name, values in sorted(own.items()):
             columns[name] = pa.array(values if values.ndim == 1 else list(values))
         return scores_table(rows.keys, columns)

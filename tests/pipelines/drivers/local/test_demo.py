@@ -109,10 +109,12 @@ def test_a_run_is_interrupted_gone_on_with_found_done_and_stopped_from_elsewhere
 @pytest.mark.timeout(1200)
 def test_patients_are_shown_by_the_same_command_with_the_best_reachable_score(tmp_path):
     demo = Demo(tmp_path / "home")
-    out = demo.finished(("disease_progression", "--size", "3000"))
+    shown = ("disease_progression", "--size", "3000")
+    out = demo.finished(shown)
     assert re.search(r"Verdict: (PROMOTE|HOLD|REJECT)\. ", out)
     assert re.search(r"best reachable 0\.[89][0-9]+, of which the model reaches [0-9.]+%", out)
     assert re.search(r"│ pressure\.range +│ +[0-9]+ │", out)
+    assert "years published already: done" in demo.finished(shown)
     assert demo.processes() == []
 
 

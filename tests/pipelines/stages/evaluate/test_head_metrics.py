@@ -1,9 +1,11 @@
 """Metrics of heads other than Binary, against loops written from their definitions."""
 
+import dataclasses
 import json
 import math
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from pipelines.spec import (
@@ -11,10 +13,13 @@ from pipelines.spec import (
     MultiClass,
     Ordinal,
     Regression,
+    Survival,
     head_settings,
+    load,
     metrics_of,
 )
 from pipelines.stages.evaluate.heads import EVALUATIONS, evaluation_of, head_in
+from pipelines.stages.evaluate.rows import TestRows
 from tests.pipelines.stages.train.labels import HEADS
 
 DRAW = np.random.Generator(np.random.Philox(key=[8, 1]))
@@ -80,3 +85,26 @@ def test_copies_of_an_entity_count_as_rows_of_their_own():
     weighed = metrics(Regression(), y, {"score": predicted}, ENTITY, copies.astype(float))
     again = metrics(Regression(), y[rows], {"score": predicted[rows]}, ENTITY[rows])
     assert weighed == pytest.approx(again)
+
+
+@pytest.mark.parametrize("competing", [True, False])
+def test_scores_say_which_rows_a_competing_event_ended_where_it_is_modelled(competing):
+    head = Survival((10.0,), competing=competing)
+    rows = TestRows(
+        inputs={},
+        labels=np.array([3.0, -4.0, -10.0]),
+        competing=np.array([False, True, False]),
+        day=np.zeros(3, np.int64),
+        entity=np.arange(3),
+        counted=np.ones(3, bool),
+        keys=pa.table({"id": [1, 2, 3]}),
+        days=("2026",),
+        weight=np.ones(3),
+    )
+    pipeline = dataclasses.replace(load("fraud_detection"), head=head)
+    predictions = {"score": np.array([0.5, 0.2, 0.1])}
+    found = evaluation_of(head).scores(rows, predictions, None, pipeline)
+    names = ["id", "label", *(["competing_event"] if competing else []), "score"]
+    assert found.column_names == names
+    if competing:
+        assert found["competing_event"].to_pylist() == [False, True, False]

@@ -64,6 +64,11 @@ def test_flags_that_agree_and_codes_that_are_rarely_together_are_left_alone(tmp_
     assert pairs_in(tmp_path, flags) == []
 
 
+def test_a_partition_without_rows_has_no_pairs(tmp_path):
+    table = readings(np.random.default_rng(2)).slice(0, 0)
+    assert pairs_in(tmp_path, table) == []
+
+
 def test_a_sample_of_whole_keys_finds_the_same_pairs(tmp_path, monkeypatch):
     monkeypatch.setattr("pipelines.stages.validate.repeated_codes.SAMPLE_ROWS", 500)
     table = readings(np.random.default_rng(5), copies=(("chol", "hdl", 1.0),), patients=2000)
