@@ -39,7 +39,10 @@ def test_they_are_those_of_scikit_survival(rows):
     _same(free_of(days, cause > 0), times, survival)
     times, followed = nonparametric.kaplan_meier_estimator(cause > 0, days, reverse=True)
     _same(censoring_curve(days, cause == 0), times, followed)
-    times, cumulative = nonparametric.cumulative_incidence_competing_risks(cause, days)
+    try:
+        times, cumulative = nonparametric.cumulative_incidence_competing_risks(cause, days)
+    except ValueError:
+        return  # of some rows scikit-survival itself concatenates nothing
     for of in range(1, len(cumulative)):
         _same(incidence(days, cause, of), times, 1 - cumulative[of])
 
