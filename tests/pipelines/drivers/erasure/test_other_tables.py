@@ -98,7 +98,7 @@ def test_landmarks_of_the_patient_are_derived_again_without_it(tmp_path):
             tables=(events, landmarks),
             examples="landmarks",
             entities=made.entities[:1],
-            features=tuple(replace(f, table="visits") for f in made.features[2:3]),
+            features=tuple(replace(f, table="visits") for f in made.features[3:4]),
             label=Outcome("visits", "patient", ("ward", "b"), horizon_days=30),
             validation=replace(made.validation, rules=()),
             split=Split(train_days=90, gap_days=30, test_days=30),
