@@ -45,8 +45,8 @@ class CalibrationLine:
         """``calibration_slope`` and ``calibration_intercept``, for so many copies of each row."""
         slope, intercept = self.slope, self.intercept
         if copies is not None:
-            slope += _step(copies @ self.of_line)[1]
-            gradient, curvature = copies @ self.of_intercept
+            slope += _step(np.einsum("n,nk->k", copies, self.of_line))[1]
+            gradient, curvature = np.einsum("n,nk->k", copies, self.of_intercept)
             intercept += gradient / curvature if curvature > 0 else np.nan
         return {"calibration_slope": float(slope), "calibration_intercept": float(intercept)}
 

@@ -9,9 +9,10 @@ from typing import Any
 
 from pipelines.core.store import Manifest
 from pipelines.protocol import VALIDATED, Work
+from pipelines.shared.tables.cohort_names import COHORTS, SUMMARY
 
-# Of a training set whose rows were drawn: the name of that input, the dataset and its counts.
-DRAWN, DATASET, COUNTS = "model_cohort", "cohorts", "cohort.json"
+# The input of a training set whose rows were drawn.
+DRAWN = "model_cohort"
 
 
 def participant_flow(work: Work, training_set: Manifest) -> list[dict[str, Any]]:
@@ -34,10 +35,19 @@ def _quarantined(work: Work) -> list[dict[str, Any]]:
 
 def _drawn(work: Work, training_set: Manifest) -> list[dict[str, Any]]:
     """The steps of the drawn rows; none where the store has another draw by now."""
-    manifest = work.find(work.window_ref(DATASET)) if DRAWN in training_set.inputs else None
+    manifest = work.find(work.window_ref(COHORTS)) if DRAWN in training_set.inputs else None
     if manifest is None or manifest.content != training_set.inputs[DRAWN]:
         return []
-    drawn = json.loads((work.store.open(manifest) / COUNTS).read_text())
+    drawn = json.loads((work.store.open(manifest) / SUMMARY).read_text())
+    derived = [
+        {
+            "step": f"{each['step']} {each['setting']}".strip(),
+            "rows": each["rows"],
+            "entities": None,
+            "left_out": False,
+        }
+        for each in drawn.get("derived", ())
+    ]
     steps = [
         {
             "step": each.get("step") or each["left_out"],
@@ -56,4 +66,4 @@ def _drawn(work: Work, training_set: Manifest) -> list[dict[str, Any]]:
         }
         for part, c in drawn["parts"].items()
     ]
-    return steps + parts
+    return derived + steps + parts

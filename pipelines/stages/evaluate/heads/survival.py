@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.core.errors import TrainingError
+from pipelines.operators.state import PROGRAM, read_program
 from pipelines.shared.pages.plots import Plot
 from pipelines.shared.pages.small_cells import shown_count
 from pipelines.spec import Survival
@@ -22,6 +23,7 @@ from pipelines.stages.evaluate.heads.protocol import (
     Arrays,
     MetricText,
     Predictions,
+    ReadRaw,
     Yardstick,
 )
 from pipelines.stages.evaluate.rows import TestRows
@@ -69,6 +71,13 @@ class SurvivalEvaluation(GraphEvaluation[Survival]):
         outputs = open_scorer(model).outputs(inputs["x"])
         of_members = [survival_of(each, self.head) for each in outputs]
         return {n: np.mean([one[n] for one in of_members], axis=0) for n in of_members[0]}
+
+    def predict_served(self, model: Path, read: ReadRaw) -> Predictions:
+        """The same of raw rows, prepared by the model's own fitted program."""
+        if not (is_plain(model) and (model / PROGRAM).exists()):
+            return super().predict_served(model, read)
+        fitted = read_program(model)
+        return self.predict(model, fitted.transform(np, read(fitted.program.kinds)))
 
     def measured(
         self, rows: TestRows, predictions: Predictions, yardstick: Yardstick

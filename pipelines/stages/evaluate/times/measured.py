@@ -57,7 +57,7 @@ class MeasuredTimes:
         """Every metric, for so many copies of each entity."""
         of_rows = None if copies is None else copies[self.entity_index]
         weight = np.ones(len(self.entity_index)) if of_rows is None else of_rows
-        found = self.pairs.metrics(weight) | {"ibs": _mean(self.ibs, weight)}
+        found = self.pairs.metrics(of_rows) | {"ibs": _mean(self.ibs, weight)}
         for horizon in self.at:
             found |= horizon.metrics(of_rows, weight)
         return found

@@ -13,7 +13,7 @@ from pipelines.spec import (
     Subgroup,
     require_valid,
 )
-from tests.pipelines.stages.evaluate.made_times import PIPELINE
+from tests.pipelines.stages.evaluate.made_times import CENSORED_ONLY as PIPELINE
 
 WRONG = {
     "a horizon that is no cut": (

@@ -28,7 +28,6 @@ from pipelines.spec import (
     Survival,
     Table,
     model_days,
-    require_valid,
 )
 from pipelines.spec.heads import head_settings
 from tests.pipelines.made_models import publish, work_on, write_fitted
@@ -105,7 +104,6 @@ def publish_times(
     root, pipeline=PIPELINE, *, rows=300, quality=1.0, seed=1, spoil=None, kept=1.0
 ):
     """Publish features, a training set with a share of their rows, and a model; returns its manifest."""
-    require_valid(pipeline)
     days, draw = model_days(pipeline, "2026-03-01"), np.random.default_rng(seed)
     _, work = work_on("preprocess", root, pipeline=pipeline)
     tables, inputs = {}, {}

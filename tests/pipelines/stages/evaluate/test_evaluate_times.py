@@ -10,11 +10,14 @@ import pytest
 from pipelines.core.errors import TrainingError
 from pipelines.core.store import Store
 from pipelines.spec import CoxBaseline, Evaluation, Gates, Subgroup, Survival, metrics_of
+from pipelines.stages.evaluate.heads import evaluation_of
 from pipelines.stages.evaluate.heads.survival import survival_of
 from tests.pipelines.made_models import done, work_on
 from tests.pipelines.stages.evaluate.made_times import (
     CENSORED_ONLY,
     CUTS,
+    DEVIATION,
+    MEAN,
     PIPELINE,
     outputs_of,
     publish_times,
@@ -270,3 +273,16 @@ def test_rows_that_the_training_set_leaves_out_are_left_out_of_baselines_and_gro
     assert sum(each["rows"] for each in north) == 300
     # The values are those of the rows that are left: the baseline is still better than chance.
     assert evaluated["baselines"][1]["metrics"]["concordance"] > 0.6
+
+
+def test_a_champion_of_dense_layers_prepares_raw_rows_by_its_own_program(root):
+    _, work = work_on("evaluate", root, pipeline=PIPELINE)
+    folder = work.store.open(work.find(work.model_ref("models")))
+    head, x = evaluation_of(PIPELINE.head), np.random.default_rng(3).normal(size=(20, 2))
+    raw = dict(zip(("age", "marker"), (x * DEVIATION + MEAN).T, strict=True))
+    served = head.predict_served(folder, lambda kinds: {name: raw[name] for name in kinds})
+    own = head.predict(folder, {"x": x.astype(np.float32)})
+    assert served["survival"] == pytest.approx(own["survival"], abs=1e-6)
+    assert served["score"] == pytest.approx(own["score"], abs=1e-6)
+    with pytest.raises(KeyError, match="cuts_days"):
+        evaluation_of(CENSORED_ONLY.head).predict(folder, {"x": x.astype(np.float32)})

@@ -158,16 +158,21 @@ def test_copies_of_a_row_count_as_rows_of_their_own():
     assert {n: found[n] for n in exact} == pytest.approx(exact)
 
 
-def test_pairs_drawn_from_too_many_give_nearly_the_same_concordance(monkeypatch):
-    training, _ = drawn(3, tied=True, rows=90)
-    tested, draw = drawn(4, tied=True, rows=90)
+def test_where_pairs_are_drawn_the_value_is_of_all_and_a_resample_is_nearly_that_of_all(
+    monkeypatch,
+):
+    training, _ = drawn(3, tied=True, rows=90, competing=True)
+    tested, draw = drawn(4, tied=True, rows=90, competing=True)
     survival, score = predicted(draw, 90, tied=True)
-    every = metrics(training, tested, survival, score)
-    monkeypatch.setattr(concordance_module, "MAX_PAIRS", 500)
-    some = metrics(training, tested, survival, score)
+    copies = draw.multinomial(90, np.full(90, 1 / 90)).astype(float)
+    given = (training, tested, survival, score)
+    every, again = metrics(*given), metrics(*given, copies)
+    monkeypatch.setattr(concordance_module, "MAX_PAIRS", 1_000)
+    some, resampled = metrics(*given), metrics(*given, copies)
     for name in ("concordance", "uno_c"):
-        assert some[name] == pytest.approx(every[name], abs=4 * 0.5 / 500**0.5)
-        assert some[name] != every[name]
+        assert some[name] == pytest.approx(every[name], rel=1e-9)
+        assert resampled[name] == pytest.approx(again[name], abs=0.06)
+        assert resampled[name] != again[name]
 
 
 def test_rows_that_were_last_seen_at_the_horizon_are_known_to_be_without_the_event_by_then():
