@@ -28,6 +28,12 @@ run: setup ## simulate, backfill through Airflow, train, evaluate; PIPELINE=dise
 run-all: PIPELINE :=
 run-all: run ## the same, of every pipeline that has a simulation
 
+# Folder of nafld1.parquet, nafld2.parquet and nafld3.parquet.
+NAFLD ?= ../shared/data/nafld
+
+nafld: setup ## cross-validate models of the NAFLD cohort beside a Cox model; NAFLD=folder ARGS="--fold-seed 1 death"
+	@$(BIN)/python docs/examples/nafld/compare.py $(NAFLD) .millrace/nafld $(ARGS)
+
 stop: ## stop what `make run` started, from another terminal
 	@$(BIN)/python -m pipelines stop
 
@@ -95,4 +101,4 @@ clean: ## remove caches and what the runs left; keeps .venv
 	rm -rf .millrace .mypy_cache .pytest_cache .ruff_cache .hypothesis mlruns
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
-.PHONY: help setup setup-dev run run-all stop test test-of check format test-slow test-gpu test-chaos test-services test-great-expectations benchmarks lock clean
+.PHONY: help setup setup-dev run run-all nafld stop test test-of check format test-slow test-gpu test-chaos test-services test-great-expectations benchmarks lock clean

@@ -7,11 +7,14 @@ Promise: JSON goes to stdout alone on its line; nothing else is printed there wi
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipelines.core.errors import listed
 from pipelines.core.text import message, readable
 from pipelines.shared.tables import UNLABELLED
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 MIB = 1 << 20
 DIGEST_CHARS = 16
@@ -51,7 +54,7 @@ def print_summary(summary: Mapping[str, Any]) -> None:
         console.print(message(line), highlight=False, markup=False, soft_wrap=True)
 
 
-def _fold_table(summary: Mapping[str, Any]) -> Any:
+def _fold_table(summary: Mapping[str, Any]) -> "Table":
     """Each metric by the fold that was tested, with its mean and standard deviation; intervals are in the JSON."""
     from rich.table import Table
     from rich.text import Text

@@ -87,9 +87,13 @@ def run_chain(request: ChainRequest) -> Summary:
     _require_preconditions(request)
     totals: Totals = defaultdict(StageTotals)
     _take_in(totals, request, request.first)
-    if request.folds:
-        _cross_validate(totals, request)
-        return _summary(request, totals)
+    make = _cross_validate if request.folds else _make_models
+    make(totals, request)
+    return _summary(request, totals)
+
+
+def _make_models(totals: Totals, request: ChainRequest) -> None:
+    """Make and evaluate a model for each seed, and promote the first."""
     made: dict[str, str] = {}
     for stage in chain_stages(WINDOW, pipeline=request.pipeline):
         _model_child(totals, stage, request, made)
@@ -101,7 +105,6 @@ def run_chain(request: ChainRequest) -> Summary:
             _model_child(totals, stage, request, own, seed)
     for stage in (each for each in of_model if each.first_seed_only):
         _model_child(totals, stage, request, by_seed[first_seed], first_seed)
-    return _summary(request, totals)
 
 
 def _cross_validate(totals: Totals, request: ChainRequest) -> None:

@@ -57,11 +57,6 @@ class Catalog:
         }
         return cls(_in_order(found, edges), direct, before)
 
-    def without(self, left_out: Collection[str]) -> "Catalog":
-        """The catalog without some stages, whose results the others then neither need nor take."""
-        gone = [stage for stage in self.stages if stage.name in left_out]
-        return Catalog.of(_without(each, gone) for each in self.stages if each not in gone)
-
     def options(self) -> dict[str, Option]:
         """Every option that some stage may be asked, by its name."""
         every = [*EVERY_STAGE, *(option for stage in self.stages for option in stage.options)]
@@ -143,8 +138,15 @@ def catalog() -> Catalog:
 def catalog_of(pipeline: Pipeline | None) -> Catalog:
     """The catalog of a pipeline's stages; of all of them for None."""
     every = catalog()
-    others = () if pipeline is None else [s for s in every.stages if not s.is_of(pipeline)]
-    return every.without([stage.name for stage in others]) if others else every
+    gone = () if pipeline is None else tuple(s for s in every.stages if not s.is_of(pipeline))
+    return _left(every.stages, gone) if gone else every
+
+
+# A DAG file asks for it once a task.
+@cache
+def _left(every: tuple[Stage, ...], gone: tuple[Stage, ...]) -> Catalog:
+    """The catalog without some stages, whose results the others then neither need nor take."""
+    return Catalog.of(_without(stage, gone) for stage in every if stage not in gone)
 
 
 def stages(pipeline: Pipeline | None = None) -> tuple[Stage, ...]:

@@ -17,6 +17,7 @@ from millrace.airflow.await_partitions import (
 from pipelines.core.errors import ConfigError, InputMissingError
 from pipelines.core.store import Manifest, Store
 from pipelines.core.store.why import describe_explanation, explain
+from pipelines.protocol import partition_key
 
 DAYS = ["2026-01-01", "2026-01-02", "2026-01-03"]
 SMALL = [
@@ -32,11 +33,18 @@ OF_CARDS = {
 }
 
 
-def publish(store: Store, dataset: str, day: str, verdict: str = "") -> None:
+def publish(
+    store: Store,
+    dataset: str,
+    day: str,
+    verdict: str = "",
+    pipeline: str = "fraud_detection",
+    table: str | None = None,
+) -> None:
     manifest = Manifest(
-        pipeline="fraud_detection",
+        pipeline=pipeline,
         dataset=dataset,
-        key=f"ds={day}",
+        key=partition_key(day, table),
         stage="test",
         digest=f"{dataset}-{day}-{verdict}",
         inputs={},
@@ -139,6 +147,24 @@ def test_a_model_of_monthly_rows_waits_for_months_and_names_the_dags_of_every_ta
         ConfigError, match=r"needs the months 2024-.* data begins on 2025-01-01"
     ):
         operator(store, as_of="2025-07-03", **more).execute({})
+
+
+def test_a_model_of_outcomes_waits_for_the_events_up_to_its_as_of_day(store):
+    more = {"pipeline": "disease_progression", "history_from": "", "settings": []}
+    progression = operator(store, as_of="2024-02-01", promotes=False, **more)
+    with pytest.raises(TaskDeferred) as deferred:
+        progression.execute({})
+    _, kwargs = deferred.value.trigger.serialize()
+    years = [f"table=events/ds={year}" for year in range(2010, 2024)]
+    assert [key for key in kwargs["keys"] if "=" in key] == [*years, "table=patients/ds=all"]
+    publish(store, "validated", "2023", pipeline="disease_progression", table="events")
+    missing = missing_partitions(store, "disease_progression", years)
+    assert missing == years[:-1]
+    with pytest.raises(
+        InputMissingError,
+        match=r"2 of the partitions that the labels .* have no verdict: events 2010, events 2011",
+    ):
+        progression.resume({}, {"missing": missing[:2]})
 
 
 def test_a_window_before_the_first_day_of_data_is_refused_at_once(store):

@@ -4,15 +4,19 @@ Everyone entered the cohort on the same made-up day, so a landmark a year later 
 days, are divided into training and test, in five folds.
 """
 
+import re
 from dataclasses import dataclass
 
+from pipelines.operators.operator import FeatureSource
 from pipelines.spec import (
     Categorical,
     Column,
+    CoxBaseline,
     DayGate,
     Entity,
     Evaluation,
     Feature,
+    Fill,
     Gates,
     Landmarks,
     Limit,
@@ -25,6 +29,7 @@ from pipelines.spec import (
     Schedule,
     Since,
     Split,
+    Standardise,
     Survival,
     Table,
     Trailing,
@@ -148,18 +153,29 @@ def _of_code(code: str, *aggregates: str, days: int = LIFETIME, called: str = ""
 LAST_VALUES = (
     Since("born", entity="patient", table="patients"),
     Categorical("sex", entity="patient", table="patients"),
-    _of_code("bmi", "last"),
-    *(_of_code(test, "last") for test in TESTS),
+    *(_of_code(test, "last") for test in ("bmi", *TESTS)),
 )
 
 
-def _records(outcome: str) -> tuple[Feature, ...]:
+def _filled(sources: tuple[FeatureSource, ...]) -> tuple[Feature, ...]:
+    """Windows with a flag for what was never measured."""
+    return tuple(
+        each >> Fill("mean", flag=True) >> Standardise() if isinstance(each, Trailing) else each
+        for each in sources
+    )
+
+
+def _word(diagnosis: str) -> str:
+    return re.sub("[^a-z]", "_", diagnosis.lower())
+
+
+def _records(outcome: str) -> tuple[Trailing, ...]:
     """How the tests went, and what was diagnosed before, except the outcome."""
     diagnoses = [d for d in DIAGNOSES if f"DIAGNOSIS//{d}" != outcome]
     return (
-        *(_of_code(test, "mean", days=3 * YEAR) for test in ("hdl", "sbp")),
+        *(_of_code(test, "min", "max", days=3 * YEAR) for test in ("hdl", "sbp")),
         *(_of_code(test, "count", "days_since_last") for test in ("hdl", "sbp")),
-        *(_of_code(f"DIAGNOSIS//{d}", "ever") for d in diagnoses),
+        *(_of_code(f"DIAGNOSIS//{d}", "ever", called=_word(d)) for d in diagnoses),
     )
 
 
@@ -197,12 +213,12 @@ def declared(of: Outcomes, meaning: str | None) -> Pipeline:
             competing=None if of.code == DEATH else ("code", DEATH),
             followed_until="patients.followed_until",
         ),
-        features=LAST_VALUES + (_records(of.code) if of.records else ()),
+        features=(*_filled(LAST_VALUES), *(_filled(_records(of.code)) if of.records else ())),
         split=Split(
             train_days=YEAR, gap_days=0, test_days=0, by="entity", entity="patient", folds=5
         ),
         head=Survival(CUTS),
-        model=Model(hidden=(64, 64), dropout=0.3),
+        model=Model(hidden=(64, 64), dropout=0.3, members=4),
         training=Training(
             epochs=12,
             global_batch_rows=512,
@@ -211,8 +227,16 @@ def declared(of: Outcomes, meaning: str | None) -> Pipeline:
             optimizer="adamw",
             weight_decay=1e-3,
         ),
-        evaluation=Evaluation(alert_entity="patient"),
-        gates=Gates(),
+        evaluation=Evaluation(
+            alert_entity="patient",
+            horizons_days=(REPORTED_DAYS,),
+            # What the model is to beat: age, sex and the last value of each test.
+            baseline=CoxBaseline(tuple(n for each in LAST_VALUES for n in each.names())),
+        ),
+        gates=Gates(
+            limits=((f"calibration_slope_{REPORTED_DAYS}d", (0.8, 1.25)),),
+            min_gain_over_baseline=0.0,
+        ),
         validation=Validation(
             days=ALONE, window=WindowGate(rows_ratio=Limit(), psi=Limit(), js=Limit())
         ),

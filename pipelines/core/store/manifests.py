@@ -88,11 +88,7 @@ class ManifestStore(StoreRoot):
         else:
             paths = (PurePosixPath(p) for p in self.remote.sizes(base))
             keys = {str(path.parent) for path in paths if path.name == MANIFEST}
-        # A version's own manifest is one level below its key's; what a kill left is in staging.
-        last = {k: k.rpartition("/")[2] for k in keys}
-        return sorted(
-            k for k in keys if not (VERSION.fullmatch(last[k]) or last[k].startswith(STAGING))
-        )
+        return sorted(filter(_is_key, keys))
 
     def write_own(self, manifest: Manifest) -> None:
         """Write the manifest that is with a version's files, and says that it is finished."""
@@ -133,6 +129,12 @@ def _in_place(manifest: Manifest, path: str) -> Manifest:
     if path not in {f"{key}/{MANIFEST}", f"{key}/{manifest.version}/{MANIFEST}"}:
         raise ArtifactError(f"{path} is the manifest of {key}, version {manifest.version}.")
     return manifest
+
+
+def _is_key(path: str) -> bool:
+    """Whether a folder with a manifest is a key's, not a version's or one that a kill left in staging."""
+    name = path.rpartition("/")[2]
+    return not (VERSION.fullmatch(name) or name.startswith(STAGING))
 
 
 def _modified(path: Path) -> float:

@@ -39,7 +39,7 @@ from pipelines.drivers.erasure.holdings import (
     table_of,
 )
 from pipelines.drivers.erasure.rewriting import rewritten
-from pipelines.protocol import VALIDATED, Work, perform, stage_named
+from pipelines.protocol import VALIDATED, Work, perform, stage_of
 
 MODELS, INGESTED, SPLITS = "models", "ingested", "splits"
 SCRATCH = ".scratch-"
@@ -47,8 +47,8 @@ WITH_ROWS = (".parquet", ".npy", ".npz", ".arrow")
 OUTSIDE = (
     "the source: its files or database still have the entity; what is delivered from now on is left out",
     "backups and copies of the store, and files that a notebook or a program saved",
-    "the weights of models, and their golden rows here and in MLflow: models that were trained on it are "
-    "listed; train again, promote the new version, and delete the old one and its run",
+    "the weights of models, and their golden rows here and in MLflow: models that were fitted to it are "
+    "listed; make another as-of day's, promote it, and delete the old version and its run",
 )
 
 
@@ -170,7 +170,7 @@ def _publish(store: Store, wanted: Sought, ref: Ref) -> None:
     if ref.dataset == INGESTED and not work.pipeline.table.derived_from:
         rewritten(work, ref, wanted)
     else:
-        perform(stage_named("ingest" if ref.dataset == INGESTED else "validate"), work)
+        perform(stage_of(ref.dataset), work)
 
 
 def _work(store: Store, wanted: Sought, ref: Ref) -> Work:
@@ -194,11 +194,12 @@ def _remove_made(
     store: Store, wanted: Sought, names: set[str], done: Erasure, *, dry_run: bool
 ) -> None:
     """Remove rows that were made of the entity's, and name the models that were."""
-    for key, version in made_of(store, wanted.pipeline.name, names):
-        if key.ref.dataset == MODELS:
-            done.models.append(f"{name_of(key.ref)} version {version}")
-        elif any(p.suffix in WITH_ROWS for p in (key.folder / version).rglob("*")):
-            _remove(store, key.ref, version, done, dry_run=dry_run)
+    for manifest in made_of(store, wanted.pipeline.name, names):
+        ref, version = manifest.ref, manifest.version
+        if ref.dataset == MODELS:
+            done.models.append(f"{name_of(ref)} version {version}")
+        elif any(Path(name).suffix in WITH_ROWS for name in manifest.recorded):
+            _remove(store, ref, version, done, dry_run=dry_run)
 
 
 def _remove_unfinished(store: Store, pipeline: str) -> None:

@@ -8,15 +8,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipelines.core.errors import ConfigError
-from pipelines.core.store import Ref, Store
-from pipelines.core.store.walking import Key, keys_below
+from pipelines.core.store import Manifest, Ref, Store
+from pipelines.core.store.walking import keys_below
 from pipelines.shared.tables.erased_rows import key_texts
 from pipelines.spec import Entity, Pipeline
 from pipelines.stages.ingest.day import REJECTS
@@ -135,28 +134,27 @@ def ref_named(pipeline: str, name: str) -> Ref:
     return Ref(pipeline, dataset, key)
 
 
-def made_of(store: Store, pipeline: str, names: set[str]) -> list[tuple[Key, str]]:
-    """Versions of other datasets that were made from these artifacts, or from versions that were, in order."""
-    keys = [k for k in keys_below(store, pipeline) if k.ref.dataset not in OF_ROWS]
-    every = [(key, version.name) for key in keys for version in key.versions]
-    found: list[tuple[Key, str]] = []
+def made_of(store: Store, pipeline: str, names: set[str]) -> list[Manifest]:
+    """Versions of other datasets that were made from these artifacts, directly or not."""
+    left, found = _versions_of_others(store, pipeline), list[Manifest]()
     seen, contents = set(names), set[str]()
-    while True:
-        more = [
-            (key, version, manifest)
-            for key, version in every
-            if (key, version) not in found
-            and (manifest := store.version_or_none(key.ref, version)) is not None
-            and _reads(manifest, seen, contents)
-        ]
-        if not more:
-            return found
-        for key, version, manifest in more:
-            found.append((key, version))
-            seen.add(name_of(key.ref))
+    while more := [manifest for manifest in left if _reads(manifest, seen, contents)]:
+        found += more
+        for manifest in more:
+            left.remove(manifest)
+            seen.add(name_of(manifest.ref))
             contents |= {manifest.content, manifest.digest}
+    return found
 
 
-def _reads(manifest: Any, names: set[str], contents: set[str]) -> bool:
+def _versions_of_others(store: Store, pipeline: str) -> list[Manifest]:
+    others = (k for k in keys_below(store, pipeline) if k.ref.dataset not in OF_ROWS)
+    found = (
+        store.version_or_none(k.ref, version.name) for k in others for version in k.versions
+    )
+    return [manifest for manifest in found if manifest is not None]
+
+
+def _reads(manifest: Manifest, names: set[str], contents: set[str]) -> bool:
     read = {name.replace(" ", "/") for name in manifest.inputs}
     return bool(read & names or contents & set(manifest.inputs.values()))

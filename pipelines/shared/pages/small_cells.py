@@ -1,6 +1,6 @@
 """Counts of people on a page, of whom too few would name them.
 
-Why: "one patient of 93 with this outcome" is known to everybody who knows the patient.
+Why: "one of 93 people with this outcome" is known to everybody who knows that one.
 Promise: a count from 1 to below ``FEWEST`` is shown as ``<5``; 0 and every other count as it is.
 Not here: values of sensitive columns (``pipelines/core/masking.py``).
 """

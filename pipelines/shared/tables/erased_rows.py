@@ -8,7 +8,7 @@ Not here: the list of erased keys (``pipelines/core/store/erased_keys.py``).
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipelines.core.store import Store
 from pipelines.core.store.erased_keys import ErasedKeys
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 WORD = re.compile(r"[^\s,;|\"'{}\[\]:]+")
-Joined = Callable[[Sequence[Any]], Any]
+Joined = Callable[["Sequence[pa.ChunkedArray]"], "pa.ChunkedArray"]
 
 
 @dataclass(slots=True)
@@ -58,7 +58,7 @@ class ErasedRows:
         words = set(WORD.findall(text)) if erased else ()
         return any(self.keys.hashed(word) in erased for word in words)
 
-    def _is_kept(self, rows: "pa.Table", entity: Entity) -> Any:
+    def _is_kept(self, rows: "pa.Table", entity: Entity) -> "pa.ChunkedArray":
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -69,7 +69,7 @@ class ErasedRows:
         return pc.invert(pc.is_in(texts, value_set=pa.array(found, pa.string())))
 
 
-def key_texts(rows: "pa.Table", entity: Entity, joined: Joined) -> Any:
+def key_texts(rows: "pa.Table", entity: Entity, joined: Joined) -> "pa.ChunkedArray":
     """The key of each row's entity as a text: what the erasure of an entity names it by."""
     import pyarrow as pa
 

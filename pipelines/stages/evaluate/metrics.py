@@ -77,13 +77,13 @@ class EntityDays:
 
     Attributes:
         entity: Index of the entity among all, ``(n_entity_days,)``.
-        compromised: Whether it had the event that day.
+        had_event: Whether it had the event that day.
         starts: First position of each day, then the length, ``(n_days + 1,)``.
         n_entities: Entities of all days.
     """
 
     entity: NDArray[np.int64]
-    compromised: NDArray[np.bool_]
+    had_event: NDArray[np.bool_]
     starts: NDArray[np.int64]
     n_entities: int
 
@@ -99,16 +99,16 @@ def entity_days(
     order = np.lexsort((-scores, index, day))
     pair = day[order] * len(names) + index[order]
     first = np.flatnonzero(np.append(True, pair[1:] != pair[:-1]))
-    compromised = np.logical_or.reduceat(y[order], first) if len(first) else y[:0]
+    had_event = np.logical_or.reduceat(y[order], first) if len(first) else y[:0]
     top = order[first]
     by_score = np.lexsort((index[top], -scores[top], day[top]))
     _, counts = np.unique(day[top], return_counts=True)
     starts = np.append(0, np.cumsum(counts))
-    return EntityDays(index[top][by_score], compromised[by_score], starts, len(names))
+    return EntityDays(index[top][by_score], had_event[by_score], starts, len(names))
 
 
 def alert_precision(days: EntityDays, k: int, copies: Floats | None = None) -> float:
-    """Share of each day's k highest entities that are compromised; the mean over days.
+    """Share of each day's k highest entities that had the event; the mean over days.
 
     An entity found on one day is looked at no more on later ones.
 
@@ -121,10 +121,10 @@ def alert_precision(days: EntityDays, k: int, copies: Floats | None = None) -> f
     left = np.ones(days.n_entities) if copies is None else copies.copy()
     shares = []
     for start, end in zip(days.starts[:-1], days.starts[1:], strict=True):
-        entity, compromised = days.entity[start:end], days.compromised[start:end]
+        entity, had_event = days.entity[start:end], days.had_event[start:end]
         there = left[entity]
         looked_at = np.clip(k - (np.cumsum(there) - there), 0.0, there)
-        found = looked_at * compromised
+        found = looked_at * had_event
         left[entity] -= found
         shares.append(found.sum() / k)
     return float(np.mean(shares))

@@ -1,10 +1,10 @@
 """The test rows, and those of them that count.
 
-Why: an entity whose fraud is already known is blocked; finding it again would flatter any model.
+Why: an entity whose event is already known needs no alert; finding it again would flatter any model.
 Promise: what is known on a test day follows from labels old enough to be known then, on any
     earlier day of the window.
 Source: the protocol of Le Borgne et al., "Reproducible Machine Learning for Credit Card Fraud
-    Detection", 2022, chapter 5.2 (prequential split, known compromised cards removed).
+    Detection", 2022, chapter 5.2 (prequential split, entities known by then removed).
 """
 
 import itertools
@@ -98,7 +98,7 @@ class TestRows:
 def open_test_rows(
     training_set: Path, columns: AlertColumns, known_after_days: int | None
 ) -> TestRows:
-    """Read the test days and find the rows of entities known to be compromised.
+    """Read the test days and find the rows of entities known to have had the event.
 
     Args:
         training_set: A published training set.
@@ -230,7 +230,7 @@ def first_events(days: Iterable[tuple[LabeledDay, Numbers]]) -> tuple[Numbers, N
 def _known(
     days: Sequence[tuple[LabeledDay, Numbers]], before: int, known_after_days: int
 ) -> NDArray[np.bool_]:
-    """Which rows of the days after the first ``before`` are of entities known to be compromised."""
+    """Which rows of the days after the first ``before`` are of entities known to have had the event."""
     known = first_events(days)
     return np.concatenate([_known_on(*day, known, known_after_days) for day in days[before:]])
 

@@ -22,6 +22,9 @@ from pipelines.protocol.settings import (
 from pipelines.shared.registry import Version, opponent_of, read_registry, registry_uri
 from pipelines.shared.tables import UNLABELLED
 
+OVER_BASELINE = "_over_baseline"
+"""Ending of a metric's name: its difference from the declared baseline's on the same rows."""
+
 if TYPE_CHECKING:
     from pipelines.stages.evaluate.comparison import Champion
 
@@ -52,6 +55,10 @@ def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
     metrics = dict(evaluated["metrics"])
     for name, (low, high) in evaluated["intervals"].items():
         metrics |= {f"{name}_low": low, f"{name}_high": high}
+    if work.pipeline.evaluation.baseline is not None:
+        beside = evaluated["baselines"][-1]["metrics"]
+        both = [name for name in evaluated["metrics"] if name in beside]
+        metrics |= {f"{n}{OVER_BASELINE}": metrics[n] - beside[n] for n in both}
     if UNLABELLED in evaluated:
         metrics[UNLABELLED] = float(evaluated[UNLABELLED])
     return StageOutcome(

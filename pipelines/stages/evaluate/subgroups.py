@@ -1,6 +1,6 @@
 """Subgroups: who is in which, and each one's metrics beside those of all other rows.
 
-Why: a model that is good on the whole may fail the old, or one sex, or one hospital.
+Why: a model that is good on the whole may fail the old, or one sex, or one site.
 Promise: a group and the rest are on the same resamples, so that the gap between them has an interval; a group in which
     single people could be recognised has no numbers, and no other number gives its own away.
 """

@@ -1,6 +1,6 @@
 """Match a file's columns to the declared ones.
 
-Why: sources spell ``TX_AMOUNT`` or ``Betrag (EUR)``, declarations ``tx_amount``; a missing or duplicate
+Why: sources spell ``AMOUNT`` or ``Betrag (EUR)``, declarations ``amount``; a missing or duplicate
     column must be reported before a value is read.
 Promise: a declared ``source_name`` matches as it is written, other names in any letter case; undeclared
     columns are ignored, and listed.

@@ -23,6 +23,7 @@ from pipelines.shared.tables.labels import labelled
 from pipelines.shared.tables.values import read_rows, served
 from pipelines.shared.tables.window import FEATURES, features_version
 from pipelines.stages.train.export import Export
+from pipelines.stages.train.masked_rows import masked_inputs, masked_rows, taken
 from pipelines.stages.train.serving import GOLDEN_ROWS, Columns, Prepared
 
 
@@ -30,17 +31,16 @@ def export_of(setup: Any, model: Any) -> Export:
     """Everything that is written of a trained model."""
     work, folder = setup.work, setup.training_set
     fitted = read_program(folder)
-    shards = setup.shards
-    arrays = {
-        n: widened(np, np.asarray(shards.days[0][n][:GOLDEN_ROWS])) for n in shards.inputs
-    }
+    hidden = masked_inputs(work.pipeline)
+    raw = golden_rows(work, setup.plan.made_from["training_set"], folder, fitted)
+    raw = masked_rows(raw, hidden)
     return Export(
         model=model,
         head=work.pipeline.head,
         inputs=setup.inputs(),
         prepared=Prepared(fitted),
-        rows=golden_rows(work, setup.plan.made_from["training_set"], folder, fitted),
-        arrays=arrays,
+        rows={name: served(values) for name, values in raw.items()},
+        arrays=_arrays(setup, fitted, raw, hidden),
         about={
             "pipeline": work.pipeline.name,
             "as_of": work.model_day,
@@ -68,7 +68,14 @@ def golden_rows(
     elif work.pipeline.may_lack_label:
         chosen = np.flatnonzero(labelled(table, work.pipeline.label.column))[:GOLDEN_ROWS]
     columns = read_rows(np, table, 0, int(chosen[-1]) + 1, fitted.program.kinds)
-    return {name: served(values)[chosen] for name, values in columns.items()}
+    return {name: taken(values, chosen) for name, values in columns.items()}
+
+
+def _arrays(setup: Any, fitted: FittedProgram, raw: Columns, hidden: frozenset[str]) -> Columns:
+    """What preprocessing made of the rows: as training read it, but for columns that are masked since."""
+    shards = setup.shards
+    read = {n: widened(np, np.asarray(shards.days[0][n][:GOLDEN_ROWS])) for n in shards.inputs}
+    return read | fitted.transform(np, raw) if hidden else read
 
 
 def _positions(table: Path, keys: Path, row_id: str) -> NDArray[np.int64]:

@@ -1,7 +1,7 @@
 """AUC and average precision of validation rows from histograms, with bounds of their error.
 
 Why: the rows of the validation days may exceed memory; a histogram of their scores never does.
-    Two hundred thresholds, as is common, were off by 0.026 on fraud data.
+    Two hundred thresholds, as is common, were off by 0.026 where events are rare.
 Promise: counts are integers, so that they do not depend on the order of rows or on replicas; each
     value comes with a bound of its distance from the exact one.
 Not here: the exact ones, of the test days (``pipelines/stages/evaluate/``).

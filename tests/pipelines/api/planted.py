@@ -12,6 +12,7 @@ from pipelines.spec import (
     Entity,
     Evaluation,
     Gates,
+    Hash,
     Label,
     Numeric,
     Pipeline,
@@ -93,6 +94,7 @@ def planted(**changed):
         features=(
             Numeric("age"),
             Categorical("ward"),
+            Categorical("code") >> Hash(16),
             Trailing("patient", ("count", "days_since_last"), (3,)),
             Trailing("bed", ("count",), (3,)),
             Numeric("weight", entity="patient", table="patients"),

@@ -110,6 +110,26 @@ def test_no_argument_leads_to_an_error_that_is_not_ours(store, name, dataset, da
             lambda s: millrace.run(NAME, s, source="x", from_=DAYS[0], to=DAYS[0], seeds=10**9),
             "from 1 to 1000; got 1000000000",
         ),
+        (
+            lambda s: millrace.run(NAME, s, source="x", from_=DAYS[0], to=DAYS[0], folds=True),
+            "is split by time, and folds are of entities. Declare Split",
+        ),
+        (
+            lambda s: millrace.run(
+                "disease_progression",
+                s,
+                source="x",
+                from_=DAYS[0],
+                to=DAYS[0],
+                folds=True,
+                seeds=2,
+            ),
+            "--folds and --seeds=2 are both given",
+        ),
+        (
+            lambda s: millrace.run_stage("cohort", NAME, s, as_of=DAYS[0]),
+            "fraud_detection has no stage 'cohort': it is for pipelines whose label is an Outcome",
+        ),
         (lambda s: s.datasets("fraud_detecton"), "Did you mean 'fraud_detection'"),
         (lambda s: s.keys(NAME, "feature"), "Did you mean 'features'"),
         (lambda s: s.dataset(NAME, "features").to_arrow(["whol"]), "Did you mean 'whole'"),

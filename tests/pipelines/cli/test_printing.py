@@ -41,6 +41,30 @@ def test_the_models_address_stays_on_one_line(capsys):
     assert f"model: {MODEL}" in capsys.readouterr().out.splitlines()
 
 
+def test_a_cross_validation_is_a_table_of_each_metric_by_fold(capsys):
+    values = [0.5, 0.75]
+    folds = [
+        {
+            "fold": n,
+            "metrics": {"auc": value, "auc_low": 0.1, "brier": value / 10},
+            "digest": DIGEST,
+        }
+        for n, value in enumerate(values)
+    ]
+    over = {"auc": {"mean": 0.625, "sd": 0.1768}, "auc_low": {"mean": 0.1, "sd": 0.0}}
+    over["brier"] = {"mean": 0.0625, "sd": float("nan")}
+    summary = {"pipeline": "p", "from": "2026-01-01", "to": "2026-01-02", "stages": {}}
+    summary |= {"quarantined": {}, "refused": [], "pages_missing": []}
+    print_summary(summary | {"folds": folds, "over_folds": over})
+    lines = capsys.readouterr().out.splitlines()
+    (auc,) = (line for line in lines if "auc" in line)
+    assert [part for part in auc.split() if part[0].isdigit()] == [
+        *("0.5000", "0.7500", "0.6250", "0.1768"),
+    ]
+    assert any("fold 0" in line and "fold 1" in line for line in lines)
+    assert any("nan" in line for line in lines if "brier" in line)
+
+
 @pytest.mark.parametrize(
     ("days", "last", "wanted"),
     [

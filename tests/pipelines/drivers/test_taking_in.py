@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from pipelines.drivers.taking_in import partitions_taken_in, stages_again, tables_in_order
-from pipelines.spec import Column, Table, load
+from pipelines.spec import Column, Outcome, Table, load
 from tests.pipelines.stages.ingest.landmarks.visits_case import declared
 
 PATIENTS = Table("patients", (Column("patient_id", "integer"),), "patient_id", event_time=None)
@@ -79,3 +79,26 @@ def test_landmarks_come_after_their_events_and_are_derived_again_with_them():
     again = [stage.name for stage in stages_again(made, "events")]
     assert again == ["ingest", "validate", "featurize"]
     assert [stage.name for stage in stages_again(made, "patients")] == ["featurize"]
+
+
+@pytest.mark.parametrize(
+    ("grain", "as_of", "last"),
+    [
+        ("day", "2026-05-01", "2026-04-30"),
+        ("month", "2026-05-15", "2026-04"),
+        ("year", "2026-05-15", "2025"),
+        # Features need rows by the end of the examples whatever the as-of day.
+        ("day", "2026-03-01", "2026-03-15"),
+    ],
+)
+def test_what_labels_follow_from_is_taken_in_up_to_the_as_of_day(grain, as_of, last):
+    other = labs(grain, start="2025-01-01")
+    made = pipeline_of(other, PATIENTS)
+    label = Outcome("labs", "customer", ("lab_id", 1), horizon_days=30)
+    made = replace(made, label=label)
+    keys = partitions_taken_in(made, other, "2026-02-10", "2026-03-15", as_of)
+    assert keys[-1] == last
+    assert keys[0].startswith("2025")
+    assert list(keys) == sorted(set(keys))
+    examples = partitions_taken_in(made, made.table, "2026-02-10", "2026-03-15", as_of)
+    assert (examples[0], examples[-1]) == ("2026-02-10", "2026-03-15")

@@ -1,6 +1,6 @@
 """Hiding the values that a validation result shows, as JSON, and making them safe for HTML.
 
-Why: a page that is read in a browser must not show card or patient numbers; which rule failed,
+Why: a page that is read in a browser must not show whose rows they are; which rule failed,
     how often and in which rows is enough to find them in the quarantine.
 Promise: every value that comes from the data and may be of a sensitive column is masked: examples,
     their counts' values, index values, observed values; counts and shares stay. What the

@@ -196,7 +196,7 @@ class BinaryEvaluation:
             ),
             "alert_precision": MetricText(
                 "Precision of daily alerts",
-                f"Compromised among the {alerts} looked at each day ({entity}).",
+                f"Entities with the event among the {alerts} looked at each day ({entity}).",
             ),
             "calibration_slope": MetricText(
                 "Calibration slope", "1 is right; below, scores are too extreme."
@@ -228,7 +228,7 @@ class BinaryEvaluation:
             ("events", f"{evaluated['positives']:,}"),
             (
                 "rows left out",
-                f"{evaluated['removed']:,}, of entities known to be compromised by then",
+                f"{evaluated['removed']:,}, of entities known to have had the event by then",
             ),
             (
                 "training rows",

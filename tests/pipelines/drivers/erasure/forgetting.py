@@ -7,7 +7,8 @@ from pipelines.core.store import Store
 from tests.pipelines.api.planted import FIRST, NUMBER, handle, write
 
 GONE = NUMBER + 4
-DAYS = [str(date.fromordinal(FIRST.toordinal() + n)) for n in range(3)]
+FIRST_DAYS = [date.fromordinal(FIRST.toordinal() + n) for n in range(3)]
+DAYS = [str(day) for day in FIRST_DAYS]
 
 
 def take_in(root, days=DAYS, stages=("ingest", "validate")):

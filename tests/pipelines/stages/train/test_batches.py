@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.core.errors import ArtifactError
+from pipelines.spec import ModelDays
 from pipelines.stages.train import batches, epoch_order
 from pipelines.stages.train.batches import Feed
 from pipelines.stages.train.cursor import Cursor
-from pipelines.stages.train.shards import Shards, open_shards
+from pipelines.stages.train.shards import Shards, open_shards, open_sides
 
 DAYS = (7, 1, 30, 12)
 ROW_BYTES = 4 * 2 + 4 * 3 + 4 * 4 * 2 + 4 + 4  # x, ids, seq_visits, len_visits, y
@@ -205,3 +206,48 @@ def test_a_shard_of_another_shape_than_its_index_is_refused(tmp_path):
         ArtifactError, match=r"x.npy is float32 \(3, 2\); its index says .*\(4, 2\)"
     ):
         open_shards(tmp_path)
+
+
+@pytest.mark.parametrize("replicas", [1, 3])
+def test_weights_of_rows_stay_with_their_rows_and_padding_keeps_none(replicas):
+    plain = shards()
+    starts = plain.starts
+    weights = [np.arange(a, b, dtype=np.float32) / 8 + 0.5 for a, b in pairwise(starts)]
+    both = [
+        {**day, "w": weight, "y": np.stack([day["y"], 1 - day["y"]], axis=1)}
+        for day, weight in zip(plain.days, weights, strict=True)
+    ]
+    weighted = Shards(tuple(both), starts)
+    assert weighted.inputs == plain.inputs
+    assert weighted.row_bytes == plain.row_bytes + 8
+    assert weighted.positives() == plain.positives()
+    feeds = [Feed(each, 3, 16, replicas) for each in (weighted, plain)]
+    blocks = [list(feed.blocks(START, 1)) for feed in feeds]
+    for own, other in zip(*blocks, strict=True):
+        assert own.y.shape == (*other.y.shape, 2)
+        np.testing.assert_array_equal(own.y[..., 0], other.y)
+        for step, size in enumerate(own.rows):
+            here = own.step(step)["x"][:, 0]
+            np.testing.assert_array_equal(own.weights(step), here / 8 + 0.5)
+            padding = own.weight[:, step].reshape(-1)[size:]
+            assert not padding.any()
+            assert own.total[step] == pytest.approx(own.weights(step).sum(), rel=1e-6)
+
+
+def test_the_parts_of_a_cohort_are_opened_by_their_names(tmp_path):
+    for part, rows in (("train", 5), ("validation", 2)):
+        (tmp_path / part).mkdir()
+        for name, width in (("x", (3,)), ("y", ()), ("w", ())):
+            np.save(tmp_path / part / f"{name}.npy", np.zeros((rows, *width), np.float32))
+    entries = {
+        part: [{"day": "2026", "rows": rows, **{n: f"{part}/{n}.npy" for n in "xyw"}}]
+        for part, rows in (("train", 5), ("validation", 2))
+    }
+    (tmp_path / "index.json").write_text(json.dumps({"features": ["a", "b", "c"], **entries}))
+    days = ModelDays(train=("2026",), gap=(), test=("2026",))
+    train, held_out = open_sides(tmp_path, days)
+    assert (train.rows, held_out.rows) == (5, 2)
+    (tmp_path / "index.json").write_text(
+        json.dumps({"features": ["a", "b", "c"], **entries, "validation": []})
+    )
+    assert open_sides(tmp_path, days)[1] is None
