@@ -28,16 +28,24 @@ from pipelines.stages.evaluate.rows import TestRows
 LEAST_ENTITIES, LEAST_EVENTS = 10, 5
 ROUNDED_TO = 10
 MOST_VALUES = 12
-MISSING, OTHER = "missing", "other values"
+MISSING, OTHER, RARE = "missing", "other values", "a rare value"
 
 
 @dataclass(frozen=True, slots=True)
 class RowGroup:
-    """Rows of a subgroup: its column, its name, and which test rows are in it ``(n_rows,)``."""
+    """Rows of a subgroup.
+
+    Attributes:
+        column: Column that divides rows.
+        name: Name of the group.
+        rows: Which test rows are in it, ``(n_rows,)``.
+        is_value: Whether the name is a value of the data.
+    """
 
     column: str
     name: str
     rows: NDArray[np.bool_]
+    is_value: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +97,7 @@ def groups_of(subgroup: Subgroup, values: NDArray[Any]) -> Iterator[RowGroup]:
     missing = is_missing(values)
     for name, rows in _named(subgroup, values, ~missing):
         if rows.any():
-            yield RowGroup(subgroup.column, name, rows)
+            yield RowGroup(subgroup.column, name, rows, is_value=not subgroup.cuts)
     if missing.any():
         yield RowGroup(subgroup.column, MISSING, missing)
 
@@ -183,7 +191,9 @@ def _described(each: MeasuredGroup, rows: TestRows, *, rounded: bool) -> dict[st
     """One group; with rounded counts where the whole less the others would give a small one away."""
     named = {"column": each.group.column, "group": each.group.name}
     if each.own is None:
-        return named | {"suppressed": True}
+        # A value that few have may name them.
+        shown = named | {"group": RARE} if each.group.is_value else named
+        return shown | {"suppressed": True}
     here = rows.counted & each.group.rows
     counts = {"rows": int(here.sum()), "entities": len(np.unique(rows.entity[here]))}
     unit = ROUNDED_TO if rounded else 1
