@@ -73,7 +73,7 @@ def test_a_bad_value_is_named_by_its_row_in_the_file_whatever_the_block(tmp_path
         transactions(200), "CUSTOMER_ID", pa.array([*amounts[:150], 1.5, *amounts[151:]])
     )
     write_source(tmp_path, table)
-    with pytest.raises(SchemaError, match=r"holds 1.5 in row 150 \(the first is 0\)"):
+    with pytest.raises(SchemaError, match=r"holds ••• .* in row 150 \(the first is 0\)"):
         done("ingest", tmp_path / "store", tmp_path)
 
 

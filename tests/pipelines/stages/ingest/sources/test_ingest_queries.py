@@ -195,7 +195,7 @@ def test_a_missing_column_refuses_the_day_with_the_columns_that_there_are(ingest
             "2018-04-01 noon",
             "The query of transactions: column 'tx_datetime' holds '2018-04-01 noon' in row 3",
         ),
-        ("customer_id", 1.5, "'customer_id' holds 1.5 in row 3"),
+        ("customer_id", 1.5, "'customer_id' holds ••• .* in row 3"),
         ("tx_fraud", b"\x00", "'TX_FRAUD'.*of type bytes in row 3.*have int"),
     ],
 )
