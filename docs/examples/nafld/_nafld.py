@@ -187,13 +187,13 @@ class Outcomes:
         name: Name of the pipeline.
         title: One line for people.
         code: The event.
-        records: Whether the model reads more of the records than the last values.
+        epochs: Passes over the training rows: more where there are more events.
     """
 
     name: str
     title: str
     code: str
-    records: bool = False
+    epochs: int = 12
 
 
 def declared(of: Outcomes, meaning: str | None) -> Pipeline:
@@ -213,14 +213,14 @@ def declared(of: Outcomes, meaning: str | None) -> Pipeline:
             competing=None if of.code == DEATH else ("code", DEATH),
             followed_until="patients.followed_until",
         ),
-        features=(*_filled(LAST_VALUES), *(_filled(_records(of.code)) if of.records else ())),
+        features=_filled((*LAST_VALUES, *_records(of.code))),
         split=Split(
             train_days=YEAR, gap_days=0, test_days=0, by="entity", entity="patient", folds=5
         ),
         head=Survival(CUTS),
         model=Model(hidden=(64, 64), dropout=0.3, members=4),
         training=Training(
-            epochs=12,
+            epochs=of.epochs,
             global_batch_rows=512,
             base_batch_rows=512,
             learning_rate=1e-3,

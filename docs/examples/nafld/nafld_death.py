@@ -3,5 +3,5 @@
 from pipelines.projects._nafld import Outcomes, declared
 
 PIPELINE = declared(
-    Outcomes("nafld_death", "Death in the NAFLD cohort", "MEDS_DEATH", records=False), __doc__
+    Outcomes("nafld_death", "Death in the NAFLD cohort", "MEDS_DEATH", epochs=25), __doc__
 )

@@ -7,7 +7,6 @@ PIPELINE = declared(
         "nafld_diabetes",
         "Incident diabetes in the NAFLD cohort",
         "DIAGNOSIS//diabetes",
-        records=True,
     ),
     __doc__,
 )

@@ -7,7 +7,6 @@ PIPELINE = declared(
         "nafld_hypertension",
         "Incident hypertension in the NAFLD cohort",
         "DIAGNOSIS//htn",
-        records=True,
     ),
     __doc__,
 )
