@@ -93,7 +93,7 @@ def test_real_patients_are_landmarks_with_follow_up_and_the_gate_finds_what_is_w
     assert found["verdict"] in {"PROMOTE", "HOLD", "REJECT"}
 
 
-@pytest.mark.skipif(TABLES.exists(), reason="real patients are tested in their place")
+@pytest.mark.skipif(TABLES.exists(), reason="real patients are tested instead")
 def test_simulated_patients_end_in_a_verdict(tmp_path):
     from pipelines.spec.simulation import simulation_of
 
