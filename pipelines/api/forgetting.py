@@ -3,7 +3,7 @@
 from os import PathLike
 from typing import Any
 
-from pipelines.api.opening import PipelineHandle, opened
+from pipelines.api.opening import PipelineHandle, opened, text
 from pipelines.api.store import PublishedStore, open_store
 from pipelines.core.errors import ConfigError
 from pipelines.core.events import Reporter, Sink, to_log
@@ -48,6 +48,6 @@ def forget(
             f"key must be the text or the integer that the entity's column has; got {type(key).__name__}."
         )
     declaration = opened(pipeline).declaration
-    wanted = sought(declaration, entity, str(key))
+    wanted = sought(declaration, text(entity, "entity"), str(key))
     report = Reporter(f"forget {declaration.name}", on_event or to_log)
     return erase(open_store(store).artifacts, wanted, report, dry_run=dry_run).as_json()
