@@ -48,6 +48,7 @@ REPORT = """{% if report %}<h2>Report (items of TRIPOD+AI)</h2>
 {% endfor %}</table></section>
 {% endif %}"""
 
+LISTED = 2
 HIDDEN = "not shown"
 EMPTY = {"interval": "", "change": "", "between": ""}
 BRIEFLY = ("brier", "calibration_intercept")
@@ -70,8 +71,15 @@ def beside_of(
         for name, text in texts.items()
         if name in evaluated["metrics"]
     ]
-    titles = [each["title"] for each in baselines]
+    titles = [_short(each["title"]) for each in baselines]
     return {"titles": titles, "rows": rows, "facts": [*map(_fitted, baselines)]}
+
+
+def _short(title: str) -> str:
+    """A title that heads a column: many features are counted, and listed below the table."""
+    what, _, features = title.partition(" of ")
+    count = features.count(", ") + 1
+    return title if count <= LISTED else f"{what} of {count} features"
 
 
 def _other(own: float, baseline: Mapping[str, Any], name: str) -> dict[str, str]:
