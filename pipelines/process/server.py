@@ -47,9 +47,10 @@ PRELOAD = (
 )
 # MLflow imports it where it is installed, and its import starts threads.
 NOT_PRELOADED = ("polars",)
-# Each disables a thread that an import would start.
+# Each disables a thread that an import would start; pandas imports numexpr where it is installed.
 ONE_THREAD = {
     "OPENBLAS_NUM_THREADS": "1",
+    "NUMEXPR_MAX_THREADS": "1",
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }
