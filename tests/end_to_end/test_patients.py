@@ -104,7 +104,7 @@ def test_simulated_patients_end_in_a_verdict(tmp_path):
         millrace.pipeline("disease_progression", QUICK),
         tmp_path / "store",
         source=tmp_path / "source",
-        from_="2014-01-01",
+        from_="2013-01-01",
         to="2025-12-31",
         options={"track": False},
     )
