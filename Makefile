@@ -31,7 +31,7 @@ run-all: run ## the same, of every pipeline that has a simulation
 # Folder of nafld1.parquet, nafld2.parquet and nafld3.parquet.
 NAFLD ?= ../shared/data/nafld
 
-nafld: setup ## cross-validate models of the NAFLD cohort beside a Cox model; NAFLD=folder ARGS="--fold-seed 1 death"
+nafld: setup ## cross-validate models of the NAFLD cohort beside a Cox model; NAFLD=folder ARGS="--fold-seed 1 --outcome death"
 	@$(BIN)/python docs/examples/nafld/compare.py $(NAFLD) .millrace/nafld $(ARGS)
 
 stop: ## stop what `make run` started, from another terminal

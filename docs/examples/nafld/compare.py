@@ -1,6 +1,6 @@
 """Convert the NAFLD tables, cross-validate a model of each outcome, and compare each with the Cox baseline.
 
-    python docs/examples/nafld/compare.py TABLES WORK [--fold-seed 1] [OUTCOME ...]
+    python docs/examples/nafld/compare.py TABLES WORK [--fold-seed 1] [--outcome death]
 
 ``TABLES`` has nafld1.parquet, nafld2.parquet and nafld3.parquet; ``WORK`` gets the MEDS dataset and the store. A second
 call does nothing again.
@@ -25,14 +25,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("tables", type=Path)
     parser.add_argument("work", type=Path)
-    parser.add_argument("outcomes", nargs="*", default=OUTCOMES, choices=[*OUTCOMES, []])
+    parser.add_argument(
+        "--outcome", choices=OUTCOMES, action="append", help="one of them alone"
+    )
     parser.add_argument("--fold-seed", type=int, default=0, help="another draw of the folds")
     given = parser.parse_args()
     os.environ["MILLRACE_PIPELINES"] = str(HERE)
     source = given.work / "meds"
     if not (source / "data" / "0.parquet").exists():
         convert(given.tables, source)
-    for outcome in given.outcomes or OUTCOMES:
+    for outcome in given.outcome or OUTCOMES:
         summary = cross_validated(outcome, source, given.work / "store", given.fold_seed)
         print("\n".join(lines_of(outcome, summary["folds"])), flush=True)  # noqa: T201
 
