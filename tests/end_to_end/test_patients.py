@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "docs/examples/nafld"
 TABLES = ROOT.parent / "shared/data/nafld"
 QUICK = {
-    "training.epochs": 3,
+    "training.epochs": 20,
     "training.threads": 1,
     "model.members": 1,
     "model.hidden": [32],

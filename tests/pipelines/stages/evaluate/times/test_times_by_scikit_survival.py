@@ -32,7 +32,7 @@ def drawn(seed, *, tied, rows, competing=False):
     """Follow-up of so many rows, some of which end at one time, at a cut, or after the last cut."""
     draw = np.random.default_rng(seed)
     days = draw.exponential(7.0, rows) + 0.1
-    days = np.clip(np.ceil(days), 1, 40) if tied else days
+    days = np.clip(np.ceil(days), 1, 40) if tied else days % 50 + 0.1
     kind = draw.choice(
         3 if competing else 2, size=rows, p=(0.5, 0.3, 0.2) if competing else None
     )
