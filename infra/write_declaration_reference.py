@@ -36,6 +36,7 @@ GROUPS = (
     ("Sources", ("sources",)),
     ("Label, split, training, schedule", ("learning",)),
     ("Evaluation and gates on models", ("evaluation",)),
+    ("Scoring and watching", ("scoring", "watching")),
     ("Heads", ("heads",)),
     ("Networks", ("models",)),
     ("Search", ("search",)),

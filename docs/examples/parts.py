@@ -2,6 +2,7 @@
 
 from pipelines.spec import (
     Categorical,
+    Costs,
     LakeTable,
     Landmarks,
     Limit,
@@ -10,15 +11,19 @@ from pipelines.spec import (
     Model,
     Numeric,
     QuantileNormal,
+    Retraining,
+    Scoring,
     Since,
     Source,
     Standardise,
     Training,
     Visits,
     Vocabulary,
+    Watch,
 )
 
 PARTS = (
+    Costs(missed=120.0, false_alert=5.0, investigator_day=400.0, alerts_per_investigator=60),
     Categorical("shop") >> Vocabulary(min_count=10, max_size=50_000),
     LakeTable(path="warehouse/visits", connection="warehouse", time_zone="UTC"),
     Landmarks(
@@ -33,6 +38,7 @@ PARTS = (
     Measurements(code="test", value="reading", by=("patient_id", "taken"), trusted=("hdl",)),
     Model(hidden=(500,), dropout=0.2, embedding_dim=8),
     Numeric("value") >> QuantileNormal(n=100),
+    Scoring(reasons=5, files="s3://bank/scores", connection="warehouse", table="risk.scores"),
     Since("born", entity="patient", table="patients"),
     Source(path="events.csv.zip", format="csv", nulls=("", "NA"), max_rejected_share=0.02),
     Visits(
@@ -46,5 +52,10 @@ PARTS = (
         table="labs",
     )
     >> Standardise(),
+    Watch(
+        weeks_back=8,
+        psi=Limit(warn=0.2, refuse=1.0),
+        retraining=Retraining(on=("drift", "decay")),
+    ),
     Training(epochs=30, optimizer="adamw", schedule="cosine", warmup_epochs=1.0),
 )

@@ -28,7 +28,7 @@ class DatasetVersion:
         stage: Stage that made it.
         published: Whether readers see it; older versions are kept until housekeeping.
         rows: Rows that the stage counted.
-        verdict: ``accepted`` or ``refused`` of a partition, PROMOTE, HOLD or REJECT of a model; else empty.
+        verdict: ``accepted`` or ``refused`` of a partition, BETTER, NOT_BETTER or REJECTED of a model; else empty.
         uri: Where its files are.
     """
 

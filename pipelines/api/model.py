@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from pipelines.stages.evaluate.graph import GraphModel
+    from pipelines.shared.scoring.graph import GraphModel
 
 ABOUT, SAVED = "millrace.json", "saved_model/saved_model.pb"
 KIND_OF = {tensor: kind for kind, tensor in TENSORS.items()}
@@ -132,7 +132,7 @@ class PublishedModel:
 
     @cached_property
     def _graph(self) -> "GraphModel":
-        from pipelines.stages.evaluate.graph import open_graph
+        from pipelines.shared.scoring.graph import open_graph
 
         return open_graph(self.folder())
 

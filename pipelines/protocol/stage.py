@@ -16,7 +16,7 @@ PARTITION, WINDOW, MODEL = "partition", "window", "model"
 SCOPES = (PARTITION, WINDOW, MODEL)
 """A partition of a table, an as-of day, an as-of day and a seed. A stage needs none of a later scope."""
 
-DATA_DAG, MODEL_DAG = "data", "model"
+DATA_DAG, MODEL_DAG, SCORE_DAG = "data", "model", "score"
 """Endings of the ids of the DAGs that run by a schedule."""
 
 REPORTS, DATA_DOCS = "reports", "data_docs"
@@ -110,6 +110,7 @@ class Stage:
         only_where: Property of a pipeline that says whether the stage is one of its; empty for every
             pipeline. What it would give is then taken by no other stage.
         on_demand: Whether it is run when asked for, in a DAG of its own, and not in every chain.
+        group: Ending of the id of a DAG that several stages on demand share; empty for one of its own.
         reads_source: Whether it reads the source files, and so waits until the day is over.
         runs_after_refusal: Whether it is run for a day that an earlier stage refused, too.
         first_seed_only: Whether it is run for the first of several seeds alone.
@@ -135,6 +136,7 @@ class Stage:
     each_table: bool = False
     only_where: str = ""
     on_demand: bool = False
+    group: str = ""
     reads_source: bool = False
     runs_after_refusal: bool = False
     first_seed_only: bool = False
@@ -161,7 +163,7 @@ class Stage:
     def dag(self) -> str:
         """Ending of the id of the DAG that runs it."""
         if self.on_demand:
-            return self.name
+            return self.group or self.name
         return DATA_DAG if self.scope == PARTITION else MODEL_DAG
 
     def is_of(self, pipeline: Pipeline) -> bool:

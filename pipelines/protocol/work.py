@@ -180,7 +180,7 @@ class StageOutcome:
     Attributes:
         rows: Rows the work read or made.
         metrics: Headline numbers, by name.
-        verdict: ``accepted`` or ``refused`` for a partition; PROMOTE, HOLD or REJECT for a
+        verdict: ``accepted`` or ``refused`` for a partition; BETTER, NOT_BETTER or REJECTED for a
             model; empty where the stage gives no verdict.
         reason: One or two sentences behind the verdict.
         quarantined: Quarantined rows, by rule.

@@ -7,7 +7,7 @@ Promise: importing this package costs milliseconds, because Airflow does so at e
 from pipelines import operators
 from pipelines.operators import *  # noqa: F403  the features of a declaration
 from pipelines.operators.operator import Feature
-from pipelines.spec import evaluation, heads, models
+from pipelines.spec import evaluation, heads, models, scoring, watching
 from pipelines.spec.checks import require_valid
 from pipelines.spec.evaluation import *  # noqa: F403  how it is evaluated
 from pipelines.spec.gates import DayGate, Limit, Measurements, Rule, Validation, WindowGate
@@ -16,6 +16,7 @@ from pipelines.spec.learning import Label, Outcome, Schedule, Split, Training
 from pipelines.spec.models import *  # noqa: F403  the networks of a declaration
 from pipelines.spec.pipeline import Entity, Pipeline
 from pipelines.spec.registry import declared_names, load, load_all
+from pipelines.spec.scoring import *  # noqa: F403  what is done with scores
 from pipelines.spec.search import Choice, Range, Search
 from pipelines.spec.settings import with_settings
 from pipelines.spec.sources import AnySource, LakeTable, Landmarks, Meds, Query, Source
@@ -29,6 +30,7 @@ from pipelines.spec.split import (
     search_day,
 )
 from pipelines.spec.tables import Column, Table
+from pipelines.spec.watching import *  # noqa: F403  what scored days are compared with
 
 __all__ = [
     "PARTS",
@@ -70,3 +72,4 @@ __all__ = [
     "with_settings",
 ]
 __all__ += evaluation.__all__ + heads.__all__ + models.__all__ + operators.__all__
+__all__ += scoring.__all__ + watching.__all__

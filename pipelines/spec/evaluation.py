@@ -8,7 +8,7 @@ Not here: metrics (``heads.py``), mistakes (``checks/evaluation.py``), the verdi
 
 from pipelines.core.declared import declared
 
-__all__ = ["CoxBaseline", "Evaluation", "Gates", "Subgroup"]
+__all__ = ["Costs", "CoxBaseline", "Evaluation", "Gates", "Subgroup"]
 
 
 @declared
@@ -45,6 +45,26 @@ class CoxBaseline:
 
 
 @declared
+class Costs:
+    """What decisions cost, in one unit of money; of a ``Binary`` head.
+
+    An alert is worth its cost where its calibrated probability is above
+    ``(false_alert + investigator_day / alerts_per_investigator) / (missed + false_alert)``.
+
+    Attributes:
+        missed: An event without an alert.
+        false_alert: An alert without an event, beside the work on it.
+        investigator_day: A day of the work of one who looks at alerts.
+        alerts_per_investigator: Alerts that one person looks at in a day.
+    """
+
+    missed: float
+    false_alert: float = 0.0
+    investigator_day: float = 0.0
+    alerts_per_investigator: int = 50
+
+
+@declared
 class Evaluation:
     """How a model is evaluated on the test days.
 
@@ -61,6 +81,9 @@ class Evaluation:
         subgroups: Rows that are also evaluated by themselves.
         baseline: A simple model beside which a model with a ``Survival`` head is shown; None for the incidence of
             the training rows alone, which is shown in any case.
+        costs: What decisions cost, from which the threshold of a decision follows (``Binary`` only).
+        threshold: Probability from which a row's decision is positive, where no costs are declared; None for
+            the one that gives ``alerts_per_day`` alerts on the validation days.
     """
 
     alert_entity: str | None = None
@@ -70,6 +93,8 @@ class Evaluation:
     horizons_days: tuple[float, ...] = ()
     subgroups: tuple[Subgroup, ...] = ()
     baseline: CoxBaseline | None = None
+    costs: Costs | None = None
+    threshold: float | None = None
 
 
 @declared
@@ -85,10 +110,10 @@ class Gates:
         max_loss_to_champion: How much worse than the champion the challenger may be on the same
             rows, by the head's primary metric; 0 requires at least as good.
         min_gain_over_baseline: How much better than the baseline the model must be on the same rows, by the
-            head's primary metric. Below it is REJECT; where only the lower end of the gain's 95 %
-            interval is below it, HOLD. None for no such gate.
+            head's primary metric. Below it is REJECTED; where only the lower end of the gain's 95 %
+            interval is below it, NOT_BETTER. None for no such gate.
         max_subgroup_gap: ``(metric, bound)`` pairs: how much worse than on all other rows the metric may
-            be in a subgroup. More is HOLD, and REJECT where the whole 95 % interval of the gap is beyond the bound.
+            be in a subgroup. More is NOT_BETTER, and REJECTED where the whole 95 % interval of the gap is beyond the bound.
     """
 
     min_auc: float = 0.5

@@ -23,9 +23,11 @@ from pipelines.spec.gates import Validation
 from pipelines.spec.heads import Binary, Head
 from pipelines.spec.learning import BY_TIME, Label, Outcome, Schedule, Split, Training
 from pipelines.spec.models import AnyModel, Model
+from pipelines.spec.scoring import Scoring
 from pipelines.spec.search import Search
 from pipelines.spec.sources import Landmarks
 from pipelines.spec.tables import ROW_KEY, Column, Table
+from pipelines.spec.watching import Watch
 
 
 @declared
@@ -70,6 +72,8 @@ class Pipeline:
         training: How it is trained.
         evaluation: How it is evaluated.
         gates: Conditions for its promotion.
+        scoring: What is written for each row that the champion scores.
+        watch: Limits for the difference of scored days from training days.
         schedule: When it runs.
         validation: The gate that a day must pass.
         buckets: Hash buckets per entity: one bucket over the look-back is the unit of window
@@ -96,6 +100,8 @@ class Pipeline:
     search: Search = Search()
     training: Training = Training()
     gates: Gates = Gates()
+    scoring: Scoring = Scoring()
+    watch: Watch = Watch()
     validation: Validation = Validation()
     buckets: int = 4
     x_type: str = "float32"

@@ -90,7 +90,7 @@ def test_real_patients_are_landmarks_with_follow_up_and_the_gate_finds_what_is_w
     assert sum(map(len, y)) == followed
     assert {"code.repeated", "repeat.range"} <= set(found["quarantined"])
     assert found["metrics"]["concordance"] > 0.7
-    assert found["verdict"] in {"PROMOTE", "HOLD", "REJECT"}
+    assert found["verdict"] in {"BETTER", "NOT_BETTER", "REJECTED"}
 
 
 @pytest.mark.skipif(TABLES.exists(), reason="real patients are tested instead")
@@ -109,4 +109,4 @@ def test_simulated_patients_end_in_a_verdict(tmp_path):
         options={"track": False},
     )
     assert found["metrics"]["concordance"] > 0.6
-    assert found["verdict"] in {"PROMOTE", "HOLD", "REJECT"}
+    assert found["verdict"] in {"BETTER", "NOT_BETTER", "REJECTED"}

@@ -59,7 +59,7 @@ def asked(monkeypatch):
     ("as_of", "seed", "why"),
     [
         (LATER, 0, "it is the champion already"),
-        (LATER, 2, "its verdict is HOLD"),
+        (LATER, 2, "its verdict is NOT_BETTER"),
         (EARLIER, 0, "the champion .version 1. is as of 2026-03-01, a later day"),
     ],
 )

@@ -372,7 +372,7 @@ def test_a_table_of_postgresql_ends_in_a_verdict(orders: None, tmp_path: Path):
         to="2026-03-15",
         options={"track": False},
     )
-    assert summary["verdict"] in ("PROMOTE", "HOLD", "REJECT")
+    assert summary["verdict"] in ("BETTER", "NOT_BETTER", "REJECTED")
     assert summary["refused"] == []
     assert summary["stages"]["validate"]["rows"] == shop.ROWS
     assert summary["metrics"]["auc"] > 0.6

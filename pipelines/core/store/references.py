@@ -21,7 +21,7 @@ from pipelines.core.store.store import Store
 from pipelines.core.store.walking import Key
 
 # A promotion stands for a registered model, even where its registry was lost.
-PROMOTIONS, EVALUATIONS, PROMOTE = "promotions", "evaluations", "PROMOTE"
+PROMOTIONS, EVALUATIONS, BETTER = "promotions", "evaluations", "BETTER"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ def _awaiting_an_answer(every: Sequence[Kept]) -> Iterator[Path]:
     promoted = {d for kept in every if kept.ref.dataset == PROMOTIONS for d in kept.inputs()}
     for kept in every:
         asked = kept.manifest if kept.ref.dataset == EVALUATIONS else None
-        asks = asked is not None and asked.outcome.get("verdict") == PROMOTE
+        asks = asked is not None and asked.outcome.get("verdict") == BETTER
         if asked is not None and asks and asked.content not in promoted:
             yield kept.folder
 

@@ -50,7 +50,7 @@ def finished(
     done: queue.SimpleQueue[Future] = queue.SimpleQueue()
     for future in futures:
         future.add_done_callback(done.put)
-    watch = _Watch(client, len(futures), expected, replace)
+    watch = _Deadlines(client, len(futures), expected, replace)
     left = len(futures)
     while left:
         watch.check(left)
@@ -63,7 +63,7 @@ def finished(
         yield future
 
 
-class _Watch:
+class _Deadlines:
     """Checks whether the work can still complete."""
 
     def __init__(

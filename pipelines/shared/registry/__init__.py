@@ -6,7 +6,7 @@ Promise: reading imports neither MLflow nor anything else heavy where the regist
 Not here: writing to it (``pipelines/stages/promote/``).
 """
 
-from pipelines.shared.registry.champions import champion_before, opponent_of
+from pipelines.shared.registry.champions import champion_before, champion_on, opponent_of
 from pipelines.shared.registry.errors import registry_errors
 from pipelines.shared.registry.location import registry_uri
 from pipelines.shared.registry.reading import has_run, read_registry
@@ -18,6 +18,7 @@ __all__ = [
     "Registered",
     "Version",
     "champion_before",
+    "champion_on",
     "has_run",
     "opponent_of",
     "read_registry",

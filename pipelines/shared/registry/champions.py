@@ -35,3 +35,14 @@ def champion_before(registered: Registered, as_of: str) -> Version | None:
     """
     past = (registered.version(number) for number in reversed(registered.champions))
     return next((v for v in past if v is not None and "" < v.as_of < as_of), None)
+
+
+def champion_on(registered: Registered, day: str) -> Version | None:
+    """The champion that a day is scored with: the last one whose as-of day is not after it, or None.
+
+    Args:
+        registered: The pipeline's registered model.
+        day: First day of the scored partition, ``YYYY-MM-DD``.
+    """
+    past = (registered.version(number) for number in reversed(registered.champions))
+    return next((v for v in past if v is not None and "" < v.as_of <= day), None)

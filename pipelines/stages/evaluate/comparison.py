@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from pipelines.core.errors import ArtifactError
 from pipelines.core.store import Manifest
 from pipelines.protocol import Work
+from pipelines.shared.metrics.bootstrap import Measured, Sampled, resamples
 from pipelines.spec import Pipeline, metrics_of, primary_metric
 from pipelines.stages.evaluate.baselines import BaselinePredictions
-from pipelines.stages.evaluate.bootstrap import Sampled, resamples
 from pipelines.stages.evaluate.gates_beside import baseline_finding, subgroup_findings
-from pipelines.stages.evaluate.heads.protocol import Measured, Predictions
+from pipelines.stages.evaluate.heads.protocol import Predictions
 from pipelines.stages.evaluate.subgroups import MeasuredGroup
 from pipelines.stages.evaluate.verdict import GateFinding, decide
 

@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from pipelines.core.errors import TrainingError
 from pipelines.core.store import Manifest
 from pipelines.protocol import Work
+from pipelines.shared.metrics.bootstrap import Measured, Sampled
 from pipelines.shared.tables import UNLABELLED
 from pipelines.spec import Pipeline
 from pipelines.spec.checks.evaluation import subgroup_kinds
 from pipelines.spec.split import TEST
 from pipelines.stages.evaluate.baselines import baselines_of
-from pipelines.stages.evaluate.bootstrap import Sampled
 from pipelines.stages.evaluate.comparison import (
     Champion,
     MeasuredBaseline,
@@ -33,7 +33,6 @@ from pipelines.stages.evaluate.comparison import (
 from pipelines.stages.evaluate.heads import evaluation_of
 from pipelines.stages.evaluate.heads.protocol import (
     HeadEvaluation,
-    Measured,
     Predictions,
     ReadRaw,
     Yardstick,

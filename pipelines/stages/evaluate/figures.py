@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.shared.metrics.ranking import Ranking, curve
 from pipelines.shared.pages.plots import Axis, Plot, Series
-from pipelines.stages.evaluate.metrics import Ranking, curve
 
 HISTOGRAM_BINS = 25
 

@@ -1,15 +1,15 @@
 """Gates on comparisons: with the baseline, and of subgroups with the rest.
 
 Why: a difference is known to some precision only; a point alone would reject by chance.
-Promise: REJECT where a gate is missed for certain, HOLD where it is missed, or may be, by what the resamples allow.
+Promise: REJECTED where a gate is missed for certain, NOT_BETTER where it is missed, or may be, by what the resamples allow.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from pipelines.shared.metrics.bootstrap import Interval, Sampled
 from pipelines.spec import Gates, Head, metrics_of, primary_metric
-from pipelines.stages.evaluate.bootstrap import Interval, Sampled
 from pipelines.stages.evaluate.subgroups import MeasuredGroup
-from pipelines.stages.evaluate.verdict import HOLD, REJECT, GateFinding, title_of
+from pipelines.stages.evaluate.verdict import NOT_BETTER, REJECTED, GateFinding, title_of
 
 
 def baseline_finding(
@@ -29,7 +29,7 @@ def baseline_finding(
         return
     if metric not in own.metrics or metric not in baseline.metrics:
         yield GateFinding(
-            REJECT,
+            REJECTED,
             f"{title_of(metric).capitalize()} could not be compared with the baseline's.",
         )
         return
@@ -40,9 +40,11 @@ def baseline_finding(
     )
     about = f"Its gain in {title_of(metric)} over the baseline ({title}) is {gain:+.4f} ({low:+.4f} to {high:+.4f}); "
     if gain < least:
-        yield GateFinding(REJECT, f"{about}the gate is {least:g}.")
+        yield GateFinding(REJECTED, f"{about}the gate is {least:g}.")
     elif not low >= least:
-        yield GateFinding(HOLD, f"{about}the lower end does not reach the gate {least:g}.")
+        yield GateFinding(
+            NOT_BETTER, f"{about}the lower end does not reach the gate {least:g}."
+        )
     else:
         yield GateFinding("", f"{about}it reaches the gate {least:g}.")
 
@@ -69,7 +71,7 @@ def _of_group(
         f"In the subgroup {each.group.column} {each.group.name} its {title_of(metric)} is {worse:.4f} worse than in "
         f"the rest ({least:+.4f} to {highest:+.4f}); {most:g} is allowed."
     )
-    yield GateFinding(REJECT if least > most else HOLD, about)
+    yield GateFinding(REJECTED if least > most else NOT_BETTER, about)
 
 
 def _turned(value: float, between: Interval, more: bool | None) -> tuple[float, Interval]:  # noqa: FBT001

@@ -14,12 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.operators.values import NULL_WHOLE
+from pipelines.shared.metrics.bootstrap import Interval, Measured, Sampled
 from pipelines.spec import Binary, Subgroup, Survival
-from pipelines.stages.evaluate.bootstrap import Interval, Sampled
 from pipelines.stages.evaluate.heads.protocol import (
     Floats,
     HeadEvaluation,
-    Measured,
     Predictions,
     Yardstick,
 )

@@ -1,4 +1,4 @@
-"""PROMOTE, HOLD or REJECT, with reasons a person can check.
+"""BETTER, NOT_BETTER or REJECTED, with reasons a person can check.
 
 Why: what decides over a model must be readable on one page.
 Promise: a pure function of the metrics, the gates and the champion's metrics on the same rows, and of what subgroups
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from pipelines.spec import Binary, Gates, Head, metrics_of, primary_metric
 
-PROMOTE, HOLD, REJECT = "PROMOTE", "HOLD", "REJECT"
+BETTER, NOT_BETTER, REJECTED = "BETTER", "NOT_BETTER", "REJECTED"
 BINARY = Binary()
 TITLES = {"auc": "AUC", "ibs": "IBS", "uno_c": "Uno's C"}
 
@@ -22,7 +22,7 @@ class ModelVerdict:
     """What should happen to the model, and why.
 
     Attributes:
-        name: ``PROMOTE``, ``HOLD`` or ``REJECT``.
+        name: ``BETTER``, ``NOT_BETTER`` or ``REJECTED``.
         reasons: One sentence each.
     """
 
@@ -68,7 +68,7 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class GateFinding:
-    """What a gate on a comparison says: ``REJECT``, ``HOLD``, or empty where it is reached."""
+    """What a gate on a comparison says: ``REJECTED``, ``NOT_BETTER``, or empty where it is reached."""
 
     verdict: str
     reason: str
@@ -96,18 +96,18 @@ def decide(
     """
     gated = _gated(gates, metrics_of(head, horizons_days), isinstance(head, Binary))
     failed = [failure for gate in gated if (failure := gate.failure(metrics))]
-    failed += _reasons(findings, REJECT)
+    failed += _reasons(findings, REJECTED)
     if failed:
-        return ModelVerdict(REJECT, tuple(failed))
+        return ModelVerdict(REJECTED, tuple(failed))
     reached = (_passed(gated, metrics), *_reasons(findings, ""))
-    held = _reasons(findings, HOLD)
+    held = _reasons(findings, NOT_BETTER)
     if not_comparable:
-        return ModelVerdict(HOLD, (*reached, *held, not_comparable))
+        return ModelVerdict(NOT_BETTER, (*reached, *held, not_comparable))
     if champion is None:
         first = "There is no champion of an earlier day to compare with."
-        return ModelVerdict(HOLD if held else PROMOTE, (*reached, *held, first))
+        return ModelVerdict(NOT_BETTER if held else BETTER, (*reached, *held, first))
     better, compared = _compared(gates, metrics, champion, head)
-    name = PROMOTE if better and not held else HOLD
+    name = BETTER if better and not held else NOT_BETTER
     return ModelVerdict(name, (*reached, *held, compared))
 
 

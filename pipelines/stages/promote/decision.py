@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pipelines.protocol import giver_of
 from pipelines.shared.registry import Registered, Version, opponent_of
 
-PROMOTE, REJECT = "PROMOTE", "REJECT"
+BETTER, REJECTED = "BETTER", "REJECTED"
 ROLLED_BACK = "rolled_back"
 
 
@@ -22,7 +22,7 @@ class Candidate:
     Attributes:
         digest: Digest of its artifact.
         as_of: Its as-of day.
-        recommended: What its evaluation recommends: PROMOTE, HOLD or REJECT.
+        recommended: What its evaluation recommends: BETTER, NOT_BETTER or REJECTED.
         met: Name of the champion that it was compared with; None if there was none.
         may_be_older: Whether it may replace a champion of a later day.
     """
@@ -44,8 +44,8 @@ def why_not(held: Registered, candidate: Candidate) -> str:
     own, champion = own_version(held, candidate.digest), held.current()
     if own is not None and own == champion:
         return ""
-    if candidate.recommended == REJECT:  # whichever version is champion
-        return f"its verdict is {REJECT}"
+    if candidate.recommended == REJECTED:  # whichever version is champion
+        return f"its verdict is {REJECTED}"
     if own is not None and ROLLED_BACK in own.tags:
         return "it was rolled back; promote it by hand to use it again"
     if _is_later(champion, candidate) and not candidate.may_be_older:
@@ -54,7 +54,7 @@ def why_not(held: Registered, candidate: Candidate) -> str:
             f"promote_older=true to promote it all the same"
         )
     return _outdated(held, candidate) or (
-        "" if candidate.recommended == PROMOTE else f"its verdict is {candidate.recommended}"
+        "" if candidate.recommended == BETTER else f"its verdict is {candidate.recommended}"
     )
 
 
@@ -79,7 +79,7 @@ def _outdated(held: Registered, candidate: Candidate) -> str:
             f"{opponent.title} became the champion after it was evaluated. Run {evaluating} again, "
             f"then promote"
         )
-    if candidate.recommended == PROMOTE:
+    if candidate.recommended == BETTER:
         return ""  # it passed the gates, and there is no champion to compare it with
     return (
         f"the version that it was compared with is no longer the champion. Run {evaluating} again, "

@@ -2,7 +2,7 @@
 
 Why: promotion is the only step that changes what others use; it must be idempotent.
 Promise: a model has one run and one version, however often this runs or is killed; only the
-    recommendation PROMOTE changes the champion, only if it was reached against the current one, and
+    recommendation BETTER changes the champion, only if it was reached against the current one, and
     never to an earlier as-of day unless requested. A published promotion is valid only while the
     registry has it.
 Not here: the decision (``decision.py``), promoting by hand and rolling back (``champion.py``).
@@ -26,7 +26,7 @@ from pipelines.shared.registry import (
     registry_uri,
 )
 from pipelines.shared.tracking.params import flat_params
-from pipelines.stages.promote.decision import PROMOTE, Candidate, own_version, unmet, why_not
+from pipelines.stages.promote.decision import BETTER, Candidate, own_version, unmet, why_not
 
 if TYPE_CHECKING:
     from pipelines.stages.promote.registering import EvaluatedModel
@@ -170,7 +170,7 @@ def _reason(number: int, held: Registered, candidate: Candidate, refusal: str) -
     text, later = f"version {number} is the champion", unmet(held, candidate)
     if later is not None:
         text += f", as requested; it was not compared with {later.title} of a later day"
-    if candidate.recommended != PROMOTE:
+    if candidate.recommended != BETTER:
         text += (
             f" and stays it, though its verdict is {candidate.recommended} now; models --rollback makes "
             f"the one before it the champion again"

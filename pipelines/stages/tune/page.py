@@ -47,7 +47,7 @@ PAGE = """<!doctype html>
 <p class="soft">As of {{ as_of }} &middot; trained on {{ winner.trained_on[0] }} to
 {{ winner.trained_on[-1] }}, evaluated on {{ evaluated_on[0] }} to {{ evaluated_on[-1] }},
 before the test days of that model begin</p>
-<section class="verdict PROMOTE"><b>Trial {{ winner.trial }}</b>
+<section class="verdict BETTER"><b>Trial {{ winner.trial }}</b>
 <p>{{ metric }} {{ "%.4f"|format(winner.value) }}, the best of {{ trials|length }}: {{ counts }}</p>
 <dl>{% for name, value in won.items() %}<div><dt>{{ name }}</dt>
 <dd class="num" title="{{ value }}">{{ value|short }}</dd></div>{% endfor %}</dl>

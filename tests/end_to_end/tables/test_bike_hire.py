@@ -37,7 +37,7 @@ def test_one_csv_for_all_time_is_read_once_and_ends_in_a_verdict(run_pipeline, t
     table = hires()
     arrow_csv.write_csv(table, source / "hires.csv")
     summary = run_pipeline("bike_hire", source, "2026-03-01", "2026-03-15")
-    assert summary["verdict"] in ("PROMOTE", "HOLD", "REJECT")
+    assert summary["verdict"] in ("BETTER", "NOT_BETTER", "REJECTED")
     assert summary["refused"] == []
     assert summary["stages"]["validate"]["rows"] == ROWS
     assert summary["metrics"]["auc"] > 0.6

@@ -49,7 +49,7 @@ def test_flights_in_local_time_end_in_a_verdict(run_pipeline, tmp_path):
     for day, rows in delivered.items():
         arrow_csv.write_csv(rows, source / f"{day}.csv")
     summary = run_pipeline("flights", source, FIRST, LAST)
-    assert summary["verdict"] in ("PROMOTE", "HOLD", "REJECT")
+    assert summary["verdict"] in ("BETTER", "NOT_BETTER", "REJECTED")
     assert summary["refused"] == []
     assert summary["stages"]["validate"]["rows"] == A_DAY * len(days)
     assert summary["metrics"]["rmse"] < 25

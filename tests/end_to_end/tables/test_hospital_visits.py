@@ -60,7 +60,7 @@ def test_visits_of_text_and_unknowns_end_in_a_verdict(run_pipeline, tmp_path):
     summary = run_pipeline("hospital_visits", tmp_path / "source", FIRST, LAST, **FASTER)
     assert summary["refused"] == []
     assert summary["quarantined"] == {}
-    assert summary["verdict"] in ("PROMOTE", "HOLD", "REJECT")
+    assert summary["verdict"] in ("BETTER", "NOT_BETTER", "REJECTED")
     assert summary["metrics"]["auc"] > 0.7
     store, test_days = tmp_path / "store", days_between("2026-03-07", LAST)
     unlabelled = sum(row[-1] == "?" for day in test_days for row in rows[day])

@@ -54,7 +54,7 @@ def write_sources(root):
 def test_values_of_35_years_are_35_partitions_and_feed_monthly_visits(run_pipeline, tmp_path):
     labs = write_sources(tmp_path / "source")
     summary = run_pipeline("laboratory", tmp_path / "source", "2024-01-01", "2024-12-31")
-    assert summary["verdict"] in ("PROMOTE", "HOLD", "REJECT")
+    assert summary["verdict"] in ("BETTER", "NOT_BETTER", "REJECTED")
     assert (summary["refused"], summary["quarantined"]) == ([], {})
     assert summary["metrics"]["auc"] > 0.7, "the last value decides"
     store = Store(str(tmp_path / "store"))

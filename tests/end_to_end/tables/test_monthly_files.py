@@ -48,7 +48,7 @@ def write_sources(root):
 def test_monthly_bills_feed_daily_calls(run_pipeline, tmp_path):
     amounts = write_sources(tmp_path / "source")
     summary = run_pipeline("support_calls", tmp_path / "source", FIRST, LAST)
-    assert summary["verdict"] in ("PROMOTE", "HOLD", "REJECT")
+    assert summary["verdict"] in ("BETTER", "NOT_BETTER", "REJECTED")
     assert (summary["refused"], summary["quarantined"]) == ([], {})
     assert summary["metrics"]["auc"] > 0.8, "what was billed decides"
 

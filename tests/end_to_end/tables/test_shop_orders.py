@@ -52,7 +52,7 @@ def test_a_table_of_a_database_ends_in_a_verdict(
 ):
     monkeypatch.setenv("AIRFLOW_CONN_SHOP", request.getfixturevalue(database))
     summary = run_pipeline("shop_orders", None, "2026-03-01", "2026-03-15")
-    assert summary["verdict"] in ("PROMOTE", "HOLD", "REJECT")
+    assert summary["verdict"] in ("BETTER", "NOT_BETTER", "REJECTED")
     assert summary["refused"] == []
     assert summary["stages"]["validate"]["rows"] == ROWS
     assert summary["metrics"]["auc"] > 0.6

@@ -40,7 +40,7 @@ def test_hourly_files_end_in_a_verdict(run_pipeline, tmp_path):
     keys = write_hours(tmp_path / "source")
     assert keys[0] == "2026-03-26T23"
     summary = run_pipeline("turbine", tmp_path / "source", FIRST, LAST)
-    assert summary["verdict"] in ("PROMOTE", "HOLD", "REJECT")
+    assert summary["verdict"] in ("BETTER", "NOT_BETTER", "REJECTED")
     assert (summary["refused"], summary["quarantined"]) == ([], {})
     published = Store(str(tmp_path / "store")).keys("turbine", "features")
     assert published == [f"ds={key}" for key in keys]

@@ -155,7 +155,7 @@ def test_a_head_and_a_network_go_from_raw_files_to_a_registered_model(kind, netw
     assert ended.returncode == 0, ended.stderr[-4000:]
     assert "no improvement" not in ended.stderr
     summary = json.loads(ended.stdout.splitlines()[-1])
-    assert summary["verdict"] == "PROMOTE", summary["reason"]
+    assert summary["verdict"] == "BETTER", summary["reason"]
     assert summary["registered"]
     evaluation = next((tmp_path / "store/made/evaluations").glob("as_of=*/seed=0/*/"))
     labels = pq.read_table(evaluation / "scores.parquet")["label"].to_numpy()

@@ -17,11 +17,11 @@ def narrow(monkeypatch):
 
 def test_registered_versions_fit_a_terminal_of_80_columns(capsys):
     version = {"version": 12, "champion": True, "as_of": "2026-01-09", "seed": 0}
-    version |= {"verdict": "PROMOTE", "rolled_back": False, "digest": DIGEST, "source": MODEL}
+    version |= {"verdict": "BETTER", "rolled_back": False, "digest": DIGEST, "source": MODEL}
     old = version | {"champion": False, "rolled_back": True}
     print_versions("fraud_detection", [version, old])
     printed = capsys.readouterr().out
-    for said in ("12", "champion", "rolled back", "2026-01-09", "PROMOTE", DIGEST[:16]):
+    for said in ("12", "champion", "rolled back", "2026-01-09", "BETTER", DIGEST[:16]):
         assert said in printed
     assert "…" not in printed
     assert "False" not in printed
@@ -36,7 +36,12 @@ def test_the_models_address_stays_on_one_line(capsys):
         "metrics": {},
         "seeds": [],
     }
-    summary |= {"verdict": "HOLD", "reason": "", "registered": None, "model": {"uri": MODEL}}
+    summary |= {
+        "verdict": "NOT_BETTER",
+        "reason": "",
+        "registered": None,
+        "model": {"uri": MODEL},
+    }
     print_summary(summary)
     assert f"model: {MODEL}" in capsys.readouterr().out.splitlines()
 

@@ -96,7 +96,7 @@ def test_the_chain_ends_with_an_evaluated_model_and_reports_the_refused_day(firs
     assert ended.returncode == 3, ended.stderr
     assert BAD in ended.stderr
     assert summary["refused"] == [BAD]
-    assert summary["verdict"] in {"PROMOTE", "HOLD", "REJECT"}
+    assert summary["verdict"] in {"BETTER", "NOT_BETTER", "REJECTED"}
     assert 0 <= summary["metrics"]["auc"] <= 1
     assert set(summary["stages"]) >= {"ingest", "validate", "featurize", "train", "promote"}
 

@@ -217,7 +217,7 @@ def test_a_model_is_evaluated_whose_card_cannot_be_drawn(tmp_path, monkeypatch, 
     with monkeypatch.context() as patch:
         patch.setattr(f"pipelines.stages.evaluate.{broken}", overflow)
         result = model_done("evaluate", tmp_path)
-    assert result["verdict"] == "PROMOTE"
+    assert result["verdict"] == "BETTER"
     assert list(result["pages_missing"]) == ["model_card.html"]
     assert made("--store", tmp_path)["artifacts"][0]["made"] == ["model_card.html"]
     assert "pages_missing" not in model_done("evaluate", tmp_path)

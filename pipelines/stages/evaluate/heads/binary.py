@@ -3,7 +3,7 @@
 Why: the verdict, the table and every plot must come from the same scores.
 Promise: rows of entities that were known already, and rows without a label, are scored and not
     counted; a network of dense layers is scored without TensorFlow.
-Not here: the metrics (``pipelines/stages/evaluate/metrics.py``), drawing the plots
+Not here: the metrics (``pipelines/shared/metrics/ranking.py``), drawing the plots
     (``pipelines/stages/evaluate/figures.py``).
 """
 
@@ -20,26 +20,8 @@ from numpy.typing import NDArray
 
 from pipelines.core.errors import TrainingError
 from pipelines.operators.state import PROGRAM, read_program
-from pipelines.shared.pages.plots import Plot
-from pipelines.spec import Binary, Pipeline
-from pipelines.stages.evaluate.calibration_line import CalibrationLine, calibration_line
-from pipelines.stages.evaluate.decision_curve import decision_curve, decision_plot
-from pipelines.stages.evaluate.figures import (
-    calibration_plot,
-    precision_recall_plot,
-    roc_plot,
-    score_plot,
-)
-from pipelines.stages.evaluate.graph import open_graph
-from pipelines.stages.evaluate.heads.protocol import (
-    Arrays,
-    Floats,
-    MetricText,
-    Predictions,
-    ReadRaw,
-    Yardstick,
-)
-from pipelines.stages.evaluate.metrics import (
+from pipelines.shared.metrics.calibration_line import CalibrationLine, calibration_line
+from pipelines.shared.metrics.ranking import (
     EntityDays,
     Ranking,
     alert_precision,
@@ -50,9 +32,27 @@ from pipelines.stages.evaluate.metrics import (
     ranking,
     roc_auc,
 )
+from pipelines.shared.pages.plots import Plot
+from pipelines.shared.scoring.dense import is_plain, open_scorer
+from pipelines.shared.scoring.graph import open_graph
+from pipelines.spec import Binary, Pipeline
+from pipelines.stages.evaluate.decision_curve import decision_curve, decision_plot
+from pipelines.stages.evaluate.figures import (
+    calibration_plot,
+    precision_recall_plot,
+    roc_plot,
+    score_plot,
+)
+from pipelines.stages.evaluate.heads.protocol import (
+    Arrays,
+    Floats,
+    MetricText,
+    Predictions,
+    ReadRaw,
+    Yardstick,
+)
 from pipelines.stages.evaluate.rows import TestRows
 from pipelines.stages.evaluate.scores import read_scores, scores_table
-from pipelines.stages.evaluate.scoring import is_plain, open_scorer
 
 CHAMPION_SCORE = "champion_score"
 METRICS = ("auc", "average_precision", "alert_precision")

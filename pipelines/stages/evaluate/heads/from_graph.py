@@ -15,13 +15,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from pipelines.shared.metrics.bootstrap import Measured
 from pipelines.shared.pages.plots import Plot
+from pipelines.shared.scoring.graph import open_graph
 from pipelines.spec import Pipeline
-from pipelines.stages.evaluate.graph import open_graph
 from pipelines.stages.evaluate.heads.protocol import (
     Arrays,
     Floats,
-    Measured,
     MetricText,
     Predictions,
     ReadRaw,

@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from pipelines.shared.metrics.bootstrap import Measured
 from pipelines.shared.pages.plots import Plot
 from pipelines.spec import TRAIN, Evaluation, Pipeline
 from pipelines.stages.evaluate.rows import TestRows
@@ -46,17 +47,6 @@ class Yardstick:
         """Labels of the training rows, ``(n_rows,)`` or ``(n_rows, n_columns)``."""
         index = json.loads((self.training_set / "index.json").read_text())
         return np.concatenate([np.load(self.training_set / e["y"]) for e in index[TRAIN]])
-
-
-class Measured(Protocol):
-    """One model's predictions of the rows that count, arranged for its head's metrics."""
-
-    @property
-    def entity_index(self) -> NDArray[np.int64]:
-        """Index of each row's entity among all, ``(n_rows,)``."""
-
-    def metrics(self, copies: Floats | None = None) -> dict[str, float]:
-        """Every metric, for so many copies of each entity."""
 
 
 @dataclass(frozen=True, slots=True)

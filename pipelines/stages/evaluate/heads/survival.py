@@ -16,6 +16,7 @@ from pipelines.core.errors import TrainingError
 from pipelines.operators.state import PROGRAM, read_program
 from pipelines.shared.pages.plots import Plot
 from pipelines.shared.pages.small_cells import shown_count
+from pipelines.shared.scoring.dense import is_plain, open_scorer, sigmoid
 from pipelines.spec import Survival
 from pipelines.stages.evaluate.decision_curve import decision_curve
 from pipelines.stages.evaluate.heads.from_graph import GraphEvaluation
@@ -27,7 +28,6 @@ from pipelines.stages.evaluate.heads.protocol import (
     Yardstick,
 )
 from pipelines.stages.evaluate.rows import TestRows
-from pipelines.stages.evaluate.scoring import is_plain, open_scorer, sigmoid
 from pipelines.stages.evaluate.times.dynamic_auc import dynamic_auc
 from pipelines.stages.evaluate.times.follow_up import FollowUp, exact, follow_up, status_at
 from pipelines.stages.evaluate.times.horizons import Horizons, horizons

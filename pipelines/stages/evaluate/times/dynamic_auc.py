@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.stages.evaluate.metrics import Ranking, ranking, roc_auc
+from pipelines.shared.metrics.ranking import Ranking, ranking, roc_auc
 from pipelines.stages.evaluate.times.follow_up import Floats, Status
 
 

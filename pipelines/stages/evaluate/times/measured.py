@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.shared.metrics.calibration_line import CalibrationLine, calibration_line
 from pipelines.spec import horizon_metric
-from pipelines.stages.evaluate.calibration_line import CalibrationLine, calibration_line
 from pipelines.stages.evaluate.times.brier import brier, integrated
 from pipelines.stages.evaluate.times.concordance import Concordance, concordance
 from pipelines.stages.evaluate.times.dynamic_auc import DynamicAuc, dynamic_auc

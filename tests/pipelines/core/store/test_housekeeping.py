@@ -88,12 +88,14 @@ def test_a_model_that_was_promoted_stays_even_if_the_registry_was_lost(store):
 
 def test_a_model_whose_promotion_a_person_is_asked_about_stays(store):
     model = publish(store, ref=MODELS, config={"n": 1})
-    asks = {"verdict": "PROMOTE"}
+    asks = {"verdict": "BETTER"}
     asked = publish(
         store, ref=EVALUATIONS, inputs={"model": model.content}, outcome=asks, config={"n": 1}
     )
     publish(store, ref=MODELS, config={"n": 2})
-    publish(store, ref=EVALUATIONS, inputs={"model": "m" * 64}, outcome={"verdict": "HOLD"})
+    publish(
+        store, ref=EVALUATIONS, inputs={"model": "m" * 64}, outcome={"verdict": "NOT_BETTER"}
+    )
     cleaned(store)
     assert (is_there(store, model), is_there(store, asked)) == (True, True)
 

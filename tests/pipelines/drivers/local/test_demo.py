@@ -89,7 +89,7 @@ def test_a_run_is_interrupted_gone_on_with_found_done_and_stopped_from_elsewhere
     assert demo.processes() == []
 
     out = demo.finished()
-    assert re.search(r"Verdict: (PROMOTE|HOLD|REJECT)\. ", out)
+    assert re.search(r"Verdict: (BETTER|NOT_BETTER|REJECTED)\. ", out)
     assert re.search(r"│ validate +│ +36 │ +3[0-9],[0-9]{3} │", out)
     assert re.search(r"│ tx_amount\.range +│ +36 │", out)
     assert demo.processes() == []
@@ -111,7 +111,7 @@ def test_patients_are_shown_by_the_same_command_with_the_best_reachable_score(tm
     demo = Demo(tmp_path / "home")
     shown = ("disease_progression", "--size", "3000")
     out = demo.finished(shown)
-    assert re.search(r"Verdict: (PROMOTE|HOLD|REJECT)\. ", out)
+    assert re.search(r"Verdict: (BETTER|NOT_BETTER|REJECTED)\. ", out)
     assert re.search(r"best reachable 0\.[89][0-9]+, of which the model reaches [0-9.]+%", out)
     assert re.search(r"│ pressure\.range +│ +[0-9]+ │", out)
     assert "years published already: done" in demo.finished(shown)

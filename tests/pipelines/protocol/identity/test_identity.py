@@ -39,7 +39,7 @@ REACHED_BY = [
     ("pipelines.operators.bucketize", "bucket_ids", MODEL),
     # The graph that is served is made by train and never made again.
     ("pipelines.operators.serving", "serving_transform", {"train"}),
-    ("pipelines.stages.evaluate.metrics", "average_precision", {"evaluate"}),
+    ("pipelines.shared.metrics.ranking", "average_precision", {"evaluate"}),
     ("pipelines.stages.ingest.values.cast", "from_text", {"ingest"}),
     ("pipelines.gx_dask.scan", "answer_partition", {"validate", "validate_window"}),
     # Run by promote as a file, in a process that has none of our code.

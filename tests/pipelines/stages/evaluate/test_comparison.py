@@ -45,10 +45,10 @@ def test_a_model_differs_from_itself_by_nothing_in_every_resample(work, champion
     assert found["champion"]["difference_intervals"] == {"rmse": (0.0, 0.0), "mae": (0.0, 0.0)}
     low, high = found["intervals"]["rmse"]
     assert low < found["metrics"]["rmse"] < high
-    assert found["verdict"] == "PROMOTE"
+    assert found["verdict"] == "BETTER"
 
 
-@pytest.mark.parametrize(("share", "verdict"), [(0.5, "PROMOTE"), (2.0, "HOLD")])
+@pytest.mark.parametrize(("share", "verdict"), [(0.5, "BETTER"), (2.0, "NOT_BETTER")])
 def test_less_error_than_the_champions_promotes_and_more_holds(work, champion, share, verdict):
     found = compare(work, off_by(share), measure_champion(champion, served, work))
     low, high = found["champion"]["difference_intervals"]["rmse"]
@@ -62,7 +62,7 @@ def test_a_champion_that_reads_or_says_something_else_holds_the_model(work, cham
         raise error
 
     found = compare(work, off_by(1.0), measure_champion(champion, measured, work))
-    assert (found["verdict"], found["champion"]) == ("HOLD", None)
+    assert (found["verdict"], found["champion"]) == ("NOT_BETTER", None)
     assert "as of 2026-01-31, seed 0) cannot be compared" in found["reasons"][-1]
     assert "(balance)" in found["reasons"][-1]
 
@@ -70,7 +70,7 @@ def test_a_champion_that_reads_or_says_something_else_holds_the_model(work, cham
 def test_a_champion_that_is_gone_holds_the_model_and_no_champion_promotes_it(work):
     gone = measure_champion(Champion(FACTS, None), served, work)
     found = compare(work, off_by(1.0), gone)
-    assert found["verdict"] == "HOLD"
+    assert found["verdict"] == "NOT_BETTER"
     assert "no longer in the store" in found["reasons"][-1]
     first = compare(work, off_by(1.0), measure_champion(None, served, work))
-    assert first["verdict"] == "PROMOTE"
+    assert first["verdict"] == "BETTER"

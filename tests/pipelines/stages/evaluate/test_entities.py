@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipelines.shared.metrics.bootstrap import resamples
 from pipelines.spec import Binary, Evaluation, Regression
-from pipelines.stages.evaluate.bootstrap import resamples
 from pipelines.stages.evaluate.entities import numbered
 from pipelines.stages.evaluate.heads import evaluation_of
 from pipelines.stages.evaluate.heads.protocol import Yardstick

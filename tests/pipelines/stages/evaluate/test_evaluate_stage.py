@@ -52,7 +52,7 @@ def test_the_metrics_are_those_of_the_published_scores(evaluated):
     for name in ("auc", "average_precision", "alert_precision"):
         low, high = result["metrics"][f"{name}_low"], result["metrics"][f"{name}_high"]
         assert low < result["metrics"][name] < high
-    assert result["verdict"] == "PROMOTE"
+    assert result["verdict"] == "BETTER"
 
 
 def test_the_same_inputs_give_the_same_bytes(evaluated, tmp_path_factory):
@@ -66,7 +66,7 @@ def test_the_card_stands_alone_and_escapes_what_it_shows(evaluated):
     page = (published(evaluated[0]) / "model_card.html").read_text()
     assert not re.search(r"<script|<link|@import|url\(|src=|href=|https?://", page)
     assert page.count("<svg") == 6
-    assert "PROMOTE" in page
+    assert "BETTER" in page
     assert "0.75 and 0.4" in page
 
 
@@ -75,7 +75,7 @@ def test_a_champion_is_met_on_the_same_rows_and_only_a_better_model_is_promoted(
     done("promote", root)
     publish_model(root, quality=0.5, seed=1)
     worse = done("evaluate", root, pipeline=seeded(1))
-    assert worse["verdict"] == "HOLD"
+    assert worse["verdict"] == "NOT_BETTER"
     assert "below the champion's" in worse["reason"]
     assert "champion" in (published(root, seeded(1)) / "model_card.html").read_text()
 
@@ -130,7 +130,7 @@ def test_a_champion_that_cannot_be_scored_holds_the_challenger(evaluated):
     register_by_hand(root)
     publish_model(root, seed=1)
     result = done("evaluate", root, pipeline=seeded(1))
-    assert result["verdict"] == "HOLD"
+    assert result["verdict"] == "NOT_BETTER"
     assert "reads features that these rows lack (gone)" in result["reason"]
 
 

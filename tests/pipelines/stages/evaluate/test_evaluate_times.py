@@ -122,34 +122,38 @@ def test_a_group_of_few_people_has_no_numbers_and_none_gives_its_size_away(tmp_p
 @pytest.mark.parametrize(
     ("gates", "expected", "reason"),
     [
-        (Gates(limits=(("calibration_slope_300d", (0.5, 2.0)),)), "PROMOTE", r"\(0.5 to 2\)"),
+        (Gates(limits=(("calibration_slope_300d", (0.5, 2.0)),)), "BETTER", r"\(0.5 to 2\)"),
         (
             Gates(limits=(("calibration_slope_300d", (1.5, 2.0)),)),
-            "REJECT",
+            "REJECTED",
             "below the gate 1.5",
         ),
         (
             Gates(limits=(("calibration_slope_300d", (0.1, 0.2)),)),
-            "REJECT",
+            "REJECTED",
             "above the gate 0.2",
         ),
-        (Gates(limits=(("ibs", 0.05),)), "REJECT", "IBS 0.0951 is above the gate 0.05"),
-        (Gates(min_gain_over_baseline=-0.1), "PROMOTE", "it reaches the gate -0.1"),
-        (Gates(min_gain_over_baseline=0.03), "HOLD", "lower end does not reach the gate 0.03"),
+        (Gates(limits=(("ibs", 0.05),)), "REJECTED", "IBS 0.0951 is above the gate 0.05"),
+        (Gates(min_gain_over_baseline=-0.1), "BETTER", "it reaches the gate -0.1"),
+        (
+            Gates(min_gain_over_baseline=0.03),
+            "NOT_BETTER",
+            "lower end does not reach the gate 0.03",
+        ),
         (
             Gates(min_gain_over_baseline=0.2),
-            "REJECT",
+            "REJECTED",
             r"over the baseline \(Cox model of age\)",
         ),
-        (Gates(max_subgroup_gap=(("auc_300d", 0.5),)), "PROMOTE", "no champion"),
+        (Gates(max_subgroup_gap=(("auc_300d", 0.5),)), "BETTER", "no champion"),
         (
             Gates(max_subgroup_gap=(("auc_300d", 0.05),)),
-            "HOLD",
+            "NOT_BETTER",
             "In the subgroup age 50 to below 70 its AUC at 300 days is 0.1212 worse than in the rest",
         ),
         (
             Gates(max_subgroup_gap=(("auc_300d", 0.0),)),
-            "REJECT",
+            "REJECTED",
             r"\+0.0419 to \+0.2161\); 0 is",
         ),
     ],
@@ -169,7 +173,7 @@ def test_a_cut_beyond_follow_up_is_left_out_and_its_gate_rejects(tmp_path):
     )
     publish_times(tmp_path, far)
     found, why = verdict(tmp_path, far)
-    assert found == "REJECT"
+    assert found == "REJECTED"
     assert "AUC at 900 days has a gate (0.6) and could not be measured" in why
     evaluated = found_in(tmp_path, far)
     assert evaluated["follow_up"]["beyond_days"] == [900.0]

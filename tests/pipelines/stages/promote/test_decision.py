@@ -17,7 +17,7 @@ def version(number, day, **tags):
 ONE, TWO = version(1, 0), version(2, 1)
 
 
-def candidate(digest="new", day=2, recommended="PROMOTE", met=None, **more):
+def candidate(digest="new", day=2, recommended="BETTER", met=None, **more):
     return Candidate(digest=digest, as_of=DAYS[day], recommended=recommended, met=met, **more)
 
 
@@ -25,19 +25,29 @@ def candidate(digest="new", day=2, recommended="PROMOTE", met=None, **more):
     ("versions", "champions", "model", "reason"),
     [
         ((), (), candidate(), ""),
-        ((), (), candidate(recommended="HOLD"), "its verdict is HOLD"),
+        ((), (), candidate(recommended="NOT_BETTER"), "its verdict is NOT_BETTER"),
         ((ONE,), (1,), candidate(met="d1"), ""),
-        ((ONE,), (1,), candidate(met="d1", recommended="HOLD"), "its verdict is HOLD"),
-        ((ONE,), (1,), candidate(met="d0", recommended="REJECT"), "its verdict is REJECT"),
+        (
+            (ONE,),
+            (1,),
+            candidate(met="d1", recommended="NOT_BETTER"),
+            "its verdict is NOT_BETTER",
+        ),
+        ((ONE,), (1,), candidate(met="d0", recommended="REJECTED"), "its verdict is REJECTED"),
         ((ONE,), (1,), candidate(), "version 1 became the champion after it was evaluated"),
-        ((ONE,), (1,), candidate(met="d0", recommended="HOLD"), "Run evaluate again"),
-        ((ONE,), (), candidate(met="d1", recommended="HOLD"), "is no longer the champion. Run"),
+        ((ONE,), (1,), candidate(met="d0", recommended="NOT_BETTER"), "Run evaluate again"),
+        (
+            (ONE,),
+            (),
+            candidate(met="d1", recommended="NOT_BETTER"),
+            "is no longer the champion. Run",
+        ),
         ((ONE,), (), candidate(met="d1"), ""),  # there is no champion to compare it with
         ((TWO,), (2,), candidate(day=0), "version 2) is as of 2026-01-02, a later day"),
         ((TWO,), (2,), candidate(day=0, may_be_older=True), ""),
         ((ONE, TWO), (1, 2), candidate("d1", 1), "version 2 became the champion after"),
         ((ONE, TWO), (1, 2), candidate("d1", 1, met="d2"), ""),
-        ((ONE, TWO), (1, 2), candidate("d2", 1, "REJECT"), ""),  # it is the champion
+        ((ONE, TWO), (1, 2), candidate("d2", 1, "REJECTED"), ""),  # it is the champion
         (
             (ONE, version(2, 1, rolled_back="true")),
             (1,),
@@ -57,7 +67,7 @@ def test_which_version_becomes_the_champion(versions, champions, model, reason):
     turns=st.lists(st.integers(0, 3), max_size=6),
     own=st.integers(0, 4),
     day=st.integers(0, 3),
-    recommended=st.sampled_from(["PROMOTE", "HOLD", "REJECT"]),
+    recommended=st.sampled_from(["BETTER", "NOT_BETTER", "REJECTED"]),
     met=st.sampled_from([None, "d0", "d1", "d2", "d3"]),
 )
 def test_a_version_that_replaces_a_champion_was_compared_with_it_or_is_explicitly_allowed(
@@ -71,6 +81,6 @@ def test_a_version_that_replaces_a_champion_was_compared_with_it_or_is_explicitl
     champion = held.current()
     if why_not(held, model) or champion is None or champion.digest == model.digest:
         return
-    assert recommended == "PROMOTE"
+    assert recommended == "BETTER"
     assert champion.digest == met
     assert opponent_of(held, model.digest, model.as_of) == champion

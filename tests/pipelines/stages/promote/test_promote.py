@@ -47,8 +47,8 @@ def test_an_evaluated_model_becomes_a_version_with_a_run_and_the_champion(store)
     result = evaluated(store)
     promoted = done("promote", store)
     assert promoted["reason"] == "version 1 is the champion"
-    assert (promoted["recommended"], promoted["promoted"]) == ("PROMOTE", True)
-    assert facts(store) == [(1, True, "PROMOTE")]
+    assert (promoted["recommended"], promoted["promoted"]) == ("BETTER", True)
+    assert facts(store) == [(1, True, "BETTER")]
     client = open_client(registry_of(store).uri)
     version = client.get_model_version_by_alias(FRAUD.name, "champion")
     assert version.source.startswith(
@@ -69,11 +69,11 @@ def test_a_rejected_model_is_registered_and_not_promoted(store):
     evaluated(store, pipeline=strict)
     result = done("promote", store, pipeline=strict)
     assert (result["recommended"], result["promoted"], result["champion"]) == (
-        "REJECT",
+        "REJECTED",
         False,
         None,
     )
-    assert facts(store) == [(1, False, "REJECT")]
+    assert facts(store) == [(1, False, "REJECTED")]
 
 
 def test_an_older_model_never_replaces_a_newer_champion_unless_asked(store):
@@ -83,15 +83,15 @@ def test_an_older_model_never_replaces_a_newer_champion_unless_asked(store):
     result = done("promote", store, as_of=EARLIER)
     assert "the champion (version 1) is as of 2026-03-01, a later day" in result["reason"]
     assert (result["recommended"], result["promoted"], result["champion"]) == (
-        "PROMOTE",
+        "BETTER",
         False,
         1,
     )
-    assert facts(store) == [(2, False, "PROMOTE"), (1, True, "PROMOTE")]
+    assert facts(store) == [(2, False, "BETTER"), (1, True, "BETTER")]
     result = done("promote", store, as_of=EARLIER, options={"promote_older": True})
     assert (result["promoted"], result["champion"]) == (True, 2)
     assert "version 2 is the champion, as requested; it was not compared" in result["reason"]
-    assert facts(store) == [(2, True, "PROMOTE"), (1, False, "PROMOTE")]
+    assert facts(store) == [(2, True, "BETTER"), (1, False, "BETTER")]
 
 
 def test_a_run_whose_end_was_not_logged_is_closed_by_the_promotion(store):
@@ -117,7 +117,7 @@ def test_a_newer_model_replaces_the_champion_and_rollback_goes_back(store):
     registry = registry_of(store)
     assert registry.read().champions == (1, 2)
     assert registry.rollback() == 1
-    assert facts(store) == [(2, False, "PROMOTE"), (1, True, "PROMOTE")]
+    assert facts(store) == [(2, False, "BETTER"), (1, True, "BETTER")]
     assert registry.versions()[0]["rolled_back"]
     with pytest.raises(ConfigError, match=r"no earlier champion to go back to \(champion: 1\)"):
         registry.rollback()
@@ -132,7 +132,7 @@ def test_a_version_that_was_rolled_back_comes_back_only_by_hand(store):
     again = done("promote", store, as_of=LATER, options={"promote_older": True})
     assert "it was rolled back; promote it by hand to use it again" in again["reason"]
     registry.promote(2)
-    assert facts(store) == [(2, True, "PROMOTE"), (1, False, "PROMOTE")]
+    assert facts(store) == [(2, True, "BETTER"), (1, False, "BETTER")]
     assert not registry.versions()[0]["rolled_back"]
 
 
@@ -144,24 +144,27 @@ def test_a_verdict_reached_before_the_champion_changed_promotes_nothing(store):
     assert (
         "version 1 became the champion after it was evaluated. Run evaluate" in stale["reason"]
     )
-    assert facts(store) == [(2, False, "PROMOTE"), (1, True, "PROMOTE")]
+    assert facts(store) == [(2, False, "BETTER"), (1, True, "BETTER")]
     done("evaluate", store, pipeline=seeded(1))
     done("promote", store, pipeline=seeded(1))
-    assert facts(store) == [(2, False, "HOLD"), (1, True, "PROMOTE")]
+    assert facts(store) == [(2, False, "NOT_BETTER"), (1, True, "BETTER")]
 
 
 def test_a_former_champion_evaluated_again_is_compared_with_the_current_champion(store):
     for seed, quality in ((0, 0.5), (1, 1.0)):
         evaluated(store, seed=seed, quality=quality)
         done("promote", store, pipeline=seeded(seed))
-    assert facts(store) == [(2, True, "PROMOTE"), (1, False, "PROMOTE")]
+    assert facts(store) == [(2, True, "BETTER"), (1, False, "BETTER")]
     lax = dataclasses.replace(FRAUD, gates=Gates(min_auc=0.01))
     again = done("evaluate", store, pipeline=lax)
-    assert again["verdict"] == "HOLD"
+    assert again["verdict"] == "NOT_BETTER"
     assert "below the champion's" in again["reason"]
     result = done("promote", store, pipeline=lax)
-    assert "version 1 is registered and not promoted: its verdict is HOLD" in result["reason"]
-    assert facts(store) == [(2, True, "PROMOTE"), (1, False, "HOLD")]
+    assert (
+        "version 1 is registered and not promoted: its verdict is NOT_BETTER"
+        in result["reason"]
+    )
+    assert facts(store) == [(2, True, "BETTER"), (1, False, "NOT_BETTER")]
 
 
 def test_a_champion_that_a_stricter_gate_rejects_stays_and_the_reason_says_how_to_roll_back(
@@ -172,8 +175,8 @@ def test_a_champion_that_a_stricter_gate_rejects_stays_and_the_reason_says_how_t
     strict = dataclasses.replace(FRAUD, gates=Gates(min_auc=0.999))
     done("evaluate", store, pipeline=strict)
     result = done("promote", store, pipeline=strict)
-    assert (result["recommended"], result["promoted"]) == ("REJECT", True)
-    assert "stays it, though its verdict is REJECT now; models --rollback" in result["reason"]
+    assert (result["recommended"], result["promoted"]) == ("REJECTED", True)
+    assert "stays it, though its verdict is REJECTED now; models --rollback" in result["reason"]
 
 
 def test_a_champion_that_somebody_else_registered_is_not_replaced_as_if_there_were_none(store):
@@ -182,7 +185,7 @@ def test_a_champion_that_somebody_else_registered_is_not_replaced_as_if_there_we
     client.create_model_version(FRAUD.name, "s3://elsewhere")
     client.set_registered_model_alias(FRAUD.name, "champion", "1")
     result = evaluated(store)
-    assert result["verdict"] == "HOLD"
+    assert result["verdict"] == "NOT_BETTER"
     assert "The champion (version 1) was registered by somebody else" in result["reason"]
     assert not done("promote", store)["promoted"]
     registry_of(store).promote(2)

@@ -58,7 +58,7 @@ def test_the_champion_that_mlflow_loads_scores_features_as_the_evaluation_did(tm
         *("--set", "gates.min_average_precision=0.1", "--json"),
     )
     assert trained["metrics"]["steps"] == 3 * 11
-    assert done("evaluate", root, pipeline=trained_as(3))["verdict"] == "PROMOTE"
+    assert done("evaluate", root, pipeline=trained_as(3))["verdict"] == "BETTER"
     events = []
     done("promote", root, pipeline=trained_as(3), sink=events.append)
     assert any("64 golden rows agree" in event.get("message", "") for event in events)

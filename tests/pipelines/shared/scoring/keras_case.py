@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from pipelines.shared.scoring.dense import ACTIVATIONS, is_plain, open_scorer
 from pipelines.spec import Binary, Model, Survival
 from pipelines.stages.evaluate.heads import evaluation_of
-from pipelines.stages.evaluate.scoring import ACTIVATIONS, is_plain, open_scorer
 from pipelines.stages.train.devices import Devices, open_strategy
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 
-from pipelines.stages.evaluate.calibration_line import calibration_line
+from pipelines.shared.metrics.calibration_line import calibration_line
 
 DRAW = np.random.default_rng(5)
 N = 3_000

@@ -7,15 +7,26 @@ Promise: seeded by the declared seed; the scores are sorted once, each resample 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.stages.evaluate.heads.protocol import Measured
-
 Interval = tuple[float, float]
 
 PERCENTILES = (2.5, 97.5)
+Floats = NDArray[np.float64]
+
+
+class Measured(Protocol):
+    """One model's predictions of the rows that count, arranged for its head's metrics."""
+
+    @property
+    def entity_index(self) -> NDArray[np.int64]:
+        """Index of each row's entity among all, ``(n_rows,)``."""
+
+    def metrics(self, copies: Floats | None = None) -> dict[str, float]:
+        """Every metric, for so many copies of each entity."""
 
 
 def resamples(n_entities: int, samples: int, seed: int) -> NDArray[np.float64]:

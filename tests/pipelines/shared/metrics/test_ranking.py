@@ -7,10 +7,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from pipelines.stages.evaluate.bootstrap import Sampled, resamples
-from pipelines.stages.evaluate.calibration_line import calibration_line
-from pipelines.stages.evaluate.heads.binary import MeasuredScores
-from pipelines.stages.evaluate.metrics import (
+from pipelines.shared.metrics.bootstrap import Sampled, resamples
+from pipelines.shared.metrics.calibration_line import calibration_line
+from pipelines.shared.metrics.ranking import (
     alert_precision,
     average_precision,
     calibration,
@@ -19,6 +18,7 @@ from pipelines.stages.evaluate.metrics import (
     ranking,
     roc_auc,
 )
+from pipelines.stages.evaluate.heads.binary import MeasuredScores
 
 
 def drawn(seed, rows=300, days=4, entities=40, levels=25):

@@ -4,7 +4,7 @@ Why: a recurrent network or an embedding has no forward pass of ours in NumPy.
 Promise: rows go through in chunks of one size, so a row's score does not depend on how many there
     are, nor on the machine's GPUs, which are left to training; TensorFlow is imported only where
     this is used.
-Not here: dense networks (``scoring.py``).
+Not here: dense networks (``dense.py``).
 """
 
 from collections.abc import Mapping

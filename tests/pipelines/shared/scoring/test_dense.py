@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pipelines.core.errors import ConfigError
-from pipelines.stages.evaluate.scoring import ACTIVATIONS, Layer, Scorer, open_scorer
+from pipelines.shared.scoring.dense import ACTIVATIONS, Layer, Scorer, open_scorer
 
 ROOT = Path(__file__).resolve().parents[4]
 
@@ -25,7 +25,7 @@ def network(n_features=15, units=500):
 
 def test_scores_are_those_of_keras_for_every_activation(tmp_path):
     ran = subprocess.run(
-        [sys.executable, "-m", "tests.pipelines.stages.evaluate.keras_case", str(tmp_path)],
+        [sys.executable, "-m", "tests.pipelines.shared.scoring.keras_case", str(tmp_path)],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -52,7 +52,7 @@ def test_a_rows_score_does_not_depend_on_the_rows_beside_it():
 def test_scores_are_the_same_bits_with_one_thread():
     code = (
         "import numpy as np;"
-        "from tests.pipelines.stages.evaluate.test_scoring import network;"
+        "from tests.pipelines.shared.scoring.test_dense import network;"
         "x = np.random.Generator(np.random.Philox(key=[6, 6])).normal(size=(20_000, 15));"
         "import hashlib; print(hashlib.sha256(network().score(x.astype('f4')).tobytes()).hexdigest())"
     )
