@@ -4,8 +4,8 @@ Why: whoever evaluates, scores a day or settles it must decide over one row alik
 Promise: a probability is computed in float64 from the float32 score and rounded once, as the served
     graph does, and never falls where the score rises; a model without ``decision.json`` has the score as its
     probability.
-Not here: fitting and choosing (``pipelines/stages/train/``), the graph
-    (``pipelines/stages/train/serving.py``).
+Not here: fitting and choosing (``pipelines/stages/train/decide.py``), the graph
+    (``pipelines/stages/train/served_probability.py``).
 """
 
 import json
