@@ -9,7 +9,9 @@ from pipelines.spec import Costs, Evaluation
 from pipelines.stages.train.held_out_rows import HeldOutRows
 from pipelines.stages.train.thresholds import alerts_threshold, threshold_of
 
-COSTS = Costs(missed=200.0, false_alert=10.0, investigator_day=400.0, alerts_per_investigator=20)
+COSTS = Costs(
+    missed=200.0, false_alert=10.0, investigator_day=400.0, alerts_per_investigator=20
+)
 
 
 def rows_of(score, entity, day):
