@@ -77,7 +77,7 @@ def test_a_model_without_a_decision_is_decided_by_the_costs_over_its_score(rival
     )
     assert decision["costs"]["own"]["alerts_per_day"] == alert.sum() / 7
     assert "not calibrated" in card
-    assert "if the score is a probability" in card
+    assert "as far as the score is a probability" in card
 
 
 def test_the_challenger_and_the_champion_cost_what_their_own_thresholds_say(rivals):
