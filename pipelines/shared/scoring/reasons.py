@@ -22,6 +22,7 @@ from pipelines.operators.lines import Line
 from pipelines.operators.operator import IDS, SEQUENCE
 from pipelines.operators.program import FittedProgram
 from pipelines.operators.state import PROGRAM, read_program
+from pipelines.protocol import stage_of
 from pipelines.shared.scoring.dense import Layer, is_plain, open_scorer
 from pipelines.shared.scoring.graph import GraphModel, open_graph
 from pipelines.shared.scoring.path_attribution import attributed, log_odds
@@ -32,6 +33,7 @@ Floats = NDArray[np.float64]
 Arrays = Mapping[str, NDArray[Any]]
 Features = Mapping[str, Sequence[InputColumn]]
 
+MODELS = "models"
 COMPLETE = 0.01
 COMPLETE_AT_LEAST = 1e-3
 """Contributions are complete within 1 % of what they should sum to, or within 0.001 of it."""
@@ -149,7 +151,7 @@ class Explainer:
             raise ArtifactError(
                 f"The contributions of {int(wrong.sum()):,} of {len(gap):,} rows do not add up to their log-odds (by "
                 f"{gap.max():.3g}; within {COMPLETE:.0%} is expected), so the model's weights are not finite or "
-                f"damaged. Run train for it again, or declare no reasons."
+                f"damaged. Run {stage_of(MODELS).name} for it again, or declare no reasons."
             )
 
 
@@ -163,7 +165,7 @@ def open_explainer(model: Path) -> Explainer:
     _require_event(model)
     if not (model / PROGRAM).exists():
         raise ArtifactError(
-            f"{model.name}: the model has no {PROGRAM}, so its inputs cannot be named. Run train for it again."
+            f"{model.name}: the model has no {PROGRAM}, so its inputs cannot be named. Run {stage_of(MODELS).name} for it again."
         )
     fitted = read_program(model)
     attribution = (
