@@ -17,7 +17,7 @@ from pipelines.drivers.erasure.holdings import Sought
 from pipelines.protocol import Plan, StageOutcome, Work, publish_work
 from pipelines.shared.tables.erased_rows import ErasedRows
 from pipelines.shared.tables.schema import write_table
-from pipelines.stages.ingest.day import PART, REJECTS_SCHEMA, REJECTS, DayWriter
+from pipelines.stages.ingest.day import PART, REJECTS, REJECTS_SCHEMA, DayWriter
 from pipelines.stages.ingest.delivery import REFUSAL
 from pipelines.stages.ingest.values.composites import joined
 
