@@ -186,7 +186,7 @@ class StageOutcome:
         quarantined: Quarantined rows, by rule.
         refused_as: Class of the error that a refusal is raised as, where it is not
             ``PartitionRefusedError`` itself.
-        details: More short facts, reported beside these (``promoted``).
+        details: More short facts, reported beside these (``fate``).
         volatile: Published files (or folders ending in ``/``) that differ from run to run
             and are not part of the content digest.
         pages_missing: Why a page could not be made, by its name; no part of the content either.
