@@ -19,7 +19,6 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipelines.core.errors import TrainingError
-from pipelines.operators.state import PROGRAM, read_program
 from pipelines.shared.metrics.calibration_line import CalibrationLine, calibration_line
 from pipelines.shared.metrics.ranking import (
     EntityDays,
@@ -35,6 +34,7 @@ from pipelines.shared.metrics.ranking import (
 from pipelines.shared.pages.plots import Plot
 from pipelines.shared.scoring.dense import is_plain, open_scorer
 from pipelines.shared.scoring.graph import open_graph
+from pipelines.shared.scoring.served import open_served
 from pipelines.spec import Binary, Pipeline
 from pipelines.stages.evaluate.decision_curve import decision_curve, decision_plot
 from pipelines.stages.evaluate.figures import (
@@ -118,12 +118,8 @@ class BinaryEvaluation:
 
     def predict_served(self, model: Path, read: ReadRaw) -> Predictions:
         """``score`` of raw rows, prepared by the model's own fitted program."""
-        if is_plain(model) and (model / PROGRAM).exists():
-            fitted = read_program(model)
-            inputs = fitted.transform(np, read(fitted.program.kinds))
-            return {"score": open_scorer(model).score(inputs["x"])}
-        graph = open_graph(model)
-        return graph.of_rows(read(graph.columns))
+        served = open_served(model, self.head)
+        return served.predict(read(served.kinds))
 
     def measured(
         self, rows: TestRows, predictions: Predictions, yardstick: Yardstick
