@@ -27,6 +27,8 @@ __all__ += [
 CLASSES, GRADES, AMOUNTS, TIMES = "classes", "grades", "amounts", "times"
 LOSSES = ("squared", "huber")
 MOST_CLASSES = 1 << 16
+COST = "cost_per_day"
+"""What decisions cost in a day, where ``evaluation.costs`` says what each costs."""
 # The metrics of a time at each horizon.
 OF_HORIZON: Mapping[str, bool | None] = {
     "auc": True,
@@ -79,6 +81,10 @@ class Binary(Head):
         "alert_precision": True,
         "calibration_slope": None,
         "calibration_intercept": None,
+        "brier": False,
+        "log_loss": False,
+        "calibration_error": False,
+        COST: False,
     }
     labels: ClassVar[str] = CLASSES
 
