@@ -148,7 +148,9 @@ def partition_named(key: str) -> str:
 def ref_of(stage: Stage, work: Work) -> Ref:
     """The artifact that this work publishes."""
     of = {PARTITION: work.partition_ref, WINDOW: work.window_ref}
-    return of.get(stage.scope, work.model_ref)(stage.dataset)
+    usual = of.get(stage.scope, work.model_ref)(stage.dataset)
+    chosen = work.options.get(stage.variant) if stage.variant else None
+    return replace(usual, key=f"{stage.variant}={chosen}/{usual.key}") if chosen else usual
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
