@@ -21,6 +21,7 @@ from pipelines.cli import (
     quarantine,
     reachable,
     run,
+    settled,
     stage,
     tune,
 )
@@ -53,6 +54,7 @@ for module in (
     artifacts,
     reachable,
     forget,
+    settled,
 ):
     module.register(app)
 

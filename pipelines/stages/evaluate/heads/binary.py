@@ -16,12 +16,22 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from pipelines.core.errors import TrainingError
 from pipelines.operators.state import PROGRAM, read_program
-from pipelines.shared.metrics.calibration_line import calibration_line
-from pipelines.shared.metrics.measured_scores import MeasuredScores
-from pipelines.shared.metrics.ranking import calibration, entity_days, ranking
+from pipelines.shared.metrics.calibration_line import CalibrationLine, calibration_line
+from pipelines.shared.metrics.ranking import (
+    EntityDays,
+    Ranking,
+    alert_precision,
+    average_precision,
+    calibration,
+    curve,
+    entity_days,
+    ranking,
+    roc_auc,
+)
 from pipelines.shared.pages.plots import Plot
 from pipelines.shared.scoring.dense import is_plain, open_scorer
 from pipelines.shared.scoring.graph import open_graph
@@ -35,6 +45,7 @@ from pipelines.stages.evaluate.figures import (
 )
 from pipelines.stages.evaluate.heads.protocol import (
     Arrays,
+    Floats,
     MetricText,
     Predictions,
     ReadRaw,
@@ -44,6 +55,42 @@ from pipelines.stages.evaluate.rows import TestRows
 from pipelines.stages.evaluate.scores import read_scores, scores_table
 
 CHAMPION_SCORE = "champion_score"
+METRICS = ("auc", "average_precision", "alert_precision")
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredScores:
+    """One model's scores, arranged for every metric.
+
+    Attributes:
+        ranked: Rows by falling score.
+        days: Entities by day and falling score.
+        entity_index: Index of each row's entity among all, ``(n_rows,)``.
+        alerts_per_day: Entities looked at in a day.
+        line: Calibration of the scores as probabilities.
+        row_weight: Weight of each row; None where all count alike. Alerts are not weighed.
+    """
+
+    ranked: Ranking
+    days: EntityDays
+    entity_index: NDArray[np.int64]
+    alerts_per_day: int
+    line: CalibrationLine
+    row_weight: Floats | None = None
+
+    def metrics(self, copies: Floats | None = None) -> dict[str, float]:
+        """Every headline metric, for so many copies of each entity."""
+        weight = None if copies is None else copies[self.entity_index]
+        if self.row_weight is not None:
+            weight = self.row_weight if weight is None else weight * self.row_weight
+        true, false = curve(self.ranked, weight)
+        values = (
+            roc_auc(true, false),
+            average_precision(true, false),
+            alert_precision(self.days, self.alerts_per_day, copies),
+        )
+        of_line = None if copies is None else copies[self.entity_index]
+        return dict(zip(METRICS, values, strict=True)) | self.line.metrics(of_line)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from pipelines.shared.metrics.bootstrap import Sampled, resamples
 from pipelines.shared.metrics.calibration_line import calibration_line
-from pipelines.shared.metrics.measured_scores import MeasuredScores
 from pipelines.shared.metrics.ranking import (
     alert_precision,
     average_precision,
@@ -19,6 +18,7 @@ from pipelines.shared.metrics.ranking import (
     ranking,
     roc_auc,
 )
+from pipelines.stages.evaluate.heads.binary import MeasuredScores
 
 
 def drawn(seed, rows=300, days=4, entities=40, levels=25):
