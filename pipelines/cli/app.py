@@ -22,6 +22,7 @@ from pipelines.cli import (
     reachable,
     run,
     score,
+    settled,
     stage,
     tune,
 )
@@ -55,6 +56,7 @@ for module in (
     artifacts,
     reachable,
     forget,
+    settled,
 ):
     module.register(app)
 

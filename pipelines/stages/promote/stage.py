@@ -80,8 +80,8 @@ def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
         if decided.fate == PROMOTED:
             registry.promote(number)
         else:
-            note_version(uri, work.pipeline.name, number, noted_of(candidate, decided))
-        note_fates(uri, work.pipeline.name)
+            note_version(uri, work.registered_name, number, noted_of(candidate, decided))
+        note_fates(uri, work.registered_name)
         reason = reason_of(number, held, candidate, decided)
         champion = registry.read().champion
     details = {
