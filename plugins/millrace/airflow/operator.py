@@ -34,7 +34,7 @@ from pipelines.protocol.stage import PARTITION
 from pipelines.spec import Pipeline, Table, load, with_settings
 from pipelines.stages.ingest.sources.connections import connection_ids, needs_source
 
-ANNOUNCED = ("uri", "digest", "rows", "verdict", "recommended", "promoted")
+ANNOUNCED = ("uri", "digest", "rows", "verdict", "fate", "version", "champion", "reason")
 
 
 class StageOperator(CommandOperator):
@@ -201,12 +201,12 @@ class StageOperator(CommandOperator):
     def _announce(self, context: Mapping[str, Any], result: Mapping[str, Any]) -> None:
         """Publish the asset for this partition, and for later ones that this run did as well.
 
-        A model that was not promoted changes nothing for who waits for the asset, nor does a variant that was
+        A champion that stays changes nothing for who waits for the asset, nor does a variant that was
         asked for beside what is usual.
         """
         variant = stage_named(self.stage).variant
         is_variant = bool(variant and option_values(given(self.options)).get(variant))
-        if result.get("promoted") is False or is_variant:
+        if result.get("changed") is False or is_variant:
             # Airflow publishes an event for each outlet that a task has when it ends well.
             self.outlets: list[Any] = []
         for outlet in self.outlets:
