@@ -14,6 +14,7 @@ import typer
 from pipelines.cli import (
     artifacts,
     authoring,
+    backtest,
     forget,
     local,
     models,
@@ -47,6 +48,7 @@ for module in (
     run,
     stage,
     tune,
+    backtest,
     quarantine,
     pages,
     models,
