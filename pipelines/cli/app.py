@@ -22,6 +22,7 @@ from pipelines.cli import (
     quarantine,
     reachable,
     run,
+    score,
     stage,
     tune,
 )
@@ -46,6 +47,7 @@ for module in (
     authoring,
     local,
     run,
+    score,
     stage,
     tune,
     backtest,
