@@ -76,4 +76,5 @@ def _by_cost(policies: Sequence[Mapping[str, Any]], styles: Mapping[str, str]) -
             )
             for each, cost, share in zip(policies, minutes, shares, strict=True)
         ],
+        width=WIDE,
     )
