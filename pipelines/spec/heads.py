@@ -15,7 +15,14 @@ from typing import Any, ClassVar
 from pipelines.core.declared import declared, nearest
 
 __all__ = ["Binary", "Head", "MultiClass", "Ordinal", "Regression", "Survival"]
-__all__ += ["head_settings", "horizon_metric", "metrics_of", "outputs_of", "primary_metric"]
+__all__ += [
+    "head_in",
+    "head_settings",
+    "horizon_metric",
+    "metrics_of",
+    "outputs_of",
+    "primary_metric",
+]
 
 CLASSES, GRADES, AMOUNTS, TIMES = "classes", "grades", "amounts", "times"
 LOSSES = ("squared", "huber")
@@ -232,6 +239,14 @@ def primary_metric(head: Head) -> str:
 def head_settings(head: Head) -> dict[str, Any]:
     """The head as plain values."""
     return {"kind": type(head).__name__.lower(), **asdict(head)}  # type: ignore[call-overload]
+
+
+def head_in(settings: Mapping[str, Any]) -> Head:
+    """The head of settings that ``head_settings`` wrote, also after a trip through JSON."""
+    values = {n: tuple(v) if isinstance(v, list) else v for n, v in settings.items()}
+    kind = str(values.pop("kind"))
+    head: Head = next(k for k in Head.__subclasses__() if k.__name__.lower() == kind)(**values)
+    return head
 
 
 def outputs_of(head: Head) -> int:

@@ -1,6 +1,6 @@
 """The model card: one page with the verdict, the numbers behind it and the plots.
 
-Why: who decides over a model, or asks later why it was promoted, reads this page alone.
+Why: who decides over a model, or asks later why it is used, reads this page first.
 Promise: self-contained (no script, font or file from elsewhere); the same bytes for the same model
     but for what serving cost, which was measured.
 Not here: where its numbers come from (``model_card.py``), what a head shows (``heads/``), baselines, subgroups
@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from pipelines.core.text import for_page
 from pipelines.protocol import giver_of
+from pipelines.shared.pages.headlines import verdict_headline
 from pipelines.shared.pages.plots import Plot, legend
 from pipelines.shared.pages.style import STYLE
 from pipelines.shared.tables import UNLABELLED
@@ -40,8 +41,8 @@ PAGE = (
 <main>
 <h1>{{ title }}</h1>
 <p class="soft">Model as of {{ as_of }}, seed {{ seed }} &middot; evaluated on {{ first_day }} to {{ last_day }}{{ zone }}</p>
-<section class="verdict {{ verdict }}"><b>Recommended: {{ verdict }}</b>
-{% for reason in reasons %}<p>{{ reason }}</p>{% endfor %}<p class="soft">{{ outcome }}</p></section>
+<section class="verdict {{ verdict }}"><b>{{ verdict }}: {{ headline }}</b>
+{% for reason in reasons %}<p>{{ reason }}</p>{% endfor %}<p class="soft">{{ fate_note }}</p></section>
 <section class="tiles">
 {% for tile in tiles %}<div class="tile"><h3>{{ tile.title }}</h3>
 <div class="value num">{{ tile.value }}</div>
@@ -75,11 +76,11 @@ PAGE = (
 )
 
 
-def outcome_note() -> str:
-    """What the card says of the recommendation."""
+def fate_note() -> str:
+    """Where the fate of the model is, which this page cannot know."""
     return (
-        f"This is what the numbers recommend. Whether the model became the champion is reported by "
-        f"the task {giver_of('promotion').name}: a champion of a later day, or a person, may overrule it."
+        f"The verdict compares numbers. What happened to the model, its fate, is on the page of the task "
+        f"{giver_of('promotion').name}, and in the list of registered versions."
     )
 
 
@@ -115,7 +116,8 @@ def card_page(
         zone=zone,
         verdict=evaluated["verdict"],
         reasons=evaluated["reasons"],
-        outcome=outcome_note(),
+        headline=verdict_headline(evaluated["verdict"], met=evaluated["champion"] is not None),
+        fate_note=fate_note(),
         tiles=[
             _tile(evaluated, name, text)
             for name, text in texts.items()

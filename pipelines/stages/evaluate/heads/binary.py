@@ -19,7 +19,6 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipelines.core.errors import TrainingError
-from pipelines.operators.state import PROGRAM, read_program
 from pipelines.shared.metrics.calibration_line import CalibrationLine, calibration_line
 from pipelines.shared.metrics.probabilities import MeasuredProbabilities
 from pipelines.shared.metrics.ranking import (
@@ -36,6 +35,7 @@ from pipelines.shared.metrics.ranking import (
 from pipelines.shared.pages.plots import Plot
 from pipelines.shared.scoring.dense import is_plain, open_scorer
 from pipelines.shared.scoring.graph import open_graph
+from pipelines.shared.scoring.served import open_served
 from pipelines.spec import Binary, Pipeline
 from pipelines.spec.heads import COST
 from pipelines.stages.evaluate.decision_curve import decision_curve, decision_plot
@@ -132,12 +132,8 @@ class BinaryEvaluation:
 
     def predict_served(self, model: Path, read: ReadRaw) -> Predictions:
         """The same of raw rows, prepared by the model's own fitted program."""
-        if is_plain(model) and (model / PROGRAM).exists():
-            fitted = read_program(model)
-            inputs = fitted.transform(np, read(fitted.program.kinds))
-            return decided(model, open_scorer(model).score(inputs["x"]))
-        graph = open_graph(model)
-        return decided(model, graph.of_rows(read(graph.columns))["score"])
+        served = open_served(model, self.head)
+        return decided(model, served.predict(read(served.kinds))["score"])
 
     def measured(
         self, rows: TestRows, predictions: Predictions, yardstick: Yardstick
