@@ -16,7 +16,7 @@ from pipelines.api.forgetting import forget
 from pipelines.api.listing import DatasetVersion
 from pipelines.api.model import PublishedModel
 from pipelines.api.opening import PipelineHandle, pipeline, pipelines
-from pipelines.api.registry import models, promote, rollback
+from pipelines.api.registry import champion_changes, models, promote, rollback
 from pipelines.api.stages import run_partitions, run_stage
 from pipelines.api.store import PublishedStore, open_store
 from pipelines.api.tuning import tune
@@ -27,6 +27,7 @@ __all__ = [
     "PublishedDataset",
     "PublishedModel",
     "PublishedStore",
+    "champion_changes",
     "forget",
     "housekeeping",
     "models",

@@ -12,7 +12,6 @@ from pipelines.protocol import giver_of
 from pipelines.shared.registry import Registered, Version, opponent_of
 
 BETTER, REJECTED = "BETTER", "REJECTED"
-ROLLED_BACK = "rolled_back"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +45,7 @@ def why_not(held: Registered, candidate: Candidate) -> str:
         return ""
     if candidate.recommended == REJECTED:  # whichever version is champion
         return f"its verdict is {REJECTED}"
-    if own is not None and ROLLED_BACK in own.tags:
+    if own is not None and held.is_rolled_back(own):
         return "it was rolled back; promote it by hand to use it again"
     if _is_later(champion, candidate) and not candidate.may_be_older:
         return (

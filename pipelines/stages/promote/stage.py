@@ -15,8 +15,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.core.days import parse_day
-from pipelines.core.store import Manifest, Ref
-from pipelines.protocol import Plan, StageOutcome, Work, code_of, input_of, require_pair
+from pipelines.core.store import Manifest
+from pipelines.protocol import (
+    Plan,
+    StageOutcome,
+    Work,
+    code_of,
+    giver_of,
+    input_of,
+    require_pair,
+)
 from pipelines.protocol.settings import evaluation_settings, trained_settings
 from pipelines.shared.registry import (
     Registered,
@@ -25,10 +33,12 @@ from pipelines.shared.registry import (
     registry_errors,
     registry_uri,
 )
+from pipelines.shared.registry.changes import APPROVED, PROMOTED
 from pipelines.shared.tracking.params import flat_params
 from pipelines.stages.promote.decision import BETTER, Candidate, own_version, unmet, why_not
 
 if TYPE_CHECKING:
+    from pipelines.stages.promote.champion import Reason
     from pipelines.stages.promote.registering import EvaluatedModel
 
 GOLDEN = "golden.json"
@@ -52,7 +62,7 @@ def plan(work: Work) -> Plan:
 def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
     """Register the model, and change the champion if the recommendation and the days allow it."""
     from pipelines.shared.registry.client import open_client
-    from pipelines.stages.promote.champion import Registry
+    from pipelines.stages.promote.champion import Registry, registry_lock
     from pipelines.stages.promote.golden_rows import check_golden
     from pipelines.stages.promote.registering import register
 
@@ -63,14 +73,14 @@ def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
     if (folder / GOLDEN).exists():
         work.report.log(check_golden(folder))
     evaluated = _evaluated_model(work, model, evaluation, uri)
-    with work.store.lock(_registry_lock(work)):
+    with work.store.lock(registry_lock(work.pipeline.name)):
         registry.read()  # an unreachable server raises before anything is written
         with registry_errors(uri):
             number = register(open_client(uri), evaluated, copy_files=_copies_files(work))
         held = registry.read()
         refusal = why_not(held, candidate)
         if not refusal:
-            registry.promote(number)
+            registry.promote(number, _recorded_reason(work, evaluation))
         reason = _reason(number, held, candidate, refusal)
         champion = registry.read().champion
     details = {
@@ -178,9 +188,16 @@ def _reason(number: int, held: Registered, candidate: Candidate, refusal: str) -
     return text
 
 
-def _registry_lock(work: Work) -> Ref:
-    """Allow one promotion at a time on this machine, of any as-of day and seed."""
-    return Ref(work.pipeline.name, "promotions", ".registry")
+def _recorded_reason(work: Work, evaluation: Manifest) -> "Reason":
+    """Who and why, for the history: who approved it, if somebody did, and what its evaluation says."""
+    from pipelines.stages.promote.champion import LONGEST_WHO, LONGEST_WHY, Reason
+
+    approved = str(work.options.get("approved_by") or "")[:LONGEST_WHO]
+    return Reason(
+        how=APPROVED if approved else PROMOTED,
+        who=approved or giver_of("promotion").name,
+        why=str(evaluation.outcome["reason"])[:LONGEST_WHY],
+    )
 
 
 def _tags(work: Work, model: Manifest, evaluation: Manifest) -> Mapping[str, str]:
