@@ -11,9 +11,10 @@ from typing import Annotated, Any
 import typer
 
 from pipelines import api
-from pipelines.cli.arguments import Json, Name, StoreUri
+from pipelines.cli.arguments import Branch, Json, Name, StoreUri
 from pipelines.core.errors import ConfigError
 from pipelines.core.events import Reporter
+from pipelines.core.store.branch_names import on_branch
 from pipelines.process.child import run_child
 
 
@@ -48,9 +49,11 @@ def models(
     mlflow_uri: Annotated[
         str | None, typer.Option(help="MLflow server. [SQLite in the store]")
     ] = None,
+    branch: Branch = None,
     json_: Json = False,
 ) -> None:
     """List registered versions or the champion's history; promote one, or roll back."""
+    store = on_branch(store, branch)
     from pipelines.cli.summary import print_changes, print_json, print_versions
 
     if (promote is not None) + rollback + history > 1:

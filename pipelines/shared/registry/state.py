@@ -23,7 +23,7 @@ class Version:
     Attributes:
         number: Its number in the registry.
         source: URI of its MLflow model folder.
-        tags: ``as_of``, ``seed``, ``digest`` and ``content`` of the model, ``verdict``.
+        tags: ``as_of``, ``seed``, ``digest`` and ``content`` of the model, ``verdict``, ``fate``.
     """
 
     number: int

@@ -15,6 +15,7 @@ from typing import Any
 from pipelines.core.days import parse_day
 from pipelines.core.errors import ConfigError, TransientError, listed
 from pipelines.core.store import Ref, Store
+from pipelines.core.store.branch_names import name_on_branch
 from pipelines.shared.registry import (
     CHAMPION,
     Change,
@@ -26,6 +27,8 @@ from pipelines.shared.registry import (
 )
 from pipelines.shared.registry.changes import BY_HAND, ROLLED_BACK
 from pipelines.shared.registry.client import open_client
+from pipelines.shared.registry.fates import fate_of
+from pipelines.stages.promote.noting import note_fates
 
 # A tag of MLflow's holds 5000 characters in SQL; JSON may write six for one.
 LONGEST_WHY, LONGEST_WHO = 500, 100
@@ -97,6 +100,7 @@ class Registry:
                 "as_of": version.as_of,
                 "seed": version.tags.get("seed", ""),
                 "verdict": version.tags.get("verdict", ""),
+                "fate": fate_of(held, version),
                 "rolled_back": held.is_rolled_back(version),
                 "digest": version.digest[:16],
                 "source": version.source,
@@ -167,6 +171,7 @@ class Registry:
                 f"Another machine changed the champion of {self.model} at the same time: it is version "
                 f"{after.champion or 'none'} now. Look at it again (models --history), then decide."
             )
+        note_fates(self.uri, self.model)
         return change
 
 
@@ -190,7 +195,8 @@ def _day_in_force(held: Registered, version: Version, from_day: str | None) -> s
 
 def open_registry(store_uri: str, pipeline: str, mlflow_uri: str | None = None) -> Registry:
     """The registry that the ``promote`` stage of that store writes."""
-    return Registry(registry_uri(Store(store_uri), mlflow_uri), pipeline)
+    store = Store(store_uri)
+    return Registry(registry_uri(store, mlflow_uri), name_on_branch(pipeline, store.branch))
 
 
 def registry_lock(pipeline: str) -> Ref:
