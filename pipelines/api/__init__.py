@@ -10,6 +10,7 @@ An argument is called as the option of the command line is: ``--as-of`` is ``as_
 """
 
 from pipelines.api.artifacts import housekeeping, quarantine, verify, why
+from pipelines.api.backtesting import backtest
 from pipelines.api.chain import replay, run
 from pipelines.api.dataset import PublishedDataset
 from pipelines.api.forgetting import forget
@@ -18,6 +19,7 @@ from pipelines.api.model import PublishedModel
 from pipelines.api.opening import PipelineHandle, pipeline, pipelines
 from pipelines.api.registry import models, promote, rollback
 from pipelines.api.scoring import score
+from pipelines.api.settled import settled
 from pipelines.api.stages import run_partitions, run_stage
 from pipelines.api.store import PublishedStore, open_store
 from pipelines.api.tuning import tune
@@ -28,6 +30,7 @@ __all__ = [
     "PublishedDataset",
     "PublishedModel",
     "PublishedStore",
+    "backtest",
     "forget",
     "housekeeping",
     "models",
@@ -42,6 +45,7 @@ __all__ = [
     "run_partitions",
     "run_stage",
     "score",
+    "settled",
     "tune",
     "verify",
     "why",

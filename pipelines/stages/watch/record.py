@@ -7,7 +7,7 @@ STAGE = Stage(
     does="Compare a scored day with the champion's training days and the weeks before; raise alarms.",
     scope=PARTITION,
     dataset="monitoring",
-    needs=("scores",),
+    needs=("scores", "settlements"),
     on_demand=True,
     group=SCORE_DAG,
     pages=(Page("watched.html", title="Watched day"),),
