@@ -13,7 +13,12 @@ import logging
 from dataclasses import replace
 from typing import Any, cast
 
-from pipelines.core.errors import PartitionRefusedError, PermanentError, rebuild
+from pipelines.core.errors import (
+    PartitionRefusedError,
+    PermanentError,
+    PipelineError,
+    rebuild,
+)
 from pipelines.core.events import reporting
 from pipelines.core.store import Manifest, Ref
 from pipelines.core.text import counted
@@ -52,11 +57,16 @@ def perform(stage: Stage, work: Work, *, reach: bool = True) -> Result:
         return _logged(work, _settled(stage, module, work))
     own, later = module.due(work)
     also = {day: _settled(stage, module, _named(stage, work.on(day))) for day in later}
-    if not own:
-        module.require_ready(work)
-    manifest, result = _settled(stage, module, work)
     fresh = [day for day, (_, done) in also.items() if not done["cached"]]
-    return _logged(work, (manifest, result | {"also": fresh} if fresh else result))
+    try:
+        if not own:
+            module.require_ready(work)
+        manifest, result = _settled(stage, module, work)
+        return _logged(work, (manifest, result | {"also": fresh} if fresh else result))
+    except PipelineError:
+        if fresh:  # there is no result that would say so
+            work.report.also(fresh)
+        raise
 
 
 def refusal(stage: Stage, work: Work) -> Result | None:
