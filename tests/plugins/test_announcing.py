@@ -72,8 +72,8 @@ def test_a_verdict_is_announced_once_and_again_where_it_or_the_rows_changed():
         # Good again with the rows it had: who waits for good days heard nothing of the refusal.
         (("accepted", "b"), ["validated", "good_partitions"]),
     ]
-    for (word, content), told in steps:
-        assert names(airflow.run(verdict(day, word, content))) == told
+    for (word, content), announced in steps:
+        assert names(airflow.run(verdict(day, word, content))) == announced
 
 
 def test_each_partition_of_one_task_has_an_event_with_its_own_facts():
@@ -82,8 +82,8 @@ def test_each_partition_of_one_task_has_an_event_with_its_own_facts():
         *verdict("2026-01-06", "refused", "b"),
         *verdict("2026-01-07", "accepted", "c"),
     ]
-    told = Airflow().run(news)
-    assert sorted((n, k, e["verdict"], e["content"]) for n, k, e in told) == [
+    announced = Airflow().run(news)
+    assert sorted((n, k, e["verdict"], e["content"]) for n, k, e in announced) == [
         ("fraud_detection_good_partitions", "2026-01-05", "accepted", "a"),
         ("fraud_detection_good_partitions", "2026-01-07", "accepted", "c"),
         ("fraud_detection_validated", "2026-01-05", "accepted", "a"),
@@ -101,9 +101,9 @@ def test_whoever_heard_the_events_knows_the_last_verdict_of_each_partition(turns
         word = "accepted" if accepted else "refused"
         changed = last.get(day) != (word, content)
         last[day] = (word, content)
-        told = airflow.run(verdict(str(day), word, content))
-        assert bool(told) == changed
-        for name, key, extra in told:
+        announced = airflow.run(verdict(str(day), word, content))
+        assert bool(announced) == changed
+        for name, key, extra in announced:
             of = heard if name.endswith("validated") else good
             of[int(key)] = (extra["verdict"], extra["content"])
     assert heard == last
@@ -119,7 +119,7 @@ def champion(digest, fresh):
 
 
 @pytest.mark.parametrize(
-    ("steps", "told"),
+    ("steps", "announced"),
     [
         ([("a", True, 1), ("a", False, 1), ("b", True, 1)], [1, 0, 1]),
         # Promoted by hand before, and found published.
@@ -130,10 +130,10 @@ def champion(digest, fresh):
         ([("a", True, 1), ("b", True, 1), ("b", True, 1)], [1, 1, 1]),
     ],
 )
-def test_the_models_asset_has_an_event_where_a_task_changed_the_champion(steps, told):
+def test_the_models_asset_has_an_event_where_a_task_changed_the_champion(steps, announced):
     airflow = Airflow()
     found = [airflow.run(champion(d, fresh), [MODEL], tries) for d, fresh, tries in steps]
-    assert [len(events) for events in found] == told
+    assert [len(events) for events in found] == announced
 
 
 def test_a_champion_changed_by_hand_is_announced_by_one_call():

@@ -263,19 +263,19 @@ def test_the_asset_event_carries_the_day_and_what_was_published():
 
 
 @pytest.mark.parametrize(
-    ("fate", "told"),
+    ("fate", "announced"),
     [("promoted", ["model", "evaluated_model"]), ("superseded", ["evaluated_model"])],
 )
-def test_the_models_asset_has_an_event_where_the_champion_changed_and_no_other(fate, told):
+def test_the_models_asset_has_an_event_where_the_champion_changed_and_no_other(fate, announced):
     found, events = assets(load("fraud_detection")), OutletEvents()
     declared = [found["model"], found["evaluated_model"]]
     task = toy("promote", partition=None, as_of="2026-02-01", outlets=declared)
     task.options = [f"fate={fate}"]
     running = task.prepare_for_execution()
     assert running.execute({"outlet_events": events})["fate"] == fate
-    assert running.outlets == [found[name] for name in told]
+    assert running.outlets == [found[name] for name in announced]
     assert {a.name: e.extra["fate"] for a, e in events.items()} == {
-        found[name].name: fate for name in told
+        found[name].name: fate for name in announced
     }
     assert task.outlets == declared
 

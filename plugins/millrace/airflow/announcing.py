@@ -44,13 +44,11 @@ def announce(task: Any, context: Mapping[str, Any], news: Iterable[News]) -> lis
     Returns:
         What became an event.
     """
-    every = list(news)
-    outlets = [asset for asset in task.outlets if any(each.asset == asset for each in every)]
-    new = [each for each in every if each.asset in outlets and _is_new(context, each)]
-    told = [each for each in new if each.wanted]
-    for asset in outlets:
-        _give_events(context[EVENTS], asset, [each for each in told if each.asset == asset])
-    return told
+    of_task = [each for each in news if each.asset in task.outlets]
+    announced = [each for each in of_task if _is_new(context, each) and each.wanted]
+    for asset in task.outlets:
+        _give_events(context, asset, [each for each in announced if each.asset == asset])
+    return announced
 
 
 def without(outlets: Sequence[Any], silent: Iterable[Asset]) -> list[Any]:
@@ -76,9 +74,9 @@ def announce_champion(
     silence(task, [asset], announce(task, context, [news]))
 
 
-def silence(task: Any, own: Iterable[Asset], told: Iterable[News]) -> None:
+def silence(task: Any, own: Iterable[Asset], announced: Iterable[News]) -> None:
     """Take the assets that have no news from the outlets of a task."""
-    spoken = [each.asset for each in told]
+    spoken = [each.asset for each in announced]
     task.outlets = without(task.outlets, [asset for asset in own if asset not in spoken])
 
 
@@ -103,13 +101,17 @@ def _is_retry(context: Mapping[str, Any]) -> bool:
     return int(getattr(context.get("ti"), "try_number", 1) or 1) > 1
 
 
-def _give_events(events: Any, asset: Asset, news: Sequence[News]) -> None:
+def _give_events(context: Mapping[str, Any], asset: Asset, news: Sequence[News]) -> None:
     for number, each in enumerate(news):
-        if number == 0:
-            event = events[asset]
-        else:
-            event = OutletEventAccessor(key=AssetUniqueKey.from_asset(asset))
-            events._dict[EventKey(asset.name, asset.uri)] = event
+        events = context[EVENTS]
+        event = _further_event(events, asset) if number else events[asset]
         event.extra = dict(each.facts)
         if each.partition:
             event.add_partitions(each.partition)
+
+
+def _further_event(events: Any, asset: Asset) -> OutletEventAccessor:
+    """One more event of an asset, with facts of its own."""
+    event = OutletEventAccessor(key=AssetUniqueKey.from_asset(asset))
+    events._dict[EventKey(asset.name, asset.uri)] = event
+    return event

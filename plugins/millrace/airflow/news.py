@@ -1,9 +1,8 @@
-"""What a task's work means for whoever waits for its assets: one piece of news an asset and partition.
+"""What a task's work means for whoever waits for its assets: one item an asset and partition.
 
 Why: an event must say what is published now, of each partition that the task changed, and of a refused
     day that it was refused.
-Promise: facts are read from the published manifests; two pieces of news with the same ``state`` say
-    the same.
+Promise: facts are read from the published manifests; two items with the same ``state`` say the same.
 Not here: which news are events (``announcing.py``), the assets' names (``assets.py``).
 """
 
@@ -36,7 +35,7 @@ class News:
     Attributes:
         asset: The asset.
         key: What of it the news are about: a partition, a model, or its champion.
-        state: Two pieces of news about a key are the same where this is.
+        state: Two items about a key say the same where this is the same.
         facts: What the event has in its ``extra``.
         partition: The event's partition key; empty for none.
         wanted: Whether the asset has events of such a verdict or fate.

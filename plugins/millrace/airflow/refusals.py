@@ -52,13 +52,13 @@ class AnnounceRefusalOperator(BaseOperator):
         Raises:
             AirflowSkipException: There is nothing that others do not know.
         """
-        own, told = list(self.outlets), announce(self, context, self._news(context["ti"]))
-        silence(self, own, told)
-        if not told:
+        own, announced = list(self.outlets), announce(self, context, self._news(context["ti"]))
+        silence(self, own, announced)
+        if not announced:
             raise AirflowSkipException(
                 "The failed tasks published nothing that others do not know yet."
             )
-        said = [f"{each.asset.name} {each.key}: {each.facts['verdict']}" for each in told]
+        said = [f"{each.asset.name} {each.key}: {each.facts['verdict']}" for each in announced]
         self.log.info("Announced: %s", "; ".join(said))
         return said
 
