@@ -165,7 +165,10 @@ class StageOperator(CommandOperator):
             report=Reporter(self.stage),
             as_of=self.as_of,
             history_from=self.history_from or "",
-            options=option_values(given(self.options)),
+            # Of the options only a variant's is part of what an artifact is called.
+            options=option_values(given(self.options))
+            if stage_named(self.stage).variant
+            else {},
         )
         return work.of_table(self.table or pipeline.examples, self.partition)
 
