@@ -68,15 +68,30 @@ def _replaced(part: Any, path: list[str], text: str, whole: str) -> Any:
         return part if declared else dataclasses.replace(part, model=model_of_kind(text))
     field = _field(part, name, whole)
     old = getattr(part, name)
-    if rest and dataclasses.is_dataclass(old):
-        return dataclasses.replace(part, **{name: _replaced(old, rest, text, whole)})
-    if dataclasses.is_dataclass(old) and field.default is None and not (rest or text):
-        return dataclasses.replace(part, **{name: None})
-    if rest or dataclasses.is_dataclass(old):
-        raise ConfigError(f"--set {whole}: {name!r} does not name a single value.")
+    if not dataclasses.is_dataclass(old):
+        value = _value(old, field, text, whole, single=not rest)
+    elif rest:
+        value = _replaced(old, rest, text, whole)
+    elif text or field.default is not None:
+        raise _not_single(whole, name)
+    else:
+        value = None
+    return dataclasses.replace(part, **{name: value})
+
+
+def _value(
+    old: object, field: "dataclasses.Field[Any]", text: str, whole: str, *, single: bool
+) -> object:
+    """The value of a text for a setting that is no group of settings."""
+    if not single:
+        raise _not_single(whole, field.name)
     if not text and field.default not in ("", ()):
         raise ConfigError(f"--set {whole}=: a value is missing; expected one like {old!r}.")
-    return dataclasses.replace(part, **{name: _parsed(text, old, field, whole)})
+    return _parsed(text, old, field, whole)
+
+
+def _not_single(whole: str, name: str) -> ConfigError:
+    return ConfigError(f"--set {whole}: {name!r} does not name a single value.")
 
 
 def _field(part: Any, name: str, whole: str) -> "dataclasses.Field[Any]":

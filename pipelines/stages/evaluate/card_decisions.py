@@ -132,7 +132,8 @@ def _champion(
     yield {
         "name": f"the champion, at its threshold of {decision['champion_threshold']:.4g}",
         "cost": f"{theirs:,.0f}",
-        "between": f"this model costs {own - theirs:+,.0f} ({low:+,.0f} to {high:+,.0f})",
+        "between": f"this model costs {abs(own - theirs):,.0f} {'less' if own < theirs else 'more'} "
+        f"({low:+,.0f} to {high:+,.0f})",
         "alerts": "",
     }
 

@@ -106,7 +106,8 @@ def test_the_challenger_and_the_champion_cost_what_their_own_thresholds_say(riva
     difference = cost - champion["metrics"]["cost_per_day"]
     assert low < difference < high
     assert len(before) == len(table)
-    assert f"this model costs {difference:+,.0f}" in card
+    more = "less" if difference < 0 else "more"
+    assert f"this model costs {abs(difference):,.0f} {more}" in card
 
 
 def test_nobody_everybody_and_hindsight_are_the_ends_and_the_bottom_of_the_curve(rivals):
