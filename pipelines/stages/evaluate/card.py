@@ -18,6 +18,7 @@ from pipelines.protocol import giver_of
 from pipelines.shared.pages.plots import Plot, legend
 from pipelines.shared.pages.style import STYLE
 from pipelines.shared.tables import UNLABELLED
+from pipelines.stages.evaluate.card_explanation import EXPLANATION, explanation_of
 from pipelines.stages.evaluate.card_report import (
     BESIDE,
     REPORT,
@@ -51,6 +52,7 @@ PAGE = (
 """
     + BESIDE
     + SUBGROUPS
+    + EXPLANATION
     + SERVING_SECTION
     + """<h2>Plots</h2>
 <section class="plots">
@@ -126,6 +128,7 @@ def card_page(
         calibration=evaluated.get("calibration"),
         beside=beside_of(evaluated, texts),
         subgroups=subgroups_of(evaluated, texts),
+        explanation=explanation_of(evaluated, texts),
         report=report_of(evaluated),
         serving=serving,
         facts=_facts(evaluated, head),

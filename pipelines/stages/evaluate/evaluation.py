@@ -30,6 +30,7 @@ from pipelines.stages.evaluate.comparison import (
     copies_of_entities,
     measure_champion,
 )
+from pipelines.stages.evaluate.explanation import explanation_facts
 from pipelines.stages.evaluate.heads import evaluation_of
 from pipelines.stages.evaluate.heads.protocol import (
     HeadEvaluation,
@@ -87,6 +88,9 @@ def evaluate_model(
         for each in baselines_of(pipeline, rows, yardstick, read_raw)
     ]
     evaluated |= compare(work, own, rival, groups, baselines)
+    evaluated |= explanation_facts(
+        pipeline, head, work.store.open(model), rows, predictions, yardstick
+    )
     if groups:
         evaluated["subgroups"] = described(groups, rows)
     if is_reported(pipeline):
