@@ -8,6 +8,7 @@ Source: L. Breiman, "Random forests", Machine Learning 45, 2001; on any model: A
     models are wrong, but many are useful", JMLR 20, 2019.
 """
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -88,19 +89,21 @@ def _permuted(
     donors = [_donors(rows.weight, seed, repeat) for repeat in range(REPEATS)]
     for first in range(0, len(names), at_once):
         some = names[first : first + at_once]
-        variants = [
-            _with_donors(rows.inputs, features[name], donor)
-            for name in some
-            for donor in donors
-        ]
+        pairs = itertools.product(some, donors)
+        variants = [_with_donors(rows.inputs, features[name], donor) for name, donor in pairs]
         together = {n: np.concatenate([each[n] for each in variants]) for n in rows.inputs}
-        predicted = predict(together)
-        parts: list[Predictions] = [
-            {n: values[k * count : (k + 1) * count] for n, values in predicted.items()}
-            for k in range(len(variants))
-        ]
+        parts = _split(predict(together), count)
         for nth, name in enumerate(some):
             yield name, parts[nth * REPEATS : (nth + 1) * REPEATS]
+
+
+def _split(predicted: Predictions, count: int) -> list[Predictions]:
+    """Predictions of so many rows each."""
+    total = len(next(iter(predicted.values())))
+    return [
+        {name: values[first : first + count] for name, values in predicted.items()}
+        for first in range(0, total, count)
+    ]
 
 
 def _donors(weight: NDArray[np.float64], seed: int, repeat: int) -> NDArray[np.int64]:
