@@ -10,6 +10,7 @@ Not here: the measures (``pipelines/shared/drift/``, ``measured.py``, ``quality.
 """
 
 import json
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -68,6 +69,8 @@ def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
     measured, quality = measurements(found, days), qualities(found)
     excused = work.day in work.pipeline.watch.excused
     alarms = alarms_of(measured, quality, excused=excused)
+    for each in alarms:
+        work.report.log(f"{each.kind}: {each.says}", level=logging.WARNING)
     asked = asked_of(work, alarms, before)
     watched = {
         "title": work.pipeline.title,

@@ -34,7 +34,17 @@ from pipelines.protocol.stage import PARTITION
 from pipelines.spec import Pipeline, Table, load, with_settings
 from pipelines.stages.ingest.sources.connections import connection_ids, needs_source
 
-ANNOUNCED = ("uri", "digest", "rows", "verdict", "fate", "version", "champion", "reason")
+ANNOUNCED = (
+    "uri",
+    "digest",
+    "rows",
+    "verdict",
+    "fate",
+    "version",
+    "champion",
+    "reason",
+    "alarms",
+)
 
 
 class StageOperator(CommandOperator):

@@ -75,8 +75,12 @@ def test_alerts_are_those_counted_by_hand(seed, per_day, delay, known_for, exclu
 
 def test_average_precision_of_days_is_that_of_their_rows_together():
     days = scored_days(7, 10, False)
-    events, scores = (np.concatenate([getattr(d, n) for d in days]) for n in ("events", "scores"))
-    assert mean_average_precision(days) == pytest.approx(average_precision_score(events, scores))
+    events, scores = (
+        np.concatenate([getattr(d, n) for d in days]) for n in ("events", "scores")
+    )
+    assert mean_average_precision(days) == pytest.approx(
+        average_precision_score(events, scores)
+    )
 
 
 def test_days_without_an_event_have_no_average_precision():
