@@ -19,7 +19,7 @@ from pipelines.spec import Pipeline
 
 
 class LateNotifier(BaseNotifier):
-    """Log that a partition is late; a notifier of one's own takes its place with ``deadline=``.
+    """Log that a partition is late; a notifier of one's own replaces it with ``deadline=``.
 
     Args:
         text: What is said. (templated)
