@@ -14,10 +14,17 @@ def played(name, *, events=10, caught=6, precise=0.5):
     training = {"as_of": "2026-01-01", "why": "first", "used": True, "cpu_minutes": 0.4}
     return {
         "policy": name,
-        **{"trained": 1, "used": 1, "events": events, "caught": caught},
-        **{"missed": events - caught, "alerts": 100, "false_alerts": 100 - caught},
+        "trained": 1,
+        "used": 1,
+        "events": events,
+        "caught": caught,
+        "missed": events - caught,
+        "alerts": 100,
+        "false_alerts": 100 - caught,
         "caught_share": caught / events if events else None,
-        **{"average_precision": precise, "cpu_minutes": 0.4, "gpu_minutes": 0.0},
+        "average_precision": precise,
+        "cpu_minutes": 0.4,
+        "gpu_minutes": 0.0,
         "trainings": [training | {"reason": "<b>none</b> before it"}],
         "days": [day(n, events // 10, caught // 10) for n in range(1, 11)],
     }
@@ -25,8 +32,12 @@ def played(name, *, events=10, caught=6, precise=0.5):
 
 def result(*policies):
     return {
-        **{"pipeline": "fraud", "from": "2026-01-01", "to": "2026-01-10"},
-        **{"alert_entity": "card", "alerts_per_day": 100, "settings": []},
+        "pipeline": "fraud",
+        "from": "2026-01-01",
+        "to": "2026-01-10",
+        "alert_entity": "card",
+        "alerts_per_day": 100,
+        "settings": [],
         "policies": list(policies),
     }
 
