@@ -55,8 +55,12 @@ def test_an_alarm_fails_the_day_calls_a_notifier_and_starts_the_model_dag_once(a
     assert (quiet["watch"], quiet["ask_for_model"]) == ("success", "skipped")
     states, run_id = watch(asking, DAY)
     assert (states["watch"], states["ask_for_model"]) == ("failed", "success")
-    runs = {run["dag_run_id"]: run["state"] for run in api.runs(f"{NAME}_score")}
-    assert runs[run_id] == "failed"
+
+    def ended():
+        runs = {run["dag_run_id"]: run["state"] for run in api.runs(f"{NAME}_score")}
+        return runs[run_id] if runs[run_id] != "running" else None
+
+    assert eventually(ended, 60, "the run has ended") == "failed"
     noted = (asking.home.root / "notes").read_text()
     assert noted.startswith(f"{DAY}: ")
     assert "tx_amount is distributed otherwise" in noted

@@ -39,17 +39,7 @@ from pipelines.protocol.stage import PARTITION
 from pipelines.spec import Pipeline, Table, load, with_settings
 from pipelines.stages.ingest.sources.connections import connection_ids, needs_source
 
-ANNOUNCED = (
-    "uri",
-    "digest",
-    "rows",
-    "verdict",
-    "fate",
-    "version",
-    "champion",
-    "reason",
-    "alarms",
-)
+ANNOUNCED = ("uri", "digest", "rows", "verdict", "fate", "version", "champion", "reason")
 
 
 class StageOperator(CommandOperator):
