@@ -17,6 +17,7 @@ from pipelines.api.listing import DatasetVersion
 from pipelines.api.model import PublishedModel
 from pipelines.api.opening import PipelineHandle, pipeline, pipelines
 from pipelines.api.registry import models, promote, rollback
+from pipelines.api.scoring import score
 from pipelines.api.stages import run_partitions, run_stage
 from pipelines.api.store import PublishedStore, open_store
 from pipelines.api.tuning import tune
@@ -40,6 +41,7 @@ __all__ = [
     "run",
     "run_partitions",
     "run_stage",
+    "score",
     "tune",
     "verify",
     "why",

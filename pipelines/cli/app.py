@@ -21,6 +21,7 @@ from pipelines.cli import (
     quarantine,
     reachable,
     run,
+    score,
     stage,
     tune,
 )
@@ -45,6 +46,7 @@ for module in (
     authoring,
     local,
     run,
+    score,
     stage,
     tune,
     quarantine,

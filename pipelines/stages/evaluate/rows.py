@@ -11,13 +11,11 @@ import itertools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -25,11 +23,11 @@ from pipelines.core.errors import TrainingError
 from pipelines.operators.bfloat16 import widened
 from pipelines.protocol import VALIDATED, stage_of
 from pipelines.shared.tables.cohort_names import VALIDATION
+from pipelines.shared.tables.day_numbers import day_numbers
 from pipelines.spec import PARTS, Pipeline
 from pipelines.stages.evaluate.entities import Numbers, numbered
 
 NEVER = np.iinfo(np.int64).max
-EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 Index = Mapping[str, Sequence[dict[str, Any]]]
 
 
@@ -207,14 +205,6 @@ def _read_events(folder: Path, entry: Mapping[str, Any], columns: AlertColumns) 
     keys = keys.filter(pa.array(here))
     days = day_numbers(keys[columns.time], columns.zone)
     return LabeledDay(days, labels[here], competing[here], keys)
-
-
-def day_numbers(times: pa.ChunkedArray, zone: str) -> NDArray[np.int64]:
-    """Day of each time in a time zone, as ``date.toordinal`` counts them."""
-    local = pc.local_timestamp(
-        times.cast(pa.timestamp("us", "UTC")).cast(pa.timestamp("us", zone))
-    )
-    return local.cast(pa.date32()).cast(pa.int32()).to_numpy().astype(np.int64) + EPOCH_ORDINAL
 
 
 def first_events(days: Iterable[tuple[LabeledDay, Numbers]]) -> tuple[Numbers, Numbers]:
