@@ -14,6 +14,7 @@ import typer
 from pipelines.cli import (
     artifacts,
     authoring,
+    branch,
     forget,
     local,
     models,
@@ -53,6 +54,7 @@ for module in (
     pages,
     models,
     artifacts,
+    branch,
     reachable,
     forget,
 ):
