@@ -10,15 +10,20 @@ An argument is called as the option of the command line is: ``--as-of`` is ``as_
 """
 
 from pipelines.api.artifacts import housekeeping, quarantine, verify, why
+<<<<<<< HEAD
 from pipelines.api.branches import branch_diff, branch_drop, branch_promote, branches
+=======
+from pipelines.api.backtesting import backtest
+>>>>>>> main
 from pipelines.api.chain import replay, run
 from pipelines.api.dataset import PublishedDataset
 from pipelines.api.forgetting import forget
 from pipelines.api.listing import DatasetVersion
 from pipelines.api.model import PublishedModel
 from pipelines.api.opening import PipelineHandle, pipeline, pipelines
-from pipelines.api.registry import models, promote, rollback
+from pipelines.api.registry import champion_changes, models, promote, rollback
 from pipelines.api.scoring import score
+from pipelines.api.settled import settled
 from pipelines.api.stages import run_partitions, run_stage
 from pipelines.api.store import PublishedStore, open_store
 from pipelines.api.tuning import tune
@@ -29,10 +34,15 @@ __all__ = [
     "PublishedDataset",
     "PublishedModel",
     "PublishedStore",
+<<<<<<< HEAD
     "branch_diff",
     "branch_drop",
     "branch_promote",
     "branches",
+=======
+    "backtest",
+    "champion_changes",
+>>>>>>> main
     "forget",
     "housekeeping",
     "models",
@@ -47,6 +57,7 @@ __all__ = [
     "run_partitions",
     "run_stage",
     "score",
+    "settled",
     "tune",
     "verify",
     "why",

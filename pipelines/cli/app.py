@@ -14,7 +14,11 @@ import typer
 from pipelines.cli import (
     artifacts,
     authoring,
+<<<<<<< HEAD
     branch,
+=======
+    backtest,
+>>>>>>> main
     forget,
     local,
     models,
@@ -23,6 +27,7 @@ from pipelines.cli import (
     reachable,
     run,
     score,
+    settled,
     stage,
     tune,
 )
@@ -50,6 +55,7 @@ for module in (
     score,
     stage,
     tune,
+    backtest,
     quarantine,
     pages,
     models,
@@ -57,6 +63,7 @@ for module in (
     branch,
     reachable,
     forget,
+    settled,
 ):
     module.register(app)
 

@@ -19,10 +19,15 @@ if TYPE_CHECKING:
         PublishedDataset,
         PublishedModel,
         PublishedStore,
+<<<<<<< HEAD
         branch_diff,
         branch_drop,
         branch_promote,
         branches,
+=======
+        backtest,
+        champion_changes,
+>>>>>>> main
         forget,
         housekeeping,
         models,
@@ -37,6 +42,7 @@ if TYPE_CHECKING:
         run_partitions,
         run_stage,
         score,
+        settled,
         tune,
         verify,
         why,
@@ -48,10 +54,15 @@ __all__ = [
     "PublishedDataset",
     "PublishedModel",
     "PublishedStore",
+<<<<<<< HEAD
     "branch_diff",
     "branch_drop",
     "branch_promote",
     "branches",
+=======
+    "backtest",
+    "champion_changes",
+>>>>>>> main
     "errors",
     "forget",
     "housekeeping",
@@ -67,6 +78,7 @@ __all__ = [
     "run_partitions",
     "run_stage",
     "score",
+    "settled",
     "tune",
     "verify",
     "why",

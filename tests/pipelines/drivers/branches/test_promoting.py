@@ -77,17 +77,17 @@ def test_main_publishes_what_the_branch_has_and_the_old_version_stays(stores):
     assert promote_branch(branch, "p").moved == []
 
 
-@pytest.mark.parametrize("at", range(9))
+@pytest.mark.parametrize("at", range(12))
 def test_a_promotion_killed_anywhere_leaves_whole_artifacts_and_is_taken_up_again(stores, at):
     main, branch = stores
     driver = [sys.executable, "-c", DRIVER, branch.address, str(at)]
     killed = subprocess.run(driver, check=False).returncode == -9
-    assert killed == (at < 8)
+    assert killed == (at < 11)
     moved = state(main)
     assert moved == sorted(moved, reverse=True), "inputs move before what was made from them"
     assert state(branch) == [2, 2, 2]
     assert not verify(main).damaged
-    assert is_unfinished(branch, "p") == (0 < at < 8)
+    assert is_unfinished(branch, "p") == (0 < at < 11)
     promote_branch(branch, "p")
     assert (state(main), list(pointers(branch, "p"))) == ([2, 2, 2], [])
     assert not is_unfinished(branch, "p")
