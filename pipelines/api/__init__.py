@@ -10,11 +10,8 @@ An argument is called as the option of the command line is: ``--as-of`` is ``as_
 """
 
 from pipelines.api.artifacts import housekeeping, quarantine, verify, why
-<<<<<<< HEAD
-from pipelines.api.branches import branch_diff, branch_drop, branch_promote, branches
-=======
 from pipelines.api.backtesting import backtest
->>>>>>> main
+from pipelines.api.branches import branch_diff, branch_drop, branch_promote, branches
 from pipelines.api.chain import replay, run
 from pipelines.api.dataset import PublishedDataset
 from pipelines.api.forgetting import forget
@@ -34,15 +31,12 @@ __all__ = [
     "PublishedDataset",
     "PublishedModel",
     "PublishedStore",
-<<<<<<< HEAD
+    "backtest",
     "branch_diff",
     "branch_drop",
     "branch_promote",
     "branches",
-=======
-    "backtest",
     "champion_changes",
->>>>>>> main
     "forget",
     "housekeeping",
     "models",

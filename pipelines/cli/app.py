@@ -14,11 +14,8 @@ import typer
 from pipelines.cli import (
     artifacts,
     authoring,
-<<<<<<< HEAD
-    branch,
-=======
     backtest,
->>>>>>> main
+    branch,
     forget,
     local,
     models,

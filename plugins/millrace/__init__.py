@@ -19,15 +19,12 @@ if TYPE_CHECKING:
         PublishedDataset,
         PublishedModel,
         PublishedStore,
-<<<<<<< HEAD
+        backtest,
         branch_diff,
         branch_drop,
         branch_promote,
         branches,
-=======
-        backtest,
         champion_changes,
->>>>>>> main
         forget,
         housekeeping,
         models,
@@ -54,15 +51,12 @@ __all__ = [
     "PublishedDataset",
     "PublishedModel",
     "PublishedStore",
-<<<<<<< HEAD
+    "backtest",
     "branch_diff",
     "branch_drop",
     "branch_promote",
     "branches",
-=======
-    "backtest",
     "champion_changes",
->>>>>>> main
     "errors",
     "forget",
     "housekeeping",
