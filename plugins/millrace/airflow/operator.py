@@ -206,7 +206,8 @@ class StageOperator(CommandOperator):
         """
         variant = stage_named(self.stage).variant
         is_variant = bool(variant and option_values(given(self.options)).get(variant))
-        if result.get("changed") is False or is_variant:
+        # Who waits for an asset waits for production's.
+        if result.get("changed") is False or is_variant or Store(self.store).branch:
             # Airflow publishes an event for each outlet that a task has when it ends well.
             self.outlets: list[Any] = []
         for outlet in self.outlets:
