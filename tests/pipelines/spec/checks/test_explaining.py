@@ -11,7 +11,10 @@ from tests.pipelines.made_models import FRAUD
 from tests.pipelines.stages.evaluate.made_times import CENSORED_ONLY
 
 WRONG = {
-    "fewer rows than none": ({"explained_rows": -1}, r"explained_rows must be 0 or more; got -1"),
+    "fewer rows than none": (
+        {"explained_rows": -1},
+        r"explained_rows must be 0 or more; got -1",
+    ),
     "a column that is none": (
         {"slice_search": SliceSearch(columns=("tx_amont",))},
         r"slice_search: column 'tx_amont' is not declared. Did you mean 'tx_amount'",
@@ -34,7 +37,10 @@ WRONG = {
         r"slice_search.level must be above 0 and at most 0.5; got 1.0",
     ),
     "no share": ({"slice_search": SliceSearch(min_share=0.0)}, r"min_share must be above 0"),
-    "no looks": ({"slice_search": SliceSearch(max_looks=0)}, r"max_looks must be above 0; got 0"),
+    "no looks": (
+        {"slice_search": SliceSearch(max_looks=0)},
+        r"max_looks must be above 0; got 0",
+    ),
     "a fairness group of nothing": (
         {"fairness": (Subgroup("sex"),)},
         r"evaluation.fairness: column 'sex' is not declared",

@@ -16,7 +16,7 @@ DRAWN = np.random.default_rng(6)
 ROWS = replace(made_rows(3000), counted=DRAWN.random(3000) < 0.9)
 AMOUNT = DRAWN.normal(size=3000)
 SCORE = (0.6 * (AMOUNT > 0) + DRAWN.random(3000)).astype(np.float32)
-ALERT = SCORE > 0.9
+ALERT = SCORE >= 0.9
 DECLARED = Subgroup("tx_amount", cuts=(0.0, 1.0))
 PIPELINE = replace(
     FRAUD,
@@ -25,13 +25,13 @@ PIPELINE = replace(
 COPIES = resamples(len(np.unique(ROWS.entity[ROWS.counted])), 60, 1)
 
 
-def facts(rows=ROWS, predictions=None, amount=AMOUNT, copies=COPIES):
-    predictions = predictions or {"score": SCORE, "alert": ALERT}
-    head = evaluation_of(PIPELINE.head)
-    found = fairness_facts(
-        PIPELINE, head, rows, predictions, lambda kinds: dict.fromkeys(kinds, amount), copies
-    )
-    return found["fairness"]
+def facts(rows=ROWS, amount=AMOUNT):
+    head, scores = evaluation_of(PIPELINE.head), {"score": SCORE}
+
+    def read(kinds):
+        return dict.fromkeys(kinds, amount)
+
+    return fairness_facts(PIPELINE, head, rows, scores, read, COPIES, 0.9)["fairness"]
 
 
 def counted(here, rows=ROWS, weight=None):
@@ -104,12 +104,12 @@ def test_weights_of_rows_count_in_every_rate():
 
 
 def test_without_a_threshold_the_highest_scores_of_the_budget_are_alerts():
-    alert, by = decisions_of(ROWS, {"score": SCORE}, PIPELINE.evaluation)
+    alert, by = decisions_of(ROWS, {"score": SCORE}, PIPELINE.evaluation, None)
     days = len(np.unique(ROWS.day[ROWS.counted]))
     assert by == "alerts_per_day"
     assert (alert & ROWS.counted).sum() == 20 * days
     assert SCORE[ROWS.counted & alert].min() > SCORE[ROWS.counted & ~alert].max()
-    every, _ = decisions_of(ROWS, {"score": SCORE}, Evaluation(alerts_per_day=10_000))
+    every, _ = decisions_of(ROWS, {"score": SCORE}, Evaluation(alerts_per_day=10_000), None)
     assert every[ROWS.counted].all()
 
 
@@ -129,4 +129,4 @@ def test_a_group_of_few_has_no_rates_and_no_count_gives_it_away():
 
 def test_nothing_is_said_where_nothing_is_declared():
     silent = replace(PIPELINE, evaluation=Evaluation(alert_entity="customer"))
-    assert fairness_facts(silent, evaluation_of(FRAUD.head), ROWS, {}, dict, COPIES) == {}
+    assert fairness_facts(silent, evaluation_of(FRAUD.head), ROWS, {}, dict, COPIES, None) == {}
