@@ -5,6 +5,7 @@ Promise: nothing else is raised for bad input, bad data or a broken environment.
 """
 
 from pipelines.core.errors import (
+    AlarmError,
     ArtifactError,
     ColumnMismatchError,
     ConfigError,
@@ -15,6 +16,7 @@ from pipelines.core.errors import (
     InputMissingError,
     LeakageError,
     NoChampionError,
+    NothingToScoreError,
     OutOfMemoryError,
     PartitionRefusedError,
     PermanentError,
@@ -30,6 +32,7 @@ from pipelines.core.errors import (
 )
 
 __all__ = [
+    "AlarmError",
     "ArtifactError",
     "ColumnMismatchError",
     "ConfigError",
@@ -40,6 +43,7 @@ __all__ = [
     "InputMissingError",
     "LeakageError",
     "NoChampionError",
+    "NothingToScoreError",
     "OutOfMemoryError",
     "PartitionRefusedError",
     "PermanentError",

@@ -6,8 +6,8 @@ Not here: the rates (``fairness.py``).
 from collections.abc import Mapping
 from typing import Any
 
+from pipelines.shared.metrics.row_groups import LEAST_ENTITIES, LEAST_EVENTS
 from pipelines.stages.evaluate.fairness import ODDS, OPPORTUNITY, RATES, RATIO
-from pipelines.stages.evaluate.subgroups import LEAST_ENTITIES, LEAST_EVENTS
 
 FAIRNESS = """{% if fairness %}<h2>Decisions by group</h2>
 <section class="wide"><table style="font-size: 13px"><tr><th>group</th><th class="num">rows</th>

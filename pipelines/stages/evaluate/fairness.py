@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.shared.metrics.bootstrap import interval
+from pipelines.shared.metrics.row_groups import RARE, RowGroup, groups_of
 from pipelines.shared.scoring.decision import Decision
 from pipelines.spec import Evaluation, Pipeline, Subgroup
 from pipelines.spec.checks.evaluation import subgroup_kinds
@@ -30,14 +31,7 @@ from pipelines.stages.evaluate.heads.protocol import (
     ReadRaw,
 )
 from pipelines.stages.evaluate.rows import TestRows
-from pipelines.stages.evaluate.subgroups import (
-    RARE,
-    RowGroup,
-    chosen_rows,
-    groups_of,
-    is_small,
-    shown_counts,
-)
+from pipelines.stages.evaluate.subgroups import chosen_rows, has_too_few, shown_counts
 
 RATES = (
     "base_rate",
@@ -147,7 +141,7 @@ def _of_column(
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """The groups of a column, and how far those that are shown are apart."""
     groups = [*groups_of(subgroup, values)]
-    small = [is_small(chosen_rows(rows, group.rows), head) for group in groups]
+    small = [has_too_few(chosen_rows(rows, group.rows), head) for group in groups]
     rates = [None if few else sums.rates(g.rows) for g, few in zip(groups, small, strict=True)]
     shown = [
         _group(group, own, head, rows, sums, rounded=any(small))
@@ -173,7 +167,7 @@ def _group(
         return (named | {"group": RARE} if group.is_value else named) | {"suppressed": True}
     counts = shown_counts(rows, group.rows, rounded=rounded)
     found = named | {"suppressed": False, **counts, **_summary(own)}
-    if is_small(chosen_rows(rows, ~group.rows), head):
+    if has_too_few(chosen_rows(rows, ~group.rows), head):
         return found
     return found | {"to_rest": _summary(_to_rest(own, sums.rates(~group.rows)))}
 

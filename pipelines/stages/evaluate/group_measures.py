@@ -6,6 +6,7 @@ Not here: groups and their metrics (``subgroups.py``), the search (``slices/``),
 from dataclasses import dataclass
 from typing import Any
 
+from pipelines.shared.metrics.row_groups import groups_of
 from pipelines.spec import Pipeline
 from pipelines.spec.checks.evaluation import subgroup_kinds
 from pipelines.stages.evaluate.heads.protocol import (
@@ -18,12 +19,7 @@ from pipelines.stages.evaluate.heads.protocol import (
 from pipelines.stages.evaluate.rows import TestRows
 from pipelines.stages.evaluate.slices.cuts import searched_kinds
 from pipelines.stages.evaluate.slices.found import SearchResult, find_slices
-from pipelines.stages.evaluate.subgroups import (
-    MeasuredGroup,
-    described,
-    groups_of,
-    measure_groups,
-)
+from pipelines.stages.evaluate.subgroups import MeasuredGroup, described, measure_groups
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.shared.metrics.row_groups import MISSING, OTHER, is_missing
 from pipelines.spec import Categorical, Chain, Numeric, Pipeline, SliceSearch
 from pipelines.spec.checks.evaluation import subgroup_kinds
 from pipelines.spec.checks.explaining import sliced_columns
-from pipelines.stages.evaluate.subgroups import MISSING, OTHER, is_missing
 
 DIGITS = 3
 

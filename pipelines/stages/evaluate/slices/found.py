@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.shared.metrics.row_groups import RowGroup
 from pipelines.spec import Binary, SliceSearch
 from pipelines.stages.evaluate.heads.protocol import HeadEvaluation, Predictions, Yardstick
 from pipelines.stages.evaluate.rows import TestRows
@@ -23,7 +24,6 @@ from pipelines.stages.evaluate.slices.search import (
     searched,
     worst,
 )
-from pipelines.stages.evaluate.subgroups import RowGroup
 
 MOST_ROWS = 200_000
 

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.shared.metrics.calibration_line import LEAST_RISK, fitted_line
+from pipelines.shared.metrics.row_terms import RowTerms
 from pipelines.shared.scoring.dense import sigmoid
 from pipelines.spec import Binary, metrics_of, primary_metric
 from pipelines.stages.evaluate.decisions import probability_of
-from pipelines.stages.evaluate.heads.from_graph import RowTerms
 from pipelines.stages.evaluate.heads.protocol import (
     Floats,
     HeadEvaluation,

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.shared.metrics.row_groups import LEAST_ENTITIES, LEAST_EVENTS
 from pipelines.spec import SliceSearch
 from pipelines.stages.evaluate.slices.cuts import CutColumn
-from pipelines.stages.evaluate.subgroups import LEAST_ENTITIES, LEAST_EVENTS
 
 ALIKE = 0.5
 """Share of the rows of two slices together that both have, from which they are one finding."""

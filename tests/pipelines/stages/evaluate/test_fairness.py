@@ -75,13 +75,13 @@ def test_rates_and_their_comparisons_are_those_counted_row_by_row():
             }
         )
     of = {name: [each[name] for each in rates.values()] for name in next(iter(rates.values()))}
-    tpr, fpr = (np.ptp(of[name]) for name in ("true_positive_rate", "false_positive_rate"))
+    tpr, false = (np.ptp(of[name]) for name in ("true_positive_rate", "false_positive_rate"))
     (between,) = found["between"]
     assert between["rates"] == pytest.approx(
         {
             "demographic_parity_ratio": min(of["selection_rate"]) / max(of["selection_rate"]),
             "equal_opportunity_difference": tpr,
-            "equalized_odds_difference": max(tpr, fpr),
+            "equalized_odds_difference": max(tpr, false),
         }
     )
 
