@@ -14,6 +14,7 @@ import typer
 from pipelines.cli import (
     artifacts,
     authoring,
+    backtest,
     forget,
     local,
     models,
@@ -21,6 +22,8 @@ from pipelines.cli import (
     quarantine,
     reachable,
     run,
+    score,
+    settled,
     stage,
     tune,
 )
@@ -45,14 +48,17 @@ for module in (
     authoring,
     local,
     run,
+    score,
     stage,
     tune,
+    backtest,
     quarantine,
     pages,
     models,
     artifacts,
     reachable,
     forget,
+    settled,
 ):
     module.register(app)
 

@@ -92,6 +92,14 @@ class PartitionRefusedError(PermanentError):
     """A partition failed a rule that refuses it whole; nothing downstream uses it."""
 
 
+class AlarmError(PermanentError):
+    """A scored partition is beyond a limit that is declared to fail: its scores stand, and someone must look."""
+
+
+class NothingToScoreError(PartitionRefusedError):
+    """A partition was refused by an earlier stage, so there are no rows to score."""
+
+
 class SourceUnreadableError(PartitionRefusedError):
     """A source file cannot be read in its declared format (truncated, corrupt, wrong format)."""
 
@@ -102,6 +110,10 @@ class SchemaError(PartitionRefusedError):
 
 class InputMissingError(PermanentError):
     """An input artifact was never published; its own stage must run first."""
+
+
+class NoChampionError(PermanentError):
+    """No model was the champion on a day that is to be scored."""
 
 
 class InputMismatchError(PermanentError):

@@ -10,6 +10,7 @@ Not here: processes (``pipelines/process/``), what a stage does (its package).
 
 import importlib
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
 
@@ -21,6 +22,8 @@ from pipelines.core.errors import (
 )
 from pipelines.core.events import reporting
 from pipelines.core.store import Manifest, Ref
+from pipelines.core.store.branch_store import MADE_ON
+from pipelines.core.store.branches import begin
 from pipelines.core.text import counted
 from pipelines.protocol.pages import MISSING, still_missing, with_pages, without
 from pipelines.protocol.publishing import publish_work
@@ -37,7 +40,8 @@ def perform(stage: Stage, work: Work, *, reach: bool = True) -> Result:
 
     A stage whose result reaches on (``featurize``: a day's rows are in later days' windows;
     ``validate``: a day's ids may be repeated by later days) also does the later days that this
-    one makes due.
+    one makes due. One whose later results look back on it (``watch``: a cool-down) has
+    ``followers(work)``, which names those to be looked at again once it is published.
 
     Args:
         stage: What to do.
@@ -53,20 +57,36 @@ def perform(stage: Stage, work: Work, *, reach: bool = True) -> Result:
         HistoryNotReadyError: Earlier partitions must be validated first; theirs will do this one.
     """
     module = cast("Any", importlib.import_module(stage.module))
-    if not (reach and hasattr(module, "due")):
-        return _logged(work, _settled(stage, module, work))
-    own, later = module.due(work)
-    also = {day: _settled(stage, module, _named(stage, work.on(day))) for day in later}
-    fresh = [day for day, (_, done) in also.items() if not done["cached"]]
+    begin(work.store, work.pipeline.name)
+    also = dict[str, tuple[Manifest, Result]]()
     try:
-        if not own:
-            module.require_ready(work)
+        if reach and hasattr(module, "due"):
+            _do_due(stage, module, work, also)
         manifest, result = _settled(stage, module, work)
+        if hasattr(module, "followers"):
+            for day in module.followers(work):
+                also[day] = _settled(stage, module, _named(stage, work.on(day)))
+        fresh = _fresh(also)
         return _logged(work, (manifest, result | {"also": fresh} if fresh else result))
     except PipelineError:
-        if fresh:  # there is no result that would say so
+        if fresh := _fresh(also):  # there is no result that would say so
             work.report.also(fresh)
         raise
+
+
+def _do_due(
+    stage: Stage, module: Any, work: Work, also: dict[str, tuple[Manifest, Result]]
+) -> None:
+    """Do the later partitions that this one makes due, and require that its own can be done."""
+    own, later = module.due(work)
+    for day in later:
+        also[day] = _settled(stage, module, _named(stage, work.on(day)))
+    if not own:
+        module.require_ready(work)
+
+
+def _fresh(also: Mapping[str, tuple[Manifest, Result]]) -> list[str]:
+    return [day for day, (_, done) in also.items() if not done["cached"]]
 
 
 def refusal(stage: Stage, work: Work) -> Result | None:
@@ -99,6 +119,7 @@ def _perform_one(stage: Stage, module: StageModule, work: Work) -> tuple[Manifes
     ref = ref_of(stage, work)
     found = published(work, ref, plan)
     if found is not None and _stands(module, work, plan, found):
+        work.store.confirm(found)
         return found, _result(work, found, cached=True)
     with work.store.lock(ref):
         # While this one waited, another process may have published this, or what it reads.
@@ -136,9 +157,7 @@ def _stands(module: StageModule, work: Work, plan: Plan, manifest: Manifest) -> 
 def _finished_before(work: Work, ref: Ref, plan: Plan) -> Manifest | None:
     """A version killed before it was pointed at, or replaced since and asked for again."""
     manifest = work.store.find_whole(ref, plan.digest())
-    if manifest is not None:
-        work.store.point(manifest)
-    return manifest
+    return None if manifest is None else work.store.point(manifest)
 
 
 def _do(stage: Stage, module: StageModule, work: Work, plan: Plan, ref: Ref) -> Manifest:
@@ -156,7 +175,9 @@ def _do(stage: Stage, module: StageModule, work: Work, plan: Plan, ref: Ref) -> 
 
 def _result(work: Work, manifest: Manifest, *, cached: bool) -> Result:
     missing = still_missing(work, manifest)
-    made = {name: value for name, value in manifest.made.items() if name != MISSING}
+    made = {
+        name: value for name, value in manifest.made.items() if name not in (MISSING, MADE_ON)
+    }
     return {
         "stage": manifest.stage,
         "pipeline": manifest.pipeline,
@@ -167,6 +188,7 @@ def _result(work: Work, manifest: Manifest, *, cached: bool) -> Result:
         "cached": cached,
         **manifest.outcome,
         **made,
+        **({MADE_ON: work.store.branch} if work.store.branch else {}),
         **({MISSING: missing} if missing else {}),
     }
 
@@ -176,7 +198,7 @@ def _logged(work: Work, done: tuple[Manifest, Result]) -> Result:
     how = "found published" if result["cached"] else f"published in {result['seconds']:.1f} s"
     log.info("%s %s: %s, %s", manifest.stage, manifest.key, counted(result["rows"], "row"), how)
     if MISSING in result:
-        lacking = without(manifest, work.store.uri, result[MISSING])
+        lacking = without(manifest, work.store.address, result[MISSING])
         work.report.log(lacking, level=logging.WARNING)
     if result["verdict"] == REFUSED:
         message = f"{manifest.key}: refused. {result['reason']}"

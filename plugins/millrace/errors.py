@@ -5,6 +5,7 @@ Promise: nothing else is raised for bad input, bad data or a broken environment.
 """
 
 from pipelines.core.errors import (
+    AlarmError,
     ArtifactError,
     ColumnMismatchError,
     ConfigError,
@@ -14,6 +15,8 @@ from pipelines.core.errors import (
     InputMismatchError,
     InputMissingError,
     LeakageError,
+    NoChampionError,
+    NothingToScoreError,
     OutOfMemoryError,
     PartitionRefusedError,
     PermanentError,
@@ -29,6 +32,7 @@ from pipelines.core.errors import (
 )
 
 __all__ = [
+    "AlarmError",
     "ArtifactError",
     "ColumnMismatchError",
     "ConfigError",
@@ -38,6 +42,8 @@ __all__ = [
     "InputMismatchError",
     "InputMissingError",
     "LeakageError",
+    "NoChampionError",
+    "NothingToScoreError",
     "OutOfMemoryError",
     "PartitionRefusedError",
     "PermanentError",

@@ -19,6 +19,7 @@ from pipelines.shared.pages.headlines import verdict_headline
 from pipelines.shared.pages.plots import Plot, legend
 from pipelines.shared.pages.style import STYLE
 from pipelines.shared.tables import UNLABELLED
+from pipelines.stages.evaluate.card_decisions import DECISIONS, decisions_of
 from pipelines.stages.evaluate.card_report import (
     BESIDE,
     REPORT,
@@ -50,6 +51,7 @@ PAGE = (
 <p class="soft">{{ tile.meaning }}</p></div>
 {% endfor %}</section>
 """
+    + DECISIONS
     + BESIDE
     + SUBGROUPS
     + SERVING_SECTION
@@ -126,6 +128,7 @@ def card_page(
             for p in plots
         ],
         calibration=evaluated.get("calibration"),
+        decisions=decisions_of(evaluated),
         beside=beside_of(evaluated, texts),
         subgroups=subgroups_of(evaluated, texts),
         report=report_of(evaluated),
@@ -136,21 +139,29 @@ def card_page(
 
 def _tile(evaluated: Mapping[str, Any], name: str, text: MetricText) -> dict[str, str]:
     low, high = evaluated["intervals"][name]
+    value, digits = evaluated["metrics"][name], _digits(evaluated["metrics"][name])
     tile = {
         "title": text.title,
-        "value": f"{evaluated['metrics'][name]:.3f}",
-        "low": f"{low:.3f}",
-        "high": f"{high:.3f}",
+        "value": f"{value:,.{digits}f}",
+        "low": f"{low:,.{digits}f}",
+        "high": f"{high:,.{digits}f}",
         "champion": "",
         "meaning": text.meaning,
     }
     champion = evaluated["champion"]
     if champion is not None and name in champion["difference_intervals"]:
-        low, high = champion["difference_intervals"][name]
-        own, theirs = evaluated["metrics"][name], champion["metrics"][name]
-        tile["champion"] = f"{theirs:.3f}"
-        tile["difference"] = f"{own - theirs:+.3f} ({low:+.3f} to {high:+.3f})"
+        low, high = (f"{each:+,.{digits}f}" for each in champion["difference_intervals"][name])
+        theirs = champion["metrics"][name]
+        tile["champion"] = f"{theirs:,.{digits}f}"
+        tile["difference"] = f"{value - theirs:+,.{digits}f} ({low} to {high})"
     return tile
+
+
+def _digits(value: float) -> int:
+    """Digits behind the point: more of a small value, none of an amount."""
+    if abs(value) >= 100:  # noqa: PLR2004
+        return 0
+    return 3 if abs(value) >= 0.05 or value == 0 else 5  # noqa: PLR2004
 
 
 def _facts(evaluated: Mapping[str, Any], head: HeadEvaluation) -> list[tuple[str, str]]:

@@ -20,11 +20,13 @@ from millrace.airflow.connections import resolved
 from millrace.airflow.links import links_of
 from millrace.airflow.news import news_of
 from millrace.airflow.refusals import ALSO
-from millrace.airflow.rendered import flags, lines
+from millrace.airflow.rendered import flags, given, lines
 from pipelines.core.connections import has_secrets, without_secrets
 from pipelines.core.errors import (
     ConfigError,
     HistoryNotReadyError,
+    NoChampionError,
+    NothingToScoreError,
     PipelineError,
     SourceNotReadyError,
     TableNotReadyError,
@@ -56,6 +58,7 @@ class StageOperator(CommandOperator):
         options: ``key=value`` asked of this stage alone. (templated)
         inputs: ``name=digest`` of results that the run has made; an empty digest stands for
             the published version. (templated)
+        skip_where: Why the task is skipped; it runs where this renders to nothing. (templated)
     """
 
     template_fields: Sequence[str] = (
@@ -67,6 +70,7 @@ class StageOperator(CommandOperator):
         "settings",
         "options",
         "inputs",
+        "skip_where",
     )
 
     def __init__(
@@ -83,6 +87,7 @@ class StageOperator(CommandOperator):
         settings: Sequence[str] = (),
         options: Sequence[str] = (),
         inputs: Sequence[str] = (),
+        skip_where: str = "",
         **kwargs: Any,
     ) -> None:
         record = stage_named(stage)
@@ -93,30 +98,40 @@ class StageOperator(CommandOperator):
         self.partition, self.table, self.as_of = partition, table, as_of
         self.source, self.history_from = source, history_from
         self.settings, self.options = list(settings), list(options)
-        self.inputs = list(inputs)
+        self.inputs, self.skip_where = list(inputs), skip_where
         self.also: list[str] = []
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Run the stage and pass on what it published, to XCom and to the outlets.
 
         Raises:
-            AirflowSkipException: Earlier partitions have no verdict yet; their runs will do this one.
+            AirflowSkipException: Earlier partitions have no verdict yet; their runs will do this one. Or there is
+                nothing to score, or no model to score with.
             PipelineError: What the stage raised; its class decides on the retry.
         """
+        if self.skip_where.strip():
+            raise AirflowSkipException(self.skip_where.strip())
         try:
             command = self.command(datetime.now(UTC))
             result = dict(self.run_child(command, context, self._connections()).result)
         except PipelineError as error:
             if self.also:
                 context["ti"].xcom_push(ALSO, self.also)
-            waits = isinstance(error, HistoryNotReadyError)
-            if not waits or isinstance(error, TableNotReadyError):
+            if (why := self._why_skipped(error)) is None:
                 raise
-            raise AirflowSkipException(
-                f"{error} The run that validates the last of them will do {self.stage} for this partition too."
-            ) from error
+            raise AirflowSkipException(why) from error
         self._announce(context, result)
         return result
+
+    def _why_skipped(self, error: PipelineError) -> str | None:
+        """Why the task is skipped rather than failed; None where it failed."""
+        if isinstance(error, NoChampionError | NothingToScoreError):
+            return str(error)
+        if isinstance(error, HistoryNotReadyError) and not isinstance(
+            error, TableNotReadyError
+        ):
+            return f"{error} The run that validates the last of them will do {self.stage} for this partition too."
+        return None
 
     def command(self, now: datetime) -> list[str]:
         """The child's arguments, once the templates are rendered.
@@ -155,6 +170,7 @@ class StageOperator(CommandOperator):
             report=Reporter(self.stage),
             as_of=self.as_of,
             history_from=self.history_from or "",
+            options=option_values(given(self.options)),
         )
         return work.of_table(self.table or pipeline.examples, self.partition)
 
@@ -204,10 +220,17 @@ class StageOperator(CommandOperator):
         super()._log_event(event)
 
     def _announce(self, context: Mapping[str, Any], result: Mapping[str, Any]) -> None:
-        """Give the stage's assets their events, and any other outlet one with the result's facts."""
+        """Give the stage's assets their events, and any other outlet one with the result's facts.
+
+        A variant that was asked for beside what is usual changes nothing for who waits for an asset.
+        """
+        stage = stage_named(self.stage)
+        if stage.variant and option_values(given(self.options)).get(stage.variant):
+            # Airflow publishes an event for each outlet that a task has when it ends well.
+            self.outlets: list[Any] = []
         if not self.outlets:
             return
-        stage, work = stage_named(self.stage), self._work()
+        work = self._work()
         own = assets_of(work.pipeline, stage, self.table)
         for outlet in without(self.outlets, own):
             event = context["outlet_events"][outlet]

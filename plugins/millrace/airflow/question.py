@@ -15,7 +15,7 @@ from pipelines.protocol import Work, giver_of, ref_of
 from pipelines.protocol.stage import REPORTS
 from pipelines.shared.pages.headlines import verdict_headline
 
-PROMOTE, KEEP = BUTTONS = ("Promote", "Keep")
+PROMOTING, KEEPING = BUTTONS = ("Promote", "Keep")
 ASKED, YES, NO = "asked", "promote", "keep"
 """As in ``pipelines/stages/promote/decision.py``, which is for the stage's own process."""
 
@@ -48,7 +48,7 @@ def question_of(
     """
     version, champion = waiting["version"], preview["champion"]
     kept = "no model" if champion is None else f"version {champion}"
-    yes, no = f"{PROMOTE} version {version}", f"{KEEP} {kept}"
+    yes, no = f"{PROMOTING} version {version}", f"{KEEPING} {kept}"
     verdict = preview["verdict"]
     card = page_address(ref_of(giver_of("evaluation"), work), REPORTS)
     body = [
@@ -72,7 +72,7 @@ def answer_of(response: Mapping[str, Any]) -> dict[str, str]:
     at = response.get("responded_at")
     why = (response.get("params_input") or {}).get("why") or ""
     return {
-        "answer": YES if chosen.startswith(PROMOTE) else NO,
+        "answer": YES if chosen.startswith(PROMOTING) else NO,
         "by": str(user.get("name") or user.get("id") or ""),
         "at": "" if at is None else at.isoformat(),
         "why": " ".join(str(why).split()),
