@@ -50,7 +50,9 @@ def _listed(cell: str) -> list[str]:
 
 
 def _finder(words: list[str]) -> re.Pattern[str]:
-    return re.compile(r"\b(" + "|".join(map(re.escape, words)) + r")\b", re.IGNORECASE)
+    """Finds the words in any case; one in capitals, a value and no word of a sentence, in capitals alone."""
+    each = (w if w.isupper() else f"(?i:{w})" for w in map(re.escape, words))
+    return re.compile(r"\b(" + "|".join(each) + r")\b")
 
 
 def plain(text: str) -> str:

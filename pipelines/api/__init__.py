@@ -17,6 +17,7 @@ from pipelines.api.listing import DatasetVersion
 from pipelines.api.model import PublishedModel
 from pipelines.api.opening import PipelineHandle, pipeline, pipelines
 from pipelines.api.registry import models, promote, rollback
+from pipelines.api.scoring import score
 from pipelines.api.settled import settled
 from pipelines.api.stages import run_partitions, run_stage
 from pipelines.api.store import PublishedStore, open_store
@@ -41,6 +42,7 @@ __all__ = [
     "run",
     "run_partitions",
     "run_stage",
+    "score",
     "settled",
     "tune",
     "verify",

@@ -25,8 +25,8 @@ def models(
     """Registered versions of a pipeline's model, newest first.
 
     Returns:
-        Of each ``version``, ``champion``, ``as_of``, ``seed``, ``verdict``, ``rolled_back``,
-        ``digest`` and ``source``.
+        Of each ``version``, ``champion``, ``as_of``, ``seed``, ``verdict``, ``fate``,
+        ``rolled_back``, ``digest`` and ``source``.
 
     Raises:
         ConfigError: No such pipeline, or a store that cannot hold a registry.

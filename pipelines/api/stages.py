@@ -13,7 +13,7 @@ from typing import Any
 from pipelines.api.opening import Assignments, PipelineHandle, assignments, opened, text
 from pipelines.api.store import PublishedStore, absolute_source, open_store
 from pipelines.api.work import range_of_partitions, time_limit_s, tuned, work_for
-from pipelines.core.errors import HistoryNotReadyError, PartitionRefusedError
+from pipelines.core.errors import HistoryNotReadyError, NoChampionError, PartitionRefusedError
 from pipelines.core.events import Sink, to_log
 from pipelines.process.launch import run_stage as run_child
 from pipelines.process.source_access import SourceAccess, source_access
@@ -236,7 +236,7 @@ def _one_of_several(request: StageRequest, work: Work) -> Result:
     # A bad day must not keep the days after it from being done.
     try:
         return perform(request.stage, work, reach=work.day == request.days[-1])
-    except (PartitionRefusedError, HistoryNotReadyError) as left:
+    except (PartitionRefusedError, HistoryNotReadyError, NoChampionError) as left:
         work.report.log(str(left))
         own = refusal(request.stage, work)
         key = ref_of(request.stage, work).key

@@ -102,9 +102,10 @@ def _model_lines(summary: Mapping[str, Any]) -> list[str]:
         spread = summary["over_seeds"][name]
         over = f" (mean of {len(summary['seeds'])} seeds {spread['mean']:.4f}, sd {spread['sd']:.4f})"
         lines.append(f"{name}: {value:.4f}{over if len(summary['seeds']) > 1 else ''}")
-    lines.append(f"recommended: {summary['verdict']}. {summary['reason']}")
+    lines.append(f"verdict: {summary['verdict']}. {summary['reason']}")
     if summary["registered"]:
-        lines.append(f"registry: {summary['registered']['reason']}")
+        happened = summary["registered"]
+        lines.append(f"fate: {happened['fate']}. {happened['reason']}")
     return [*lines, f"model: {summary['model']['uri']}"]
 
 
@@ -114,11 +115,22 @@ def print_versions(pipeline: str, versions: Sequence[Mapping[str, Any]]) -> None
     from rich.table import Table
     from rich.text import Text
 
-    table = Table("version", "", "as of", "seed", "verdict", "digest")
+    table = Table("version", "what happened", "as of", "seed", "verdict", "digest")
     table.title = f"{pipeline}: registered versions"
     for version in versions:
-        state = "champion" if version["champion"] else "rolled back" * version["rolled_back"]
         facts = [version[name] for name in ("as_of", "seed", "verdict")]
-        cells = [version["version"], state, *facts, version["digest"][:DIGEST_CHARS]]
+        cells = [
+            version["version"],
+            _happened(version),
+            *facts,
+            version["digest"][:DIGEST_CHARS],
+        ]
         table.add_row(*(Text(readable(cell)) for cell in cells))
     Console().print(table if versions else f"{pipeline}: no version is registered yet.")
+
+
+def _happened(version: Mapping[str, Any]) -> str:
+    """The fate of a version, by a closer word where there is one."""
+    if version["champion"]:
+        return "champion"
+    return "rolled back" if version["rolled_back"] else version["fate"]

@@ -104,6 +104,10 @@ class InputMissingError(PermanentError):
     """An input artifact was never published; its own stage must run first."""
 
 
+class NoChampionError(PermanentError):
+    """No model was the champion on a day that is to be scored."""
+
+
 class InputMismatchError(PermanentError):
     """Inputs of one stage do not belong together, or to this run's settings."""
 

@@ -78,8 +78,8 @@ def run_chain(request: ChainRequest) -> Summary:
 
     Returns:
         Per stage seconds, CPU-seconds, rows, rows/s, peak memory and cached work; quarantined
-        rows per rule; refused days; per seed the model's metrics; the verdict, which recommends, and
-        what came of it (``registered``); the model's URI and digests.
+        rows per rule; refused days; per seed the model's metrics; the verdict, and what
+        happened to the model (``registered``: its fate); the model's URI and digests.
 
     Raises:
         PipelineError: A stage failed; what was published before stays.

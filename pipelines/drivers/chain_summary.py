@@ -142,9 +142,9 @@ def _folds(totals: Totals) -> Summary:
 
 
 def _registered(promotion: Result) -> dict[str, Any]:
-    """What came of the recommendation."""
-    facts = ("recommended", "promoted", "champion", "reason")
-    return {**promotion["metrics"], **{name: promotion.get(name) for name in facts}}
+    """What happened to the model."""
+    facts = ("version", "fate", "champion", "reason")
+    return {name: promotion.get(name) for name in facts}
 
 
 def _over_models(evaluations: Sequence[Result]) -> dict[str, dict[str, float]]:

@@ -103,8 +103,13 @@ def _problems(stage: Stage) -> list[tuple[object, str]]:
         (not stage.pool, "pool is empty"),
         (stage.dataset == FOLDER, f"dataset {stage.dataset!r} is a folder of the store's own"),
         (
-            stage.on_demand and stage.name in (DATA_DAG, MODEL_DAG),
-            f"{stage.name!r} is the DAG of another kind, and one on demand has a DAG of its own",
+            stage.on_demand and stage.dag in (DATA_DAG, MODEL_DAG),
+            f"{stage.dag!r} is the DAG of another kind, and one on demand has a DAG of its own",
+        ),
+        (stage.group and not stage.on_demand, "group is for stages that are run on demand"),
+        (
+            stage.variant and stage.variant not in {option.name for option in stage.options},
+            f"variant {stage.variant!r} is none of its options",
         ),
     ]
 

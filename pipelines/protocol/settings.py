@@ -9,7 +9,15 @@ from dataclasses import asdict
 from typing import Any
 
 from pipelines.protocol.work import Work
-from pipelines.spec import PARTS, Label, Outcome, Pipeline, head_settings, model_settings
+from pipelines.spec import (
+    PARTS,
+    Binary,
+    Label,
+    Outcome,
+    Pipeline,
+    head_settings,
+    model_settings,
+)
 
 DIVIDING = ("by", "entity", "folds", "fold", "fold_seed", "validation_folds")
 # Settings that change when state is kept, not what comes out.
@@ -59,7 +67,23 @@ def trained_settings(work: Work) -> dict[str, Any]:
         "head": head_settings(work.pipeline.head),
         "training": training,
         "validation": {"days": list(work.days().validation)},
+        **decision_settings(work.pipeline),
     }
+
+
+def decision_settings(pipeline: Pipeline) -> dict[str, Any]:
+    """What a model's calibration and threshold depend on beside its training; nothing without decisions."""
+    evaluation, split = pipeline.evaluation, pipeline.split
+    if not isinstance(pipeline.head, Binary):
+        return {}
+    found: dict[str, Any] = {"threshold": evaluation.threshold}
+    if evaluation.costs is not None:
+        found["costs"] = asdict(evaluation.costs)
+    if split.validation_days or split.validation_folds:
+        found["entity"] = evaluation.alert_entity
+        if evaluation.costs is None and evaluation.threshold is None:
+            found["alerts_per_day"] = evaluation.alerts_per_day
+    return {"decision": found}
 
 
 def evaluation_settings(work: Work) -> dict[str, Any]:

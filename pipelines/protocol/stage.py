@@ -111,6 +111,8 @@ class Stage:
             pipeline. What it would give is then taken by no other stage.
         on_demand: Whether it is run when asked for, in a DAG of its own, and not in every chain.
         group: Ending of the id of a DAG that several stages on demand share; empty for one of its own.
+        variant: Name of the option whose value, where one is given, makes an artifact of its own beside the
+            usual one, which it never replaces; empty for none.
         reads_source: Whether it reads the source files, and so waits until the day is over.
         runs_after_refusal: Whether it is run for a day that an earlier stage refused, too.
         first_seed_only: Whether it is run for the first of several seeds alone.
@@ -137,6 +139,7 @@ class Stage:
     only_where: str = ""
     on_demand: bool = False
     group: str = ""
+    variant: str = ""
     reads_source: bool = False
     runs_after_refusal: bool = False
     first_seed_only: bool = False

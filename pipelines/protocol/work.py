@@ -148,7 +148,9 @@ def partition_named(key: str) -> str:
 def ref_of(stage: Stage, work: Work) -> Ref:
     """The artifact that this work publishes."""
     of = {PARTITION: work.partition_ref, WINDOW: work.window_ref}
-    return of.get(stage.scope, work.model_ref)(stage.dataset)
+    usual = of.get(stage.scope, work.model_ref)(stage.dataset)
+    chosen = work.options.get(stage.variant) if stage.variant else None
+    return replace(usual, key=f"{stage.variant}={chosen}/{usual.key}") if chosen else usual
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,7 +188,7 @@ class StageOutcome:
         quarantined: Quarantined rows, by rule.
         refused_as: Class of the error that a refusal is raised as, where it is not
             ``PartitionRefusedError`` itself.
-        details: More short facts, reported beside these (``promoted``).
+        details: More short facts, reported beside these (``fate``).
         volatile: Published files (or folders ending in ``/``) that differ from run to run
             and are not part of the content digest.
         pages_missing: Why a page could not be made, by its name; no part of the content either.

@@ -46,10 +46,12 @@ class CoxBaseline:
 
 @declared
 class Costs:
-    """What decisions cost, in one unit of money; of a ``Binary`` head.
+    """What the decision over a row costs, in one unit of money; of a ``Binary`` head.
 
-    An alert is worth its cost where its calibrated probability is above
-    ``(false_alert + investigator_day / alerts_per_investigator) / (missed + false_alert)``.
+    A row without an alert costs ``missed`` if it has the event; a row with one costs the work on it, and
+    ``false_alert`` if it has not. So an alert is worth its cost from the probability
+    ``(false_alert + work) / (missed + false_alert)`` on, where ``work`` is
+    ``investigator_day / alerts_per_investigator``. That is the threshold of a decision.
 
     Attributes:
         missed: An event without an alert.
@@ -62,6 +64,14 @@ class Costs:
     false_alert: float = 0.0
     investigator_day: float = 0.0
     alerts_per_investigator: int = 50
+
+    def work(self) -> float:
+        """What looking at one alert costs."""
+        return self.investigator_day / self.alerts_per_investigator
+
+    def threshold(self) -> float:
+        """The probability from which an alert costs less than none."""
+        return (self.false_alert + self.work()) / (self.missed + self.false_alert)
 
 
 @declared
@@ -82,8 +92,9 @@ class Evaluation:
         baseline: A simple model beside which a model with a ``Survival`` head is shown; None for the incidence of
             the training rows alone, which is shown in any case.
         costs: What decisions cost, from which the threshold of a decision follows (``Binary`` only).
-        threshold: Probability from which a row's decision is positive, where no costs are declared; None for
-            the one that gives ``alerts_per_day`` alerts on the validation days.
+        threshold: Probability from which a row's decision is positive, where no costs are declared (``Binary``
+            only). None for the one that alerts ``alerts_per_day`` entities a day on the validation days, and for
+            no decisions where there are none.
     """
 
     alert_entity: str | None = None

@@ -15,11 +15,20 @@ from typing import Any, ClassVar
 from pipelines.core.declared import declared, nearest
 
 __all__ = ["Binary", "Head", "MultiClass", "Ordinal", "Regression", "Survival"]
-__all__ += ["head_settings", "horizon_metric", "metrics_of", "outputs_of", "primary_metric"]
+__all__ += [
+    "head_in",
+    "head_settings",
+    "horizon_metric",
+    "metrics_of",
+    "outputs_of",
+    "primary_metric",
+]
 
 CLASSES, GRADES, AMOUNTS, TIMES = "classes", "grades", "amounts", "times"
 LOSSES = ("squared", "huber")
 MOST_CLASSES = 1 << 16
+COST = "cost_per_day"
+"""What decisions cost in a day, where ``evaluation.costs`` says what each costs."""
 # The metrics of a time at each horizon.
 OF_HORIZON: Mapping[str, bool | None] = {
     "auc": True,
@@ -72,6 +81,10 @@ class Binary(Head):
         "alert_precision": True,
         "calibration_slope": None,
         "calibration_intercept": None,
+        "brier": False,
+        "log_loss": False,
+        "calibration_error": False,
+        COST: False,
     }
     labels: ClassVar[str] = CLASSES
 
@@ -226,6 +239,14 @@ def primary_metric(head: Head) -> str:
 def head_settings(head: Head) -> dict[str, Any]:
     """The head as plain values."""
     return {"kind": type(head).__name__.lower(), **asdict(head)}  # type: ignore[call-overload]
+
+
+def head_in(settings: Mapping[str, Any]) -> Head:
+    """The head of settings that ``head_settings`` wrote, also after a trip through JSON."""
+    values = {n: tuple(v) if isinstance(v, list) else v for n, v in settings.items()}
+    kind = str(values.pop("kind"))
+    head: Head = next(k for k in Head.__subclasses__() if k.__name__.lower() == kind)(**values)
+    return head
 
 
 def outputs_of(head: Head) -> int:

@@ -143,6 +143,8 @@ class Training:
             yes where there are validation days to choose it by.
         time_limit_s: Seconds of training, over all tries, after which it stops with the best
             weights; 0 for no limit.
+        calibration: How a ``Binary`` score becomes a probability, fitted to the validation rows after the last
+            epoch: ``platt``, ``isotonic``, ``none``, or ``auto`` for the one that they show to help, if any.
         min_rows: Minimum number of training rows; with fewer training is refused.
         leakage_auc: AUC of a single input (concordance of an amount or a time) above which training
             is refused; 1 never refuses.
@@ -181,6 +183,7 @@ class Training:
     patience: int = 0
     keep_best: bool | None = None
     time_limit_s: float = 0.0
+    calibration: str = "auto"
     min_rows: int = 100
     leakage_auc: float = 0.99
     seed: int = 0

@@ -83,5 +83,5 @@ def test_the_whole_page_ends_in_an_evaluated_model(tmp_path):
         evaluated = walk.printed if block.text.startswith(RUN) else evaluated
     print(f"docs/adding-a-pipeline.md was followed in {time.monotonic() - began:.0f} s")
     assert "quarantined rows: none" in evaluated
-    assert re.search(r"^recommended: (BETTER|NOT_BETTER|REJECTED)\. ", evaluated, re.MULTILINE)
+    assert re.search(r"^verdict: (BETTER|NOT_BETTER|REJECTED)\. ", evaluated, re.MULTILINE)
     assert "refused" not in evaluated

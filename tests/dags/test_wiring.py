@@ -33,7 +33,7 @@ RUNS = {
         "toy_model",
         "2026-02-02",
         {"as_of": "2026-02-01", "epochs": 2, "settings": ["model.hidden=8,4", "buckets=2"]},
-        {"AIRFLOW_VAR_TOY_PROMOTED": "false"},
+        {"AIRFLOW_VAR_TOY_FATE": "superseded"},
     ),
 }
 
@@ -127,7 +127,7 @@ def test_the_asset_has_an_event_of_a_day_and_none_of_a_model_that_was_not_promot
     ((task, extra),) = runs["by its date"]["events"]
     assert (task, extra["rows"]) == ("featurize", 7)
     assert runs["model"]["tasks"]["promote"] == "success"
-    assert runs["model"]["results"]["promote"]["promoted"] is False
+    assert runs["model"]["results"]["promote"]["fate"] == "superseded"
     assert runs["model"]["events"] == []
 
 

@@ -113,7 +113,7 @@ def test_a_backfill_gives_each_day_its_own_run_and_asset_event(toy_airflow):
 
 @pytest.fixture(scope="module")
 def evaluated(toy_airflow):
-    """A model that its evaluation recommends, as what the toy's train and evaluate made."""
+    """A model that is BETTER, as what the toy's train and evaluate made."""
     store, as_of = str(toy_airflow.home.store), "2026-02-01"
     publish_training_set(store, as_of=as_of, seed=8)
     made = {"train": publish_model(store, as_of=as_of).digest}

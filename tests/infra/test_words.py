@@ -22,6 +22,7 @@ GLOSSARY = """
 |---|---|---|
 | frob, frobs, frobbed | turn | frob the nob |
 | gone wrong | failed | |
+| HALT | STOPPED | |
 """
 
 
@@ -53,6 +54,11 @@ def test_a_retired_word_is_found_in_prose_and_in_names(text):
 )
 def test_other_words_phrases_and_published_names_are_fine(text):
     assert found(text) == []
+
+
+def test_a_word_in_capitals_is_a_value_and_refused_in_capitals_alone():
+    assert found("a halt, Halt, halted") == []
+    assert found('verdict = "HALT"') == ["pipelines/core/days.py:1: 'HALT' (write: STOPPED)"]
 
 
 def test_a_files_name_is_read_too():

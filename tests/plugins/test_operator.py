@@ -260,16 +260,16 @@ def test_the_asset_event_carries_the_day_and_what_was_published():
     assert events[asset].extra == {"uri": "file:///x", "digest": "d", "rows": 7}
 
 
-@pytest.mark.parametrize("promoted", [True, False])
-def test_the_models_asset_has_an_event_where_the_model_was_promoted_and_no_other(promoted):
+@pytest.mark.parametrize("fate", ["promoted", "superseded"])
+def test_the_models_asset_has_an_event_where_the_champion_changed_and_no_other(fate):
     from airflow.sdk import Asset
 
     asset, events = Asset("model", uri="millrace://x/models"), OutletEvents()
     declared = [asset]
     task = toy("promote", partition=None, as_of="2026-02-01", outlets=declared)
-    task.options = [f"promoted={promoted}".lower()]
+    task.options = [f"fate={fate}"]
     running = task.prepare_for_execution()
-    assert running.execute({"outlet_events": events})["promoted"] is promoted
-    assert running.outlets == ([asset] if promoted else [])
-    assert [e.extra["promoted"] for e in events.values()] == ([True] if promoted else [])
+    assert running.execute({"outlet_events": events})["fate"] == fate
+    assert running.outlets == ([asset] if fate == "promoted" else [])
+    assert [e.extra["fate"] for e in events.values()] == ["promoted"] * (fate == "promoted")
     assert task.outlets == declared

@@ -31,7 +31,11 @@ def work(sink):
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             time.sleep(0.05)
-    more = {"promoted": asked["promoted"] == "true"} if asked.get("promoted") else {}
+    more = (
+        {"fate": asked["fate"], "changed": asked["fate"] == "promoted"}
+        if "fate" in asked
+        else {}
+    )
     if asked.get("do") == "train":
         train(report, Path(asked["until"]))
     digest = asked.get("digest", "d")

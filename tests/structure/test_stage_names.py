@@ -15,7 +15,19 @@ from pipelines.protocol import stages
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = [stage.name for stage in stages()]
 # Words of a sentence too: verbs, and the noun for those of whom a model is made.
-VERBS = {"validate", "tune", "train", "evaluate", "promote", "cohort"}
+VERBS = {
+    "validate",
+    "tune",
+    "train",
+    "evaluate",
+    "promote",
+    "cohort",
+    "score",
+    "settle",
+    "watch",
+}
+# What every model predicts is a column of that name.
+COLUMNS = {"score"}
 
 # The part of a model's days that is called so in published files.
 EXCUSED = {("pipelines/spec/split.py", "train")}
@@ -28,7 +40,7 @@ def named(text):
         sentence = rf"([Rr]un|task|what|have) {word}|{word} (again\b|refused|for (it|them))"
         path = rf"stages[./]{name}\b"
         if (
-            text == name
+            (text == name and name not in COLUMNS)
             or re.search(path, text)
             or re.search(sentence if name in VERBS else word, text)
         ):

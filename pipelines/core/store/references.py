@@ -22,6 +22,8 @@ from pipelines.core.store.walking import Key
 
 # A promotion stands for a registered model, even where its registry was lost.
 PROMOTIONS, EVALUATIONS, BETTER = "promotions", "evaluations", "BETTER"
+# A settlement that was made anew stands beside the one that it replaced.
+LEDGERS = (PROMOTIONS, "settlements")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ def referred(
     may_go = {kept.folder for kept in replaced}
     running = (digest for key in keys for digest in _read_by_running(store, key))
     roots = set(_awaiting_an_answer(every))
-    roots |= {k.folder for k in every if k.folder not in may_go or k.ref.dataset == PROMOTIONS}
+    roots |= {k.folder for k in every if k.folder not in may_go or k.ref.dataset in LEDGERS}
     return may_go & _reached(every, roots, _named_by([*outside, *running]))
 
 

@@ -17,7 +17,7 @@ from pipelines.drivers.erasure.holdings import Sought
 from pipelines.protocol import Plan, StageOutcome, Work, publish_work
 from pipelines.shared.tables.erased_rows import ErasedRows
 from pipelines.shared.tables.schema import write_table
-from pipelines.stages.ingest.day import PART, REJECT_SCHEMA, REJECTS, DayWriter
+from pipelines.stages.ingest.day import PART, REJECTS, REJECTS_SCHEMA, DayWriter
 from pipelines.stages.ingest.delivery import REFUSAL
 from pipelines.stages.ingest.values.composites import joined
 
@@ -48,7 +48,7 @@ def _written(
     if (folder / REJECTS).exists():
         lines = pq.read_table(folder / REJECTS)
         named = pc.match_substring_regex(lines["text"], wanted.as_word())
-        write_table(lines.filter(pc.invert(named)).cast(REJECT_SCHEMA), out / REJECTS)
+        write_table(lines.filter(pc.invert(named)).cast(REJECTS_SCHEMA), out / REJECTS)
     facts, own = dict(old.outcome), ("rows", "metrics", "verdict", "reason", "quarantined")
     erased = _rows_written(work, folder / PART, out) if (folder / PART).exists() else 0
     metrics = dict(facts["metrics"])

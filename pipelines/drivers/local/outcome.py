@@ -41,7 +41,7 @@ def print_outcome(terminal: Terminal, published: Published, as_of: str) -> None:
         terminal.line(f"Verdict: {evaluated.outcome['verdict']}. {evaluated.outcome['reason']}")
         _print_reachable(terminal, published, as_of)
     if promoted is not None:
-        terminal.line(f"Registry: {promoted.outcome['reason']}.")
+        terminal.line(f"Fate: {promoted.outcome['fate']}. {promoted.outcome['reason']}.")
     spent = ", ".join(f"{title} {seconds:.0f} s" for title, seconds in terminal.seconds.items())
     terminal.line(f"This run: {spent}; {sum(terminal.seconds.values()):.0f} s in all.")
 

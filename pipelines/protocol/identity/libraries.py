@@ -18,7 +18,7 @@ COUNTED = {
     "pyarrow": "parsing, casting and the bytes of Parquet files",
     "python_calamine": "values of Excel files",
     "scipy": "statistics",
-    "sklearn": "metrics",
+    "sklearn": "metrics, and isotonic calibration",
     "tensorflow": "kernels, graphs and the order of sums",
 }
 """Import name and what of a result depends on it."""

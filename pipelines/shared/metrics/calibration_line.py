@@ -55,8 +55,7 @@ def calibration_line(
     happened: NDArray[np.bool_], risk: Floats, weight: Floats
 ) -> CalibrationLine:
     """Fit both to rows of these weights."""
-    risk = np.clip(risk, LEAST_RISK, 1.0 - LEAST_RISK)
-    x = np.log(risk) - np.log1p(-risk)
+    x = _logit(risk)
     line = _fitted(happened, x, weight, slope=True)
     shift, _ = _fitted(happened, x, weight, slope=False)
     return CalibrationLine(
@@ -65,6 +64,19 @@ def calibration_line(
         of_line=_sums(happened, x, weight, *line),
         of_intercept=_sums(happened, x, weight, shift, 1.0)[:, (0, 2)],
     )
+
+
+def logistic_line(
+    happened: NDArray[np.bool_], risk: Floats, weight: Floats
+) -> tuple[float, float]:
+    """Intercept and slope of the regression of the event on the logit of the risk; nan where there is none."""
+    return _fitted(happened, _logit(risk), weight, slope=True)
+
+
+def _logit(risk: Floats) -> Floats:
+    risk = np.clip(risk, LEAST_RISK, 1.0 - LEAST_RISK)
+    logit: Floats = np.log(risk) - np.log1p(-risk)
+    return logit
 
 
 def _fitted(

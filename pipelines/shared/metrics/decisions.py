@@ -57,7 +57,7 @@ def derived(sums: Mapping[str, float], costs: Costs | None) -> dict[str, float]:
 
 def cost_of(costs: Costs, missed: float, false_alerts: float, alerts: float) -> float:
     """What decisions cost: events that were missed, false alerts, and the work on every alert."""
-    work = costs.investigator_day / costs.alerts_per_investigator
+    work = costs.work()
     return missed * costs.missed + false_alerts * costs.false_alert + alerts * work
 
 

@@ -6,17 +6,13 @@ Source: the protocol of Le Borgne et al., "Reproducible Machine Learning for Cre
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipelines.shared.tables.entity_numbers import Numbers
 
 NEVER = np.iinfo(np.int64).max
-EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +43,3 @@ def first_events(events: Iterable[tuple[Numbers, Numbers]]) -> FirstEvents:
     first = np.full(len(found), NEVER, np.int64)
     np.minimum.at(first, index, number)
     return FirstEvents(found, first)
-
-
-def day_numbers(times: pa.ChunkedArray, zone: str) -> NDArray[np.int64]:
-    """Day of each time in a time zone, as ``date.toordinal`` counts them."""
-    local = pc.local_timestamp(
-        times.cast(pa.timestamp("us", "UTC")).cast(pa.timestamp("us", zone))
-    )
-    return local.cast(pa.date32()).cast(pa.int32()).to_numpy().astype(np.int64) + EPOCH_ORDINAL

@@ -17,7 +17,8 @@ p { margin: 0 0 6px; } .soft { color: var(--soft); } .num { font-variant-numeric
 .verdict { border-left: 5px solid var(--tone); background: var(--card); border-radius: 6px;
   padding: 14px 18px; margin: 20px 0; box-shadow: 0 0 0 1px var(--line); }
 .verdict b { color: var(--tone); font-size: 19px; letter-spacing: .03em; }
-.BETTER { --tone: var(--good); } .NOT_BETTER { --tone: var(--hold); } .REJECTED { --tone: var(--bad); }
+.BETTER, .promoted { --tone: var(--good); } .NOT_BETTER, .waiting, .superseded { --tone: var(--hold); }
+.REJECTED, .refused { --tone: var(--bad); }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(230px, 1fr)); gap: 14px; }
 .tile, figure, .wide { background: var(--card); border-radius: 6px; padding: 14px 16px; margin: 0;
   box-shadow: 0 0 0 1px var(--line); }

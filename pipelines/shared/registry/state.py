@@ -14,6 +14,10 @@ HISTORY = "champions"
 """Tag of the registered model: versions that were champion, oldest first, comma-separated."""
 
 
+ROLLED_BACK = "rolled_back"
+"""Tag of a version that was rolled back."""
+
+
 @dataclass(frozen=True, slots=True)
 class Version:
     """One registered model version.
@@ -21,7 +25,7 @@ class Version:
     Attributes:
         number: Its number in the registry.
         source: URI of its MLflow model folder.
-        tags: ``as_of``, ``seed``, ``digest`` and ``content`` of the model, ``verdict``.
+        tags: ``as_of``, ``seed``, ``digest`` and ``content`` of the model, ``verdict``, ``fate``.
     """
 
     number: int
@@ -70,6 +74,10 @@ class Registered:
     def current(self) -> Version | None:
         """The current champion, or None."""
         return self.version(self.champion)
+
+    def is_rolled_back(self, version: Version) -> bool:
+        """Whether that version was rolled back, and nobody promoted it since."""
+        return ROLLED_BACK in version.tags
 
 
 def champions_from(tag: str | None, champion: int | None) -> tuple[int, ...]:

@@ -5,6 +5,7 @@ Promise: scores are computed in float64 and rounded once to float32, so they do 
     many threads multiplied the matrices; they equal Keras's to float32 rounding.
 """
 
+import importlib
 import json
 import math
 from collections.abc import Callable
@@ -26,7 +27,15 @@ Array = NDArray[np.float64]
 
 
 def _gelu(z: Array) -> Array:
-    return 0.5 * z * (1.0 + ERF(z / math.sqrt(2.0)))
+    return 0.5 * z * (1.0 + _erf(z / math.sqrt(2.0)))
+
+
+def _erf(z: Any) -> Array:
+    if isinstance(z, np.ndarray):
+        found: Array = ERF(z)
+        return found
+    on_device: Array = importlib.import_module("cupyx.scipy.special").erf(z)
+    return on_device
 
 
 def sigmoid(z: Array) -> Array:
@@ -69,6 +78,17 @@ class Scorer:
     """
 
     layers: tuple[Layer, ...]
+
+    def on(self, xp: Any) -> "Scorer":
+        """The same with its weights as arrays of that module, numpy or cupy, whose arrays it then scores."""
+        if xp is np:
+            return self
+        return Scorer(
+            tuple(
+                Layer(xp.asarray(each.kernel), xp.asarray(each.bias), each.activation)
+                for each in self.layers
+            )
+        )
 
     def score(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
         """Probability of the event of rows ``(n_rows, n_inputs)``, from the first output; the members' mean."""

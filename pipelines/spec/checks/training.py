@@ -48,6 +48,7 @@ TRAINING_CHOICES = {
     "embedding_optimizer": ("", "sgd", "adagrad", "row_adam"),
     "precision": ("float32", "bfloat16", "float16"),
     "watch": ("loss", "auc", "average_precision"),
+    "calibration": ("auto", "none", "platt", "isotonic"),
 }
 
 

@@ -1,6 +1,6 @@
 """The model card: one page with the verdict, the numbers behind it and the plots.
 
-Why: who decides over a model, or asks later why it was promoted, reads this page alone.
+Why: who decides over a model, or asks later why it is used, reads this page first.
 Promise: self-contained (no script, font or file from elsewhere); the same bytes for the same model
     but for what serving cost, which was measured.
 Not here: where its numbers come from (``model_card.py``), what a head shows (``heads/``), baselines, subgroups
@@ -15,9 +15,11 @@ from markupsafe import Markup
 
 from pipelines.core.text import for_page
 from pipelines.protocol import giver_of
+from pipelines.shared.pages.headlines import verdict_headline
 from pipelines.shared.pages.plots import Plot, legend
 from pipelines.shared.pages.style import STYLE
 from pipelines.shared.tables import UNLABELLED
+from pipelines.stages.evaluate.card_decisions import DECISIONS, decisions_of
 from pipelines.stages.evaluate.card_report import (
     BESIDE,
     REPORT,
@@ -39,8 +41,8 @@ PAGE = (
 <main>
 <h1>{{ title }}</h1>
 <p class="soft">Model as of {{ as_of }}, seed {{ seed }} &middot; evaluated on {{ first_day }} to {{ last_day }}{{ zone }}</p>
-<section class="verdict {{ verdict }}"><b>Recommended: {{ verdict }}</b>
-{% for reason in reasons %}<p>{{ reason }}</p>{% endfor %}<p class="soft">{{ outcome }}</p></section>
+<section class="verdict {{ verdict }}"><b>{{ verdict }}: {{ headline }}</b>
+{% for reason in reasons %}<p>{{ reason }}</p>{% endfor %}<p class="soft">{{ fate_note }}</p></section>
 <section class="tiles">
 {% for tile in tiles %}<div class="tile"><h3>{{ tile.title }}</h3>
 <div class="value num">{{ tile.value }}</div>
@@ -49,6 +51,7 @@ PAGE = (
 <p class="soft">{{ tile.meaning }}</p></div>
 {% endfor %}</section>
 """
+    + DECISIONS
     + BESIDE
     + SUBGROUPS
     + SERVING_SECTION
@@ -73,11 +76,11 @@ PAGE = (
 )
 
 
-def outcome_note() -> str:
-    """What the card says of the recommendation."""
+def fate_note() -> str:
+    """Where the fate of the model is, which this page cannot know."""
     return (
-        f"This is what the numbers recommend. Whether the model became the champion is reported by "
-        f"the task {giver_of('promotion').name}: a champion of a later day, or a person, may overrule it."
+        f"The verdict compares numbers. What happened to the model, its fate, is on the page of the task "
+        f"{giver_of('promotion').name}, and in the list of registered versions."
     )
 
 
@@ -113,7 +116,8 @@ def card_page(
         zone=zone,
         verdict=evaluated["verdict"],
         reasons=evaluated["reasons"],
-        outcome=outcome_note(),
+        headline=verdict_headline(evaluated["verdict"], met=evaluated["champion"] is not None),
+        fate_note=fate_note(),
         tiles=[
             _tile(evaluated, name, text)
             for name, text in texts.items()
@@ -124,6 +128,7 @@ def card_page(
             for p in plots
         ],
         calibration=evaluated.get("calibration"),
+        decisions=decisions_of(evaluated),
         beside=beside_of(evaluated, texts),
         subgroups=subgroups_of(evaluated, texts),
         report=report_of(evaluated),
@@ -134,21 +139,29 @@ def card_page(
 
 def _tile(evaluated: Mapping[str, Any], name: str, text: MetricText) -> dict[str, str]:
     low, high = evaluated["intervals"][name]
+    value, digits = evaluated["metrics"][name], _digits(evaluated["metrics"][name])
     tile = {
         "title": text.title,
-        "value": f"{evaluated['metrics'][name]:.3f}",
-        "low": f"{low:.3f}",
-        "high": f"{high:.3f}",
+        "value": f"{value:,.{digits}f}",
+        "low": f"{low:,.{digits}f}",
+        "high": f"{high:,.{digits}f}",
         "champion": "",
         "meaning": text.meaning,
     }
     champion = evaluated["champion"]
     if champion is not None and name in champion["difference_intervals"]:
-        low, high = champion["difference_intervals"][name]
-        own, theirs = evaluated["metrics"][name], champion["metrics"][name]
-        tile["champion"] = f"{theirs:.3f}"
-        tile["difference"] = f"{own - theirs:+.3f} ({low:+.3f} to {high:+.3f})"
+        low, high = (f"{each:+,.{digits}f}" for each in champion["difference_intervals"][name])
+        theirs = champion["metrics"][name]
+        tile["champion"] = f"{theirs:,.{digits}f}"
+        tile["difference"] = f"{value - theirs:+,.{digits}f} ({low} to {high})"
     return tile
+
+
+def _digits(value: float) -> int:
+    """Digits behind the point: more of a small value, none of an amount."""
+    if abs(value) >= 100:  # noqa: PLR2004
+        return 0
+    return 3 if abs(value) >= 0.05 or value == 0 else 5  # noqa: PLR2004
 
 
 def _facts(evaluated: Mapping[str, Any], head: HeadEvaluation) -> list[tuple[str, str]]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from pipelines.shared.metrics.row_groups import LEAST_ENTITIES, LEAST_EVENTS
 from pipelines.shared.pages.small_cells import is_small, shown_count
+from pipelines.spec.heads import COST
 from pipelines.stages.evaluate.heads.protocol import MetricText
 
 BESIDE = """{% if beside %}<h2>Beside simple models</h2>
@@ -51,7 +52,7 @@ REPORT = """{% if report %}<h2>Report (items of TRIPOD+AI)</h2>
 LISTED = 2
 HIDDEN = "not shown"
 EMPTY = {"interval": "", "change": "", "between": ""}
-BRIEFLY = ("brier", "calibration_intercept")
+BRIEFLY = ("brier", "calibration_intercept", "calibration_error", COST)
 HORIZON = re.compile(r"_([0-9.e+]+)d$")
 
 

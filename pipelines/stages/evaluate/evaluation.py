@@ -26,10 +26,12 @@ from pipelines.stages.evaluate.baselines import baselines_of
 from pipelines.stages.evaluate.comparison import (
     Champion,
     MeasuredBaseline,
+    MeasuredChampion,
     compare,
     copies_of_entities,
     measure_champion,
 )
+from pipelines.stages.evaluate.decisions import decision_facts
 from pipelines.stages.evaluate.heads import evaluation_of
 from pipelines.stages.evaluate.heads.protocol import (
     HeadEvaluation,
@@ -65,7 +67,8 @@ def evaluate_model(
     _require_labels(rows, work.report.work)
     yardstick = Yardstick(pipeline.evaluation, folder)
     head.require(rows, yardstick, work.report.work)
-    predictions = head.predict(work.store.open(model), rows.inputs)
+    folder_of_model = work.store.open(model)
+    predictions = head.predict(folder_of_model, rows.inputs)
     read_raw = partial(raw_columns, work, training_set)
 
     def measure(theirs: Path) -> tuple[Predictions, Measured]:
@@ -76,6 +79,8 @@ def evaluate_model(
     rival = measure_champion(champion, measure, work)
     evaluated = _facts(work, model, rows)
     evaluated |= head.facts(rows, predictions, yardstick)
+    theirs = _folder_of(work, champion, rival)
+    evaluated |= decision_facts(pipeline, folder_of_model, rows, predictions, theirs)
     copies = copies_of_entities(work, own)
     groups = _groups(
         head, rows, predictions, yardstick, partial(read_raw, TEST), copies, pipeline
@@ -99,6 +104,15 @@ def evaluate_model(
     served = None if rival is None else rival.predictions
     write_scores(head.scores(rows, predictions, served, pipeline), out)
     return evaluated
+
+
+def _folder_of(
+    work: Work, champion: Champion | None, rival: MeasuredChampion | None
+) -> Path | None:
+    """Where the champion is that was measured."""
+    if champion is None or champion.model is None or rival is None or rival.measured is None:
+        return None
+    return work.store.open(champion.model)
 
 
 def _rows(work: Work, head: HeadEvaluation, training_set: Path) -> TestRows:

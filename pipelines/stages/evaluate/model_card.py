@@ -15,10 +15,11 @@ from pipelines.core.errors import InputMissingError
 from pipelines.core.store import Ref
 from pipelines.protocol import Work, steps_to
 from pipelines.protocol.stage import MODEL
+from pipelines.spec import head_in
 from pipelines.stages.evaluate.card import card_page
 from pipelines.stages.evaluate.evaluation import METRICS
 from pipelines.stages.evaluate.figures import loss_plot
-from pipelines.stages.evaluate.heads import evaluation_of, head_in
+from pipelines.stages.evaluate.heads import evaluation_of
 from pipelines.stages.evaluate.scores import SCORES
 from pipelines.stages.evaluate.serving_facts import serving_facts
 

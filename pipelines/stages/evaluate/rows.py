@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 from pipelines.core.errors import TrainingError
 from pipelines.operators.bfloat16 import widened
 from pipelines.protocol import VALIDATED, stage_of
-from pipelines.shared.metrics.known_entities import day_numbers, first_events
+from pipelines.shared.metrics.known_entities import first_events
 from pipelines.shared.tables.cohort_names import VALIDATION
+from pipelines.shared.tables.day_numbers import day_numbers
 from pipelines.shared.tables.entity_numbers import Numbers, numbered
 from pipelines.spec import PARTS, Pipeline
 

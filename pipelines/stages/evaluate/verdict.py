@@ -19,7 +19,7 @@ TITLES = {"auc": "AUC", "ibs": "IBS", "uno_c": "Uno's C"}
 
 @dataclass(frozen=True, slots=True)
 class ModelVerdict:
-    """What should happen to the model, and why.
+    """How good the model is, and why; what happens to it is decided by its promotion.
 
     Attributes:
         name: ``BETTER``, ``NOT_BETTER`` or ``REJECTED``.

@@ -24,7 +24,7 @@ GROUP_ROWS = 1 << 20
 GROUP_BYTES = 256 << 20
 VALUE_BYTES = 8
 
-REJECT_SCHEMA = pa.schema(
+REJECTS_SCHEMA = pa.schema(
     [
         pa.field("file", pa.string()),
         pa.field("line", pa.int64()),
@@ -110,4 +110,4 @@ def write_rejects(rejected: dict[str, list[Reject]], folder: Path) -> None:
         "expected": [line.expected for _, line in lines],
         "text": [line.text for _, line in lines],
     }
-    write_table(pa.table(columns, schema=REJECT_SCHEMA), folder / REJECTS)
+    write_table(pa.table(columns, schema=REJECTS_SCHEMA), folder / REJECTS)

@@ -20,7 +20,9 @@ from pipelines.shared.registry import (
     registry_uri,
 )
 from pipelines.shared.registry.client import open_client
-from pipelines.stages.promote.decision import ROLLED_BACK
+from pipelines.shared.registry.fates import fate_of
+from pipelines.shared.registry.state import ROLLED_BACK
+from pipelines.stages.promote.noting import note_fates
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,8 @@ class Registry:
                 "as_of": version.as_of,
                 "seed": version.tags.get("seed", ""),
                 "verdict": version.tags.get("verdict", ""),
-                "rolled_back": ROLLED_BACK in version.tags,
+                "fate": fate_of(held, version),
+                "rolled_back": held.is_rolled_back(version),
                 "digest": version.digest[:16],
                 "source": version.source,
             }
@@ -78,6 +81,7 @@ class Registry:
                     self.model, HISTORY, _listed(*held.champions, number)
                 )
                 client.set_registered_model_alias(self.model, CHAMPION, str(number))
+        note_fates(self.uri, self.model)
 
     def rollback(self) -> int:
         """Make the previous champion the champion again, and return its number.
@@ -97,6 +101,7 @@ class Registry:
             client.set_model_version_tag(self.model, str(left), ROLLED_BACK, "true")
             client.set_registered_model_alias(self.model, CHAMPION, str(earlier))
             client.set_registered_model_tag(self.model, HISTORY, _listed(*held.champions[:-1]))
+        note_fates(self.uri, self.model)
         return earlier
 
 

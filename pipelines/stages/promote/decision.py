@@ -1,18 +1,29 @@
-"""Whether an evaluated model becomes the champion, from the state of the registry.
+"""What becomes of an evaluated model, from the state of the registry: its fate, and why.
 
-Why: an evaluation recommends, a promotion decides; the stage, the approval task and the check of an
-    earlier promotion must decide alike.
-Promise: a pure function of the registry's versions and the evaluation.
-Not here: the recommendation (``pipelines/stages/evaluate/``), writing the registry (``registering.py``, ``champion.py``).
+Why: the verdict of an evaluation compares numbers, a promotion decides; the stage, the approval task
+    and the check of an earlier promotion must decide alike.
+Promise: a pure function of the registry's versions, the evaluation, and a person's answer.
+Not here: the verdict (``pipelines/stages/evaluate/``), writing the registry (``registering.py``, ``champion.py``).
 """
 
 from dataclasses import dataclass
 
+from pipelines.core.errors import ConfigError
 from pipelines.protocol import giver_of
 from pipelines.shared.registry import Registered, Version, opponent_of
+from pipelines.shared.registry.fates import (
+    PROMOTED,
+    REFUSED,
+    SUPERSEDED,
+    WAITING,
+)
 
 BETTER, REJECTED = "BETTER", "REJECTED"
-ROLLED_BACK = "rolled_back"
+REFUSED_BY = "refused_by"
+"""Tag of a version that a person refused: who. It comes back by another answer, or by hand."""
+
+ASKED, YES, NO = "asked", "promote", "keep"
+"""What a person said of it: nothing yet, to promote it, to keep the champion."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,16 +33,40 @@ class Candidate:
     Attributes:
         digest: Digest of its artifact.
         as_of: Its as-of day.
-        recommended: What its evaluation recommends: BETTER, NOT_BETTER or REJECTED.
+        verdict: That of its evaluation: BETTER, NOT_BETTER or REJECTED.
         met: Name of the champion that it was compared with; None if there was none.
         may_be_older: Whether it may replace a champion of a later day.
+        answer: ``asked``, ``promote`` or ``keep``; empty where nobody is asked.
+        answered_by: Who answered; empty where nobody did, or it is not known.
     """
 
     digest: str
     as_of: str
-    recommended: str
+    verdict: str
     met: str | None
     may_be_older: bool = False
+    answer: str = ""
+    answered_by: str = ""
+
+    def __post_init__(self) -> None:
+        if self.answer not in ("", ASKED, YES, NO):
+            raise ConfigError(
+                f"The answer is {self.answer!r}. Pass --option answer={ASKED} to register the model and "
+                f"wait, answer={YES} to promote it, answer={NO} to keep the champion, or none of them."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What becomes of a candidate.
+
+    Attributes:
+        fate: ``promoted``, ``waiting``, ``refused`` or ``superseded``.
+        why: Why it does not become the champion; empty if it does, or is.
+    """
+
+    fate: str
+    why: str = ""
 
 
 def own_version(held: Registered, digest: str) -> Version | None:
@@ -39,22 +74,17 @@ def own_version(held: Registered, digest: str) -> Version | None:
     return next((v for v in held.versions if v.digest == digest), None)
 
 
-def why_not(held: Registered, candidate: Candidate) -> str:
-    """Why a candidate does not become the champion; empty if it does, or is."""
+def decide(held: Registered, candidate: Candidate) -> Decision:
+    """What becomes of a candidate now."""
     own, champion = own_version(held, candidate.digest), held.current()
     if own is not None and own == champion:
-        return ""
-    if candidate.recommended == REJECTED:  # whichever version is champion
-        return f"its verdict is {REJECTED}"
-    if own is not None and ROLLED_BACK in own.tags:
-        return "it was rolled back; promote it by hand to use it again"
-    if _is_later(champion, candidate) and not candidate.may_be_older:
-        return (
-            f"the champion ({champion.title}) is as of {champion.as_of}, a later day. Pass --option "  # type: ignore[union-attr]
-            f"promote_older=true to promote it all the same"
-        )
-    return _outdated(held, candidate) or (
-        "" if candidate.recommended == BETTER else f"its verdict is {candidate.recommended}"
+        return Decision(PROMOTED)
+    return (
+        _ruled_out(held, candidate, own)
+        or _superseded(held, candidate)
+        or _refused_by_numbers(candidate)
+        or _answered(held, candidate, own)
+        or Decision(PROMOTED)
     )
 
 
@@ -62,6 +92,51 @@ def unmet(held: Registered, candidate: Candidate) -> Version | None:
     """The champion of a later day that a candidate replaces without having met it, or None."""
     champion = held.current()
     return champion if _is_later(champion, candidate) else None
+
+
+def _ruled_out(held: Registered, candidate: Candidate, own: Version | None) -> Decision | None:
+    """What no comparison can change, whichever version is the champion."""
+    if candidate.verdict == REJECTED:
+        return Decision(REFUSED, f"its verdict is {REJECTED}")
+    if own is not None and held.is_rolled_back(own):
+        return Decision(REFUSED, "it was rolled back; promote it by hand to use it again")
+    return None
+
+
+def _superseded(held: Registered, candidate: Candidate) -> Decision | None:
+    """That a later champion stands, or the evaluation met another one than that of now."""
+    champion = held.current()
+    if _is_later(champion, candidate) and not candidate.may_be_older:
+        return Decision(
+            SUPERSEDED,
+            f"the champion ({champion.title}) is as of {champion.as_of}, a later day. Pass --option "  # type: ignore[union-attr]
+            f"promote_older=true to promote it all the same",
+        )
+    why = _outdated(held, candidate)
+    return Decision(SUPERSEDED, why) if why else None
+
+
+def _refused_by_numbers(candidate: Candidate) -> Decision | None:
+    if candidate.verdict == BETTER:
+        return None
+    return Decision(REFUSED, f"its verdict is {candidate.verdict}")
+
+
+def _answered(held: Registered, candidate: Candidate, own: Version | None) -> Decision | None:
+    """What a person said, now or before."""
+    champion = held.current()
+    kept = "use none" if champion is None else f"keep {champion.title}"
+    never_used = own is not None and own.number not in held.champions
+    before = own.tags.get(REFUSED_BY, "") if own is not None and never_used else ""
+    if candidate.answer == ASKED:
+        return Decision(WAITING, f"a person is asked whether to promote it or to {kept}")
+    if candidate.answer == NO:
+        return Decision(REFUSED, f"{candidate.answered_by or 'a person'} answered to {kept}")
+    if before and candidate.answer != YES:
+        return Decision(
+            REFUSED, f"{before} refused it before; promote it by hand to use it all the same"
+        )
+    return None
 
 
 def _is_later(champion: Version | None, candidate: Candidate) -> bool:
@@ -79,7 +154,7 @@ def _outdated(held: Registered, candidate: Candidate) -> str:
             f"{opponent.title} became the champion after it was evaluated. Run {evaluating} again, "
             f"then promote"
         )
-    if candidate.recommended == BETTER:
+    if candidate.verdict == BETTER:
         return ""  # it passed the gates, and there is no champion to compare it with
     return (
         f"the version that it was compared with is no longer the champion. Run {evaluating} again, "

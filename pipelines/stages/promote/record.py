@@ -1,10 +1,10 @@
 """The record of this stage."""
 
-from pipelines.protocol.stage import MODEL, REGISTRY, TUNED, Option, Outlet, Stage
+from pipelines.protocol.stage import MODEL, REGISTRY, TUNED, Option, Outlet, Page, Stage
 
 STAGE = Stage(
     record=__name__,
-    does="Register the model, and make it the champion if its gates passed.",
+    does="Register the model, and make it the champion if it is better and nobody refuses it.",
     scope=MODEL,
     dataset="promotions",
     gives="promotion",
@@ -19,7 +19,10 @@ STAGE = Stage(
             form="Let an older model replace a newer champion",
             hint="A backfill of old models leaves the champion alone unless this is on.",
         ),
+        Option(name="answer"),
+        Option(name="answered_by"),
         REGISTRY,
     ),
+    pages=(Page("promotion.html", title="Promotion", kind="promotion"),),
     outlet=Outlet("model", "models"),
 )

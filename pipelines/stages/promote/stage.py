@@ -1,11 +1,11 @@
-"""Stage ``promote``: register the evaluated model, and make it the champion if recommended.
+"""Stage ``promote``: register the evaluated model, decide on its fate, and make it the champion or not.
 
 Why: promotion is the only step that changes what others use; it must be idempotent.
-Promise: a model has one run and one version, however often this runs or is killed; only the
-    recommendation BETTER changes the champion, only if it was reached against the current one, and
-    never to an earlier as-of day unless requested. A published promotion is valid only while the
-    registry has it.
-Not here: the decision (``decision.py``), promoting by hand and rolling back (``champion.py``).
+Promise: a model has one run and one version, however often this runs or is killed; only the verdict
+    BETTER changes the champion, only if it was reached against the current one, and never to an earlier
+    as-of day unless requested. A published promotion is valid only while the registry has it.
+Not here: the decision (``decision.py``), promoting by hand and rolling back (``champion.py``), what
+    the page shows (``page.py``).
 """
 
 import json
@@ -16,33 +16,36 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.core.days import parse_day
 from pipelines.core.store import Manifest, Ref
-from pipelines.protocol import Plan, StageOutcome, Work, code_of, input_of, require_pair
+from pipelines.protocol import Maker, Plan, StageOutcome, Work, code_of, input_of, require_pair
 from pipelines.protocol.settings import evaluation_settings, trained_settings
 from pipelines.shared.registry import (
-    Registered,
     has_run,
     read_registry,
     registry_errors,
     registry_uri,
 )
+from pipelines.shared.registry.fates import PROMOTED, WAITING, fates_to_note
 from pipelines.shared.tracking.params import flat_params
-from pipelines.stages.promote.decision import BETTER, Candidate, own_version, unmet, why_not
+from pipelines.stages.promote.decision import Candidate, decide, own_version
+from pipelines.stages.promote.reasons import noted_of, reason_of
 
 if TYPE_CHECKING:
     from pipelines.stages.promote.registering import EvaluatedModel
 
-GOLDEN = "golden.json"
+GOLDEN, PROMOTION = "golden.json", "promotion.json"
 
 
 def plan(work: Work) -> Plan:
     """The model, its evaluation, and whether an older model may replace a newer champion."""
     model, evaluation = _inputs(work)
-    asked = work.options.get("mlflow_uri")
+    candidate, asked = _candidate(work, model, evaluation), work.options.get("mlflow_uri")
+    answer = {"answer": candidate.answer, "answered_by": candidate.answered_by}
     return Plan(
         inputs={"model": model.content, "evaluation": evaluation.content},
         config={
-            "promote_older": bool(work.options.get("promote_older", False)),
+            "promote_older": candidate.may_be_older,
             "registry": str(asked) if asked else "the store's own",
+            **(answer if candidate.answer else {}),
         },
         code=code_of(__name__),
         made_from={"model": model, "evaluation": evaluation},
@@ -50,10 +53,11 @@ def plan(work: Work) -> Plan:
 
 
 def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
-    """Register the model, and change the champion if the recommendation and the days allow it."""
+    """Register the model, and change the champion if its verdict, the days and a person allow it."""
     from pipelines.shared.registry.client import open_client
     from pipelines.stages.promote.champion import Registry
     from pipelines.stages.promote.golden_rows import check_golden
+    from pipelines.stages.promote.noting import note_fates, note_version
     from pipelines.stages.promote.registering import register
 
     model, evaluation = plan.made_from["model"], plan.made_from["evaluation"]
@@ -68,26 +72,47 @@ def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
         with registry_errors(uri):
             number = register(open_client(uri), evaluated, copy_files=_copies_files(work))
         held = registry.read()
-        refusal = why_not(held, candidate)
-        if not refusal:
+        decided = decide(held, candidate)
+        if decided.fate == PROMOTED:
             registry.promote(number)
-        reason = _reason(number, held, candidate, refusal)
+        else:
+            note_version(uri, work.pipeline.name, number, noted_of(candidate, decided))
+        note_fates(uri, work.pipeline.name)
+        reason = reason_of(number, held, candidate, decided)
         champion = registry.read().champion
     details = {
-        "recommended": candidate.recommended,
-        "promoted": not refusal,
+        "fate": decided.fate,
+        "version": number,
         "champion": champion,
+        "changed": champion != held.champion,
+        **({"decided_by": candidate.answered_by} if candidate.answered_by else {}),
     }
-    promotion = {"version": number, **details, "reason": reason, "uri": uri}
-    (out / "promotion.json").write_text(json.dumps(promotion, indent=1) + "\n")
-    work.report.log(reason)
+    promotion = {"verdict": candidate.verdict, **details, "reason": reason, "uri": uri}
+    promotion |= {
+        "as_of": work.model_day,
+        "title": work.pipeline.title,
+        "before": held.champion,
+    }
+    (out / PROMOTION).write_text(json.dumps(promotion, indent=1) + "\n")
+    work.report.log(f"{decided.fate}: {reason}")
     return StageOutcome(
         rows=0,
+        verdict=candidate.verdict,
         reason=reason,
-        metrics={"version": number},
         details=details,
-        volatile=("promotion.json",),
+        volatile=(PROMOTION,),
     )
+
+
+def pages(_work: Work) -> Mapping[str, Maker]:
+    """What happened to the model, why, and what can be done, in people's words."""
+
+    def page(folder: Path) -> str:
+        from pipelines.stages.promote.page import promotion_page
+
+        return promotion_page(json.loads((folder / PROMOTION).read_text()))
+
+    return {"promotion.html": page}
 
 
 def effects_stand(work: Work, plan: Plan, manifest: Manifest) -> bool:
@@ -96,9 +121,9 @@ def effects_stand(work: Work, plan: Plan, manifest: Manifest) -> bool:
     uri, candidate = _uri(work), _candidate(work, model, evaluation)
     held, outcome = read_registry(uri, work.pipeline.name), manifest.outcome
     own = own_version(held, model.digest)
-    if own is None or own.number != outcome["metrics"]["version"]:
+    if own is None or own.number != outcome.get("version"):
         return False
-    if held.champion != outcome["champion"]:
+    if held.champion != outcome["champion"] or fates_to_note(held):
         return False
     if not _tags(work, model, evaluation).items() <= own.tags.items():
         return False
@@ -106,8 +131,8 @@ def effects_stand(work: Work, plan: Plan, manifest: Manifest) -> bool:
         return False
     # A new champion was compared with the previous one; it would not be compared with it again.
     return bool(
-        outcome["promoted"]
-        or outcome["reason"] == _reason(own.number, held, candidate, why_not(held, candidate))
+        outcome["fate"] == PROMOTED
+        or outcome["reason"] == reason_of(own.number, held, candidate, decide(held, candidate))
     )
 
 
@@ -123,17 +148,26 @@ def _files_stand(work: Work, number: int) -> bool:
 
 
 def preview(work: Work) -> dict[str, Any]:
-    """The result of promoting now, with nothing written: ``promoted`` and ``reason``.
+    """What promoting now would come to, with nothing written.
 
-    ``changes`` is whether another version would become the champion.
+    Returns:
+        ``verdict``, ``fate`` and ``reason``, which is empty for a new champion; ``changes``, whether
+        another version would become the champion; ``champion``, the number of that of now; ``met``,
+        whether the evaluation compared it with a champion.
     """
     model, evaluation = _inputs(work)
     held = read_registry(_uri(work), work.pipeline.name)
-    own = own_version(held, model.digest)
-    refusal = why_not(held, _candidate(work, model, evaluation))
+    candidate = _candidate(work, model, evaluation)
+    own, decided = own_version(held, model.digest), decide(held, candidate)
     is_champion = own is not None and own.number == held.champion
-    reason = "it is the champion already" if is_champion else refusal
-    return {"promoted": not refusal, "changes": not reason, "reason": reason}
+    return {
+        "verdict": candidate.verdict,
+        "fate": decided.fate,
+        "changes": decided.fate in (PROMOTED, WAITING) and not is_champion,
+        "reason": "it is the champion already" if is_champion else decided.why,
+        "champion": held.champion,
+        "met": candidate.met is not None,
+    }
 
 
 def _inputs(work: Work) -> tuple[Manifest, Manifest]:
@@ -157,25 +191,12 @@ def _candidate(work: Work, model: Manifest, evaluation: Manifest) -> Candidate:
     return Candidate(
         digest=model.digest,
         as_of=work.model_day,
-        recommended=str(evaluation.outcome["verdict"]),
+        verdict=str(evaluation.outcome["verdict"]),
         met=evaluation.inputs.get("champion"),
         may_be_older=bool(work.options.get("promote_older", False)),
+        answer=str(work.options.get("answer") or ""),
+        answered_by=str(work.options.get("answered_by") or ""),
     )
-
-
-def _reason(number: int, held: Registered, candidate: Candidate, refusal: str) -> str:
-    """The result in one sentence; ``held`` is the registry before the champion changed."""
-    if refusal:
-        return f"version {number} is registered and not promoted: {refusal}"
-    text, later = f"version {number} is the champion", unmet(held, candidate)
-    if later is not None:
-        text += f", as requested; it was not compared with {later.title} of a later day"
-    if candidate.recommended != BETTER:
-        text += (
-            f" and stays it, though its verdict is {candidate.recommended} now; models --rollback makes "
-            f"the one before it the champion again"
-        )
-    return text
 
 
 def _registry_lock(work: Work) -> Ref:

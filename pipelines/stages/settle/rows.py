@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from pipelines.core.store import Manifest
 from pipelines.protocol import Work
-from pipelines.shared.metrics.known_entities import day_numbers, first_events
+from pipelines.shared.metrics.known_entities import first_events
 from pipelines.shared.tables.cohort import hashed_keys
+from pipelines.shared.tables.day_numbers import day_numbers
 from pipelines.shared.tables.entity_numbers import numbered
 from pipelines.shared.tables.labels import are_known
 from pipelines.shared.tables.values import read_served

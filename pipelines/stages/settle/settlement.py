@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from pipelines.protocol import Work
 from pipelines.shared.metrics.confidence import expected_metrics
+from pipelines.shared.metrics.decisions import ALERTS, ROWS
 from pipelines.shared.settlements.files import RESAMPLED, SETTLED
 from pipelines.shared.tables.row_positions import ABSENT, row_positions
 from pipelines.shared.tables.schema import parquet_options
@@ -47,6 +48,9 @@ from pipelines.stages.settle.rows import (
 )
 
 Json = dict[str, Any]
+
+GIVEN_COUNTS = (ROWS, ALERTS)
+"""What an estimate knows, and does not estimate."""
 
 
 @dataclass(slots=True)
@@ -203,7 +207,9 @@ class Settlement:
         self.resampled += resampled_rows(
             {"partition": partition} | given.names(), measured.each
         )
-        both = [name for name in expected if name in measured.metrics and name != "rows"]
+        both = [
+            name for name in expected if name in measured.metrics and name not in GIVEN_COUNTS
+        ]
         return {
             "counts": counts,
             "says": "",

@@ -2,8 +2,8 @@
 
 Why: evaluating a dense network needs its weights only; serving needs a graph that takes rows of the
     feature table; other users need a file that Keras opens.
-Promise: ``weights/``, ``model.json``, ``program.json`` and ``millrace.json`` are the same bytes for the
-    same weights; the other forms hold fingerprints and times, and are volatile.
+Promise: ``weights/``, ``model.json``, ``program.json``, ``decision.json`` and ``millrace.json`` are the same
+    bytes for the same weights; the other forms hold fingerprints and times, and are volatile.
 Not here: the serving graph (``serving.py``), MLflow's wrapping (``mlflow_model.py``).
 """
 
@@ -17,6 +17,7 @@ import keras
 import numpy as np
 
 from pipelines.operators.state import write_program
+from pipelines.shared.scoring.decision import Decision, write_decision
 from pipelines.spec import Head, head_settings
 from pipelines.stages.train.mlflow_model import write_mlflow_model
 from pipelines.stages.train.networks import ModelInputs
@@ -46,6 +47,7 @@ class Export:
         rows: Some raw rows of the training set, columns ``(n_rows,)``.
         arrays: What preprocessing made of the same rows.
         about: Short facts: pipeline, as-of day, seed.
+        decision: How a score becomes a probability and a decision; None where rows are not decided over.
     """
 
     model: Any
@@ -55,6 +57,14 @@ class Export:
     rows: dict[str, Any]
     arrays: dict[str, Any]
     about: dict[str, Any]
+    decision: Decision | None = None
+
+
+def plain_copy(model: Any) -> Any:
+    """The same network and weights outside any strategy: a mirrored variable cannot be served."""
+    plain = keras.models.model_from_json(model.to_json())
+    plain.set_weights(model.get_weights())
+    return plain
 
 
 def export_model(out: Path, export: Export) -> dict[str, float]:
@@ -67,11 +77,11 @@ def export_model(out: Path, export: Export) -> dict[str, float]:
     _write_weights(out / "weights", model)
     (out / "model.json").write_text(json.dumps(json.loads(model.to_json()), indent=1) + "\n")
     write_program(out, export.prepared.fitted)
-    # A mirrored variable cannot be served: the copy lives outside the strategy.
-    plain = keras.models.model_from_json(model.to_json())
-    plain.set_weights(model.get_weights())
+    plain = plain_copy(model)
     plain.save(out / KERAS_FILE)
-    served = Served(plain, export.head, export.prepared)
+    if export.decision is not None:
+        write_decision(out, export.decision)
+    served = Served(plain, export.head, export.prepared, export.decision)
     signatures = write_saved_model(out / "saved_model", served, export.prepared, export.inputs)
     write_golden(out / GOLDEN, export.rows, export.arrays, signatures)
     outputs = tuple(sorted(signatures[RAW].structured_outputs))

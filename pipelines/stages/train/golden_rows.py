@@ -18,6 +18,7 @@ from pipelines.core.store import Manifest
 from pipelines.operators.bfloat16 import widened
 from pipelines.operators.program import FittedProgram
 from pipelines.operators.state import read_program
+from pipelines.shared.scoring.decision import Decision
 from pipelines.shared.tables.known_days import part_as_of
 from pipelines.shared.tables.labels import labelled
 from pipelines.shared.tables.values import read_rows, served
@@ -27,7 +28,7 @@ from pipelines.stages.train.masked_rows import masked_inputs, masked_rows, taken
 from pipelines.stages.train.serving import GOLDEN_ROWS, Columns, Prepared
 
 
-def export_of(setup: Any, model: Any) -> Export:
+def export_of(setup: Any, model: Any, decision: Decision | None = None) -> Export:
     """Everything that is written of a trained model."""
     work, folder = setup.work, setup.training_set
     fitted = read_program(folder)
@@ -46,6 +47,7 @@ def export_of(setup: Any, model: Any) -> Export:
             "as_of": work.model_day,
             "seed": work.pipeline.training.seed,
         },
+        decision=decision,
     )
 
 

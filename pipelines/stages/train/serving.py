@@ -17,9 +17,11 @@ import tensorflow as tf
 
 from pipelines.operators.program import FittedProgram
 from pipelines.operators.serving import serving_signature, serving_transform
+from pipelines.shared.scoring.decision import Decision
 from pipelines.spec import Head
 from pipelines.stages.train.heads import predictions
 from pipelines.stages.train.networks import ModelInputs
+from pipelines.stages.train.served_probability import served_probability
 
 RAW, ARRAYS = "serving_default", "arrays"
 GOLDEN_ROWS = 64
@@ -48,9 +50,11 @@ class Prepared:
 class Served(tf.Module):
     """A model with its preprocessing, as two signatures."""
 
-    def __init__(self, model: Any, head: Head, prepared: Prepared) -> None:
+    def __init__(
+        self, model: Any, head: Head, prepared: Prepared, decision: Decision | None = None
+    ) -> None:
         super().__init__(name="served")
-        self.model, self._head = model, head
+        self.model, self._head, self._decision = model, head, decision
         self.transform = prepared.transform  # its lookup tables are saved with this module
 
     def from_rows(self, **columns: Any) -> Columns:
@@ -58,8 +62,14 @@ class Served(tf.Module):
         return as_columns(self.from_arrays(**self.transform(columns)))
 
     def from_arrays(self, **arrays: Any) -> Columns:
-        """Predictions of model inputs, as the head gives them."""
-        return predictions(self._head, self.model(arrays, training=False))
+        """Predictions of model inputs, as the head gives them; of an event its probability beside the score."""
+        found = predictions(self._head, self.model(arrays, training=False))
+        if self._decision is None:
+            return found
+        return {
+            **found,
+            "probability": served_probability(self._decision.calibration, found["score"]),
+        }
 
 
 def as_columns(predicted: Mapping[str, Any]) -> Columns:

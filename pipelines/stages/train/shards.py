@@ -117,6 +117,14 @@ def open_sides(training_set: Path, days: ModelDays) -> tuple[Shards, Shards | No
     return open_shards(training_set, set(days.train) - set(days.validation)), held_out
 
 
+def held_out_entries(training_set: Path, days: ModelDays) -> list[dict[str, Any]]:
+    """The files of the days of the second of ``open_sides``, in the order of its rows."""
+    index = json.loads((training_set / "index.json").read_text())
+    if VALIDATION in index:
+        return _chosen_days(training_set, index[VALIDATION], None)
+    return _chosen_days(training_set, index[TRAIN], days.validation)
+
+
 def open_shards(
     training_set: Path, days: Collection[str] | None = None, part: str = TRAIN
 ) -> Shards:

@@ -319,11 +319,13 @@ def _summary(run: Any, cursor: Any) -> str:
 def _published(
     setup: TrainingSetup, out: Path, done: dict[str, Any], began: float
 ) -> StageOutcome:
+    from pipelines.stages.train.decide import decision_of
     from pipelines.stages.train.export import VOLATILE, export_model
     from pipelines.stages.train.golden_rows import export_of
 
     work, cursor, rows = setup.work, done["cursor"], setup.shards.rows
-    speed = export_model(out, export_of(setup, done["model"]))
+    decision = decision_of(work, setup.training_set, setup.held_out, done["model"])
+    speed = export_model(out, export_of(setup, done["model"], decision))
     work.report.metrics(cursor.step, {f"served/{name}": value for name, value in speed.items()})
     work.report.log(
         f"served: {speed['row_ms_median']:.2f} ms a row, {speed['rows_per_s']:,.0f} rows/s in "

@@ -4,7 +4,7 @@ Why: some teams want a person's word for each new champion, most want none.
 Promise: not asked for, or where no answer would change the champion, the task is skipped and
     promotion goes on; rejected, promotion is skipped and the run succeeds, since an answer is no
     failure.
-Not here: the gates a model must reach (``pipelines/stages/evaluate/``), what becomes of a recommendation
+Not here: the gates a model must reach (``pipelines/stages/evaluate/``), what becomes of it
     (``pipelines/stages/promote/``).
 """
 
@@ -105,14 +105,14 @@ class AskOperator(ApprovalOperator):
         )
 
 
-def recommendation(result: Mapping[str, Any] | None) -> str:
-    """What the person is shown: what the evaluation recommends, its reason and its numbers."""
+def evaluated(result: Mapping[str, Any] | None) -> str:
+    """What the person is shown: the verdict, its reason and its numbers."""
     found = result or {}
     metrics = found.get("metrics", {})
     numbers = [f"- {name}: {value:.4g}" for name, value in sorted(metrics.items())]
     return "\n".join(
         [
-            f"Recommended: **{found.get('verdict', '?')}**. {found.get('reason', '')}",
+            f"Verdict: **{found.get('verdict', '?')}**. {found.get('reason', '')}",
             "",
             *numbers,
         ]

@@ -14,7 +14,7 @@ from typing import Any
 
 from airflow.sdk import DAG, CronPartitionTimetable, chain
 
-from millrace.airflow.approval import recommendation
+from millrace.airflow.approval import evaluated
 from millrace.airflow.forms import data_form, model_form, search_form
 from millrace.airflow.partition_timetable import PartitionTimetable
 from millrace.airflow.policies import RESTART_WAIT, retry_by_cause
@@ -265,7 +265,7 @@ def _common(pipeline: Pipeline, ending: str, doc: str | None) -> dict[str, Any]:
         "tags": ["millrace", pipeline.name, ending],
         "catchup": False,
         "default_args": DEFAULT_ARGS,
-        "user_defined_macros": macros(pipeline) | {"recommendation": recommendation},
+        "user_defined_macros": macros(pipeline) | {"evaluated": evaluated},
         "doc_md": f"{doc or ''}\n\n{pipeline.meaning}\n\nPools: `{STAGES_POOL}` (as many slots as "
         f"cores) and `{GPU_POOL}` (one slot). Variables: `millrace_store`, `millrace_source`, "
         f"`millrace_source_connection`, "

@@ -32,7 +32,7 @@ from pipelines.protocol.stage import PARTITION
 from pipelines.spec import Pipeline, Table, load, with_settings
 from pipelines.stages.ingest.sources.connections import connection_ids, needs_source
 
-ANNOUNCED = ("uri", "digest", "rows", "verdict", "recommended", "promoted")
+ANNOUNCED = ("uri", "digest", "rows", "verdict", "fate", "version", "champion", "reason")
 
 
 class StageOperator(CommandOperator):
@@ -190,9 +190,9 @@ class StageOperator(CommandOperator):
     def _announce(self, context: Mapping[str, Any], result: Mapping[str, Any]) -> None:
         """Publish the asset for this partition, and for later ones that this run did as well.
 
-        A model that was not promoted changes nothing for who waits for the asset.
+        A champion that stays changes nothing for who waits for the asset.
         """
-        if result.get("promoted") is False:
+        if result.get("changed") is False:
             # Airflow publishes an event for each outlet that a task has when it ends well.
             self.outlets: list[Any] = []
         for outlet in self.outlets:

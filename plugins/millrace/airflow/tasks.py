@@ -124,7 +124,7 @@ def approval(pipeline: Pipeline, name: str, **more: Any) -> AskOperator:
         "wanted": f"{{{{ params.get('{record.approval}', false) }}}}",
         "approvers": variable("approvers", pipeline),
         "subject": f"{pipeline.title}: {name} the model as of {AS_OF}?",
-        "body": f"{{{{ recommendation(ti.xcom_pull(task_ids='{giver_of(EVALUATION).name}')) }}}}",
+        "body": f"{{{{ evaluated(ti.xcom_pull(task_ids='{giver_of(EVALUATION).name}')) }}}}",
         "response_timeout": ANSWER_WITHIN,
     }
     return AskOperator(**(defaults | more))

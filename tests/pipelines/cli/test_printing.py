@@ -17,11 +17,13 @@ def narrow(monkeypatch):
 
 def test_registered_versions_fit_a_terminal_of_80_columns(capsys):
     version = {"version": 12, "champion": True, "as_of": "2026-01-09", "seed": 0}
-    version |= {"verdict": "BETTER", "rolled_back": False, "digest": DIGEST, "source": MODEL}
-    old = version | {"champion": False, "rolled_back": True}
-    print_versions("fraud_detection", [version, old])
+    version |= {"verdict": "NOT_BETTER", "fate": "promoted", "rolled_back": False}
+    version |= {"digest": DIGEST, "source": MODEL}
+    old = version | {"champion": False, "rolled_back": True, "fate": "refused"}
+    later = version | {"champion": False, "fate": "superseded"}
+    print_versions("fraud_detection", [version, old, later])
     printed = capsys.readouterr().out
-    for said in ("12", "champion", "rolled back", "2026-01-09", "BETTER", DIGEST[:16]):
+    for said in ("12", "champion", "rolled back", "superseded", "2026-01-09", DIGEST[:16]):
         assert said in printed
     assert "…" not in printed
     assert "False" not in printed

@@ -26,11 +26,3 @@ EVALUATIONS: Mapping[type, Callable[[Any], HeadEvaluation]] = {
 def evaluation_of(head: Head) -> HeadEvaluation:
     """How models with this head are evaluated."""
     return EVALUATIONS[type(head)](head)
-
-
-def head_in(settings: Mapping[str, Any]) -> Head:
-    """The head of a model's published settings (``spec.heads.head_settings``)."""
-    values = {n: tuple(v) if isinstance(v, list) else v for n, v in settings.items()}
-    kind = str(values.pop("kind"))
-    head: Head = next(k for k in EVALUATIONS if k.__name__.lower() == kind)(**values)
-    return head

@@ -19,8 +19,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipelines.core.errors import TrainingError
-from pipelines.operators.state import PROGRAM, read_program
 from pipelines.shared.metrics.calibration_line import CalibrationLine, calibration_line
+from pipelines.shared.metrics.probabilities import MeasuredProbabilities
 from pipelines.shared.metrics.ranking import (
     EntityDays,
     Ranking,
@@ -35,8 +35,12 @@ from pipelines.shared.metrics.ranking import (
 from pipelines.shared.pages.plots import Plot
 from pipelines.shared.scoring.dense import is_plain, open_scorer
 from pipelines.shared.scoring.graph import open_graph
+from pipelines.shared.scoring.served import open_served
 from pipelines.spec import Binary, Pipeline
+from pipelines.spec.heads import COST
 from pipelines.stages.evaluate.decision_curve import decision_curve, decision_plot
+from pipelines.stages.evaluate.decision_figures import decision_plots
+from pipelines.stages.evaluate.decisions import costs_a_day, decided, probability_of
 from pipelines.stages.evaluate.figures import (
     calibration_plot,
     precision_recall_plot,
@@ -67,8 +71,10 @@ class MeasuredScores:
         days: Entities by day and falling score.
         entity_index: Index of each row's entity among all, ``(n_rows,)``.
         alerts_per_day: Entities looked at in a day.
-        line: Calibration of the scores as probabilities.
+        line: Calibration of the probabilities.
+        probabilities: The probabilities.
         row_weight: Weight of each row; None where all count alike. Alerts are not weighed.
+        cost: What the decision over each row costs, as a share of a day's; None without costs.
     """
 
     ranked: Ranking
@@ -76,7 +82,9 @@ class MeasuredScores:
     entity_index: NDArray[np.int64]
     alerts_per_day: int
     line: CalibrationLine
+    probabilities: MeasuredProbabilities
     row_weight: Floats | None = None
+    cost: Floats | None = None
 
     def metrics(self, copies: Floats | None = None) -> dict[str, float]:
         """Every headline metric, for so many copies of each entity."""
@@ -90,7 +98,13 @@ class MeasuredScores:
             alert_precision(self.days, self.alerts_per_day, copies),
         )
         of_line = None if copies is None else copies[self.entity_index]
-        return dict(zip(METRICS, values, strict=True)) | self.line.metrics(of_line)
+        each = np.ones(len(self.entity_index)) if weight is None else weight
+        return {
+            **dict(zip(METRICS, values, strict=True)),
+            **self.line.metrics(of_line),
+            **self.probabilities.metrics(each),
+            **({} if self.cost is None else {COST: float(each @ self.cost)}),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,19 +125,15 @@ class BinaryEvaluation:
             )
 
     def predict(self, model: Path, inputs: Arrays) -> Predictions:
-        """``score``, in plain NumPy where that can be."""
+        """``score``, in plain NumPy where that can be, its ``probability`` and whether it is an ``alert``."""
         if is_plain(model):
-            return {"score": open_scorer(model).score(inputs["x"])}
-        return open_graph(model).of_arrays(inputs)
+            return decided(model, open_scorer(model).score(inputs["x"]))
+        return decided(model, open_graph(model).of_arrays(inputs)["score"])
 
     def predict_served(self, model: Path, read: ReadRaw) -> Predictions:
-        """``score`` of raw rows, prepared by the model's own fitted program."""
-        if is_plain(model) and (model / PROGRAM).exists():
-            fitted = read_program(model)
-            inputs = fitted.transform(np, read(fitted.program.kinds))
-            return {"score": open_scorer(model).score(inputs["x"])}
-        graph = open_graph(model)
-        return graph.of_rows(read(graph.columns))
+        """The same of raw rows, prepared by the model's own fitted program."""
+        served = open_served(model, self.head)
+        return decided(model, served.predict(read(served.kinds))["score"])
 
     def measured(
         self, rows: TestRows, predictions: Predictions, yardstick: Yardstick
@@ -133,15 +143,16 @@ class BinaryEvaluation:
         y, entity, scores = rows.events[here], rows.entity[here], predictions["score"][here]
         _, index = np.unique(entity, return_inverse=True)
         days = entity_days(rows.day[here], entity, y, scores)
-        weight = rows.weight[here]
-        line = calibration_line(y, scores.astype(np.float64), weight)
+        weight, probability = rows.weight[here], probability_of(predictions)[here]
         return MeasuredScores(
             ranking(y, scores),
             days,
             index,
             yardstick.evaluation.alerts_per_day,
-            line,
+            calibration_line(y, probability.astype(np.float64), weight),
+            MeasuredProbabilities.of(y, probability),
             None if (weight == 1).all() else weight,
+            costs_a_day(rows, predictions, yardstick.evaluation.costs),
         )
 
     def facts(
@@ -160,12 +171,12 @@ class BinaryEvaluation:
             "removed": int((rows.labelled & ~here).sum()),
             "alerts_per_day": yardstick.evaluation.alerts_per_day,
             "calibration": calibration(
-                rows.events[here], predictions["score"][here], rows.weight[here]
+                rows.events[here], probability_of(predictions)[here], rows.weight[here]
             ),
             "decision_curve": decision_curve(
                 rows.events[here] * rows.weight[here],
                 ~rows.events[here] * rows.weight[here],
-                predictions["score"][here].astype(np.float64),
+                probability_of(predictions)[here].astype(np.float64),
             ),
         }
 
@@ -204,6 +215,18 @@ class BinaryEvaluation:
             "calibration_intercept": MetricText(
                 "Calibration intercept", "0 is right; above, scores are too low."
             ),
+            "brier": MetricText("Brier score", "Mean squared error of the probabilities."),
+            "log_loss": MetricText(
+                "Log-loss", "Mean cross-entropy of the probabilities, in nats."
+            ),
+            "calibration_error": MetricText(
+                "Calibration error",
+                "Mean distance of probabilities from what happened, among rows alike.",
+            ),
+            COST: MetricText(
+                "Cost per day",
+                "Of missed events, false alerts and the work on alerts, at the model's threshold.",
+            ),
         }
 
     def plots(self, evaluated: Mapping[str, Any], scores: Path) -> list[Plot]:
@@ -219,6 +242,7 @@ class BinaryEvaluation:
             score_plot(y, counted["score"]),
             calibration_plot(evaluated["calibration"]),
             decision_plot(evaluated["decision_curve"], "Decision curve"),
+            *decision_plots(evaluated.get("decision")),
         ]
 
     def card_facts(self, evaluated: Mapping[str, Any]) -> list[tuple[str, str]]:

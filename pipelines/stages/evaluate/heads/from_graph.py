@@ -19,7 +19,8 @@ from pipelines.shared.metrics.bootstrap import Measured
 from pipelines.shared.metrics.row_terms import RowTerms
 from pipelines.shared.pages.plots import Plot
 from pipelines.shared.scoring.graph import open_graph
-from pipelines.spec import Pipeline
+from pipelines.shared.scoring.served import open_served
+from pipelines.spec import Head, Pipeline
 from pipelines.stages.evaluate.heads.protocol import (
     Arrays,
     Floats,
@@ -31,7 +32,7 @@ from pipelines.stages.evaluate.heads.protocol import (
 from pipelines.stages.evaluate.rows import TestRows
 from pipelines.stages.evaluate.scores import scores_table
 
-H = TypeVar("H")
+H = TypeVar("H", bound=Head)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +63,8 @@ class GraphEvaluation(Generic[H]):
 
     def predict_served(self, model: Path, read: ReadRaw) -> Predictions:
         """The same of raw rows."""
-        graph = open_graph(model)
-        return matrices(graph.of_rows(read(graph.columns)))
+        served = open_served(model, self.head)
+        return served.predict(read(served.kinds))
 
     def measured(
         self, rows: TestRows, predictions: Predictions, yardstick: Yardstick
@@ -110,12 +111,3 @@ class GraphEvaluation(Generic[H]):
         """None of its own."""
         del evaluated
         return []
-
-
-def matrices(columns: Arrays) -> dict[str, NDArray[Any]]:
-    """Columns ``name_0``, ``name_1``, ... as one matrix again."""
-    found: dict[str, NDArray[Any]] = {n: v for n, v in columns.items() if n == "score"}
-    for name in {n.rpartition("_")[0] for n in columns if n != "score"}:
-        width = sum(n.rpartition("_")[0] == name for n in columns)
-        found[name] = np.stack([columns[f"{name}_{n}"] for n in range(width)], axis=1)
-    return found

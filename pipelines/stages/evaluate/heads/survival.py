@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.core.errors import TrainingError
-from pipelines.operators.state import PROGRAM, read_program
 from pipelines.shared.pages.plots import Plot
 from pipelines.shared.pages.small_cells import shown_count
-from pipelines.shared.scoring.dense import is_plain, open_scorer, sigmoid
+from pipelines.shared.scoring.dense import is_plain, open_scorer
+from pipelines.shared.scoring.survival import survival_of_members
 from pipelines.spec import Survival
 from pipelines.stages.evaluate.decision_curve import decision_curve
 from pipelines.stages.evaluate.heads.from_graph import GraphEvaluation
@@ -24,7 +24,6 @@ from pipelines.stages.evaluate.heads.protocol import (
     Arrays,
     MetricText,
     Predictions,
-    ReadRaw,
     Yardstick,
 )
 from pipelines.stages.evaluate.rows import TestRows
@@ -68,16 +67,7 @@ class SurvivalEvaluation(GraphEvaluation[Survival]):
         """``survival`` and ``score``, in plain NumPy where that can be."""
         if not is_plain(model):
             return super().predict(model, inputs)
-        outputs = open_scorer(model).outputs(inputs["x"])
-        of_members = [survival_of(each, self.head) for each in outputs]
-        return {n: np.mean([one[n] for one in of_members], axis=0) for n in of_members[0]}
-
-    def predict_served(self, model: Path, read: ReadRaw) -> Predictions:
-        """The same of raw rows, prepared by the model's own fitted program."""
-        if not (is_plain(model) and (model / PROGRAM).exists()):
-            return super().predict_served(model, read)
-        fitted = read_program(model)
-        return self.predict(model, fitted.transform(np, read(fitted.program.kinds)))
+        return survival_of_members(open_scorer(model).outputs(inputs["x"]), self.head)
 
     def measured(
         self, rows: TestRows, predictions: Predictions, yardstick: Yardstick
@@ -186,34 +176,6 @@ def _decision(
     status = status_at(tested, exact(cut), found.chance)
     case, control = status.case * status.weight, status.control * status.weight
     return decision_curve(case, control, risk)
-
-
-def survival_of(outputs: NDArray[np.float64], head: Survival) -> dict[str, NDArray[np.float32]]:
-    """Predictions from a network's outputs ``(n_rows, n_outputs)``, as its graph makes them."""
-    cuts = len(head.cuts_days)
-    if outputs.shape[1] != head.outputs():
-        raise KeyError("head.cuts_days")
-    if not head.competing:
-        survival = np.cumprod(sigmoid(-outputs), axis=1)
-        return _single({"survival": survival, "score": 1.0 - survival[:, -1]})
-    event, other = outputs[:, :cuts], outputs[:, cuts:]
-    highest = np.maximum(np.maximum(event, other), 0.0)
-    kinds = np.exp(np.stack([np.zeros_like(event), event, other]) - highest)
-    neither, event, other = kinds / kinds.sum(axis=0)
-    at_risk = np.cumprod(neither, axis=1)
-    before = np.column_stack([np.ones(len(event)), at_risk[:, :-1]])
-    incidence = np.cumsum(before * event, axis=1)
-    return _single(
-        {
-            "survival": 1.0 - incidence,
-            "competing": np.cumsum(before * other, axis=1),
-            "score": incidence[:, -1],
-        }
-    )
-
-
-def _single(values: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
-    return {name: each.astype(np.float32) for name, each in values.items()}
 
 
 def _of(rows: TestRows) -> FollowUp:

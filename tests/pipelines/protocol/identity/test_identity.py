@@ -208,7 +208,7 @@ def test_every_library_that_a_stage_uses_is_in_one_of_the_tables():
     [
         ("ingest", {"numpy", "pyarrow", "python_calamine"}),
         ("validate", {"dask", "great_expectations", "numpy", "pandas", "pyarrow"}),
-        ("train", {"keras", "numpy", "pyarrow", "tensorflow"}),
+        ("train", {"keras", "numpy", "pyarrow", "sklearn", "tensorflow"}),
     ],
 )
 def test_versions_of_the_libraries_that_a_stage_uses_are_part_of_its_code(stage, libraries):

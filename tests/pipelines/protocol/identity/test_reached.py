@@ -43,10 +43,10 @@ def test_what_ingest_ran_is_reached(tmp_path):
 def test_a_function_that_is_not_reached_would_be_found():
     from pipelines.stages.promote import decision
 
-    code = decision.why_not.__code__
+    code = decision.decide.__code__
     ran = {(code.co_filename, code.co_qualname, code.co_firstlineno)}
     assert not not_reached("promote", ran)
-    assert not_reached("ingest", ran) == [("pipelines.stages.promote.decision", "why_not")]
+    assert not_reached("ingest", ran) == [("pipelines.stages.promote.decision", "decide")]
 
 
 @pytest.mark.slow

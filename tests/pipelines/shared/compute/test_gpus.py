@@ -11,7 +11,7 @@ import pytest
 from pipelines.shared.compute import gpus
 from pipelines.shared.compute.gpus import MASK, own_gpus
 
-HOLD = """
+HOLDER = """
 import sys, fcntl
 file = open(sys.argv[1], "w")
 fcntl.flock(file, fcntl.LOCK_EX)
@@ -57,7 +57,7 @@ def test_without_a_second_gpu_nothing_is_locked_and_the_mask_stays(machine, tmp_
 
 def test_who_finds_too_few_free_holds_none_while_it_waits(machine, tmp_path, monkeypatch):
     machine(2)
-    argv = [sys.executable, "-c", HOLD, str(tmp_path / "0.lock")]
+    argv = [sys.executable, "-c", HOLDER, str(tmp_path / "0.lock")]
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         assert holder.stdout.readline() == b"held\n"
         waits = []
@@ -77,7 +77,7 @@ def test_who_finds_too_few_free_holds_none_while_it_waits(machine, tmp_path, mon
 
 def test_a_killed_holder_gives_its_gpu_back(machine, tmp_path):
     machine(2)
-    argv = [sys.executable, "-c", HOLD, str(tmp_path / "0.lock")]
+    argv = [sys.executable, "-c", HOLDER, str(tmp_path / "0.lock")]
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         assert holder.stdout.readline() == b"held\n"
         with own_gpus(1, tmp_path) as held:

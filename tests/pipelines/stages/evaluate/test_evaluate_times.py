@@ -9,9 +9,9 @@ import pytest
 
 from pipelines.core.errors import TrainingError
 from pipelines.core.store import Store
+from pipelines.shared.scoring.survival import survival_of
 from pipelines.spec import CoxBaseline, Evaluation, Gates, Subgroup, Survival, metrics_of
 from pipelines.stages.evaluate.heads import evaluation_of
-from pipelines.stages.evaluate.heads.survival import survival_of
 from tests.pipelines.made_models import done, work_on
 from tests.pipelines.stages.evaluate.made_times import (
     CENSORED_ONLY,

@@ -14,11 +14,12 @@ from pipelines.spec import (
     Ordinal,
     Regression,
     Survival,
+    head_in,
     head_settings,
     load,
     metrics_of,
 )
-from pipelines.stages.evaluate.heads import EVALUATIONS, evaluation_of, head_in
+from pipelines.stages.evaluate.heads import EVALUATIONS, evaluation_of
 from pipelines.stages.evaluate.rows import TestRows
 from tests.pipelines.stages.train.labels import HEADS
 

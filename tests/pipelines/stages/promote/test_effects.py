@@ -27,7 +27,7 @@ def prepared(tmp_path_factory):
         publish_training_set(root, as_of=as_of, seed=seed)
         publish_model(root, as_of=as_of)
         done("evaluate", root, as_of=as_of)
-        assert done("promote", root, as_of=as_of)["promoted"]
+        assert done("promote", root, as_of=as_of)["fate"] == "promoted"
     return root
 
 
@@ -55,7 +55,7 @@ def test_a_registry_that_was_deleted_is_made_again_by_promote(promoted, registry
     (promoted / "mlflow.db").unlink()
     for as_of in (EARLIER, LATER):
         result = done("promote", promoted, as_of=as_of)
-        assert (result["cached"], result["promoted"]) == (False, True)
+        assert (result["cached"], result["fate"]) == (False, "promoted")
     assert facts(registry) == [(2, True, LATER), (1, False, EARLIER)]
     assert registry.read().champions == (1, 2)
     assert done("promote", promoted)["cached"]
@@ -78,6 +78,10 @@ def overwrite_tag(client):
     client.set_model_version_tag(FRAUD.name, "2", "as_of", "2026-01-01")
 
 
+def delete_fate(client):
+    client.delete_model_version_tag(FRAUD.name, "1", "fate")
+
+
 def delete_run(client):
     client.delete_run(client.get_model_version(FRAUD.name, "2").run_id)
 
@@ -88,13 +92,21 @@ def delete_model(client):
 
 @pytest.mark.parametrize(
     "damage",
-    [delete_version, delete_alias, delete_tag, overwrite_tag, delete_run, delete_model],
+    [
+        delete_version,
+        delete_alias,
+        delete_tag,
+        overwrite_tag,
+        delete_fate,
+        delete_run,
+        delete_model,
+    ],
 )
 def test_any_part_that_is_gone_is_made_again(promoted, registry, damage):
     client = open_client(registry.uri)
     damage(client)
     result = done("promote", promoted)
-    assert (result["cached"], result["promoted"]) == (False, True)
+    assert (result["cached"], result["fate"]) == (False, "promoted")
     version = client.get_model_version_by_alias(FRAUD.name, "champion")
     assert (version.tags["as_of"], int(version.version)) == (LATER, result["champion"])
     experiment = client.get_experiment_by_name(FRAUD.name).experiment_id
@@ -107,11 +119,11 @@ def test_any_part_that_is_gone_is_made_again(promoted, registry, damage):
 def test_a_promotion_rolled_back_since_is_not_reported_as_promoted(promoted, registry):
     registry.rollback()
     result = done("promote", promoted)
-    assert (result["cached"], result["promoted"], result["champion"]) == (False, False, 1)
+    assert (result["cached"], result["fate"], result["champion"]) == (False, "refused", 1)
     assert "it was rolled back; promote it by hand" in result["reason"]
     assert done("promote", promoted)["cached"]
     registry.promote(2)
-    assert done("promote", promoted)["promoted"]
+    assert done("promote", promoted)["fate"] == "promoted"
 
 
 @pytest.fixture
@@ -160,12 +172,12 @@ def test_files_that_a_server_was_given_are_given_again_where_it_lost_them(
     uri, files = server
     options = {"mlflow_uri": uri}
     done("evaluate", promoted, options=options)
-    assert done("promote", promoted, options=options)["promoted"]
+    assert done("promote", promoted, options=options)["fate"] == "promoted"
     (kept,) = files.rglob("mlflow_model")
     assert done("promote", promoted, options=options)["cached"]
     shutil.rmtree(kept)
     result = done("promote", promoted, options=options)
-    assert (result["cached"], result["promoted"]) == (False, True)
+    assert (result["cached"], result["fate"]) == (False, "promoted")
     assert (kept / "MLmodel").exists()
     assert done("promote", promoted, options=options)["cached"]
 

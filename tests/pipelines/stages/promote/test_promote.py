@@ -47,7 +47,7 @@ def test_an_evaluated_model_becomes_a_version_with_a_run_and_the_champion(store)
     result = evaluated(store)
     promoted = done("promote", store)
     assert promoted["reason"] == "version 1 is the champion"
-    assert (promoted["recommended"], promoted["promoted"]) == ("BETTER", True)
+    assert (promoted["verdict"], promoted["fate"]) == ("BETTER", "promoted")
     assert facts(store) == [(1, True, "BETTER")]
     client = open_client(registry_of(store).uri)
     version = client.get_model_version_by_alias(FRAUD.name, "champion")
@@ -55,7 +55,8 @@ def test_an_evaluated_model_becomes_a_version_with_a_run_and_the_champion(store)
         f"file://{store}/fraud_detection/models/as_of={LATER}/seed=0/"
     )
     assert version.source.endswith("/mlflow_model")
-    assert {"as_of", "seed", "digest", "content", "verdict"} <= version.tags.keys()
+    assert {"as_of", "seed", "digest", "content"} <= version.tags.keys()
+    assert (version.tags["verdict"], version.tags["fate"]) == ("BETTER", "promoted")
     run = client.get_run(version.run_id)
     assert run.info.status == "FINISHED"
     assert run.data.params["training.seed"] == "0"
@@ -68,9 +69,9 @@ def test_a_rejected_model_is_registered_and_not_promoted(store):
     strict = dataclasses.replace(FRAUD, gates=Gates(min_auc=0.999))
     evaluated(store, pipeline=strict)
     result = done("promote", store, pipeline=strict)
-    assert (result["recommended"], result["promoted"], result["champion"]) == (
+    assert (result["verdict"], result["fate"], result["champion"]) == (
         "REJECTED",
-        False,
+        "refused",
         None,
     )
     assert facts(store) == [(1, False, "REJECTED")]
@@ -82,14 +83,14 @@ def test_an_older_model_never_replaces_a_newer_champion_unless_asked(store):
     evaluated(store, as_of=EARLIER)
     result = done("promote", store, as_of=EARLIER)
     assert "the champion (version 1) is as of 2026-03-01, a later day" in result["reason"]
-    assert (result["recommended"], result["promoted"], result["champion"]) == (
+    assert (result["verdict"], result["fate"], result["champion"]) == (
         "BETTER",
-        False,
+        "superseded",
         1,
     )
     assert facts(store) == [(2, False, "BETTER"), (1, True, "BETTER")]
     result = done("promote", store, as_of=EARLIER, options={"promote_older": True})
-    assert (result["promoted"], result["champion"]) == (True, 2)
+    assert (result["fate"], result["champion"]) == ("promoted", 2)
     assert "version 2 is the champion, as requested; it was not compared" in result["reason"]
     assert facts(store) == [(2, True, "BETTER"), (1, False, "BETTER")]
 
@@ -175,7 +176,7 @@ def test_a_champion_that_a_stricter_gate_rejects_stays_and_the_reason_says_how_t
     strict = dataclasses.replace(FRAUD, gates=Gates(min_auc=0.999))
     done("evaluate", store, pipeline=strict)
     result = done("promote", store, pipeline=strict)
-    assert (result["recommended"], result["promoted"]) == ("REJECTED", True)
+    assert (result["verdict"], result["fate"]) == ("REJECTED", "promoted")
     assert "stays it, though its verdict is REJECTED now; models --rollback" in result["reason"]
 
 
@@ -187,7 +188,7 @@ def test_a_champion_that_somebody_else_registered_is_not_replaced_as_if_there_we
     result = evaluated(store)
     assert result["verdict"] == "NOT_BETTER"
     assert "The champion (version 1) was registered by somebody else" in result["reason"]
-    assert not done("promote", store)["promoted"]
+    assert done("promote", store)["fate"] == "refused"
     registry_of(store).promote(2)
     assert registry_of(store).read().champion == 2
 

@@ -178,7 +178,7 @@ def of_far_outputs():
 def of_stage(root):
     """What ``train`` publishes of a model with members and a competing event, and what its graph serves."""
     from pipelines.shared.scoring.graph import open_graph
-    from pipelines.stages.evaluate.heads.from_graph import matrices
+    from pipelines.shared.scoring.served import matrices
 
     pipeline = dataclasses.replace(
         FRAUD,

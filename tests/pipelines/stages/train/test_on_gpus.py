@@ -23,7 +23,7 @@ SETTINGS = ("training.epochs=3", "training.global_batch_rows=64", "model.hidden=
 EXACT = (*SETTINGS, "model.dropout=0")
 CPU = "-1"
 # Leaves 3 GiB of the first GPU to others, and holds the rest until its input ends.
-HOLD = """
+HOLDER = """
 import sys
 import pynvml
 import tensorflow as tf
@@ -124,7 +124,7 @@ def test_a_full_device_makes_the_next_try_work_through_smaller_micro_batches(
         "tests.pipelines.stages.train.failure_case",
         json.dumps(asked),
     ]
-    holding = [sys.executable, "-c", HOLD]
+    holding = [sys.executable, "-c", HOLDER]
     with subprocess.Popen(holding, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         try:
             assert holder.stdout.readline() == b"held\n"

@@ -19,7 +19,11 @@ DIGEST = "ab" * 32
 
 def small(*, settled_days=3, grain="day", exclude_known=False, head=None, **evaluation):
     """The shipped pipeline with few resamples, and labels after some days."""
-    own = {"bootstrap_samples": 20, "exclude_known": exclude_known, "alerts_per_day": 3} | evaluation
+    own = {
+        "bootstrap_samples": 20,
+        "exclude_known": exclude_known,
+        "alerts_per_day": 3,
+    } | evaluation
     return dataclasses.replace(
         SHIPPED,
         tables=tuple(dataclasses.replace(each, grain=grain) for each in SHIPPED.tables),
@@ -64,7 +68,9 @@ def scores_of_rows(rows, *, version=1, digest=DIGEST, threshold=0.3, probability
         "model_digest": pa.array([digest] * len(p), pa.string()).dictionary_encode(),
     }
     for name, values in more.items():
-        keys = keys.append_column(name, values if isinstance(values, pa.Array) else pa.array(values))
+        keys = keys.append_column(
+            name, values if isinstance(values, pa.Array) else pa.array(values)
+        )
     return keys
 
 
@@ -81,7 +87,9 @@ class Book:
 
     def features(self, partition, rows, inputs=None):
         def write(out):
-            pq.write_table(rows.drop_columns(["chance"]), out / "part-0.parquet", row_group_size=23)
+            pq.write_table(
+                rows.drop_columns(["chance"]), out / "part-0.parquet", row_group_size=23
+            )
 
         return self._publish("features", f"ds={partition}", "featurize", write, inputs, rows)
 
@@ -92,7 +100,14 @@ class Book:
                 pq.write_table(scores.slice(n * cut, cut), out / f"part-{n:05}.parquet")
             if shadow is not None:
                 pq.write_table(shadow, out / "shadow-00000.parquet")
-            (out / "scores.json").write_text(json.dumps({"threshold": threshold}))
+            own = {"version": scores["model_version"][0].as_py() if len(scores) else 1}
+            own |= {"digest": scores["model_digest"][0].as_py() if len(scores) else DIGEST}
+            challengers = [] if shadow is None else shadow["model_version"].unique().to_pylist()
+            others = [
+                {"version": n, "digest": f"{n:064}", "threshold": 0.5} for n in challengers
+            ]
+            facts = {**own, "threshold": threshold, "shadow": others}
+            (out / "scores.json").write_text(json.dumps(facts))
 
         return self._publish("scores", key or f"ds={partition}", "score", write, None, scores)
 
