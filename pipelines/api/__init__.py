@@ -10,6 +10,7 @@ An argument is called as the option of the command line is: ``--as-of`` is ``as_
 """
 
 from pipelines.api.artifacts import housekeeping, quarantine, verify, why
+from pipelines.api.backtesting import backtest
 from pipelines.api.chain import replay, run
 from pipelines.api.dataset import PublishedDataset
 from pipelines.api.forgetting import forget
@@ -29,6 +30,7 @@ __all__ = [
     "PublishedDataset",
     "PublishedModel",
     "PublishedStore",
+    "backtest",
     "forget",
     "housekeeping",
     "models",

@@ -18,6 +18,7 @@ from pipelines.api.work import partitions_named
 from pipelines.core.declared import nearest
 from pipelines.core.errors import ConfigError
 from pipelines.core.store import Store
+from pipelines.core.store.branches import require_there
 from pipelines.protocol import VALIDATED, stage_of
 from pipelines.spec import Pipeline
 
@@ -164,6 +165,7 @@ def quarantine(
     if type(rows) is not int or rows < 0:
         raise ConfigError(f"rows must be a whole number from 0; got {rows!r}.")
     declared, opened_store = opened(pipeline).declaration, open_store(store)
+    require_there(opened_store.artifacts, declared.name)
     spec = declared if table is None else declared.of_table(table)
     first, last = _ends(spec, partition, from_, to)
     own = None if spec.examples == declared.examples else table

@@ -81,7 +81,7 @@ def versions_of(store: Store, ref: Ref) -> list[DatasetVersion]:
     now = store.find(ref)
     return [
         _described(store, each, published=now is not None and each.digest == now.digest)
-        for each in store.versions(ref)
+        for each in store.own_versions(ref)
     ]
 
 

@@ -5,6 +5,7 @@ Not here: promoting it (``registry.py``), opening its files (``store.py``).
 
 from pipelines.core.errors import ConfigError, listed
 from pipelines.core.store import Store
+from pipelines.core.store.branch_names import name_on_branch
 from pipelines.shared.registry import Version, read_registry, registry_uri
 
 
@@ -16,7 +17,10 @@ def registered_version(
     Raises:
         ConfigError: There is none; says which there are.
     """
-    held = read_registry(registry_uri(store, mlflow_uri), pipeline)
+    uri = registry_uri(store, mlflow_uri)
+    held = read_registry(uri, name_on_branch(pipeline, store.branch))
+    if store.branch and not held.versions:
+        held = read_registry(uri, pipeline)
     champion = number in (None, "champion")
     found = held.current() if champion else held.version(version_number(number))
     if found is None:

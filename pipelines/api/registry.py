@@ -11,6 +11,7 @@ from pipelines.api.opening import PipelineHandle, opened
 from pipelines.api.registered import version_number
 from pipelines.api.store import PublishedStore, open_store
 from pipelines.core.store import Store
+from pipelines.core.store.branches import require_there
 
 if TYPE_CHECKING:
     from pipelines.stages.promote.champion import Registry
@@ -69,7 +70,9 @@ def rollback(pipeline: AnyPipeline, store: AnyStore, *, mlflow_uri: str | None =
 def _registry(pipeline: AnyPipeline, store: AnyStore, mlflow_uri: str | None) -> "Registry":
     from pipelines.stages.promote.champion import open_registry
 
-    return open_registry(open_store(store).uri, opened(pipeline).name, mlflow_uri)
+    found, name = open_store(store), opened(pipeline).name
+    require_there(found.artifacts, name)
+    return open_registry(found.uri, name, mlflow_uri)
 
 
 def _require_files(registry: "Registry", store: Store, number: int) -> None:

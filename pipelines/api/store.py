@@ -23,6 +23,8 @@ from pipelines.api.opening import PipelineHandle, text
 from pipelines.api.registered import registered_version
 from pipelines.core.errors import ConfigError, InputMissingError
 from pipelines.core.store import Manifest, Ref, Store
+from pipelines.core.store.branch_names import address, on_branch
+from pipelines.core.store.branches import require_there
 from pipelines.core.store.root import FILE
 from pipelines.protocol import partition_key
 
@@ -40,7 +42,8 @@ class PublishedStore:
     be declared here: what is published says everything that is needed.
 
     Attributes:
-        uri: Its root: an absolute folder, or a URI that fsspec opens.
+        uri: Its root: an absolute folder, or a URI that fsspec opens; of a branch with ``?branch=NAME``
+            behind it.
     """
 
     uri: str
@@ -49,6 +52,13 @@ class PublishedStore:
     def artifacts(self) -> Store:
         """The store as stages use it."""
         return Store(self.uri)
+
+    def _name(self, pipeline: PipelineName) -> str:
+        """Name of a pipeline, of which the branch must be there."""
+        given = pipeline.name if isinstance(pipeline, PipelineHandle) else pipeline
+        name = text(given, "The name of a pipeline")
+        require_there(self.artifacts, name)
+        return name
 
     def pipelines(self) -> list[str]:
         """Pipelines that have something published here, sorted."""
@@ -60,7 +70,7 @@ class PublishedStore:
         Raises:
             ConfigError: Nothing is published of that pipeline; names the nearest one.
         """
-        return published_datasets(self.artifacts, _name(pipeline))
+        return published_datasets(self.artifacts, self._name(pipeline))
 
     def keys(self, pipeline: PipelineName, dataset: str) -> list[str]:
         """Keys of a dataset's published artifacts, sorted: ``ds=2026-01-31``, ``as_of=2026-02-15/seed=0``.
@@ -68,7 +78,7 @@ class PublishedStore:
         Raises:
             ConfigError: No such pipeline or dataset; names the nearest one.
         """
-        return published_keys(self.artifacts, _name(pipeline), dataset)
+        return published_keys(self.artifacts, self._name(pipeline), dataset)
 
     def partitions(
         self, pipeline: PipelineName, dataset: str, table: str | None = None
@@ -103,7 +113,7 @@ class PublishedStore:
             ConfigError: No such pipeline or dataset, or a malformed day; names the nearest one.
             InputMissingError: That artifact is not published.
         """
-        name = _name(pipeline)
+        name = self._name(pipeline)
         wanted = Wanted(partition=partition, table=table, as_of=as_of, seed=seed)
         if wanted.named():
             refs = [each.ref for each in choose(self.artifacts, name, dataset, wanted)]
@@ -156,7 +166,7 @@ class PublishedStore:
             version=version,
             missing=missing,
         )
-        chosen = choose(self.artifacts, _name(pipeline), dataset, wanted)
+        chosen = choose(self.artifacts, self._name(pipeline), dataset, wanted)
         return PublishedDataset(self.artifacts, chosen, as_of)
 
     def model(
@@ -181,7 +191,7 @@ class PublishedStore:
             ConfigError: There is no champion, or no such version; says which there are.
             InputMissingError: The model's files are not in this store.
         """
-        name = _name(pipeline)
+        name = self._name(pipeline)
         by_digest = isinstance(version, str) and DIGEST.fullmatch(version)
         if as_of is None and seed is None and not by_digest:
             return self._registered(name, version, mlflow_uri)
@@ -210,23 +220,30 @@ class PublishedStore:
         return PublishedModel(self.artifacts, manifest, found.number)
 
 
-def open_store(uri: "str | PathLike[str] | PublishedStore") -> PublishedStore:
+def open_store(
+    uri: "str | PathLike[str] | PublishedStore", branch: str | None = None
+) -> PublishedStore:
     """Open a store by its root: a folder, ``file:///folder``, or a URI that fsspec opens.
 
     A folder that is not there yet is an empty store; the first run makes it.
 
+    Args:
+        uri: The root.
+        branch: A branch, which is read and run on in place of main.
+
     Raises:
-        ConfigError: The address is empty or no text.
+        ConfigError: The address is empty or no text, or the branch has no name of one.
     """
     if isinstance(uri, PublishedStore):
-        return uri
+        return uri if branch is None else PublishedStore(on_branch(uri.uri, branch))
     if not isinstance(uri, str | PathLike):
         raise ConfigError(
             f"A store is opened by its root, a folder or a URI; got {uri!r} ({type(uri).__name__})."
         )
-    store = Store(str(fspath(uri)))
+    store = Store(on_branch(str(fspath(uri)), branch))
     # Stages run as other processes, in another working directory.
-    return PublishedStore(_absolute(store.uri) if store.is_local else store.uri)
+    root = _absolute(store.uri) if store.is_local else store.uri
+    return PublishedStore(address(root, store.branch))
 
 
 def absolute_source(source: "str | PathLike[str] | None") -> str | None:
@@ -243,8 +260,3 @@ def absolute_source(source: "str | PathLike[str] | None") -> str | None:
 
 def _absolute(folder: str) -> str:
     return str(Path(folder.removeprefix(FILE)).absolute())
-
-
-def _name(pipeline: PipelineName) -> str:
-    given = pipeline.name if isinstance(pipeline, PipelineHandle) else pipeline
-    return text(given, "The name of a pipeline")

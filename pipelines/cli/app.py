@@ -14,6 +14,7 @@ import typer
 from pipelines.cli import (
     artifacts,
     authoring,
+    backtest,
     forget,
     local,
     models,
@@ -50,6 +51,7 @@ for module in (
     score,
     stage,
     tune,
+    backtest,
     quarantine,
     pages,
     models,

@@ -14,6 +14,12 @@ Name = Annotated[str, typer.Argument(help="Declared pipeline, such as fraud_dete
 StoreUri = Annotated[
     str, typer.Option("--store", help="Root of the artifact store: a folder or a URI.")
 ]
+Branch = Annotated[
+    str | None,
+    typer.Option(
+        help="Work beside production: read main where nothing differs, publish to this branch. [main]"
+    ),
+]
 SourceUri = Annotated[
     str | None,
     typer.Option(

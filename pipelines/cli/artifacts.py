@@ -11,9 +11,10 @@ from typing import Annotated
 import typer
 
 from pipelines import api
-from pipelines.cli.arguments import Json, Name, StoreUri
+from pipelines.cli.arguments import Branch, Json, Name, StoreUri
 from pipelines.core.errors import PermanentError
 from pipelines.core.events import Reporter, Sink
+from pipelines.core.store.branch_names import on_branch
 from pipelines.core.text import lined
 from pipelines.process.child import run_child
 
@@ -30,9 +31,11 @@ def why(
         str, typer.Argument(help="Below the store: fraud_detection/features/ds=2026-01-31.")
     ],
     store: StoreUri,
+    branch: Branch = None,
     json_: Json = False,
 ) -> None:
     """Show what an artifact was made from, and why it was made again."""
+    store = on_branch(store, branch)
     from pipelines.cli.summary import print_json
     from pipelines.core.store.why import describe_explanation
 

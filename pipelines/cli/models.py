@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 from pipelines import api
-from pipelines.cli.arguments import Json, Name, StoreUri
+from pipelines.cli.arguments import Branch, Json, Name, StoreUri
 from pipelines.core.errors import ConfigError
+from pipelines.core.store.branch_names import on_branch
 
 
 def register(app: typer.Typer) -> None:
@@ -28,9 +29,11 @@ def models(
     mlflow_uri: Annotated[
         str | None, typer.Option(help="MLflow server. [SQLite in the store]")
     ] = None,
+    branch: Branch = None,
     json_: Json = False,
 ) -> None:
     """List registered versions; promote one, or roll back."""
+    store = on_branch(store, branch)
     from pipelines.cli.summary import print_json, print_versions
 
     if promote is not None and rollback:

@@ -12,12 +12,14 @@ from typing import Annotated, Any
 import typer
 
 from pipelines.api.work import declared, work_for
-from pipelines.cli.arguments import Json, Name, Settings, StoreUri
+from pipelines.cli.arguments import Branch, Json, Name, Settings, StoreUri
 from pipelines.core.days import parse_day
 from pipelines.core.declared import nearest
 from pipelines.core.errors import ConfigError, PermanentError, PipelineError, listed
 from pipelines.core.partitions import grain_of
 from pipelines.core.store import Ref, Store
+from pipelines.core.store.branch_names import on_branch
+from pipelines.core.store.branches import require_there
 from pipelines.core.text import message
 from pipelines.protocol import Stage, Work, stages
 from pipelines.protocol.pages import MadePages, make_pages, module_of, pages_of
@@ -39,10 +41,13 @@ def pages(
         bool, typer.Option("--again", help="Make pages anew that are there.")
     ] = False,
     settings: Settings = None,
+    branch: Branch = None,
     json_: Json = False,
 ) -> None:
     """Make the reports, Data Docs and model cards that published artifacts lack."""
+    store = on_branch(store, branch)
     spec = declared(pipeline, settings)
+    require_there(Store(store), spec.name)
     chosen, day = _stages(stage), _day(partition, as_of)
     done: list[dict[str, Any]] = []
     for each, work, ref in _works(spec, chosen, store, day):

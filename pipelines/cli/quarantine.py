@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipelines import api
-from pipelines.cli.arguments import Json, Name, StoreUri
+from pipelines.cli.arguments import Branch, Json, Name, StoreUri
 from pipelines.cli.arguments import Table as DeclaredTable
+from pipelines.core.store.branch_names import on_branch
 from pipelines.core.text import counted, readable
 
 if TYPE_CHECKING:
@@ -34,9 +35,11 @@ def quarantine(
         str | None, typer.Option(help="Only rows that this rule quarantined.")
     ] = None,
     rows: Annotated[int, typer.Option(min=0, help="Lines to show.")] = 5,
+    branch: Branch = None,
     json_: Json = False,
 ) -> None:
     """Show which rows were quarantined, rule by rule, and show the first of them."""
+    store = on_branch(store, branch)
     from pipelines.cli.summary import print_json
 
     summary = api.quarantine(

@@ -10,6 +10,7 @@ import typer
 
 from pipelines import api
 from pipelines.cli.arguments import (
+    Branch,
     HistoryFrom,
     Json,
     Name,
@@ -21,6 +22,7 @@ from pipelines.cli.arguments import (
 )
 from pipelines.cli.summary import print_json, print_summary
 from pipelines.core.errors import PartitionRefusedError, listed
+from pipelines.core.store.branch_names import on_branch
 from pipelines.core.text import counted
 
 
@@ -55,9 +57,11 @@ def run(
     ] = False,
     settings: Settings = None,
     options: Options = None,
+    branch: Branch = None,
     json_: Json = False,
 ) -> None:
     """Take in days of data, train a model on them, evaluate it, and register it."""
+    store = on_branch(store, branch)
     summary = api.run(
         api.pipeline(pipeline, settings),
         store,
@@ -86,9 +90,11 @@ def replay(
     table: Table = None,
     history_from: HistoryFrom = None,
     settings: Settings = None,
+    branch: Branch = None,
     json_: Json = False,
 ) -> None:
     """Validate a partition again after its source or its rules were fixed, and re-admit its rows."""
+    store = on_branch(store, branch)
     summary = api.replay(
         api.pipeline(pipeline, settings),
         store,

@@ -11,7 +11,8 @@ from typing import Annotated, Any
 import typer
 
 from pipelines import api
-from pipelines.cli.arguments import Json, Name, StoreUri
+from pipelines.cli.arguments import Branch, Json, Name, StoreUri
+from pipelines.core.store.branch_names import on_branch
 from pipelines.core.text import message
 
 SHOWN = (
@@ -34,12 +35,13 @@ def settled(
     as_of: Annotated[
         str, typer.Option(help="Day, YYYY-MM-DD: what was over when it began is in the ledger.")
     ],
+    branch: Branch = None,
     json_: Json = False,
 ) -> None:
     """Show what scores were expected to be worth and what they were, as known on a day."""
     from pipelines.cli.summary import print_json
 
-    found = api.settled(pipeline, store, as_of=as_of)
+    found = api.settled(pipeline, on_branch(store, branch), as_of=as_of)
     if json_:
         print_json(found)
         return

@@ -14,6 +14,7 @@ from pipelines import api
 from pipelines.api.stages import StageRequest, perform_request
 from pipelines.api.work import range_of_partitions, time_limit_s
 from pipelines.cli.arguments import (
+    Branch,
     HistoryFrom,
     Inputs,
     Json,
@@ -26,6 +27,7 @@ from pipelines.cli.arguments import (
 )
 from pipelines.core.errors import ConfigError
 from pipelines.core.events import Sink
+from pipelines.core.store.branch_names import on_branch
 from pipelines.process.child import run_child
 from pipelines.protocol import stage_named
 
@@ -63,9 +65,11 @@ def stage(
     settings: Settings = None,
     options: Options = None,
     inputs: Inputs = None,
+    branch: Branch = None,
     json_: Json = False,
 ) -> None:
     """Run one stage on a partition, on several (--from, --to), or for an as-of day."""
+    store = on_branch(store, branch)
     if (first is None) != (last is None):
         raise ConfigError("--from and --to go together: the first and the last partition.")
     if partition is not None and first is not None:

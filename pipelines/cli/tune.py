@@ -13,6 +13,7 @@ import typer
 from pipelines import api
 from pipelines.api.work import declared, work_for
 from pipelines.cli.arguments import (
+    Branch,
     HistoryFrom,
     Inputs,
     Json,
@@ -23,6 +24,7 @@ from pipelines.cli.arguments import (
 )
 from pipelines.cli.summary import print_json
 from pipelines.core.events import Sink
+from pipelines.core.store.branch_names import on_branch
 from pipelines.process.child import run_child
 from pipelines.stages.tune.record import STAGE as TUNE
 
@@ -44,9 +46,11 @@ def tune(
     history_from: HistoryFrom = None,
     settings: Settings = None,
     options: Options = None,
+    branch: Branch = None,
     json_: Json = False,
 ) -> None:
     """Search for settings on days before the model's test began, and publish the best."""
+    store = on_branch(store, branch)
     result = api.tune(
         api.pipeline(pipeline, settings),
         store,
@@ -71,9 +75,11 @@ def trial(
     settings: Settings = None,
     options: Options = None,
     inputs: Inputs = None,
+    branch: Branch = None,
     json_: Json = False,
 ) -> None:
     """Run one trial of a search to its end, or find it ended."""
+    store = on_branch(store, branch)
     spec = declared(pipeline, settings)
 
     def work_on(sink: Sink) -> int:

@@ -92,6 +92,10 @@ class PartitionRefusedError(PermanentError):
     """A partition failed a rule that refuses it whole; nothing downstream uses it."""
 
 
+class NothingToScoreError(PartitionRefusedError):
+    """A partition was refused by an earlier stage, so there are no rows to score."""
+
+
 class SourceUnreadableError(PartitionRefusedError):
     """A source file cannot be read in its declared format (truncated, corrupt, wrong format)."""
 

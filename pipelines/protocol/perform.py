@@ -16,6 +16,8 @@ from typing import Any, cast
 from pipelines.core.errors import PartitionRefusedError, PermanentError, rebuild
 from pipelines.core.events import reporting
 from pipelines.core.store import Manifest, Ref
+from pipelines.core.store.branch_store import MADE_ON
+from pipelines.core.store.branches import begin
 from pipelines.core.text import counted
 from pipelines.protocol.pages import MISSING, still_missing, with_pages, without
 from pipelines.protocol.publishing import publish_work
@@ -48,6 +50,7 @@ def perform(stage: Stage, work: Work, *, reach: bool = True) -> Result:
         HistoryNotReadyError: Earlier partitions must be validated first; theirs will do this one.
     """
     module = cast("Any", importlib.import_module(stage.module))
+    begin(work.store, work.pipeline.name)
     if not (reach and hasattr(module, "due")):
         return _logged(work, _settled(stage, module, work))
     own, later = module.due(work)
@@ -89,6 +92,7 @@ def _perform_one(stage: Stage, module: StageModule, work: Work) -> tuple[Manifes
     ref = ref_of(stage, work)
     found = published(work, ref, plan)
     if found is not None and _stands(module, work, plan, found):
+        work.store.confirm(found)
         return found, _result(work, found, cached=True)
     with work.store.lock(ref):
         # While this one waited, another process may have published this, or what it reads.
@@ -126,9 +130,7 @@ def _stands(module: StageModule, work: Work, plan: Plan, manifest: Manifest) -> 
 def _finished_before(work: Work, ref: Ref, plan: Plan) -> Manifest | None:
     """A version killed before it was pointed at, or replaced since and asked for again."""
     manifest = work.store.find_whole(ref, plan.digest())
-    if manifest is not None:
-        work.store.point(manifest)
-    return manifest
+    return None if manifest is None else work.store.point(manifest)
 
 
 def _do(stage: Stage, module: StageModule, work: Work, plan: Plan, ref: Ref) -> Manifest:
@@ -146,7 +148,9 @@ def _do(stage: Stage, module: StageModule, work: Work, plan: Plan, ref: Ref) -> 
 
 def _result(work: Work, manifest: Manifest, *, cached: bool) -> Result:
     missing = still_missing(work, manifest)
-    made = {name: value for name, value in manifest.made.items() if name != MISSING}
+    made = {
+        name: value for name, value in manifest.made.items() if name not in (MISSING, MADE_ON)
+    }
     return {
         "stage": manifest.stage,
         "pipeline": manifest.pipeline,
@@ -157,6 +161,7 @@ def _result(work: Work, manifest: Manifest, *, cached: bool) -> Result:
         "cached": cached,
         **manifest.outcome,
         **made,
+        **({MADE_ON: work.store.branch} if work.store.branch else {}),
         **({MISSING: missing} if missing else {}),
     }
 
@@ -166,7 +171,7 @@ def _logged(work: Work, done: tuple[Manifest, Result]) -> Result:
     how = "found published" if result["cached"] else f"published in {result['seconds']:.1f} s"
     log.info("%s %s: %s, %s", manifest.stage, manifest.key, counted(result["rows"], "row"), how)
     if MISSING in result:
-        lacking = without(manifest, work.store.uri, result[MISSING])
+        lacking = without(manifest, work.store.address, result[MISSING])
         work.report.log(lacking, level=logging.WARNING)
     if result["verdict"] == REFUSED:
         message = f"{manifest.key}: refused. {result['reason']}"

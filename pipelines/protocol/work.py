@@ -15,6 +15,7 @@ from typing import Any, Protocol, Self
 from pipelines.core.errors import ConfigError, InputMissingError, PartitionRefusedError
 from pipelines.core.events import Reporter
 from pipelines.core.store import Manifest, Ref, Store, work_digest
+from pipelines.core.store.branch_names import name_on_branch
 from pipelines.core.text import message
 from pipelines.protocol.catalog import stage_of
 from pipelines.protocol.stage import PARTITION, WINDOW, Stage
@@ -69,6 +70,11 @@ class Work:
         if self.as_of is None:
             raise ConfigError("This stage makes a model. Pass --as-of YYYY-MM-DD.")
         return self.as_of
+
+    @property
+    def registered_name(self) -> str:
+        """Name of the registered model and the experiment, of which each branch has its own."""
+        return name_on_branch(self.pipeline.name, self.store.branch)
 
     def days(self) -> ModelDays:
         """Days that train and test the model of this as-of day."""

@@ -18,6 +18,7 @@ from pipelines.operators.bfloat16 import BFLOAT16, narrowed
 from pipelines.operators.program import FittedProgram
 from pipelines.operators.state import read_program, write_program
 from pipelines.protocol import Work, perform, ref_of, stage_named
+from pipelines.shared.scoring.decision import write_decision
 from pipelines.spec import Chain, load, model_days
 from pipelines.spec.heads import head_settings
 
@@ -183,9 +184,20 @@ def publish_features(root, work, values, names):
 
 
 def publish_model(
-    root, *, pipeline=FRAUD, as_of=AS_OF, quality=1.0, features=None, seed=0, config=None
+    root,
+    *,
+    pipeline=FRAUD,
+    as_of=AS_OF,
+    quality=1.0,
+    features=None,
+    seed=0,
+    config=None,
+    decision=None,
 ):
-    """A logistic model that knows the rule of the training sets, as well as ``quality`` says."""
+    """A logistic model that knows the rule of the training sets, as well as ``quality`` says.
+
+    Without a decision it is as models were before they had one.
+    """
     names = features or pipeline.feature_names()
     pipeline = seeded(seed, pipeline)
     _, work = work_on("train", root, pipeline=pipeline, as_of=as_of)
@@ -207,11 +219,14 @@ def publish_model(
         layer = {"class_name": "Dense", "config": {"name": "logit", "activation": "linear"}}
         (out / "model.json").write_text(json.dumps({"config": {"layers": [layer]}}))
         write_program(out, fitted)
+        if decision is not None:
+            write_decision(out, decision)
         (out / "history.json").write_text(json.dumps({"loss": [0.5, 0.4], "steps": 20}))
         (out / "mlflow_model").mkdir()
         (out / "mlflow_model/MLmodel").write_text("flavors: {}\n")
 
-    about = {"training_set": training_set.content, "quality": str([quality, features])}
+    made = [quality, features, *([] if decision is None else [decision])]
+    about = {"training_set": training_set.content, "quality": str(made)}
     config = {"head": head_settings(pipeline.head), **(config or {"training": {"seed": seed}})}
     return publish(root, "train", work, write, inputs=about, config=config)
 

@@ -30,7 +30,7 @@ def add_file(store: Store, manifest: Manifest, name: str, content: bytes) -> Non
     if name in manifest.volatile_files:
         _record(store, replace(manifest, volatile_files=others))
     # Beside the version, where a sweep finds it, not among its files.
-    staged = folder.with_name(f"{STAGING}{name}-{os.getpid()}")
+    staged = store.workplace(manifest.ref) / f"{STAGING}{name}-{os.getpid()}"
     try:
         staged.write_bytes(content)
         make_durable(staged)
@@ -72,5 +72,6 @@ def _sha256(content: bytes) -> str:
 def _record(store: Store, manifest: Manifest) -> None:
     """Write both manifests of a version, whose volatile files alone are others."""
     store.write_own(manifest)
-    if store.pointed_at(manifest.ref, manifest.digest) is not None:
-        store.point(manifest)
+    # A branch's pointer names a version and holds nothing of it.
+    if store.main.pointed_at(manifest.ref, manifest.digest) is not None:
+        store.main.point(manifest)

@@ -9,13 +9,20 @@ from collections.abc import Collection
 from pathlib import Path
 
 from pipelines.core.errors import ConfigError
+from pipelines.core.store.branch_store import MADE_ON
+from pipelines.core.store.branches import (
+    DROPPED,
+    branch_names,
+    pointed_by_branches,
+    workplaces,
+)
 from pipelines.core.store.code_units import FOLDER, drop_units, kept_units
 from pipelines.core.store.durable import remove
 from pipelines.core.store.integrity import VERIFIED
 from pipelines.core.store.locks import held_if_free
 from pipelines.core.store.manifest import MANIFEST
 from pipelines.core.store.references import Kept, kept_versions, referred
-from pipelines.core.store.root import LOCK, STAGING
+from pipelines.core.store.root import BRANCHES, LOCK, STAGING
 from pipelines.core.store.store import Store
 from pipelines.core.store.walking import Key, keys_below
 
@@ -51,14 +58,19 @@ def clean(
             f"housekeeping works on a local store, not on {store.uri}. Use the object store's "
             f"lifecycle rules there."
         )
+    store = store.main
     removed = {"versions": 0, "leftovers": 0, "bytes": 0, "kept": 0}
-    keys = list(keys_below(store, pipeline))
+    keys = [*keys_below(store, pipeline), *workplaces(store, pipeline)]
+    for left in (store.root / pipeline / BRANCHES).glob(f"{DROPPED}*"):
+        removed["bytes"] += _remove(left)
+        removed["leftovers"] += 1
     for key in keys:
         with held_if_free(key.folder / LOCK, "a") as free:
             if free:
                 _clean_leftovers(key, left_before_s, removed)
-    every = [kept for key in keys for kept in kept_versions(store, key)]
-    old = _replaced(every, keep_versions, left_before_s)
+    on_branches = pointed_by_branches(store, pipeline)
+    every = [kept for key in keys for kept in kept_versions(store, key, on_branches)]
+    old = _replaced(every, keep_versions, left_before_s, branch_names(store, pipeline))
     needed = referred(store, keys, every, old, outside)
     removed["kept"] = sum(kept.folder in needed for kept in old)
     for kept in old:
@@ -108,14 +120,19 @@ def _is_pointed_at(version: Path) -> bool:
     return pointer.exists() and version.name in pointer.read_text(errors="replace")
 
 
-def _replaced(every: list[Kept], keep_versions: int, left_before_s: float) -> list[Kept]:
-    """Versions that are neither published, nor among the newest, nor young."""
-    old, seen = [], dict[Path, int]()
+def _replaced(
+    every: list[Kept], keep_versions: int, left_before_s: float, branches: Collection[str]
+) -> list[Kept]:
+    """Versions that are neither published, nor among the newest of main or of their branch, nor young."""
+    old, seen = [], dict[tuple[Path, str], int]()
     for kept in sorted(every, key=lambda kept: _last_write(kept.folder), reverse=True):
         if kept.pointed:
             continue
-        nth = seen[kept.folder.parent] = seen.get(kept.folder.parent, 0) + 1
-        if nth > keep_versions and _last_write(kept.folder) < left_before_s:
+        made_on = str(kept.manifest.made.get(MADE_ON, "")) if kept.manifest else ""
+        of = kept.folder.parent, made_on
+        nth = seen[of] = seen.get(of, 0) + 1
+        wanted = keep_versions if made_on in ("", *branches) else 0
+        if nth > wanted and _last_write(kept.folder) < left_before_s:
             old.append(kept)
     return old
 
@@ -126,7 +143,10 @@ def _remove_version(store: Store, kept: Kept, removed: dict[str, int]) -> None:
         if not free or store.pointed_at(kept.ref, kept.folder.name) is not None:
             return
         staged = kept.folder.with_name(f"{STAGING}removed-{kept.folder.name}")
-        kept.folder.rename(staged)
+        with store.renaming(kept.ref.pipeline):
+            if (kept.ref, kept.folder.name) in pointed_by_branches(store, kept.ref.pipeline):
+                return
+            kept.folder.rename(staged)
         _remove(kept.folder.with_name(f"{VERIFIED}{kept.folder.name}"))
         removed["bytes"] += _remove(staged)
         removed["versions"] += 1

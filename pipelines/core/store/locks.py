@@ -11,6 +11,17 @@ from pathlib import Path
 
 
 @contextmanager
+def held(lock: Path) -> Iterator[None]:
+    """Hold a lock file for the block, once nobody else holds it; nothing is held where its folder is not."""
+    if not lock.parent.is_dir():
+        yield
+        return
+    with lock.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
 def held_if_free(lock: Path, mode: str) -> Iterator[bool]:
     """Hold a lock file for the block; yields whether nobody else held it.
 

@@ -95,9 +95,10 @@ class ManifestStore(StoreRoot):
         path = f"{manifest.ref.path()}/{manifest.version}/{MANIFEST}"
         self.replace(path, manifest.to_json(), manifest.ref)
 
-    def point(self, manifest: Manifest) -> None:
-        """Make a finished version the one that readers see."""
+    def point(self, manifest: Manifest) -> Manifest:
+        """Make a finished version the one that readers see, and return its manifest."""
         self.replace(f"{manifest.ref.path()}/{MANIFEST}", manifest.to_json(), manifest.ref)
+        return manifest
 
     def _version_names(self, ref: Ref) -> list[str]:
         if self.is_local:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.core.errors import ArtifactError
+from pipelines.core.store.branches import branch_names, is_of_dropped
 from pipelines.core.store.locks import held_if_free
 from pipelines.core.store.manifest import Manifest, Ref
 from pipelines.core.store.root import LOCK
@@ -54,8 +55,15 @@ class Kept:
         return set() if self.manifest is None else set(self.manifest.inputs.values())
 
 
-def kept_versions(store: Store, key: Key) -> Iterator[Kept]:
+def kept_versions(
+    store: Store, key: Key, on_branches: Collection[tuple[Ref, str]] = ()
+) -> Iterator[Kept]:
     """The versions of one artifact.
+
+    Args:
+        store: Where it is.
+        key: The artifact.
+        on_branches: What branches point at, as ``pointed_by_branches`` returns it.
 
     Raises:
         ArtifactError: Its published manifest is damaged.
@@ -68,6 +76,7 @@ def kept_versions(store: Store, key: Key) -> Iterator[Kept]:
             manifest = pointer if pointed else store.find_version(key.ref, folder.name)
         except ArtifactError:
             manifest = None
+        pointed = pointed or (key.ref, folder.name) in on_branches
         yield Kept(key.ref, folder, manifest, pointed)
 
 
@@ -89,8 +98,11 @@ def referred(
     """
     may_go = {kept.folder for kept in replaced}
     running = (digest for key in keys for digest in _read_by_running(store, key))
-    roots = set(_awaiting_an_answer(every))
-    roots |= {k.folder for k in every if k.folder not in may_go or k.ref.dataset in LEDGERS}
+    branches = branch_names(store, every[0].ref.pipeline) if every else []
+    # Nobody waits for a branch that was dropped, and its registered model is gone.
+    left = [kept for kept in every if not is_of_dropped(kept.manifest, branches)]
+    roots = set(_awaiting_an_answer(left)) | {k.folder for k in every if k.folder not in may_go}
+    roots |= {kept.folder for kept in left if kept.ref.dataset in LEDGERS}
     return may_go & _reached(every, roots, _named_by([*outside, *running]))
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pipelines.core.errors import ArtifactError, ConfigError
 from pipelines.core.rights import private_folder
+from pipelines.core.store.branch_names import address, split_address
 from pipelines.core.store.durable import replace_durably
 from pipelines.core.store.integrity import LOST
 from pipelines.core.store.manifest import Manifest, Ref
@@ -18,6 +19,7 @@ from pipelines.core.store.remote import Remote
 from pipelines.core.temporary import host_folder
 
 STAGING, LOCK = ".staging-", ".lock"
+BRANCHES = ".branches"
 FILE = "file://"
 VERSION = re.compile("[0-9a-f]{16}")
 
@@ -27,20 +29,32 @@ class StoreRoot:
     """The root of a store.
 
     Attributes:
-        uri: ``file:///path``, a plain path, or any URI that fsspec opens (``s3://bucket/x``).
+        uri: ``file:///path``, a plain path, or any URI that fsspec opens (``s3://bucket/x``). An address
+            that ends in ``?branch=NAME`` may be given.
+        branch: The branch that is worked on; empty for main.
 
     Raises:
-        ConfigError: The URI is empty, which would stand for the current folder.
+        ConfigError: The URI is empty, which would stand for the current folder, or the branch has no
+            name of one.
     """
 
     uri: str
+    branch: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse what a variable that is not set leaves of an address."""
+        """Take the address apart; refuse what a variable that is not set leaves of it."""
+        uri, branch = split_address(address(self.uri, self.branch))
+        object.__setattr__(self, "uri", uri)
+        object.__setattr__(self, "branch", branch)
         if not self.uri.removeprefix(FILE).strip():
             raise ConfigError(
                 f"The store's address is empty ({self.uri!r}). Pass --store with a folder or a URI."
             )
+
+    @property
+    def address(self) -> str:
+        """The address that another process opens the same branch by."""
+        return address(self.uri, self.branch)
 
     @property
     def is_local(self) -> bool:
@@ -65,8 +79,18 @@ class StoreRoot:
         return Remote(self.uri)
 
     def folder(self, ref: Ref) -> Path:
-        """Local folder of every version of an artifact."""
+        """Local folder of every version of an artifact, whichever branch made it."""
         return self.root / ref.path()
+
+    def workplace(self, ref: Ref) -> Path:
+        """Local folder for making an artifact: its lock, what is staged, and checkpoints."""
+        return self.root / self.own_path(ref)
+
+    def own_path(self, ref: Ref) -> str:
+        """Path below the root of what a branch has of its own for an artifact; main's is the artifact's."""
+        if not self.branch:
+            return ref.path()
+        return f"{ref.pipeline}/{BRANCHES}/{self.branch}/{ref.dataset}/{ref.key}"
 
     def version_folder(self, ref: Ref, digest: str) -> Path:
         """Local folder of one version's files."""
@@ -105,5 +129,6 @@ class StoreRoot:
             self.remote.write(path, text.encode())
             return
         name = path.rpartition("/")[2]
-        staged = self.folder(ref) / f"{STAGING}{name}-{os.getpid()}"
+        staged = self.workplace(ref) / f"{STAGING}{name}-{os.getpid()}"
+        staged.parent.mkdir(parents=True, exist_ok=True)
         replace_durably(self.root / path, text, staged)

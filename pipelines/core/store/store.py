@@ -18,10 +18,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pipelines.core.store.branch_store import MADE_ON
 from pipelines.core.store.durable import make_durable, remove
 from pipelines.core.store.integrity import remember
+from pipelines.core.store.locks import held
 from pipelines.core.store.manifest import MANIFEST, Manifest, Ref, file_digest, files_below
-from pipelines.core.store.root import LOCK, STAGING
+from pipelines.core.store.root import BRANCHES, LOCK, STAGING
 from pipelines.core.store.version_files import VersionStore
 
 
@@ -32,7 +34,7 @@ class Store(VersionStore):
     @contextmanager
     def lock(self, ref: Ref) -> Iterator[None]:
         """Hold the only right, on this machine, to make an artifact."""
-        folder = self.folder(ref)
+        folder = self.workplace(ref)
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / LOCK).open("a") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
@@ -41,12 +43,12 @@ class Store(VersionStore):
 
     def record_inputs(self, ref: Ref, inputs: Mapping[str, str]) -> None:
         """Name what is read while an artifact is made, in its lock, which the caller holds."""
-        (self.folder(ref) / LOCK).write_text(json.dumps(dict(inputs)))
+        (self.workplace(ref) / LOCK).write_text(json.dumps(dict(inputs)))
 
     @contextmanager
     def staging(self, ref: Ref, digest: str) -> Iterator[Path]:
         """An empty folder to write a version into; gone at the end, published or not."""
-        folder = self.folder(ref) / f"{STAGING}{digest[:16]}-{os.getpid()}"
+        folder = self.workplace(ref) / f"{STAGING}{digest[:16]}-{os.getpid()}"
         folder.mkdir(parents=True)
         try:
             yield folder
@@ -55,18 +57,18 @@ class Store(VersionStore):
 
     def sweep(self, ref: Ref) -> None:
         """Remove what a killed process left in staging; the caller holds the artifact's lock."""
-        for left in self.folder(ref).glob(f"{STAGING}*"):
+        for left in self.workplace(ref).glob(f"{STAGING}*"):
             remove(left)
 
     def scratch(self, ref: Ref, digest: str) -> Path:
         """A folder that outlives a kill, for the checkpoints of some work."""
-        folder = self.folder(ref) / f".scratch-{digest[:16]}"
+        folder = self.workplace(ref) / f".scratch-{digest[:16]}"
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
     def drop_scratch(self, ref: Ref, digest: str) -> None:
         """Remove the scratch folder of work that is published."""
-        shutil.rmtree(self.folder(ref) / f".scratch-{digest[:16]}", ignore_errors=True)
+        shutil.rmtree(self.workplace(ref) / f".scratch-{digest[:16]}", ignore_errors=True)
 
     def publish(self, staged: Path, manifest: Manifest) -> Manifest:
         """Make a version appear whole, then point the artifact at it.
@@ -77,6 +79,45 @@ class Store(VersionStore):
         manifest = replace(manifest, volatile_files=_volatile(staged, manifest))
         (staged / MANIFEST).write_text(manifest.to_json())
         make_durable(staged)
+        self.folder(manifest.ref).mkdir(parents=True, exist_ok=True)
+        with self.renaming(manifest.ref.pipeline):
+            meanwhile = self._made_elsewhere(manifest)
+            if meanwhile is not None:
+                return self.point(meanwhile)
+            self._put(staged, manifest)
+        if not self.is_local:
+            final = self.version_folder(manifest.ref, manifest.digest)
+            self.remote.upload(final, f"{manifest.ref.path()}/{manifest.version}")
+            self.write_own(manifest)
+        return self.point(manifest)
+
+    @contextmanager
+    def renaming(self, pipeline: str) -> Iterator[None]:
+        """Hold the right to make a version appear or go, for that moment.
+
+        Main and each branch have locks of their own for making an artifact, and one folder for its
+        versions.
+        """
+        with held(self.root / pipeline / BRANCHES / LOCK):
+            yield
+
+    def confirm(self, manifest: Manifest) -> None:
+        """Note that a branch's version is the right one beside what main publishes now."""
+        if self.branch and self.moved_on(manifest):
+            with self.lock(manifest.ref):
+                pointer = self.branch_pointer(manifest.ref)
+                if pointer is not None and pointer.digest == manifest.digest:
+                    self.point(manifest)
+
+    def _made_elsewhere(self, manifest: Manifest) -> Manifest | None:
+        """The same result, if a branch and main made it at the same time."""
+        found = self.version_or_none(manifest.ref, manifest.digest)
+        if found is None or found.content != manifest.content or self.damage(found):
+            return None
+        return found if self.branch or MADE_ON in found.made else None
+
+    def _put(self, staged: Path, manifest: Manifest) -> None:
+        """Rename a staged version to its place."""
         final = self.version_folder(manifest.ref, manifest.digest)
         replaced = final.with_name(f"{STAGING}replaced-{final.name}-{os.getpid()}")
         if final.exists():
@@ -86,11 +127,6 @@ class Store(VersionStore):
         staged.rename(final)
         remove(replaced)
         remember(final, manifest)
-        if not self.is_local:
-            self.remote.upload(final, f"{manifest.ref.path()}/{manifest.version}")
-            self.write_own(manifest)
-        self.point(manifest)
-        return manifest
 
 
 def _volatile(staged: Path, manifest: Manifest) -> dict[str, dict[str, Any]]:

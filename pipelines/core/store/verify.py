@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.core.errors import ArtifactError, ConfigError
+from pipelines.core.store.branch_store import MADE_ON, POINTER
+from pipelines.core.store.branches import branches_of
 from pipelines.core.store.code_units import FOLDER, drop_units, kept_units, read_units
 from pipelines.core.store.integrity import damage_of
 from pipelines.core.store.locks import held_if_free
@@ -49,6 +51,9 @@ def verify(
     """
     if pipeline is not None and not NAME.fullmatch(pipeline):
         raise ConfigError(f"{pipeline!r} is not the name of a pipeline: letters, digits and _.")
+    store = (
+        store.main
+    )  # branches' versions lie among main's, and their pointers are looked at too
     found, keys = VerifiedStore(), list(all_versions(store, pipeline))
     if not keys:
         raise ConfigError(
@@ -57,6 +62,7 @@ def verify(
         )
     for name in sorted({ref.pipeline for ref, _ in keys}):
         _verify_code(store, name, found, repair=repair)
+        _verify_branches(store, name, found)
     for done, (ref, versions) in enumerate(keys, 1):
         with _unless_busy(store, ref) as free:
             if free:
@@ -107,10 +113,38 @@ def _verify_key(
         return  # its stage failed or was killed before it had published anything
     found.artifacts += 1
     intact = _verify_versions(store, ref, names, pointer, found, repair=repair)
-    if why:
+    if why and not _only_on_branches(store, ref, intact, names):
         mended = repair and len(names) == 1 and _point_at_only(store, intact)
         entry = _entry(ref, "", None, next(iter(intact), None), {MANIFEST: why})
         found.add(entry, mended=mended)
+
+
+def _only_on_branches(
+    store: Store, ref: Ref, intact: Sequence[Manifest], names: Sequence[str]
+) -> bool:
+    """Whether main never published the artifact, and every version of it is a branch's."""
+    of_branches = all(MADE_ON in manifest.made for manifest in intact)
+    return (
+        store.read(f"{ref.path()}/{MANIFEST}") is None
+        and of_branches
+        and len(intact) == len(names)
+    )
+
+
+def _verify_branches(store: Store, pipeline: str, found: VerifiedStore) -> None:
+    """Look whether what branches point at is there; a branch's own versions are read with main's."""
+    for branch in branches_of(store, pipeline):
+        for ref in branch.branch_refs(pipeline):
+            found.files += 1
+            try:
+                branch.find(ref)
+            except ArtifactError as error:
+                entry = _entry(
+                    ref, "", None, None, {f"{branch.own_path(ref)}/{POINTER}": str(error)}
+                )
+                found.damaged.append(
+                    entry | {"remedy": f"Run its stage with --branch {branch.branch}."}
+                )
 
 
 def _verify_versions(

@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.core.errors import ArtifactError
+from pipelines.core.store.branch_store import BranchStore
 from pipelines.core.store.durable import remove
 from pipelines.core.store.integrity import damage_of, describe_damage
 from pipelines.core.store.manifest import MANIFEST, Manifest, Ref
-from pipelines.core.store.manifests import ManifestStore
 from pipelines.core.store.root import STAGING
 
 
 @dataclass(frozen=True, slots=True)
-class VersionStore(ManifestStore):
+class VersionStore(BranchStore):
     """A store of which versions are read."""
 
     def find_whole(self, ref: Ref, digest: str) -> Manifest | None:

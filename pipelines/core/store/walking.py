@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from pipelines.core.store.manifest import MANIFEST, Ref
-from pipelines.core.store.root import LOCK, VERSION
+from pipelines.core.store.root import BRANCHES, LOCK, VERSION
 from pipelines.core.store.store import Store
 
 
@@ -53,6 +53,8 @@ def _remote_keys(store: Store, pipeline: str | None) -> Iterator[tuple[Ref, list
     versions: dict[Ref, set[str]] = {}
     for path in store.remote.sizes(pipeline or ""):
         parts = PurePosixPath(pipeline or "", path).parts
+        if BRANCHES in parts:
+            continue
         end = _version_index(parts)
         if end > 2 and (end < len(parts) - 1 or parts[-1] == MANIFEST):  # noqa: PLR2004
             named = versions.setdefault(Ref(parts[0], parts[1], "/".join(parts[2:end])), set())

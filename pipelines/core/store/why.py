@@ -10,6 +10,7 @@ from typing import Any
 
 from pipelines.core.declared import nearest
 from pipelines.core.errors import ConfigError
+from pipelines.core.store.branches import require_there
 from pipelines.core.store.code_units import FOLDER, changed_units, read_units
 from pipelines.core.store.manifest import Manifest, Ref
 from pipelines.core.store.root import VERSION
@@ -34,14 +35,16 @@ def explain(store: Store, artifact: str) -> dict[str, Any]:
     Raises:
         ConfigError: There is no such artifact; names the nearest one.
     """
-    manifest = store.find(_ref(store, artifact))
+    ref = _ref(store, artifact)
+    require_there(store, ref.pipeline)
+    manifest = store.find(ref)
     if manifest is None:
         raise ConfigError(
             f"{artifact} is not published in {store.uri}. {_near(store, artifact)}"
         )
     earlier = [
         {"digest": old.digest, "differs": differences(old, manifest, store)}
-        for old in store.versions(manifest.ref)
+        for old in store.own_versions(manifest.ref)
         if old.digest != manifest.digest
     ]
     kept = ("digest", "content", "stage", "inputs", "config", "code", "outcome", "made")

@@ -9,6 +9,7 @@ a week after it happened, so what a terminal's risk is made from is a week back.
 from pipelines.spec import (
     Choice,
     Column,
+    Costs,
     Entity,
     Evaluation,
     Gates,
@@ -103,7 +104,15 @@ PIPELINE = Pipeline(
         trials=12,
         first_epochs=6,
     ),
-    evaluation=Evaluation(alert_entity="customer", alerts_per_day=100, exclude_known=True),
+    evaluation=Evaluation(
+        alert_entity="customer",
+        alerts_per_day=100,
+        exclude_known=True,
+        # USD: about what a fraud takes, a call to a customer who did pay, and one person for the day's alerts.
+        costs=Costs(
+            missed=100.0, false_alert=2.0, investigator_day=400.0, alerts_per_investigator=100
+        ),
+    ),
     gates=Gates(min_auc=0.75, min_average_precision=0.4),
     validation=Validation(max_quarantined_share=0.01),
     schedule=Schedule(start="2025-01-01"),

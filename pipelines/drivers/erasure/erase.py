@@ -22,6 +22,7 @@ from pipelines.core.errors import (
 )
 from pipelines.core.events import Reporter
 from pipelines.core.store import Ref, Store
+from pipelines.core.store.branches import branches_of, workplaces
 from pipelines.core.store.durable import make_names_durable, remove
 from pipelines.core.store.erased_keys import ErasedKeys
 from pipelines.core.store.integrity import VERIFIED
@@ -88,7 +89,7 @@ def erase(store: Store, wanted: Sought, report: Reporter, *, dry_run: bool = Fal
         ConfigError: The store is not local.
         TransientError: A stage is working on the pipeline.
     """
-    pipeline = wanted.pipeline.name
+    pipeline, store = wanted.pipeline.name, store.main
     _require_free(store, pipeline)
     keys = ErasedKeys.of(store, pipeline)
     names = sorted({*holdings(store, wanted), *keys.pending})
@@ -111,7 +112,8 @@ def _require_free(store: Store, pipeline: str) -> None:
         raise ConfigError(
             f"forget works on a local store, not on {store.uri}. Run it where the store's files are."
         )
-    busy = [name_of(key.ref) for key in keys_below(store, pipeline) if not _is_free(key.folder)]
+    keys = (*keys_below(store, pipeline), *workplaces(store, pipeline))
+    busy = [name_of(key.ref) for key in keys if not _is_free(key.folder)]
     if busy:
         raise TransientError(
             f"forget {pipeline}: a stage is working on {listed(busy)}. Pause the pipeline's DAGs, wait for "
@@ -208,12 +210,19 @@ def _remove_unfinished(store: Store, pipeline: str) -> None:
         with store.lock(key.ref):
             for left in (*key.folder.glob(f"{STAGING}*"), *key.folder.glob(f"{SCRATCH}*")):
                 remove(left)
+    for key in workplaces(store, pipeline):
+        for left in (*key.folder.glob(f"{STAGING}*"), *key.folder.glob(f"{SCRATCH}*")):
+            remove(left)
 
 
 def _remove(store: Store, ref: Ref, version: str, done: Erasure, *, dry_run: bool) -> None:
     done.removed.append(f"{name_of(ref)} version {version}")
     if dry_run:
         return
+    for branch in branches_of(store, ref.pipeline):
+        pointer = branch.branch_pointer(ref)
+        if pointer is not None and pointer.digest[:16] == version:
+            branch.unpoint(ref)
     with store.lock(ref):
         folder = store.folder(ref)
         if store.pointed_at(ref, version) is not None:

@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterator
 
 from pipelines.core.store import Store
+from pipelines.core.store.branch_names import name_on_branch
+from pipelines.core.store.branches import branch_names
 from pipelines.shared.registry.location import registry_uri
 from pipelines.shared.registry.reading import read_registry
 
@@ -17,7 +19,7 @@ SOURCE = re.compile("/([0-9a-f]{16})/mlflow_model/?$")
 
 
 def registered_digests(store: Store, pipeline: str, mlflow_uri: str | None = None) -> set[str]:
-    """Digests, or the 16 digits of a folder's name, of every registered model of a pipeline.
+    """Digests, or the 16 digits of a folder's name, of every registered model of a pipeline and its branches.
 
     Args:
         store: Its registry is read where ``mlflow_uri`` is None.
@@ -29,7 +31,9 @@ def registered_digests(store: Store, pipeline: str, mlflow_uri: str | None = Non
     """
     if not store.is_local and not mlflow_uri:
         return set()  # a remote store cannot hold a registry
-    return set(_digests(registry_uri(store, mlflow_uri), pipeline))
+    uri = registry_uri(store, mlflow_uri)
+    branches = (name_on_branch(pipeline, name) for name in branch_names(store, pipeline))
+    return {digest for name in (pipeline, *branches) for digest in _digests(uri, name)}
 
 
 def _digests(uri: str, pipeline: str) -> Iterator[str]:

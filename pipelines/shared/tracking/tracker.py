@@ -177,7 +177,7 @@ def _end_of(error: BaseException) -> tuple[str, str]:
 def _start_of(work: Work, plan: Plan, about: About, uri: str) -> dict[str, Any]:
     root = work.store.uri.rstrip("/")
     return {
-        "experiment": work.pipeline.name,
+        "experiment": work.registered_name,
         # Without a location MLflow would use the current folder.
         "artifacts": None if uri.startswith("http") else f"{root}/mlflow-artifacts",
         "name": about.name,

@@ -52,7 +52,7 @@ def costs_a_day(
     here = rows.counted
     of_costs = Decision(threshold=costs.threshold()).decides(probability_of(predictions))
     alert = predictions.get(ALERT, of_costs)[here]
-    return costs_of_rows(costs, rows.events[here], alert) / len(np.unique(rows.day[here]))
+    return costs_of_rows(costs, rows.events[here], alert) / len(np.unique(rows.day))
 
 
 def threshold_in(decision: Decision, evaluation: Evaluation) -> tuple[float | None, str]:
@@ -113,7 +113,7 @@ def _alerts(
     """Rows and entities that are alerted in a day, what is found, and who looks at them."""
     here = rows.counted
     alert = here & (predictions[PROBABILITY].astype(np.float64) >= threshold)
-    days = np.unique(rows.day[here])
+    days = np.unique(rows.day)
     pairs = np.unique(np.stack([rows.day[alert], rows.entity[alert]]), axis=1)
     entities = np.array([np.count_nonzero(pairs[0] == day) for day in days])
     events = rows.weight * rows.events
@@ -142,7 +142,7 @@ def _costs(
 ) -> dict[str, Any]:
     """Costs of a day at the threshold, without any, for everybody, and at the best one in hindsight."""
     here = rows.counted
-    probability, days = predictions[PROBABILITY][here], len(np.unique(rows.day[here]))
+    probability, days = predictions[PROBABILITY][here], len(np.unique(rows.day))
     curve = cost_curve(costs, rows.events[here], probability, rows.weight[here])
     best, lowest, alerts = curve.best()
     return {

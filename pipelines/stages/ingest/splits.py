@@ -60,8 +60,7 @@ def split_of(work: Work, table: Table) -> Manifest:
         plan = _plan(work, table)
         found = published(work, ref, plan) or work.store.find_whole(ref, plan.digest())
         if found is not None:
-            work.store.point(found)
-            return found
+            return work.store.point(found)
         return publish_work(work, "ingest", ref, plan, lambda out: _split(work, plan, out))
 
 

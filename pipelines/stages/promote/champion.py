@@ -11,6 +11,7 @@ from typing import Any
 
 from pipelines.core.errors import ConfigError, listed
 from pipelines.core.store import Store
+from pipelines.core.store.branch_names import name_on_branch
 from pipelines.shared.registry import (
     CHAMPION,
     HISTORY,
@@ -111,4 +112,5 @@ def _listed(*numbers: int) -> str:
 
 def open_registry(store_uri: str, pipeline: str, mlflow_uri: str | None = None) -> Registry:
     """The registry that the ``promote`` stage of that store writes."""
-    return Registry(registry_uri(Store(store_uri), mlflow_uri), pipeline)
+    store = Store(store_uri)
+    return Registry(registry_uri(store, mlflow_uri), name_on_branch(pipeline, store.branch))

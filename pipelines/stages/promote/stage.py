@@ -46,6 +46,7 @@ def plan(work: Work) -> Plan:
             "promote_older": candidate.may_be_older,
             "registry": str(asked) if asked else "the store's own",
             **(answer if candidate.answer else {}),
+            **({"branch": work.store.branch} if work.store.branch else {}),
         },
         code=code_of(__name__),
         made_from={"model": model, "evaluation": evaluation},
@@ -62,7 +63,10 @@ def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
 
     model, evaluation = plan.made_from["model"], plan.made_from["evaluation"]
     uri = _uri(work)
-    registry, candidate = Registry(uri, work.pipeline.name), _candidate(work, model, evaluation)
+    registry, candidate = (
+        Registry(uri, work.registered_name),
+        _candidate(work, model, evaluation),
+    )
     folder = work.store.open(model)
     if (folder / GOLDEN).exists():
         work.report.log(check_golden(folder))
@@ -76,8 +80,8 @@ def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
         if decided.fate == PROMOTED:
             registry.promote(number)
         else:
-            note_version(uri, work.pipeline.name, number, noted_of(candidate, decided))
-        note_fates(uri, work.pipeline.name)
+            note_version(uri, work.registered_name, number, noted_of(candidate, decided))
+        note_fates(uri, work.registered_name)
         reason = reason_of(number, held, candidate, decided)
         champion = registry.read().champion
     details = {
@@ -119,7 +123,7 @@ def effects_stand(work: Work, plan: Plan, manifest: Manifest) -> bool:
     """Whether the registry still has what that promotion wrote, and it would decide alike now."""
     model, evaluation = plan.made_from["model"], plan.made_from["evaluation"]
     uri, candidate = _uri(work), _candidate(work, model, evaluation)
-    held, outcome = read_registry(uri, work.pipeline.name), manifest.outcome
+    held, outcome = read_registry(uri, work.registered_name), manifest.outcome
     own = own_version(held, model.digest)
     if own is None or own.number != outcome.get("version"):
         return False
@@ -127,7 +131,9 @@ def effects_stand(work: Work, plan: Plan, manifest: Manifest) -> bool:
         return False
     if not _tags(work, model, evaluation).items() <= own.tags.items():
         return False
-    if not (has_run(uri, work.pipeline.name, model.digest) and _files_stand(work, own.number)):
+    if not (
+        has_run(uri, work.registered_name, model.digest) and _files_stand(work, own.number)
+    ):
         return False
     # A new champion was compared with the previous one; it would not be compared with it again.
     return bool(
@@ -144,7 +150,7 @@ def _files_stand(work: Work, number: int) -> bool:
     from pipelines.stages.promote.registering import has_files
 
     with registry_errors(_uri(work)):
-        return has_files(open_client(_uri(work)), work.pipeline.name, number)
+        return has_files(open_client(_uri(work)), work.registered_name, number)
 
 
 def preview(work: Work) -> dict[str, Any]:
@@ -156,7 +162,7 @@ def preview(work: Work) -> dict[str, Any]:
         whether the evaluation compared it with a champion.
     """
     model, evaluation = _inputs(work)
-    held = read_registry(_uri(work), work.pipeline.name)
+    held = read_registry(_uri(work), work.registered_name)
     candidate = _candidate(work, model, evaluation)
     own, decided = own_version(held, model.digest), decide(held, candidate)
     is_champion = own is not None and own.number == held.champion
@@ -223,7 +229,7 @@ def _evaluated_model(
     folder = work.store.open(model)
     history = json.loads((folder / "history.json").read_text())
     return EvaluatedModel(
-        pipeline=work.pipeline.name,
+        pipeline=work.registered_name,
         title=work.pipeline.title,
         source=f"{work.store.uri_of(model)}/mlflow_model",
         folder=folder / "mlflow_model",

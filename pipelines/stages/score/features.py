@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pipelines.core.errors import (
     HistoryNotReadyError,
     InputMissingError,
-    PartitionRefusedError,
+    NothingToScoreError,
 )
 from pipelines.core.store import Manifest
 from pipelines.protocol import VALIDATED, Work, partition_key, stage_of, steps_to
@@ -38,13 +38,13 @@ def features_to_score(work: Work) -> FeaturesToScore:
     """The features of the work's partition.
 
     Raises:
-        PartitionRefusedError: The partition was refused, so it has no rows to score.
+        NothingToScoreError: The partition was refused, so it has no rows to score.
         InputMissingError: It has no features.
         HistoryNotReadyError: They were made of a version of a day that was replaced since.
     """
     window, maker = ModelWindow(work), stage_of(FEATURES).name
     if window.was_refused(work.day):
-        raise PartitionRefusedError(
+        raise NothingToScoreError(
             f"{work.report.work}: the partition was refused, so it has no scores. Look at the report of "
             f"{stage_of(VALIDATED).name} for {partition_key(work.day)}; once it is taken in, score it again."
         )

@@ -37,7 +37,7 @@ def plan(work: Work) -> Plan:
     """The features, the model of the day, and the challengers in its shadow.
 
     Raises:
-        PartitionRefusedError: The partition was refused.
+        NothingToScoreError: The partition was refused.
         InputMissingError: It has no features, or the store no longer has the model.
         HistoryNotReadyError: Its features must be made anew first.
         NoChampionError: No version was the champion on its first day.

@@ -109,7 +109,7 @@ def scores_of(work: Work, partition: str) -> PartitionScores:
     now = work.find(ref)
     given = [] if now is None else [(GIVEN, now)]
     today = "" if now is None else now.digest
-    kept = [(REPLACED, each) for each in work.store.versions(ref) if each.digest != today]
+    kept = [(REPLACED, each) for each in work.store.own_versions(ref) if each.digest != today]
     return PartitionScores(partition, (*given, *kept, *_asked(work, partition)))
 
 

@@ -5,7 +5,7 @@ Why: a second pipeline must cost a declaration and a DAG file of a few lines, an
 Promise: nothing is read when a DAG file is parsed. Tasks follow one another as the records' edges
     say; a task of one's own is added to the DAG that is returned.
 Not here: one task (``tasks.py``), the form (``forms.py``), the partition of a run (``partition.py``),
-    which DAG takes in which table (``table_dags.py``).
+    which DAG takes in which table (``table_dags.py``), scoring (``score_dags.py``).
 """
 
 from collections.abc import Iterable, Sequence
@@ -81,14 +81,14 @@ def data_dag(
     partitions = seen.partitions()
     own: dict[str, Any] = {
         "dag_display_name": f"{pipeline.title}:{named.removeprefix(' of')} data",
-        "description": f"Each {grain}{named} once it is over: {_listed(records)}.",
+        "description": f"Each {grain}{named} once it is over: {listed_names(records)}.",
         # The first tick carries the key of the partition before it.
         "start_date": partitions.end(partitions.of_day(_first_day(seen))),
         "max_active_runs": 8,
         "params": data_form(partitions, records),
     }
     schedule = more.pop("schedule", once_closed(pipeline, seen.table))
-    with DAG(schedule=schedule, **(_common(seen, ending, doc) | own | more)) as made:
+    with DAG(schedule=schedule, **(common(seen, ending, doc) | own | more)) as made:
         wire(pipeline, records, tables_taken_in(pipeline, seen.table))
     return made
 
@@ -116,13 +116,13 @@ def model_dag(pipeline: Pipeline, doc: str | None = None, **more: Any) -> DAG:
     records = chain_stages(WINDOW, MODEL, pipeline=pipeline)
     own: dict[str, Any] = {
         "dag_display_name": f"{pipeline.title}: model",
-        "description": f"For each as-of day: {_listed(records)}.",
-        "start_date": _midnight(pipeline),
+        "description": f"For each as-of day: {listed_names(records)}.",
+        "start_date": first_midnight(pipeline),
         "max_active_runs": 2,
         "params": model_form(pipeline),
     }
     schedule = more.pop("schedule", as_of_tick(pipeline))
-    with DAG(schedule=schedule, **(_common(pipeline, MODEL_DAG, doc) | own | more)) as made:
+    with DAG(schedule=schedule, **(common(pipeline, MODEL_DAG, doc) | own | more)) as made:
         chain(await_partitions(pipeline), wire(pipeline, records))
     return made
 
@@ -141,13 +141,13 @@ def tune_dag(pipeline: Pipeline, doc: str | None = None, **more: Any) -> DAG:
     own: dict[str, Any] = {
         "dag_display_name": f"{pipeline.title}: search for settings",
         "description": "Try settings on days before the model's test began; publish the best.",
-        "start_date": _midnight(pipeline),
+        "start_date": first_midnight(pipeline),
         "max_active_runs": 1,
         "params": search_form(pipeline),
     }
     earlier: dict[str, Any] = {"as_of": SEARCH_DAY, "settings": SEARCH_SETTINGS}
     schedule = more.pop("schedule", None)
-    with DAG(schedule=schedule, **(_common(pipeline, TUNE.dag, doc) | own | more)) as made:
+    with DAG(schedule=schedule, **(common(pipeline, TUNE.dag, doc) | own | more)) as made:
         chain(
             await_partitions(pipeline, promotes=False, asks="", **earlier),
             *(stage(pipeline, name, **earlier) for name in _before_trials(pipeline)),
@@ -183,12 +183,12 @@ def _on_demand_dag(pipeline: Pipeline, record: Stage, doc: str | None) -> DAG:
     own: dict[str, Any] = {
         "dag_display_name": f"{pipeline.title}: {record.name}",
         "description": record.does,
-        "start_date": _midnight(pipeline),
+        "start_date": first_midnight(pipeline),
         "params": data_form(pipeline.partitions(), [record])
         if by_day
         else model_form(pipeline),
     }
-    with DAG(schedule=None, **(_common(pipeline, record.dag, doc) | own)) as made:
+    with DAG(schedule=None, **(common(pipeline, record.dag, doc) | own)) as made:
         wire(pipeline, [record])
     return made
 
@@ -259,7 +259,8 @@ def as_of_tick(pipeline: Pipeline) -> CronPartitionTimetable:
     )
 
 
-def _common(pipeline: Pipeline, ending: str, doc: str | None) -> dict[str, Any]:
+def common(pipeline: Pipeline, ending: str, doc: str | None) -> dict[str, Any]:
+    """What every DAG of a pipeline has."""
     return {
         "dag_id": f"{pipeline.name}_{ending}",
         "tags": ["millrace", pipeline.name, ending],
@@ -273,7 +274,8 @@ def _common(pipeline: Pipeline, ending: str, doc: str | None) -> dict[str, Any]:
     }
 
 
-def _listed(records: Iterable[Stage]) -> str:
+def listed_names(records: Iterable[Stage]) -> str:
+    """Names of stages, for the description of a DAG."""
     return ", ".join(record.name for record in records)
 
 
@@ -281,6 +283,6 @@ def _first_day(pipeline: Pipeline) -> str:
     return pipeline.table.start or pipeline.schedule.start
 
 
-def _midnight(pipeline: Pipeline) -> datetime:
+def first_midnight(pipeline: Pipeline) -> datetime:
     """The start of the first day of data."""
     return Partitions(DAY, pipeline.time_zone).start(pipeline.schedule.start)

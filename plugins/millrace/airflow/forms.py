@@ -34,6 +34,27 @@ def model_form(pipeline: Pipeline) -> dict[str, Param]:
     }
 
 
+def score_form(pipeline: Pipeline, stages: Iterable[Stage]) -> dict[str, Param]:
+    """The form of a run that scores a partition."""
+    partitions = pipeline.partitions()
+    title = f"{partitions.grain.capitalize()} to score"
+    return {"partition": _partition(partitions, title)} | _of_stages(stages)
+
+
+def score_range_form(pipeline: Pipeline, stages: Iterable[Stage]) -> dict[str, Param]:
+    """The form of a run that scores several partitions again."""
+    grain = pipeline.partitions().grain
+    ends = {"first": f"First {grain}", "last": f"Last {grain}"}
+    hint = f"Such as {EXAMPLES[grain]}, or a day."
+    form = f"^({FORMS[grain]}|{FORMS[DAY]})$"
+    kinds = ["null", "string"]
+    asked = {
+        name: Param(None, type=kinds, pattern=form, title=title, description=hint)
+        for name, title in ends.items()
+    }
+    return asked | _of_stages(stages)
+
+
 def search_form(pipeline: Pipeline) -> dict[str, Param]:
     """The form of a search for settings."""
     trials = pipeline.search.trials

@@ -16,11 +16,13 @@ from airflow.sdk.exceptions import AirflowSkipException
 from millrace.airflow.command import CommandOperator
 from millrace.airflow.connections import resolved
 from millrace.airflow.links import links_of
-from millrace.airflow.rendered import flags, lines
+from millrace.airflow.rendered import flags, given, lines
 from pipelines.core.connections import has_secrets, without_secrets
 from pipelines.core.errors import (
     ConfigError,
     HistoryNotReadyError,
+    NoChampionError,
+    NothingToScoreError,
     SourceNotReadyError,
     TableNotReadyError,
 )
@@ -51,6 +53,7 @@ class StageOperator(CommandOperator):
         options: ``key=value`` asked of this stage alone. (templated)
         inputs: ``name=digest`` of results that the run has made; an empty digest stands for
             the published version. (templated)
+        skip_where: Why the task is skipped; it runs where this renders to nothing. (templated)
     """
 
     template_fields: Sequence[str] = (
@@ -62,6 +65,7 @@ class StageOperator(CommandOperator):
         "settings",
         "options",
         "inputs",
+        "skip_where",
     )
 
     def __init__(
@@ -78,6 +82,7 @@ class StageOperator(CommandOperator):
         settings: Sequence[str] = (),
         options: Sequence[str] = (),
         inputs: Sequence[str] = (),
+        skip_where: str = "",
         **kwargs: Any,
     ) -> None:
         record = stage_named(stage)
@@ -88,15 +93,18 @@ class StageOperator(CommandOperator):
         self.partition, self.table, self.as_of = partition, table, as_of
         self.source, self.history_from = source, history_from
         self.settings, self.options = list(settings), list(options)
-        self.inputs = list(inputs)
+        self.inputs, self.skip_where = list(inputs), skip_where
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Run the stage and pass on what it published, to XCom and to the outlets.
 
         Raises:
-            AirflowSkipException: Earlier partitions have no verdict yet; their runs will do this one.
+            AirflowSkipException: Earlier partitions have no verdict yet; their runs will do this one. Or there is
+                nothing to score, or no model to score with.
             PipelineError: What the stage raised; its class decides on the retry.
         """
+        if self.skip_where.strip():
+            raise AirflowSkipException(self.skip_where.strip())
         try:
             command = self.command(datetime.now(UTC))
             result = dict(self.run_child(command, context, self._connections()).result)
@@ -106,6 +114,8 @@ class StageOperator(CommandOperator):
             raise AirflowSkipException(
                 f"{waiting} The run that validates the last of them will do {self.stage} for this partition too."
             ) from waiting
+        except (NoChampionError, NothingToScoreError) as nothing:
+            raise AirflowSkipException(str(nothing)) from nothing
         self._announce(context, result)
         return result
 
@@ -143,6 +153,7 @@ class StageOperator(CommandOperator):
             report=Reporter(self.stage),
             as_of=self.as_of,
             history_from=self.history_from or "",
+            options=option_values(given(self.options)),
         )
         own = work.of_table(self.table or pipeline.examples, self.partition)
         return ref_of(stage_named(self.stage), own)
@@ -190,9 +201,12 @@ class StageOperator(CommandOperator):
     def _announce(self, context: Mapping[str, Any], result: Mapping[str, Any]) -> None:
         """Publish the asset for this partition, and for later ones that this run did as well.
 
-        A champion that stays changes nothing for who waits for the asset.
+        A champion that stays changes nothing for who waits for the asset, nor does a variant that was
+        asked for beside what is usual.
         """
-        if result.get("changed") is False:
+        variant = stage_named(self.stage).variant
+        is_variant = bool(variant and option_values(given(self.options)).get(variant))
+        if result.get("changed") is False or is_variant:
             # Airflow publishes an event for each outlet that a task has when it ends well.
             self.outlets: list[Any] = []
         for outlet in self.outlets:

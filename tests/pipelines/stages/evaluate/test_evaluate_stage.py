@@ -65,7 +65,7 @@ def test_the_same_inputs_give_the_same_bytes(evaluated, tmp_path_factory):
 def test_the_card_stands_alone_and_escapes_what_it_shows(evaluated):
     page = (published(evaluated[0]) / "model_card.html").read_text()
     assert not re.search(r"<script|<link|@import|url\(|src=|href=|https?://", page)
-    assert page.count("<svg") == 6
+    assert page.count("<svg") == 7
     assert "BETTER" in page
     assert "0.75 and 0.4" in page
 

@@ -17,8 +17,10 @@ def main():
     champion = mlflow.pyfunc.load_model("models:/fraud_detection@champion")
     table = pd.read_parquet(features)
     flavour = mlflow.tensorflow.load_model("models:/fraud_detection@champion")
+    predicted = champion.predict(table)
     result = {
-        "scores": champion.predict(table)["score"].tolist(),
+        "scores": predicted["score"].tolist(),
+        "probabilities": predicted["probability"].tolist(),
         "inputs": champion.metadata.signature.inputs.input_names(),
         "tensorflow": sorted(flavour.structured_outputs),
         "api": open_store(store).model("fraud_detection").score(table)["score"].to_pylist(),

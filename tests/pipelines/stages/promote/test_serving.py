@@ -11,6 +11,8 @@ import pyarrow.parquet as pq
 
 from pipelines.core.store import Store
 from pipelines.shared.registry.client import open_client
+from pipelines.shared.scoring.decision import read_decision
+from pipelines.spec import with_settings
 from pipelines.stages.promote.champion import open_registry
 from tests.pipelines.made_models import (
     AS_OF,
@@ -22,6 +24,15 @@ from tests.pipelines.made_models import (
 )
 
 ROOT = Path(__file__).resolve().parents[4]
+# A calibration that no arithmetic of the network alone gives is served as well.
+SETTINGS = (
+    "training.epochs=3",
+    "split.validation_days=2",
+    "training.calibration=isotonic",
+    "gates.min_auc=0.6",
+    "gates.min_average_precision=0.1",
+)
+TRAINED = with_settings(FRAUD, SETTINGS)
 
 
 def child(*argv):
@@ -52,15 +63,15 @@ def features_of_test_days(root):
 def test_the_champion_that_mlflow_loads_scores_features_as_the_evaluation_did(tmp_path):
     root = tmp_path / "store"
     publish_training_set(root)
+    settings = [each for setting in SETTINGS for each in ("--set", setting)]
     trained = child(
         *("pipelines", "stage", "train", "fraud_detection", "--as-of", AS_OF),
-        *("--store", str(root), "--set", "training.epochs=3", "--set", "gates.min_auc=0.6"),
-        *("--set", "gates.min_average_precision=0.1", "--json"),
+        *("--store", str(root), *settings, "--json"),
     )
-    assert trained["metrics"]["steps"] == 3 * 11
-    assert done("evaluate", root, pipeline=trained_as(3))["verdict"] == "BETTER"
+    assert trained["metrics"]["steps"] == 3 * 8
+    assert done("evaluate", root, pipeline=TRAINED)["verdict"] == "BETTER"
     events = []
-    done("promote", root, pipeline=trained_as(3), sink=events.append)
+    done("promote", root, pipeline=TRAINED, sink=events.append)
     assert any("64 golden rows agree" in event.get("message", "") for event in events)
     assert runs_of(open_registry(str(root), FRAUD.name).uri) == [("FINISHED", 3)]
     table = features_of_test_days(root)
@@ -77,7 +88,18 @@ def test_the_champion_that_mlflow_loads_scores_features_as_the_evaluation_did(tm
     np.testing.assert_allclose(served["api"], ours, atol=2e-6)
     assert ours.std() > 0.01
     assert served["inputs"] == list(FRAUD.feature_names())
-    assert served["tensorflow"] == ["score"]
+    assert served["tensorflow"] == ["probability", "score"]
+    model = store.open(
+        store.find(work_on("train", root, pipeline=TRAINED)[1].model_ref("models"))
+    )
+    decision = read_decision(model)
+    assert decision.calibration.kind == "isotonic"
+    assert decision.threshold == FRAUD.evaluation.costs.threshold()
+    probability = decision.probability(ours)
+    np.testing.assert_allclose(served["probabilities"], probability, atol=1e-4)
+    assert abs(probability - ours).max() > 0.01
+    golden = json.loads((model / "golden.json").read_text())["predictions"]
+    assert golden["probability"] == decision.probability(np.float32(golden["score"])).tolist()
     assert served["as_of"] == AS_OF
 
 
@@ -90,10 +112,3 @@ def runs_of(uri):
         for run in client.search_runs([experiment.experiment_id])
         if "training.epochs" in run.data.params and "auc" in run.data.metrics
     ]
-
-
-def trained_as(epochs):
-    from pipelines.spec import with_settings
-
-    gates = ["gates.min_auc=0.6", "gates.min_average_precision=0.1"]
-    return with_settings(FRAUD, [f"training.epochs={epochs}", *gates])

@@ -12,7 +12,7 @@ from pipelines.core.errors import (
     HistoryNotReadyError,
     InputMissingError,
     NoChampionError,
-    PartitionRefusedError,
+    NothingToScoreError,
 )
 from pipelines.core.store import Store
 from pipelines.operators.state import read_program
@@ -184,7 +184,7 @@ def test_an_empty_registry_says_so(tmp_path):
 def test_a_refused_day_has_no_scores_also_after_it_had_some(store):
     scored(store, DAY)
     publish_day(store, DAY, seed=7, refused=True)
-    with pytest.raises(PartitionRefusedError, match="was refused, so it has no scores"):
+    with pytest.raises(NothingToScoreError, match="was refused, so it has no scores"):
         scored(store, DAY)
 
 

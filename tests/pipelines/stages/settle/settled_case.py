@@ -111,6 +111,17 @@ class Book:
 
         return self._publish("scores", key or f"ds={partition}", "score", write, None, scores)
 
+    def refuse(self, partition):
+        """The verdict of a gate that refused a partition."""
+        refused = {"verdict": "refused", "reason": "Bad."}
+
+        def write(out):
+            (out / "report.json").write_text("{}")
+
+        return self._publish(
+            "validated", f"ds={partition}", "validate", write, None, [], refused
+        )
+
     def day(self, partition, seed, **more):
         """Publish features and scores of a partition, and return its rows."""
         rows = drawn_rows(self.pipeline, partition, seed, **more)
@@ -135,9 +146,10 @@ class Book:
         manifest = self.store.find(Ref(self.pipeline.name, "settlements", f"ds={partition}"))
         return json.loads((self.store.open(manifest) / "settled.json").read_text())
 
-    def _publish(self, dataset, key, stage, write, inputs, rows):
+    def _publish(self, dataset, key, stage, write, inputs, rows, outcome=None):
         ref = Ref(self.pipeline.name, dataset, key)
-        seen = digest_of([ref.path(), rows.to_pylist().__repr__(), inputs])
+        values = rows if isinstance(rows, list) else rows.to_pylist()
+        seen = digest_of([ref.path(), repr(values), inputs])
         with self.store.staging(ref, seen) as out:
             write(out)
             files = describe_files(out, ())
@@ -152,7 +164,8 @@ class Book:
                 code={},
                 content=digest_of(files),
                 files=files,
-                outcome={"rows": len(rows), "verdict": "", "reason": "", "metrics": {}},
+                outcome={"rows": len(rows), "verdict": "", "reason": "", "metrics": {}}
+                | (outcome or {}),
                 made={"seconds": 0.0},
             )
             self.store.publish(out, manifest)
