@@ -128,11 +128,11 @@ class Settlement:
             at = row_positions(given.ids, each.ids)
             known = at != ABSENT
             counted[known] = ~each.known[at[known]]
-        taken = {name: values[counted] for name, values in given.predictions.items()}
+        some = {name: values[counted] for name, values in given.predictions.items()}
         expected = expected_metrics(
-            taken[SCORE],
-            taken[PROBABILITY].astype(np.float64),
-            taken.get(DECISION),
+            some[SCORE],
+            some[PROBABILITY].astype(np.float64),
+            some.get(DECISION),
             self.work.pipeline.evaluation.costs,
         )
         return {

@@ -80,6 +80,7 @@ class Book:
 
     root: Path
     pipeline: object
+    group_rows: int = 23
 
     @property
     def store(self):
@@ -88,7 +89,7 @@ class Book:
     def features(self, partition, rows, inputs=None):
         def write(out):
             pq.write_table(
-                rows.drop_columns(["chance"]), out / "part-0.parquet", row_group_size=23
+                rows.drop_columns(["chance"]), out / "part-0.parquet", row_group_size=self.group_rows
             )
 
         return self._publish("features", f"ds={partition}", "featurize", write, inputs, rows)
