@@ -17,7 +17,7 @@ from pipelines.api.forgetting import forget
 from pipelines.api.listing import DatasetVersion
 from pipelines.api.model import PublishedModel
 from pipelines.api.opening import PipelineHandle, pipeline, pipelines
-from pipelines.api.registry import models, promote, rollback
+from pipelines.api.registry import champion_changes, models, promote, rollback
 from pipelines.api.scoring import score
 from pipelines.api.settled import settled
 from pipelines.api.stages import run_partitions, run_stage
@@ -31,6 +31,7 @@ __all__ = [
     "PublishedModel",
     "PublishedStore",
     "backtest",
+    "champion_changes",
     "forget",
     "housekeeping",
     "models",
