@@ -10,14 +10,16 @@ An argument is called as the option of the command line is: ``--as-of`` is ``as_
 """
 
 from pipelines.api.artifacts import housekeeping, quarantine, verify, why
+from pipelines.api.backtesting import backtest
 from pipelines.api.chain import replay, run
 from pipelines.api.dataset import PublishedDataset
 from pipelines.api.forgetting import forget
 from pipelines.api.listing import DatasetVersion
 from pipelines.api.model import PublishedModel
 from pipelines.api.opening import PipelineHandle, pipeline, pipelines
-from pipelines.api.registry import models, promote, rollback
+from pipelines.api.registry import champion_changes, models, promote, rollback
 from pipelines.api.scoring import score
+from pipelines.api.settled import settled
 from pipelines.api.stages import run_partitions, run_stage
 from pipelines.api.store import PublishedStore, open_store
 from pipelines.api.tuning import tune
@@ -28,6 +30,8 @@ __all__ = [
     "PublishedDataset",
     "PublishedModel",
     "PublishedStore",
+    "backtest",
+    "champion_changes",
     "forget",
     "housekeeping",
     "models",
@@ -42,6 +46,7 @@ __all__ = [
     "run_partitions",
     "run_stage",
     "score",
+    "settled",
     "tune",
     "verify",
     "why",

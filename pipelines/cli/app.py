@@ -14,6 +14,7 @@ import typer
 from pipelines.cli import (
     artifacts,
     authoring,
+    backtest,
     forget,
     local,
     models,
@@ -22,6 +23,7 @@ from pipelines.cli import (
     reachable,
     run,
     score,
+    settled,
     stage,
     tune,
 )
@@ -49,12 +51,14 @@ for module in (
     score,
     stage,
     tune,
+    backtest,
     quarantine,
     pages,
     models,
     artifacts,
     reachable,
     forget,
+    settled,
 ):
     module.register(app)
 

@@ -129,6 +129,22 @@ def print_versions(pipeline: str, versions: Sequence[Mapping[str, Any]]) -> None
     Console().print(table if versions else f"{pipeline}: no version is registered yet.")
 
 
+def print_changes(pipeline: str, changes: Sequence[Mapping[str, Any]]) -> None:
+    """A table of the champion's changes, newest first."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("at (UTC)", "champion", "before", "in force from", "how", "who", "why")
+    table.title = f"{pipeline}: changes of the champion"
+    for change in changes:
+        at = change["at"].removesuffix("+00:00").replace("T", " ")
+        versions = [str(change[name] or "none") for name in ("version", "was")]
+        texts = [change[name] for name in ("from_day", "how", "who", "why")]
+        table.add_row(*(Text(readable(cell)) for cell in (at, *versions, *texts)))
+    Console().print(table if changes else f"{pipeline}: no version was champion yet.")
+
+
 def _happened(version: Mapping[str, Any]) -> str:
     """The fate of a version, by a closer word where there is one."""
     if version["champion"]:

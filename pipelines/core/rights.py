@@ -5,6 +5,7 @@ Why: the store, the quarantine and a local database hold rows of people, and the
 Promise: a private folder is the caller's own, not a link, and no other user can write into it.
 """
 
+import getpass
 import os
 import stat
 from collections.abc import Mapping
@@ -56,3 +57,14 @@ def private_folder(path: Path) -> Path:
     if mode & 0o077:
         path.chmod(0o700)
     return path
+
+
+def login_name() -> str:
+    """Name of the user of this process; its number where the system has no name for it."""
+    try:
+        return getpass.getuser()
+    except (
+        OSError,
+        KeyError,
+    ):  # a container's user without an entry; KeyError before Python 3.13
+        return f"user {os.getuid()}"

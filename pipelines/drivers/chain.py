@@ -109,13 +109,30 @@ def _make_models(totals: Totals, request: ChainRequest) -> None:
 
 def _cross_validate(totals: Totals, request: ChainRequest) -> None:
     """Make and evaluate a model for each fold, tested on its members; none is promoted."""
-    every = chain_stages(WINDOW, MODEL, pipeline=request.pipeline)
     for fold in range(request.pipeline.split.folds):
-        made: dict[str, str] = {}
         # A fold among the arguments comes after the settings, so it wins.
-        tested = ["--set", f"split.fold={fold}"]
-        for stage in (each for each in every if not each.first_seed_only):
-            _model_child(totals, stage, request, made, more=tested)
+        make_model(totals, request, ["--set", f"split.fold={fold}"])
+
+
+def make_model(totals: Totals, request: ChainRequest, more: Sequence[str] = ()) -> None:
+    """Make and evaluate a model of days that are taken in already; it is not promoted.
+
+    Args:
+        totals: Every stage's share; what the stages publish is added.
+        request: The as-of day, and the settings of the model.
+        more: Further arguments of every stage.
+    """
+    made: dict[str, str] = {}
+    every = chain_stages(WINDOW, MODEL, pipeline=request.pipeline)
+    for stage in (each for each in every if not each.first_seed_only):
+        _model_child(totals, stage, request, made, more=more)
+
+
+def take_in_days(request: ChainRequest) -> Totals:
+    """Take in the days of a request, and make no model of them."""
+    totals: Totals = defaultdict(StageTotals)
+    _take_in(totals, request, request.first)
+    return totals
 
 
 def _take_in(totals: Totals, request: ChainRequest, history_from: str | None) -> None:

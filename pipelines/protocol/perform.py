@@ -34,7 +34,8 @@ def perform(stage: Stage, work: Work, *, reach: bool = True) -> Result:
 
     A stage whose result reaches on (``featurize``: a day's rows are in later days' windows;
     ``validate``: a day's ids may be repeated by later days) also does the later days that this
-    one makes due.
+    one makes due. One whose later results look back on it (``watch``: a cool-down) has
+    ``followers(work)``, which names those to be looked at again once it is published.
 
     Args:
         stage: What to do.
@@ -51,13 +52,16 @@ def perform(stage: Stage, work: Work, *, reach: bool = True) -> Result:
     """
     module = cast("Any", importlib.import_module(stage.module))
     begin(work.store, work.pipeline.name)
-    if not (reach and hasattr(module, "due")):
-        return _logged(work, _settled(stage, module, work))
-    own, later = module.due(work)
-    also = {day: _settled(stage, module, _named(stage, work.on(day))) for day in later}
-    if not own:
-        module.require_ready(work)
+    also = dict[str, tuple[Manifest, Result]]()
+    if reach and hasattr(module, "due"):
+        own, later = module.due(work)
+        also = {day: _settled(stage, module, _named(stage, work.on(day))) for day in later}
+        if not own:
+            module.require_ready(work)
     manifest, result = _settled(stage, module, work)
+    if hasattr(module, "followers"):
+        for day in module.followers(work):
+            also[day] = _settled(stage, module, _named(stage, work.on(day)))
     fresh = [day for day, (_, done) in also.items() if not done["cached"]]
     return _logged(work, (manifest, result | {"also": fresh} if fresh else result))
 

@@ -87,7 +87,7 @@ def _by_time(pipeline: Pipeline, as_of: str) -> ModelDays:
     }
     last_test = _last_settled(pipeline, as_of)
     first_test = partitions.shift(last_test, 1 - numbers[TEST])
-    gap_from = _days_before(partitions.start(first_test), split.gap_days, partitions.zone)
+    gap_from = days_before(partitions.start(first_test), split.gap_days, partitions.zone)
     last_train = partitions.closed_by(gap_from)
     first_train = partitions.shift(last_train, 1 - numbers[TRAIN])
     first_gap = partitions.shift(last_train, 1)
@@ -146,7 +146,7 @@ def search_day(pipeline: Pipeline, as_of: str) -> str:
     return pipeline.partitions().first_day(model_days(pipeline, as_of).test[0])
 
 
-def _days_before(instant: datetime, days: int, zone: str) -> datetime:
+def days_before(instant: datetime, days: int, zone: str) -> datetime:
     """The same time of day so many days before, by the clock of the time zone."""
     local = instant.astimezone(ZoneInfo(zone))
     before = parse_day(shift(local.date().isoformat(), -days))

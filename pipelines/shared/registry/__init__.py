@@ -7,14 +7,15 @@ Not here: writing to it (``pipelines/stages/promote/``).
 """
 
 from pipelines.shared.registry.champions import champion_before, champion_on, opponent_of
+from pipelines.shared.registry.changes import Change
 from pipelines.shared.registry.errors import registry_errors
 from pipelines.shared.registry.location import registry_uri
 from pipelines.shared.registry.reading import has_run, read_registry
-from pipelines.shared.registry.state import CHAMPION, HISTORY, Registered, Version
+from pipelines.shared.registry.state import CHAMPION, Registered, Version
 
 __all__ = [
     "CHAMPION",
-    "HISTORY",
+    "Change",
     "Registered",
     "Version",
     "champion_before",

@@ -38,11 +38,15 @@ def champion_before(registered: Registered, as_of: str) -> Version | None:
 
 
 def champion_on(registered: Registered, day: str) -> Version | None:
-    """The champion that a day is scored with: the last one whose as-of day is not after it, or None.
+    """The champion that a day is scored with, or None: that of the last change in force on it.
+
+    A change by the stage is in force from the model's as-of day on, but never before the champion
+    that it replaced; one by hand from the day that was given.
 
     Args:
         registered: The pipeline's registered model.
         day: First day of the scored partition, ``YYYY-MM-DD``.
     """
-    past = (registered.version(number) for number in reversed(registered.champions))
-    return next((v for v in past if v is not None and "" < v.as_of <= day), None)
+    in_force = (change for change in reversed(registered.changes) if change.from_day <= day)
+    last = next(in_force, None)
+    return registered.version(last.version) if last else None

@@ -12,13 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.shared.registry.errors import registry_errors
 from pipelines.shared.registry.location import sqlite_path
 from pipelines.shared.registry.sqlite import query
-from pipelines.shared.registry.state import (
-    CHAMPION,
-    HISTORY,
-    Registered,
-    Version,
-    champions_from,
-)
+from pipelines.shared.registry.state import CHAMPION, Registered, Version, registered_from
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -65,14 +59,12 @@ def has_run(uri: str, experiment: str, digest: str) -> bool:
 
 def _from_tables(connection: sqlite3.Connection, model: str) -> Registered:
     def rows(sql: str) -> list[tuple[object, ...]]:
-        return connection.execute(
-            sql, {"name": model, "alias": CHAMPION, "key": HISTORY}
-        ).fetchall()
+        return connection.execute(sql, {"name": model, "alias": CHAMPION}).fetchall()
 
     alias = rows(
         "SELECT version FROM registered_model_aliases WHERE name=:name AND alias=:alias"
     )
-    tag = rows("SELECT value FROM registered_model_tags WHERE name=:name AND key=:key")
+    of_model = rows("SELECT key, value FROM registered_model_tags WHERE name=:name")
     tags: dict[int, dict[str, str]] = {}
     for number, key, value in rows(
         "SELECT version, key, value FROM model_version_tags WHERE name=:name"
@@ -87,8 +79,7 @@ def _from_tables(connection: sqlite3.Connection, model: str) -> Registered:
         Version(int(str(n)), str(source), tags.get(int(str(n)), {})) for n, source in found
     )
     champion = int(str(alias[0][0])) if alias else None
-    history = champions_from(str(tag[0][0]) if tag else None, champion)
-    return Registered(tuple(versions), champion, history)
+    return registered_from(versions, champion, {str(k): str(v) for k, v in of_model})
 
 
 def _from_client(uri: str, model: str) -> Registered:
@@ -106,8 +97,7 @@ def _from_client(uri: str, model: str) -> Registered:
     )
     versions = (Version(int(v.version), str(v.source), dict(v.tags)) for v in found)
     champion = int(held.aliases[CHAMPION]) if CHAMPION in held.aliases else None
-    history = champions_from(held.tags.get(HISTORY), champion)
-    return Registered(tuple(versions), champion, history)
+    return registered_from(versions, champion, held.tags)
 
 
 def _has_run(client: Any, experiment: str, digest: str) -> bool:

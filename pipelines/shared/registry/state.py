@@ -4,18 +4,16 @@ Why: SQLite and an MLflow server are read differently and must give the same.
 Promise: immutable; a version's tags are those that the ``promote`` stage wrote.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+
+from pipelines.shared.registry.changes import KEY, ROLLED_BACK, Change, trail_of
 
 CHAMPION = "champion"
 """Alias of the version in use."""
 
-HISTORY = "champions"
-"""Tag of the registered model: versions that were champion, oldest first, comma-separated."""
-
-
-ROLLED_BACK = "rolled_back"
-"""Tag of a version that was rolled back."""
+WAS_ROLLED_BACK = "rolled_back"
+"""Tag with which earlier versions of Millrace marked a version that was rolled back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +58,17 @@ class Registered:
     Attributes:
         versions: Every version, oldest first.
         champion: Number of the champion, or None.
-        champions: Numbers of all champions in order; the last is the current one.
+        champions: Numbers of all champions in order, without those that were rolled back; the last
+            is the current one.
+        changes: The changes of the champion, oldest first.
+        taken: Highest number of a tag that records a change, whether or not it happened.
     """
 
     versions: tuple[Version, ...] = ()
     champion: int | None = None
     champions: tuple[int, ...] = ()
+    changes: tuple[Change, ...] = ()
+    taken: int = 0
 
     def version(self, number: int | None) -> Version | None:
         """The version with that number, or None."""
@@ -75,20 +78,27 @@ class Registered:
         """The current champion, or None."""
         return self.version(self.champion)
 
+    @property
+    def in_force_from(self) -> str:
+        """Day from which the champion is in force; empty where there is none."""
+        return self.changes[-1].from_day if self.changes else ""
+
     def is_rolled_back(self, version: Version) -> bool:
         """Whether that version was rolled back, and nobody promoted it since."""
-        return ROLLED_BACK in version.tags
+        for change in reversed([each for each in self.changes if each.number]):
+            if change.version == version.number:
+                return False
+            if change.how == ROLLED_BACK and change.was == version.number:
+                return True
+        return WAS_ROLLED_BACK in version.tags
 
 
-def champions_from(tag: str | None, champion: int | None) -> tuple[int, ...]:
-    """The champions in order, from the tag, up to the one that has the alias.
-
-    A promotion writes the tag before the alias and a rollback after it, so when one is killed
-    between the two, the tag has entries after the alias.
-    """
-    if champion is None:
-        return ()
-    numbers = [int(n) for n in (tag or "").split(",") if n.strip().isdecimal()]
-    while numbers and numbers[-1] != champion:
-        numbers.pop()
-    return tuple(numbers) or (champion,)
+def registered_from(
+    versions: Iterable[Version], champion: int | None, tags: Mapping[str, str]
+) -> Registered:
+    """The registered model of these versions, alias and tags."""
+    every = tuple(versions)
+    trail = trail_of(tags, champion, {each.number: each.as_of for each in every})
+    taken = (int(found[1]) for key in tags if (found := KEY.fullmatch(key)))
+    champions, changes = tuple(trail.champions), tuple(trail.changes)
+    return Registered(every, champion, champions, changes, max(taken, default=0))

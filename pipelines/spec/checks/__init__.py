@@ -29,6 +29,7 @@ from pipelines.spec.checks.search import search_problems
 from pipelines.spec.checks.tables import name_problems, table_problems
 from pipelines.spec.checks.training import training_problems
 from pipelines.spec.checks.values import mended, shown, value_problems
+from pipelines.spec.checks.watching import watch_problems
 from pipelines.spec.pipeline import Pipeline
 from pipelines.spec.schedules import schedule_problems
 
@@ -52,6 +53,7 @@ CHECKS: tuple[Callable[[Pipeline], Iterator[Any]], ...] = (
     x_type_problems,
     training_problems,
     gate_problems,
+    watch_problems,
     zone_problems,
     schedule_problems,
 )

@@ -8,10 +8,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pipelines.shared.metrics.row_groups import LEAST_ENTITIES, LEAST_EVENTS
 from pipelines.shared.pages.small_cells import is_small, shown_count
 from pipelines.spec.heads import COST
 from pipelines.stages.evaluate.heads.protocol import MetricText
-from pipelines.stages.evaluate.subgroups import LEAST_ENTITIES, LEAST_EVENTS
 
 BESIDE = """{% if beside %}<h2>Beside simple models</h2>
 <section class="wide"><table><tr><th></th><th class="num">this model</th>

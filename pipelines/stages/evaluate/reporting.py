@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.protocol import Work
+from pipelines.shared.metrics.row_groups import is_missing
 from pipelines.shared.pages.small_cells import shown_count
 from pipelines.spec import TRAIN, Label, Landmarks, Outcome, Pipeline, Survival
 from pipelines.spec.split import TEST
 from pipelines.stages.evaluate.heads.protocol import Yardstick
 from pipelines.stages.evaluate.rows import TestRows
-from pipelines.stages.evaluate.subgroups import is_missing
 from pipelines.stages.evaluate.times.follow_up import follow_up
 
 ReadPart = Callable[[str, Mapping[str, str]], Mapping[str, NDArray[Any]]]

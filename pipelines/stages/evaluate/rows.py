@@ -9,7 +9,7 @@ Source: the protocol of Le Borgne et al., "Reproducible Machine Learning for Cre
 
 import itertools
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,12 @@ from numpy.typing import NDArray
 from pipelines.core.errors import TrainingError
 from pipelines.operators.bfloat16 import widened
 from pipelines.protocol import VALIDATED, stage_of
+from pipelines.shared.metrics.known_entities import first_events
 from pipelines.shared.tables.cohort_names import VALIDATION
 from pipelines.shared.tables.day_numbers import day_numbers
+from pipelines.shared.tables.entity_numbers import Numbers, numbered
 from pipelines.spec import PARTS, Pipeline
-from pipelines.stages.evaluate.entities import Numbers, numbered
 
-NEVER = np.iinfo(np.int64).max
 Index = Mapping[str, Sequence[dict[str, Any]]]
 
 
@@ -207,30 +207,10 @@ def _read_events(folder: Path, entry: Mapping[str, Any], columns: AlertColumns) 
     return LabeledDay(days, labels[here], competing[here], keys)
 
 
-def first_events(days: Iterable[tuple[LabeledDay, Numbers]]) -> tuple[Numbers, Numbers]:
-    """Entities with an event, sorted, and the number of each one's first day with one."""
-    events = [(entity[day.events], day.day[day.events]) for day, entity in days]
-    entity, number = (np.concatenate(each) for each in zip(*events, strict=True))
-    found, index = np.unique(entity, return_inverse=True)
-    first = np.full(len(found), NEVER, np.int64)
-    np.minimum.at(first, index, number)
-    return found, first
-
-
 def _known(
     days: Sequence[tuple[LabeledDay, Numbers]], before: int, known_after_days: int
 ) -> NDArray[np.bool_]:
     """Which rows of the days after the first ``before`` are of entities known to have had the event."""
-    known = first_events(days)
-    return np.concatenate([_known_on(*day, known, known_after_days) for day in days[before:]])
-
-
-def _known_on(
-    day: LabeledDay, entity: Numbers, known: tuple[Numbers, Numbers], known_after_days: int
-) -> NDArray[np.bool_]:
-    entities, first = known
-    if len(entities) == 0:
-        return np.zeros(len(entity), bool)
-    index = np.minimum(np.searchsorted(entities, entity), len(entities) - 1)
-    had = np.where(entities[index] == entity, first[index], NEVER)
-    return had < day.day - known_after_days
+    known = first_events((entity[day.events], day.day[day.events]) for day, entity in days)
+    after = (known.by(entity, day.day - known_after_days) for day, entity in days[before:])
+    return np.concatenate(list(after))

@@ -5,17 +5,16 @@ Promise: a group and the rest are on the same resamples, so that the gap between
     single people could be recognised has no numbers, and no other number gives its own away.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.operators.values import NULL_WHOLE
 from pipelines.shared.metrics.bootstrap import Interval, Measured, Sampled
-from pipelines.spec import Binary, Subgroup, Survival
+from pipelines.shared.metrics.row_groups import RARE, ROUNDED_TO, RowGroup, groups_of, is_small
+from pipelines.spec import Binary, Survival
 from pipelines.stages.evaluate.heads.protocol import (
     Floats,
     HeadEvaluation,
@@ -23,28 +22,6 @@ from pipelines.stages.evaluate.heads.protocol import (
     Yardstick,
 )
 from pipelines.stages.evaluate.rows import TestRows
-
-LEAST_ENTITIES, LEAST_EVENTS = 10, 5
-ROUNDED_TO = 10
-MOST_VALUES = 12
-MISSING, OTHER, RARE = "missing", "other values", "a rare value"
-
-
-@dataclass(frozen=True, slots=True)
-class RowGroup:
-    """Rows of a subgroup.
-
-    Attributes:
-        column: Column that divides rows.
-        name: Name of the group.
-        rows: Which test rows are in it, ``(n_rows,)``.
-        is_value: Whether the name is a value of the data.
-    """
-
-    column: str
-    name: str
-    rows: NDArray[np.bool_]
-    is_value: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,48 +68,6 @@ class OfEntities:
         return self.measured.metrics(None if copies is None else copies[self.entities])
 
 
-def groups_of(subgroup: Subgroup, values: NDArray[Any]) -> Iterator[RowGroup]:
-    """The groups of a column's values, those that have rows; rows without a value are one of their own."""
-    missing = is_missing(values)
-    for name, rows in _named(subgroup, values, ~missing):
-        if rows.any():
-            yield RowGroup(subgroup.column, name, rows, is_value=not subgroup.cuts)
-    if missing.any():
-        yield RowGroup(subgroup.column, MISSING, missing)
-
-
-def _named(
-    subgroup: Subgroup, values: NDArray[Any], there: NDArray[np.bool_]
-) -> Iterator[tuple[str, NDArray[np.bool_]]]:
-    if not subgroup.cuts:
-        yield from _by_value(values, there)
-        return
-    cuts, number = subgroup.cuts, np.where(there, values.astype(np.float64), np.nan)
-    yield f"below {cuts[0]:g}", number < cuts[0]
-    for low, high in pairwise(cuts):
-        yield f"{low:g} to below {high:g}", (number >= low) & (number < high)
-    yield f"{cuts[-1]:g} and above", number >= cuts[-1]
-
-
-def _by_value(
-    values: NDArray[Any], there: NDArray[np.bool_]
-) -> Iterator[tuple[str, NDArray[np.bool_]]]:
-    """A group for each of the most frequent values, one for the rest."""
-    texts = values.astype(str)
-    found, counts = np.unique(texts[there], return_counts=True)
-    frequent = sorted(found[np.lexsort((found, -counts))][:MOST_VALUES])
-    for value in frequent:
-        yield str(value), there & (texts == value)
-    yield OTHER, there & ~np.isin(texts, frequent)
-
-
-def is_missing(values: NDArray[Any]) -> NDArray[np.bool_]:
-    """Which values of a raw column are unknown."""
-    if values.dtype.kind == "f":
-        return np.isnan(values)
-    return np.asarray(values == (NULL_WHOLE if values.dtype.kind == "i" else ""))
-
-
 def measure_groups(
     head: HeadEvaluation,
     rows: TestRows,
@@ -155,7 +90,7 @@ def measure_groups(
 
     def sampled(chosen: NDArray[np.bool_]) -> Sampled | None:
         some = replace(rows, counted=rows.counted & chosen)
-        if is_small(some, head):
+        if has_too_few(some, head):
             return None
         entities = np.searchsorted(every, np.unique(some.entity[some.counted]))
         measured = head.measured(some, predictions, yardstick)
@@ -171,13 +106,12 @@ def measure_groups(
     return found
 
 
-def is_small(rows: TestRows, head: HeadEvaluation) -> bool:
+def has_too_few(rows: TestRows, head: HeadEvaluation) -> bool:
     """Whether the rows that count are of too few entities, or have too few events."""
     here = rows.counted
-    if len(np.unique(rows.entity[here])) < LEAST_ENTITIES:
-        return True
     of_events = isinstance(getattr(head, "head", None), Binary | Survival)
-    return of_events and int(rows.events[here].sum()) < LEAST_EVENTS
+    events = int(rows.events[here].sum()) if of_events else None
+    return is_small(len(np.unique(rows.entity[here])), events)
 
 
 def described(groups: Sequence[MeasuredGroup], rows: TestRows) -> list[dict[str, Any]]:

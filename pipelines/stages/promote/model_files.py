@@ -1,8 +1,9 @@
-"""Check that a registered model's files exist, before it is made the champion.
+"""Check that a registered model can be used, before it is made the champion by hand.
 
-Why: a champion without files cannot be loaded, and no later model can be compared with it.
-Promise: files in the store are read and compared with their manifest; of copies on a server only
-    the existence is checked.
+Why: a champion without files cannot be loaded, and no later model can be compared with it; one that
+    predicts something else since a library changed would be silently wrong.
+Promise: files in the store are read and compared with their manifest, and their golden rows predicted
+    again; of copies on a server only the existence is checked.
 """
 
 from pathlib import Path
@@ -12,13 +13,37 @@ from pipelines.core.errors import ArtifactError, ConfigError
 from pipelines.core.store import Manifest, Ref, Store
 from pipelines.protocol import stage_of
 from pipelines.shared.registry import Version
+from pipelines.stages.promote.golden_rows import check_golden
 
 FILE, MODEL_FILE = "file://", "MLmodel"
-MODELS = "models"
+MODELS, GOLDEN = "models", "golden.json"
+
+
+def require_usable(store: Store, uri: str, pipeline: str, version: Version) -> None:
+    """Check that a version's files are there, and that it still predicts what it did when trained.
+
+    Args:
+        store: Where the pipeline's models are published.
+        uri: MLflow URI of the registry, which may have copies.
+        pipeline: Name of the pipeline.
+        version: The version that is to become the champion.
+
+    Raises:
+        ArtifactError: Its files are missing or damaged, or its predictions of the golden rows differ.
+        PipelineError: The address of its files cannot be read from here.
+    """
+    require_files(store, uri, pipeline, version)
+    made = _published(store, pipeline, version)
+    if made is None or not (folder := store.open(made)).joinpath(GOLDEN).exists():
+        return
+    try:
+        check_golden(folder)
+    except ArtifactError as error:
+        raise _refusal(pipeline, version, str(error)) from error
 
 
 def require_files(store: Store, uri: str, pipeline: str, version: Version) -> None:
-    """Check that a version can be used.
+    """Check that a version's files are there.
 
     Args:
         store: Where the pipeline's models are published.
@@ -32,10 +57,14 @@ def require_files(store: Store, uri: str, pipeline: str, version: Version) -> No
     """
     why = _problem(store, uri, pipeline, version)
     if why:
-        raise ArtifactError(
-            f"version {version.number} of {pipeline} cannot become the champion: {why} Or promote "
-            f"another version: python -m pipelines models {pipeline} lists them."
-        )
+        raise _refusal(pipeline, version, why)
+
+
+def _refusal(pipeline: str, version: Version, why: str) -> ArtifactError:
+    return ArtifactError(
+        f"version {version.number} of {pipeline} cannot become the champion: {why} Nothing was changed. Or "
+        f"promote another version: python -m pipelines models {pipeline} lists them."
+    )
 
 
 def _problem(store: Store, uri: str, pipeline: str, version: Version) -> str:

@@ -4,7 +4,7 @@ Why: promotion is the only step that changes what others use; it must be idempot
 Promise: a model has one run and one version, however often this runs or is killed; only the verdict
     BETTER changes the champion, only if it was reached against the current one, and never to an earlier
     as-of day unless requested. A published promotion is valid only while the registry has it.
-Not here: the decision (``decision.py``), promoting by hand and rolling back (``champion.py``), what
+Not here: the decision (``decision.py``), promoting by hand and rolling back (``by_hand.py``), what
     the page shows (``page.py``).
 """
 
@@ -15,8 +15,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.core.days import parse_day
-from pipelines.core.store import Manifest, Ref
-from pipelines.protocol import Maker, Plan, StageOutcome, Work, code_of, input_of, require_pair
+from pipelines.core.store import Manifest
+from pipelines.protocol import (
+    Maker,
+    Plan,
+    StageOutcome,
+    Work,
+    code_of,
+    giver_of,
+    input_of,
+    require_pair,
+)
 from pipelines.protocol.settings import evaluation_settings, trained_settings
 from pipelines.shared.registry import (
     has_run,
@@ -24,12 +33,15 @@ from pipelines.shared.registry import (
     registry_errors,
     registry_uri,
 )
+from pipelines.shared.registry.changes import APPROVED
+from pipelines.shared.registry.changes import PROMOTED as BY_STAGE
 from pipelines.shared.registry.fates import PROMOTED, WAITING, fates_to_note
 from pipelines.shared.tracking.params import flat_params
-from pipelines.stages.promote.decision import Candidate, decide, own_version
+from pipelines.stages.promote.decision import YES, Candidate, decide, own_version
 from pipelines.stages.promote.reasons import noted_of, reason_of
 
 if TYPE_CHECKING:
+    from pipelines.stages.promote.champion import Reason
     from pipelines.stages.promote.registering import EvaluatedModel
 
 GOLDEN, PROMOTION = "golden.json", "promotion.json"
@@ -56,7 +68,7 @@ def plan(work: Work) -> Plan:
 def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
     """Register the model, and change the champion if its verdict, the days and a person allow it."""
     from pipelines.shared.registry.client import open_client
-    from pipelines.stages.promote.champion import Registry
+    from pipelines.stages.promote.champion import Registry, registry_lock
     from pipelines.stages.promote.golden_rows import check_golden
     from pipelines.stages.promote.noting import note_fates, note_version
     from pipelines.stages.promote.registering import register
@@ -71,17 +83,17 @@ def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
     if (folder / GOLDEN).exists():
         work.report.log(check_golden(folder))
     evaluated = _evaluated_model(work, model, evaluation, uri)
-    with work.store.lock(_registry_lock(work)):
+    with work.store.lock(registry_lock(work.pipeline.name)):
         registry.read()  # an unreachable server raises before anything is written
         with registry_errors(uri):
             number = register(open_client(uri), evaluated, copy_files=_copies_files(work))
         held = registry.read()
         decided = decide(held, candidate)
         if decided.fate == PROMOTED:
-            registry.promote(number)
+            registry.promote(number, _recorded_reason(candidate, evaluation))
         else:
-            note_version(uri, work.pipeline.name, number, noted_of(candidate, decided))
-        note_fates(uri, work.pipeline.name)
+            note_version(uri, work.registered_name, number, noted_of(candidate, decided))
+        note_fates(uri, work.registered_name)
         reason = reason_of(number, held, candidate, decided)
         champion = registry.read().champion
     details = {
@@ -205,9 +217,17 @@ def _candidate(work: Work, model: Manifest, evaluation: Manifest) -> Candidate:
     )
 
 
-def _registry_lock(work: Work) -> Ref:
-    """Allow one promotion at a time on this machine, of any as-of day and seed."""
-    return Ref(work.pipeline.name, "promotions", ".registry")
+def _recorded_reason(candidate: Candidate, evaluation: Manifest) -> "Reason":
+    """Who and why, for the history: who approved it, if somebody did, and what its evaluation says."""
+    from pipelines.stages.promote.champion import LONGEST_WHO, LONGEST_WHY, Reason
+
+    answered = candidate.answer == YES
+    who = candidate.answered_by if answered else giver_of("promotion").name
+    return Reason(
+        how=APPROVED if answered else BY_STAGE,
+        who=who[:LONGEST_WHO],
+        why=str(evaluation.outcome["reason"])[:LONGEST_WHY],
+    )
 
 
 def _tags(work: Work, model: Manifest, evaluation: Manifest) -> Mapping[str, str]:

@@ -165,7 +165,7 @@ def _before_trials(pipeline: Pipeline) -> list[str]:
 
 
 def on_demand_dags(pipeline: Pipeline, doc: str | None = None) -> list[DAG]:
-    """A DAG for each other stage that is run on demand, so that its record alone adds it.
+    """A DAG for each other stage that is run on demand by itself, so that its record alone adds it.
 
     Airflow finds them without a name in the DAG file.
 
@@ -173,11 +173,8 @@ def on_demand_dags(pipeline: Pipeline, doc: str | None = None) -> list[DAG]:
         pipeline: The declaration.
         doc: What their pages say first.
     """
-    others = [
-        each
-        for each in stages(pipeline)
-        if each.on_demand and not each.group and each.name != TUNE.name
-    ]
+    asked = (each for each in stages(pipeline) if each.on_demand and not each.group)
+    others = [each for each in asked if each.name != TUNE.name]
     return [_on_demand_dag(pipeline, record, doc) for record in others]
 
 

@@ -66,7 +66,12 @@ def calls(store, name, dataset, day, more):
         "quarantine": lambda: millrace.quarantine(
             NAME, store, partition=day, rule=name, rows=more
         ),
-        "promote": lambda: millrace.promote(NAME, store, more),
+        "promote": lambda: millrace.promote(
+            NAME, store, more, why=name, who=name, from_day=day, expect=more
+        ),
+        "rollback": lambda: millrace.rollback(
+            NAME, store, why=name, who=dataset, from_day=day, expect=more
+        ),
         "run_stage": lambda: millrace.run_stage(
             name, dataset, store, partition=day, options=more, inputs=more, in_process=True
         ),

@@ -139,7 +139,7 @@ def test_why_on_main_names_no_version_of_a_branch_until_main_comes_to_it(toy_wor
     perform(TOY, work_on(make, root, "main", DAYS[0], 2, 10))
     assert len(explain(Store(str(root)), name)["earlier"]) == 1
     assert "branch" not in explain(Store(str(root)), name)["made"]
-    with pytest.raises(ConfigError, match="has no branch 'c' in .*Known: a"):
+    with pytest.raises(ConfigError, match=r"has no branch 'c' in .*Known: a"):
         explain(Store(str(root), "c"), name)
 
 

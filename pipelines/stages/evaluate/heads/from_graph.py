@@ -16,6 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipelines.shared.metrics.bootstrap import Measured
+from pipelines.shared.metrics.row_terms import RowTerms
 from pipelines.shared.pages.plots import Plot
 from pipelines.shared.scoring.graph import open_graph
 from pipelines.shared.scoring.served import open_served
@@ -32,36 +33,6 @@ from pipelines.stages.evaluate.rows import TestRows
 from pipelines.stages.evaluate.scores import scores_table
 
 H = TypeVar("H", bound=Head)
-
-
-@dataclass(frozen=True, slots=True)
-class RowTerms:
-    """One model's predictions, with each metric as terms that a resample only weights.
-
-    Attributes:
-        means: By metric, the term of each row.
-        entity_index: Index of each row's entity among all, ``(n_rows,)``.
-        roots: Metrics that are the root of their mean.
-    """
-
-    means: Mapping[str, Floats]
-    entity_index: NDArray[np.int64]
-    roots: tuple[str, ...] = ()
-
-    def metrics(self, copies: Floats | None = None) -> dict[str, float]:
-        """Every metric, for so many copies of each entity."""
-        index = self.entity_index
-        weight = np.ones(len(index)) if copies is None else copies[index]
-        found = {}
-        for name, term in self.means.items():
-            value = _mean(term, weight)
-            found[name] = float(np.sqrt(value)) if name in self.roots else value
-        return found
-
-
-def _mean(term: Floats, weight: Floats) -> float:
-    total = weight.sum()
-    return float((term * weight).sum() / total) if total > 0 else float("nan")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,10 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.shared.metrics.row_terms import RowTerms, class_terms
 from pipelines.spec import MultiClass
-from pipelines.stages.evaluate.heads.from_graph import GraphEvaluation, RowTerms
+from pipelines.stages.evaluate.heads.from_graph import GraphEvaluation
 from pipelines.stages.evaluate.heads.protocol import Floats, Predictions
-
-LEAST_CHANCE = 1e-7
 
 
 class MultiClassEvaluation(GraphEvaluation[MultiClass]):
@@ -26,12 +25,4 @@ class MultiClassEvaluation(GraphEvaluation[MultiClass]):
     ) -> RowTerms:
         """Log loss and accuracy."""
         chance = predictions["probabilities"].astype(np.float64)
-        right = (chance.argmax(axis=1) == labels).astype(float)
-        return RowTerms({"log_loss": log_loss(labels, chance), "accuracy": right}, entity_index)
-
-
-def log_loss(labels: Floats, chance: Floats) -> Floats:
-    """Negative log of the chance ``(n_rows, n_classes)`` of each row's own class."""
-    own = chance[np.arange(len(labels)), labels.astype(np.int64)]
-    loss: Floats = -np.log(np.maximum(own, LEAST_CHANCE))
-    return loss
+        return class_terms(labels, chance, entity_index)

@@ -6,12 +6,10 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.shared.metrics.row_terms import RowTerms, grade_terms
 from pipelines.spec import Ordinal
-from pipelines.stages.evaluate.heads.from_graph import GraphEvaluation, RowTerms
-from pipelines.stages.evaluate.heads.multi_class import log_loss
+from pipelines.stages.evaluate.heads.from_graph import GraphEvaluation
 from pipelines.stages.evaluate.heads.protocol import Floats, Predictions
-
-HALF = 0.5
 
 
 class OrdinalEvaluation(GraphEvaluation[Ordinal]):
@@ -26,13 +24,6 @@ class OrdinalEvaluation(GraphEvaluation[Ordinal]):
     def terms(
         self, labels: Floats, predictions: Predictions, entity_index: NDArray[np.int64]
     ) -> RowTerms:
-        """The predicted grade is the number of thresholds passed with a chance of a half or more."""
+        """See ``grade_terms``."""
         chance = predictions["probabilities"].astype(np.float64)
-        above = 1.0 - np.cumsum(chance, axis=1)[:, :-1]
-        grade = (above > HALF).sum(axis=1)
-        means = {
-            "rank_mae": np.abs(grade - labels),
-            "log_loss": log_loss(labels, chance),
-            "accuracy": (grade == labels).astype(float),
-        }
-        return RowTerms(means, entity_index)
+        return grade_terms(labels, chance, entity_index)

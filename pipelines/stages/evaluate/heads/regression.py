@@ -6,8 +6,9 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.shared.metrics.row_terms import RowTerms, amount_terms
 from pipelines.spec import Regression
-from pipelines.stages.evaluate.heads.from_graph import GraphEvaluation, RowTerms
+from pipelines.stages.evaluate.heads.from_graph import GraphEvaluation
 from pipelines.stages.evaluate.heads.protocol import Floats, Predictions
 
 
@@ -23,6 +24,5 @@ class RegressionEvaluation(GraphEvaluation[Regression]):
         self, labels: Floats, predictions: Predictions, entity_index: NDArray[np.int64]
     ) -> RowTerms:
         """Squared and absolute errors."""
-        error = predictions["score"].astype(np.float64) - labels
-        means = {"rmse": error**2, "mae": np.abs(error)}
-        return RowTerms(means, entity_index, roots=("rmse",))
+        score = predictions["score"].astype(np.float64)
+        return amount_terms(labels, score, entity_index)

@@ -5,10 +5,19 @@ before the commit or after it. A cache of a few pages makes SQLite sync its jour
 database long before the commit, as a slow disk or a long transaction does.
 """
 
+import json
 import os
 import signal
 import sqlite3
 import sys
+
+
+def insert_tag(connection, model, tags):
+    connection.executemany(
+        "INSERT INTO registered_model_tags (key, value, name, workspace) "
+        f"SELECT ?, ?, name, workspace FROM registered_models WHERE name='{model}'",
+        tags,
+    )
 
 
 def main():
@@ -19,13 +28,10 @@ def main():
     connection.execute("PRAGMA cache_size=4")
     connection.execute("BEGIN IMMEDIATE")
     connection.execute("UPDATE registered_model_aliases SET version=2")
-    connection.execute("UPDATE registered_model_tags SET value='1,3,2'")
+    change = {"version": 2, "was": 3, "from_day": "2026-01-03", "how": "by hand"}
+    insert_tag(connection, "fraud", [("champion_0003", json.dumps(change))])
     long = [(f"written-{n}", "x" * 400) for n in range(500)]
-    connection.executemany(
-        "INSERT INTO registered_model_tags (key, value, name, workspace) "
-        "SELECT ?, ?, name, workspace FROM registered_models WHERE name='other'",
-        long,
-    )
+    insert_tag(connection, "other", long)
     if moment == "after":
         connection.execute("COMMIT")
     os.kill(os.getpid(), signal.SIGKILL)

@@ -232,7 +232,12 @@ def test_any_damage_is_read_as_something_or_reported_as_an_error_of_ours(registr
     assert all(str(registry) in each for each in reported)
 
 
-def test_a_tag_that_somebody_wrote_by_hand_is_read_for_the_numbers_in_it(registry):
+def test_tags_that_somebody_wrote_by_hand_are_read_for_what_is_in_them(registry):
     with closing(sqlite3.connect(registry)) as hand, hand:
-        hand.execute("UPDATE registered_model_tags SET value='1, two,3'")
-    assert read(registry).champions == (1, 3)
+        hand.execute("UPDATE registered_model_tags SET value='nobody knows'")
+        hand.execute(
+            "UPDATE registered_model_tags SET key='champions' WHERE key='champion_0001'"
+        )
+        hand.execute("UPDATE registered_model_tags SET value='1, two,3' WHERE key='champions'")
+    held = read(registry)
+    assert (held.champions, held.taken) == ((1, 3), 2)

@@ -18,9 +18,9 @@ from pipelines.shared.registry import (
     reading,
     registry_uri,
 )
+from pipelines.shared.registry.changes import champions_from
 from pipelines.shared.registry.client import open_client
 from pipelines.shared.registry.reading import _from_client
-from pipelines.shared.registry.state import champions_from
 from pipelines.stages.promote.champion import Registry
 from tests.pipelines.shared.registry.two_models import register_two_models
 

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.shared.metrics.bootstrap import resamples
+from pipelines.shared.tables.entity_numbers import numbered
 from pipelines.spec import Binary, Evaluation, Regression
-from pipelines.stages.evaluate.entities import numbered
 from pipelines.stages.evaluate.heads import evaluation_of
 from pipelines.stages.evaluate.heads.protocol import Yardstick
 from pipelines.stages.evaluate.rows import AlertColumns, open_test_rows

@@ -2,10 +2,12 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -81,6 +83,50 @@ def test_killed_inside_a_commit_it_leaves_a_registry_that_reads_and_goes_on(
     results = kills(over_a_champion, tmp_path, step=1, what="commits")
     assert [t["journal"] for t in results] == [True] * (len(results) - 1) + [False]
     assert len(results) > 5
+
+
+@pytest.mark.parametrize(
+    ("rounds", "seed"),
+    [(2, 1), pytest.param(150, 2, marks=pytest.mark.slow)],
+)
+def test_of_changes_at_once_and_killed_ones_each_is_made_whole_or_not_at_all(
+    tmp_path, over_a_champion, rounds, seed
+):
+    argv = [sys.executable, "-m", "tests.pipelines.stages.promote.contended_changes"]
+    argv += [str(over_a_champion), str(tmp_path), str(rounds), str(seed)]
+    ran = subprocess.run(
+        argv, cwd=ROOT, capture_output=True, text=True, timeout=900, check=False
+    )
+    assert ran.returncode == 0, ran.stderr[-3000:]
+    results = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert len(results) == rounds
+    for each in results:
+        require_whole(each)
+
+
+def require_whole(found):
+    """Each process that ended well made its change, each change follows the one before it."""
+    changes = found["changes"]
+    versions = [change["version"] for change in changes]
+    assert [change["was"] for change in changes] == [None, *versions[:-1]], found
+    assert found["champion"] == found["champions"][-1] == versions[-1], found
+    made = Counter(change["who"] for change in changes if change["who"] != "promote")
+    known = set()
+    for (child, code, error), what in zip(found["ends"], found["todo"], strict=True):
+        who = f"process {child}"
+        known.add(who)
+        assert code in (0, 3, -signal.SIGKILL), found
+        assert made[who] <= 1, found
+        assert code != 3 or made[who] == 0, found
+        if code == 0 and what != "stage":
+            is_champion_already = {"one": 1, "two": 2}.get(what.partition(",")[0])
+            assert made[who] == 1 or is_champion_already in versions, found
+        if code == 3:
+            assert re.search("no version 2|no earlier champion|was expected", error), found
+    assert made.keys() <= known
+    by_stage = [change for change in changes if change["who"] == "promote"]
+    # That of the champion before, perhaps one that prepared the round, one at most by each process.
+    assert len(by_stage) <= 2 + found["todo"].count("stage"), found
 
 
 def test_a_registry_killed_while_it_is_made_is_absent_and_made_again(tmp_path):

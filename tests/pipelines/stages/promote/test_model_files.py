@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from pipelines.cli.models import models
+from pipelines import api
 from pipelines.core.errors import ArtifactError, ConfigError
 from pipelines.core.store import Store
 from pipelines.core.store.housekeeping import clean
@@ -71,14 +71,14 @@ def test_a_version_without_whole_files_is_not_promoted_by_hand(remade_champion):
     with pytest.raises(
         ArtifactError, match=r"version 1 .* cannot become the champion: .*other bytes"
     ):
-        models(FRAUD.name, str(root), promote=1)
+        api.promote(FRAUD.name, root, 1, why="it was better")
     with pytest.raises(ArtifactError, match=r"version 1 .* weights/\S+ holds other bytes"):
-        models(FRAUD.name, str(root), rollback=True)
+        api.rollback(FRAUD.name, root, why="it was better")
     shutil.rmtree(folder)
     with pytest.raises(
         ArtifactError, match=r"no longer at .* Run train as of 2026-03-01 with the"
     ):
-        models(FRAUD.name, str(root), promote=1)
+        api.promote(FRAUD.name, root, 1, why="it was better")
     assert facts(root) == before
 
 

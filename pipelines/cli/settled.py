@@ -1,0 +1,111 @@
+"""``settled``: the ledger of what scores were worth, as it was known on a day.
+
+Why: whether a model still does what it promised must be seen without reading files.
+Promise: only reads.
+"""
+
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
+
+import typer
+
+from pipelines import api
+from pipelines.cli.arguments import Json, Name, StoreUri
+from pipelines.core.text import message
+
+SHOWN = (
+    *("events", "alerts", "caught", "precision", "auc", "average_precision", "cost"),
+    *("rmse", "mae", "log_loss", "accuracy", "rank_mae"),
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("settled")(settled)
+
+
+def settled(
+    pipeline: Name,
+    store: StoreUri,
+    as_of: Annotated[
+        str, typer.Option(help="Day, YYYY-MM-DD: what was over when it began is in the ledger.")
+    ],
+    json_: Json = False,
+) -> None:
+    """Show what scores were expected to be worth and what they were, as known on a day."""
+    from pipelines.cli.summary import print_json
+
+    found = api.settled(pipeline, store, as_of=as_of)
+    if json_:
+        print_json(found)
+        return
+    _print(found)
+    sys.stdout.writelines(f"{message(line)}\n" for line in _lines(found))
+
+
+def _print(found: Mapping[str, Any]) -> None:
+    """A row for each model and partition: what came true, and what was expected of it."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    rows = [
+        (matured["partition"], model)
+        for each in found["settlements"]
+        for matured in each["matured"]
+        for model in matured.get("models", ())
+        if model["metrics"]
+    ]
+    names = [n for n in SHOWN if any(n in model["metrics"] for _, model in rows)]
+    if not rows:
+        return
+    table = Table(title=f"{found['pipeline']}: settled before {found['as_of']} (expected)")
+    for column in ("scored", "model", "", *names):
+        table.add_column(
+            column.replace("_", " "), justify="left" if column in ("scored", "") else "right"
+        )
+    for partition, model in rows:
+        cells = [partition, str(model["model_version"]), model["role"]]
+        table.add_row(
+            *(Text(cell) for cell in [*cells, *(_cell(model, name) for name in names)])
+        )
+    Console().print(table)
+
+
+def _cell(model: Mapping[str, Any], name: str) -> str:
+    own, expected = model["metrics"].get(name), model.get("expected", {}).get(name)
+    if own is None:
+        return ""
+    return _number(own) + (f" ({_number(expected)})" if expected is not None else "")
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 else f"{value:.4g}"  # noqa: PLR2004  digits enough
+
+
+def _lines(found: Mapping[str, Any]) -> Iterator[str]:
+    for each in found["cumulative"]:
+        whose = f"version {each['model_version']}" if each["model_version"] else "as given"
+        facts = ", ".join(
+            f"{name.replace('_', ' ')} {_number(value)}{_between(each['intervals'].get(name))}"
+            for name, value in each["metrics"].items()
+            if name in SHOWN
+        )
+        yield f"last {each['days']} days, {whose} ({len(each['partitions'])} partitions): {facts}"
+    for name, error in found["estimate_errors"].items():
+        if name in SHOWN:
+            yield (
+                f"estimate of {name.replace('_', ' ')}: off by {error['mean_error']:+.4g} on average, by "
+                f"{error['mean_absolute_error']:.4g} in size ({error['partitions']} partitions)"
+            )
+    for each in found["settlements"]:
+        yield from (f"{each['partition']}: {m['says']}" for m in each["matured"] if m["says"])
+        if each["earlier"]:
+            yield f"{each['partition']}: settled anew; {len(each['earlier'])} earlier versions are kept"
+    if found["missing"]:
+        yield f"not settled: {', '.join(found['missing'])}"
+
+
+def _between(ends: list[float] | None) -> str:
+    return "" if ends is None else f" ({_number(ends[0])} to {_number(ends[1])})"
