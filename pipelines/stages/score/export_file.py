@@ -1,6 +1,6 @@
 """A partition's scores as one Parquet file below a folder or URI: ``ds=<partition>/scores.parquet``.
 
-Promise: it is written aside, to a name that readers of Parquet folders leave out, and moved, so that a day is there
+Promise: it is staged under a name that readers of Parquet folders leave out, and moved, so that a day is there
     whole or not at all on every file system, objects among them; the same scores are the same bytes. One row group is in
     memory at a time.
 """
@@ -49,14 +49,14 @@ class FileExport:
         return (own, footer.num_rows) == (scores.digest, scores.rows)
 
     def write(self, scores: ScoresToExport) -> str:
-        """Write the file aside and move it to its place."""
+        """Stage the file and move it."""
         with self._opened() as (fs, root):
-            aside = f"{root}/_aside-{scores.partition}-{scores.digest[:16]}.parquet"
+            staged = f"{root}/_staged-{scores.partition}-{scores.digest[:16]}.parquet"
             target = _target(root, scores)
             fs.makedirs(target.rpartition("/")[0], exist_ok=True)
-            with fs.open(aside, "wb") as file:
+            with fs.open(staged, "wb") as file:
                 self._write_parts(file, scores)
-            fs.mv(aside, target)
+            fs.mv(staged, target)
         return f"{scores.rows:,} scores are written to {without_secrets(self.uri)} as {partition_key(scores.partition)}"
 
     def _write_parts(self, file: Any, scores: ScoresToExport) -> None:

@@ -15,7 +15,7 @@ from pipelines.stages.score.record import VERSION
 
 
 class Export(Protocol):
-    """One place that gets a copy of each partition's scores."""
+    """A folder or a table that gets a copy of each partition's scores."""
 
     def stands(self, scores: "ScoresToExport") -> bool:
         """Whether it has these very scores."""
@@ -42,10 +42,10 @@ class ScoresToExport:
 
 
 def export_all(work: Work, plan: Plan, rows: int, folder: Path) -> None:
-    """Write the scores in a folder to every declared place that does not have them.
+    """Write the scores in a folder to every declared folder and table that does not have them.
 
     Raises:
-        TransientError: A place cannot be reached.
+        TransientError: A folder or a database cannot be reached.
         ConfigError: It refuses them, or its address cannot be used.
     """
     if work.options.get(VERSION.name) or work.store.branch:

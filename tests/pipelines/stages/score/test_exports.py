@@ -101,7 +101,7 @@ def test_a_copy_that_stands_is_not_written_again(store, tmp_path):
     assert file.stat().st_mtime_ns == before
 
 
-def test_a_place_that_is_declared_later_gets_what_is_published(store, tmp_path):
+def test_a_folder_that_is_declared_later_gets_what_is_published(store, tmp_path):
     scored(store)
     assert scored(store, pipeline=declared(files=str(tmp_path / "copies")))["cached"] is True
     assert (tmp_path / "copies" / f"ds={DAY}" / "scores.parquet").exists()
@@ -204,5 +204,5 @@ def test_a_wrong_declaration_says_what_to_write(scoring, says):
 
 
 def test_a_file_system_that_is_not_known_says_so(store):
-    with pytest.raises(ConfigError, match="scoring.files 'nowhere://x' cannot be opened"):
+    with pytest.raises(ConfigError, match="'nowhere://x' cannot be opened"):
         scored(store, pipeline=declared(files="nowhere://x"))
