@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -27,6 +27,9 @@ from pipelines.shared.databases.database_errors import in_its_own_words
 from pipelines.shared.databases.database_url import url_of_connection
 from pipelines.stages.score.export_file import groups_of
 from pipelines.stages.score.exports import ScoresToExport
+
+if TYPE_CHECKING:
+    import psycopg
 
 PIPELINE, PARTITION, SCORED_AS = OWN = ("pipeline", "scored_partition", "scored_as")
 """Columns before those of the scores: whose they are, of which partition, and the digest that names them."""
@@ -158,12 +161,28 @@ def _insert(database: sa.Connection, table: sa.Table, rows: pa.Table) -> None:
     names = ", ".join(map(quote.quote_identifier, rows.column_names))
     statement = f"COPY {quote.format_table(table)} ({names}) FROM STDIN (FORMAT csv)"
     options = pyarrow.csv.WriteOptions(include_header=False)
-    driver: Any = database.connection.driver_connection
-    with driver.cursor() as cursor, cursor.copy(statement) as copy:
+    with _of_the_driver(statement), _cursor(database) as cursor, cursor.copy(statement) as copy:
         for batch in rows.to_batches(INSERT_ROWS):
             text = io.BytesIO()
             pyarrow.csv.write_csv(batch, text, options)
             copy.write(text.getvalue())
+
+
+def _cursor(database: sa.Connection) -> "psycopg.Cursor":
+    driver: Any = database.connection.driver_connection
+    cursor: psycopg.Cursor = driver.cursor()
+    return cursor
+
+
+@contextmanager
+def _of_the_driver(statement: str) -> Iterator[None]:
+    """Raise the driver's errors as SQLAlchemy's, which it does for its own statements alone."""
+    import psycopg
+
+    try:
+        yield
+    except psycopg.Error as error:
+        raise sa.exc.DBAPIError(statement, None, error) from error
 
 
 def _type(kind: pa.DataType) -> sa.types.TypeEngine[Any]:
