@@ -13,7 +13,12 @@ import logging
 from dataclasses import replace
 from typing import Any, cast
 
-from pipelines.core.errors import PartitionRefusedError, PermanentError, rebuild
+from pipelines.core.errors import (
+    PartitionRefusedError,
+    PermanentError,
+    PipelineError,
+    rebuild,
+)
 from pipelines.core.events import reporting
 from pipelines.core.store import Manifest, Ref
 from pipelines.core.store.branch_store import MADE_ON
@@ -52,18 +57,28 @@ def perform(stage: Stage, work: Work, *, reach: bool = True) -> Result:
     """
     module = cast("Any", importlib.import_module(stage.module))
     begin(work.store, work.pipeline.name)
-    also = dict[str, tuple[Manifest, Result]]()
+    own, also = True, dict[str, tuple[Manifest, Result]]()
     if reach and hasattr(module, "due"):
         own, later = module.due(work)
         also = {day: _settled(stage, module, _named(stage, work.on(day))) for day in later}
+    try:
         if not own:
             module.require_ready(work)
-    manifest, result = _settled(stage, module, work)
+        manifest, result = _settled(stage, module, work)
+    except PipelineError:
+        if fresh := _fresh(also):  # there is no result that would say so
+            work.report.also(fresh)
+        raise
     if hasattr(module, "followers"):
         for day in module.followers(work):
             also[day] = _settled(stage, module, _named(stage, work.on(day)))
-    fresh = [day for day, (_, done) in also.items() if not done["cached"]]
+    fresh = _fresh(also)
     return _logged(work, (manifest, result | {"also": fresh} if fresh else result))
+
+
+def _fresh(also: dict[str, tuple[Manifest, Result]]) -> list[str]:
+    """The partitions that were done, and not found."""
+    return [day for day, (_, done) in also.items() if not done["cached"]]
 
 
 def refusal(stage: Stage, work: Work) -> Result | None:

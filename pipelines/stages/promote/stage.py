@@ -101,6 +101,7 @@ def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
         "version": number,
         "champion": champion,
         "changed": champion != held.champion,
+        "model_digest": model.digest,
         **({"decided_by": candidate.answered_by} if candidate.answered_by else {}),
     }
     promotion = {"verdict": candidate.verdict, **details, "reason": reason, "uri": uri}

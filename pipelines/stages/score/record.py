@@ -36,5 +36,5 @@ STAGE = Stage(
     timeout=timedelta(hours=4),
     connections=("scoring.connection",),
     options=(*COMPUTE, REGISTRY, VERSION, SHADOW),
-    outlet=Outlet("scores", "scores"),
+    outlets=(Outlet("scores", "scores"),),
 )

@@ -11,5 +11,5 @@ STAGE = Stage(
     on_demand=True,
     group=SCORE_DAG,
     pages=(Page("watched.html", title="Watched day"),),
-    outlet=Outlet("monitoring", "monitoring"),
+    outlets=(Outlet("monitoring", "monitoring"),),
 )

@@ -11,11 +11,12 @@ from typing import Any
 
 from airflow.sdk import DAG, PartitionedAssetTimetable, task_group
 
+from millrace.airflow.assets import assets
 from millrace.airflow.dags import common, first_midnight, listed_names
 from millrace.airflow.forms import score_form, score_range_form
 from millrace.airflow.partition_range import PartitionRangeOperator
-from millrace.airflow.tasks import OTHER_POOL, asset_of, stage
-from pipelines.protocol import Stage, stage_of, stages, stages_before
+from millrace.airflow.tasks import OTHER_POOL, stage
+from pipelines.protocol import Stage, stages, stages_before
 from pipelines.protocol.stage import SCORE_DAG
 from pipelines.spec import Pipeline
 
@@ -88,7 +89,7 @@ def grouped_stages(pipeline: Pipeline) -> list[Stage]:
 
 def once_featurized(pipeline: Pipeline) -> PartitionedAssetTimetable:
     """The schedule of the score DAG: a run for each partition whose features are published, with its key."""
-    return PartitionedAssetTimetable(assets=asset_of(pipeline, stage_of(FEATURES)))
+    return PartitionedAssetTimetable(assets=assets(pipeline)[FEATURES])
 
 
 def _wire_partition(pipeline: Pipeline, records: list[Stage], **more: Any) -> None:
