@@ -110,6 +110,7 @@ def publish_dense(root, *, as_of=EARLY, seed=0, units=8, decision=None, features
 
 
 ALERTING = Decision(Calibration("platt", slope=1.5, intercept=0.2), 0.6, "declared")
+WITHOUT_ALERTS = Decision(ALERTING.calibration, 1.0, "declared")
 
 
 def register(root, *models, champions=(1,)):

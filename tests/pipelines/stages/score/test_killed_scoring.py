@@ -54,11 +54,11 @@ def test_killed_and_run_again_it_leaves_what_an_undisturbed_run_leaves(
     for name in ("killed", "undisturbed"):
         (tmp_path / name).mkdir()
     where = made(tmp_path / "killed")
-    root, *places = where
+    root, *copies = where
     ended = subprocess.run(
         [
             *(sys.executable, "-m", "tests.pipelines.stages.score.killed_scoring"),
-            *(str(root), point, *places),
+            *(str(root), point, *copies),
         ],
         cwd=ROOT,
         capture_output=True,
