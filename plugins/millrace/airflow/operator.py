@@ -193,10 +193,12 @@ class StageOperator(CommandOperator):
         return source
 
     def _connections(self) -> dict[str, str]:
-        """Variables with the connections that the stage's table is read with."""
-        if not stage_named(self.stage).reads_source:
-            return {}
-        return resolved(connection_ids([self._table()], option_values(lines(self.options))))
+        """Variables with the connections that the stage's table is read with, and those that its record names."""
+        record = stage_named(self.stage)
+        own = record.connection_ids(self._declared())
+        if record.reads_source:
+            own += connection_ids([self._table()], option_values(lines(self.options)))
+        return resolved(own)
 
     def _table(self) -> Table:
         return self._declared().table
