@@ -16,6 +16,7 @@ from pipelines.core.declared import mistakes_in, unknown
 from pipelines.core.errors import DeclarationError
 from pipelines.spec.checks.decisions import decision_problems
 from pipelines.spec.checks.evaluation import evaluation_problems, model_gate_problems
+from pipelines.spec.checks.explaining import explaining_problems
 from pipelines.spec.checks.features import feature_problems, program_problems
 from pipelines.spec.checks.gates import gate_problems
 from pipelines.spec.checks.keys import entity_problems
@@ -44,6 +45,7 @@ CHECKS: tuple[Callable[[Pipeline], Iterator[Any]], ...] = (
     label_problems,
     split_problems,
     evaluation_problems,
+    explaining_problems,
     decision_problems,
     model_problems,
     head_problems,

@@ -221,6 +221,8 @@ class StageOperator(CommandOperator):
 
     def _announce(self, context: Mapping[str, Any], result: Mapping[str, Any]) -> None:
         """Give the stage's assets their events, and any other outlet one with the result's facts."""
+        if Store(self.store).branch:
+            self.outlets: list[Any] = []  # who waits for an asset waits for production's
         if not self.outlets:
             return
         stage, work = stage_named(self.stage), self._work()
