@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from millrace.airflow.partition import macros_of_run
+from millrace.airflow.question import answered, numbers_of
 from pipelines.core.installation import default_store
 from pipelines.core.store.branch_names import IN_ADDRESS
 from pipelines.protocol import giver_of
@@ -76,11 +77,22 @@ def input_templates(results: Iterable[str]) -> list[str]:
     ]
 
 
+def answer_templates(task_id: str) -> list[str]:
+    """The options with which a stage is given what a person answered; empty where nobody was asked."""
+    options = {"answer": "answer", "answered_by": "by", "answered_why": "why"}
+    return [
+        f"{name}={{{{ answered(ti.xcom_pull(task_ids='{task_id}'), '{part}') }}}}"
+        for name, part in options.items()
+    ]
+
+
 def macros(pipeline: Pipeline) -> dict[str, Any]:
     """The functions that these templates call."""
     return {
         **macros_of_run(pipeline.partitions()),
         "digest_of": digest_of,
+        "answered": answered,
+        "numbers_of": numbers_of,
         "search_day": partial(_search_day, pipeline),
     }
 

@@ -59,23 +59,28 @@ def test_a_champion_whose_day_was_made_again_keeps_its_files(lost, remade_champi
 
 
 @pytest.mark.parametrize("registry", ["sqlite", "server"])
-def test_after_three_remakings_of_its_day_later_models_still_meet_the_champion(
+def test_after_three_remakings_of_their_day_models_still_meet_the_champion(
     registry, remade_champion, monkeypatch
 ):
-    root, champion = remade_champion
-    open_registry(str(root), FRAUD.name).promote(1)
+    root, first = remade_champion
+    champion = Store(str(root)).find(first.ref)
     if registry == "server":  # read through MLflow's client
         monkeypatch.setattr(reading, "sqlite_path", lambda _uri: None)
-    for quality in (0.4, 0.3):
+    for quality in (0.4, 0.3, 0.25):
         evaluated(root, quality=quality)
     found = cleaned(root)
     why = {each["version"]: each["why"] for each in found["reasons"] if each["kept"]}
-    assert why[champion.version] == "the champion, version 1 of fraud_detection"
-    judged = (each for each in Store(str(root)).versions(EVALUATIONS))
-    cards = [each for each in judged if each.inputs["model"] == champion.content]
-    assert [why[each.version] for each in cards] == [f"judged {why[champion.version]}"]
+    for model, words in (
+        (first, "a previous champion, version 1"),
+        (champion, "the champion, version 2"),
+    ):
+        assert why[model.version] == f"{words} of fraud_detection"
+        evaluations = Store(str(root)).versions(EVALUATIONS)
+        cards = [each for each in evaluations if each.inputs["model"] == model.content]
+        assert [why[each.version] for each in cards] == [f"judged {why[model.version]}"]
     assert found["versions"] > 0
-    assert evaluated(root, quality=0.2)["verdict"] == "NOT_BETTER"
+    evaluated(root, quality=0.2)
+    assert Store(str(root)).find(EVALUATIONS).inputs["champion"] == champion.digest
 
 
 def test_a_version_without_whole_files_is_not_promoted_by_hand(remade_champion):
