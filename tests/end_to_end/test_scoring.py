@@ -36,6 +36,7 @@ def stack(tmp_path_factory):
             publish_day(store, day, rows=60, seed=seed)
         models = [publish_dense(store, as_of=EARLY, seed=n, decision=ALERTING) for n in (0, 1)]
         register(store, *models)
+        stack.api.set_pool("stages", 2, "Stages at a time.")
         for dag_id in (DAG, DAYS):
             stack.api.wait_for_dag(dag_id, 120)
             stack.api.unpause(dag_id)

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from pipelines.core.connections import without_secrets
 from pipelines.core.errors import ConfigError
 from pipelines.protocol import partition_key
-from pipelines.stages.score.exports import ScoresToExport
+from pipelines.stages.score.copied_scores import ScoresToCopy
 from pipelines.stages.score.scored_table import write_options
 
 NAME = "scores.parquet"
@@ -37,7 +37,7 @@ class FileExport:
     uri: str
     folder: Path
 
-    def stands(self, scores: ScoresToExport) -> bool:
+    def stands(self, scores: ScoresToCopy) -> bool:
         """Whether the file is there with these scores, by its footer."""
         with self._opened() as (fs, root):
             try:
@@ -48,7 +48,7 @@ class FileExport:
         own = (footer.metadata or {}).get(SCORED_AS.encode(), b"").decode()
         return (own, footer.num_rows) == (scores.digest, scores.rows)
 
-    def write(self, scores: ScoresToExport) -> str:
+    def write(self, scores: ScoresToCopy) -> str:
         """Stage the file and move it."""
         with self._opened() as (fs, root):
             staged = f"{root}/_staged-{scores.partition}-{scores.digest[:16]}.parquet"
@@ -59,7 +59,7 @@ class FileExport:
             fs.mv(staged, target)
         return f"{scores.rows:,} scores are written to {without_secrets(self.uri)} as {partition_key(scores.partition)}"
 
-    def _write_parts(self, file: Any, scores: ScoresToExport) -> None:
+    def _write_parts(self, file: Any, scores: ScoresToCopy) -> None:
         parts = sorted(self.folder.glob("part-*.parquet"))
         schema = pq.read_schema(parts[0]).with_metadata({SCORED_AS: scores.digest})
         with pq.ParquetWriter(file, schema, **write_options(schema)) as writer:
@@ -94,5 +94,5 @@ def groups_of(parts: list[Path]) -> Iterator[pa.Table]:
                 yield file.read_row_group(group, use_threads=False)
 
 
-def _target(root: str, scores: ScoresToExport) -> str:
+def _target(root: str, scores: ScoresToCopy) -> str:
     return f"{root}/{partition_key(scores.partition)}/{NAME}"

@@ -25,8 +25,8 @@ from sqlalchemy.pool import NullPool
 from pipelines.core.connections import connection_named
 from pipelines.shared.databases.database_errors import in_its_own_words
 from pipelines.shared.databases.database_url import url_of_connection
+from pipelines.stages.score.copied_scores import ScoresToCopy
 from pipelines.stages.score.export_file import groups_of
-from pipelines.stages.score.exports import ScoresToExport
 
 if TYPE_CHECKING:
     import psycopg
@@ -57,7 +57,7 @@ class TableExport:
     table: str
     folder: Path
 
-    def stands(self, scores: ScoresToExport) -> bool:
+    def stands(self, scores: ScoresToCopy) -> bool:
         """Whether the table has these scores of the partition, all of them and no others."""
         with self._connected() as database:
             table = self._described(database)
@@ -68,7 +68,7 @@ class TableExport:
             found = [tuple(row) for row in database.execute(counted)]
         return found == ([(scores.digest[:16], scores.rows)] if scores.rows else [])
 
-    def write(self, scores: ScoresToExport) -> str:
+    def write(self, scores: ScoresToCopy) -> str:
         """Replace the partition's rows in one transaction."""
         with self._connected() as database:
             table = self._described(database)
@@ -112,7 +112,7 @@ class TableExport:
                 engine.dispose()
 
 
-def _of(table: sa.Table, scores: ScoresToExport) -> sa.ColumnElement[bool]:
+def _of(table: sa.Table, scores: ScoresToCopy) -> sa.ColumnElement[bool]:
     return sa.and_(table.c[PIPELINE] == scores.pipeline, table.c[PARTITION] == scores.partition)
 
 
@@ -123,7 +123,7 @@ def _wait_for_others(database: sa.Connection, name: str) -> None:
         database.execute(locked, {"name": f"millrace {name}"})
 
 
-def _with_own(group: pa.Table, scores: ScoresToExport) -> pa.Table:
+def _with_own(group: pa.Table, scores: ScoresToCopy) -> pa.Table:
     """Rows with the columns before those of the scores, and lists as JSON."""
     values = (scores.pipeline, scores.partition, scores.digest[:16])
     columns: dict[str, Any] = {

@@ -6,39 +6,11 @@ Promise: a copy is replaced whole or not at all, so no reader sees half a day; o
 Not here: writing them (``export_file.py``, ``export_table.py``).
 """
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from pipelines.protocol import Plan, Work
+from pipelines.stages.score.copied_scores import CopyTarget, ScoresToCopy
 from pipelines.stages.score.record import VERSION
-
-
-class Export(Protocol):
-    """A folder or a table that gets a copy of each partition's scores."""
-
-    def stands(self, scores: "ScoresToExport") -> bool:
-        """Whether it has these very scores."""
-
-    def write(self, scores: "ScoresToExport") -> str:
-        """Replace the partition's scores there, and say what was written where."""
-
-
-@dataclass(frozen=True, slots=True)
-class ScoresToExport:
-    """A partition's scores.
-
-    Attributes:
-        pipeline: Name of the pipeline.
-        partition: Key of the partition.
-        digest: What names these scores: the digest of the work that made them.
-        rows: Their number.
-    """
-
-    pipeline: str
-    partition: str
-    digest: str
-    rows: int
 
 
 def export_all(work: Work, plan: Plan, rows: int, folder: Path) -> None:
@@ -50,14 +22,14 @@ def export_all(work: Work, plan: Plan, rows: int, folder: Path) -> None:
     """
     if work.options.get(VERSION.name) or work.store.branch:
         return
-    scores = ScoresToExport(work.pipeline.name, work.day, plan.digest(), rows)
+    scores = ScoresToCopy(work.pipeline.name, work.day, plan.digest(), rows)
     for export in _declared(work, folder):
         if not export.stands(scores):
             work.report.log(export.write(scores))
 
 
-def _declared(work: Work, folder: Path) -> list[Export]:
-    scoring, found = work.pipeline.scoring, list[Export]()
+def _declared(work: Work, folder: Path) -> list[CopyTarget]:
+    scoring, found = work.pipeline.scoring, list[CopyTarget]()
     if scoring.files:
         from pipelines.stages.score.export_file import FileExport
 

@@ -1,5 +1,6 @@
 """The forward pass without TensorFlow."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -61,6 +62,14 @@ def test_a_rows_score_does_not_depend_on_the_rows_beside_it():
     np.testing.assert_array_equal(whole[123:4567], scorer.score(x[123:4567]))
     np.testing.assert_array_equal(whole[-1:], scorer.score(x[-1:]))
     assert scorer.score(x[:0]).shape == (0,)
+
+
+@pytest.mark.parametrize("chunk_rows", [7, 4096, 1 << 17])
+def test_chunks_of_any_size_give_the_same_scores(chunk_rows):
+    x = np.random.Generator(np.random.Philox(key=[7, 7])).normal(size=(20_000, 15))
+    scorer, x = network(), x.astype(np.float32)
+    other = dataclasses.replace(scorer, chunk_rows=chunk_rows)
+    np.testing.assert_array_equal(other.score(x), scorer.score(x))
 
 
 def test_scores_are_the_same_bits_with_one_thread():
