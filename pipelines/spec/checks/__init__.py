@@ -25,6 +25,7 @@ from pipelines.spec.checks.landmarks import landmark_problems
 from pipelines.spec.checks.learning import split_problems, x_type_problems, zone_problems
 from pipelines.spec.checks.models import head_problems, model_problems
 from pipelines.spec.checks.origins import origin_problems
+from pipelines.spec.checks.scoring import scoring_problems
 from pipelines.spec.checks.search import search_problems
 from pipelines.spec.checks.tables import name_problems, table_problems
 from pipelines.spec.checks.training import training_problems
@@ -50,6 +51,7 @@ CHECKS: tuple[Callable[[Pipeline], Iterator[Any]], ...] = (
     head_problems,
     model_gate_problems,
     search_problems,
+    scoring_problems,
     x_type_problems,
     training_problems,
     gate_problems,

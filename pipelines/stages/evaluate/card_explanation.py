@@ -20,7 +20,7 @@ EXPLANATION = """{% if explanation %}<h2>What the scores are made of</h2>
 <p class="soft" style="margin-top: 10px">{{ explanation.contribution_note }}</p></section>
 <section class="wide" style="margin-top: 14px"><h3>Why the highest scores are high</h3>
 <table><tr><th>row</th><th class="num">score</th><th>had the event</th><th>what raises it most (log-odds)</th></tr>
-{% for each in explanation.examples %}<tr><td>{{ each.keys }}</td><td class="num">{{ each.score }}</td>
+{% for each in explanation.examples %}<tr><td>{{ each.row }}</td><td class="num">{{ each.score }}</td>
 <td>{{ each.label }}</td><td>{{ each.reasons }}</td></tr>
 {% endfor %}</table></section>{% endif %}
 {% endif %}"""
@@ -89,7 +89,7 @@ def _example(each: Mapping[str, Any]) -> dict[str, str]:
     keys = ", ".join(f"{n} {'missing' if v is None else v}" for n, v in each["keys"].items())
     reasons = ", ".join(f"{r['feature']} {r['contribution']:+.2f}" for r in each["reasons"])
     return {
-        "keys": keys,
+        "row": keys,
         "score": f"{each['score']:.4f}",
         "label": "yes" if each["label"] else "no",
         "reasons": reasons or "nothing: it is like the mean row",

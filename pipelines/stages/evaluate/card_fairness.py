@@ -10,7 +10,7 @@ from pipelines.shared.metrics.row_groups import LEAST_ENTITIES, LEAST_EVENTS
 from pipelines.stages.evaluate.fairness import ODDS, OPPORTUNITY, RATES, RATIO
 
 FAIRNESS = """{% if fairness %}<h2>Decisions by group</h2>
-<section class="wide"><table><tr><th>group</th><th class="num">rows</th>
+<section class="wide"><table style="font-size: 13px"><tr><th>group</th><th class="num">rows</th>
 {% for each in fairness.titles %}<th class="num">{{ each }}</th>{% endfor %}</tr>
 {% for row in fairness.rows %}<tr><td>{{ row.name }}</td><td class="num">{{ row.count }}</td>
 {% for each in row.cells %}<td class="num">{{ each.value }}<br><span class="soft" style="white-space: nowrap">{{ each.interval }}</span></td>{% endfor %}</tr>
@@ -110,6 +110,8 @@ def _cell(found: Mapping[str, Any], name: str) -> dict[str, str]:
     low, high = found["intervals"][name]
     value = found["rates"][name]
     if name in PERCENT:
-        return {"value": f"{value:.2%}", "interval": f"{low:.2%} to {high:.2%}"}
+        digits = 1 if value >= 0.1 else 2  # noqa: PLR2004  rare ones need them
+        ends = (f"{100 * end:.{digits}f}" for end in (low, high))
+        return {"value": f"{value:.{digits}%}", "interval": " to ".join(ends)}
     sign = "" if name == RATIO else "+"
-    return {"value": f"{value:{sign}.3f}", "interval": f"{low:{sign}.3f} to {high:{sign}.3f}"}
+    return {"value": f"{value:{sign}.2f}", "interval": f"{low:{sign}.2f} to {high:{sign}.2f}"}

@@ -26,7 +26,7 @@ BESIDE = """{% if beside %}<h2>Beside simple models</h2>
 SUBGROUPS = """{% if subgroups %}<h2>Subgroups</h2>
 <section class="wide"><table><tr><th>group</th><th class="num">rows</th>
 {% for each in subgroups.titles %}<th class="num">{{ each }}</th><th class="num">gap to the rest</th>{% endfor %}
-{% if subgroups.champion %}<th class="num">{{ subgroups.champion }} less the champion's</th>{% endif %}</tr>
+{% if subgroups.champion %}<th class="num">less the champion's ({{ subgroups.champion }})</th>{% endif %}</tr>
 {% for row in subgroups.rows %}<tr><td>{{ row.name }}</td><td class="num">{{ row.count }}</td>
 {% for each in row.cells %}<td class="num">{{ each.value }}<br><span class="soft" style="white-space: nowrap">{{ each.interval }}</span></td>
 <td class="num">{{ each.change }}<br><span class="soft" style="white-space: nowrap">{{ each.between }}</span></td>{% endfor %}
@@ -53,6 +53,7 @@ REPORT = """{% if report %}<h2>Report (items of TRIPOD+AI)</h2>
 
 LISTED = 2
 HIDDEN = "not shown"
+MOST_SHOWN = 4  # metrics of a group that a page is wide enough for, the champion's being one
 EMPTY = {"interval": "", "change": "", "between": ""}
 BRIEFLY = ("brier", "calibration_intercept", "calibration_error", COST)
 HORIZON = re.compile(r"_([0-9.e+]+)d$")
@@ -107,7 +108,9 @@ def subgroups_of(
     groups = evaluated.get("subgroups")
     if not groups:
         return None
+    compared = any(primary in each.get("champion_differences", ()) for each in groups)
     shown = shown_metrics([name for name in texts if name in evaluated["metrics"]])
+    shown = shown[: MOST_SHOWN - 2 * compared]
     note = (
         f"A group of fewer than {LEAST_ENTITIES} entities or {LEAST_EVENTS} events is not shown, and then the counts "
         f"of the others are rounded down."
@@ -115,11 +118,10 @@ def subgroups_of(
         else ""
     )
     titles = [texts[name].title for name in shown]
-    compared = any(primary in each.get("champion_differences", ()) for each in groups)
     rows = [
         _group(each, shown) | {"champion": beside_champion(each, primary)} for each in groups
     ]
-    champion = texts[primary].title if compared else ""
+    champion = texts[primary].title.lower() if compared else ""
     return {"titles": titles, "rows": rows, "note": note, "champion": champion}
 
 

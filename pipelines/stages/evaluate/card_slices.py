@@ -23,6 +23,7 @@ SLICES = """{% if slices %}<h2>Slices that were searched for</h2>
 <p class="soft" style="margin-top: 10px">{{ slices.note }}</p></section>
 {% endif %}"""
 
+LEAST_P = 1e-4
 NONE = {"change": "", "between": ""}
 
 
@@ -63,7 +64,7 @@ def _row(each: Mapping[str, Any], primary: str) -> dict[str, Any]:
         "name": name,
         "count": f"{each['rows']:,}" if "rows" in each else "",
         "effect": changed(each["effect"], each["effect_interval"]),
-        "p": f"{each['corrected_p']:.2g}",
+        "p": "below 0.0001" if each["corrected_p"] < LEAST_P else f"{each['corrected_p']:.4f}",
         "value": "",
         "interval": "",
         "gap": NONE,

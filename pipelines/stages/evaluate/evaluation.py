@@ -90,7 +90,8 @@ def evaluate_model(
     ]
     evaluated |= compare(work, own, rival, groups.declared, baselines, groups.found)
     evaluated |= groups.facts(pipeline, rows)
-    evaluated |= fairness_facts(pipeline, head, rows, predictions, read, copies)
+    threshold = evaluated.get("decision", {}).get("threshold")
+    evaluated |= fairness_facts(pipeline, head, rows, predictions, read, copies, threshold)
     evaluated |= explanation_facts(
         pipeline, head, folder_of_model, rows, predictions, yardstick
     )

@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 
 from pipelines.shared.metrics.bootstrap import interval
 from pipelines.shared.metrics.row_groups import RARE, RowGroup, groups_of
+from pipelines.shared.scoring.decision import Decision
 from pipelines.spec import Evaluation, Pipeline, Subgroup
 from pipelines.spec.checks.evaluation import subgroup_kinds
-from pipelines.stages.evaluate.decisions import ALERT, SCORE
+from pipelines.stages.evaluate.decisions import SCORE, probability_of
 from pipelines.stages.evaluate.heads.protocol import (
     Floats,
     HeadEvaluation,
@@ -56,6 +57,7 @@ def fairness_facts(
     predictions: Predictions,
     read: ReadRaw,
     copies: Floats,
+    threshold: float | None,
 ) -> dict[str, Any]:
     """What ``metrics.json`` holds under ``fairness``; nothing where no groups are declared for it.
 
@@ -66,13 +68,14 @@ def fairness_facts(
         predictions: The model's.
         read: Reads raw columns of them.
         copies: Copies of each entity of the counted rows in each resample.
+        threshold: Probability from which a row is alerted; None where there is none.
     """
     declared = pipeline.evaluation.fairness
     if not declared:
         return {}
     kinds = subgroup_kinds(pipeline)
     columns = read({each.column: kinds[each.column] for each in declared})
-    alert, by = decisions_of(rows, predictions, pipeline.evaluation)
+    alert, by = decisions_of(rows, predictions, pipeline.evaluation, threshold)
     sums = EntitySums(rows, alert, copies)
     found = [_of_column(each, columns[each.column], head, rows, sums) for each in declared]
     return {
@@ -85,11 +88,11 @@ def fairness_facts(
 
 
 def decisions_of(
-    rows: TestRows, predictions: Predictions, evaluation: Evaluation
+    rows: TestRows, predictions: Predictions, evaluation: Evaluation, threshold: float | None
 ) -> tuple[NDArray[np.bool_], str]:
-    """Whether each row is alerted, and by what."""
-    if ALERT in predictions:
-        return np.asarray(predictions[ALERT], np.bool_), "threshold"
+    """Whether each row is alerted, and by what: the threshold, or without one the budget of all days together."""
+    if threshold is not None:
+        return Decision(threshold=threshold).decides(probability_of(predictions)), "threshold"
     score, here = predictions[SCORE], rows.counted
     budget = min(evaluation.alerts_per_day * len(np.unique(rows.day[here])), int(here.sum()))
     least = np.partition(score[here], -budget)[-budget]

@@ -7,7 +7,7 @@ Not here: cuts (``cuts.py``), losses (``row_losses.py``), metrics of what was fo
 """
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,6 +37,10 @@ class Cell:
         )
         return found
 
+    def named(self) -> tuple[tuple[str, int], ...]:
+        """Its columns, each with the index of its range."""
+        return tuple((column.column, nth) for column, nth in self.parts)
+
 
 @dataclass(frozen=True, slots=True)
 class LookedAt:
@@ -55,6 +59,10 @@ class LookedAt:
     error: float
     p: float
     corrected: float = 1.0
+
+    def least(self) -> float:
+        """The lower end of the effect's interval."""
+        return self.effect - CLEAR * self.error
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,14 +169,26 @@ def corrected(looks: Sequence[LookedAt]) -> list[LookedAt]:
 
 
 def worst(looks: Sequence[LookedAt], search: SliceSearch) -> list[LookedAt]:
-    """The slices that are worse beyond chance, the surely worst first, without those that are mostly the same rows."""
+    """The slices that are worse beyond chance, the surely worst first.
+
+    Without those that are mostly the same rows, and those of two features that are not surely worse than one of them.
+    """
     beyond = [each for each in looks if each.corrected <= search.level]
-    beyond.sort(key=lambda each: CLEAR * each.error - each.effect)
+    simple = {each.cell.named()[0]: each.effect for each in beyond if len(each.cell.parts) == 1}
+    beyond = [each for each in beyond if _is_worse_than_parts(each, simple)]
+    beyond.sort(key=lambda each: -each.least())
     kept = list[LookedAt]()
     for each in beyond:
         if len(kept) < search.reported and not any(_alike(each.cell, k.cell) for k in kept):
             kept.append(each)
     return kept
+
+
+def _is_worse_than_parts(each: LookedAt, simple: Mapping[tuple[str, int], float]) -> bool:
+    names = each.cell.named()
+    return len(names) == 1 or all(
+        each.least() > simple[name] for name in names if name in simple
+    )
 
 
 def _alike(one: Cell, other: Cell) -> bool:

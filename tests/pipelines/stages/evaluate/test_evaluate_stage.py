@@ -80,6 +80,7 @@ def test_scores_are_explained_and_keys_of_their_rows_are_masked(evaluated):
     page = (folder / "model_card.html").read_text()
     assert "Why the highest scores are high" in page
     assert f"{first['reasons'][0]['feature']} +" in page
+    assert f"customer_id {HIDDEN}" in page
 
 
 def test_no_row_is_explained_where_none_is_declared(evaluated):

@@ -89,7 +89,9 @@ class Book:
     def features(self, partition, rows, inputs=None):
         def write(out):
             pq.write_table(
-                rows.drop_columns(["chance"]), out / "part-0.parquet", row_group_size=self.group_rows
+                rows.drop_columns(["chance"]),
+                out / "part-0.parquet",
+                row_group_size=self.group_rows,
             )
 
         return self._publish("features", f"ds={partition}", "featurize", write, inputs, rows)

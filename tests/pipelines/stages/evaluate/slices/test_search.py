@@ -70,8 +70,9 @@ def test_a_planted_slice_of_two_features_is_the_first_that_is_reported():
 
 def test_a_planted_slice_of_one_feature_is_reported_by_itself_and_once():
     reported = found(5, SliceSearch(), lambda columns: columns["age"] > 60)
-    assert len(reported[0].cell.parts) == 1
-    column, nth = reported[0].cell.parts[0]
+    ((column, nth),) = reported[0].cell.parts
+    assert len({each.cell.named() for each in reported}) == len(reported)
+    assert not any(("age", nth) in each.cell.named() for each in reported[1:])
     assert column.names[nth].endswith("and above")
 
 
