@@ -1,6 +1,6 @@
 """The ledger of settlements: what scores were expected to be worth, and what they were.
 
-Why: a service, a notebook and the command line must tell alike how a model did.
+Why: a service, a notebook and the command line must report alike how a model did.
 Promise: only what is published is read; the ledger as of a day is the same whenever it is asked for, but for
     settlements that were made anew.
 """

@@ -22,6 +22,8 @@ SHOWN = (
 
 
 LEFT = ("scored", "model")
+COLUMNS = [n for n in SHOWN if n not in {"auc", "cost"}]
+"""What a terminal of 80 columns has room for."""
 
 
 def register(app: typer.Typer) -> None:
@@ -51,22 +53,28 @@ def settled(
 
 def _print(found: Mapping[str, Any]) -> None:
     """A row for each model and partition: what came true, and what was expected of it."""
+    from rich.box import SIMPLE
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     rows = list(_measured(found))
-    names = [n for n in SHOWN if any(n in model["metrics"] for _, model in rows)]
-    table = Table(title=f"{found['pipeline']}: settled before {found['as_of']} (expected)")
+    names = [n for n in COLUMNS if any(n in model["metrics"] for _, model in rows)]
+    table = Table(title=f"{found['pipeline']}: came true (expected)", box=SIMPLE)
     for column in (*LEFT, *names):
         left = column in LEFT
-        table.add_column(column.replace("_", " "), justify="left" if left else "right")
+        title = column.replace("_", " ")
+        table.add_column(title, justify="left" if left else "right", no_wrap=left)
     for partition, model in rows:
-        whose = f"{model['model_version']} ({model['role']})"
-        cells = [partition, whose, *(_cell(model, name) for name in names)]
+        cells = [partition, _named(model), *(_cell(model, name) for name in names)]
         table.add_row(*(Text(cell) for cell in cells))
     if rows:
         Console().print(table)
+
+
+def _named(model: Mapping[str, Any]) -> str:
+    given = model["role"] == "given"
+    return str(model["model_version"]) if given else f"{model['model_version']} {model['role']}"
 
 
 def _measured(found: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -81,15 +89,18 @@ def _cell(model: Mapping[str, Any], name: str) -> str:
     own, expected = model["metrics"].get(name), model.get("expected", {}).get(name)
     if own is None:
         return ""
-    return _number(own) + (f" ({_number(expected)})" if expected is not None else "")
+    is_estimate = expected is not None and name in model["errors"]
+    return _number(own) + (f" ({_number(expected)})" if is_estimate else "")
 
 
 def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 10 else f"{value:.4g}"  # noqa: PLR2004  digits enough
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"  # noqa: PLR2004  digits enough
 
 
 def _lines(found: Mapping[str, Any]) -> Iterator[str]:
-    yield from map(_over, found["cumulative"])
+    from pipelines.shared.settlements.cumulative import without_repeats
+
+    yield from map(_over, without_repeats(found["cumulative"]))
     for name, error in found["estimate_errors"].items():
         if name in SHOWN:
             yield (

@@ -36,6 +36,12 @@ def cumulative(
     return found
 
 
+def without_repeats(pooled: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same without what each model came to, where one model gave all scores."""
+    several = len({(each["model_version"], each["model_digest"]) for each in pooled}) > 2  # noqa: PLR2004
+    return [each for each in pooled if several or each["model_version"] is None]
+
+
 def estimate_errors(ledger: Iterable[SettledPartition]) -> dict[str, dict[str, float]]:
     """How far the estimates of the scores that were given were off, by metric, over the ledger."""
     errors = defaultdict[str, list[float]](list)

@@ -17,7 +17,7 @@ from pipelines.core.text import for_page
 from pipelines.protocol import Work
 from pipelines.shared.pages.plots import legend
 from pipelines.shared.pages.style import STYLE
-from pipelines.shared.settlements.cumulative import cumulative, estimate_errors
+from pipelines.shared.settlements.cumulative import cumulative, estimate_errors, without_repeats
 from pipelines.shared.settlements.files import read_settled
 from pipelines.shared.settlements.ledger import SettledPartition, read_ledger
 from pipelines.spec import Binary, Pipeline, primary_metric
@@ -49,7 +49,7 @@ ASSUMPTIONS = (
     "Expected values are made without labels, by confidence-based performance estimation (CBPE): each row counts as its "
     "probability of rows with the event. They are right where probabilities are calibrated and the event follows from the "
     "features as it did on the training days (no concept drift); they cannot show that this has changed. What came "
-    "true can."
+    "true can. Where rows of entities whose event was known are left out, they must be calibrated on the others."
 )
 PAGE_STYLE = """
 line.own { stroke: var(--own); } rect.caught { fill: var(--good); } i.caught { background: var(--good); }
@@ -111,7 +111,7 @@ def settlement_page(work: Work, folder: Path) -> str:
     settled, pipeline = read_settled(folder), work.pipeline
     ledger = _ledger(work, folder)
     as_of = day_after(pipeline, work.day)
-    pooled = cumulative(ledger, pipeline, as_of)
+    pooled = without_repeats(cumulative(ledger, pipeline, as_of))
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, finalize=for_page
     )
@@ -144,7 +144,7 @@ def shown(value: float | None) -> str:
     """A number as the page shows it."""
     if value is None:
         return ""
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"  # noqa: PLR2004  digits enough
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.4g}"  # noqa: PLR2004  digits enough
 
 
 def _ledger(work: Work, folder: Path) -> list[SettledPartition]:

@@ -17,27 +17,27 @@ def metric_plot(pipeline: Pipeline, models: Models, name: str, title: str) -> Pl
     own = [(partition, m) for partition, m in models if name in m["metrics"]]
     if not own:
         return None
-    place = _places(pipeline, models)
-    series = [*_interval_bars(own, place, name), *_dots(own, place, name)]
+    offset = _offsets(pipeline, models)
+    series = [*_interval_bars(own, offset, name), *_dots(own, offset, name)]
     highest = max(y for each in series for _, y in each.points)
     return Plot(
         title=title,
-        x=_axis(pipeline, place),
+        x=_axis(pipeline, offset),
         y=Axis(label=title, high=max(highest * ROOM, 1e-9)),
         series=series,
     )
 
 
-def _interval_bars(own: Models, place: Mapping[str, float], name: str) -> Iterator[Series]:
+def _interval_bars(own: Models, offset: Mapping[str, float], name: str) -> Iterator[Series]:
     for partition, model in own:
         if name in model["intervals"]:
             low, high = model["intervals"][name]
             yield Series(
-                points=[(place[partition], low), (place[partition], high)], style="own"
+                points=[(offset[partition], low), (offset[partition], high)], style="own"
             )
 
 
-def _dots(own: Models, place: Mapping[str, float], name: str) -> Iterator[Series]:
+def _dots(own: Models, offset: Mapping[str, float], name: str) -> Iterator[Series]:
     """What was expected, and above it what came true."""
     for label, style, of in (
         ("expected", "expected", "expected"),
@@ -46,7 +46,7 @@ def _dots(own: Models, place: Mapping[str, float], name: str) -> Iterator[Series
         found = [(p, m[of][name]) for p, m in own if name in m.get(of, {})]
         if found:
             yield Series(
-                points=[(place[p], value) for p, value in found],
+                points=[(offset[p], value) for p, value in found],
                 style=style,
                 kind="dots",
                 label=label,
@@ -59,11 +59,11 @@ def alerts_plot(pipeline: Pipeline, models: Models) -> Plot | None:
     own = [(partition, m["metrics"]) for partition, m in models if "alerts" in m["metrics"]]
     if not own:
         return None
-    place = _places(pipeline, models)
+    offset = _offsets(pipeline, models)
     kinds = {"caught": "caught", "missed": "missed", "false_alerts": "false"}
     series = [
         Series(
-            points=_bars([(place[p] - 0.4 + 0.27 * n, m[name]) for p, m in own]),
+            points=_bars([(offset[p] - 0.4 + 0.27 * n, m[name]) for p, m in own]),
             style=style,
             kind="bars",
             label=name.replace("_", " "),
@@ -74,7 +74,7 @@ def alerts_plot(pipeline: Pipeline, models: Models) -> Plot | None:
     highest = max(m[name] for _, m in own for name in kinds)
     return Plot(
         title="Events and alerts",
-        x=_axis(pipeline, place),
+        x=_axis(pipeline, offset),
         y=Axis(label="rows", high=max(highest * ROOM, 1.0)),
         series=series,
     )
@@ -85,14 +85,14 @@ def _bars(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
     return [each for x, y in points for each in ((x, y), (x + 0.26, 0.0))]
 
 
-def _places(pipeline: Pipeline, models: Models) -> dict[str, float]:
+def _offsets(pipeline: Pipeline, models: Models) -> dict[str, float]:
     """Partitions before the newest one, as a number from it back."""
     number = pipeline.partitions().number
     newest = number(models[-1][0])
     return {partition: float(number(partition) - newest) for partition, _ in models}
 
 
-def _axis(pipeline: Pipeline, place: Mapping[str, float]) -> Axis:
-    grain, newest = pipeline.partitions().grain, max(place, key=lambda each: place[each])
+def _axis(pipeline: Pipeline, offset: Mapping[str, float]) -> Axis:
+    grain, newest = pipeline.partitions().grain, max(offset, key=lambda each: offset[each])
     label = f"{grain}s before {newest}"
-    return Axis(label=label, low=min(place.values()) - 0.6, high=0.6, whole=True)
+    return Axis(label=label, low=min(offset.values()) - 0.6, high=0.6, whole=True)

@@ -136,7 +136,7 @@ def _of_group(
 def _described(
     group: RowGroup, sampled: Sampled | None, entities: int, hidden: set[str]
 ) -> dict[str, Any]:
-    """One group; rates alone, as sums could tell of single people.
+    """One group; rates alone, as sums could give single people away.
 
     Counts are rounded where the whole less the others would give a small one away.
     """

@@ -118,7 +118,7 @@ def scored_rows(keys: pa.Table, pipeline: Pipeline) -> PartitionRows:
 
 
 def key_names(pipeline: Pipeline) -> list[str]:
-    """Columns that rows are told apart, resampled and dated by."""
+    """Columns that rows are distinguished, resampled and dated by."""
     entity, time, _ = _columns(pipeline)
     return list(dict.fromkeys([pipeline.table.id_column, entity, time]))
 

@@ -23,8 +23,8 @@ def chunked(values, kind, size=3):
 def test_positions_are_those_of_a_dictionary(wanted, among, is_text, with_null):
     own = (str if is_text else int, pa.string() if is_text else pa.int64())
     wanted, among = [[own[0](each) for each in values] for values in (wanted, among)]
-    place = {each: n for n, each in enumerate(among)}
-    expected = [place.get(each, ABSENT) for each in wanted] + [ABSENT] * with_null
+    position = {each: n for n, each in enumerate(among)}
+    expected = [position.get(each, ABSENT) for each in wanted] + [ABSENT] * with_null
     wanted = [*wanted, None] if with_null else wanted
     among = [*among, None, None] if with_null else among
     found = row_positions(chunked(wanted, own[1]), chunked(among, own[1], 4))

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
-from pipelines.core.store.housekeeping import clean
+from pipelines.core.store.housekeeping import Housekeeping, clean
 from pipelines.spec import Costs, MultiClass, Ordinal, Regression
 from tests.pipelines.stages.settle.settled_case import (
     AMOUNTS,
@@ -233,7 +233,8 @@ def test_a_correction_makes_another_version_and_the_first_is_kept(book):
     assert not book.settle(D)["cached"]
     events = book.settled(D)["matured"][0]["models"][0]["metrics"]["events"]
     assert events == flipped.sum()
-    clean(book.store, book.pipeline.name, keep_versions=0, left_before_s=2**40)
+    asked = Housekeeping(keep_versions=0, left_before_s=2**40)
+    clean(book.store, book.pipeline.name, asked)
     kept = [each.digest for each in book.store.versions(first.ref)]
     assert first.digest in kept
     assert len(kept) == 2
