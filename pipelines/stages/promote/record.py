@@ -30,6 +30,7 @@ STAGE = Stage(
         ),
         Option(name="answer"),
         Option(name="answered_by"),
+        Option(name="answered_why"),
         REGISTRY,
     ),
     pages=(Page("promotion.html", title="Promotion", kind="promotion"),),

@@ -9,7 +9,7 @@ Not here: a stage's task (``tasks.py``), which model scores a day (``pipelines/s
 
 from typing import Any
 
-from airflow.sdk import DAG, PartitionedAssetTimetable, task_group
+from airflow.sdk import DAG, PartitionedAssetTimetable, chain, task_group
 
 from millrace.airflow.assets import assets
 from millrace.airflow.dags import common, first_midnight, listed_names
@@ -18,7 +18,7 @@ from millrace.airflow.late_days import deadline_of
 from millrace.airflow.partition_range import PartitionRangeOperator
 from millrace.airflow.retraining import ask_for_model
 from millrace.airflow.tasks import OTHER_POOL, stage
-from pipelines.protocol import Stage, stages, stages_before
+from pipelines.protocol import Stage, stages
 from pipelines.protocol.stage import SCORE_DAG
 from pipelines.spec import Pipeline
 from pipelines.stages.watch.record import STAGE as WATCH
@@ -104,13 +104,14 @@ def once_featurized(pipeline: Pipeline) -> PartitionedAssetTimetable:
 
 
 def _wire_partition(pipeline: Pipeline, records: list[Stage], **more: Any) -> dict[str, Any]:
-    """The tasks of a partition by stage, each after those whose work it needs."""
-    made: dict[str, Any] = {}
-    for record in records:
-        own = {"skip_where": _skip_where(records, record)} | more
-        made[record.name] = stage(pipeline, record.name, **own)
-        before = [each.name for each in stages_before(record, pipeline)]
-        [made[name] for name in before if name in made] >> made[record.name]
+    """The tasks of a partition by stage, one after another: each says something of what the one before has done."""
+    made = {
+        each.name: stage(
+            pipeline, each.name, **({"skip_where": _skip_where(records, each)} | more)
+        )
+        for each in records
+    }
+    chain(*made.values())
     return made
 
 

@@ -21,7 +21,9 @@ from millrace.airflow.policies import EVENTS_WAIT, SOURCE_WAIT
 from millrace.airflow.refusals import AnnounceRefusalOperator
 from millrace.airflow.templates import (
     FORM_SETTINGS,
+    OTHER_SETTINGS,
     SEARCH_SETTINGS,
+    answer_templates,
     input_templates,
     option_templates,
     store_and_history,
@@ -67,14 +69,18 @@ def stage(
         more: Arguments of the task to replace.
     """
     record = stage_named(name, pipeline)
-    by_day, of_model = {"partition": PARTITION}, {"as_of": AS_OF, "settings": FORM_SETTINGS}
+    by_day = {"partition": PARTITION, "settings": OTHER_SETTINGS}
+    of_model = {"as_of": AS_OF, "settings": FORM_SETTINGS}
     defaults: dict[str, Any] = {
         "task_id": name,
         "stage": name,
         "pipeline": pipeline.name,
         "doc_md": record.does,
         "source": variable("source", pipeline) if record.reads_source else None,
-        "options": option_templates(pipeline, record.options),
+        "options": [
+            *option_templates(pipeline, record.options),
+            *(answer_templates(record.approval) if record.approval else ()),
+        ],
         "inputs": input_templates(record.takes),
         "execution_timeout": record.timeout,
         "pool": record.pool,
@@ -134,7 +140,7 @@ def approval(pipeline: Pipeline, name: str, **more: Any) -> AskOperator:
         "wanted": f"{{{{ params.get('{record.approval}', false) }}}}",
         "approvers": variable("approvers", pipeline),
         "subject": f"{pipeline.title}: {name} the model as of {AS_OF}?",
-        "body": f"{{{{ evaluated(ti.xcom_pull(task_ids='{giver_of(EVALUATION).name}')) }}}}",
+        "body": f"{{{{ numbers_of(ti.xcom_pull(task_ids='{giver_of(EVALUATION).name}')) }}}}",
         "response_timeout": ANSWER_WITHIN,
     }
     return AskOperator(**(defaults | more))
