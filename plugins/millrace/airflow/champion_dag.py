@@ -11,13 +11,13 @@ from typing import Any
 
 from airflow.sdk import DAG, Param
 
+from millrace.airflow.assets import assets
 from millrace.airflow.command import CommandOperator
 from millrace.airflow.dags import common, first_midnight
 from millrace.airflow.forms import day_field
-from millrace.airflow.tasks import OTHER_POOL, asset_of
+from millrace.airflow.tasks import OTHER_POOL
 from millrace.airflow.templates import store_and_history, variable
 from pipelines.core.errors import ConfigError
-from pipelines.protocol import stage_of
 from pipelines.spec import Pipeline
 
 CHAMPION_DAG = "champion"
@@ -129,7 +129,7 @@ def champion_dag(pipeline: Pipeline, doc: str | None = None, **more: Any) -> DAG
             why="{{ params.reason or '' }}",
             from_day="{{ params.from_day or '' }}",
             expect="{{ params.expect or '' }}",
-            outlets=[asset_of(pipeline, stage_of("promotions"))],
+            outlets=[assets(pipeline)["model"]],
             pool=OTHER_POOL,
             retries=0,
         )
