@@ -31,7 +31,7 @@ def asking(tmp_path_factory):
             put_features(stack.home.store, DAY, change={"tx_amount": lambda v: v * 4})
             stack.api.set_pool("stages", 2, "for this test")
             for ending in ("score", "retraining", "model"):
-                stack.api.wait_for_dag(f"{NAME}_{ending}", 60)
+                stack.api.wait_for_dag(f"{NAME}_{ending}", 180)
                 stack.api.unpause(f"{NAME}_{ending}")
             yield stack
 
@@ -46,7 +46,7 @@ def watch(asking, day):
     """The states of the tasks of a run for a day."""
     api, dag_id = asking.api, f"{NAME}_score"
     run_id = api.trigger(dag_id, {"partition": day})
-    return eventually(lambda: over(api, dag_id, run_id), 180, f"{day} is watched"), run_id
+    return eventually(lambda: over(api, dag_id, run_id), 400, f"{day} is watched"), run_id
 
 
 def test_an_alarm_fails_the_day_calls_a_notifier_and_starts_the_model_dag_once(asking):
@@ -60,7 +60,7 @@ def test_an_alarm_fails_the_day_calls_a_notifier_and_starts_the_model_dag_once(a
         runs = {run["dag_run_id"]: run["state"] for run in api.runs(f"{NAME}_score")}
         return runs[run_id] if runs[run_id] != "running" else None
 
-    assert eventually(ended, 60, "the run has ended") == "failed"
+    assert eventually(ended, 120, "the run has ended") == "failed"
     noted = (asking.home.root / "notes").read_text()
     assert noted.startswith(f"{DAY}: ")
     assert "tx_amount is distributed otherwise" in noted
@@ -72,7 +72,7 @@ def test_an_alarm_fails_the_day_calls_a_notifier_and_starts_the_model_dag_once(a
         found = {run["dag_run_id"]: run for run in api.runs(f"{NAME}_model")}
         return found if wanted in found and found[wanted]["state"] == "success" else None
 
-    eventually(started, 120, "the model DAG is started")
+    eventually(started, 300, "the model DAG is started")
     path = (
         f"/dags/{NAME}_model/dagRuns/{wanted}/taskInstances/asked_for/xcomEntries/return_value"
     )
@@ -85,5 +85,5 @@ def test_an_alarm_fails_the_day_calls_a_notifier_and_starts_the_model_dag_once(a
             over(api, f"{NAME}_retraining", r["dag_run_id"]) for r in runs
         )
 
-    eventually(skipped, 120, "it is asked for again")
+    eventually(skipped, 300, "it is asked for again")
     assert [run["dag_run_id"] for run in api.runs(f"{NAME}_model")] == [wanted]

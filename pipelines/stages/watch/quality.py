@@ -164,12 +164,12 @@ def _realised(beside: WatchedDay, metric: str) -> list[Value]:
 
 def _estimated(beside: WatchedDay, metric: str) -> list[Value]:
     """Of each of the last days that was scored."""
-    found = [
-        _value(model, "expected", metric)
-        for manifest in beside.settled.values()
+    found = {
+        day: _value(model, "expected", metric)
+        for day, manifest in beside.settled.items()
         for model in _of_champion(beside.settlement(manifest).get("estimates", []), beside)
-    ]
-    return [value for value in found if value is not None]
+    }
+    return [value for _, value in sorted(found.items()) if value is not None]
 
 
 def _value(model: Mapping[str, Any], of: str, metric: str) -> Value | None:

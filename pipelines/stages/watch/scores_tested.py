@@ -22,11 +22,13 @@ def tested_histograms(beside: WatchedDay, bins: int) -> dict[str, list[int]]:
     if beside.evaluation is None or beside.model is None:
         return {}
     path = beside.work.store.open(beside.evaluation) / FILE
-    names = set(pq.read_schema(path).names)
+    # read_table would import pandas.
+    file = pq.ParquetFile(path)
+    names = set(file.schema_arrow.names)
     day, score = (f"_{name}" if f"_{name}" in names else name for name in ("day", "score"))
     if not {day, score} <= names:
         return {}
-    table = pq.read_table(path, columns=[day, score], use_threads=False)
+    table = file.read(columns=[day, score], use_threads=False)
     decision = read_decision(beside.work.store.open(beside.model))
     probability = decision.probability(table[score].to_numpy()).astype(np.float64)
     of = np.clip((probability * bins).astype(np.int64), 0, bins - 1)
