@@ -118,7 +118,7 @@ class Store(VersionStore):
         return found if self.branch or MADE_ON in found.made else None
 
     def _put(self, staged: Path, manifest: Manifest) -> None:
-        """Rename a staged version to its place."""
+        """Rename a staged version to where readers look for it."""
         final = self.version_folder(manifest.ref, manifest.digest)
         replaced = final.with_name(f"{STAGING}replaced-{final.name}-{os.getpid()}")
         if final.exists():

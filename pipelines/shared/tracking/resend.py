@@ -33,7 +33,7 @@ def resend_missing(work: Work, manifest: Manifest, pattern: str) -> None:
         return
     try:
         # Opening the artifact may have to download it.
-        if _has(uri, work.pipeline.name, manifest.digest):
+        if _has(uri, work.registered_name, manifest.digest):
             return
         spools = sorted(work.store.open(manifest).glob(pattern))
         missing = [spool for spool in spools if not _was_sent(uri, spool)]

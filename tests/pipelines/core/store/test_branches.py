@@ -63,7 +63,7 @@ def test_the_versions_of_a_dropped_branch_go_and_mains_stay(main):
     ]
     assert cleaned(main, keep_versions=1)["versions"] == 0
     assert drop(branch, "p") == 4
-    # Nobody waits for it, its registered model is gone, and it takes no place among main's newest.
+    # Nobody waits for it, its registered model is gone, and it is none of main's newest.
     assert cleaned(main, keep_versions=1)["versions"] == 4
     assert not any(is_there(main, each) for each in alone)
     assert all(is_there(main, each) for each in (kept, old, shared))
