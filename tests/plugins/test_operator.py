@@ -270,7 +270,7 @@ def test_the_models_asset_has_an_event_where_the_champion_changed_and_no_other(f
     found, events = assets(load("fraud_detection")), OutletEvents()
     declared = [found["model"], found["evaluated_model"]]
     task = toy("promote", partition=None, as_of="2026-02-01", outlets=declared)
-    task.options = [f"fate={fate}"]
+    task.options = [f"answered_why={fate}"]
     running = task.prepare_for_execution()
     assert running.execute({"outlet_events": events})["fate"] == fate
     assert running.outlets == [found[name] for name in announced]
