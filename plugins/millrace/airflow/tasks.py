@@ -22,7 +22,6 @@ from millrace.airflow.refusals import AnnounceRefusalOperator
 from millrace.airflow.templates import (
     FORM_SETTINGS,
     SEARCH_SETTINGS,
-    answer_templates,
     input_templates,
     option_templates,
     store_and_history,
@@ -75,10 +74,7 @@ def stage(
         "pipeline": pipeline.name,
         "doc_md": record.does,
         "source": variable("source", pipeline) if record.reads_source else None,
-        "options": [
-            *option_templates(pipeline, record.options),
-            *(answer_templates(record.approval) if record.approval else ()),
-        ],
+        "options": option_templates(pipeline, record.options, record.approval),
         "inputs": input_templates(record.takes),
         "execution_timeout": record.timeout,
         "pool": record.pool,
