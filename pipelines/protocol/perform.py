@@ -86,6 +86,7 @@ def _do_due(
 
 
 def _fresh(also: Mapping[str, tuple[Manifest, Result]]) -> list[str]:
+    """The partitions that were done, and not found."""
     return [day for day, (_, done) in also.items() if not done["cached"]]
 
 

@@ -26,10 +26,9 @@ def toy(stage="validate", **more):
         task_id=stage,
         stage=stage,
         pipeline="fraud_detection",
-        store="/tmp/unused",
         module="tests.plugins.toy_stage",
         new_interpreter=True,
-        **({"partition": "2026-01-05"} | more),
+        **({"partition": "2026-01-05", "store": "/tmp/unused"} | more),
     )
 
 
@@ -260,6 +259,17 @@ def test_the_asset_event_carries_the_day_and_what_was_published():
     toy("featurize", outlets=[asset]).execute({"outlet_events": events})
     assert events[asset].partition_keys == {"2026-01-05"}
     assert events[asset].extra == {"uri": "file:///x", "digest": "d", "rows": 7}
+
+
+@pytest.mark.parametrize(("branch", "events"), [("main", 1), ("looser", 0)])
+def test_a_day_of_a_branch_has_no_event_so_nothing_of_production_starts(branch, events):
+    from airflow.sdk import Asset
+
+    asset, found = Asset("features", uri="millrace://x/features"), OutletEvents()
+    task = toy("featurize", outlets=[asset], store=f"/store?branch={branch}")
+    running = task.prepare_for_execution()
+    running.execute({"outlet_events": found})
+    assert (len(found), running.outlets) == (events, [asset] * events)
 
 
 @pytest.mark.parametrize(

@@ -61,8 +61,8 @@ def plan(work: Work) -> Plan:
         config={
             "promote_older": candidate.may_be_older,
             "registry": str(asked) if asked else "the store's own",
-            **(answer if candidate.answer else {}),
             **({"branch": work.store.branch} if work.store.branch else {}),
+            **(answer if candidate.answer else {}),
         },
         code=code_of(__name__),
         made_from={"model": model, "evaluation": evaluation},

@@ -4,12 +4,12 @@ Why: the training days were seen in training, so scores on them are not those of
 """
 
 from pipelines.shared.scoring.decision import read_decision
-from pipelines.stages.watch.beside import Beside
+from pipelines.stages.watch.beside import WatchedDay
 
 FILE = "scores.parquet"
 
 
-def tested_histograms(beside: Beside, bins: int) -> dict[str, list[int]]:
+def tested_histograms(beside: WatchedDay, bins: int) -> dict[str, list[int]]:
     """Rows in each of so many equal bins of the probability, by test day; empty where they are gone.
 
     Args:

@@ -16,6 +16,7 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, CronPartitionTimetable, chain
 
 from millrace.airflow.forms import data_form, model_form, search_form
+from millrace.airflow.late_days import deadline_of
 from millrace.airflow.partition_timetable import PartitionTimetable
 from millrace.airflow.policies import RESTART_WAIT, retry_by_cause
 from millrace.airflow.table_dags import (
@@ -94,6 +95,7 @@ def data_dag(
         "start_date": partitions.end(partitions.of_day(_first_day(seen))),
         "max_active_runs": 8,
         "params": data_form(partitions, records),
+        **deadline_of(pipeline, "taken in"),
     }
     schedule = more.pop("schedule", once_closed(pipeline, seen.table))
     with DAG(schedule=schedule, **(common(seen, ending, doc) | own | more)) as made:

@@ -116,6 +116,7 @@ def _facts(stage: Stage, work: Work) -> dict[str, Any]:
         "uri": work.store.uri_of(made),
         "digest": made.digest,
         "content": made.content,
+        **({"alarms": made.outcome["alarms"]} if made.outcome.get("alarms") else {}),
     }
 
 

@@ -170,7 +170,10 @@ class StageOperator(CommandOperator):
             report=Reporter(self.stage),
             as_of=self.as_of,
             history_from=self.history_from or "",
-            options=option_values(given(self.options)),
+            # Of the options only a variant's is part of what an artifact is called.
+            options=option_values(given(self.options))
+            if stage_named(self.stage).variant
+            else {},
         )
         return work.of_table(self.table or pipeline.examples, self.partition)
 
@@ -190,10 +193,12 @@ class StageOperator(CommandOperator):
         return source
 
     def _connections(self) -> dict[str, str]:
-        """Variables with the connections that the stage's table is read with."""
-        if not stage_named(self.stage).reads_source:
-            return {}
-        return resolved(connection_ids([self._table()], option_values(lines(self.options))))
+        """Variables with the connections that the stage's table is read with, and those that its record names."""
+        record = stage_named(self.stage)
+        own = record.connection_ids(self._declared())
+        if record.reads_source:
+            own += connection_ids([self._table()], option_values(lines(self.options)))
+        return resolved(own)
 
     def _table(self) -> Table:
         return self._declared().table
@@ -222,10 +227,12 @@ class StageOperator(CommandOperator):
     def _announce(self, context: Mapping[str, Any], result: Mapping[str, Any]) -> None:
         """Give the stage's assets their events, and any other outlet one with the result's facts.
 
-        A variant that was asked for beside what is usual changes nothing for who waits for an asset.
+        A variant that was asked for beside what is usual changes nothing for who waits for an asset, nor does
+        a branch: who waits for an asset waits for production's.
         """
         stage = stage_named(self.stage)
-        if stage.variant and option_values(given(self.options)).get(stage.variant):
+        makes_variant = stage.variant and option_values(given(self.options)).get(stage.variant)
+        if makes_variant or Store(self.store).branch:
             # Airflow publishes an event for each outlet that a task has when it ends well.
             self.outlets: list[Any] = []
         if not self.outlets:

@@ -21,6 +21,7 @@ from millrace.airflow.policies import EVENTS_WAIT, SOURCE_WAIT
 from millrace.airflow.refusals import AnnounceRefusalOperator
 from millrace.airflow.templates import (
     FORM_SETTINGS,
+    OTHER_SETTINGS,
     SEARCH_SETTINGS,
     input_templates,
     option_templates,
@@ -67,7 +68,8 @@ def stage(
         more: Arguments of the task to replace.
     """
     record = stage_named(name, pipeline)
-    by_day, of_model = {"partition": PARTITION}, {"as_of": AS_OF, "settings": FORM_SETTINGS}
+    by_day = {"partition": PARTITION, "settings": OTHER_SETTINGS}
+    of_model = {"as_of": AS_OF, "settings": FORM_SETTINGS}
     defaults: dict[str, Any] = {
         "task_id": name,
         "stage": name,

@@ -13,6 +13,7 @@ from typing import Any
 from millrace.airflow.partition import macros_of_run
 from millrace.airflow.question import answered, numbers_of
 from pipelines.core.installation import default_store
+from pipelines.core.store.branch_names import IN_ADDRESS
 from pipelines.protocol import giver_of
 from pipelines.protocol.stage import Option
 from pipelines.spec import Pipeline, search_day, with_settings
@@ -22,12 +23,17 @@ DEFAULT_STORE = default_store()
 # As-of day of a search for the settings of the run's own as-of day.
 SEARCH_DAY = "{{ search_day(as_of(dag_run, params), params) }}"
 
-_SETTINGS_OF_FORM = "{{ (params.settings or []) | join('\n') }}"
+_SETTINGS_OF_FORM = "{{ (params.get('settings') or []) | join('\n') }}"
+OTHER_SETTINGS = (_SETTINGS_OF_FORM,)
 FORM_SETTINGS = (
     "split.train_days={{ params.train_days }}",
     "training.epochs={{ params.epochs }}",
     "training.seed={{ params.seed }}",
     _SETTINGS_OF_FORM,
+)
+# The form of a run that has no branches has no such field.
+BRANCH_OF_FORM = (
+    f"{{{{ '{IN_ADDRESS}' ~ params.get('branch') if params.get('branch') else '' }}}}"
 )
 SEARCH_SETTINGS = ("search.trials={{ params.trials }}", _SETTINGS_OF_FORM)
 
@@ -41,9 +47,9 @@ def variable(name: str, pipeline: Pipeline, default: str = "") -> str:
 
 
 def store_and_history(pipeline: Pipeline) -> dict[str, str]:
-    """Where a pipeline's artifacts are, and its first day of data."""
+    """Where a pipeline's artifacts are, on the branch that the form names, and its first day of data."""
     return {
-        "store": variable("store", pipeline, DEFAULT_STORE),
+        "store": variable("store", pipeline, DEFAULT_STORE) + BRANCH_OF_FORM,
         "history_from": variable("history_from", pipeline),
     }
 

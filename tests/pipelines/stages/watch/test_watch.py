@@ -9,6 +9,7 @@ import pytest
 from pipelines.core.errors import AlarmError, InputMissingError
 from pipelines.core.store import Ref, Store
 from pipelines.spec import Limit, Retraining, Watch
+from pipelines.stages.watch import stage
 from tests.pipelines.made_models import FRAUD
 from tests.pipelines.stages.watch.watched_days import (
     AS_OF,
@@ -217,3 +218,24 @@ def test_few_days_before_are_said_to_say_too_little(made, tmp_path):
 
 def _manifest(root, day=DAY):
     return Store(str(root)).find(Ref(FRAUD.name, "monitoring", f"ds={day}"))
+
+
+def test_a_kill_before_the_days_that_look_back_are_watched_again_is_made_good(
+    drifting, tmp_path
+):
+    root = tmp_path / "store"
+    shutil.copytree(drifting, root, symlinks=True)
+    watched(root, ALARMING[1], ASKING)
+    killed = pytest.MonkeyPatch()
+    killed.setattr(stage, "followers", _killed)
+    with pytest.raises(KeyboardInterrupt):
+        watched(root, ALARMING[0], ASKING)
+    killed.undo()
+    assert read(root, ALARMING[1])["retraining"]["as_of"]
+    again, _ = watched(root, ALARMING[0], ASKING)
+    assert (again["cached"], again["also"]) == (True, [ALARMING[1]])
+    assert read(root, ALARMING[1])["retraining"]["as_of"] == ""
+
+
+def _killed(_work):
+    raise KeyboardInterrupt
