@@ -52,7 +52,7 @@ def stage_tasks(dag):
 
 def by_hand(task, partition="2025-03"):
     task.store, task.source, task.history_from = "/store", "/source", ""
-    task.partition, task.options = partition, []
+    task.partition, task.options, task.settings = partition, [], []
     return task
 
 
