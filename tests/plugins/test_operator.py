@@ -297,3 +297,11 @@ def test_later_partitions_that_a_refused_one_made_due_are_noted_for_whoever_anno
             {"ti": running}
         )
     assert running.pushed == {"also": ["2026-01-06", "2026-01-07"]}
+
+
+def test_a_day_that_waits_and_makes_later_ones_is_no_skip_and_says_both():
+    task = toy("featurize", options=["raise=HistoryNotReadyError", "message=2026-01-04."])
+    task.options.append("also=2026-01-06")
+    result = task.execute({"ti": Task()})
+    assert result["also"] == ["2026-01-06"]
+    assert "2026-01-04" in result["left"]
