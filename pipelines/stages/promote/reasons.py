@@ -36,7 +36,7 @@ def reason_of(number: int, held: Registered, candidate: Candidate, decided: Deci
         text += f", as requested; it was not compared with {later.title} of a later day"
     if candidate.verdict != BETTER:
         text += (
-            f" and stays it, though its verdict is {candidate.verdict} now; models --rollback makes "
+            f" and stays it, though its verdict is {candidate.verdict} now; models --rollback --why TEXT makes "
             f"the one before it the champion again"
         )
     return text
