@@ -107,7 +107,7 @@ def test_the_card_stands_alone_and_escapes_what_it_shows(evaluated):
     first = "BETTER: it reaches its gates; there is no champion to compare with"
     assert f"<b>{first}</b>" in page
     assert "its fate, is on the page of the task promote" in page
-    assert "promoted" not in page
+    assert "promoted" not in page.partition("<main>")[2]
     assert "0.75 and 0.4" in page
 
 
