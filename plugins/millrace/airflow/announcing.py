@@ -13,7 +13,6 @@ from typing import Any
 
 from airflow.sdk import Asset
 from airflow.sdk.definitions.asset import AssetUniqueKey
-from airflow.sdk.execution_time.context import OutletEventAccessor
 
 from millrace.airflow.assets import assets
 from millrace.airflow.news import CHAMPION, News
@@ -116,8 +115,10 @@ def _give_events(context: Mapping[str, Any], asset: Asset, news: Sequence[News])
             event.add_partitions(each.partition)
 
 
-def _further_event(events: Any, asset: Asset) -> OutletEventAccessor:
+def _further_event(events: Any, asset: Asset) -> Any:
     """One more event of an asset, with facts of its own."""
+    from airflow.sdk.execution_time.context import OutletEventAccessor
+
     event = OutletEventAccessor(key=AssetUniqueKey.from_asset(asset))
     events._dict[EventKey(asset.name, asset.uri)] = event
     return event
