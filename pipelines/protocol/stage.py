@@ -42,6 +42,8 @@ class Option:
         form: Its label in the form of a run; empty where the form does not ask for it.
         hint: What the form says of it.
         is_day: Whether the form asks for a day.
+        of_answer: Part of a person's answer that is its value, for a stage with an ``approval``:
+            ``answer``, ``by`` or ``why``.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Option:
     form: str = ""
     hint: str = ""
     is_day: bool = False
+    of_answer: str = ""
 
 
 SCHEDULER = Option(name="scheduler", service="dask_scheduler")

@@ -111,6 +111,7 @@ def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
     promotion = {"verdict": candidate.verdict, **details, "reason": reason, "uri": uri}
     promotion |= {
         "as_of": work.model_day,
+        "pipeline": work.pipeline.name,
         "title": work.pipeline.title,
         "before": held.champion,
     }

@@ -74,6 +74,7 @@ class AskOperator(HITLOperator):
         stage_inputs: Sequence[str] = (),
         **kwargs: Any,
     ) -> None:
+        kwargs.pop("params", None)  # those of the DAG's form, which are not asked for here
         why = Param(
             None, type=["null", "string"], title="Why", description="Kept with the answer."
         )

@@ -11,6 +11,7 @@ from typing import Any
 
 from airflow.sdk import DAG, Param
 
+from millrace.airflow.announcing import announce_champion
 from millrace.airflow.assets import assets
 from millrace.airflow.command import CommandOperator
 from millrace.airflow.dags import common, first_midnight
@@ -18,10 +19,11 @@ from millrace.airflow.forms import day_field
 from millrace.airflow.tasks import OTHER_POOL
 from millrace.airflow.templates import store_and_history, variable
 from pipelines.core.errors import ConfigError
-from pipelines.spec import Pipeline
+from pipelines.shared.registry.fates import PROMOTED
+from pipelines.spec import Pipeline, load
 
 CHAMPION_DAG = "champion"
-PROMOTE, ROLL_BACK = "promote", "rollback"
+PROMOTING, ROLL_BACK = "promote", "rollback"
 
 
 class ChampionOperator(CommandOperator):
@@ -75,23 +77,21 @@ class ChampionOperator(CommandOperator):
         """
         who = getattr(context.get("dag_run"), "triggering_user_name", None)
         result = dict(self.run_child(self.command(who or "Airflow"), context).result)
-        if not result["changed"]:
-            # Airflow publishes an event for each outlet that a task has when it ends well.
-            self.outlets: list[Any] = []
-        for outlet in self.outlets:
-            context["outlet_events"][outlet].extra = {
-                name: result[name] for name in ("version", "was", "from_day", "how", "who")
-            }
+        facts = {name: result[name] for name in ("version", "was", "from_day", "how", "who")}
+        facts |= {"fate": PROMOTED, "champion": result["version"]}
+        announce_champion(
+            self, context, load(self.pipeline), facts, changed=bool(result["changed"])
+        )
         return result
 
     def command(self, who: str) -> list[str]:
         """The child's arguments, once the templates are rendered."""
-        if self.action == PROMOTE and not self.version:
+        if self.action == PROMOTING and not self.version:
             raise ConfigError(
                 "The form says promote and names no version. Give the number of one: the command "
                 f"models {self.pipeline} lists them, and MLflow shows them."
             )
-        change = f"--promote={self.version}" if self.action == PROMOTE else "--rollback"
+        change = f"--promote={self.version}" if self.action == PROMOTING else "--rollback"
         said = {
             "--why": self.why,
             "--who": who,
@@ -139,7 +139,9 @@ def champion_dag(pipeline: Pipeline, doc: str | None = None, **more: Any) -> DAG
 def _form() -> dict[str, Param]:
     number: dict[str, Any] = {"type": ["null", "integer"], "minimum": 1}
     return {
-        "action": Param(PROMOTE, type="string", enum=[PROMOTE, ROLL_BACK], title="What to do"),
+        "action": Param(
+            PROMOTING, type="string", enum=[PROMOTING, ROLL_BACK], title="What to do"
+        ),
         "version": Param(
             None, **number, title="Version to promote", description="Not needed for a rollback."
         ),

@@ -115,13 +115,26 @@ class StageOperator(CommandOperator):
             command = self.command(datetime.now(UTC))
             result = dict(self.run_child(command, context, self._connections()).result)
         except PipelineError as error:
-            if self.also:
-                context["ti"].xcom_push(ALSO, self.also)
-            if (why := self._why_skipped(error)) is None:
-                raise
-            raise AirflowSkipException(why) from error
+            result = self._left(error, context)
         self._announce(context, result)
         return result
+
+    def _left(self, error: PipelineError, context: Mapping[str, Any]) -> dict[str, Any]:
+        """The result of a task that could not do its own partition and did later ones that were due.
+
+        Raises:
+            AirflowSkipException: It did none, and another run will do its own.
+            PipelineError: Its own failed; what it did beside is noted for who announces it.
+        """
+        why = self._why_skipped(error)
+        if why is None:
+            if self.also:
+                context["ti"].xcom_push(ALSO, self.also)
+            raise error
+        if not self.also:
+            raise AirflowSkipException(why) from error
+        self.log.info("%s", why)
+        return {"left": why, ALSO: self.also}
 
     def _why_skipped(self, error: PipelineError) -> str | None:
         """Why the task is skipped rather than failed; None where it failed."""
@@ -243,7 +256,8 @@ class StageOperator(CommandOperator):
             event = context["outlet_events"][outlet]
             event.extra = {k: result[k] for k in ANNOUNCED if result.get(k) not in (None, "")}
             if stage.scope == PARTITION:
-                event.add_partitions([str(self.partition), *result.get("also", ())])
+                own_day = [] if "left" in result else [str(self.partition)]
+                event.add_partitions([*own_day, *result.get(ALSO, ())])
         silence(self, own, announce(self, context, news_of(stage, work, result)))
 
 

@@ -54,8 +54,16 @@ def store_and_history(pipeline: Pipeline) -> dict[str, str]:
     }
 
 
-def option_templates(pipeline: Pipeline, options: Iterable[Option]) -> list[str]:
-    """Options as ``key=value``: from the form where it asks for them, else from their Variables."""
+def option_templates(
+    pipeline: Pipeline, options: Iterable[Option], approval: str = ""
+) -> list[str]:
+    """Options as ``key=value``: from the form where it asks for them, else from their Variables.
+
+    Args:
+        pipeline: The declaration.
+        options: Those that a stage may be asked.
+        approval: The task whose answer some of them are; empty where nobody is asked.
+    """
     given = []
     for option in options:
         if option.form and option.is_switch:
@@ -66,6 +74,9 @@ def option_templates(pipeline: Pipeline, options: Iterable[Option]) -> list[str]
             given.append(f"{option.name}={{{{ params.get('{option.name}') or '' }}}}")
         elif option.service:
             given.append(f"{option.name}={variable(option.service, pipeline)}")
+        elif option.of_answer and approval:
+            pulled = f"answered(ti.xcom_pull(task_ids='{approval}'), '{option.of_answer}')"
+            given.append(f"{option.name}={{{{ {pulled} }}}}")
     return given
 
 
@@ -74,15 +85,6 @@ def input_templates(results: Iterable[str]) -> list[str]:
     return [
         f"{each}={{{{ digest_of(ti.xcom_pull(task_ids='{giver_of(each).name}')) }}}}"
         for each in results
-    ]
-
-
-def answer_templates(task_id: str) -> list[str]:
-    """The options with which a stage is given what a person answered; empty where nobody was asked."""
-    options = {"answer": "answer", "answered_by": "by", "answered_why": "why"}
-    return [
-        f"{name}={{{{ answered(ti.xcom_pull(task_ids='{task_id}'), '{part}') }}}}"
-        for name, part in options.items()
     ]
 
 

@@ -104,7 +104,10 @@ def test_the_card_stands_alone_and_escapes_what_it_shows(evaluated):
     page = (published(evaluated[0]) / "model_card.html").read_text()
     assert not re.search(r"<script|<link|@import|url\(|src=|href=|https?://", page)
     assert page.count("<svg") == 9
-    assert "BETTER" in page
+    first = "BETTER: it reaches its gates; there is no champion to compare with"
+    assert f"<b>{first}</b>" in page
+    assert "its fate, is on the page of the task promote" in page
+    assert "promoted" not in page.partition("<main>")[2]
     assert "0.75 and 0.4" in page
 
 
