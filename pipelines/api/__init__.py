@@ -11,6 +11,7 @@ An argument is called as the option of the command line is: ``--as-of`` is ``as_
 
 from pipelines.api.artifacts import housekeeping, quarantine, verify, why
 from pipelines.api.backtesting import backtest
+from pipelines.api.branches import branch_diff, branch_drop, branch_promote, branches
 from pipelines.api.chain import replay, run
 from pipelines.api.dataset import PublishedDataset
 from pipelines.api.forgetting import forget
@@ -31,6 +32,10 @@ __all__ = [
     "PublishedModel",
     "PublishedStore",
     "backtest",
+    "branch_diff",
+    "branch_drop",
+    "branch_promote",
+    "branches",
     "champion_changes",
     "forget",
     "housekeeping",

@@ -30,8 +30,8 @@ def backtest(
 ) -> dict[str, Any]:
     """Replay retraining policies over past days: what each would have caught, missed and cost.
 
-    Models are made as scheduled runs make them and kept, so that a repeated backtest trains nothing; no model is
-    registered.
+    Models are made as scheduled runs make them and kept, on the branch ``backtest``, so that a repeated backtest trains
+    nothing; what is published on main stays, and no model is registered.
 
     Args:
         pipeline: A pipeline with the head ``Binary`` and daily examples, or its name.

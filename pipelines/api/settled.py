@@ -12,6 +12,7 @@ from pipelines.api.opening import PipelineHandle, opened, text
 from pipelines.api.store import PublishedStore, open_store
 from pipelines.core.days import parse_day
 from pipelines.core.errors import InputMissingError
+from pipelines.core.store.branches import require_there
 from pipelines.spec import Pipeline
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def settled(pipeline: str | PipelineHandle, store: AnyStore, *, as_of: str) -> d
     from pipelines.shared.settlements.ledger import read_ledger
 
     declared, opened_store = opened(pipeline).declaration, open_store(store)
+    require_there(opened_store.artifacts, declared.name)
     parse_day(text(as_of, "--as-of"), "--as-of")
     ledger = read_ledger(opened_store.artifacts, declared, as_of)
     if not ledger:

@@ -92,6 +92,10 @@ class PartitionRefusedError(PermanentError):
     """A partition failed a rule that refuses it whole; nothing downstream uses it."""
 
 
+class AlarmError(PermanentError):
+    """A scored partition is beyond a limit that is declared to fail: its scores stand, and someone must look."""
+
+
 class NothingToScoreError(PartitionRefusedError):
     """A partition was refused by an earlier stage, so there are no rows to score."""
 

@@ -208,6 +208,10 @@ class Reporter:
         """Emit the result of the work, a short JSON object."""
         self.sink({"event": "result", "work": self.work, "result": dict(result)})
 
+    def also(self, partitions: list[str]) -> None:
+        """Emit which later partitions were done, for work that ends with an error."""
+        self.sink({"event": "also", "work": self.work, "partitions": partitions})
+
     def error(self, error: BaseException) -> None:
         """Emit the error that ended the work, so that the reader can raise the same error."""
         self.sink({"event": "error", "work": self.work, **describe_error(error)})

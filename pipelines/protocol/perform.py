@@ -10,10 +10,16 @@ Not here: processes (``pipelines/process/``), what a stage does (its package).
 
 import importlib
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
 
-from pipelines.core.errors import PartitionRefusedError, PermanentError, rebuild
+from pipelines.core.errors import (
+    PartitionRefusedError,
+    PermanentError,
+    PipelineError,
+    rebuild,
+)
 from pipelines.core.events import reporting
 from pipelines.core.store import Manifest, Ref
 from pipelines.core.store.branch_store import MADE_ON
@@ -34,7 +40,8 @@ def perform(stage: Stage, work: Work, *, reach: bool = True) -> Result:
 
     A stage whose result reaches on (``featurize``: a day's rows are in later days' windows;
     ``validate``: a day's ids may be repeated by later days) also does the later days that this
-    one makes due.
+    one makes due. One whose later results look back on it (``watch``: a cool-down) has
+    ``followers(work)``, which names those to be looked at again once it is published.
 
     Args:
         stage: What to do.
@@ -51,15 +58,36 @@ def perform(stage: Stage, work: Work, *, reach: bool = True) -> Result:
     """
     module = cast("Any", importlib.import_module(stage.module))
     begin(work.store, work.pipeline.name)
-    if not (reach and hasattr(module, "due")):
-        return _logged(work, _settled(stage, module, work))
+    also = dict[str, tuple[Manifest, Result]]()
+    try:
+        if reach and hasattr(module, "due"):
+            _do_due(stage, module, work, also)
+        manifest, result = _settled(stage, module, work)
+        if hasattr(module, "followers"):
+            for day in module.followers(work):
+                also[day] = _settled(stage, module, _named(stage, work.on(day)))
+        fresh = _fresh(also)
+        return _logged(work, (manifest, result | {"also": fresh} if fresh else result))
+    except PipelineError:
+        if fresh := _fresh(also):  # there is no result that would say so
+            work.report.also(fresh)
+        raise
+
+
+def _do_due(
+    stage: Stage, module: Any, work: Work, also: dict[str, tuple[Manifest, Result]]
+) -> None:
+    """Do the later partitions that this one makes due, and require that its own can be done."""
     own, later = module.due(work)
-    also = {day: _settled(stage, module, _named(stage, work.on(day))) for day in later}
+    for day in later:
+        also[day] = _settled(stage, module, _named(stage, work.on(day)))
     if not own:
         module.require_ready(work)
-    manifest, result = _settled(stage, module, work)
-    fresh = [day for day, (_, done) in also.items() if not done["cached"]]
-    return _logged(work, (manifest, result | {"also": fresh} if fresh else result))
+
+
+def _fresh(also: Mapping[str, tuple[Manifest, Result]]) -> list[str]:
+    """The partitions that were done, and not found."""
+    return [day for day, (_, done) in also.items() if not done["cached"]]
 
 
 def refusal(stage: Stage, work: Work) -> Result | None:

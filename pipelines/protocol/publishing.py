@@ -14,7 +14,6 @@ from typing import Any
 
 from pipelines.core.memory import peak_memory_bytes
 from pipelines.core.store import Manifest, Ref, describe_files, digest_of
-from pipelines.core.store.branch_store import MADE_ON
 from pipelines.core.store.code_units import write_units
 from pipelines.protocol.identity import units_of
 from pipelines.protocol.work import Plan, StageOutcome, Work
@@ -51,14 +50,14 @@ def publish_work(
             files=files,
             volatile=outcome.volatile,
             outcome=outcome.facts(),
-            made=_made(started, cpu, outcome, work.store.branch),
+            made=_made(started, cpu, outcome),
         )
         for digest, units in units_of(plan.code).items():
             write_units(work.store, ref.pipeline, digest, units)
         return work.store.publish(out, manifest)
 
 
-def _made(started: float, cpu: float, outcome: StageOutcome, branch: str) -> dict[str, Any]:
+def _made(started: float, cpu: float, outcome: StageOutcome) -> dict[str, Any]:
     seconds = time.monotonic() - started
     missing = dict(outcome.pages_missing)
     return {
@@ -68,7 +67,6 @@ def _made(started: float, cpu: float, outcome: StageOutcome, branch: str) -> dic
         "peak_memory_bytes": peak_memory_bytes(),
         **({"pages_missing": missing} if missing else {}),
         **({"noted": outcome.noted} if outcome.noted else {}),
-        **({MADE_ON: branch} if branch else {}),
     }
 
 

@@ -8,16 +8,15 @@ Promise: what these checks let through can be compared and looked through by eve
 from collections.abc import Iterator
 from typing import Any, get_args, get_origin, get_type_hints
 
-from pipelines.protocol.stage import Outlet, Stage
+from pipelines.protocol.stage import Stage
 
 
 def type_problems(stage: Stage) -> list[str]:
-    """One line for each field of a record, its options, pages and outlet of another type."""
+    """One line for each field of a record, its options, pages and outlets of another type."""
     problems = list(_wrong_fields(stage, ""))
     if not problems:
-        for each in (*stage.options, *stage.pages, stage.outlet):
-            if each is not None:
-                problems += _wrong_fields(each, f"{type(each).__name__} ")
+        for each in (*stage.options, *stage.pages, *stage.outlets):
+            problems += _wrong_fields(each, f"{type(each).__name__} ")
     return problems
 
 
@@ -40,4 +39,4 @@ def _is_a(value: object, kind: Any) -> bool:
 def _said(kind: Any) -> str:
     if get_origin(kind) is tuple:
         return f"a tuple of {get_args(kind)[0].__name__}, such as (x,)"
-    return "an Outlet or None" if kind == Outlet | None else f"of type {kind.__name__}"
+    return f"of type {kind.__name__}"

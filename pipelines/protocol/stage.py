@@ -19,6 +19,9 @@ SCOPES = (PARTITION, WINDOW, MODEL)
 DATA_DAG, MODEL_DAG, SCORE_DAG = "data", "model", "score"
 """Endings of the ids of the DAGs that run by a schedule."""
 
+ACCEPTED_ONLY, PROMOTED_ONLY = "accepted", "promoted"
+"""The verdict, and the fate, of which alone an asset has events."""
+
 REPORTS, DATA_DOCS = "reports", "data_docs"
 """Kinds of pages: a run's own page opens the report that was published last."""
 
@@ -83,15 +86,20 @@ DATA_DOCS_PAGE = Page("data_docs.html", "Data Docs", DATA_DOCS)
 
 @dataclass(frozen=True, slots=True)
 class Outlet:
-    """The Airflow asset that a stage publishes.
+    """An Airflow asset that a stage publishes.
 
     Attributes:
         name: Ending of its name: ``<pipeline>_<name>``.
         path: End of its URI: ``millrace://<pipeline>/<path>``.
+        only: ``ACCEPTED_ONLY`` or ``PROMOTED_ONLY``; empty where it has events of any.
+        of_table: Ending of its name where it is of a table other than the examples':
+            ``<pipeline>_<table><of_table>``.
     """
 
     name: str
     path: str
+    only: str = ""
+    of_table: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +133,7 @@ class Stage:
         retries: Tries after the first one, where the cause of a failure may pass.
         options: What it may be asked.
         pages: Pages it publishes, as its module's ``pages`` makes them.
-        outlet: Airflow asset that it publishes.
+        outlets: Airflow assets that it publishes.
     """
 
     record: str
@@ -150,7 +158,7 @@ class Stage:
     retries: int = 3
     options: tuple[Option, ...] = ()
     pages: tuple[Page, ...] = ()
-    outlet: Outlet | None = None
+    outlets: tuple[Outlet, ...] = ()
 
     @property
     def name(self) -> str:

@@ -10,10 +10,16 @@ from pipelines.spec.gates import Limit
 
 __all__ = ["Retraining", "Watch"]
 
+DRIFT, DECAY = ASKING = ("drift", "decay")
+"""Kinds of alarms that may ask for a new model."""
+
 
 @declared
 class Retraining:
     """When what is seen on scored days asks for a new model.
+
+    The model DAG then runs as of the day after the one with the alarm, beside its own schedule. Only drift from
+    the champion's training days asks for it: what differs from the last weeks alone is a change at the source.
 
     Attributes:
         on: Kinds of alarms that ask for one: ``drift``, ``decay``; empty for none.

@@ -5,6 +5,7 @@ Promise: nothing else is raised for bad input, bad data or a broken environment.
 """
 
 from pipelines.core.errors import (
+    AlarmError,
     ArtifactError,
     ColumnMismatchError,
     ConfigError,
@@ -31,6 +32,7 @@ from pipelines.core.errors import (
 )
 
 __all__ = [
+    "AlarmError",
     "ArtifactError",
     "ColumnMismatchError",
     "ConfigError",

@@ -25,7 +25,10 @@ def ran(dag, logical_date, conf):
         )
     with create_session() as session:
         query = select(AssetEvent).where(AssetEvent.source_run_id == run.run_id)
-        events = [[e.source_task_id, e.extra] for e in session.scalars(query)]
+        events = [
+            [e.asset.name, e.source_task_id, e.partition_key, e.extra]
+            for e in session.scalars(query)
+        ]
     return {"state": str(run.state), "tasks": states, "results": results, "events": events}
 
 

@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 from airflow.sdk.exceptions import AirflowSkipException, AirflowTaskTimeout
 
+from millrace.airflow.assets import assets
 from millrace.airflow.operator import StageOperator
 from millrace.airflow.progress_xcom import PROGRESS_KEY, ProgressXCom
 from millrace_plugin import MillracePlugin
 from pipelines.core import errors
 from pipelines.protocol import stages
+from pipelines.spec import load
 
 NOW = datetime(2026, 2, 1, 0, 5, tzinfo=UTC)
 
@@ -24,10 +26,9 @@ def toy(stage="validate", **more):
         task_id=stage,
         stage=stage,
         pipeline="fraud_detection",
-        store="/tmp/unused",
         module="tests.plugins.toy_stage",
         new_interpreter=True,
-        **({"partition": "2026-01-05"} | more),
+        **({"partition": "2026-01-05", "store": "/tmp/unused"} | more),
     )
 
 
@@ -260,16 +261,39 @@ def test_the_asset_event_carries_the_day_and_what_was_published():
     assert events[asset].extra == {"uri": "file:///x", "digest": "d", "rows": 7}
 
 
-@pytest.mark.parametrize("fate", ["promoted", "superseded"])
-def test_the_models_asset_has_an_event_where_the_champion_changed_and_no_other(fate):
+@pytest.mark.parametrize(("branch", "events"), [("main", 1), ("looser", 0)])
+def test_a_day_of_a_branch_has_no_event_so_nothing_of_production_starts(branch, events):
     from airflow.sdk import Asset
 
-    asset, events = Asset("model", uri="millrace://x/models"), OutletEvents()
-    declared = [asset]
+    asset, found = Asset("features", uri="millrace://x/features"), OutletEvents()
+    task = toy("featurize", outlets=[asset], store=f"/store?branch={branch}")
+    running = task.prepare_for_execution()
+    running.execute({"outlet_events": found})
+    assert (len(found), running.outlets) == (events, [asset] * events)
+
+
+@pytest.mark.parametrize(
+    ("fate", "announced"),
+    [("promoted", ["model", "evaluated_model"]), ("superseded", ["evaluated_model"])],
+)
+def test_the_models_asset_has_an_event_where_the_champion_changed_and_no_other(fate, announced):
+    found, events = assets(load("fraud_detection")), OutletEvents()
+    declared = [found["model"], found["evaluated_model"]]
     task = toy("promote", partition=None, as_of="2026-02-01", outlets=declared)
     task.options = [f"fate={fate}"]
     running = task.prepare_for_execution()
     assert running.execute({"outlet_events": events})["fate"] == fate
-    assert running.outlets == ([asset] if fate == "promoted" else [])
-    assert [e.extra["fate"] for e in events.values()] == ["promoted"] * (fate == "promoted")
+    assert running.outlets == [found[name] for name in announced]
+    assert {a.name: e.extra["fate"] for a, e in events.items()} == {
+        found[name].name: fate for name in announced
+    }
     assert task.outlets == declared
+
+
+def test_later_partitions_that_a_refused_one_made_due_are_noted_for_whoever_announces_them():
+    running = Task()
+    with pytest.raises(errors.PartitionRefusedError):
+        toy(options=["raise=PartitionRefusedError", "also=2026-01-06,2026-01-07"]).execute(
+            {"ti": running}
+        )
+    assert running.pushed == {"also": ["2026-01-06", "2026-01-07"]}

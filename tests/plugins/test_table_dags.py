@@ -37,8 +37,17 @@ def with_table(pipeline, table, **changes):
     return replace(pipeline, tables=tuple(tables))
 
 
+LAST = ("announce_refusal", "taken_in")
+
+
 def edges(dag):
-    return {(task.task_id, after) for task in dag.tasks for after in task.downstream_task_ids}
+    """The edges between the tasks of stages."""
+    every = {(task.task_id, after) for task in dag.tasks for after in task.downstream_task_ids}
+    return {edge for edge in every if edge[1] not in LAST}
+
+
+def stage_tasks(dag):
+    return [task for task in dag.tasks if task.task_id not in LAST]
 
 
 def by_hand(task, partition="2025-03"):
@@ -188,17 +197,43 @@ def test_each_dag_has_the_schedule_form_and_start_of_its_own_grain(clinic):
     assert str(as_of_tick(clinic).timezone) == "Europe/Berlin"
 
 
-def test_each_table_has_an_asset_and_none_takes_the_name_of_a_stages(clinic):
-    assert sorted(assets(clinic)) == ["features", "labs", "model", "patients"]
+def test_each_table_has_assets_and_none_takes_the_name_of_another(clinic):
+    of_tables = ["labs", "labs_validated", "patients", "patients_validated"]
+    of_stages = ["evaluated_model", "features", "good_partitions", "model", "validated"]
+    assert sorted(assets(clinic)) == sorted([*of_tables, *of_stages])
     (labs,) = table_dags(clinic)
-    (outlet,) = labs.get_task("validate_labs").outlets
-    assert (outlet.name, outlet.uri) == ("clinic_labs", "millrace://clinic/validated/labs")
+    verdicts, good = labs.get_task("validate_labs").outlets
+    assert (good.name, good.uri) == ("clinic_labs", "millrace://clinic/validated/labs")
+    assert (verdicts.name, verdicts.uri) == (
+        "clinic_labs_validated",
+        "millrace://clinic/verdicts/labs",
+    )
     assert labs.get_task("ingest_labs").outlets == []
-    renamed = with_table(clinic, "labs", name="features")
-    (odd,) = table_dags(renamed)
-    (outlet,) = odd.get_task("validate_features").outlets
-    assert outlet.name == "clinic_features_table"
-    assert outlet.uri != assets(renamed)["features"].uri
+
+
+@pytest.mark.parametrize("name", ["features", "validated", "model", "patients_validated"])
+def test_the_assets_of_a_pipeline_have_names_and_addresses_of_their_own(clinic, name):
+    renamed = with_table(clinic, "labs", name=name)
+    (labs,) = table_dags(renamed)
+    every = [*assets(renamed).values(), *labs.get_task(f"validate_{name}").outlets]
+    names = {asset.name: asset.uri for asset in every}
+    assert {uri: name for name, uri in names.items()} == {a.uri: a.name for a in every}
+
+
+def test_what_failed_tasks_published_is_announced_for_every_table_that_a_run_takes_in(clinic):
+    data, (labs,) = data_dag(clinic), table_dags(clinic)
+    for dag, last, tables in (
+        (data, "featurize", ["patients", "visits"]),
+        (labs, "validate_labs", ["labs"]),
+    ):
+        announcing = dag.get_task("announce_refusal")
+        assert announcing.upstream_task_ids == {last}
+        assert announcing.trigger_rule == TriggerRule.ALL_FAILED
+        assert sorted(announcing.tables) == tables
+        of_stages = [outlet for task in stage_tasks(dag) for outlet in task.outlets]
+        assert {a.name for a in announcing.outlets} == {a.name for a in of_stages}
+        # Airflow marks it without starting a process, and the run ends as it does.
+        assert dag.get_task("taken_in").upstream_task_ids == {last}
 
 
 def test_pages_of_every_table_and_grain_have_an_address_and_belong_to_the_dag_that_makes_them():

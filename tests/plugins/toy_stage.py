@@ -24,6 +24,8 @@ def work(sink):
         with reporting(report):
             dashboard(asked["dashboard"])
     if asked.get("raise"):
+        if asked.get("also"):
+            report.also(asked["also"].split(","))
         raise getattr(errors, asked["raise"])(asked.get("message", "as asked"))
     if asked.get("do") == "die" or (asked.get("do") == "die_once" and tries == 1):
         os.kill(os.getpid(), signal.SIGKILL)
@@ -31,17 +33,18 @@ def work(sink):
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             time.sleep(0.05)
-    more = (
-        {"fate": asked["fate"], "changed": asked["fate"] == "promoted"}
-        if "fate" in asked
-        else {}
-    )
+    more = promotion(asked["fate"]) if asked.get("fate") else {}
     if asked.get("do") == "train":
         train(report, Path(asked["until"]))
     digest = asked.get("digest", "d")
     result = {"uri": "file:///x", "digest": digest, "rows": 7, "argv": sys.argv[1:]}
     report.result(result | more)
     return 0
+
+
+def promotion(fate):
+    facts = {"verdict": "BETTER", "fate": fate, "changed": fate == "promoted"}
+    return facts | {"model_digest": "m"}
 
 
 def train(report, until):

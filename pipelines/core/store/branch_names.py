@@ -13,7 +13,7 @@ from pipelines.core.errors import ConfigError
 
 MAIN, IN_ADDRESS = "main", "?branch="
 LONGEST = 64
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+NAME_PATTERN = "[A-Za-z0-9][A-Za-z0-9._-]*"
 # What an unset variable or a wildcard leaves, or what people call main.
 RESERVED = frozenset(
     {MAIN, "all", "none", "null", "head", "published", "production", "dropped"}
@@ -33,7 +33,7 @@ def branch_named(given: str) -> str:
             "The branch's name is empty. Leave the branch out to work on main, or name one, such as "
             "looser-amounts."
         )
-    if len(given) > LONGEST or not _NAME.fullmatch(given) or given.endswith("."):
+    if len(given) > LONGEST or not re.fullmatch(NAME_PATTERN, given) or given.endswith("."):
         raise ConfigError(
             f"{given!r} is not the name of a branch. Use up to {LONGEST} letters without accents, "
             f"digits, '-', '_' and '.', a letter or a digit first and no '.' last."

@@ -26,6 +26,8 @@ from pipelines.core.store.walking import Key
 PROMOTIONS, EVALUATIONS, BETTER = "promotions", "evaluations", "BETTER"
 MODEL = "model"  # an evaluation's name for the model that it judged
 PUBLISHED = "published"
+# A settlement that was made anew stands beside the one that it replaced.
+SETTLEMENTS = "settlements"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,7 @@ def reasons_to_stay(
         _judged(left, _names_of(by_name, named)),
         dict.fromkeys(_awaiting_an_answer(left), "waits to be promoted"),
         {k.folder: "a promotion" for k in left if k.ref.dataset == PROMOTIONS},
+        {k.folder: "of the ledger" for k in left if k.ref.dataset == SETTLEMENTS},
         _named(by_name, _named_by(_read_by_running(keys))),
         own,
     ):

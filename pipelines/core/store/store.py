@@ -76,7 +76,8 @@ class Store(VersionStore):
         Returns:
             The manifest as published, with the hashes of the volatile files.
         """
-        manifest = replace(manifest, volatile_files=_volatile(staged, manifest))
+        made = {**manifest.made, MADE_ON: self.branch} if self.branch else manifest.made
+        manifest = replace(manifest, volatile_files=_volatile(staged, manifest), made=made)
         (staged / MANIFEST).write_text(manifest.to_json())
         make_durable(staged)
         self.folder(manifest.ref).mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
 """Several policies over the same days, side by side.
 
 Why: a policy is good or bad only beside another one.
-Promise: every policy sees the same days, and models that two policies share are made once; the same days, models and
+Promise: models are published on a branch, so that what production publishes stays. Every policy sees the same days, and models that two policies share are made once; the same days, models and
     policies give the same bytes, whenever and however often it is run.
 """
 
@@ -14,6 +14,8 @@ from typing import Any
 from pipelines.core.days import days_between
 from pipelines.core.errors import ConfigError
 from pipelines.core.events import Reporter
+from pipelines.core.store import Store
+from pipelines.core.store.branch_names import on_branch
 from pipelines.core.store.durable import make_durable
 from pipelines.drivers.backtest.days import PastDays
 from pipelines.drivers.backtest.models import PastModels
@@ -25,6 +27,7 @@ from pipelines.spec import Binary, Label, Pipeline, model_days
 from pipelines.spec.learning import BY_TIME
 
 RESULT, PAGE = "backtest.json", "backtest.html"
+BRANCH = "backtest"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,12 +71,17 @@ def backtest(request: BacktestRequest, report: Reporter) -> dict[str, Any]:
     models = PastModels(
         pipeline=request.pipeline,
         settings=request.settings,
-        store=request.store,
+        store=_beside_production(request.store),
         first=request.history_from,
     )
     days = PastDays(models.work())
     played = [_replayed(request, policy, models, days, report) for policy in request.policies]
     return _result(request, played)
+
+
+def _beside_production(store: str) -> str:
+    """The store's branch on which models are published; the caller's own where it names one."""
+    return store if Store(store).branch else on_branch(store, BRANCH)
 
 
 def _replayed(

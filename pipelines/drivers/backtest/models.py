@@ -72,7 +72,6 @@ class PastModels:
         settings: Settings of every policy.
         store: Where the days are, and the models are published.
         first: First day of data.
-        arguments: Further arguments of every stage.
         made: Models by settings and as-of day.
     """
 
@@ -80,7 +79,6 @@ class PastModels:
     settings: tuple[str, ...]
     store: str
     first: str
-    arguments: tuple[str, ...] = ()
     made: dict[tuple[tuple[str, ...], str], PastModel | NoModel] = field(default_factory=dict)
 
     def as_of(self, day: str, settings: tuple[str, ...]) -> PastModel | NoModel:
@@ -108,7 +106,7 @@ class PastModels:
                 as_of=day,
             )
             try:
-                make_model(totals, request, self.arguments)
+                make_model(totals, request)
             except (PartitionRefusedError, TrainingError) as error:
                 return NoModel(as_of=day, reason=str(error), cpu_minutes=_minutes(totals))
         return self._found(pipeline, day, totals)

@@ -7,11 +7,12 @@ Promise: days with the same distribution give a finding with a level on less tha
 Not here: the arithmetic (``measures.py``), bins (``bins.py``).
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipelines.shared.drift.bins import Binned, Column, binned
 from pipelines.shared.drift.measures import (
@@ -76,7 +77,7 @@ def drift_of(
     reference: Mapping[str, Profile],
     current: Profile,
     watch: Watch,
-    alike: Collection[str] = (),
+    seasons: Mapping[str, int] | None = None,
 ) -> list[ColumnDrift]:
     """Compare the profile of a day with those of other days, column by column.
 
@@ -84,8 +85,8 @@ def drift_of(
         reference: Profiles by day, in any order.
         current: The day's own.
         watch: Limits, and the columns that are not watched.
-        alike: The days of the reference that are of the day's season, such as its weekday: a column
-            that is like theirs is usual.
+        seasons: The season of each day of the reference, such as its weekday: a column that is like all
+            days, or like those of one season (a holiday like Sundays), is usual.
 
     Returns:
         A finding for each column that both sides have rows of, in the order of ``current``.
@@ -100,7 +101,7 @@ def drift_of(
         limits = {PSI: own.get(name, watch.psi), JS: watch.js, WASSERSTEIN: watch.wasserstein}
         limits[CONSTANT] = watch.constant
         chance = FALSE_ALARMS / len(names)
-        one = column_drift(name, days, current[name], limits, chance, alike)
+        one = column_drift(name, days, current[name], limits, chance, seasons)
         found += [] if one is None else [one]
     return found
 
@@ -110,7 +111,7 @@ def histogram_drift(
     reference: Mapping[str, Sequence[int]],
     current: Sequence[int],
     limit: Limit,
-    alike: Collection[str] = (),
+    seasons: Mapping[str, int] | None = None,
 ) -> ColumnDrift | None:
     """Compare counts of equal bins of 0 to 1, such as those of scores.
 
@@ -119,10 +120,10 @@ def histogram_drift(
         reference: Counts by day, each of shape ``(n_bins,)``.
         current: Those of the day.
         limit: For the population stability index.
-        alike: As in ``drift_of``.
+        seasons: As in ``drift_of``.
     """
     days = {day: _column(counts) for day, counts in sorted(reference.items())}
-    return column_drift(name, days, _column(current), {PSI: limit}, FALSE_ALARMS, alike)
+    return column_drift(name, days, _column(current), {PSI: limit}, FALSE_ALARMS, seasons)
 
 
 def column_drift(
@@ -131,9 +132,9 @@ def column_drift(
     current: Column,
     limits: Mapping[str, Limit],
     chance: float,
-    alike: Collection[str] = (),
+    seasons: Mapping[str, int] | None = None,
 ) -> ColumnDrift | None:
-    """One column beside all days of the reference, and beside those of its season: whichever is nearer.
+    """One column beside all days of the reference; where that differs, beside those of the nearest season.
 
     Args:
         name: The column.
@@ -141,7 +142,7 @@ def column_drift(
         current: On the day.
         limits: By measure; a measure without one is not looked at.
         chance: Probability of a finding with a level where nothing changed.
-        alike: As in ``drift_of``.
+        seasons: As in ``drift_of``.
 
     Returns:
         None where one of the sides has no rows.
@@ -149,85 +150,119 @@ def column_drift(
     days = {day: column for day, column in reference.items() if column["rows"]}
     if not (days and current["rows"]):
         return None
-    groups = [list(days.values()), [days[day] for day in sorted(days) if day in alike]]
-    found = [_beside(name, each, current, limits, chance) for each in groups if each]
-    return min(found, key=lambda one: (LEVELS.index(one.level), one.psi - one.psi_by_chance))
+    of = tuple((seasons or {}).get(day) for day in days)
+    counts = binned(list(days.values()), current)
+    usual = _usual(counts.reference, of, psi)
+    return _ColumnOfDays(name, counts, of, limits, chance, usual).nearest()
 
 
-def _beside(
-    name: str,
-    days: Sequence[Column],
-    current: Column,
-    limits: Mapping[str, Limit],
-    chance: float,
-) -> ColumnDrift:
-    counts = binned(days, current)
-    before, now = counts.reference.sum(axis=0), counts.current
-    mean, beyond = by_chance(before, now, chance)
-    value, needed = psi(before, now), max(beyond, _usual(counts.reference, psi))
-    moved = wasserstein(counts.at, counts.reference_at.sum(axis=0), counts.current_at)
-    one = ColumnDrift(
-        column=name,
-        psi=value,
-        psi_by_chance=mean,
-        psi_needed=needed,
-        js=jensen_shannon(before, now),
-        wasserstein=moved,
-        missing=float(now[-1] / now.sum()),
-        missing_before=float(before[-1] / before.sum()),
-        days=len(days),
-    )
-    return _levelled(one, limits, _certain(one, counts, limits, chance))
+@dataclass(frozen=True, slots=True)
+class _ColumnOfDays:
+    """A column of a day, and of the days that it is compared with.
+
+    Attributes:
+        name: The column.
+        counts: Of all days, in one set of bins.
+        seasons: Of each day of the reference; None for none.
+        limits: By measure.
+        chance: Probability of a finding with a level where nothing changed.
+        usual: How far the days of the reference are from each other, in PSI.
+    """
+
+    name: str
+    counts: Binned
+    seasons: tuple[int | None, ...]
+    limits: Mapping[str, Limit]
+    chance: float
+    usual: float
+
+    def nearest(self) -> ColumnDrift:
+        """Beside all days; where that has a level, beside those of the season that is nearest."""
+        every = self.drift(np.ones(len(self.seasons), np.bool_))
+        if not every.level:
+            return every
+        known = sorted({season for season in self.seasons if season is not None})
+        groups = [np.array([season == each for season in self.seasons]) for each in known]
+        found = [every, *(self.drift(among) for among in groups)]
+        return min(
+            found, key=lambda one: (LEVELS.index(one.level), one.psi - one.psi_by_chance)
+        )
+
+    def drift(self, among: NDArray[np.bool_]) -> ColumnDrift:
+        """Beside some of the days, ``(n_days,)``."""
+        counts = self.counts
+        before, now = counts.reference[among].sum(axis=0), counts.current
+        mean, beyond = by_chance(before, now, self.chance)
+        one = ColumnDrift(
+            column=self.name,
+            psi=psi(before, now),
+            psi_by_chance=mean,
+            psi_needed=max(beyond, self.usual),
+            js=jensen_shannon(before, now),
+            wasserstein=wasserstein(
+                counts.at, counts.reference_at[among].sum(axis=0), counts.current_at
+            ),
+            missing=float(now[-1] / now.sum()),
+            missing_before=float(before[-1] / before.sum()),
+            days=int(np.count_nonzero(among)),
+        )
+        return _levelled(one, self.limits, self._certain(one, among))
+
+    def _certain(self, one: ColumnDrift, among: NDArray[np.bool_]) -> dict[str, float]:
+        """The measures that are more than chance, each as what its limit is compared with."""
+        found = dict[str, float]()
+        if one.psi > one.psi_needed:
+            found |= {PSI: one.psi - one.psi_by_chance, JS: one.js}
+        moved = one.wasserstein
+        # Nothing is worked out for a limit that nobody declared.
+        asked = self.limits.get(WASSERSTEIN, Limit()) != Limit()
+        if asked and moved is not None and moved > self._wasserstein_needed(among):
+            found[WASSERSTEIN] = moved
+        if self._became_constant(among):
+            found[CONSTANT] = 1.0
+        return found
+
+    def _wasserstein_needed(self, among: NDArray[np.bool_]) -> float:
+        counts = self.counts
+
+        def between(reference: Counts, current: Counts) -> float:
+            return wasserstein(counts.at, reference, current) or 0.0
+
+        pooled = counts.reference_at[among].sum(axis=0)
+        beyond = wasserstein_by_chance(counts.at, pooled, counts.current_at, self.chance)
+        return max(beyond, _usual(counts.reference_at, self.seasons, between))
+
+    def _became_constant(self, among: NDArray[np.bool_]) -> bool:
+        """Whether the day has one value, every other day has several, and that is no chance."""
+        own, before = self.counts.current_at, self.counts.reference_at[among]
+        if np.count_nonzero(own) != 1 or np.any(np.count_nonzero(before, axis=1) < 2):  # noqa: PLR2004
+            return False
+        common = before.sum(axis=0).max() / before.sum()
+        return bool(common ** own.sum() < self.chance)
 
 
-def _certain(
-    one: ColumnDrift, counts: Binned, limits: Mapping[str, Limit], chance: float
-) -> dict[str, float]:
-    """The measures that are more than chance, each as what its limit is compared with."""
-    found = dict[str, float]()
-    if one.psi > one.psi_needed:
-        found |= {PSI: one.psi - one.psi_by_chance, JS: one.js}
-    moved = one.wasserstein
-    # Nothing is worked out for a limit that nobody declared.
-    asked = limits.get(WASSERSTEIN, Limit()) != Limit()
-    if asked and moved is not None and moved > _wasserstein_needed(counts, chance):
-        found[WASSERSTEIN] = moved
-    if _became_constant(counts, chance):
-        found[CONSTANT] = 1.0
-    return found
-
-
-def _wasserstein_needed(counts: Binned, chance: float) -> float:
-    def between(reference: Counts, current: Counts) -> float:
-        return wasserstein(counts.at, reference, current) or 0.0
-
-    pooled = counts.reference_at.sum(axis=0)
-    beyond = wasserstein_by_chance(counts.at, pooled, counts.current_at, chance)
-    return max(beyond, _usual(counts.reference_at, between))
-
-
-def _became_constant(counts: Binned, chance: float) -> bool:
-    """Whether the day has one value, every other day has several, and that is no chance."""
-    own, before = counts.current_at, counts.reference_at
-    if np.count_nonzero(own) != 1 or np.any(np.count_nonzero(before, axis=1) < 2):  # noqa: PLR2004
-        return False
-    common = before.sum(axis=0).max() / before.sum()
-    return bool(common ** own.sum() < chance)
-
-
-def _usual(days: Counts, measure: Callable[[Counts, Counts], float]) -> float:
-    """How far a day must be from the others to be further than they are from each other.
+def _usual(
+    days: Counts, seasons: Sequence[int | None], measure: Callable[[Counts, Counts], float]
+) -> float:
+    """How far a day must be from the others of its season to be further than they are from each other.
 
     Args:
         days: Counts, ``(n_days, n_bins)``.
+        seasons: Of each day.
         measure: Of the others and the day.
     """
+    of_season = [days[[each == season for each in seasons]] for season in set(seasons)]
+    apart = [each for own in of_season for each in _apart(own, measure)]
+    if len(apart) < FEW_DAYS:
+        apart = _apart(days, measure)
+    return FURTHER * float(np.quantile(apart, MOST_DAYS)) if len(apart) >= FEW_DAYS else 0.0
+
+
+def _apart(days: Counts, measure: Callable[[Counts, Counts], float]) -> list[float]:
+    """How far each of some days is from the others."""
     counted = days[days.sum(axis=1) > 0]
-    if len(counted) < FEW_DAYS:
-        return 0.0
     whole = counted.sum(axis=0)
-    apart = [measure(whole - day, day) for day in counted]
-    return FURTHER * float(np.quantile(apart, MOST_DAYS))
+    return [measure(whole - day, day) for day in counted] if len(counted) > 1 else []
 
 
 def _levelled(

@@ -76,7 +76,7 @@ def _settled(store: Store, pipeline: Pipeline, partition: str) -> SettledPartiti
     manifest = store.find(ref)
     if manifest is None:
         return None
-    others = (each.digest for each in store.versions(ref) if each.digest != manifest.digest)
+    others = (each.digest for each in store.own_versions(ref) if each.digest != manifest.digest)
     return SettledPartition.of_folder(
         partition, store.open(manifest), manifest.digest, tuple(others)
     )

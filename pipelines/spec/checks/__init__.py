@@ -16,6 +16,7 @@ from pipelines.core.declared import mistakes_in, unknown
 from pipelines.core.errors import DeclarationError
 from pipelines.spec.checks.decisions import decision_problems
 from pipelines.spec.checks.evaluation import evaluation_problems, model_gate_problems
+from pipelines.spec.checks.explaining import explaining_problems
 from pipelines.spec.checks.features import feature_problems, program_problems
 from pipelines.spec.checks.gates import gate_problems
 from pipelines.spec.checks.keys import entity_problems
@@ -28,6 +29,7 @@ from pipelines.spec.checks.search import search_problems
 from pipelines.spec.checks.tables import name_problems, table_problems
 from pipelines.spec.checks.training import training_problems
 from pipelines.spec.checks.values import mended, shown, value_problems
+from pipelines.spec.checks.watching import watch_problems
 from pipelines.spec.pipeline import Pipeline
 from pipelines.spec.schedules import schedule_problems
 
@@ -42,6 +44,7 @@ CHECKS: tuple[Callable[[Pipeline], Iterator[Any]], ...] = (
     label_problems,
     split_problems,
     evaluation_problems,
+    explaining_problems,
     decision_problems,
     model_problems,
     head_problems,
@@ -50,6 +53,7 @@ CHECKS: tuple[Callable[[Pipeline], Iterator[Any]], ...] = (
     x_type_problems,
     training_problems,
     gate_problems,
+    watch_problems,
     zone_problems,
     schedule_problems,
 )

@@ -11,5 +11,5 @@ STAGE = Stage(
     # A refused day has no features of its own, yet its verdict releases later days'.
     runs_after_refusal=True,
     options=COMPUTE,
-    outlet=Outlet("features", "features"),
+    outlets=(Outlet("features", "features"),),
 )

@@ -38,6 +38,7 @@ class Candidate:
         may_be_older: Whether it may replace a champion of a later day.
         answer: ``asked``, ``promote`` or ``keep``; empty where nobody is asked.
         answered_by: Who answered; empty where nobody did, or it is not known.
+        answered_why: The reason that was given.
     """
 
     digest: str
@@ -47,6 +48,7 @@ class Candidate:
     may_be_older: bool = False
     answer: str = ""
     answered_by: str = ""
+    answered_why: str = ""
 
     def __post_init__(self) -> None:
         if self.answer not in ("", ASKED, YES, NO):
@@ -131,7 +133,10 @@ def _answered(held: Registered, candidate: Candidate, own: Version | None) -> De
     if candidate.answer == ASKED:
         return Decision(WAITING, f"a person is asked whether to promote it or to {kept}")
     if candidate.answer == NO:
-        return Decision(REFUSED, f"{candidate.answered_by or 'a person'} answered to {kept}")
+        why = f": {candidate.answered_why}" if candidate.answered_why else ""
+        return Decision(
+            REFUSED, f"{candidate.answered_by or 'a person'} answered to {kept}{why}"
+        )
     if before and candidate.answer != YES:
         return Decision(
             REFUSED, f"{before} refused it before; promote it by hand to use it all the same"

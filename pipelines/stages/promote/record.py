@@ -1,6 +1,15 @@
 """The record of this stage."""
 
-from pipelines.protocol.stage import MODEL, REGISTRY, TUNED, Option, Outlet, Page, Stage
+from pipelines.protocol.stage import (
+    MODEL,
+    PROMOTED_ONLY,
+    REGISTRY,
+    TUNED,
+    Option,
+    Outlet,
+    Page,
+    Stage,
+)
 
 STAGE = Stage(
     record=__name__,
@@ -21,8 +30,12 @@ STAGE = Stage(
         ),
         Option(name="answer"),
         Option(name="answered_by"),
+        Option(name="answered_why"),
         REGISTRY,
     ),
     pages=(Page("promotion.html", title="Promotion", kind="promotion"),),
-    outlet=Outlet("model", "models"),
+    outlets=(
+        Outlet("model", "models", only=PROMOTED_ONLY),
+        Outlet("evaluated_model", "promotions"),
+    ),
 )

@@ -51,14 +51,18 @@ def plan(work: Work) -> Plan:
     """The model, its evaluation, and whether an older model may replace a newer champion."""
     model, evaluation = _inputs(work)
     candidate, asked = _candidate(work, model, evaluation), work.options.get("mlflow_uri")
-    answer = {"answer": candidate.answer, "answered_by": candidate.answered_by}
+    answer = {
+        "answer": candidate.answer,
+        "answered_by": candidate.answered_by,
+        "answered_why": candidate.answered_why,
+    }
     return Plan(
         inputs={"model": model.content, "evaluation": evaluation.content},
         config={
             "promote_older": candidate.may_be_older,
             "registry": str(asked) if asked else "the store's own",
-            **(answer if candidate.answer else {}),
             **({"branch": work.store.branch} if work.store.branch else {}),
+            **(answer if candidate.answer else {}),
         },
         code=code_of(__name__),
         made_from={"model": model, "evaluation": evaluation},
@@ -101,6 +105,7 @@ def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
         "version": number,
         "champion": champion,
         "changed": champion != held.champion,
+        "model_digest": model.digest,
         **({"decided_by": candidate.answered_by} if candidate.answered_by else {}),
     }
     promotion = {"verdict": candidate.verdict, **details, "reason": reason, "uri": uri}
@@ -214,6 +219,7 @@ def _candidate(work: Work, model: Manifest, evaluation: Manifest) -> Candidate:
         may_be_older=bool(work.options.get("promote_older", False)),
         answer=str(work.options.get("answer") or ""),
         answered_by=str(work.options.get("answered_by") or ""),
+        answered_why=str(work.options.get("answered_why") or ""),
     )
 
 

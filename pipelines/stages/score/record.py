@@ -35,5 +35,5 @@ STAGE = Stage(
     variant=VERSION.name,
     timeout=timedelta(hours=4),
     options=(*COMPUTE, REGISTRY, VERSION, SHADOW),
-    outlet=Outlet("scores", "scores"),
+    outlets=(Outlet("scores", "scores"),),
 )

@@ -1,6 +1,6 @@
 """Plots of a settlement: a metric by partition with its intervals, and what alerts came to."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pipelines.shared.pages.plots import Axis, Plot, Series
@@ -18,32 +18,40 @@ def metric_plot(pipeline: Pipeline, models: Models, name: str, title: str) -> Pl
     if not own:
         return None
     place = _places(pipeline, models)
-    true = [(place[p], m["metrics"][name]) for p, m in own]
-    bars = [(place[p], m["intervals"][name]) for p, m in own if name in m["intervals"]]
-    expected = [(p, m["expected"][name]) for p, m in own if name in m.get("expected", {})]
-    highest = max([y for _, y in true] + [e[1] for _, e in bars] + [y for _, y in expected])
-    series = [
-        *(Series(points=[(x, low), (x, high)], style="own") for x, (low, high) in bars),
-        Series(
-            points=[(place[p], y) for p, y in expected],
-            style="expected",
-            kind="dots",
-            label="expected",
-        ),
-        Series(
-            points=true,
-            style="own",
-            kind="dots",
-            label="came true",
-            title=[f"{p}: {m['metrics'][name]:.4g}" for p, m in own],
-        ),
-    ]
+    series = [*_interval_bars(own, place, name), *_dots(own, place, name)]
+    highest = max(y for each in series for _, y in each.points)
     return Plot(
         title=title,
         x=_axis(pipeline, place),
         y=Axis(label=title, high=max(highest * ROOM, 1e-9)),
-        series=[each for each in series if each.points],
+        series=series,
     )
+
+
+def _interval_bars(own: Models, place: Mapping[str, float], name: str) -> Iterator[Series]:
+    for partition, model in own:
+        if name in model["intervals"]:
+            low, high = model["intervals"][name]
+            yield Series(
+                points=[(place[partition], low), (place[partition], high)], style="own"
+            )
+
+
+def _dots(own: Models, place: Mapping[str, float], name: str) -> Iterator[Series]:
+    """What was expected, and above it what came true."""
+    for label, style, of in (
+        ("expected", "expected", "expected"),
+        ("came true", "own", "metrics"),
+    ):
+        found = [(p, m[of][name]) for p, m in own if name in m.get(of, {})]
+        if found:
+            yield Series(
+                points=[(place[p], value) for p, value in found],
+                style=style,
+                kind="dots",
+                label=label,
+                title=[f"{p}: {value:.4g} {label}" for p, value in found],
+            )
 
 
 def alerts_plot(pipeline: Pipeline, models: Models) -> Plot | None:

@@ -182,7 +182,7 @@ def _decisions(
     n_entities = int(index.max(initial=-1)) + 1
     sums = {
         name: np.asarray(np.bincount(index, each, n_entities), np.float64)
-        for name, each in row_sums(event, probability, predictions.get(DECISION)).items()
+        for name, each in row_sums(event, probability, predictions.get(DECISION))
     }
     days = entity_days(rows.day, rows.entity, event, score)
     return MeasuredDecisions(ranking(event, score), days, index, sums, evaluation)

@@ -51,7 +51,9 @@ class PartitionRows:
     labels: NDArray[np.float64]
 
     def of_rows(self, rows: NDArray[Any]) -> "PartitionRows":
-        """Some of them, by flags or positions."""
+        """Some of them, by flags or positions; all of them are not copied."""
+        if rows.dtype == bool and rows.all():
+            return self
         arrays = ("entity", "hashes", "day", "known", "labels")
         some = {name: getattr(self, name)[rows] for name in arrays}
         chosen = pa.array(rows)

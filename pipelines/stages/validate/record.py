@@ -1,6 +1,14 @@
 """The record of this stage."""
 
-from pipelines.protocol.stage import COMPUTE, DATA_DOCS_PAGE, PARTITION, Page, Stage
+from pipelines.protocol.stage import (
+    ACCEPTED_ONLY,
+    COMPUTE,
+    DATA_DOCS_PAGE,
+    PARTITION,
+    Outlet,
+    Page,
+    Stage,
+)
 
 STAGE = Stage(
     record=__name__,
@@ -11,4 +19,8 @@ STAGE = Stage(
     needs=("ingested",),
     options=COMPUTE,
     pages=(Page("report.html"), DATA_DOCS_PAGE),
+    outlets=(
+        Outlet("validated", "verdicts", of_table="_validated"),
+        Outlet("good_partitions", "validated", only=ACCEPTED_ONLY),
+    ),
 )

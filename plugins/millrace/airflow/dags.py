@@ -12,10 +12,11 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, CronPartitionTimetable, chain
 
-from millrace.airflow.approval import evaluated
 from millrace.airflow.forms import data_form, model_form, search_form
+from millrace.airflow.late_days import deadline_of
 from millrace.airflow.partition_timetable import PartitionTimetable
 from millrace.airflow.policies import RESTART_WAIT, retry_by_cause
 from millrace.airflow.table_dags import (
@@ -24,7 +25,14 @@ from millrace.airflow.table_dags import (
     tables_read_by,
     tables_taken_in,
 )
-from millrace.airflow.tasks import approval, await_partitions, stage, trials
+from millrace.airflow.tasks import (
+    OTHER_POOL,
+    approval,
+    await_partitions,
+    refusals,
+    stage,
+    trials,
+)
 from millrace.airflow.templates import SEARCH_DAY, SEARCH_SETTINGS, macros
 from pipelines.core.partitions import DAY, Partitions
 from pipelines.protocol import VALIDATED, Stage, chain_stages, giver_of, stages, stages_before
@@ -43,6 +51,7 @@ from pipelines.spec.schedules import cron_of
 from pipelines.stages.tune.record import STAGE as TUNE
 
 DAY_KEY = "%Y-%m-%d"
+TAKEN_IN = "taken_in"
 
 DEFAULT_ARGS: dict[str, Any] = {
     "owner": "millrace",
@@ -86,11 +95,24 @@ def data_dag(
         "start_date": partitions.end(partitions.of_day(_first_day(seen))),
         "max_active_runs": 8,
         "params": data_form(partitions, records),
+        **deadline_of(pipeline, "taken in"),
     }
     schedule = more.pop("schedule", once_closed(pipeline, seen.table))
     with DAG(schedule=schedule, **(common(seen, ending, doc) | own | more)) as made:
-        wire(pipeline, records, tables_taken_in(pipeline, seen.table))
+        taken = tables_taken_in(pipeline, seen.table)
+        wire(pipeline, records, taken)
+        _end(pipeline, made, [each.name for each in taken])
     return made
+
+
+def _end(pipeline: Pipeline, dag: DAG, tables: Sequence[str]) -> None:
+    """What comes after the last tasks: news of a refusal, and a task without work.
+
+    A run ends as its last tasks do; those news would make a success of the run of a refused day.
+    """
+    last = [task for task in dag.tasks if not task.downstream_task_ids]
+    last >> refusals(pipeline, tables)
+    last >> EmptyOperator(task_id=TAKEN_IN, pool=OTHER_POOL)
 
 
 def table_dags(pipeline: Pipeline, doc: str | None = None) -> list[DAG]:
@@ -266,7 +288,7 @@ def common(pipeline: Pipeline, ending: str, doc: str | None) -> dict[str, Any]:
         "tags": ["millrace", pipeline.name, ending],
         "catchup": False,
         "default_args": DEFAULT_ARGS,
-        "user_defined_macros": macros(pipeline) | {"evaluated": evaluated},
+        "user_defined_macros": macros(pipeline),
         "doc_md": f"{doc or ''}\n\n{pipeline.meaning}\n\nPools: `{STAGES_POOL}` (as many slots as "
         f"cores) and `{GPU_POOL}` (one slot). Variables: `millrace_store`, `millrace_source`, "
         f"`millrace_source_connection`, "

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from airflow.sdk import Param
 
 from pipelines.core.partitions import DAY, EXAMPLES, FORMS, HOUR, Partitions
+from pipelines.core.store.branch_names import LONGEST, NAME_PATTERN
 from pipelines.protocol import Stage, chain_stages
 from pipelines.protocol.stage import MODEL, WINDOW, Option
 from pipelines.spec import Pipeline
@@ -18,7 +19,12 @@ from pipelines.spec import Pipeline
 def data_form(partitions: Partitions, stages: Iterable[Stage]) -> dict[str, Param]:
     """The form of a run that takes in a partition of a table."""
     title = f"{partitions.grain.capitalize()} to take in, or to replay after a fix"
-    return {"partition": _partition(partitions, title)} | _of_stages(stages)
+    return {
+        "partition": _partition(partitions, title),
+        "settings": _settings(),
+        "branch": _branch(),
+        **_of_stages(stages),
+    }
 
 
 def model_form(pipeline: Pipeline) -> dict[str, Param]:
@@ -30,6 +36,7 @@ def model_form(pipeline: Pipeline) -> dict[str, Param]:
         "epochs": Param(training.epochs, type="integer", minimum=1, title="Epochs"),
         "seed": Param(training.seed, type="integer", minimum=0, title="Seed"),
         "settings": _settings(),
+        "branch": _branch(),
         **_of_stages(chain_stages(WINDOW, MODEL, pipeline=pipeline)),
     }
 
@@ -62,6 +69,7 @@ def search_form(pipeline: Pipeline) -> dict[str, Param]:
         "as_of": _as_of(),
         "trials": Param(trials, type="integer", minimum=1, title="Settings to try"),
         "settings": _settings(),
+        "branch": _branch(),
     }
 
 
@@ -107,6 +115,17 @@ def day_field(title: str, hint: str) -> Param:
     """A day, or nothing."""
     kinds = ["null", "string"]
     return Param(None, type=kinds, format="date", title=title, description=hint)
+
+
+def _branch() -> Param:
+    hint = (
+        "Work beside production on this branch, which begins with its first run. Empty: main."
+    )
+    pattern = f"^{NAME_PATTERN}$"
+    kinds = ["null", "string"]
+    return Param(
+        None, type=kinds, pattern=pattern, maxLength=LONGEST, title="Branch", description=hint
+    )
 
 
 def _settings() -> Param:

@@ -8,14 +8,18 @@ Not here: the command's process and log (``command.py``), the tasks of a pipelin
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from airflow.sdk.exceptions import AirflowSkipException
 
+from millrace.airflow.announcing import announce, silence, without
+from millrace.airflow.assets import assets_of
 from millrace.airflow.command import CommandOperator
 from millrace.airflow.connections import resolved
 from millrace.airflow.links import links_of
+from millrace.airflow.news import news_of
+from millrace.airflow.refusals import ALSO
 from millrace.airflow.rendered import flags, given, lines
 from pipelines.core.connections import has_secrets, without_secrets
 from pipelines.core.errors import (
@@ -23,6 +27,7 @@ from pipelines.core.errors import (
     HistoryNotReadyError,
     NoChampionError,
     NothingToScoreError,
+    PipelineError,
     SourceNotReadyError,
     TableNotReadyError,
 )
@@ -94,6 +99,7 @@ class StageOperator(CommandOperator):
         self.source, self.history_from = source, history_from
         self.settings, self.options = list(settings), list(options)
         self.inputs, self.skip_where = list(inputs), skip_where
+        self.also: list[str] = []
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Run the stage and pass on what it published, to XCom and to the outlets.
@@ -108,16 +114,24 @@ class StageOperator(CommandOperator):
         try:
             command = self.command(datetime.now(UTC))
             result = dict(self.run_child(command, context, self._connections()).result)
-        except TableNotReadyError:
-            raise
-        except HistoryNotReadyError as waiting:
-            raise AirflowSkipException(
-                f"{waiting} The run that validates the last of them will do {self.stage} for this partition too."
-            ) from waiting
-        except (NoChampionError, NothingToScoreError) as nothing:
-            raise AirflowSkipException(str(nothing)) from nothing
+        except PipelineError as error:
+            if self.also:
+                context["ti"].xcom_push(ALSO, self.also)
+            if (why := self._why_skipped(error)) is None:
+                raise
+            raise AirflowSkipException(why) from error
         self._announce(context, result)
         return result
+
+    def _why_skipped(self, error: PipelineError) -> str | None:
+        """Why the task is skipped rather than failed; None where it failed."""
+        if isinstance(error, NoChampionError | NothingToScoreError):
+            return str(error)
+        if isinstance(error, HistoryNotReadyError) and not isinstance(
+            error, TableNotReadyError
+        ):
+            return f"{error} The run that validates the last of them will do {self.stage} for this partition too."
+        return None
 
     def command(self, now: datetime) -> list[str]:
         """The child's arguments, once the templates are rendered.
@@ -146,6 +160,9 @@ class StageOperator(CommandOperator):
 
     def ref(self) -> Ref:
         """The artifact this task publishes, once the templates are rendered."""
+        return ref_of(stage_named(self.stage), self._work())
+
+    def _work(self) -> Work:
         pipeline = with_settings(load(self.pipeline), lines(self.settings))
         work = Work(
             pipeline=pipeline,
@@ -153,10 +170,12 @@ class StageOperator(CommandOperator):
             report=Reporter(self.stage),
             as_of=self.as_of,
             history_from=self.history_from or "",
-            options=option_values(given(self.options)),
+            # Of the options only a variant's is part of what an artifact is called.
+            options=option_values(given(self.options))
+            if stage_named(self.stage).variant
+            else {},
         )
-        own = work.of_table(self.table or pipeline.examples, self.partition)
-        return ref_of(stage_named(self.stage), own)
+        return work.of_table(self.table or pipeline.examples, self.partition)
 
     def _source(self) -> str:
         """The run's source, which a table with a source of its own needs not."""
@@ -198,22 +217,32 @@ class StageOperator(CommandOperator):
                 f"It can be taken in from {own.end(partition).astimezone(zone):%Y-%m-%d %H:%M %Z} on."
             )
 
-    def _announce(self, context: Mapping[str, Any], result: Mapping[str, Any]) -> None:
-        """Publish the asset for this partition, and for later ones that this run did as well.
+    def _log_event(self, event: Mapping[str, object]) -> None:
+        if event["event"] == ALSO:
+            self.also = [str(each) for each in cast("list[str]", event["partitions"])]
+        super()._log_event(event)
 
-        A champion that stays changes nothing for who waits for the asset, nor does a variant that was
-        asked for beside what is usual.
+    def _announce(self, context: Mapping[str, Any], result: Mapping[str, Any]) -> None:
+        """Give the stage's assets their events, and any other outlet one with the result's facts.
+
+        A variant that was asked for beside what is usual changes nothing for who waits for an asset, nor does
+        a branch: who waits for an asset waits for production's.
         """
-        variant = stage_named(self.stage).variant
-        is_variant = bool(variant and option_values(given(self.options)).get(variant))
-        if result.get("changed") is False or is_variant:
+        stage = stage_named(self.stage)
+        makes_variant = stage.variant and option_values(given(self.options)).get(stage.variant)
+        if makes_variant or Store(self.store).branch:
             # Airflow publishes an event for each outlet that a task has when it ends well.
             self.outlets: list[Any] = []
-        for outlet in self.outlets:
+        if not self.outlets:
+            return
+        work = self._work()
+        own = assets_of(work.pipeline, stage, self.table)
+        for outlet in without(self.outlets, own):
             event = context["outlet_events"][outlet]
             event.extra = {k: result[k] for k in ANNOUNCED if result.get(k) not in (None, "")}
-            if stage_named(self.stage).scope == PARTITION:
+            if stage.scope == PARTITION:
                 event.add_partitions([str(self.partition), *result.get("also", ())])
+        silence(self, own, announce(self, context, news_of(stage, work, result)))
 
 
 def _needed(value: str | None, name: str, task_id: str) -> str:

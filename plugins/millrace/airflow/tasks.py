@@ -5,20 +5,25 @@ Promise: nothing is read when a DAG file is parsed; ``**more`` replaces any argu
 Not here: which task follows which (``dags.py``), the operators themselves.
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import Asset, TriggerRule
 
 from millrace.airflow.approval import AskOperator
+from millrace.airflow.assets import assets, assets_of
 from millrace.airflow.await_partitions import AwaitPartitionsOperator
 from millrace.airflow.command import CommandOperator
 from millrace.airflow.operator import StageOperator
 from millrace.airflow.partition import AS_OF, PARTITION
 from millrace.airflow.policies import EVENTS_WAIT, SOURCE_WAIT
+from millrace.airflow.refusals import AnnounceRefusalOperator
 from millrace.airflow.templates import (
     FORM_SETTINGS,
+    OTHER_SETTINGS,
     SEARCH_SETTINGS,
+    answer_templates,
     input_templates,
     option_templates,
     store_and_history,
@@ -26,12 +31,21 @@ from millrace.airflow.templates import (
 )
 from millrace.airflow.trials import NumbersOperator, TrialOperator
 from pipelines.core.partitions import ALL
-from pipelines.protocol import VALIDATED, Stage, chain_stages, giver_of, stage_named
-from pipelines.protocol import stages as every_stage
+from pipelines.protocol import Stage, chain_stages, giver_of, stage_named
 from pipelines.protocol.stage import MODEL, WINDOW
 from pipelines.protocol.stage import PARTITION as BY_DAY
 from pipelines.spec import Pipeline
 from pipelines.stages.tune.record import STAGE as TUNE
+
+__all__ = [
+    "approval",
+    "assets",
+    "await_partitions",
+    "housekeeping",
+    "refusals",
+    "stage",
+    "trials",
+]
 
 OTHER_POOL = "default_pool"
 """Tasks that do no work of a stage take no slot of the stages' pools."""
@@ -55,20 +69,24 @@ def stage(
         more: Arguments of the task to replace.
     """
     record = stage_named(name, pipeline)
-    by_day, of_model = {"partition": PARTITION}, {"as_of": AS_OF, "settings": FORM_SETTINGS}
+    by_day = {"partition": PARTITION, "settings": OTHER_SETTINGS}
+    of_model = {"as_of": AS_OF, "settings": FORM_SETTINGS}
     defaults: dict[str, Any] = {
         "task_id": name,
         "stage": name,
         "pipeline": pipeline.name,
         "doc_md": record.does,
         "source": variable("source", pipeline) if record.reads_source else None,
-        "options": option_templates(pipeline, record.options),
+        "options": [
+            *option_templates(pipeline, record.options),
+            *(answer_templates(record.approval) if record.approval else ()),
+        ],
         "inputs": input_templates(record.takes),
         "execution_timeout": record.timeout,
         "pool": record.pool,
         "retries": record.retries,
         "trigger_rule": _trigger_rule(record),
-        "outlets": [asset_of(pipeline, record)] if record.outlet else [],
+        "outlets": assets_of(pipeline, record),
         **store_and_history(pipeline),
         **(by_day if record.scope == BY_DAY else of_model),
         **_of_table(pipeline, record, table or pipeline.examples),
@@ -84,9 +102,7 @@ def _of_table(pipeline: Pipeline, record: Stage, table: str) -> dict[str, Any]:
     of_table: dict[str, Any] = {"task_id": f"{record.name}_{table}", "table": table}
     if pipeline.of_table(table).partitions().grain == ALL:
         of_table["partition"] = ALL
-    if record.dataset == VALIDATED:
-        of_table["outlets"] = [asset_of_table(pipeline, table)]
-    return of_table
+    return of_table | {"outlets": assets_of(pipeline, record, table)}
 
 
 def _derived(pipeline: Pipeline, record: Stage, table: str) -> dict[str, Any]:
@@ -124,10 +140,41 @@ def approval(pipeline: Pipeline, name: str, **more: Any) -> AskOperator:
         "wanted": f"{{{{ params.get('{record.approval}', false) }}}}",
         "approvers": variable("approvers", pipeline),
         "subject": f"{pipeline.title}: {name} the model as of {AS_OF}?",
-        "body": f"{{{{ evaluated(ti.xcom_pull(task_ids='{giver_of(EVALUATION).name}')) }}}}",
+        "body": f"{{{{ numbers_of(ti.xcom_pull(task_ids='{giver_of(EVALUATION).name}')) }}}}",
         "response_timeout": ANSWER_WITHIN,
     }
     return AskOperator(**(defaults | more))
+
+
+def refusals(pipeline: Pipeline, tables: Sequence[str], **more: Any) -> AnnounceRefusalOperator:
+    """The task that announces what failed tasks published, such as a refused partition.
+
+    Args:
+        pipeline: The declaration.
+        tables: The tables that the run takes in.
+        more: Arguments of the task to replace.
+    """
+    defaults: dict[str, Any] = {
+        "task_id": "announce_refusal",
+        "pool": OTHER_POOL,
+        "pipeline": pipeline.name,
+        "partition": PARTITION,
+        "store": store_and_history(pipeline)["store"],
+        "tables": list(tables),
+        "trigger_rule": TriggerRule.ALL_FAILED,
+        "outlets": _announced(pipeline, tables),
+        "doc_md": "Give the assets of refused partitions their events.",
+    }
+    return AnnounceRefusalOperator(**(defaults | more))
+
+
+def _announced(pipeline: Pipeline, tables: Sequence[str]) -> list[Asset]:
+    """The assets of what the run of these tables takes in."""
+    found = list[Asset]()
+    for record in chain_stages(BY_DAY, pipeline=pipeline):
+        own = tables if record.each_table else [t for t in tables if t == pipeline.examples]
+        found += [asset for table in own for asset in assets_of(pipeline, record, table)]
+    return found
 
 
 def await_partitions(pipeline: Pipeline, **more: Any) -> AwaitPartitionsOperator:
@@ -178,25 +225,3 @@ def housekeeping(pipeline: Pipeline, **more: Any) -> CommandOperator:
         "execution_timeout": HOUSEKEEPING_TIMEOUT,
     }
     return CommandOperator(argv=argv, **(defaults | more))
-
-
-def assets(pipeline: Pipeline) -> dict[str, Asset]:
-    """The assets that a pipeline publishes, by name: ``features``, ``model``, and its further tables."""
-    others = [table.name for table in pipeline.tables if table.name != pipeline.examples]
-    of_stages = {s.outlet.name: asset_of(pipeline, s) for s in every_stage() if s.outlet}
-    return {name: asset_of_table(pipeline, name) for name in others} | of_stages
-
-
-def asset_of(pipeline: Pipeline, record: Stage) -> Asset:
-    """The asset of a stage that has one."""
-    assert record.outlet is not None
-    name, path = record.outlet.name, record.outlet.path
-    return Asset(f"{pipeline.name}_{name}", uri=f"millrace://{pipeline.name}/{path}")
-
-
-def asset_of_table(pipeline: Pipeline, table: str) -> Asset:
-    """The asset of the validated partitions of a table other than the examples'."""
-    taken = {s.outlet.name for s in every_stage() if s.outlet}
-    name = f"{table}_table" if table in taken else table
-    uri = f"millrace://{pipeline.name}/{VALIDATED}/{table}"
-    return Asset(f"{pipeline.name}_{name}", uri=uri)

@@ -11,7 +11,9 @@ from functools import partial
 from typing import Any
 
 from millrace.airflow.partition import macros_of_run
+from millrace.airflow.question import answered, numbers_of
 from pipelines.core.installation import default_store
+from pipelines.core.store.branch_names import IN_ADDRESS
 from pipelines.protocol import giver_of
 from pipelines.protocol.stage import Option
 from pipelines.spec import Pipeline, search_day, with_settings
@@ -21,12 +23,17 @@ DEFAULT_STORE = default_store()
 # As-of day of a search for the settings of the run's own as-of day.
 SEARCH_DAY = "{{ search_day(as_of(dag_run, params), params) }}"
 
-_SETTINGS_OF_FORM = "{{ (params.settings or []) | join('\n') }}"
+_SETTINGS_OF_FORM = "{{ (params.get('settings') or []) | join('\n') }}"
+OTHER_SETTINGS = (_SETTINGS_OF_FORM,)
 FORM_SETTINGS = (
     "split.train_days={{ params.train_days }}",
     "training.epochs={{ params.epochs }}",
     "training.seed={{ params.seed }}",
     _SETTINGS_OF_FORM,
+)
+# The form of a run that has no branches has no such field.
+BRANCH_OF_FORM = (
+    f"{{{{ '{IN_ADDRESS}' ~ params.get('branch') if params.get('branch') else '' }}}}"
 )
 SEARCH_SETTINGS = ("search.trials={{ params.trials }}", _SETTINGS_OF_FORM)
 
@@ -40,9 +47,9 @@ def variable(name: str, pipeline: Pipeline, default: str = "") -> str:
 
 
 def store_and_history(pipeline: Pipeline) -> dict[str, str]:
-    """Where a pipeline's artifacts are, and its first day of data."""
+    """Where a pipeline's artifacts are, on the branch that the form names, and its first day of data."""
     return {
-        "store": variable("store", pipeline, DEFAULT_STORE),
+        "store": variable("store", pipeline, DEFAULT_STORE) + BRANCH_OF_FORM,
         "history_from": variable("history_from", pipeline),
     }
 
@@ -70,11 +77,22 @@ def input_templates(results: Iterable[str]) -> list[str]:
     ]
 
 
+def answer_templates(task_id: str) -> list[str]:
+    """The options with which a stage is given what a person answered; empty where nobody was asked."""
+    options = {"answer": "answer", "answered_by": "by", "answered_why": "why"}
+    return [
+        f"{name}={{{{ answered(ti.xcom_pull(task_ids='{task_id}'), '{part}') }}}}"
+        for name, part in options.items()
+    ]
+
+
 def macros(pipeline: Pipeline) -> dict[str, Any]:
     """The functions that these templates call."""
     return {
         **macros_of_run(pipeline.partitions()),
         "digest_of": digest_of,
+        "answered": answered,
+        "numbers_of": numbers_of,
         "search_day": partial(_search_day, pipeline),
     }
 

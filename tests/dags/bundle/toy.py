@@ -16,7 +16,8 @@ def with_toys(dag):
 
 
 toy_data = with_toys(data_dag(PIPELINE, __doc__, dag_id="toy_data"))
-toy_data.get_task("validate").options = ["raise={{ var.value.get('toy_raise', '') }}"]
+for name in ("validate", "featurize"):
+    toy_data.get_task(name).options = ["raise={{ var.value.get('toy_raise', '') }}"]
 
 toy_model = with_toys(model_dag(PIPELINE, __doc__, dag_id="toy_model"))
 for name in ("validate_window", "preprocess", "train", "evaluate"):

@@ -169,7 +169,7 @@ WRONG = {
     "a switch for a number": ([record("one", retries=True)], "retries is True, and must be of type"),
     "a text for a switch": ([record("one", heavy="no")], "heavy is 'no', and must be of type bool"),
     "nothing for a text": ([record("one", dataset=None)], "dataset is None, and must be of type str"),
-    "a text for an outlet": ([record("one", outlet="x")], "outlet is 'x', and must be an Outlet or"),
+    "a text for an outlet": ([record("one", outlets="x")], "outlets is 'x', and must be a tuple of Outlet"),
     "a number in a page": (
         [record("one", pages=(Page(1),))], "Page file is 1, and must be of type str",
     ),

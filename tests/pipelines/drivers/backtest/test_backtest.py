@@ -69,6 +69,7 @@ def test_a_killed_backtest_goes_on_and_ends_as_an_unbroken_one(source, tmp_path)
     assert [by_policy[p]["trained"] for p in POLICIES] == [1, 3, 3]
     assert by_policy["every-3,promote=always"]["used"] == 3
     assert all(len(each["days"]) == 7 for each in whole["policies"])
+    assert not list((tmp_path / "whole/fraud_detection/models").glob("*/*/manifest.json"))
 
     # Policies without a difference before their second model score the first days alike.
     first = [each["days"][:3] for each in whole["policies"]]
@@ -96,7 +97,7 @@ def test_a_killed_backtest_goes_on_and_ends_as_an_unbroken_one(source, tmp_path)
         start_new_session=True,
     )
     models = tmp_path / "killed/fraud_detection/models"
-    while not any(models.glob("as_of=*/*/manifest.json")):
+    while not any(models.glob("as_of=*/*/*/manifest.json")):
         assert child.poll() is None
         time.sleep(0.2)
     child.send_signal(signal.SIGKILL)

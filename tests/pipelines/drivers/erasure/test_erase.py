@@ -196,3 +196,18 @@ def test_an_entity_of_several_columns_is_named_as_the_store_has_it(tmp_path):
     pq.write_table(rows.slice(1), tmp_path / "other.parquet")
     assert wanted.is_in(tmp_path / "both.parquet")
     assert not wanted.is_in(tmp_path / "other.parquet")
+
+
+def test_a_branch_has_the_patient_no_more_either(root):
+    store = f"{root / 'store'}?branch=b"
+    given = {"source": root / "source", "in_process": True, "on_event": lambda event: None}
+    changed = handle().with_settings({"validation.max_quarantined_share": 0.9})
+    done = millrace.run_stage("validate", changed, store, partition=DAYS[0], **given)
+    assert done["branch"] == "b"
+    assert any(done["digest"][:16] in path for path in holding(root))
+    forget(root)
+    assert holding(root) == []
+    ref = millrace_ref("validated", f"ds={DAYS[0]}")
+    assert Store(store).find(ref) == Store(str(root / "store")).find(ref)
+    again = millrace.run_stage("validate", changed, store, partition=DAYS[0], **given)
+    assert (again["cached"], again["branch"], holding(root)) == (False, "b", [])

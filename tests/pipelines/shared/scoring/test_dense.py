@@ -23,9 +23,11 @@ def network(n_features=15, units=500):
     return Scorer(tuple(layers))
 
 
-def test_scores_are_those_of_keras_for_every_activation(tmp_path):
+@pytest.fixture(scope="module")
+def beside_keras(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("keras")
     ran = subprocess.run(
-        [sys.executable, "-m", "tests.pipelines.shared.scoring.keras_case", str(tmp_path)],
+        [sys.executable, "-m", "tests.pipelines.shared.scoring.keras_case", str(folder)],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -33,11 +35,23 @@ def test_scores_are_those_of_keras_for_every_activation(tmp_path):
         check=False,
     )
     assert ran.returncode == 0, ran.stderr[-3000:]
-    errors = json.loads(ran.stdout.splitlines()[-1])
+    return json.loads(ran.stdout.splitlines()[-1])
+
+
+def test_scores_are_those_of_keras_for_every_activation(beside_keras):
+    errors = beside_keras["errors"]
     others = {name: error for name, error in errors.items() if name not in ACTIVATIONS}
     assert others.keys() == {"members", "times", "times of members", "two events"}
     assert max(errors.values()) < 2e-6
     assert max(others.values()) < 1e-6
+
+
+def test_a_graph_and_numpy_give_one_probability_for_drawn_calibrations(beside_keras):
+    found = beside_keras["served"]
+    assert found["apart"]["none"] == 0
+    assert found["apart"]["isotonic"] == 0
+    assert found["apart"]["platt"] <= 1
+    assert 0 < found["held_out"] < 1e-6
 
 
 def test_a_rows_score_does_not_depend_on_the_rows_beside_it():
