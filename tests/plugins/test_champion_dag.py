@@ -74,7 +74,7 @@ def test_the_form_of_each_pipeline_asks_what_the_command_takes():
         ),
     ],
 )
-def test_what_the_form_says_is_what_the_command_is_told(form, argv):
+def test_what_the_form_says_is_what_the_command_gets(form, argv):
     assert operator(**form).command("ada") == ["models", NAME, "--store", "/store", *argv]
 
 

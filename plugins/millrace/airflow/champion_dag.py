@@ -11,17 +11,19 @@ from typing import Any
 
 from airflow.sdk import DAG, Param
 
+from millrace.airflow.assets import assets
 from millrace.airflow.command import CommandOperator
 from millrace.airflow.dags import common, first_midnight
 from millrace.airflow.forms import day_field
-from millrace.airflow.tasks import OTHER_POOL, asset_of
+from millrace.airflow.tasks import OTHER_POOL
 from millrace.airflow.templates import store_and_history, variable
 from pipelines.core.errors import ConfigError
-from pipelines.protocol import stage_of
+from pipelines.protocol import giver_of
 from pipelines.spec import Pipeline
 
 CHAMPION_DAG = "champion"
-PROMOTE, ROLL_BACK = "promote", "rollback"
+PROMOTION = giver_of("promotion")
+PROMOTING, ROLLING_BACK = PROMOTION.name, "rollback"
 
 
 class ChampionOperator(CommandOperator):
@@ -79,19 +81,19 @@ class ChampionOperator(CommandOperator):
             # Airflow publishes an event for each outlet that a task has when it ends well.
             self.outlets: list[Any] = []
         for outlet in self.outlets:
-            context["outlet_events"][outlet].extra = {
-                name: result[name] for name in ("version", "was", "from_day", "how", "who")
-            }
+            facts = {n: result[n] for n in ("version", "was", "from_day", "how", "who")}
+            own = {"fate": "promoted", "champion": result["version"], "reason": result["why"]}
+            context["outlet_events"][outlet].extra = facts | own
         return result
 
     def command(self, who: str) -> list[str]:
         """The child's arguments, once the templates are rendered."""
-        if self.action == PROMOTE and not self.version:
+        if self.action == PROMOTING and not self.version:
             raise ConfigError(
                 "The form says promote and names no version. Give the number of one: the command "
                 f"models {self.pipeline} lists them, and MLflow shows them."
             )
-        change = f"--promote={self.version}" if self.action == PROMOTE else "--rollback"
+        change = f"--promote={self.version}" if self.action == PROMOTING else "--rollback"
         said = {
             "--why": self.why,
             "--who": who,
@@ -129,7 +131,7 @@ def champion_dag(pipeline: Pipeline, doc: str | None = None, **more: Any) -> DAG
             why="{{ params.reason or '' }}",
             from_day="{{ params.from_day or '' }}",
             expect="{{ params.expect or '' }}",
-            outlets=[asset_of(pipeline, stage_of("promotions"))],
+            outlets=[assets(pipeline)["model"]],
             pool=OTHER_POOL,
             retries=0,
         )
@@ -139,7 +141,9 @@ def champion_dag(pipeline: Pipeline, doc: str | None = None, **more: Any) -> DAG
 def _form() -> dict[str, Param]:
     number: dict[str, Any] = {"type": ["null", "integer"], "minimum": 1}
     return {
-        "action": Param(PROMOTE, type="string", enum=[PROMOTE, ROLL_BACK], title="What to do"),
+        "action": Param(
+            PROMOTING, type="string", enum=[PROMOTING, ROLLING_BACK], title="What to do"
+        ),
         "version": Param(
             None, **number, title="Version to promote", description="Not needed for a rollback."
         ),
