@@ -56,19 +56,14 @@ def models(
     store = on_branch(store, branch)
     from pipelines.cli.summary import print_changes, print_json, print_versions
 
-    if (promote is not None) + rollback + history > 1:
-        raise ConfigError("--promote, --rollback and --history exclude each other. Pass one.")
     changing = promote is not None or rollback
-    said = {"why": why or None, "who": who, "from_day": from_day, "expect": expect}
-    if not changing and any(each is not None for each in said.values()):
-        raise ConfigError(
-            "--why, --who, --from-day and --expect say how the champion is changed. Pass --promote "
-            "VERSION or --rollback with them."
-        )
-    said |= {"why": why, "mlflow_uri": mlflow_uri}
+    said = {"why": why, "who": who, "from_day": from_day, "expect": expect}
+    _require_one(
+        promote is not None, rollback, history, said=changing or not any(said.values())
+    )
     if changing:
-        name = f"models {pipeline}"
-        show = print_json if json_ else _print_change
+        name, show = f"models {pipeline}", print_json if json_ else _print_change
+        said |= {"mlflow_uri": mlflow_uri}
         run_child(
             lambda sink: _change(pipeline, store, promote, said, Reporter(name, sink), show),
             name=name,
@@ -79,6 +74,21 @@ def models(
         return
     versions = api.models(pipeline, store, mlflow_uri=mlflow_uri)
     print_json({"versions": versions}) if json_ else print_versions(pipeline, versions)
+
+
+def _require_one(*asked: bool, said: bool) -> None:
+    """Check that one thing is asked for, and a change where its reason is given.
+
+    Raises:
+        ConfigError: Two are, or none that has a reason.
+    """
+    if sum(asked) > 1:
+        raise ConfigError("--promote, --rollback and --history exclude each other. Pass one.")
+    if not said:
+        raise ConfigError(
+            "--why, --who, --from-day and --expect say how the champion is changed. Pass --promote "
+            "VERSION or --rollback with them."
+        )
 
 
 def _change(

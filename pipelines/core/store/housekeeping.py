@@ -5,7 +5,7 @@ Promise: what anything refers to is never touched (``references.py``); an artifa
     made (its lock is held) is left alone.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -93,25 +93,33 @@ def clean(store: Store, pipeline: str, asked: Housekeeping) -> Cleaned:
         )
     store, cleaned = store.main, Cleaned()
     keys = [*keys_below(store, pipeline), *workplaces(store, pipeline)]
-    for dropped in (store.root / pipeline / BRANCHES).glob(f"{DROPPED}*"):
-        cleaned.add_leftover(_remove(dropped, asked))
-    left = {path for key in keys for path in _clean_leftovers(key, asked, cleaned)}
-    on_branches = pointed_by_branches(store, pipeline)
-    every = [
-        kept
-        for key in keys
-        for kept in kept_versions(store, key, on_branches)
-        if kept.folder not in left
-    ]
+    every = _versions_left(
+        store, pipeline, keys, _all_leftovers(store, pipeline, keys, asked, cleaned)
+    )
     own = _too_new(every, asked, branch_names(store, pipeline))
     stays = reasons_to_stay(store, keys, every, own, asked.outside, asked.depth)
-    cleaned.kept = sum(
-        kept.folder in stays and kept.folder not in own and not kept.pointed for kept in every
-    )
     for kept in every:
         _keep_or_remove(store, kept, stays.get(kept.folder, ""), asked, cleaned)
+        cleaned.kept += kept.folder in stays and kept.folder not in own and not kept.pointed
     _clean_code(store, pipeline, every, asked, cleaned)
     return cleaned
+
+
+def _all_leftovers(
+    store: Store, pipeline: str, keys: Sequence[Key], asked: Housekeeping, cleaned: Cleaned
+) -> set[Path]:
+    """Remove what dropped branches and killed processes left; returns what that was of the artifacts."""
+    for dropped in (store.root / pipeline / BRANCHES).glob(f"{DROPPED}*"):
+        cleaned.add_leftover(_remove(dropped, asked))
+    return {path for key in keys for path in _clean_leftovers(key, asked, cleaned)}
+
+
+def _versions_left(
+    store: Store, pipeline: str, keys: Sequence[Key], left: Collection[Path]
+) -> list[Kept]:
+    on_branches = pointed_by_branches(store, pipeline)
+    every = (kept for key in keys for kept in kept_versions(store, key, on_branches))
+    return [kept for kept in every if kept.folder not in left]
 
 
 def _keep_or_remove(
@@ -142,14 +150,19 @@ def _clean_code(
     cleaned: Cleaned,
 ) -> None:
     """What digests of code stand for that no version has any more."""
-    gone = {each["artifact"] + each["version"] for each in cleaned.reasons if not each["kept"]}
-    there = [k for k in every if k.ref.path() + k.folder.name not in gone]
-    named = {digest for k in there if k.manifest for digest in k.manifest.code.values()}
-    for digest in set(kept_units(store, pipeline)) - named:
+    for digest in set(kept_units(store, pipeline)) - _named_code(every, cleaned):
         path = store.root / pipeline / FOLDER / f"{digest}.json"
         if _last_write(path) < asked.left_before_s:
-            size = path.stat().st_size if asked.dry_run else drop_units(store, pipeline, digest)
-            cleaned.add_leftover(size)
+            cleaned.add_leftover(_size(path))
+            if not asked.dry_run:
+                drop_units(store, pipeline, digest)
+
+
+def _named_code(every: list[Kept], cleaned: Cleaned) -> set[str]:
+    """Digests of code that a version names which stays."""
+    gone = {each["artifact"] + each["version"] for each in cleaned.reasons if not each["kept"]}
+    there = [kept.manifest for kept in every if kept.ref.path() + kept.folder.name not in gone]
+    return {digest for manifest in there if manifest for digest in manifest.code.values()}
 
 
 def _clean_leftovers(key: Key, asked: Housekeeping, cleaned: Cleaned) -> list[Path]:

@@ -24,7 +24,7 @@ from pipelines.core.store.walking import Key
 
 # A promotion stands for a registered model, even where its registry was lost.
 PROMOTIONS, EVALUATIONS, BETTER = "promotions", "evaluations", "BETTER"
-MODEL = "model"  # an evaluation's name for the model that it judged
+MODEL = "model"  # an evaluation's name for the model that it evaluated
 PUBLISHED = "published"
 # A settlement that was made anew stands beside the one that it replaced.
 SETTLEMENTS = "settlements"
@@ -107,24 +107,38 @@ def reasons_to_stay(
             and as what.
         depth: How many steps back to keep what a version was made from; None for all.
     """
-    branches = branch_names(store, every[0].ref.pipeline) if every else []
-    # Nobody waits for a branch that was dropped, and its registered model is gone.
-    left = [kept for kept in every if not is_of_dropped(kept.manifest, branches)]
-    by_name = _by_name(every)
+    by_name, left = _by_name(every), _of_living_branches(store, every)
     named = _named_by(outside)
     found = dict[Path, str]()
     for reasons in (
-        {kept.folder: PUBLISHED for kept in every if kept.pointed},
+        _all_of(filter(_is_pointed, every), PUBLISHED),
         _named(by_name, named),
-        _judged(left, _names_of(by_name, named)),
-        dict.fromkeys(_awaiting_an_answer(left), "waits to be promoted"),
-        {k.folder: "a promotion" for k in left if k.ref.dataset == PROMOTIONS},
-        {k.folder: "of the ledger" for k in left if k.ref.dataset == SETTLEMENTS},
+        _evaluations_of(left, _names_of(by_name, named)),
+        _all_of(_awaiting_an_answer(left), "waits to be promoted"),
+        _all_of(filter(_is_promotion, left), "a promotion"),
         _named(by_name, _named_by(_read_by_running(keys))),
         own,
     ):
         found = {**reasons, **found}
     return found | _made_from(every, by_name, found, depth)
+
+
+def _all_of(versions: Iterable[Kept], why: str) -> dict[Path, str]:
+    return {kept.folder: why for kept in versions}
+
+
+def _is_pointed(kept: Kept) -> bool:
+    return kept.pointed
+
+
+def _is_promotion(kept: Kept) -> bool:
+    return kept.ref.dataset == PROMOTIONS
+
+
+def _of_living_branches(store: Store, every: Sequence[Kept]) -> list[Kept]:
+    """The versions that are not of a dropped branch: nobody waits for one, and its registered model is gone."""
+    branches = branch_names(store, every[0].ref.pipeline) if every else []
+    return [kept for kept in every if not is_of_dropped(kept.manifest, branches)]
 
 
 def _made_from(
@@ -137,15 +151,23 @@ def _made_from(
     reached = dict[Path, str]()
     new, steps = [kept for kept in every if kept.folder in found], itertools.count()
     while new and (depth is None or next(steps) < depth):
-        earlier = dict[Path, tuple[Kept, str]]()
-        for kept in new:
-            for name in _named_by(dict.fromkeys(kept.inputs(), "")):
-                for source in by_name.get(name, ()):
-                    earlier.setdefault(source.folder, (source, f"made {kept.title}"))
-        seen = found.keys() | reached.keys()
-        new = [source for folder, (source, _) in earlier.items() if folder not in seen]
-        reached |= {source.folder: earlier[source.folder][1] for source in new}
+        seen, earlier = found.keys() | reached.keys(), new
+        new = []
+        for source, why in _sources(earlier, by_name):
+            if source.folder not in seen and source.folder not in reached:
+                reached[source.folder] = why
+                new.append(source)
     return reached
+
+
+def _sources(
+    versions: Iterable[Kept], by_name: Mapping[str, Sequence[Kept]]
+) -> Iterator[tuple[Kept, str]]:
+    """What each version was made from, and that it was."""
+    for kept in versions:
+        for name in _named_by(dict.fromkeys(kept.inputs(), "")):
+            for source in by_name.get(name, ()):
+                yield source, f"made {kept.title}"
 
 
 def _by_name(every: Sequence[Kept]) -> dict[str, list[Kept]]:
@@ -170,13 +192,13 @@ def _names_of(
     return {name: why for kept, why in held for name in kept.names()}
 
 
-def _judged(every: Sequence[Kept], models: Mapping[str, str]) -> dict[Path, str]:
+def _evaluations_of(every: Sequence[Kept], models: Mapping[str, str]) -> dict[Path, str]:
     """The evaluations of these models, with their cards."""
     found = dict[Path, str]()
     for kept in every:
         if kept.ref.dataset == EVALUATIONS and kept.manifest is not None:
             why = models.get(kept.manifest.inputs.get(MODEL, ""))
-            found |= {kept.folder: f"judged {why}"} if why else {}
+            found |= {kept.folder: f"evaluated {why}"} if why else {}
     return found
 
 
@@ -185,14 +207,14 @@ def _named_by(digests: Mapping[str, str]) -> dict[str, str]:
     return {name: why for digest, why in digests.items() for name in (digest, digest[:16])}
 
 
-def _awaiting_an_answer(every: Sequence[Kept]) -> Iterator[Path]:
+def _awaiting_an_answer(every: Sequence[Kept]) -> Iterator[Kept]:
     """Evaluations that ask for a promotion which was not made yet: a person may be asked."""
     promoted = {d for kept in every if kept.ref.dataset == PROMOTIONS for d in kept.inputs()}
     for kept in every:
         asked = kept.manifest if kept.ref.dataset == EVALUATIONS else None
         asks = asked is not None and asked.outcome.get("verdict") == BETTER
         if asked is not None and asks and asked.content not in promoted:
-            yield kept.folder
+            yield kept
 
 
 def _read_by_running(keys: Iterable[Key]) -> dict[str, str]:

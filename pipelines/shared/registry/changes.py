@@ -106,7 +106,7 @@ class Trail:
 
 
 def trail_of(tags: Mapping[str, str], champion: int | None, as_of: Mapping[int, str]) -> Trail:
-    """The changes that a registered model's tags and alias tell of.
+    """The changes that a registered model's tags and alias record.
 
     Args:
         tags: Tags of the registered model.

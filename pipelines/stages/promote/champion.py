@@ -65,7 +65,7 @@ class Reason:
             if len(text) > longest:
                 raise ConfigError(
                     f"--{name} has {len(text)} characters; at most {longest} are recorded. Shorten it, "
-                    f"and name a page that tells the rest."
+                    f"and name a page that has the rest."
                 )
         if self.from_day is not None:
             parse_day(self.from_day, "--from-day")

@@ -233,7 +233,7 @@ def _recorded_reason(candidate: Candidate, evaluation: Manifest) -> "Reason":
     return Reason(
         how=APPROVED if answered else BY_STAGE,
         who=who[:LONGEST_WHO],
-        why=str(evaluation.outcome["reason"])[:LONGEST_WHY],
+        why=(candidate.answered_why or str(evaluation.outcome["reason"]))[:LONGEST_WHY],
     )
 
 

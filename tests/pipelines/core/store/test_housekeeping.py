@@ -146,7 +146,7 @@ def test_nothing_goes_while_a_manifest_cannot_be_read(store):
 def test_each_version_says_why_it_stays_or_goes_before_and_after(store):
     days = [publish(store, config={"n": n}) for n in range(4)]
     model = publish(store, ref=MODELS, inputs={"features": days[0].content}, text="first")
-    judged = publish(store, ref=EVALUATIONS, inputs={"model": model.content})
+    evaluation = publish(store, ref=EVALUATIONS, inputs={"model": model.content})
     other = publish(store, ref=MODELS, config={"n": 2})
     publish(store, ref=EVALUATIONS, inputs={"model": other.content})
     asked = {
@@ -159,7 +159,7 @@ def test_each_version_says_why_it_stays_or_goes_before_and_after(store):
         (days[2], True, "among the newest 1 beside the published one"),
         (days[3], True, "published"),
         (model, True, "the champion, version 3 of p"),
-        (judged, True, "judged the champion, version 3 of p"),
+        (evaluation, True, "evaluated the champion, version 3 of p"),
         (other, True, "published"),
     ]
     aged(store)

@@ -50,7 +50,7 @@ FIRST, SECOND = change(1, None, 1, 1), change(2, 1, 2, 4)
             (1,),
             [1, 1, 1, 2, 2, 1, 1, 1, 1],
         ),
-        # by hand from an earlier day than the champion's own: it takes the place of that one
+        # by hand from an earlier day than the champion's own: it replaces that one
         (
             held(1, FIRST, SECOND, change(3, 2, 1, 2, "by hand")),
             (1, 2, 1),

@@ -87,28 +87,30 @@ class Life:
         )
         model = self.publish("models", f"{key}/seed=0", ("training_set", fitted))
         verdict = {"verdict": "BETTER" if number % 3 else "NOT_BETTER"}
-        judged = self.publish("evaluations", f"{key}/seed=0", ("model", model), outcome=verdict)
-        self.evaluated[day] = (model, judged)
+        evaluation = self.publish(
+            "evaluations", f"{key}/seed=0", ("model", model), outcome=verdict
+        )
+        self.evaluated[day] = (model, evaluation)
         if verdict["verdict"] == "BETTER":
-            self.asked.add(judged)
+            self.asked.add(evaluation)
 
     def register(self, day, number):
         """Register the newest model, promote it or not, and be killed before that is published or not."""
         if day not in self.evaluated:
             return
-        model, judged = self.evaluated[day]
+        model, evaluation = self.evaluated[day]
         manifest: Manifest = self.manifests[model]
         tags = {"as_of": day, "seed": "0", "digest": manifest.digest}
         source = f"file://{self.root}/{model[0]}/{model[1]}/mlflow_model"
         client = open_client(self.registry.uri)
         made = client.create_model_version(NAME, source, tags=tags)
-        self.held |= {model, judged}
+        self.held |= {model, evaluation}
         if number % 2:
             self.registry.promote(int(made.version))
         if number % 3:
-            named = ("model", model), ("evaluation", judged)
+            named = ("model", model), ("evaluation", evaluation)
             self.held.add(self.publish("promotions", f"as_of={day}/seed=0", *named))
-            self.asked.discard(judged)
+            self.asked.discard(evaluation)
 
     def promote(self, _day, number):
         with suppress(ConfigError):  # no such version

@@ -77,7 +77,7 @@ def test_after_three_remakings_of_their_day_models_still_meet_the_champion(
         assert why[model.version] == f"{words} of fraud_detection"
         evaluations = Store(str(root)).versions(EVALUATIONS)
         cards = [each for each in evaluations if each.inputs["model"] == model.content]
-        assert [why[each.version] for each in cards] == [f"judged {why[model.version]}"]
+        assert [why[each.version] for each in cards] == [f"evaluated {why[model.version]}"]
     assert found["versions"] > 0
     evaluated(root, quality=0.2)
     assert Store(str(root)).find(EVALUATIONS).inputs["champion"] == champion.digest
