@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections import defaultdict
 
 import pytest
 from airflow.sdk import BaseNotifier
@@ -18,12 +19,21 @@ from millrace.airflow.retraining import (
 from millrace.airflow.score_dags import score_dag, score_days_dag
 from pipelines.spec import Retraining, Watch, load
 from tests.pipelines.stages.watch.watched_days import put
-from tests.plugins.test_score_dags import Events
 
 PIPELINE = load("fraud_detection")
 ASKING = dataclasses.replace(
     PIPELINE, watch=Watch(retraining=Retraining(on=("drift",)), late_after_hours=6.0)
 )
+
+
+class AskedEvent:
+    """What a task says of an outlet."""
+
+    def __init__(self):
+        self.extra, self.keys = {}, []
+
+    def add_partitions(self, keys):
+        self.keys += keys
 
 
 class Note(BaseNotifier):
@@ -71,7 +81,7 @@ def test_the_asset_starts_one_run_of_the_model_dag_for_an_as_of_day():
 def test_a_partition_that_asks_publishes_its_as_of_day_and_no_other_does(tmp_path, asked):
     outcome = {"asked_as_of": asked, "alarms": ["drift of tx_amount"], "verdict": "refused"}
     put(tmp_path, "monitoring", "ds=2026-04-06", lambda out: None, outcome=outcome)
-    asset, events = retraining_asset(ASKING), Events()
+    asset, events = retraining_asset(ASKING), defaultdict(AskedEvent)
     task = RetrainingOperator(
         task_id="ask",
         pipeline=PIPELINE.name,
