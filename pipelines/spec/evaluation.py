@@ -111,7 +111,7 @@ class Evaluation:
     baseline: CoxBaseline | None = None
     costs: Costs | None = None
     threshold: float | None = None
-    explained_rows: int = 2_000
+    explained_rows: int = 1_000
     slice_search: SliceSearch | None = None
     fairness: tuple[Subgroup, ...] = ()
 

@@ -7,7 +7,7 @@ Not here: cuts (``cuts.py``), losses (``row_losses.py``), metrics of what was fo
 """
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -173,10 +173,7 @@ def worst(looks: Sequence[LookedAt], search: SliceSearch) -> list[LookedAt]:
 
     Without those that are mostly the same rows, and those of two features that are not surely worse than one of them.
     """
-    beyond = [each for each in looks if each.corrected <= search.level]
-    simple = {each.cell.named()[0]: each.effect for each in beyond if len(each.cell.parts) == 1}
-    beyond = [each for each in beyond if _is_worse_than_parts(each, simple)]
-    beyond.sort(key=lambda each: -each.least())
+    beyond = sorted(_worse_than_parts(looks, search.level), key=lambda each: -each.least())
     kept = list[LookedAt]()
     for each in beyond:
         if len(kept) < search.reported and not any(_alike(each.cell, k.cell) for k in kept):
@@ -184,11 +181,13 @@ def worst(looks: Sequence[LookedAt], search: SliceSearch) -> list[LookedAt]:
     return kept
 
 
-def _is_worse_than_parts(each: LookedAt, simple: Mapping[tuple[str, int], float]) -> bool:
-    names = each.cell.named()
-    return len(names) == 1 or all(
-        each.least() > simple[name] for name in names if name in simple
-    )
+def _worse_than_parts(looks: Sequence[LookedAt], level: float) -> Iterator[LookedAt]:
+    """Slices that are worse beyond chance, and of two features surely worse than either that is so too."""
+    beyond = {each.cell.named(): each for each in looks if each.corrected <= level}
+    for named, each in beyond.items():
+        alone = [beyond[(name,)].effect for name in named if (name,) in beyond]
+        if len(named) == 1 or each.least() > max(alone, default=-np.inf):
+            yield each
 
 
 def _alike(one: Cell, other: Cell) -> bool:
