@@ -23,7 +23,9 @@ def json_of(*argv):
 def chain(root, *more, settings=()):
     given = [word for each in (*SETTINGS, *settings) for word in ("--set", each)]
     where = ("--source", root / "source", "--store", root / "store")
-    return json_of("run", "fraud_detection", *where, "--from", FIRST, "--to", LAST, *given, *more)
+    return json_of(
+        "run", "fraud_detection", *where, "--from", FIRST, "--to", LAST, *given, *more
+    )
 
 
 def published(root):

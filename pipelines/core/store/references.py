@@ -96,12 +96,19 @@ def referred(
     """
     may_go = {kept.folder for kept in replaced}
     running = (digest for key in keys for digest in _read_by_running(store, key))
-    branches = branch_names(store, every[0].ref.pipeline) if every else []
-    # Nobody waits for a branch that was dropped, and its registered model is gone.
-    left = [kept for kept in every if not is_of_dropped(kept.manifest, branches)]
+    left = _without_dropped(store, every)
     roots = set(_awaiting_an_answer(left)) | {k.folder for k in every if k.folder not in may_go}
     roots |= {kept.folder for kept in left if kept.ref.dataset == PROMOTIONS}
     return may_go & _reached(every, roots, _named_by([*outside, *running]))
+
+
+def _without_dropped(store: Store, every: Sequence[Kept]) -> list[Kept]:
+    """The versions that main made or a branch that is there.
+
+    Nobody waits for a branch that was dropped, and its registered model is gone.
+    """
+    branches = branch_names(store, every[0].ref.pipeline) if every else []
+    return [kept for kept in every if not is_of_dropped(kept.manifest, branches)]
 
 
 def _reached(every: Sequence[Kept], roots: Collection[Path], wanted: set[str]) -> set[Path]:
