@@ -4,7 +4,9 @@ Every task publishes whole artifacts named by what they are made from, so a retr
 a backfill does no work twice and replaces nothing it did not make.
 """
 
+from millrace.airflow.champion_dag import champion_dag
 from millrace.airflow.dags import data_dag, model_dag, on_demand_dags, table_dags, tune_dag
+from millrace.airflow.retraining import retraining_dags
 from millrace.airflow.score_dags import score_dag, score_days_dag
 from pipelines.spec import load
 
@@ -16,4 +18,6 @@ model = model_dag(PIPELINE, __doc__)
 tune = tune_dag(PIPELINE, __doc__)
 score = score_dag(PIPELINE, __doc__)
 score_days = score_days_dag(PIPELINE, __doc__)
+retraining = retraining_dags(PIPELINE, __doc__)
+champion = champion_dag(PIPELINE, __doc__)
 others = on_demand_dags(PIPELINE, __doc__)

@@ -14,6 +14,7 @@ from pipelines.spec import (
     Retraining,
     Scoring,
     Since,
+    SliceSearch,
     Source,
     Standardise,
     Training,
@@ -40,6 +41,7 @@ PARTS = (
     Numeric("value") >> QuantileNormal(n=100),
     Scoring(reasons=5, files="s3://bank/scores", connection="warehouse", table="risk.scores"),
     Since("born", entity="patient", table="patients"),
+    SliceSearch(columns=("age", "site"), max_columns=2, ranges=5, min_share=0.02, level=0.01),
     Source(path="events.csv.zip", format="csv", nulls=("", "NA"), max_rejected_share=0.02),
     Visits(
         "patient",

@@ -87,6 +87,8 @@ def housekeeping(
     *,
     keep_versions: int = 1,
     keep_days: float = 7.0,
+    depth: int | None = None,
+    dry_run: bool = False,
     mlflow_uri: str | None = None,
 ) -> dict[str, Any]:
     """Remove replaced versions that nothing refers to, and what killed processes left behind.
@@ -96,36 +98,45 @@ def housekeeping(
         store: Where they are.
         keep_versions: Versions of an artifact to keep beside the published one.
         keep_days: Days before what a kill left (staging directories, checkpoints) is removed.
+        depth: How many steps back to keep what a kept version was made from; by default all.
+        dry_run: Count and give reasons, and remove nothing.
         mlflow_uri: Registry, whose versions are kept; by default the one in the store.
 
     Returns:
-        Counts of what was removed, by kind, and ``kept``, old versions that something refers to.
+        Counts of what was removed: ``versions``, ``leftovers`` and their ``bytes``; ``kept``, old
+        versions that something refers to; and ``reasons``: of each version its ``artifact``, ``version``,
+        ``bytes``, whether it is ``kept``, and ``why``.
 
     Raises:
         ConfigError: No such pipeline, or a number below 0.
         TransientError: The registry is locked, or its server cannot be reached.
     """
-    from pipelines.core.store.housekeeping import clean
+    from pipelines.core.store.housekeeping import Housekeeping, clean
     from pipelines.shared.registry.references import registered_digests
 
     name, artifacts = opened(pipeline).name, open_store(store).artifacts
-    if type(keep_versions) is not int or keep_versions < 0:
-        raise ConfigError(
-            f"--keep-versions must be a whole number from 0; got {keep_versions!r}."
-        )
+    _require_count("--keep-versions", keep_versions)
+    if depth is not None:
+        _require_count("--depth", depth)
     if (
         isinstance(keep_days, bool)
         or not isinstance(keep_days, int | float)
         or not keep_days >= 0
     ):
         raise ConfigError(f"--keep-days must be a number from 0; got {keep_days!r}.")
-    return clean(
-        artifacts,
-        name,
+    asked = Housekeeping(
         keep_versions=keep_versions,
         left_before_s=time.time() - keep_days * 86_400,
         outside=registered_digests(artifacts, name, mlflow_uri),
+        depth=depth,
+        dry_run=dry_run,
     )
+    return asdict(clean(artifacts, name, asked))
+
+
+def _require_count(what: str, given: object) -> None:
+    if type(given) is not int or given < 0:
+        raise ConfigError(f"{what} must be a whole number from 0; got {given!r}.")
 
 
 def quarantine(

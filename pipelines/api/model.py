@@ -106,7 +106,7 @@ class PublishedModel:
 
         Returns:
             A pyarrow Table ``(n_rows, n_outputs)``, float32, in the order of the rows: for a
-            binary head ``score``, the probability of the event.
+            binary head ``score``, which ranks rows, and ``probability``, that of the event.
 
         Raises:
             ConfigError: The rows are empty or no table; a column is missing or of another type.

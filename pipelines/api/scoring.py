@@ -5,8 +5,9 @@ Promise: each day is scored with the champion of then, or with the version that 
     already is found. A day that cannot be scored does not stop the others, and the summary says why.
 """
 
+import itertools
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pipelines.api.opening import Assignments, PipelineHandle, assignments, opened
@@ -22,6 +23,7 @@ from pipelines.spec import Pipeline
 from pipelines.stages.score.record import SHADOW, VERSION
 
 Summary = dict[str, Any]
+SCORES = "scores"
 FACTS = ("rows", "model_version", "seconds", "cached", "uri", "left")
 
 
@@ -63,20 +65,37 @@ def score(
     handle, root = opened(pipeline), open_store(store)
     keys = range_of_partitions(handle.declaration, None, from_, to)
     texts = (*assignments(options, "options"), *_chosen(version, shadow))
-    results = {
-        stage.name: run_partitions(
-            stage.name,
-            handle,
-            root,
-            from_=from_,
-            to=to,
-            options=texts,
-            in_process=in_process,
-            on_event=_with_days(stage.name, len(keys), on_event or to_log),
-        )
-        for stage in _stages(handle.declaration, chosen=version is not None)
-    }
+    results: dict[str, list[Result]] = {}
+    scored = keys
+    for stage in _stages(handle.declaration, chosen=version is not None):
+        sink = _with_days(stage.name, len(scored), on_event or to_log)
+        results[stage.name] = [
+            result
+            for first, last in _ranges(keys, scored)
+            for result in run_partitions(
+                stage.name,
+                handle,
+                root,
+                from_=first,
+                to=last,
+                options=texts,
+                in_process=in_process,
+                on_event=sink,
+            )
+        ]
+        if stage.dataset == SCORES:
+            # What has no scores is neither settled nor watched.
+            each = zip(keys, results[stage.name], strict=True)
+            scored = [key for key, result in each if "left" not in result]
     return _summary(handle.name, keys, results)
+
+
+def _ranges(keys: Sequence[str], chosen: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """First and last of each range of consecutive keys that are chosen."""
+    for is_chosen, group in itertools.groupby(keys, lambda key: key in chosen):
+        if is_chosen:
+            every = list(group)
+            yield every[0], every[-1]
 
 
 def _stages(pipeline: Pipeline, *, chosen: bool) -> list[Stage]:
@@ -121,13 +140,13 @@ def _with_days(stage: str, days: int, sink: OnEvent) -> OnEvent:
 
 
 def _summary(name: str, keys: Sequence[str], results: Mapping[str, list[Result]]) -> Summary:
-    of_scores = results[stage_of("scores").name]
+    of_scores = results[stage_of(SCORES).name]
     days = [
         {"partition": key, **_facts(result)}
         for key, result in zip(keys, of_scores, strict=True)
     ]
     of_stages = {stage: _totals(each) for stage, each in results.items()}
-    own = of_stages[stage_of("scores").name]
+    own = of_stages[stage_of(SCORES).name]
     alerts = [day["alerts"] for day in days if day.get("alerts") is not None]
     return {
         "pipeline": name,

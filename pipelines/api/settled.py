@@ -1,6 +1,6 @@
 """The ledger of settlements: what scores were expected to be worth, and what they were.
 
-Why: a service, a notebook and the command line must tell alike how a model did.
+Why: a service, a notebook and the command line must report alike how a model did.
 Promise: only what is published is read; the ledger as of a day is the same whenever it is asked for, but for
     settlements that were made anew.
 """
@@ -12,6 +12,7 @@ from pipelines.api.opening import PipelineHandle, opened, text
 from pipelines.api.store import PublishedStore, open_store
 from pipelines.core.days import parse_day
 from pipelines.core.errors import InputMissingError
+from pipelines.core.store.branches import require_there
 from pipelines.spec import Pipeline
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def settled(pipeline: str | PipelineHandle, store: AnyStore, *, as_of: str) -> d
     from pipelines.shared.settlements.ledger import read_ledger
 
     declared, opened_store = opened(pipeline).declaration, open_store(store)
+    require_there(opened_store.artifacts, declared.name)
     parse_day(text(as_of, "--as-of"), "--as-of")
     ledger = read_ledger(opened_store.artifacts, declared, as_of)
     if not ledger:

@@ -92,13 +92,25 @@ def housekeeping(
             help="Days before what a kill left (staging directories, checkpoints) is removed.",
         ),
     ] = 7.0,
+    depth: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="Steps back to keep what a kept version was made from. [all of them]"
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Remove nothing; list every version, and why it stays or goes."
+        ),
+    ] = False,
     mlflow_uri: Annotated[
         str | None, typer.Option(help="MLflow server. [SQLite in the store]")
     ] = None,
     json_: Json = False,
 ) -> None:
     """Remove replaced versions that nothing refers to, and what killed processes left behind."""
-    from pipelines.cli.summary import print_json
+    from pipelines.cli.summary import print_cleaned, print_json
 
     name = api.pipeline(pipeline).name
 
@@ -108,17 +120,13 @@ def housekeeping(
             store,
             keep_versions=keep_versions,
             keep_days=keep_days,
+            depth=depth,
+            dry_run=dry_run,
             mlflow_uri=mlflow_uri,
         )
-        Reporter(f"housekeeping {name}", sink).result(removed)
-        if json_:
-            print_json(removed)
-        else:
-            kept = removed.pop("kept")
-            counts = ", ".join(f"{count} {what}" for what, count in removed.items())
-            sys.stdout.write(
-                f"{name}: removed {counts}; kept {kept} old versions that something refers to\n"
-            )
+        counts = {what: count for what, count in removed.items() if what != "reasons"}
+        Reporter(f"housekeeping {name}", sink).result(counts)
+        print_json(removed) if json_ else print_cleaned(name, removed, dry_run=dry_run)
         return 0
 
     run_child(work, name="housekeeping")

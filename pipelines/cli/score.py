@@ -10,9 +10,10 @@ from typing import Annotated, Any
 import typer
 
 from pipelines import api
-from pipelines.cli.arguments import Json, Name, Options, Settings, StoreUri
+from pipelines.cli.arguments import Branch, Json, Name, Options, Settings, StoreUri
 from pipelines.cli.summary import print_json
 from pipelines.core.errors import ConfigError
+from pipelines.core.store.branch_names import on_branch
 from pipelines.core.text import counted, message
 
 
@@ -41,12 +42,13 @@ def score(
     ] = None,
     settings: Settings = None,
     options: Options = None,
+    branch: Branch = None,
     json_: Json = False,
 ) -> None:
     """Score days with the champion of then, or with a chosen version; then settle and watch them."""
     summary = api.score(
         api.pipeline(pipeline, settings),
-        store,
+        on_branch(store, branch),
         from_=first,
         to=last,
         version=None if version is None else _number(version, "--version"),

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pipelines.core.errors import listed
+from pipelines.core.store.references import PUBLISHED
 from pipelines.core.text import message, readable
 from pipelines.shared.tables import UNLABELLED
 
@@ -150,3 +151,19 @@ def _happened(version: Mapping[str, Any]) -> str:
     if version["champion"]:
         return "champion"
     return "rolled back" if version["rolled_back"] else version["fate"]
+
+
+def print_cleaned(pipeline: str, removed: Mapping[str, Any], *, dry_run: bool) -> None:
+    """A line for each version that was replaced, with why it stays or goes, and the counts."""
+    for each in removed["reasons"]:
+        if dry_run or not (each["kept"] and each["why"] == PUBLISHED):
+            what = "kept" if each["kept"] else ("would go" if dry_run else "removed")
+            name = f"{each['artifact']} {each['version']}"
+            size = f"{each['bytes'] / MIB:,.1f} MiB"
+            sys.stdout.write(readable(f"{what:8} {name}  {size}  {each['why']}") + "\n")
+    counts = (f"{removed[what]} {what}" for what in ("versions", "leftovers", "bytes"))
+    verb = "would remove" if dry_run else "removed"
+    sys.stdout.write(
+        f"{pipeline}: {verb} {', '.join(counts)}; kept {removed['kept']} old versions that something "
+        f"refers to\n"
+    )

@@ -10,6 +10,7 @@ Not here: processes (``pipelines/process/``), what a stage does (its package).
 
 import importlib
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
 
@@ -57,26 +58,34 @@ def perform(stage: Stage, work: Work, *, reach: bool = True) -> Result:
     """
     module = cast("Any", importlib.import_module(stage.module))
     begin(work.store, work.pipeline.name)
-    own, also = True, dict[str, tuple[Manifest, Result]]()
-    if reach and hasattr(module, "due"):
-        own, later = module.due(work)
-        also = {day: _settled(stage, module, _named(stage, work.on(day))) for day in later}
+    also = dict[str, tuple[Manifest, Result]]()
     try:
-        if not own:
-            module.require_ready(work)
+        if reach and hasattr(module, "due"):
+            _do_due(stage, module, work, also)
         manifest, result = _settled(stage, module, work)
+        if hasattr(module, "followers"):
+            for day in module.followers(work):
+                also[day] = _settled(stage, module, _named(stage, work.on(day)))
+        fresh = _fresh(also)
+        return _logged(work, (manifest, result | {"also": fresh} if fresh else result))
     except PipelineError:
         if fresh := _fresh(also):  # there is no result that would say so
             work.report.also(fresh)
         raise
-    if hasattr(module, "followers"):
-        for day in module.followers(work):
-            also[day] = _settled(stage, module, _named(stage, work.on(day)))
-    fresh = _fresh(also)
-    return _logged(work, (manifest, result | {"also": fresh} if fresh else result))
 
 
-def _fresh(also: dict[str, tuple[Manifest, Result]]) -> list[str]:
+def _do_due(
+    stage: Stage, module: Any, work: Work, also: dict[str, tuple[Manifest, Result]]
+) -> None:
+    """Do the later partitions that this one makes due, and require that its own can be done."""
+    own, later = module.due(work)
+    for day in later:
+        also[day] = _settled(stage, module, _named(stage, work.on(day)))
+    if not own:
+        module.require_ready(work)
+
+
+def _fresh(also: Mapping[str, tuple[Manifest, Result]]) -> list[str]:
     """The partitions that were done, and not found."""
     return [day for day, (_, done) in also.items() if not done["cached"]]
 

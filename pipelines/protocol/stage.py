@@ -9,6 +9,7 @@ Not here: finding the records and putting them in order (``catalog.py``), the wo
 
 from dataclasses import dataclass
 from datetime import timedelta
+from operator import attrgetter
 
 from pipelines.spec import Pipeline
 
@@ -41,6 +42,8 @@ class Option:
         form: Its label in the form of a run; empty where the form does not ask for it.
         hint: What the form says of it.
         is_day: Whether the form asks for a day.
+        of_answer: Part of a person's answer that is its value, for a stage with an ``approval``:
+            ``answer``, ``by`` or ``why``.
     """
 
     name: str
@@ -49,6 +52,7 @@ class Option:
     form: str = ""
     hint: str = ""
     is_day: bool = False
+    of_answer: str = ""
 
 
 SCHEDULER = Option(name="scheduler", service="dask_scheduler")
@@ -131,6 +135,8 @@ class Stage:
         timeout: Ends what hangs, not what is slow.
         pool: Airflow pool of its task.
         retries: Tries after the first one, where the cause of a failure may pass.
+        connections: Settings of a pipeline that name Airflow connections which its work needs, beside those
+            of the source: ``scoring.connection``.
         options: What it may be asked.
         pages: Pages it publishes, as its module's ``pages`` makes them.
         outlets: Airflow assets that it publishes.
@@ -156,6 +162,7 @@ class Stage:
     timeout: timedelta = timedelta(hours=2)
     pool: str = STAGES_POOL
     retries: int = 3
+    connections: tuple[str, ...] = ()
     options: tuple[Option, ...] = ()
     pages: tuple[Page, ...] = ()
     outlets: tuple[Outlet, ...] = ()
@@ -180,6 +187,10 @@ class Stage:
     def is_of(self, pipeline: Pipeline) -> bool:
         """Whether it is one of a pipeline's stages."""
         return not self.only_where or bool(getattr(pipeline, self.only_where))
+
+    def connection_ids(self, pipeline: Pipeline) -> list[str]:
+        """Ids of the connections that a pipeline's settings name for its work."""
+        return [named for path in self.connections if (named := attrgetter(path)(pipeline))]
 
     @property
     def distributed(self) -> bool:

@@ -7,7 +7,7 @@ Promise: importing this package costs milliseconds, because Airflow does so at e
 from pipelines import operators
 from pipelines.operators import *  # noqa: F403  the features of a declaration
 from pipelines.operators.operator import Feature
-from pipelines.spec import evaluation, heads, models, scoring, watching
+from pipelines.spec import evaluation, heads, models, scoring, slices, watching
 from pipelines.spec.checks import require_valid
 from pipelines.spec.evaluation import *  # noqa: F403  how it is evaluated
 from pipelines.spec.gates import DayGate, Limit, Measurements, Rule, Validation, WindowGate
@@ -19,6 +19,7 @@ from pipelines.spec.registry import declared_names, load, load_all
 from pipelines.spec.scoring import *  # noqa: F403  what is done with scores
 from pipelines.spec.search import Choice, Range, Search
 from pipelines.spec.settings import with_settings
+from pipelines.spec.slices import *  # noqa: F403  slices that it fails
 from pipelines.spec.sources import AnySource, LakeTable, Landmarks, Meds, Query, Source
 from pipelines.spec.split import (
     PARTS,
@@ -72,4 +73,4 @@ __all__ = [
     "with_settings",
 ]
 __all__ += evaluation.__all__ + heads.__all__ + models.__all__ + operators.__all__
-__all__ += scoring.__all__ + watching.__all__
+__all__ += scoring.__all__ + slices.__all__ + watching.__all__

@@ -7,6 +7,7 @@ Not here: metrics (``heads.py``), mistakes (``checks/evaluation.py``), the verdi
 """
 
 from pipelines.core.declared import declared
+from pipelines.spec.slices import SliceSearch
 
 __all__ = ["Costs", "CoxBaseline", "Evaluation", "Gates", "Subgroup"]
 
@@ -95,6 +96,10 @@ class Evaluation:
         threshold: Probability from which a row's decision is positive, where no costs are declared (``Binary``
             only). None for the one that alerts ``alerts_per_day`` entities a day on the validation days, and for
             no decisions where there are none.
+        explained_rows: Test rows that the importance of features is measured on, half of them with the event where
+            there are as many; a quarter of them for contributions. 0 for none of either.
+        slice_search: Search for slices of rows that the model fails; None for none.
+        fairness: Groups of which the rates of decisions are compared (``Binary`` only).
     """
 
     alert_entity: str | None = None
@@ -106,6 +111,9 @@ class Evaluation:
     baseline: CoxBaseline | None = None
     costs: Costs | None = None
     threshold: float | None = None
+    explained_rows: int = 2_000
+    slice_search: SliceSearch | None = None
+    fairness: tuple[Subgroup, ...] = ()
 
 
 @declared
@@ -125,6 +133,9 @@ class Gates:
             interval is below it, NOT_BETTER. None for no such gate.
         max_subgroup_gap: ``(metric, bound)`` pairs: how much worse than on all other rows the metric may
             be in a subgroup. More is NOT_BETTER, and REJECTED where the whole 95 % interval of the gap is beyond the bound.
+        max_subgroup_loss_to_champion: How much worse than the champion the model may be in a declared subgroup or a
+            found slice, by the head's primary metric. NOT_BETTER where the whole 95 % interval of the loss is
+            beyond it. None for no such gate.
     """
 
     min_auc: float = 0.5
@@ -133,3 +144,4 @@ class Gates:
     max_loss_to_champion: float = 0.0
     min_gain_over_baseline: float | None = None
     max_subgroup_gap: tuple[tuple[str, float], ...] = ()
+    max_subgroup_loss_to_champion: float | None = None

@@ -10,7 +10,7 @@ Promise: a value is parsed as the type of the setting it replaces; the changed d
 import dataclasses
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, get_args, get_origin
 
 from pipelines.core.declared import nearest
@@ -21,7 +21,8 @@ from pipelines.spec.pipeline import Pipeline
 
 # Larger integers are not counts, and not all of them are exact as floats.
 LARGEST = 2**53
-FLAG = bool | None  # None: not set
+# Fields that may be None, not set, and a value like those that they take.
+OPTIONAL: Mapping[Any, object] = {bool | None: True, float | None: 0.5}
 
 FIXED = {
     (Pipeline, "name"): "it identifies the pipeline in the store, the registry and the DAGs",
@@ -67,13 +68,30 @@ def _replaced(part: Any, path: list[str], text: str, whole: str) -> Any:
         return part if declared else dataclasses.replace(part, model=model_of_kind(text))
     field = _field(part, name, whole)
     old = getattr(part, name)
-    if rest and dataclasses.is_dataclass(old):
-        return dataclasses.replace(part, **{name: _replaced(old, rest, text, whole)})
-    if rest or dataclasses.is_dataclass(old):
-        raise ConfigError(f"--set {whole}: {name!r} does not name a single value.")
+    if not dataclasses.is_dataclass(old):
+        value = _value(old, field, text, whole, single=not rest)
+    elif rest:
+        value = _replaced(old, rest, text, whole)
+    elif text or field.default is not None:
+        raise _not_single(whole, name)
+    else:
+        value = None
+    return dataclasses.replace(part, **{name: value})
+
+
+def _value(
+    old: object, field: "dataclasses.Field[Any]", text: str, whole: str, *, single: bool
+) -> object:
+    """The value of a text for a setting that is no group of settings."""
+    if not single:
+        raise _not_single(whole, field.name)
     if not text and field.default not in ("", ()):
         raise ConfigError(f"--set {whole}=: a value is missing; expected one like {old!r}.")
-    return dataclasses.replace(part, **{name: _parsed(text, old, field, whole)})
+    return _parsed(text, old, field, whole)
+
+
+def _not_single(whole: str, name: str) -> ConfigError:
+    return ConfigError(f"--set {whole}: {name!r} does not name a single value.")
 
 
 def _field(part: Any, name: str, whole: str) -> "dataclasses.Field[Any]":
@@ -93,7 +111,7 @@ def _is_settable(part: Any, field: "dataclasses.Field[Any]") -> bool:
     if (type(part), field.name) in FIXED:
         return False
     plain = isinstance(value, int | float | str) or dataclasses.is_dataclass(value)
-    return plain or field.type == FLAG or _is_numbers(field)
+    return plain or field.type in OPTIONAL or _is_numbers(field)
 
 
 def _numbers(text: str, kind: type) -> tuple[object, ...]:
@@ -108,8 +126,8 @@ def _is_numbers(field: "dataclasses.Field[Any]") -> bool:
 
 
 def _parsed(text: str, old: object, field: "dataclasses.Field[Any]", whole: str) -> object:
-    if old is None:  # a flag that is not set
-        old = True
+    if old is None:
+        old = OPTIONAL[field.type]
     if isinstance(old, str):
         return text
     try:

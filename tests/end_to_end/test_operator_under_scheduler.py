@@ -5,6 +5,7 @@ import json
 import os
 import re
 import urllib.parse
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -123,26 +124,33 @@ def evaluated(toy_airflow):
 
 
 @pytest.mark.usefixtures("evaluated")
-@pytest.mark.parametrize(("answer", "promote"), [("Approve", "success"), ("Reject", "skipped")])
-def test_a_person_is_asked_and_the_answer_decides_on_the_promotion(
-    toy_airflow, answer, promote
+@pytest.mark.parametrize(("button", "said"), [("Promote", "promote"), ("Keep", "keep")])
+def test_a_person_is_asked_and_the_answer_and_who_gave_it_reach_the_promotion(
+    toy_airflow, button, said
 ):
     api = toy_airflow.api
     api.unpause("toy_model")
     run_id = api.trigger("toy_model", {"as_of": "2026-02-01", "approve": True})
     path = f"/dags/toy_model/dagRuns/{QUOTED(run_id)}"
-    answer_body = {"chosen_options": [answer], "params_input": {}}
+    question = f"{path}/taskInstances/approve/-1/hitlDetails"
 
     def ended():
         # An answer in the half second before the scheduler saw the task pause is asked for again.
         if task(api, "toy_model", run_id, "approve")["state"] == "awaiting_input":
             with contextlib.suppress(RestError):
-                api.patch(f"{path}/taskInstances/approve/-1/hitlDetails", answer_body)
+                asked = api.get(question)
+                (chosen,) = (o for o in asked["options"] if o.startswith(button))
+                assert "[Model card](/millrace/reports/" in asked["body"]
+                body = {"chosen_options": [chosen], "params_input": {"why": "seen the card"}}
+                api.patch(question, body)
         state = api.get(path)["state"]
         return state in FINISHED and state
 
     assert eventually(ended, 150, "the run has ended") == "success"
-    assert task(api, "toy_model", run_id, "promote")["state"] == promote
+    assert xcom(api, "toy_model", run_id, "approve", "waiting")["fate"] == "waiting"
+    argv = xcom(api, "toy_model", run_id, "promote")["argv"]
+    given = [after for word, after in pairwise(argv) if word == "--option"]
+    assert {f"answer={said}", "answered_by=admin", "answered_why=seen the card"} <= set(given)
 
 
 def test_the_form_refuses_what_is_not_a_day_or_not_a_number(toy_airflow):

@@ -140,10 +140,13 @@ def test_a_champion_changed_by_hand_is_announced_by_one_call():
     airflow, other = Airflow(), Asset("other", uri="x://other")
     task, events = SimpleNamespace(outlets=[MODEL, other]), OutletEventAccessors()
     context = {"outlet_events": events, "asset_state_store": airflow.memory}
-    announce_champion(task, context, PIPELINE, {"version": 3, "digest": "d"})
-    assert events[MODEL].extra == {"version": 3, "digest": "d"}
+    context["ti"] = SimpleNamespace(try_number=1)
+    announce_champion(task, context, PIPELINE, {"version": 3, "who": "ann"})
+    assert events[MODEL].extra == {"version": 3, "who": "ann"}
     assert task.outlets == [MODEL, other]
-    assert airflow.run(champion("d", fresh=False), [MODEL], tries=2) == []
+    assert airflow.run(champion("version 3", fresh=False), [MODEL], tries=2) == []
+    announce_champion(task, context, PIPELINE, {"version": 3}, changed=False)
+    assert task.outlets == [other]
 
 
 def test_what_a_day_published_is_read_from_the_store_with_its_quarantined_share(tmp_path):

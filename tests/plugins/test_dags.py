@@ -35,7 +35,7 @@ def test_each_stage_of_the_chain_is_a_task_of_its_dag_with_what_its_record_says(
         assert (task.retries, task.doc_md) == (record.retries, record.does)
         assert task.new_interpreter is record.heavy
         asked = [option.split("=")[0] for option in task.options]
-        assert asked == [o.name for o in record.options if o.service or o.form]
+        assert asked == [o.name for o in record.options if o.service or o.form or o.of_answer]
         holders = [dag for dag in ("data", "model") if dags[dag].has_task(record.name)]
         assert holders == [record.dag]
 

@@ -280,7 +280,7 @@ def test_the_models_asset_has_an_event_where_the_champion_changed_and_no_other(f
     found, events = assets(load("fraud_detection")), OutletEvents()
     declared = [found["model"], found["evaluated_model"]]
     task = toy("promote", partition=None, as_of="2026-02-01", outlets=declared)
-    task.options = [f"fate={fate}"]
+    task.options = [f"answered_why={fate}"]
     running = task.prepare_for_execution()
     assert running.execute({"outlet_events": events})["fate"] == fate
     assert running.outlets == [found[name] for name in announced]
@@ -297,3 +297,11 @@ def test_later_partitions_that_a_refused_one_made_due_are_noted_for_whoever_anno
             {"ti": running}
         )
     assert running.pushed == {"also": ["2026-01-06", "2026-01-07"]}
+
+
+def test_a_day_that_waits_and_makes_later_ones_is_no_skip_and_says_both():
+    task = toy("featurize", options=["raise=HistoryNotReadyError", "message=2026-01-04."])
+    task.options.append("also=2026-01-06")
+    result = task.execute({"ti": Task()})
+    assert result["also"] == ["2026-01-06"]
+    assert "2026-01-04" in result["left"]

@@ -11,6 +11,8 @@ from pipelines.core import errors
 from pipelines.core.events import Reporter, dashboard, reporting
 from pipelines.process.child import run_child
 
+FATES = ("promoted", "superseded")
+
 
 def work(sink):
     asked = dict(
@@ -33,7 +35,8 @@ def work(sink):
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             time.sleep(0.05)
-    more = promotion(asked["fate"]) if asked.get("fate") else {}
+    fate = asked.get("answered_why")  # any option that is a text
+    more = promotion(fate) if fate in FATES else {}
     if asked.get("do") == "train":
         train(report, Path(asked["until"]))
     digest = asked.get("digest", "d")

@@ -2,14 +2,15 @@
 
 Why: a version that was replaced may be the champion, may be what another artifact was made from, or
     may be read at this moment; removing it breaks what refers to it.
-Promise: a version is either kept with everything that it was made from, step by step, or not referred
-    to at all. Inputs are matched by digest, by content, and by the hash of a single file.
+Promise: a version is either kept with everything that it was made from, step by step (as far back as
+    is asked), or not referred to at all. The evaluations of a registered model, with their cards, are
+    kept with it. Inputs are matched by digest, by content, and by the hash of a single file.
 Not here: what a registry refers to (``pipelines/shared/registry/``), removing (``housekeeping.py``).
 """
 
 import itertools
 import json
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,10 @@ from pipelines.core.store.walking import Key
 
 # A promotion stands for a registered model, even where its registry was lost.
 PROMOTIONS, EVALUATIONS, BETTER = "promotions", "evaluations", "BETTER"
+MODEL = "model"  # an evaluation's name for the model that it judged
+PUBLISHED = "published"
+# A settlement that was made anew stands beside the one that it replaced.
+SETTLEMENTS = "settlements"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,11 @@ class Kept:
     folder: Path
     manifest: Manifest | None
     pointed: bool
+
+    @property
+    def title(self) -> str:
+        """Its name for people: the artifact below its pipeline, and the version."""
+        return f"{self.ref.dataset}/{self.ref.key} {self.folder.name}"
 
     def names(self) -> set[str]:
         """Everything that another manifest may call it by."""
@@ -78,28 +88,41 @@ def kept_versions(
         yield Kept(key.ref, folder, manifest, pointed)
 
 
-def referred(
+def reasons_to_stay(
     store: Store,
     keys: Iterable[Key],
     every: Sequence[Kept],
-    replaced: Sequence[Kept],
-    outside: Collection[str],
-) -> set[Path]:
-    """Folders of the replaced versions that something refers to.
+    own: Mapping[Path, str],
+    outside: Mapping[str, str],
+    depth: int | None = None,
+) -> dict[Path, str]:
+    """Why each version that stays does: the folders of the others are not in it.
 
     Args:
         store: Where they are.
         keys: Every artifact, whose lock says what a running stage reads.
         every: Every version.
-        replaced: Those of them that would be removed.
-        outside: Digests, or the 16 digits that name a folder, that are referred to from elsewhere.
+        own: Folders that stay for a reason of their own: published, young or among the newest.
+        outside: Digests, or the 16 digits that name a folder, that are referred to from elsewhere,
+            and as what.
+        depth: How many steps back to keep what a version was made from; None for all.
     """
-    may_go = {kept.folder for kept in replaced}
-    running = (digest for key in keys for digest in _read_by_running(store, key))
     left = _without_dropped(store, every)
-    roots = set(_awaiting_an_answer(left)) | {k.folder for k in every if k.folder not in may_go}
-    roots |= {kept.folder for kept in left if kept.ref.dataset == PROMOTIONS}
-    return may_go & _reached(every, roots, _named_by([*outside, *running]))
+    by_name = _by_name(every)
+    named = _named_by(outside)
+    found = dict[Path, str]()
+    for reasons in (
+        {kept.folder: PUBLISHED for kept in every if kept.pointed},
+        _named(by_name, named),
+        _judged(left, _names_of(by_name, named)),
+        dict.fromkeys(_awaiting_an_answer(left), "waits to be promoted"),
+        {k.folder: "a promotion" for k in left if k.ref.dataset == PROMOTIONS},
+        {k.folder: "of the ledger" for k in left if k.ref.dataset == SETTLEMENTS},
+        _named(by_name, _named_by(_read_by_running(keys))),
+        own,
+    ):
+        found = {**reasons, **found}
+    return found | _made_from(every, by_name, found, depth)
 
 
 def _without_dropped(store: Store, every: Sequence[Kept]) -> list[Kept]:
@@ -111,21 +134,62 @@ def _without_dropped(store: Store, every: Sequence[Kept]) -> list[Kept]:
     return [kept for kept in every if not is_of_dropped(kept.manifest, branches)]
 
 
-def _reached(every: Sequence[Kept], roots: Collection[Path], wanted: set[str]) -> set[Path]:
-    """The roots, what has a wanted name, and step by step what these were made from."""
-    found: set[Path] = set()
-    new = [kept for kept in every if kept.folder in roots]
-    while new:
-        found |= {kept.folder for kept in new}
-        wanted |= _named_by(itertools.chain.from_iterable(kept.inputs() for kept in new))
-        left = (kept for kept in every if kept.folder not in found)
-        new = [kept for kept in left if not wanted.isdisjoint(kept.names())]
+def _made_from(
+    every: Sequence[Kept],
+    by_name: Mapping[str, Sequence[Kept]],
+    found: Mapping[Path, str],
+    depth: int | None,
+) -> dict[Path, str]:
+    """What these were made from, step by step."""
+    reached = dict[Path, str]()
+    new, steps = [kept for kept in every if kept.folder in found], itertools.count()
+    while new and (depth is None or next(steps) < depth):
+        earlier = dict[Path, tuple[Kept, str]]()
+        for kept in new:
+            for name in _named_by(dict.fromkeys(kept.inputs(), "")):
+                for source in by_name.get(name, ()):
+                    earlier.setdefault(source.folder, (source, f"made {kept.title}"))
+        seen = found.keys() | reached.keys()
+        new = [source for folder, (source, _) in earlier.items() if folder not in seen]
+        reached |= {source.folder: earlier[source.folder][1] for source in new}
+    return reached
+
+
+def _by_name(every: Sequence[Kept]) -> dict[str, list[Kept]]:
+    """The versions by everything that another manifest may call them."""
+    found = dict[str, list[Kept]]()
+    for kept in every:
+        for name in kept.names():
+            found.setdefault(name, []).append(kept)
     return found
 
 
-def _named_by(digests: Iterable[str]) -> set[str]:
+def _named(by_name: Mapping[str, Sequence[Kept]], names: Mapping[str, str]) -> dict[Path, str]:
+    """The reason of each version that has one of the names."""
+    return {kept.folder: why for name, why in names.items() for kept in by_name.get(name, ())}
+
+
+def _names_of(
+    by_name: Mapping[str, Sequence[Kept]], names: Mapping[str, str]
+) -> dict[str, str]:
+    """Every name of the versions that have one of the names."""
+    held = [(kept, why) for name, why in names.items() for kept in by_name.get(name, ())]
+    return {name: why for kept, why in held for name in kept.names()}
+
+
+def _judged(every: Sequence[Kept], models: Mapping[str, str]) -> dict[Path, str]:
+    """The evaluations of these models, with their cards."""
+    found = dict[Path, str]()
+    for kept in every:
+        if kept.ref.dataset == EVALUATIONS and kept.manifest is not None:
+            why = models.get(kept.manifest.inputs.get(MODEL, ""))
+            found |= {kept.folder: f"judged {why}"} if why else {}
+    return found
+
+
+def _named_by(digests: Mapping[str, str]) -> dict[str, str]:
     """The digests, and the folders that they name."""
-    return {name for digest in digests for name in (digest, digest[:16])}
+    return {name: why for digest, why in digests.items() for name in (digest, digest[:16])}
 
 
 def _awaiting_an_answer(every: Sequence[Kept]) -> Iterator[Path]:
@@ -138,8 +202,16 @@ def _awaiting_an_answer(every: Sequence[Kept]) -> Iterator[Path]:
             yield kept.folder
 
 
-def _read_by_running(store: Store, key: Key) -> list[str]:
-    """Digests that a stage which is at work on an artifact reads."""
+def _read_by_running(keys: Iterable[Key]) -> dict[str, str]:
+    """Digests that stages at work on these artifacts read."""
+    return {
+        digest: f"is read to make {key.ref.path()}"
+        for key in keys
+        for digest in _read_to_make(key)
+    }
+
+
+def _read_to_make(key: Key) -> list[str]:
     path = key.folder / LOCK
     if not path.exists():
         return []

@@ -220,7 +220,8 @@ def _work(flow: Flow) -> None:
     flow.wait_for_dags()
     flow.take_in()
     as_of = flow.make_model()
-    print_outcome(flow.terminal, flow.published, as_of)
+    scored = flow.score(as_of)
+    print_outcome(flow.terminal, flow.published, as_of, scored)
 
 
 def _keep_up(stack: Stack, terminal: Terminal) -> None:

@@ -1,4 +1,4 @@
-"""The demonstration's work, done by Airflow: the partitions by a backfill, the model by its schedule.
+"""The demonstration's work, done by Airflow: the partitions by a backfill, the model by its schedule, scores by hand.
 
 Why: what is shown must be what production does, so each step is a REST call anyone can make.
 Promise: partitions that are published are not run again; runs that an earlier start left behind are
@@ -16,10 +16,12 @@ from typing import Any
 
 from pipelines.core.errors import PermanentError, TransientError, listed
 from pipelines.core.events import is_progress
+from pipelines.core.store import Manifest
 from pipelines.drivers.local.console import Phase, Terminal
 from pipelines.drivers.local.published import Published
 from pipelines.drivers.local.rest_client import FINISHED, RestError, quoted
 from pipelines.drivers.local.stack import Stack
+from pipelines.protocol.stage import SCORE_DAG
 
 PARSE_LIMIT_S = 120.0
 TICK_LIMIT_S = 180.0  # a scheduler that died meanwhile is started again
@@ -55,13 +57,18 @@ class Flow:
         return f"{self.published.pipeline.name}_model"
 
     @property
+    def score_dag(self) -> str:
+        """Scores partitions."""
+        return f"{self.published.pipeline.name}_{SCORE_DAG}"
+
+    @property
     def _units(self) -> str:
         return f"{self.published.window.grain}s"
 
     def wait_for_dags(self) -> None:
-        """Until Airflow knows both DAGs; what an earlier start left unfinished is ended."""
+        """Until Airflow knows the DAGs; what an earlier start left unfinished is ended."""
         api = self.stack.api
-        for dag_id in (self.data_dag, self.model_dag):
+        for dag_id in (self.data_dag, self.model_dag, self.score_dag):
             api.wait_for_dag(dag_id, PARSE_LIMIT_S)
             self._end_left_over(dag_id)
 
@@ -106,6 +113,39 @@ class Flow:
                 run_id = api.trigger(self.model_dag, {"as_of": as_of})
             self._follow_model(run_id, phase)
         return as_of
+
+    def score(self, as_of: str) -> list[Manifest]:
+        """Have Airflow score the last partitions with the model of that day; returns what was published.
+
+        Raises:
+            PermanentError: A run failed; says in which task.
+        """
+        keys, version = self.published.to_score(as_of)
+        if not keys:
+            return []
+        conf = {} if version is None else {"version": str(version)}
+        title = (
+            f"score {len(keys)} {self._units if len(keys) > 1 else self.published.window.grain}"
+        )
+        with self.terminal.phase(title) as phase:
+            self.stack.api.unpause(self.score_dag)
+            started = [
+                self.stack.api.trigger(self.score_dag, {"partition": key} | conf)
+                for key in keys
+            ]
+            for number, run_id in enumerate(started):
+                self._follow_scoring(run_id)
+                rows = sum(int(m.outcome["rows"]) for m in self.published.scored(keys, version))
+                phase.progress(number + 1, len(keys), self._units, rows)
+        return self.published.scored(keys, version)
+
+    def _follow_scoring(self, run_id: str) -> None:
+        api = self.stack.api
+        if (
+            api.wait_run(self.score_dag, run_id, lambda _: self.stack.require_alive())
+            == "failed"
+        ):
+            self._raise_failed(self.score_dag, run_id, "The run that scores")
 
     def _backfill(self, lacking: Sequence[str], last: str, *, has_run: bool) -> None:
         """Partitions are independent of their order: each features stage does what it makes due."""
@@ -188,12 +228,15 @@ class Flow:
             phase.progress(done, len(tasks), "tasks", note=note, alike=False)
 
         if self.stack.api.wait_run(self.model_dag, run_id, show) == "failed":
-            tasks = self.stack.api.tasks(self.model_dag, run_id)
-            failed = [task["task_id"] for task in tasks if task["state"] == "failed"]
-            raise PermanentError(
-                f"The model's run failed in {listed(failed)}. The task's log says why: "
-                f"{self.stack.api.base}/dags/{self.model_dag}/runs/{run_id}"
-            )
+            self._raise_failed(self.model_dag, run_id, "The model's run")
+
+    def _raise_failed(self, dag_id: str, run_id: str, what: str) -> None:
+        tasks = self.stack.api.tasks(dag_id, run_id)
+        failed = [task["task_id"] for task in tasks if task["state"] == "failed"]
+        raise PermanentError(
+            f"{what} failed in {listed(failed)}. The task's log says why: "
+            f"{self.stack.api.base}/dags/{dag_id}/runs/{run_id}"
+        )
 
     def _at_work(self, run_id: str, task: Run) -> str:
         """A task and, once its stage has reported any, its progress with rate and time left."""

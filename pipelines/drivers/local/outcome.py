@@ -25,8 +25,10 @@ MIB = 1 << 20
 LOW, HIGH = "_low", "_high"
 
 
-def print_outcome(terminal: Terminal, published: Published, as_of: str) -> None:
-    """Print what the window's partitions and its model came to."""
+def print_outcome(
+    terminal: Terminal, published: Published, as_of: str, scored: Sequence[Manifest] = ()
+) -> None:
+    """Print what the window's partitions, its model and the partitions that it scored came to."""
     days = {each.name: published.manifests(each.name) for each in published.day_stages}
     models = {
         each.name: published.manifest(each.name, as_of=as_of) for each in published.model_stages
@@ -42,6 +44,8 @@ def print_outcome(terminal: Terminal, published: Published, as_of: str) -> None:
         _print_reachable(terminal, published, as_of)
     if promoted is not None:
         terminal.line(f"Fate: {promoted.outcome['fate']}. {promoted.outcome['reason']}.")
+    if scored:
+        print_scores(terminal, scored)
     spent = ", ".join(f"{title} {seconds:.0f} s" for title, seconds in terminal.seconds.items())
     terminal.line(f"This run: {spent}; {sum(terminal.seconds.values()):.0f} s in all.")
 
@@ -99,6 +103,22 @@ def _metric_table(metrics: Mapping[str, float], as_of: str) -> Table:
         interval = "" if low is None or high is None else f"{low:.4f} to {high:.4f}"
         table.add_row(name, f"{value:.4f}", interval)
     return table
+
+
+def print_scores(terminal: Terminal, scored: Sequence[Manifest]) -> None:
+    """Print rows and alerts of each partition that was scored, and with which version."""
+    table = _table("scores", "partition", "version", "rows", "alerts", "mean probability")
+    for manifest in scored:
+        metrics = manifest.outcome["metrics"]
+        alerts, mean = metrics.get("alerts"), metrics.get("mean_probability")
+        table.add_row(
+            manifest.key.rpartition("ds=")[2],
+            f"{metrics['version']:.0f}",
+            f"{manifest.outcome['rows']:,}",
+            "" if alerts is None else f"{alerts:,.0f}",
+            "" if mean is None else f"{mean:.4f}",
+        )
+    terminal.console.print(table)
 
 
 def _table(title: str, *columns: str) -> Table:

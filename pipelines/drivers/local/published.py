@@ -7,12 +7,13 @@ Not here: doing the work (``pipelines/protocol/perform.py``).
 
 import importlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipelines.core.errors import PipelineError
 from pipelines.core.events import Reporter
 from pipelines.core.partitions import ALL
 from pipelines.core.store import Manifest, Store
+from pipelines.drivers.chain_summary import PROMOTED
 from pipelines.drivers.local.demo_window import Window
 from pipelines.drivers.local.home import Home
 from pipelines.protocol import (
@@ -21,11 +22,18 @@ from pipelines.protocol import (
     Work,
     chain_stages,
     day_verdict,
+    giver_of,
     ref_of,
     stage_named,
+    stage_of,
+    stages,
 )
-from pipelines.protocol.stage import MODEL, PARTITION, WINDOW
+from pipelines.protocol.stage import MODEL, PARTITION, SCORE_DAG, WINDOW
+from pipelines.shared.registry import champion_on, read_registry, registry_uri
 from pipelines.spec import Pipeline, Table
+
+SCORED = 3
+"""Partitions that are scored: enough to see what comes of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +51,10 @@ class Published:
     window: Window
 
     @property
+    def _store(self) -> str:
+        return f"file://{self.home.store}"
+
+    @property
     def day_stages(self) -> tuple[Stage, ...]:
         """The stages of a day, in order."""
         return chain_stages(PARTITION, pipeline=self.pipeline)
@@ -51,6 +63,11 @@ class Published:
     def model_stages(self) -> tuple[Stage, ...]:
         """The stages of a model, in order."""
         return chain_stages(WINDOW, MODEL, pipeline=self.pipeline)
+
+    @property
+    def score_stages(self) -> tuple[Stage, ...]:
+        """The stages of the score DAG, in order."""
+        return tuple(each for each in stages(self.pipeline) if each.group == SCORE_DAG)
 
     @property
     def tables(self) -> tuple[Table, ...]:
@@ -62,7 +79,7 @@ class Published:
         """A stage's work, as its Airflow task describes it."""
         return Work(
             pipeline=self.pipeline,
-            store=Store(f"file://{self.home.store}"),
+            store=Store(self._store),
             report=Reporter(stage),
             partition=key,
             as_of=as_of,
@@ -75,6 +92,31 @@ class Published:
     ) -> Manifest | None:
         """What a stage published last for a partition of the examples, or for a model."""
         return _found(stage_named(stage), self.work(stage, key=key, as_of=as_of))
+
+    def to_score(self, as_of: str) -> tuple[list[str], int | None]:
+        """The last partitions from the model's day on, and None; without any the last ones, and its version.
+
+        A partition before the champion's day has no champion, and is scored with a chosen version.
+        """
+        every = self.window.all_partitions()
+        since = [k for k in every if self.window.calendar.first_day(k) >= as_of]
+        held = read_registry(registry_uri(Store(self._store)), self.pipeline.name)
+        with_champion = [
+            k for k in since if champion_on(held, self.window.calendar.first_day(k))
+        ]
+        if with_champion:
+            return with_champion[-SCORED:], None
+        promoted = self.manifest(giver_of(PROMOTED).name, as_of=as_of)
+        number = None if promoted is None else int(promoted.outcome["metrics"]["version"])
+        return (every[-1:], number) if number is not None else ([], None)
+
+    def scored(self, keys: Sequence[str], version: int | None) -> list[Manifest]:
+        """What scoring published for some partitions."""
+        record = stage_of("scores")
+        works = (self.work(record.name, key=key) for key in keys)
+        options = {} if version is None else {record.variant: str(version)}
+        found = (_found(record, replace(work, options=options)) for work in works)
+        return [manifest for manifest in found if manifest is not None]
 
     def manifests(self, stage: str) -> list[Manifest]:
         """What a stage published for the window, of every table that it takes in."""

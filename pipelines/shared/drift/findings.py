@@ -150,20 +150,14 @@ def column_drift(
     days = {day: column for day, column in reference.items() if column["rows"]}
     if not (days and current["rows"]):
         return None
-    of = [(seasons or {}).get(day) for day in days]
+    of = tuple((seasons or {}).get(day) for day in days)
     counts = binned(list(days.values()), current)
-    beside = _Beside(name, counts, tuple(of), limits, chance, _usual(counts.reference, of, psi))
-    every = beside.drift(np.ones(len(of), np.bool_))
-    if not every.level:
-        return every
-    known = sorted({season for season in of if season is not None})
-    groups = (np.array([season == each for season in of]) for each in known)
-    found = [every, *(beside.drift(among) for among in groups)]
-    return min(found, key=lambda one: (LEVELS.index(one.level), one.psi - one.psi_by_chance))
+    usual = _usual(counts.reference, of, psi)
+    return _ColumnOfDays(name, counts, of, limits, chance, usual).nearest()
 
 
 @dataclass(frozen=True, slots=True)
-class _Beside:
+class _ColumnOfDays:
     """A column of a day, and of the days that it is compared with.
 
     Attributes:
@@ -181,6 +175,18 @@ class _Beside:
     limits: Mapping[str, Limit]
     chance: float
     usual: float
+
+    def nearest(self) -> ColumnDrift:
+        """Beside all days; where that has a level, beside those of the season that is nearest."""
+        every = self.drift(np.ones(len(self.seasons), np.bool_))
+        if not every.level:
+            return every
+        known = sorted({season for season in self.seasons if season is not None})
+        groups = [np.array([season == each for season in self.seasons]) for each in known]
+        found = [every, *(self.drift(among) for among in groups)]
+        return min(
+            found, key=lambda one: (LEVELS.index(one.level), one.psi - one.psi_by_chance)
+        )
 
     def drift(self, among: NDArray[np.bool_]) -> ColumnDrift:
         """Beside some of the days, ``(n_days,)``."""

@@ -56,8 +56,8 @@ def calibration_line(
 ) -> CalibrationLine:
     """Fit both to rows of these weights."""
     x = _logit(risk)
-    line = _fitted(happened, x, weight, slope=True)
-    shift, _ = _fitted(happened, x, weight, slope=False)
+    line = fitted_line(happened, x, weight, slope=True)
+    shift, _ = fitted_line(happened, x, weight, slope=False)
     return CalibrationLine(
         slope=line[1],
         intercept=shift,
@@ -70,7 +70,7 @@ def logistic_line(
     happened: NDArray[np.bool_], risk: Floats, weight: Floats
 ) -> tuple[float, float]:
     """Intercept and slope of the regression of the event on the logit of the risk; nan where there is none."""
-    return _fitted(happened, _logit(risk), weight, slope=True)
+    return fitted_line(happened, _logit(risk), weight, slope=True)
 
 
 def _logit(risk: Floats) -> Floats:
@@ -79,7 +79,7 @@ def _logit(risk: Floats) -> Floats:
     return logit
 
 
-def _fitted(
+def fitted_line(
     happened: NDArray[np.bool_], x: Floats, weight: Floats, *, slope: bool
 ) -> tuple[float, float]:
     """Intercept and slope, or the intercept with a slope of 1; nan where there is none, as for one class.

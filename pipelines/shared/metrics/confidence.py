@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.shared.metrics.decisions import ALERTS, CAUGHT, EVENTS, ROWS, SQUARES, derived
-from pipelines.shared.metrics.ranking import average_precision, ranking
+from pipelines.shared.metrics.ranking import ranking
 from pipelines.spec import Costs
 
 Floats = NDArray[np.float64]
@@ -34,6 +34,8 @@ def expected_metrics(
         decision: Whether there is an alert, ``(n_rows,)``; None where nothing is decided.
         costs: What decisions cost; None where it is not declared.
     """
+    if not len(probability):
+        return {}
     sums = {
         ROWS: float(len(probability)),
         EVENTS: float(probability.sum()),
@@ -47,16 +49,14 @@ def expected_metrics(
 
 
 def _ranked(score: NDArray[np.floating], probability: Floats) -> dict[str, float]:
-    if not len(score):
-        return {}
     order = ranking(np.zeros(len(score), bool), score)
     chance = probability[order.order]
+    spread = np.cumsum(chance * (1.0 - chance))[order.last]
     true = np.cumsum(chance)[order.last]
     false = np.cumsum(1.0 - chance)[order.last]
-    own = float((chance * (1.0 - chance)).sum())
     return {
-        "auc": _expected_auc(true, false, own),
-        "average_precision": average_precision(true, false),
+        "auc": _expected_auc(true, false, spread[-1]),
+        "average_precision": _expected_precision(true, false, spread),
     }
 
 
@@ -64,10 +64,22 @@ def _expected_auc(true: Floats, false: Floats, own: float) -> float:
     """Expected pairs in the right order over expected pairs; a row is in no pair with itself.
 
     Args:
-        true: Expected events down to each distinct score.
+        true: Expected events down to each distinct score, ``(n_scores,)``.
         false: Expected rows without the event, likewise.
-        own: Pairs of rows with themselves, which the areas hold.
+        own: Expected pairs of rows with themselves, which the areas hold.
     """
     area = np.trapezoid(np.append(0.0, true), np.append(0.0, false)) - 0.5 * own
     pairs = true[-1] * false[-1] - own
     return float(area / pairs) if pairs > 0 else float("nan")
+
+
+def _expected_precision(true: Floats, false: Floats, spread: Floats) -> float:
+    """Expected sum of precisions at the events over expected events.
+
+    At an event the row itself is one whole event and not its chance of one, which adds the ``spread``: the sum of
+    ``probability * (1 - probability)`` down to each score.
+    """
+    found, more = np.diff(true, prepend=0.0), np.diff(spread, prepend=0.0)
+    rows = true + false
+    total = ((found * true + more) / rows).sum()
+    return float(total / true[-1]) if true[-1] > 0 else float("nan")

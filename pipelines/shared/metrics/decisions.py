@@ -3,7 +3,7 @@
 Promise: sums alone, so that those of several days may be added; rates and costs follow from the sums.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,23 +21,20 @@ COUNTS = (ROWS, EVENTS, ALERTS, CAUGHT, MISSED, FALSE_ALERTS, COST)
 
 def row_sums(
     event: NDArray[np.bool_], probability: Floats, decision: NDArray[np.bool_] | None
-) -> dict[str, Floats]:
-    """What each row adds to the sums, ``(n_rows,)`` each; without decisions those of no alert.
+) -> Iterator[tuple[str, Floats]]:
+    """What each row adds to the sums, ``(n_rows,)`` by name; without decisions those of no alert.
 
     Args:
         event: Whether the event happened.
         probability: The probability that it would.
         decision: Whether there was an alert; None where nothing was decided.
     """
-    found = {
-        ROWS: np.ones(len(event)),
-        EVENTS: event.astype(np.float64),
-        SQUARES: (probability - event) ** 2,
-    }
+    yield ROWS, np.ones(len(event))
+    yield EVENTS, event.astype(np.float64)
+    yield SQUARES, (probability - event) ** 2
     if decision is not None:
-        found[ALERTS] = decision.astype(np.float64)
-        found[CAUGHT] = (decision & event).astype(np.float64)
-    return found
+        yield ALERTS, decision.astype(np.float64)
+        yield CAUGHT, (decision & event).astype(np.float64)
 
 
 def derived(sums: Mapping[str, float], costs: Costs | None) -> dict[str, float]:
@@ -57,7 +54,7 @@ def derived(sums: Mapping[str, float], costs: Costs | None) -> dict[str, float]:
 
 def cost_of(costs: Costs, missed: float, false_alerts: float, alerts: float) -> float:
     """What decisions cost: events that were missed, false alerts, and the work on every alert."""
-    work = costs.investigator_day / costs.alerts_per_investigator
+    work = costs.work()
     return missed * costs.missed + false_alerts * costs.false_alert + alerts * work
 
 

@@ -120,11 +120,11 @@ class Plot:
         for value in self.y.ticks():
             at = _px(self._at(self.x.low, value)[1])
             parts.append(f'<line class="grid" x1="{LEFT}" x2="{end}" y1="{at}" y2="{at}"/>')
-            parts.append(_text(LEFT - 7, at, _tick(value), "end", 'dy=".35em"'))
+            parts.append(_text(LEFT - 7, at, tick_text(value), "end", 'dy=".35em"'))
         for value in self.x.ticks():
             at = _px(self._at(value, self.y.low)[0])
             parts.append(f'<line class="grid" x1="{at}" x2="{at}" y1="{TOP}" y2="{base}"/>')
-            parts.append(_text(at, base + 16, _tick(value), "middle"))
+            parts.append(_text(at, base + 16, tick_text(value), "middle"))
         middle = (TOP + base) / 2
         parts.append(f'<line class="axis" x1="{LEFT}" x2="{end}" y1="{base}" y2="{base}"/>')
         parts.append(
@@ -188,7 +188,8 @@ def _px(value: float) -> str:
     return f"{value:.1f}"
 
 
-def _tick(value: float) -> str:
+def tick_text(value: float) -> str:
+    """A value beside an axis."""
     return f"{value:.6g}" if abs(value) >= 0.001 or value == 0 else f"{value:.0e}"  # noqa: PLR2004
 
 

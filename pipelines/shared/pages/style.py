@@ -36,7 +36,8 @@ code { font: 12.5px ui-monospace, "DejaVu Sans Mono", monospace; overflow-wrap: 
 polyline.own { stroke: var(--own); } polyline.event { stroke: var(--event); } polyline.champion { stroke: var(--champion); }
 polyline.guide { stroke: var(--soft); stroke-dasharray: 3 4; stroke-width: 1.2; }
 circle.own { fill: var(--own); } circle.event { fill: var(--event); } rect.champion { fill: var(--champion); opacity: .75; }
-rect.event { fill: var(--event); opacity: .8; }
+rect.event { fill: var(--event); opacity: .8; } rect.own { fill: var(--own); opacity: .85; }
+.plot .whisker { stroke: var(--ink); stroke-width: 1.5; }
 .legend { margin: 4px 0 0; font-size: 12.5px; color: var(--soft); } .legend span { margin-right: 16px; }
 .legend i { display: inline-block; width: 12px; height: 4px; border-radius: 2px; margin: 0 6px 3px 0; }
 i.own { background: var(--own); } i.champion { background: var(--champion); }

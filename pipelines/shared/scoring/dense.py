@@ -18,7 +18,10 @@ from numpy.typing import NDArray
 
 from pipelines.core.errors import ConfigError, listed
 
-CHUNK_ROWS = 16_384
+# Hidden values of 512 rows stay in the cache: 500 of them a row take a third of the time that 16,384 rows take.
+CHUNK_ROWS = 512
+# On a GPU a call costs more than its arithmetic, unless there is much of it.
+DEVICE_CHUNK_ROWS = 1 << 17
 # How training writes several networks in one: a product for each member.
 OF_MEMBERS, EQUATION = "EinsumDense", "bmi,mio->bmo"
 ERF = np.vectorize(math.erf, otypes=[np.float64])
@@ -75,9 +78,11 @@ class Scorer:
 
     Attributes:
         layers: Dense layers, first to last.
+        chunk_rows: Rows that go through the layers at once; the scores do not depend on it.
     """
 
     layers: tuple[Layer, ...]
+    chunk_rows: int = CHUNK_ROWS
 
     def on(self, xp: Any) -> "Scorer":
         """The same with its weights as arrays of that module, numpy or cupy, whose arrays it then scores."""
@@ -87,7 +92,8 @@ class Scorer:
             tuple(
                 Layer(xp.asarray(each.kernel), xp.asarray(each.bias), each.activation)
                 for each in self.layers
-            )
+            ),
+            DEVICE_CHUNK_ROWS,
         )
 
     def score(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -96,13 +102,16 @@ class Scorer:
 
     def outputs(self, x: NDArray[np.float32]) -> Array:
         """Outputs of each member for each row, ``(members, n_rows, n_outputs)``; one network is one member."""
-        starts = range(0, max(len(x), 1), CHUNK_ROWS)
-        return np.concatenate([self._chunk(x[n : n + CHUNK_ROWS]) for n in starts], axis=1)
+        size = self.chunk_rows
+        starts = range(0, max(len(x), 1), size)
+        return np.concatenate([self._chunk(x[n : n + size]) for n in starts], axis=1)
 
     def _chunk(self, x: NDArray[np.float32]) -> Array:
         values: Array = x.astype(np.float64)
         for layer in self.layers:
-            values = ACTIVATIONS[layer.activation](values @ layer.kernel + layer.bias)
+            values = values @ layer.kernel
+            values += layer.bias
+            values = ACTIVATIONS[layer.activation](values)
         return values if values.ndim > x.ndim else values[None]
 
 

@@ -124,6 +124,11 @@ class Explainer:
         """What the contributions are, in words."""
         return self.attribution.method
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether they are computed, not sampled."""
+        return isinstance(self.attribution, DenseAttribution)
+
     def contributions(self, columns: Mapping[str, Any]) -> NDArray[np.float32]:
         """What each feature adds to the log-odds of raw rows, ``(n_rows, n_features)``.
 

@@ -20,6 +20,8 @@ from pipelines.spec import Pipeline
 
 SPANS_DAYS = (7, 28)
 Metrics = Mapping[str, float]
+Measured = tuple[SettledPartition, str, dict[str, Any]]
+"""A settlement, a partition whose labels became known in it, and a model that scored that one."""
 
 
 def cumulative(
@@ -32,6 +34,12 @@ def cumulative(
         recent = [e for e in ledger if pipeline.partitions().end(e.partition) > begins]
         found += [{"days": days, **each} for each in _by_model(recent)]
     return found
+
+
+def without_repeats(pooled: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same without what each model came to, where one model gave all scores."""
+    several = len({(each["model_version"], each["model_digest"]) for each in pooled}) > 2  # noqa: PLR2004
+    return [each for each in pooled if several or each["model_version"] is None]
 
 
 def estimate_errors(ledger: Iterable[SettledPartition]) -> dict[str, dict[str, float]]:
@@ -54,35 +62,37 @@ def estimate_errors(ledger: Iterable[SettledPartition]) -> dict[str, dict[str, f
 
 def _by_model(ledger: Sequence[SettledPartition]) -> list[dict[str, Any]]:
     """Pooled metrics: first of the scores that were given, whichever model's, then of each model."""
-    measured = [(each, *one) for each in ledger for one in each.models()]
-    names = sorted({(m["model_version"], m["model_digest"]) for _, _, m in measured})
-    chosen = [(None, "", [one for one in measured if one[2]["role"] == GIVEN])]
-    for version, digest in names:
-        own = [
-            o
-            for o in measured
-            if (o[2]["model_version"], o[2]["model_digest"]) == (version, digest)
-        ]
-        chosen.append((version, digest, own))
+    chosen = defaultdict[tuple[int | None, str], list[Measured]](list)
+    for each in ledger:
+        for partition, model in each.models():
+            one = (each, partition, model)
+            chosen[model["model_version"], model["model_digest"]].append(one)
+            if model["role"] == GIVEN:
+                chosen[None, ""].append(one)
     return [
-        {"model_version": version, "model_digest": digest, **_pooled(some)}
-        for version, digest, some in chosen
-        if some
+        {"model_version": version, "model_digest": digest, **_pooled(chosen[version, digest])}
+        for version, digest in sorted(chosen, key=lambda name: (name[0] or 0, name[1]))
     ]
 
 
-def _pooled(measured: Sequence[tuple[SettledPartition, str, dict[str, Any]]]) -> dict[str, Any]:
-    samples = [_samples(*one) for one in measured]
-    # A resample is one of all partitions only where all have as many.
-    together = [*zip(*samples, strict=True)] if len({len(s) for s in samples}) == 1 else []
-    each = [pooled_metrics(metrics) for metrics in together]
+def _pooled(measured: Sequence[Measured]) -> dict[str, Any]:
     metrics = pooled_metrics([model["metrics"] for _, _, model in measured])
-    ends = {n: interval([e.get(n, math.nan) for e in each]) for n in metrics} if each else {}
     return {
         "partitions": [partition for _, partition, _ in measured],
         "metrics": metrics,
-        "intervals": {n: pair for n, pair in ends.items() if all(map(math.isfinite, pair))},
+        "intervals": _intervals(metrics, [_samples(*one) for one in measured]),
     }
+
+
+def _intervals(
+    metrics: Metrics, samples: Sequence[Sequence[Metrics]]
+) -> dict[str, tuple[float, float]]:
+    """Intervals of pooled metrics; none where partitions have different numbers of resamples."""
+    if len({len(each) for each in samples}) > 1 or not samples[0]:
+        return {}
+    each = [pooled_metrics(together) for together in zip(*samples, strict=True)]
+    ends = {name: interval([one.get(name, math.nan) for one in each]) for name in metrics}
+    return {name: pair for name, pair in ends.items() if all(map(math.isfinite, pair))}
 
 
 def pooled_metrics(metrics: Sequence[Metrics]) -> dict[str, float]:

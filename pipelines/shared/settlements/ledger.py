@@ -1,6 +1,6 @@
 """The ledger: every settlement of a partition that is over when a day begins.
 
-Why: what a model was worth must be told as it was known on any day.
+Why: what a model was worth must be reported as it was known on any day.
 Promise: a later partition's settlement changes nothing of an earlier day's ledger. Settlements that were made anew,
     after labels were corrected, are listed with the versions that they replaced.
 Not here: sums over weeks (``cumulative.py``).
@@ -76,7 +76,7 @@ def _settled(store: Store, pipeline: Pipeline, partition: str) -> SettledPartiti
     manifest = store.find(ref)
     if manifest is None:
         return None
-    others = (each.digest for each in store.versions(ref) if each.digest != manifest.digest)
+    others = (each.digest for each in store.own_versions(ref) if each.digest != manifest.digest)
     return SettledPartition.of_folder(
         partition, store.open(manifest), manifest.digest, tuple(others)
     )

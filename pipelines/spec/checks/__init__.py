@@ -16,6 +16,7 @@ from pipelines.core.declared import mistakes_in, unknown
 from pipelines.core.errors import DeclarationError
 from pipelines.spec.checks.decisions import decision_problems
 from pipelines.spec.checks.evaluation import evaluation_problems, model_gate_problems
+from pipelines.spec.checks.explaining import explaining_problems
 from pipelines.spec.checks.features import feature_problems, program_problems
 from pipelines.spec.checks.gates import gate_problems
 from pipelines.spec.checks.keys import entity_problems
@@ -24,6 +25,7 @@ from pipelines.spec.checks.landmarks import landmark_problems
 from pipelines.spec.checks.learning import split_problems, x_type_problems, zone_problems
 from pipelines.spec.checks.models import head_problems, model_problems
 from pipelines.spec.checks.origins import origin_problems
+from pipelines.spec.checks.scoring import scoring_problems
 from pipelines.spec.checks.search import search_problems
 from pipelines.spec.checks.tables import name_problems, table_problems
 from pipelines.spec.checks.training import training_problems
@@ -43,11 +45,13 @@ CHECKS: tuple[Callable[[Pipeline], Iterator[Any]], ...] = (
     label_problems,
     split_problems,
     evaluation_problems,
+    explaining_problems,
     decision_problems,
     model_problems,
     head_problems,
     model_gate_problems,
     search_problems,
+    scoring_problems,
     x_type_problems,
     training_problems,
     gate_problems,

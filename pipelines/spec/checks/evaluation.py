@@ -7,7 +7,7 @@ Not here: the split (``learning.py``), gates on data (``gates.py``).
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from pipelines.core.declared import nearest, unknown
 from pipelines.spec.checks.learning import out_of_range
@@ -26,8 +26,9 @@ def evaluation_problems(pipeline: Pipeline) -> Iterator[str]:
     samples = {"evaluation.bootstrap_samples": pipeline.evaluation.bootstrap_samples}
     yield from out_of_range(samples, 1, MOST_SAMPLES)
     yield from _horizons(pipeline)
-    for subgroup in pipeline.evaluation.subgroups:
-        yield from _subgroup(pipeline, subgroup)
+    yield from subgroup_problems(
+        pipeline, "evaluation.subgroups", pipeline.evaluation.subgroups
+    )
     if pipeline.evaluation.baseline is not None:
         yield from _baseline(pipeline, pipeline.evaluation.baseline)
 
@@ -79,19 +80,23 @@ def _horizons(pipeline: Pipeline) -> Iterator[str]:
         yield f"evaluation.horizons_days={horizons!r} names a day twice. Name each once."
 
 
-def _subgroup(pipeline: Pipeline, subgroup: Subgroup) -> Iterator[str]:
-    column, where = subgroup.column, "evaluation.subgroups"
-    if [each.column for each in pipeline.evaluation.subgroups].count(column) > 1:
-        yield f"{where}: {column!r} is declared twice. Declare it once, with all its cuts."
+def subgroup_problems(
+    pipeline: Pipeline, where: str, groups: Sequence[Subgroup]
+) -> Iterator[str]:
+    """Columns that the features lack, that are named twice or identify somebody, and cuts that do not suit them."""
     alerted = [e.key for e in pipeline.entities if e.name == pipeline.evaluation.alert_entity]
-    if column in (*alerted, pipeline.table.id_column):
-        yield (
-            f"{where}: column {column!r} identifies single entities, and each would be a group. Use a feature, "
-            f"such as an age with cuts."
-        )
-    kinds = subgroup_kinds(pipeline)
-    yield from unknown(f"{where}: column", column, kinds)
-    yield from _cuts(where, subgroup, kinds.get(column))
+    kinds, columns = subgroup_kinds(pipeline), [each.column for each in groups]
+    for each in groups:
+        column = each.column
+        if columns.count(column) > 1:
+            yield f"{where}: {column!r} is declared twice. Declare it once, with all its cuts."
+        if column in (*alerted, pipeline.table.id_column):
+            yield (
+                f"{where}: column {column!r} identifies single entities, and each would be a group. Use a feature, "
+                f"such as an age with cuts."
+            )
+        yield from unknown(f"{where}: column", column, kinds)
+        yield from _cuts(where, each, kinds.get(column))
 
 
 def _cuts(where: str, subgroup: Subgroup, kind: str | None) -> Iterator[str]:

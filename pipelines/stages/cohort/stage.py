@@ -31,9 +31,9 @@ from pipelines.stages.cohort.derived import derived_flow, flow_digests, flow_man
 from pipelines.stages.cohort.inputs import OutcomeInputs, outcome_inputs
 
 if TYPE_CHECKING:
+    from pipelines.shared.metrics.survival_curves import StepFunction
     from pipelines.stages.cohort.drawing import Drawing
     from pipelines.stages.cohort.events import History
-    from pipelines.stages.cohort.survival_curves import StepFunction
     from pipelines.stages.cohort.tally import Tally
 
 

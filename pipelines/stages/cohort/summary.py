@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 
 from pipelines.protocol import Work
-from pipelines.shared.tables.cohort_names import COHORT_PARTS, TEST, TRAIN, VALIDATION
-from pipelines.spec import Binary, Outcome, Survival
-from pipelines.spec.learning import BY_BOTH, BY_ENTITY
-from pipelines.stages.cohort.events import EVENT
-from pipelines.stages.cohort.survival_curves import (
+from pipelines.shared.metrics.survival_curves import (
     StepFunction,
     censoring_curve,
     free_of,
     incidence,
 )
+from pipelines.shared.tables.cohort_names import COHORT_PARTS, TEST, TRAIN, VALIDATION
+from pipelines.spec import Binary, Outcome, Survival
+from pipelines.spec.learning import BY_BOTH, BY_ENTITY
+from pipelines.stages.cohort.events import EVENT
 from pipelines.stages.cohort.tally import PartEnds, Tally
 from pipelines.stages.cohort.weights import LEAST_FOLLOWED, weighs
 

@@ -12,9 +12,9 @@ Source:
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.shared.metrics.survival_curves import StepFunction
 from pipelines.spec import Binary, Outcome, Pipeline
 from pipelines.stages.cohort.drawing import Drawn
-from pipelines.stages.cohort.survival_curves import StepFunction
 
 LEAST_FOLLOWED = 0.05
 """The smallest chance that a weight is the inverse of: no row counts for more than twenty."""

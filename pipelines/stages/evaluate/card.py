@@ -19,7 +19,10 @@ from pipelines.shared.pages.headlines import verdict_headline
 from pipelines.shared.pages.plots import Plot, legend
 from pipelines.shared.pages.style import STYLE
 from pipelines.shared.tables import UNLABELLED
+from pipelines.spec import primary_metric
 from pipelines.stages.evaluate.card_decisions import DECISIONS, decisions_of
+from pipelines.stages.evaluate.card_explanation import EXPLANATION, explanation_of
+from pipelines.stages.evaluate.card_fairness import FAIRNESS, fairness_of
 from pipelines.stages.evaluate.card_report import (
     BESIDE,
     REPORT,
@@ -28,6 +31,7 @@ from pipelines.stages.evaluate.card_report import (
     report_of,
     subgroups_of,
 )
+from pipelines.stages.evaluate.card_slices import SLICES, slices_of
 from pipelines.stages.evaluate.heads.protocol import HeadEvaluation, MetricText
 from pipelines.stages.evaluate.serving_facts import SERVING_SECTION
 
@@ -54,6 +58,9 @@ PAGE = (
     + DECISIONS
     + BESIDE
     + SUBGROUPS
+    + SLICES
+    + FAIRNESS
+    + EXPLANATION
     + SERVING_SECTION
     + """<h2>Plots</h2>
 <section class="plots">
@@ -130,7 +137,10 @@ def card_page(
         calibration=evaluated.get("calibration"),
         decisions=decisions_of(evaluated),
         beside=beside_of(evaluated, texts),
-        subgroups=subgroups_of(evaluated, texts),
+        subgroups=subgroups_of(evaluated, texts, primary_metric(head.head)),
+        slices=slices_of(evaluated, texts, primary_metric(head.head)),
+        fairness=fairness_of(evaluated),
+        explanation=explanation_of(evaluated, texts),
         report=report_of(evaluated),
         serving=serving,
         facts=_facts(evaluated, head),

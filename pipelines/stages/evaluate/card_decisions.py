@@ -19,7 +19,7 @@ DECISIONS = """{% if decisions %}<h2>Decisions</h2>
 <th class="num">score as it is</th><th class="num">calibrated</th></tr>
 {% for row in decisions.probabilities %}<tr><td>{{ row.name }}</td><td class="num">{{ row.before }}</td>
 <td class="num">{{ row.after }}</td></tr>
-{% endfor %}</table>{% endif %}</section>
+{% endfor %}</table>{% endif %}{% if decisions.why %}<p class="soft" style="margin-top: 10px">{{ decisions.why }}</p>{% endif %}</section>
 {% endif %}"""
 
 FROM = {
@@ -44,6 +44,7 @@ def decisions_of(evaluated: Mapping[str, Any]) -> dict[str, Any] | None:
         "says": [*_says(evaluated, decision)],
         "costs": [*_rows_of_costs(evaluated, decision)],
         "probabilities": [*_errors(decision["probabilities"])] if calibrated else [],
+        "why": decision["reason"],
     }
 
 
@@ -61,20 +62,28 @@ def _says(evaluated: Mapping[str, Any], decision: Mapping[str, Any]) -> Iterator
 
 def _probability(decision: Mapping[str, Any]) -> str:
     kind = decision["calibration"]["kind"]
-    why = f" {decision['reason']}" if decision["reason"] else ""
     if kind == "none":
         return (
-            f"The probability of an event is the network's score as it is, not calibrated.{why}"
+            "The probability of an event is the network's score as it is: it is not calibrated."
         )
-    return f"The network's score is calibrated ({kind}) on validation days, inside the served graph.{why}"
+    return (
+        f"The network's score is calibrated ({kind}) on validation days, inside the served graph: of rows with a "
+        f"probability of 10 %, one in ten should have the event."
+    )
 
 
 def _threshold(decision: Mapping[str, Any]) -> str:
-    said = f"A row is an alert from a probability of {decision['threshold']:.4g} on, {FROM[decision['threshold_from']]}"
-    if decision["threshold_from"] != "costs":
+    """The threshold, where it is from, and what that rests on."""
+    threshold, source = decision["threshold"], decision["threshold_from"]
+    said = f"A row is an alert from a probability of {threshold:.4g} on, {FROM[source]}"
+    if source != "costs":
         return f"{said}."
-    raw = decision["calibration"]["kind"] == "none"
-    return f"{said}{': there an alert costs on average as much as none, if the score is a probability' if raw else ''}."
+    kind = decision["calibration"]["kind"]
+    if_so = ", as far as the score is a probability" if kind == "none" else ""
+    return (
+        f"{said}: there an alert costs on average as much as none{if_so}. Each row is decided by itself, and the work "
+        f"is counted for every alert."
+    )
 
 
 def _alerted(evaluated: Mapping[str, Any], alerts: Mapping[str, Any]) -> str:
@@ -84,7 +93,7 @@ def _alerted(evaluated: Mapping[str, Any], alerts: Mapping[str, Any]) -> str:
     found = "none of them" if alerts["precision"] is None else f"{alerts['precision']:.1%}"
     text = (
         f"On the {days} test days that is {alerts['rows_per_day']:,.1f} alerts a day, {found} with the event, and "
-        f"{alerts['recall']:.1%} of the events are found. They are of {per_day:,.1f} different {who} a day, at most "
+        f"{alerts['recall']:.1%} of the events are found. They are of {per_day:,.1f} entities ({who}) a day, at most "
         f"{alerts['most_entities']:,}; {evaluated['alerts_per_day']:,} a day can be investigated"
     )
     if "investigators" in alerts:
@@ -123,7 +132,8 @@ def _champion(
     yield {
         "name": f"the champion, at its threshold of {decision['champion_threshold']:.4g}",
         "cost": f"{theirs:,.0f}",
-        "between": f"this model costs {own - theirs:+,.0f} ({low:+,.0f} to {high:+,.0f})",
+        "between": f"this model costs {abs(own - theirs):,.0f} {'less' if own < theirs else 'more'} "
+        f"({low:+,.0f} to {high:+,.0f})",
         "alerts": "",
     }
 

@@ -25,10 +25,12 @@ BESIDE = """{% if beside %}<h2>Beside simple models</h2>
 
 SUBGROUPS = """{% if subgroups %}<h2>Subgroups</h2>
 <section class="wide"><table><tr><th>group</th><th class="num">rows</th>
-{% for each in subgroups.titles %}<th class="num">{{ each }}</th><th class="num">gap to the rest</th>{% endfor %}</tr>
+{% for each in subgroups.titles %}<th class="num">{{ each }}</th><th class="num">gap to the rest</th>{% endfor %}
+{% if subgroups.champion %}<th class="num">less the champion's ({{ subgroups.champion }})</th>{% endif %}</tr>
 {% for row in subgroups.rows %}<tr><td>{{ row.name }}</td><td class="num">{{ row.count }}</td>
 {% for each in row.cells %}<td class="num">{{ each.value }}<br><span class="soft" style="white-space: nowrap">{{ each.interval }}</span></td>
-<td class="num">{{ each.change }}<br><span class="soft" style="white-space: nowrap">{{ each.between }}</span></td>{% endfor %}</tr>
+<td class="num">{{ each.change }}<br><span class="soft" style="white-space: nowrap">{{ each.between }}</span></td>{% endfor %}
+{% if subgroups.champion %}<td class="num">{{ row.champion.change }}<br><span class="soft" style="white-space: nowrap">{{ row.champion.between }}</span></td>{% endif %}</tr>
 {% endfor %}</table><p class="soft" style="margin-top: 10px">With 95 % intervals. {{ subgroups.note }}</p></section>
 {% endif %}"""
 
@@ -51,6 +53,7 @@ REPORT = """{% if report %}<h2>Report (items of TRIPOD+AI)</h2>
 
 LISTED = 2
 HIDDEN = "not shown"
+MOST_SHOWN = 4  # metrics of a group that a page is wide enough for, the champion's being one
 EMPTY = {"interval": "", "change": "", "between": ""}
 BRIEFLY = ("brier", "calibration_intercept", "calibration_error", COST)
 HORIZON = re.compile(r"_([0-9.e+]+)d$")
@@ -87,7 +90,7 @@ def _other(own: float, baseline: Mapping[str, Any], name: str) -> dict[str, str]
     if name not in baseline["difference_intervals"]:
         return {"value": "", "change": "", "between": ""}
     value, between = baseline["metrics"][name], baseline["difference_intervals"][name]
-    return {"value": f"{value:.4f}", **_change(own - value, between)}
+    return {"value": f"{value:.4f}", **changed(own - value, between)}
 
 
 def _fitted(baseline: Mapping[str, Any]) -> str:
@@ -99,13 +102,15 @@ def _fitted(baseline: Mapping[str, Any]) -> str:
 
 
 def subgroups_of(
-    evaluated: Mapping[str, Any], texts: Mapping[str, MetricText]
+    evaluated: Mapping[str, Any], texts: Mapping[str, MetricText], primary: str
 ) -> dict[str, Any] | None:
-    """The table of subgroups; None where there are none."""
+    """The table of subgroups, by the primary metric beside the champion; None where there are none."""
     groups = evaluated.get("subgroups")
     if not groups:
         return None
+    compared = any(primary in each.get("champion_differences", ()) for each in groups)
     shown = shown_metrics([name for name in texts if name in evaluated["metrics"]])
+    shown = shown[: MOST_SHOWN - 2 * compared]
     note = (
         f"A group of fewer than {LEAST_ENTITIES} entities or {LEAST_EVENTS} events is not shown, and then the counts "
         f"of the others are rounded down."
@@ -113,7 +118,19 @@ def subgroups_of(
         else ""
     )
     titles = [texts[name].title for name in shown]
-    return {"titles": titles, "rows": [_group(each, shown) for each in groups], "note": note}
+    rows = [
+        _group(each, shown) | {"champion": beside_champion(each, primary)} for each in groups
+    ]
+    champion = texts[primary].title.lower() if compared else ""
+    return {"titles": titles, "rows": rows, "note": note, "champion": champion}
+
+
+def beside_champion(each: Mapping[str, Any], metric: str) -> dict[str, str]:
+    """The difference of a metric of a group to the champion's."""
+    if metric not in each.get("champion_differences", ()):
+        return {"change": "", "between": ""}
+    between = each["champion_difference_intervals"][metric]
+    return changed(each["champion_differences"][metric], between)
 
 
 def shown_metrics(names: Sequence[str]) -> list[str]:
@@ -142,10 +159,11 @@ def _cell(each: Mapping[str, Any], metric: str) -> dict[str, str]:
     cell = {"value": f"{each['metrics'][metric]:.3f}", "interval": f"{low:.3f} to {high:.3f}"}
     if metric not in each["gaps"]:
         return EMPTY | cell
-    return cell | _change(each["gaps"][metric], each["gap_intervals"][metric])
+    return cell | changed(each["gaps"][metric], each["gap_intervals"][metric])
 
 
-def _change(value: float, between: Sequence[float]) -> dict[str, str]:
+def changed(value: float, between: Sequence[float]) -> dict[str, str]:
+    """A difference and its interval."""
     digits = 3 if abs(value) >= 0.01 else 4  # noqa: PLR2004  small gains have small units
     low, high = (f"{each:+.{digits}f}" for each in between)
     return {"change": f"{value:+.{digits}f}", "between": f"{low} to {high}"}

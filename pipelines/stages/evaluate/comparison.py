@@ -20,7 +20,11 @@ from pipelines.protocol import Work
 from pipelines.shared.metrics.bootstrap import Measured, Sampled, resamples
 from pipelines.spec import Pipeline, metrics_of, primary_metric
 from pipelines.stages.evaluate.baselines import BaselinePredictions
-from pipelines.stages.evaluate.gates_beside import baseline_finding, subgroup_findings
+from pipelines.stages.evaluate.gates_beside import (
+    baseline_finding,
+    champion_findings,
+    subgroup_findings,
+)
 from pipelines.stages.evaluate.heads.protocol import Predictions
 from pipelines.stages.evaluate.subgroups import MeasuredGroup
 from pipelines.stages.evaluate.verdict import GateFinding, decide
@@ -117,6 +121,7 @@ def compare(
     champion: MeasuredChampion | None,
     groups: Sequence[MeasuredGroup] = (),
     baselines: Sequence[MeasuredBaseline] = (),
+    slices: Sequence[MeasuredGroup] = (),
 ) -> dict[str, Any]:
     """Metrics, intervals and verdict, the champion's beside them; a metric that is not defined is left out."""
     pipeline, copies = work.pipeline, copies_of_entities(work, own)
@@ -137,7 +142,10 @@ def compare(
         theirs,
         reason,
         pipeline.head,
-        [*_findings(pipeline, sampled, groups, baselines)],
+        [
+            *_findings(pipeline, sampled, groups, baselines),
+            *champion_findings(pipeline.gates, pipeline.head, [*groups, *slices]),
+        ],
         pipeline.evaluation.horizons_days,
     )
     return {

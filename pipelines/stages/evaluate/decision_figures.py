@@ -73,9 +73,13 @@ def cost_plot(costs: Mapping[str, Any], threshold: float) -> Plot:
             Series(
                 points=[p for p in points if p[1] <= high],
                 style="own",
-                label="this model, its threshold as a line",
+                label="this model",
             ),
-            Series(points=[(threshold, 0.0), (threshold, high)], style="champion"),
+            Series(
+                points=[(threshold, 0.0), (threshold, high)],
+                style="champion",
+                label="its threshold",
+            ),
             *marks,
         ],
     )

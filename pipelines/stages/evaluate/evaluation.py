@@ -12,15 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipelines.core.errors import TrainingError
 from pipelines.core.store import Manifest
 from pipelines.protocol import Work
 from pipelines.shared.metrics.bootstrap import Measured, Sampled
 from pipelines.shared.tables import UNLABELLED
-from pipelines.spec import Pipeline
-from pipelines.spec.checks.evaluation import subgroup_kinds
 from pipelines.spec.split import TEST
 from pipelines.stages.evaluate.baselines import baselines_of
 from pipelines.stages.evaluate.comparison import (
@@ -32,11 +29,13 @@ from pipelines.stages.evaluate.comparison import (
     measure_champion,
 )
 from pipelines.stages.evaluate.decisions import decision_facts
+from pipelines.stages.evaluate.explanation import explanation_facts
+from pipelines.stages.evaluate.fairness import fairness_facts
+from pipelines.stages.evaluate.group_measures import measured_groups
 from pipelines.stages.evaluate.heads import evaluation_of
 from pipelines.stages.evaluate.heads.protocol import (
     HeadEvaluation,
     Predictions,
-    ReadRaw,
     Yardstick,
 )
 from pipelines.stages.evaluate.participants import participant_flow
@@ -44,7 +43,6 @@ from pipelines.stages.evaluate.raw import raw_columns
 from pipelines.stages.evaluate.reporting import is_reported, predictor_table, report_items
 from pipelines.stages.evaluate.rows import TestRows, alert_columns, open_test_rows
 from pipelines.stages.evaluate.scores import write_scores
-from pipelines.stages.evaluate.subgroups import MeasuredGroup, described, measure_groups
 
 METRICS = "metrics.json"
 
@@ -82,18 +80,21 @@ def evaluate_model(
     theirs = _folder_of(work, champion, rival)
     evaluated |= decision_facts(pipeline, folder_of_model, rows, predictions, theirs)
     copies = copies_of_entities(work, own)
-    groups = _groups(
-        head, rows, predictions, yardstick, partial(read_raw, TEST), copies, pipeline
-    )
+    read, served = partial(read_raw, TEST), None if rival is None else rival.predictions
+    groups = measured_groups(pipeline, head, rows, predictions, yardstick, read, copies, served)
     baselines = [
         MeasuredBaseline(
             each, Sampled.of(head.measured(rows, each.predictions, yardstick), copies)
         )
         for each in baselines_of(pipeline, rows, yardstick, read_raw)
     ]
-    evaluated |= compare(work, own, rival, groups, baselines)
-    if groups:
-        evaluated["subgroups"] = described(groups, rows)
+    evaluated |= compare(work, own, rival, groups.declared, baselines, groups.found)
+    evaluated |= groups.facts(pipeline, rows)
+    threshold = evaluated.get("decision", {}).get("threshold")
+    evaluated |= fairness_facts(pipeline, head, rows, predictions, read, copies, threshold)
+    evaluated |= explanation_facts(
+        pipeline, head, folder_of_model, rows, predictions, yardstick
+    )
     if is_reported(pipeline):
         evaluated["report"] = {
             "items": report_items(work, rows, yardstick, evaluated),
@@ -101,7 +102,6 @@ def evaluate_model(
             "flow": participant_flow(work, training_set),
         }
     (out / METRICS).write_text(json.dumps(evaluated, indent=1) + "\n")
-    served = None if rival is None else rival.predictions
     write_scores(head.scores(rows, predictions, served, pipeline), out)
     return evaluated
 
@@ -120,23 +120,6 @@ def _rows(work: Work, head: HeadEvaluation, training_set: Path) -> TestRows:
     leaves_out = head.leaves_out_known and pipeline.evaluation.exclude_known
     known_after_days = pipeline.label.settled_days() if leaves_out else None
     return open_test_rows(training_set, alert_columns(pipeline), known_after_days)
-
-
-def _groups(
-    head: HeadEvaluation,
-    rows: TestRows,
-    predictions: Predictions,
-    yardstick: Yardstick,
-    read: ReadRaw,
-    copies: NDArray[np.float64],
-    pipeline: Pipeline,
-) -> list[MeasuredGroup]:
-    names = [each.column for each in pipeline.evaluation.subgroups]
-    if not names:
-        return []
-    kinds = subgroup_kinds(pipeline)
-    columns = read({name: kinds[name] for name in names})
-    return measure_groups(head, rows, predictions, yardstick, columns, copies)
 
 
 def _require_labels(rows: TestRows, work: str) -> None:

@@ -1,4 +1,4 @@
-"""Gates on comparisons: with the baseline, and of subgroups with the rest.
+"""Gates on comparisons: with the baseline, of subgroups with the rest, and of groups with the champion.
 
 Why: a difference is known to some precision only; a point alone would reject by chance.
 Promise: REJECTED where a gate is missed for certain, NOT_BETTER where it is missed, or may be, by what the resamples allow.
@@ -58,6 +58,35 @@ def subgroup_findings(
             gap = each.gaps().get(metric)
             if gap is not None:
                 yield from _of_group(each, metric, most, _turned(*gap, known[metric]))
+
+
+def champion_findings(
+    gates: Gates, head: Head, groups: Sequence[MeasuredGroup]
+) -> Iterator[GateFinding]:
+    """What ``max_subgroup_loss_to_champion`` says of each group: NOT_BETTER where the loss is surely larger."""
+    most, metric = gates.max_subgroup_loss_to_champion, primary_metric(head)
+    if most is None:
+        return
+    for each in groups:
+        gain = each.gains().get(metric)
+        if gain is None:
+            continue
+        value, (low, high) = _turned(*gain, metrics_of(head)[metric])
+        if -high > most:
+            yield GateFinding(
+                NOT_BETTER,
+                f"In {_named(each)} its {title_of(metric)} is {-value:.4f} worse than the champion's on the same rows "
+                f"({-high:+.4f} to {-low:+.4f}); {most:g} is allowed.",
+            )
+
+
+def _named(each: MeasuredGroup) -> str:
+    group = each.group
+    return (
+        f"the slice {group.name}"
+        if ":" in group.name
+        else f"the group {group.column} {group.name}"
+    )
 
 
 def _of_group(

@@ -38,6 +38,7 @@ class Candidate:
         may_be_older: Whether it may replace a champion of a later day.
         answer: ``asked``, ``promote`` or ``keep``; empty where nobody is asked.
         answered_by: Who answered; empty where nobody did, or it is not known.
+        answered_why: The reason that was given.
     """
 
     digest: str
@@ -47,6 +48,7 @@ class Candidate:
     may_be_older: bool = False
     answer: str = ""
     answered_by: str = ""
+    answered_why: str = ""
 
     def __post_init__(self) -> None:
         if self.answer not in ("", ASKED, YES, NO):
@@ -57,7 +59,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class FateDecision:
     """What becomes of a candidate.
 
     Attributes:
@@ -74,17 +76,17 @@ def own_version(held: Registered, digest: str) -> Version | None:
     return next((v for v in held.versions if v.digest == digest), None)
 
 
-def decide(held: Registered, candidate: Candidate) -> Decision:
+def decide(held: Registered, candidate: Candidate) -> FateDecision:
     """What becomes of a candidate now."""
     own, champion = own_version(held, candidate.digest), held.current()
     if own is not None and own == champion:
-        return Decision(PROMOTED)
+        return FateDecision(PROMOTED)
     return (
         _ruled_out(held, candidate, own)
         or _superseded(held, candidate)
         or _refused_by_numbers(candidate)
         or _answered(held, candidate, own)
-        or Decision(PROMOTED)
+        or FateDecision(PROMOTED)
     )
 
 
@@ -94,49 +96,62 @@ def unmet(held: Registered, candidate: Candidate) -> Version | None:
     return champion if _is_later(champion, candidate) else None
 
 
-def _ruled_out(held: Registered, candidate: Candidate, own: Version | None) -> Decision | None:
+def _ruled_out(
+    held: Registered, candidate: Candidate, own: Version | None
+) -> FateDecision | None:
     """What no comparison can change, whichever version is the champion."""
     if candidate.verdict == REJECTED:
-        return Decision(REFUSED, f"its verdict is {REJECTED}")
+        return FateDecision(REFUSED, f"its verdict is {REJECTED}")
     if own is not None and held.is_rolled_back(own):
-        return Decision(REFUSED, "it was rolled back; promote it by hand to use it again")
+        return FateDecision(REFUSED, "it was rolled back; promote it by hand to use it again")
     return None
 
 
-def _superseded(held: Registered, candidate: Candidate) -> Decision | None:
+def _superseded(held: Registered, candidate: Candidate) -> FateDecision | None:
     """That a later champion stands, or the evaluation met another one than that of now."""
     champion = held.current()
     if _is_later(champion, candidate) and not candidate.may_be_older:
-        return Decision(
+        return FateDecision(
             SUPERSEDED,
             f"the champion ({champion.title}) is as of {champion.as_of}, a later day. Pass --option "  # type: ignore[union-attr]
             f"promote_older=true to promote it all the same",
         )
     why = _outdated(held, candidate)
-    return Decision(SUPERSEDED, why) if why else None
+    return FateDecision(SUPERSEDED, why) if why else None
 
 
-def _refused_by_numbers(candidate: Candidate) -> Decision | None:
+def _refused_by_numbers(candidate: Candidate) -> FateDecision | None:
     if candidate.verdict == BETTER:
         return None
-    return Decision(REFUSED, f"its verdict is {candidate.verdict}")
+    return FateDecision(REFUSED, f"its verdict is {candidate.verdict}")
 
 
-def _answered(held: Registered, candidate: Candidate, own: Version | None) -> Decision | None:
+def _answered(
+    held: Registered, candidate: Candidate, own: Version | None
+) -> FateDecision | None:
     """What a person said, now or before."""
     champion = held.current()
     kept = "use none" if champion is None else f"keep {champion.title}"
-    never_used = own is not None and own.number not in held.champions
-    before = own.tags.get(REFUSED_BY, "") if own is not None and never_used else ""
     if candidate.answer == ASKED:
-        return Decision(WAITING, f"a person is asked whether to promote it or to {kept}")
+        return FateDecision(WAITING, f"a person is asked whether to promote it or to {kept}")
     if candidate.answer == NO:
-        return Decision(REFUSED, f"{candidate.answered_by or 'a person'} answered to {kept}")
+        why = f": {candidate.answered_why}" if candidate.answered_why else ""
+        return FateDecision(
+            REFUSED, f"{candidate.answered_by or 'a person'} answered to {kept}{why}"
+        )
+    before = _refused_before(held, own)
     if before and candidate.answer != YES:
-        return Decision(
+        return FateDecision(
             REFUSED, f"{before} refused it before; promote it by hand to use it all the same"
         )
     return None
+
+
+def _refused_before(held: Registered, own: Version | None) -> str:
+    """Who refused a version that was never the champion; empty where nobody did."""
+    if own is None or own.number in held.champions:
+        return ""
+    return own.tags.get(REFUSED_BY, "")
 
 
 def _is_later(champion: Version | None, candidate: Candidate) -> bool:

@@ -62,16 +62,23 @@ def promotion_page(promotion: Mapping[str, Any]) -> str:
 
 def _next(promotion: Mapping[str, Any]) -> str:
     """What can be done now."""
-    number, before = promotion["version"], promotion["before"]
-    by_hand = f"models --promote {number} makes it the champion all the same."
+    name, number, before = (promotion[each] for each in ("pipeline", "version", "before"))
+    by_hand = (
+        f"The DAG {name}_champion, or models {name} --promote {number} --why TEXT, makes it the champion "
+        f"all the same."
+    )
     if promotion["fate"] == PROMOTED:
         kept = before in (None, number)
-        return "" if kept else f"models --rollback makes version {before} the champion again."
+        return "" if kept else f"{_back(name)} makes version {before} the champion again."
     if promotion["fate"] == WAITING:
-        return f"Answer in Airflow, under the run's required actions; {by_hand}"
+        return f"Answer in Airflow, under the run's required actions. {by_hand}"
     if promotion["fate"] == SUPERSEDED:
         return f"Nothing needs to be done. {by_hand}"
     return f"Its card says how good it is. {by_hand}"
+
+
+def _back(name: str) -> str:
+    return f"The DAG {name}_champion, or models {name} --rollback --why TEXT,"
 
 
 def _facts(promotion: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -11,19 +11,21 @@ from pipelines.stages.promote.decision import (
     NO,
     REFUSED_BY,
     Candidate,
-    Decision,
+    FateDecision,
     unmet,
 )
 
 
-def noted_of(candidate: Candidate, decided: Decision) -> dict[str, str]:
+def noted_of(candidate: Candidate, decided: FateDecision) -> dict[str, str]:
     """Tags that say what was decided on a version, and by whom where a person refused it."""
     refused = decided.fate == REFUSED and candidate.answer == NO
     by = {REFUSED_BY: candidate.answered_by or "a person"} if refused else {}
     return {FATE: decided.fate} | by
 
 
-def reason_of(number: int, held: Registered, candidate: Candidate, decided: Decision) -> str:
+def reason_of(
+    number: int, held: Registered, candidate: Candidate, decided: FateDecision
+) -> str:
     """The result in one sentence; ``held`` is the registry before the champion changed."""
     if decided.fate == WAITING:
         return f"version {number} is registered and waits: {decided.why}"
@@ -36,7 +38,7 @@ def reason_of(number: int, held: Registered, candidate: Candidate, decided: Deci
         text += f", as requested; it was not compared with {later.title} of a later day"
     if candidate.verdict != BETTER:
         text += (
-            f" and stays it, though its verdict is {candidate.verdict} now; models --rollback makes "
+            f" and stays it, though its verdict is {candidate.verdict} now; models --rollback --why TEXT makes "
             f"the one before it the champion again"
         )
     return text

@@ -51,7 +51,11 @@ def plan(work: Work) -> Plan:
     """The model, its evaluation, and whether an older model may replace a newer champion."""
     model, evaluation = _inputs(work)
     candidate, asked = _candidate(work, model, evaluation), work.options.get("mlflow_uri")
-    answer = {"answer": candidate.answer, "answered_by": candidate.answered_by}
+    answer = {
+        "answer": candidate.answer,
+        "answered_by": candidate.answered_by,
+        "answered_why": candidate.answered_why,
+    }
     return Plan(
         inputs={"model": model.content, "evaluation": evaluation.content},
         config={
@@ -107,6 +111,7 @@ def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
     promotion = {"verdict": candidate.verdict, **details, "reason": reason, "uri": uri}
     promotion |= {
         "as_of": work.model_day,
+        "pipeline": work.pipeline.name,
         "title": work.pipeline.title,
         "before": held.champion,
     }
@@ -215,6 +220,7 @@ def _candidate(work: Work, model: Manifest, evaluation: Manifest) -> Candidate:
         may_be_older=bool(work.options.get("promote_older", False)),
         answer=str(work.options.get("answer") or ""),
         answered_by=str(work.options.get("answered_by") or ""),
+        answered_why=str(work.options.get("answered_why") or ""),
     )
 
 

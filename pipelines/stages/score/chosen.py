@@ -61,7 +61,9 @@ def chosen_models(work: Work) -> ChosenModels:
     """
     asked, shadow = _version_asked(work.options), _shadow_asked(work.options)
     uri = registry_uri(work.store, work.options.get("mlflow_uri"))
-    held = read_registry(uri, work.pipeline.name)
+    held = read_registry(uri, work.registered_name)
+    if work.store.branch and not held.versions:
+        held = read_registry(uri, work.pipeline.name)
     own = _champion(work, held, uri) if asked is None else _of_number(held, asked, VERSION.name)
     if own.number in shadow:
         raise ConfigError(

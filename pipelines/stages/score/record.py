@@ -34,6 +34,7 @@ STAGE = Stage(
     group=SCORE_DAG,
     variant=VERSION.name,
     timeout=timedelta(hours=4),
+    connections=("scoring.connection",),
     options=(*COMPUTE, REGISTRY, VERSION, SHADOW),
     outlets=(Outlet("scores", "scores"),),
 )

@@ -3,7 +3,7 @@
 Why: a promoted model is worth something only where rows are scored with it, each day with the one in use then.
 Promise: the same features, model and registry's answer give the same bytes, whoever scores them and however often;
     scores of a version that is asked for stand beside those that were given, and replace none.
-Not here: which model (``chosen.py``), one range of rows (``score_rows.py``).
+Not here: which model (``chosen.py``), one range of rows (``score_rows.py``), copies outside the store (``exports.py``).
 """
 
 import json
@@ -20,6 +20,7 @@ from pipelines.protocol.settings import key_columns
 from pipelines.shared.compute.settings import ComputeSettings
 from pipelines.spec import head_in
 from pipelines.stages.score.chosen import ChosenModels, chosen_models
+from pipelines.stages.score.exports import export_all
 from pipelines.stages.score.features import features_to_score
 
 if TYPE_CHECKING:
@@ -77,7 +78,15 @@ def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
             found = compute.map(score_rows, tasks, _row_counter(work, plan, tasks))
     totals = [summed(each) for each in zip(*found, strict=True)]
     _write_summary(work, plan, totals, out)
+    export_all(work, plan, rows, out)
     return _outcome(plan, totals[0])
+
+
+def effects_stand(work: Work, plan: Plan, manifest: Manifest) -> bool:
+    """Whether the declared copies are there; those that are not are made again from the published scores."""
+    if work.pipeline.scoring.files or work.pipeline.scoring.connection:
+        export_all(work, plan, int(manifest.outcome["rows"]), work.store.open(manifest))
+    return True
 
 
 def _manifests(models: ChosenModels) -> dict[str, Manifest]:

@@ -5,7 +5,7 @@ Promise: nothing is scored; columns alone that are asked for are read, a part at
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from pipelines.core.store import Manifest, Store
 from pipelines.spec import Binary, Head, MultiClass, Ordinal, Pipeline
 from pipelines.stages.settle.inputs import SHADOW, PartitionScores
 
-VERSION, DIGEST = "model_version", "model_digest"
+VERSION = "model_version"
 SCORE, PROBABILITY, DECISION, PROBABILITIES = (
     "score",
     "probability",
@@ -37,7 +37,7 @@ class GivenScores:
 
     Attributes:
         version: Its version in the registry.
-        digest: Its digest; of a challenger it may be empty.
+        digest: Its digest.
         role: One of ``ROLES``.
         ids: Id of each row.
         predictions: What it predicted, by name, ``(n_rows,)`` or ``(n_rows, n_classes)``.
@@ -51,7 +51,7 @@ class GivenScores:
 
     def names(self) -> dict[str, Any]:
         """Whose they are, as a settlement has it."""
-        return {VERSION: self.version, DIGEST: self.digest, "role": self.role}
+        return {VERSION: self.version, "model_digest": self.digest, "role": self.role}
 
 
 def given_scores(
@@ -80,36 +80,27 @@ def _of_artifact(
     store: Store, pipeline: Pipeline, role: str, manifest: Manifest
 ) -> Iterator[GivenScores]:
     folder, id_column = store.open(manifest), pipeline.table.id_column
-    rows = _read(
-        folder, PARTS, [id_column, *_predicted(pipeline.head), VERSION, DIGEST], manifest
-    )
-    yield from _by_version(rows, role, id_column)
-    del rows
-    if isinstance(pipeline.head, Binary) and any(folder.glob(SHADOW_PARTS)):
-        columns = [id_column, SCORE, PROBABILITY, VERSION]
-        shadow = _read(folder, SHADOW_PARTS, columns, manifest, maybe=(DIGEST,))
-        yield from _by_version(shadow, SHADOW, id_column)
+    facts = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
+    rows = _read(folder, PARTS, [id_column, *_predicted(pipeline.head)], manifest)
+    yield _given(rows, role, facts, id_column)
+    if not (isinstance(pipeline.head, Binary) and facts["shadow"]):
+        return
+    shadow = _read(folder, SHADOW_PARTS, [id_column, SCORE, PROBABILITY, VERSION], manifest)
+    for each in facts["shadow"]:
+        own = shadow.filter(pc.equal(shadow[VERSION], each["version"]))
+        yield _given(own.drop_columns([VERSION]), SHADOW, each, id_column)
 
 
-def _has_threshold(folder: Path) -> bool:
-    """Whether anything was decided: without a threshold no row has an alert."""
-    return json.loads((folder / SUMMARY).read_text(encoding="utf-8"))["threshold"] is not None
-
-
-def _by_version(rows: pa.Table, role: str, id_column: str) -> Iterator[GivenScores]:
-    has_digest = DIGEST in rows.column_names
-    versions = rows.select([VERSION, DIGEST] if has_digest else [VERSION])
-    for found in (
-        versions.group_by(versions.column_names).aggregate([]).sort_by(VERSION).to_pylist()
-    ):
-        own = rows.filter(pc.equal(rows[VERSION], found[VERSION])) if len(rows) else rows
-        if has_digest:
-            own = own.filter(pc.equal(own[DIGEST].cast(pa.string()), found[DIGEST]))
-        named = (n for n in own.column_names if n not in (id_column, VERSION, DIGEST))
-        predictions = {_plain(name, id_column): _array(own[name]) for name in named}
-        yield GivenScores(
-            found[VERSION], found.get(DIGEST) or "", role, own[id_column], predictions
-        )
+def _given(rows: pa.Table, role: str, facts: Mapping[str, Any], id_column: str) -> GivenScores:
+    names = [name for name in rows.column_names if name not in (id_column, DECISION)]
+    predictions = {name: _array(rows[name]) for name in names}
+    threshold = facts.get("threshold")
+    if threshold is not None and PROBABILITY in predictions:
+        # A challenger decides nothing; what it would have decided is compared all the same.
+        own = DECISION in rows.column_names
+        decided = rows[DECISION].to_numpy() if own else predictions[PROBABILITY] >= threshold
+        predictions[DECISION] = np.asarray(decided, bool)
+    return GivenScores(facts["version"], facts["digest"], role, rows[id_column], predictions)
 
 
 def _predicted(head: Head) -> list[str]:
@@ -118,24 +109,15 @@ def _predicted(head: Head) -> list[str]:
     return [PROBABILITIES] if isinstance(head, MultiClass | Ordinal) else [SCORE]
 
 
-def _read(
-    folder: Path,
-    pattern: str,
-    columns: list[str],
-    manifest: Manifest,
-    maybe: tuple[str, ...] = (),
-) -> pa.Table:
-    """Columns of all parts; where the table of examples has a column of such a name, ours has an underscore."""
+def _read(folder: Path, pattern: str, columns: list[str], manifest: Manifest) -> pa.Table:
+    """Columns of all parts."""
     found = []
     for path in sorted(folder.glob(pattern)):
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            there = set(file.schema_arrow.names)
-            named = [f"_{n}" if f"_{n}" in there else n for n in columns]
-            missing = [n for n in named if n not in there]
+            missing = [n for n in columns if n not in file.schema_arrow.names]
             if missing:
                 raise _unlike(manifest, path.name, missing)
-            wanted = [*named, *(n for n in maybe if n in there)]
-            found.append(file.read(columns=wanted, use_threads=False))
+            found.append(file.read(columns=columns, use_threads=False))
     if not found:
         raise _unlike(manifest, pattern, columns)
     return pa.concat_tables(found)
@@ -149,13 +131,9 @@ def _unlike(manifest: Manifest, name: str, missing: list[str]) -> ArtifactError:
     )
 
 
-def _plain(name: str, id_column: str) -> str:
-    return name.removeprefix("_") if name != id_column else name
-
-
 def _array(column: pa.ChunkedArray) -> NDArray[Any]:
     """A column as an array; lists of one length as a matrix."""
     if pa.types.is_list(column.type) or pa.types.is_fixed_size_list(column.type):
         flat = pa.chunked_array([chunk.flatten() for chunk in column.chunks]).to_numpy()
-        return np.asarray(flat).reshape(len(column), -1)
+        return np.asarray(flat).reshape(len(column), -1 if len(column) else 1)
     return np.asarray(column.to_numpy())

@@ -4,6 +4,7 @@ Promise: only manifests are read; what became known after the partition was over
     time, and else the newest published version does.
 """
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -106,21 +107,19 @@ def scores_of(work: Work, partition: str) -> PartitionScores:
     """Every version of a partition's scores that is in the store, that of today first."""
     ref = work.partition_ref(SCORES, partition)
     now = work.find(ref)
-    given = () if now is None else ((GIVEN, now),)
-    kept = (
-        each for each in work.store.versions(ref) if now is None or each.digest != now.digest
-    )
-    keys = work.store.keys(work.pipeline.name, SCORES)
-    named = sorted(key for key in keys if key.endswith(f"/{partition_key(partition)}"))
-    asked = (work.find(Ref(work.pipeline.name, SCORES, key)) for key in named)
-    return PartitionScores(
-        partition,
-        (
-            *given,
-            *((REPLACED, each) for each in kept),
-            *((ASKED, each) for each in asked if each is not None),
-        ),
-    )
+    given = [] if now is None else [(GIVEN, now)]
+    today = "" if now is None else now.digest
+    kept = [(REPLACED, each) for each in work.store.own_versions(ref) if each.digest != today]
+    return PartitionScores(partition, (*given, *kept, *_asked(work, partition)))
+
+
+def _asked(work: Work, partition: str) -> Iterator[tuple[str, Manifest]]:
+    """Scores of a partition by versions that somebody asked for, beside those that were given."""
+    for key in sorted(work.store.keys(work.pipeline.name, SCORES)):
+        if key.endswith(f"/{partition_key(partition)}"):
+            manifest = work.find(Ref(work.pipeline.name, SCORES, key))
+            if manifest is not None:
+                yield ASKED, manifest
 
 
 def known_partitions(pipeline: Pipeline, partition: str) -> list[str]:

@@ -17,7 +17,7 @@ from pipelines.core.text import for_page
 from pipelines.protocol import Work
 from pipelines.shared.pages.plots import legend
 from pipelines.shared.pages.style import STYLE
-from pipelines.shared.settlements.cumulative import cumulative, estimate_errors
+from pipelines.shared.settlements.cumulative import cumulative, estimate_errors, without_repeats
 from pipelines.shared.settlements.files import read_settled
 from pipelines.shared.settlements.ledger import SettledPartition, read_ledger
 from pipelines.spec import Binary, Pipeline, primary_metric
@@ -26,23 +26,37 @@ from pipelines.stages.settle.inputs import GIVEN
 from pipelines.stages.settle.plots import alerts_plot, metric_plot
 
 SPAN_DAYS = 28
-TITLES = {"auc": "ROC AUC", "rmse": "RMSE", "mae": "MAE", "precision": "precision of alerts"}
+TITLES = {
+    "auc": "ROC AUC",
+    "rmse": "RMSE",
+    "mae": "MAE",
+    "precision": "precision of alerts",
+    "brier": "Brier score",
+}
 TITLES |= {
     "recall": "share of events caught",
     "alert_precision": "precision of the day's highest entities",
+}
+COUNTED = {
+    "scored": "rows scored",
+    "without_score": "rows without a score, which came after it",
+    "no_longer_there": "scored rows that are no longer in the partition",
+    "without_label": "without a label",
+    "known": "of entities whose event was known",
+    "counted": "counted",
 }
 ASSUMPTIONS = (
     "Expected values are made without labels, by confidence-based performance estimation (CBPE): each row counts as its "
     "probability of rows with the event. They are right where probabilities are calibrated and the event follows from the "
     "features as it did on the training days (no concept drift); they cannot show that this has changed. What came "
-    "true can."
+    "true can. Where rows of entities whose event was known are left out, they must be calibrated on the others."
 )
 PAGE_STYLE = """
 line.own { stroke: var(--own); } rect.caught { fill: var(--good); } i.caught { background: var(--good); }
 rect.missed { fill: var(--event); } i.missed { background: var(--event); }
 rect.false { fill: var(--champion); } i.false { background: var(--champion); }
 circle.expected { fill: none; stroke: var(--hold); stroke-width: 2; } i.expected { background: var(--hold); }
-.wide { margin-bottom: 14px; } td.num, th.num { white-space: nowrap; }
+.wide { margin-bottom: 14px; } table + table { margin-top: 16px; } .plots + p { margin-top: 8px; } td { white-space: nowrap; }
 """
 PAGE = """<!doctype html>
 <html lang="en">
@@ -72,15 +86,13 @@ PAGE = """<!doctype html>
 {% endfor %}</table>{% endif %}</section>
 {% endfor %}{% endfor %}
 {% if estimates %}<h2>What is expected of {{ partition }}</h2>
-<section class="wide"><table><tr><th>model</th>{% for name in estimate_metrics %}<th class="num">{{ name }}</th>{% endfor %}</tr>
-{% for each in estimates %}<tr><td>version {{ each.model_version }} ({{ each.role }})</td>
-{% for cell in each.cells %}<td class="num">{{ cell }}</td>{% endfor %}</tr>
+<section class="wide"><table><tr><th>metric</th>{% for each in estimates %}<th class="num">version {{ each.model_version }} ({{ each.role }})</th>{% endfor %}</tr>
+{% for row in estimate_rows %}<tr><td>{{ row.name }}</td>{% for cell in row.cells %}<td class="num">{{ cell }}</td>{% endfor %}</tr>
 {% endfor %}</table></section>
 <p class="soft">{{ assumptions }}</p>{% endif %}
 {% if cumulative %}<h2>Over the last weeks</h2>
-<section class="wide"><table><tr><th>settled in</th><th>model</th><th class="num">partitions</th>{% for name in cumulative_metrics %}<th class="num">{{ name }}</th>{% endfor %}</tr>
-{% for each in cumulative %}<tr><td>{{ each.days }} days</td><td>{{ each.whose }}</td><td class="num">{{ each.partitions }}</td>
-{% for cell in each.cells %}<td class="num">{{ cell }}</td>{% endfor %}</tr>
+<section class="wide"><table><tr><th>metric</th>{% for each in cumulative %}<th class="num">{{ each.title }}</th>{% endfor %}</tr>
+{% for row in cumulative_rows %}<tr><td>{{ row.name }}</td>{% for cell in row.cells %}<td class="num">{{ cell.value }}<br><span class="soft">{{ cell.between }}</span></td>{% endfor %}</tr>
 {% endfor %}</table></section>
 <p class="soft">Counts and costs are sums; other metrics are means over partitions. Below each value its 95 % interval.</p>{% endif %}
 {% if errors %}<h2>How far estimates were off</h2>
@@ -99,7 +111,7 @@ def settlement_page(work: Work, folder: Path) -> str:
     settled, pipeline = read_settled(folder), work.pipeline
     ledger = _ledger(work, folder)
     as_of = day_after(pipeline, work.day)
-    pooled = cumulative(ledger, pipeline, as_of)
+    pooled = without_repeats(cumulative(ledger, pipeline, as_of))
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, finalize=for_page
     )
@@ -114,8 +126,8 @@ def settlement_page(work: Work, folder: Path) -> str:
         plots=_plots(pipeline, ledger),
         measured=[_measured(each) for each in measured],
         assumptions=ASSUMPTIONS,
-        **_tables("estimate", _estimates(settled)),
-        **_tables("cumulative", _cumulative(pooled)),
+        **_estimates(settled),
+        **_cumulative(pooled),
         errors=[
             {
                 "name": _title(name),
@@ -132,7 +144,7 @@ def shown(value: float | None) -> str:
     """A number as the page shows it."""
     if value is None:
         return ""
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"  # noqa: PLR2004  digits enough
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.4g}"  # noqa: PLR2004  digits enough
 
 
 def _ledger(work: Work, folder: Path) -> list[SettledPartition]:
@@ -180,7 +192,7 @@ def _measured(matured: Json) -> Json:
 
 
 def _model(model: Json) -> Json:
-    counts = ", ".join(f"{name.replace('_', ' ')} {n:,}" for name, n in model["counts"].items())
+    counts = "; ".join(f"{n:,} {COUNTED[name]}" for name, n in model["counts"].items())
     expected, errors = model.get("expected", {}), model.get("errors", {})
     rows = [
         {
@@ -192,7 +204,7 @@ def _model(model: Json) -> Json:
         }
         for name, value in model["metrics"].items()
     ]
-    facts = f"{model['says']} Rows: {counts}." if model["says"] else f"Rows: {counts}."
+    facts = f"{model['says']} {counts}."
     return {**model, "facts": facts, "rows": rows, **_groups(model["groups"])}
 
 
@@ -210,44 +222,40 @@ def _groups(groups: list[Json]) -> Json:
     return {"groups": rows, "group_metrics": [_title(name) for name in names]}
 
 
-def _estimates(settled: Json) -> list[tuple[Json, Json, Json]]:
-    return [(each, each["expected"], {}) for each in settled["estimates"]]
-
-
-def _cumulative(pooled: list[dict[str, Any]]) -> list[tuple[Json, Json, Json]]:
-    return [
-        (
-            {
-                "days": each["days"],
-                "whose": f"version {each['model_version']}"
-                if each["model_version"]
-                else "as given",
-                "partitions": len(each["partitions"]),
-            },
-            each["metrics"],
-            each["intervals"],
-        )
-        for each in pooled
+def _estimates(settled: Json) -> dict[str, Any]:
+    """A column for each model, a row for each metric."""
+    found = settled["estimates"]
+    names = list(dict.fromkeys(n for each in found for n in each["expected"]))
+    rows = [
+        {"name": _title(n), "cells": [shown(e["expected"].get(n)) for e in found]}
+        for n in names
     ]
+    return {"estimates": found, "estimate_rows": rows}
 
 
-def _tables(name: str, rows: list[tuple[Json, Json, Json]]) -> dict[str, Any]:
-    """Rows of a table with a column for each metric that any of them has."""
-    metrics = list(dict.fromkeys(n for _, values, _ in rows for n in values))
-    cells = [
-        {**facts, "cells": [_cell(values, ends, n) for n in metrics]}
-        for facts, values, ends in rows
+def _cumulative(pooled: list[dict[str, Any]]) -> dict[str, Any]:
+    """A column for each span and model, a row for each metric."""
+    names = list(dict.fromkeys(n for each in pooled for n in each["metrics"]))
+    rows = [
+        {
+            "name": _title(name),
+            "cells": [
+                {
+                    "value": shown(each["metrics"].get(name)),
+                    "between": _between(each["intervals"].get(name)),
+                }
+                for each in pooled
+            ],
+        }
+        for name in names
     ]
-    plural = "estimates" if name == "estimate" else name
-    return {plural: cells, f"{name}_metrics": [_title(n) for n in metrics]}
+    columns = [{"title": f"{each['days']} days, {_whose(each)}"} for each in pooled]
+    return {"cumulative": columns, "cumulative_rows": rows}
 
 
-def _cell(values: Json, ends: Json, name: str) -> str | Markup:
-    if name not in ends:
-        return shown(values.get(name))
-    return Markup('{}<br><span class="soft">{}</span>').format(
-        shown(values[name]), _between(ends[name])
-    )
+def _whose(each: Json) -> str:
+    version = each["model_version"]
+    return "as given" if version is None else f"version {version}"
 
 
 def _between(ends: list[float] | None) -> str:

@@ -1,6 +1,6 @@
 """Plots of a settlement: a metric by partition with its intervals, and what alerts came to."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pipelines.shared.pages.plots import Axis, Plot, Series
@@ -17,33 +17,41 @@ def metric_plot(pipeline: Pipeline, models: Models, name: str, title: str) -> Pl
     own = [(partition, m) for partition, m in models if name in m["metrics"]]
     if not own:
         return None
-    place = _places(pipeline, models)
-    true = [(place[p], m["metrics"][name]) for p, m in own]
-    bars = [(place[p], m["intervals"][name]) for p, m in own if name in m["intervals"]]
-    expected = [(p, m["expected"][name]) for p, m in own if name in m.get("expected", {})]
-    highest = max([y for _, y in true] + [e[1] for _, e in bars] + [y for _, y in expected])
-    series = [
-        *(Series(points=[(x, low), (x, high)], style="own") for x, (low, high) in bars),
-        Series(
-            points=[(place[p], y) for p, y in expected],
-            style="expected",
-            kind="dots",
-            label="expected",
-        ),
-        Series(
-            points=true,
-            style="own",
-            kind="dots",
-            label="came true",
-            title=[f"{p}: {m['metrics'][name]:.4g}" for p, m in own],
-        ),
-    ]
+    offset = _offsets(pipeline, models)
+    series = [*_interval_bars(own, offset, name), *_dots(own, offset, name)]
+    highest = max(y for each in series for _, y in each.points)
     return Plot(
         title=title,
-        x=_axis(pipeline, place),
+        x=_axis(pipeline, offset),
         y=Axis(label=title, high=max(highest * ROOM, 1e-9)),
-        series=[each for each in series if each.points],
+        series=series,
     )
+
+
+def _interval_bars(own: Models, offset: Mapping[str, float], name: str) -> Iterator[Series]:
+    for partition, model in own:
+        if name in model["intervals"]:
+            low, high = model["intervals"][name]
+            yield Series(
+                points=[(offset[partition], low), (offset[partition], high)], style="own"
+            )
+
+
+def _dots(own: Models, offset: Mapping[str, float], name: str) -> Iterator[Series]:
+    """What was expected, and above it what came true."""
+    for label, style, of in (
+        ("expected", "expected", "expected"),
+        ("came true", "own", "metrics"),
+    ):
+        found = [(p, m[of][name]) for p, m in own if name in m.get(of, {})]
+        if found:
+            yield Series(
+                points=[(offset[p], value) for p, value in found],
+                style=style,
+                kind="dots",
+                label=label,
+                title=[f"{p}: {value:.4g} {label}" for p, value in found],
+            )
 
 
 def alerts_plot(pipeline: Pipeline, models: Models) -> Plot | None:
@@ -51,11 +59,11 @@ def alerts_plot(pipeline: Pipeline, models: Models) -> Plot | None:
     own = [(partition, m["metrics"]) for partition, m in models if "alerts" in m["metrics"]]
     if not own:
         return None
-    place = _places(pipeline, models)
+    offset = _offsets(pipeline, models)
     kinds = {"caught": "caught", "missed": "missed", "false_alerts": "false"}
     series = [
         Series(
-            points=_bars([(place[p] - 0.4 + 0.27 * n, m[name]) for p, m in own]),
+            points=_bars([(offset[p] - 0.4 + 0.27 * n, m[name]) for p, m in own]),
             style=style,
             kind="bars",
             label=name.replace("_", " "),
@@ -66,7 +74,7 @@ def alerts_plot(pipeline: Pipeline, models: Models) -> Plot | None:
     highest = max(m[name] for _, m in own for name in kinds)
     return Plot(
         title="Events and alerts",
-        x=_axis(pipeline, place),
+        x=_axis(pipeline, offset),
         y=Axis(label="rows", high=max(highest * ROOM, 1.0)),
         series=series,
     )
@@ -77,14 +85,14 @@ def _bars(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
     return [each for x, y in points for each in ((x, y), (x + 0.26, 0.0))]
 
 
-def _places(pipeline: Pipeline, models: Models) -> dict[str, float]:
+def _offsets(pipeline: Pipeline, models: Models) -> dict[str, float]:
     """Partitions before the newest one, as a number from it back."""
     number = pipeline.partitions().number
     newest = number(models[-1][0])
     return {partition: float(number(partition) - newest) for partition, _ in models}
 
 
-def _axis(pipeline: Pipeline, place: Mapping[str, float]) -> Axis:
-    grain, newest = pipeline.partitions().grain, max(place, key=lambda each: place[each])
+def _axis(pipeline: Pipeline, offset: Mapping[str, float]) -> Axis:
+    grain, newest = pipeline.partitions().grain, max(offset, key=lambda each: offset[each])
     label = f"{grain}s before {newest}"
-    return Axis(label=label, low=min(place.values()) - 0.6, high=0.6, whole=True)
+    return Axis(label=label, low=min(offset.values()) - 0.6, high=0.6, whole=True)

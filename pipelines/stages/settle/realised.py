@@ -136,7 +136,7 @@ def _of_group(
 def _described(
     group: RowGroup, sampled: Sampled | None, entities: int, hidden: set[str]
 ) -> dict[str, Any]:
-    """One group; rates alone, as sums could tell of single people.
+    """One group; rates alone, as sums could give single people away.
 
     Counts are rounded where the whole less the others would give a small one away.
     """
@@ -182,7 +182,7 @@ def _decisions(
     n_entities = int(index.max(initial=-1)) + 1
     sums = {
         name: np.asarray(np.bincount(index, each, n_entities), np.float64)
-        for name, each in row_sums(event, probability, predictions.get(DECISION)).items()
+        for name, each in row_sums(event, probability, predictions.get(DECISION))
     }
     days = entity_days(rows.day, rows.entity, event, score)
     return MeasuredDecisions(ranking(event, score), days, index, sums, evaluation)

@@ -51,7 +51,9 @@ class PartitionRows:
     labels: NDArray[np.float64]
 
     def of_rows(self, rows: NDArray[Any]) -> "PartitionRows":
-        """Some of them, by flags or positions."""
+        """Some of them, by flags or positions; all of them are not copied."""
+        if rows.dtype == bool and rows.all():
+            return self
         arrays = ("entity", "hashes", "day", "known", "labels")
         some = {name: getattr(self, name)[rows] for name in arrays}
         chosen = pa.array(rows)
@@ -116,7 +118,7 @@ def scored_rows(keys: pa.Table, pipeline: Pipeline) -> PartitionRows:
 
 
 def key_names(pipeline: Pipeline) -> list[str]:
-    """Columns that rows are told apart, resampled and dated by."""
+    """Columns that rows are distinguished, resampled and dated by."""
     entity, time, _ = _columns(pipeline)
     return list(dict.fromkeys([pipeline.table.id_column, entity, time]))
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from pipelines.protocol import Work
 from pipelines.shared.metrics.confidence import expected_metrics
+from pipelines.shared.metrics.decisions import ALERTS, ROWS
 from pipelines.shared.settlements.files import RESAMPLED, SETTLED
 from pipelines.shared.tables.row_positions import ABSENT, row_positions
 from pipelines.shared.tables.schema import parquet_options
@@ -47,6 +48,9 @@ from pipelines.stages.settle.rows import (
 )
 
 Json = dict[str, Any]
+
+GIVEN_COUNTS = (ROWS, ALERTS)
+"""What an estimate knows, and does not estimate."""
 
 
 @dataclass(slots=True)
@@ -124,11 +128,11 @@ class Settlement:
             at = row_positions(given.ids, each.ids)
             known = at != ABSENT
             counted[known] = ~each.known[at[known]]
-        taken = {name: values[counted] for name, values in given.predictions.items()}
+        some = {name: values[counted] for name, values in given.predictions.items()}
         expected = expected_metrics(
-            taken[SCORE],
-            taken[PROBABILITY].astype(np.float64),
-            taken.get(DECISION),
+            some[SCORE],
+            some[PROBABILITY].astype(np.float64),
+            some.get(DECISION),
             self.work.pipeline.evaluation.costs,
         )
         return {
@@ -203,7 +207,9 @@ class Settlement:
         self.resampled += resampled_rows(
             {"partition": partition} | given.names(), measured.each
         )
-        both = [name for name in expected if name in measured.metrics and name != "rows"]
+        both = [
+            name for name in expected if name in measured.metrics and name not in GIVEN_COUNTS
+        ]
         return {
             "counts": counts,
             "says": "",

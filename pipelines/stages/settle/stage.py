@@ -1,6 +1,6 @@
 """Stage ``settle``: what a partition's scores are expected to be worth, and what those with known labels were.
 
-Why: a model is judged by what it did, and what it did is known only when labels have come in.
+Why: what a model did is known only when labels have come in.
 Promise: no row is scored again; a settlement follows from its inputs alone, whatever is settled before or after it.
     Labels that are corrected later make another version, and the first is kept.
 Not here: the ledger of all settlements (``pipelines/shared/settlements/``).

@@ -60,7 +60,7 @@ class Export:
     decision: Decision | None = None
 
 
-def plain_copy(model: Any) -> Any:
+def plain_copy(model: Any) -> keras.Model:
     """The same network and weights outside any strategy: a mirrored variable cannot be served."""
     plain = keras.models.model_from_json(model.to_json())
     plain.set_weights(model.get_weights())

@@ -58,7 +58,7 @@ def scores_of(model: Any, head: Head, shards: Shards) -> NDArray[np.float32]:
     """The served score of each row, ``(n_rows,)``."""
 
     @tf.function
-    def scored(arrays: dict[str, Any]) -> Any:
+    def scored(arrays: dict[str, Any]) -> tf.Tensor:
         return predictions(head, model(arrays, training=False))["score"]
 
     found = []

@@ -11,7 +11,7 @@ import tensorflow as tf
 from pipelines.shared.scoring.decision import ISOTONIC, LEAST_SCORE, PLATT, Calibration
 
 
-def served_probability(calibration: Calibration, score: Any) -> Any:
+def served_probability(calibration: Calibration, score: Any) -> tf.Tensor:
     """The probability of the event of rows with these scores, ``(n_rows,)``, float32."""
     values = tf.cast(score, tf.float64)
     if calibration.kind == PLATT:
@@ -21,14 +21,14 @@ def served_probability(calibration: Calibration, score: Any) -> Any:
     return tf.identity(score)
 
 
-def _sigmoid(calibration: Calibration, score: Any) -> Any:
+def _sigmoid(calibration: Calibration, score: Any) -> tf.Tensor:
     score = tf.clip_by_value(score, LEAST_SCORE, 1.0 - LEAST_SCORE)
     return tf.sigmoid(
         calibration.slope * tf.math.log(score / (1.0 - score)) + calibration.intercept
     )
 
 
-def _between(calibration: Calibration, score: Any) -> Any:
+def _between(calibration: Calibration, score: Any) -> tf.Tensor:
     x, y = (tf.constant(each, tf.float64) for each in (calibration.x, calibration.y))
     score = tf.clip_by_value(score, x[0], x[-1])
     at = tf.clip_by_value(

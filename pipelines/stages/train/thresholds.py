@@ -1,6 +1,6 @@
 """The probability from which a decision is positive: by costs, as declared, or by the alerts of a day.
 
-Why: whoever scores a day must decide as the model was judged.
+Why: whoever scores a day must decide as the model was evaluated.
 Promise: follows from the declaration, and from held-out rows only where that says nothing.
 Not here: deciding (``pipelines/shared/scoring/decision.py``).
 """

@@ -28,7 +28,7 @@ SETTLED_DAYS = 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Beside:
+class WatchedDay:
     """The artifacts behind a watched day.
 
     Attributes:
@@ -107,7 +107,7 @@ class Beside:
         return found
 
 
-def beside(work: Work) -> Beside:
+def beside(work: Work) -> WatchedDay:
     """Find what a day is compared with.
 
     Raises:
@@ -122,7 +122,7 @@ def beside(work: Work) -> Beside:
     labelled = _labelled(work)
     before = [*_days_before(work.on(labelled), days), labelled] if labelled else []
     labels = _published(work, FEATURES, before)
-    return Beside(
+    return WatchedDay(
         work=work,
         scores=scores,
         features=features,

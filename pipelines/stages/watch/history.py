@@ -7,11 +7,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipelines.shared.drift import histogram_drift
-from pipelines.stages.watch.beside import Beside
-from pipelines.stages.watch.measured import FEW_DAYS, Days, score_histograms, seasons_of
+from pipelines.stages.watch.beside import WatchedDay
+from pipelines.stages.watch.measured import (
+    FEW_DAYS,
+    WatchedStatistics,
+    score_histograms,
+    seasons_of,
+)
 
 
-def history_of(beside: Beside, days: Days) -> list[dict[str, Any]]:
+def history_of(beside: WatchedDay, days: WatchedStatistics) -> list[dict[str, Any]]:
     """A line for each of the days before, oldest first, and the day itself."""
     day, pipeline = beside.work.day, beside.work.pipeline
     rows = {other: int(each["rows"]) for other, each in days.recent.items()}
@@ -27,7 +32,7 @@ def history_of(beside: Beside, days: Days) -> list[dict[str, Any]]:
     return found
 
 
-def score_drift(beside: Beside) -> dict[str, float]:
+def score_drift(beside: WatchedDay) -> dict[str, float]:
     """Of each day scored by this version, how far its scores are from those of the others before the day."""
     day, before = beside.work.day, score_histograms(beside)
     own = beside.scored(beside.scores).get("histogram")

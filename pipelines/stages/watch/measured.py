@@ -20,7 +20,7 @@ from pipelines.shared.expectations.day_compare import (
 )
 from pipelines.shared.tables import UNLABELLED
 from pipelines.spec import Binary, DayGate, Limit, Pipeline
-from pipelines.stages.watch.beside import Beside
+from pipelines.stages.watch.beside import WatchedDay
 from pipelines.stages.watch.scores_tested import tested_histograms
 
 TRAINING, TESTED, RECENT = "training", "test", "recent"
@@ -55,7 +55,7 @@ class Measurement:
 
 
 @dataclass(frozen=True, slots=True)
-class Days:
+class WatchedStatistics:
     """Statistics of the day and of those that it is compared with, read once.
 
     Attributes:
@@ -71,7 +71,7 @@ class Days:
     labels: Mapping[str, Statistics]
 
     @classmethod
-    def of(cls, beside: Beside) -> "Days":
+    def of(cls, beside: WatchedDay) -> "WatchedStatistics":
         """Read them."""
 
         def read(manifests: Mapping[str, Any], as_of: str) -> dict[str, Statistics]:
@@ -88,7 +88,7 @@ class Days:
         return {TRAINING: self.training} | ({RECENT: self.recent} if enough else {})
 
 
-def measurements(beside: Beside, days: Days) -> list[Measurement]:
+def measurements(beside: WatchedDay, days: WatchedStatistics) -> list[Measurement]:
     """Everything that is measured of a day, in a fixed order."""
     pipeline, day = beside.work.pipeline, beside.work.day
     of_rows = [*_volume(pipeline, day, days), *_inputs(pipeline, day, days)]
@@ -102,13 +102,13 @@ def seasons_of(pipeline: Pipeline, days: Collection[str]) -> dict[str, int]:
     return {day: season for day, season in found.items() if season is not None}
 
 
-def score_histograms(beside: Beside) -> dict[str, Sequence[int]]:
+def score_histograms(beside: WatchedDay) -> dict[str, Sequence[int]]:
     """How the scores of the days before by the same version are distributed, by day."""
     found = {day: beside.scored(m) for day, m in beside.recent_scores.items()}
     return {day: each["histogram"] for day, each in found.items() if each.get("histogram")}
 
 
-def _inputs(pipeline: Pipeline, day: str, days: Days) -> list[Measurement]:
+def _inputs(pipeline: Pipeline, day: str, days: WatchedStatistics) -> list[Measurement]:
     return [
         _drift(one, against)
         for against, others in days.against().items()
@@ -121,7 +121,7 @@ def _inputs(pipeline: Pipeline, day: str, days: Days) -> list[Measurement]:
     ]
 
 
-def _scores(beside: Beside) -> list[Measurement]:
+def _scores(beside: WatchedDay) -> list[Measurement]:
     pipeline = beside.work.pipeline
     own, before = beside.scored(beside.scores).get("histogram"), score_histograms(beside)
     if not own:
@@ -145,7 +145,7 @@ def _drift(one: ColumnDrift, against: str) -> Measurement:
     return Measurement("drift", against, column, facts, level)
 
 
-def _volume(pipeline: Pipeline, day: str, days: Days) -> list[Measurement]:
+def _volume(pipeline: Pipeline, day: str, days: WatchedStatistics) -> list[Measurement]:
     gate = _gate(pipeline)
     return [
         _difference(one, "volume", against, "rows", gate.rows_ratio)
@@ -154,7 +154,7 @@ def _volume(pipeline: Pipeline, day: str, days: Days) -> list[Measurement]:
     ]
 
 
-def _labels(beside: Beside, days: Days) -> list[Measurement]:
+def _labels(beside: WatchedDay, days: WatchedStatistics) -> list[Measurement]:
     """The share of ones on the newest day whose labels are known."""
     pipeline, day = beside.work.pipeline, beside.labelled
     own = days.labels.get(day)

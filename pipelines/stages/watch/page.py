@@ -28,24 +28,28 @@ def watched_page(folder: Path) -> str:
     """The page, from the published numbers."""
     watched = json.loads((folder / "watched.json").read_text(encoding="utf-8"))
     template = environment(Path(__file__).parent).get_template("watched.html.j2")
-    limits = watched["limits"]
-    own = {name: limit["warn"] for name, limit in limits["psi_of"]}
-    drift = [
-        each | {"warn_at": own.get(each["what"], limits["psi"]["warn"])}
-        for each in watched["measured"]
-        if each["kind"] == "drift" and each["what"] != SCORED
-    ]
+    limits, inputs = watched["limits"], _inputs(watched)
     return template.render(
         watched=watched,
         style=STYLE,
         sides=SIDES,
-        bars={name: _bars([d for d in drift if d["against"] == name]) for name in SIDES},
-        others=[each for each in watched["measured"] if each["kind"] != "drift"],
-        moved=[each for each in watched["measured"] if each["what"] == SCORED],
+        bars={name: _bars([one for one in inputs if one["against"] == name]) for name in SIDES},
+        measured=watched["measured"],
         rows=_rows_plot(watched["history"]),
         scores=_scores_plot(watched["history"], limits["score_psi"]["warn"]),
         tone=_tone(watched["alarms"]),
     )
+
+
+def _inputs(watched: Json) -> list[Json]:
+    """The drift of each input, with the limit that warns of it."""
+    limits = watched["limits"]
+    own = {name: limit["warn"] for name, limit in limits["psi_of"]}
+    return [
+        each | {"warn_at": own.get(each["what"], limits["psi"]["warn"])}
+        for each in watched["measured"]
+        if each["kind"] == "drift" and each["what"] != SCORED
+    ]
 
 
 def _tone(alarms: list[Json]) -> str:

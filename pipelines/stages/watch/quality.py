@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from pipelines.spec import Limit, metrics_of, primary_metric
-from pipelines.stages.watch.beside import Beside
+from pipelines.stages.watch.beside import WatchedDay
 
 WARN, REFUSE = "warn", "refuse"
 # Deviations: half of a 95 % interval, and what chance exceeds once in a thousand times on one side.
@@ -67,7 +67,7 @@ class Quality:
         return {k: round(v, 10) if type(v) is float else v for k, v in asdict(self).items()}
 
 
-def qualities(beside: Beside) -> list[Quality]:
+def qualities(beside: WatchedDay) -> list[Quality]:
     """What the settlements of the last days say of the model that scored the day; empty where nothing is known."""
     pipeline = beside.work.pipeline
     metric = primary_metric(pipeline.head)
@@ -144,7 +144,7 @@ def _level(loss: float, limit: Limit) -> str:
     return ""
 
 
-def _on_test_days(beside: Beside, metric: str) -> Value | None:
+def _on_test_days(beside: WatchedDay, metric: str) -> Value | None:
     metrics = {} if beside.evaluation is None else beside.evaluation.outcome["metrics"]
     if metric not in metrics:
         return None
@@ -152,7 +152,7 @@ def _on_test_days(beside: Beside, metric: str) -> Value | None:
     return Value.of(metrics[metric], None if low is None or high is None else (low, high))
 
 
-def _realised(beside: Beside, metric: str) -> list[Value]:
+def _realised(beside: WatchedDay, metric: str) -> list[Value]:
     """Of each partition whose labels became known in the last days, each once."""
     found = {}
     for day, manifest in beside.settled.items():
@@ -162,14 +162,14 @@ def _realised(beside: Beside, metric: str) -> list[Value]:
     return [value for _, value in sorted(found.items()) if value is not None]
 
 
-def _estimated(beside: Beside, metric: str) -> list[Value]:
+def _estimated(beside: WatchedDay, metric: str) -> list[Value]:
     """Of each of the last days that was scored."""
-    found = [
-        _value(model, "expected", metric)
-        for manifest in beside.settled.values()
+    found = {
+        day: _value(model, "expected", metric)
+        for day, manifest in beside.settled.items()
         for model in _of_champion(beside.settlement(manifest).get("estimates", []), beside)
-    ]
-    return [value for value in found if value is not None]
+    }
+    return [value for _, value in sorted(found.items()) if value is not None]
 
 
 def _value(model: Mapping[str, Any], of: str, metric: str) -> Value | None:
@@ -178,6 +178,8 @@ def _value(model: Mapping[str, Any], of: str, metric: str) -> Value | None:
     return None if value is None else Value.of(value, intervals.get(metric))
 
 
-def _of_champion(models: list[dict[str, Any]], beside: Beside) -> Iterator[Mapping[str, Any]]:
+def _of_champion(
+    models: list[dict[str, Any]], beside: WatchedDay
+) -> Iterator[Mapping[str, Any]]:
     """What is said of the model that scored the watched day."""
     yield from (m for m in models if m.get("model_version") == beside.champion["version"])

@@ -4,12 +4,12 @@ Why: the training days were seen in training, so scores on them are not those of
 """
 
 from pipelines.shared.scoring.decision import read_decision
-from pipelines.stages.watch.beside import Beside
+from pipelines.stages.watch.beside import WatchedDay
 
 FILE = "scores.parquet"
 
 
-def tested_histograms(beside: Beside, bins: int) -> dict[str, list[int]]:
+def tested_histograms(beside: WatchedDay, bins: int) -> dict[str, list[int]]:
     """Rows in each of so many equal bins of the probability, by test day; empty where they are gone.
 
     Args:
@@ -22,11 +22,13 @@ def tested_histograms(beside: Beside, bins: int) -> dict[str, list[int]]:
     if beside.evaluation is None or beside.model is None:
         return {}
     path = beside.work.store.open(beside.evaluation) / FILE
-    names = set(pq.read_schema(path).names)
+    # read_table would import pandas.
+    file = pq.ParquetFile(path)
+    names = set(file.schema_arrow.names)
     day, score = (f"_{name}" if f"_{name}" in names else name for name in ("day", "score"))
     if not {day, score} <= names:
         return {}
-    table = pq.read_table(path, columns=[day, score], use_threads=False)
+    table = file.read(columns=[day, score], use_threads=False)
     decision = read_decision(beside.work.store.open(beside.model))
     probability = decision.probability(table[score].to_numpy()).astype(np.float64)
     of = np.clip((probability * bins).astype(np.int64), 0, bins - 1)

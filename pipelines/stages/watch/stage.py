@@ -10,6 +10,7 @@ Not here: the measures (``pipelines/shared/drift/``, ``measured.py``, ``quality.
 """
 
 import json
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.core.errors import AlarmError, TransientError
 from pipelines.protocol import ACCEPTED, REFUSED, Maker, Plan, StageOutcome, Work, code_of
 from pipelines.stages.watch import retraining
-from pipelines.stages.watch.beside import Beside, beside
+from pipelines.stages.watch.beside import WatchedDay, beside
 from pipelines.stages.watch.retraining import ASKED, asked_of, earlier
 
 if TYPE_CHECKING:
@@ -59,15 +60,17 @@ def run(work: Work, plan: Plan, out: Path) -> StageOutcome:
         TransientError: Something was published again while this work waited for its lock.
     """
     from pipelines.stages.watch.alarms import alarms_of
-    from pipelines.stages.watch.measured import Days, measurements
+    from pipelines.stages.watch.measured import WatchedStatistics, measurements
     from pipelines.stages.watch.quality import qualities
 
     found, before = beside(work), earlier(work)
     _require_planned(work, plan, found, {} if before is None else before.inputs())
-    days = Days.of(found)
+    days = WatchedStatistics.of(found)
     measured, quality = measurements(found, days), qualities(found)
     excused = work.day in work.pipeline.watch.excused
     alarms = alarms_of(measured, quality, excused=excused)
+    for each in alarms:
+        work.report.log(f"{each.kind}: {each.says}", level=logging.WARNING)
     asked = asked_of(work, alarms, before)
     watched = {
         "title": work.pipeline.title,
@@ -103,7 +106,9 @@ def _page(folder: Path) -> str:
     return watched_page(folder)
 
 
-def _require_planned(work: Work, plan: Plan, found: Beside, before: Mapping[str, str]) -> None:
+def _require_planned(
+    work: Work, plan: Plan, found: WatchedDay, before: Mapping[str, str]
+) -> None:
     if found.inputs() | dict(before) != dict(plan.inputs):
         raise TransientError(
             f"{work.report.work}: scores, features or settlements were published again while this work "
@@ -111,7 +116,7 @@ def _require_planned(work: Work, plan: Plan, found: Beside, before: Mapping[str,
         )
 
 
-def _compared(found: Beside) -> dict[str, Any]:
+def _compared(found: WatchedDay) -> dict[str, Any]:
     """Which days the day was compared with, and as far as it was not, why."""
     sides = {
         "training": found.training,
@@ -122,7 +127,7 @@ def _compared(found: Beside) -> dict[str, Any]:
     return {name: [*days] for name, days in sides.items()} | {"labelled": found.labelled}
 
 
-def _history(found: Beside, days: Any) -> list[dict[str, Any]]:
+def _history(found: WatchedDay, days: Any) -> list[dict[str, Any]]:
     """The days before, and the day: rows, what is usual for the weekday, and how far scores have moved."""
     from pipelines.stages.watch.history import history_of
 

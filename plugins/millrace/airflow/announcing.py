@@ -13,7 +13,6 @@ from typing import Any
 
 from airflow.sdk import Asset
 from airflow.sdk.definitions.asset import AssetUniqueKey
-from airflow.sdk.execution_time.context import OutletEventAccessor
 
 from millrace.airflow.assets import assets
 from millrace.airflow.news import CHAMPION, News
@@ -58,19 +57,25 @@ def without(outlets: Sequence[Any], silent: Iterable[Asset]) -> list[Any]:
 
 
 def announce_champion(
-    task: Any, context: Mapping[str, Any], pipeline: Pipeline, facts: Mapping[str, Any]
+    task: Any,
+    context: Mapping[str, Any],
+    pipeline: Pipeline,
+    facts: Mapping[str, Any],
+    *,
+    changed: bool = True,
 ) -> None:
-    """Give the model's asset an event after the champion was changed by hand.
+    """Give the model's asset an event after the champion was changed by hand, and none if it was not.
 
     Args:
         task: The operator that changed it, with ``assets(pipeline)["model"]`` among its outlets.
         context: Its context.
         pipeline: The declaration.
-        facts: What the event has in its ``extra``: ``version``, ``digest`` and ``uri`` of the champion,
-            ``fate``, ``verdict``, ``as_of``, ``reason``, and who changed it.
+        facts: What the event has in its ``extra``: ``version`` of the champion, how and by whom it came.
+        changed: Whether this task changed it.
     """
     asset = assets(pipeline)["model"]
-    news = News(asset=asset, key=CHAMPION, state=str(facts["digest"]), facts=facts)
+    state = f"version {facts['version']}"
+    news = News(asset=asset, key=CHAMPION, state=state, facts=facts, fresh=changed)
     silence(task, [asset], announce(task, context, [news]))
 
 
@@ -110,8 +115,10 @@ def _give_events(context: Mapping[str, Any], asset: Asset, news: Sequence[News])
             event.add_partitions(each.partition)
 
 
-def _further_event(events: Any, asset: Asset) -> OutletEventAccessor:
+def _further_event(events: Any, asset: Asset) -> Any:
     """One more event of an asset, with facts of its own."""
+    from airflow.sdk.execution_time.context import OutletEventAccessor
+
     event = OutletEventAccessor(key=AssetUniqueKey.from_asset(asset))
     events._dict[EventKey(asset.name, asset.uri)] = event
     return event

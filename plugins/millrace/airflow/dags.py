@@ -15,8 +15,8 @@ from typing import Any
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, CronPartitionTimetable, chain
 
-from millrace.airflow.approval import evaluated
 from millrace.airflow.forms import data_form, model_form, search_form
+from millrace.airflow.late_days import deadline_of
 from millrace.airflow.partition_timetable import PartitionTimetable
 from millrace.airflow.policies import RESTART_WAIT, retry_by_cause
 from millrace.airflow.table_dags import (
@@ -95,6 +95,7 @@ def data_dag(
         "start_date": partitions.end(partitions.of_day(_first_day(seen))),
         "max_active_runs": 8,
         "params": data_form(partitions, records),
+        **deadline_of(pipeline, "taken in"),
     }
     schedule = more.pop("schedule", once_closed(pipeline, seen.table))
     with DAG(schedule=schedule, **(common(seen, ending, doc) | own | more)) as made:
@@ -287,7 +288,7 @@ def common(pipeline: Pipeline, ending: str, doc: str | None) -> dict[str, Any]:
         "tags": ["millrace", pipeline.name, ending],
         "catchup": False,
         "default_args": DEFAULT_ARGS,
-        "user_defined_macros": macros(pipeline) | {"evaluated": evaluated},
+        "user_defined_macros": macros(pipeline),
         "doc_md": f"{doc or ''}\n\n{pipeline.meaning}\n\nPools: `{STAGES_POOL}` (as many slots as "
         f"cores) and `{GPU_POOL}` (one slot). Variables: `millrace_store`, `millrace_source`, "
         f"`millrace_source_connection`, "

@@ -87,14 +87,14 @@ def _param(option: Option) -> Param:
     if option.is_switch:
         return Param(False, type="boolean", title=option.form, description=option.hint)
     if option.is_day:
-        return _day(option.form, option.hint)
+        return day_field(option.form, option.hint)
     return Param(None, type=["null", "string"], title=option.form, description=option.hint)
 
 
 def _partition(partitions: Partitions, title: str) -> Param:
     grain, zone = partitions.grain, partitions.zone
     if grain == DAY:
-        return _day(title, f"Empty: the day before the run was due ({zone}).")
+        return day_field(title, f"Empty: the day before the run was due ({zone}).")
     hint = (
         f"Such as {EXAMPLES[grain]}. Empty: the last {grain} that was over when the run was due"
     )
@@ -108,10 +108,11 @@ def _partition(partitions: Partitions, title: str) -> Param:
 
 
 def _as_of() -> Param:
-    return _day("As-of day", "Empty: the day the run was due.")
+    return day_field("As-of day", "Empty: the day the run was due.")
 
 
-def _day(title: str, hint: str) -> Param:
+def day_field(title: str, hint: str) -> Param:
+    """A day, or nothing."""
     kinds = ["null", "string"]
     return Param(None, type=kinds, format="date", title=title, description=hint)
 

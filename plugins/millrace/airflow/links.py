@@ -13,6 +13,7 @@ from urllib.parse import quote, urlparse
 
 from airflow.sdk import BaseOperatorLink
 
+from pipelines.core.store import Ref
 from pipelines.protocol import Stage
 from pipelines.protocol.stage import Page
 
@@ -57,11 +58,16 @@ class PageLink(BaseOperatorLink):
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
         """Address of the page; Airflow asks for it in the task's process, at its end."""
-        from airflow.sdk.configuration import conf
+        return page_address(operator.ref(), self.page.kind)
 
-        ref, base = operator.ref(), conf.get("api", "base_url", fallback="")
-        mount = f"{urlparse(base).path.rstrip('/')}{PREFIX}"
-        return f"{mount}/{self.page.kind}/{quote(ref.pipeline)}/{ref.dataset}/{quote(ref.key)}"
+
+def page_address(ref: Ref, kind: str) -> str:
+    """Address of a page below the path that the api-server is mounted at."""
+    from airflow.sdk.configuration import conf
+
+    base = conf.get("api", "base_url", fallback="")
+    mount = f"{urlparse(base).path.rstrip('/')}{PREFIX}"
+    return f"{mount}/{kind}/{quote(ref.pipeline)}/{ref.dataset}/{quote(ref.key)}"
 
 
 def page_key(kind: str) -> str:

@@ -85,7 +85,8 @@ def news_of_model(stage: Stage, work: Work, result: Mapping[str, Any]) -> Iterat
             yield News(asset=asset, key=key, state=state, facts=facts, fresh=fresh)
         elif outlet.only == result.get("fate"):
             changed = fresh and bool(result.get("changed"))
-            yield News(asset=asset, key=CHAMPION, state=digest, facts=facts, fresh=changed)
+            state = f"version {result.get('version')}"
+            yield News(asset=asset, key=CHAMPION, state=state, facts=facts, fresh=changed)
 
 
 def news_of(stage: Stage, work: Work, result: Mapping[str, Any]) -> list[News]:
@@ -116,6 +117,7 @@ def _facts(stage: Stage, work: Work) -> dict[str, Any]:
         "uri": work.store.uri_of(made),
         "digest": made.digest,
         "content": made.content,
+        **({"alarms": made.outcome["alarms"]} if made.outcome.get("alarms") else {}),
     }
 
 

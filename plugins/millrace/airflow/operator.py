@@ -34,7 +34,7 @@ from pipelines.core.errors import (
 from pipelines.core.events import Reporter
 from pipelines.core.partitions import ALL, HOUR
 from pipelines.core.store import Ref, Store
-from pipelines.protocol import Stage, Work, option_values, ref_of, stage_named
+from pipelines.protocol import Work, option_values, ref_of, stage_named
 from pipelines.protocol.stage import PARTITION
 from pipelines.spec import Pipeline, Table, load, with_settings
 from pipelines.stages.ingest.sources.connections import connection_ids, needs_source
@@ -115,18 +115,36 @@ class StageOperator(CommandOperator):
             command = self.command(datetime.now(UTC))
             result = dict(self.run_child(command, context, self._connections()).result)
         except PipelineError as error:
-            if self.also:
-                context["ti"].xcom_push(ALSO, self.also)
-            if isinstance(error, NoChampionError | NothingToScoreError):
-                raise AirflowSkipException(str(error)) from error
-            waits = isinstance(error, HistoryNotReadyError)
-            if not waits or isinstance(error, TableNotReadyError):
-                raise
-            raise AirflowSkipException(
-                f"{error} The run that validates the last of them will do {self.stage} for this partition too."
-            ) from error
+            result = self._left(error, context)
         self._announce(context, result)
         return result
+
+    def _left(self, error: PipelineError, context: Mapping[str, Any]) -> dict[str, Any]:
+        """The result of a task that could not do its own partition and did later ones that were due.
+
+        Raises:
+            AirflowSkipException: It did none, and another run will do its own.
+            PipelineError: Its own failed; what it did beside is noted for who announces it.
+        """
+        why = self._why_skipped(error)
+        if why is None:
+            if self.also:
+                context["ti"].xcom_push(ALSO, self.also)
+            raise error
+        if not self.also:
+            raise AirflowSkipException(why) from error
+        self.log.info("%s", why)
+        return {"left": why, ALSO: self.also}
+
+    def _why_skipped(self, error: PipelineError) -> str | None:
+        """Why the task is skipped rather than failed; None where it failed."""
+        if isinstance(error, NoChampionError | NothingToScoreError):
+            return str(error)
+        if isinstance(error, HistoryNotReadyError) and not isinstance(
+            error, TableNotReadyError
+        ):
+            return f"{error} The run that validates the last of them will do {self.stage} for this partition too."
+        return None
 
     def command(self, now: datetime) -> list[str]:
         """The child's arguments, once the templates are rendered.
@@ -188,10 +206,12 @@ class StageOperator(CommandOperator):
         return source
 
     def _connections(self) -> dict[str, str]:
-        """Variables with the connections that the stage's table is read with."""
-        if not stage_named(self.stage).reads_source:
-            return {}
-        return resolved(connection_ids([self._table()], option_values(lines(self.options))))
+        """Variables with the connections that the stage's table is read with, and those that its record names."""
+        record = stage_named(self.stage)
+        own = record.connection_ids(self._declared())
+        if record.reads_source:
+            own += connection_ids([self._table()], option_values(lines(self.options)))
+        return resolved(own)
 
     def _table(self) -> Table:
         return self._declared().table
@@ -218,24 +238,27 @@ class StageOperator(CommandOperator):
         super()._log_event(event)
 
     def _announce(self, context: Mapping[str, Any], result: Mapping[str, Any]) -> None:
-        """Give the stage's assets their events, and any other outlet one with the result's facts."""
-        if Store(self.store).branch:
-            self.outlets: list[Any] = []  # who waits for an asset waits for production's
+        """Give the stage's assets their events, and any other outlet one with the result's facts.
+
+        A variant that was asked for beside what is usual changes nothing for who waits for an asset, nor does
+        a branch: who waits for an asset waits for production's.
+        """
+        stage = stage_named(self.stage)
+        makes_variant = stage.variant and option_values(given(self.options)).get(stage.variant)
+        if makes_variant or Store(self.store).branch:
+            # Airflow publishes an event for each outlet that a task has when it ends well.
+            self.outlets: list[Any] = []
         if not self.outlets:
             return
-        stage, work = stage_named(self.stage), self._work()
+        work = self._work()
         own = assets_of(work.pipeline, stage, self.table)
         for outlet in without(self.outlets, own):
             event = context["outlet_events"][outlet]
             event.extra = {k: result[k] for k in ANNOUNCED if result.get(k) not in (None, "")}
             if stage.scope == PARTITION:
-                event.add_partitions([str(self.partition), *result.get("also", ())])
-        news = [] if self._makes_variant(stage) else news_of(stage, work, result)
-        silence(self, own, announce(self, context, news))
-
-    def _makes_variant(self, stage: Stage) -> bool:
-        """Whether what was asked for lies beside what is usual, and so is no news."""
-        return bool(stage.variant and option_values(given(self.options)).get(stage.variant))
+                own_day = [] if "left" in result else [str(self.partition)]
+                event.add_partitions([*own_day, *result.get(ALSO, ())])
+        silence(self, own, announce(self, context, news_of(stage, work, result)))
 
 
 def _needed(value: str | None, name: str, task_id: str) -> str:

@@ -9,27 +9,34 @@ Not here: a stage's task (``tasks.py``), which model scores a day (``pipelines/s
 
 from typing import Any
 
-from airflow.sdk import DAG, PartitionedAssetTimetable, task_group
+from airflow.sdk import DAG, PartitionedAssetTimetable, chain, task_group
 
 from millrace.airflow.assets import assets
 from millrace.airflow.dags import common, first_midnight, listed_names
 from millrace.airflow.forms import score_form, score_range_form
+from millrace.airflow.late_days import deadline_of
 from millrace.airflow.partition_range import PartitionRangeOperator
+from millrace.airflow.retraining import ask_for_model
 from millrace.airflow.tasks import OTHER_POOL, stage
-from pipelines.protocol import Stage, stages, stages_before
+from pipelines.protocol import Stage, stages
 from pipelines.protocol.stage import SCORE_DAG
 from pipelines.spec import Pipeline
+from pipelines.stages.watch.record import STAGE as WATCH
 
 FEATURES = "features"
 DAYS_DAG = f"{SCORE_DAG}_days"
 
 
-def score_dag(pipeline: Pipeline, doc: str | None = None, **more: Any) -> DAG:
+def score_dag(
+    pipeline: Pipeline, doc: str | None = None, *, on_alarm: Any = None, **more: Any
+) -> DAG:
     """The DAG that scores each partition once its features are published, then settles and watches it.
 
     Args:
         pipeline: The declaration.
         doc: What its page says first.
+        on_alarm: What is called where an alarm fails a partition: a notifier, a function of the task's context,
+            or several.
         more: Arguments of the ``DAG`` to replace, such as ``schedule``.
     """
     records = grouped_stages(pipeline)
@@ -39,10 +46,14 @@ def score_dag(pipeline: Pipeline, doc: str | None = None, **more: Any) -> DAG:
         "start_date": first_midnight(pipeline),
         "max_active_runs": 4,
         "params": score_form(pipeline, records),
+        **deadline_of(pipeline, "scored"),
     }
     schedule = more.pop("schedule", once_featurized(pipeline))
     with DAG(schedule=schedule, **(common(pipeline, SCORE_DAG, doc) | own | more)) as made:
-        _wire_partition(pipeline, records)
+        tasks = _wire_partition(pipeline, records)
+        tasks[WATCH.name].on_failure_callback = _several(on_alarm)
+        if pipeline.watch.retraining.on:
+            tasks[WATCH.name] >> ask_for_model(pipeline)
     return made
 
 
@@ -92,14 +103,22 @@ def once_featurized(pipeline: Pipeline) -> PartitionedAssetTimetable:
     return PartitionedAssetTimetable(assets=assets(pipeline)[FEATURES])
 
 
-def _wire_partition(pipeline: Pipeline, records: list[Stage], **more: Any) -> None:
-    """The tasks of a partition, each after those whose work it needs."""
-    made: dict[str, Any] = {}
-    for record in records:
-        own = {"skip_where": _skip_where(records, record)} | more
-        made[record.name] = stage(pipeline, record.name, **own)
-        before = [each.name for each in stages_before(record, pipeline)]
-        [made[name] for name in before if name in made] >> made[record.name]
+def _wire_partition(pipeline: Pipeline, records: list[Stage], **more: Any) -> dict[str, Any]:
+    """The tasks of a partition by stage, one after another: each says something of what the one before has done."""
+    made = {
+        each.name: stage(
+            pipeline, each.name, **({"skip_where": _skip_where(records, each)} | more)
+        )
+        for each in records
+    }
+    chain(*made.values())
+    return made
+
+
+def _several(callbacks: Any) -> list[Any]:
+    if callbacks is None:
+        return []
+    return list(callbacks) if isinstance(callbacks, list | tuple) else [callbacks]
 
 
 def _skip_where(records: list[Stage], record: Stage) -> str:

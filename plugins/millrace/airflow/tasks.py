@@ -76,7 +76,7 @@ def stage(
         "pipeline": pipeline.name,
         "doc_md": record.does,
         "source": variable("source", pipeline) if record.reads_source else None,
-        "options": option_templates(pipeline, record.options),
+        "options": option_templates(pipeline, record.options, record.approval),
         "inputs": input_templates(record.takes),
         "execution_timeout": record.timeout,
         "pool": record.pool,
@@ -136,7 +136,7 @@ def approval(pipeline: Pipeline, name: str, **more: Any) -> AskOperator:
         "wanted": f"{{{{ params.get('{record.approval}', false) }}}}",
         "approvers": variable("approvers", pipeline),
         "subject": f"{pipeline.title}: {name} the model as of {AS_OF}?",
-        "body": f"{{{{ evaluated(ti.xcom_pull(task_ids='{giver_of(EVALUATION).name}')) }}}}",
+        "body": f"{{{{ numbers_of(ti.xcom_pull(task_ids='{giver_of(EVALUATION).name}')) }}}}",
         "response_timeout": ANSWER_WITHIN,
     }
     return AskOperator(**(defaults | more))

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from millrace.airflow.partition import macros_of_run
+from millrace.airflow.question import answered, numbers_of
 from pipelines.core.installation import default_store
 from pipelines.core.store.branch_names import IN_ADDRESS
 from pipelines.protocol import giver_of
@@ -53,8 +54,16 @@ def store_and_history(pipeline: Pipeline) -> dict[str, str]:
     }
 
 
-def option_templates(pipeline: Pipeline, options: Iterable[Option]) -> list[str]:
-    """Options as ``key=value``: from the form where it asks for them, else from their Variables."""
+def option_templates(
+    pipeline: Pipeline, options: Iterable[Option], approval: str = ""
+) -> list[str]:
+    """Options as ``key=value``: from the form where it asks for them, else from their Variables.
+
+    Args:
+        pipeline: The declaration.
+        options: Those that a stage may be asked.
+        approval: The task whose answer some of them are; empty where nobody is asked.
+    """
     given = []
     for option in options:
         if option.form and option.is_switch:
@@ -65,6 +74,9 @@ def option_templates(pipeline: Pipeline, options: Iterable[Option]) -> list[str]
             given.append(f"{option.name}={{{{ params.get('{option.name}') or '' }}}}")
         elif option.service:
             given.append(f"{option.name}={variable(option.service, pipeline)}")
+        elif option.of_answer and approval:
+            pulled = f"answered(ti.xcom_pull(task_ids='{approval}'), '{option.of_answer}')"
+            given.append(f"{option.name}={{{{ {pulled} }}}}")
     return given
 
 
@@ -81,6 +93,8 @@ def macros(pipeline: Pipeline) -> dict[str, Any]:
     return {
         **macros_of_run(pipeline.partitions()),
         "digest_of": digest_of,
+        "answered": answered,
+        "numbers_of": numbers_of,
         "search_day": partial(_search_day, pipeline),
     }
 

@@ -23,7 +23,7 @@ toy_model = with_toys(model_dag(PIPELINE, __doc__, dag_id="toy_model"))
 for name in ("validate_window", "preprocess", "train", "evaluate"):
     digest = f"digest={{{{ var.value.get('toy_{name}', 'of-{name}') }}}}"
     toy_model.get_task(name).options = [digest]
-toy_model.get_task("promote").options += ["fate={{ var.value.get('toy_fate', '') }}"]
+toy_model.get_task("promote").options += ["answered_why={{ var.value.get('toy_fate', '') }}"]
 
 # Its days are in no store.
 toy_model.get_task("await_partitions").execute = lambda context: {}

@@ -6,6 +6,7 @@ import pytest
 
 from pipelines import api
 from pipelines.core.errors import ConfigError
+from pipelines.protocol import stage_named
 from tests.pipelines.stages.score.scored_days import (
     DAY,
     EARLY,
@@ -28,7 +29,10 @@ def store(tmp_path_factory):
     return root
 
 
-def test_days_that_cannot_be_scored_are_listed_and_stop_no_other(store):
+def test_days_that_cannot_be_scored_are_listed_and_stop_no_other(store, monkeypatch):
+    # Watching reads the training days of the champion, which this store has not.
+    both = [stage_named("score"), stage_named("settle")]
+    monkeypatch.setattr("pipelines.api.scoring._stages", lambda *_args, **_named: both)
     lines = []
     summary = api.score(
         "fraud_detection", store, from_=BEFORE, to=AFTER, in_process=True, on_event=lines.append
@@ -41,8 +45,9 @@ def test_days_that_cannot_be_scored_are_listed_and_stop_no_other(store):
     ]
     assert summary["rows"] == 120
     assert summary["stages"]["score"]["left"] == 1
+    assert summary["stages"]["settle"]["done"] == 2
     last = [line["message"] for line in lines if line["event"] == "log"][-1]
-    assert re.fullmatch(r"\w+: 3 of 3 partitions, .* rows/s, 0 s left", last)
+    assert re.fullmatch(r"settle: 2 of 2 partitions, .* rows/s, 0 s left", last)
 
 
 def test_a_day_before_every_champion_is_left_out(store):

@@ -293,8 +293,8 @@ def test_whatever_is_set_is_of_the_settings_type_and_finite_or_refused(path, tex
         new = dict(leaves(with_settings(FRAUD, [f"{path}={text}"])))[path]
     except ConfigError:
         return
-    # What is declared as None is a switch that follows from another setting (``training.keep_best``).
-    kinds = {bool, type(None)} if old is None else {type(old)}
+    # What is declared as None is a switch, or a number, that follows from another setting.
+    kinds = {bool, float, type(None)} if old is None else {type(old)}
     assert type(new) in kinds
     for value in new if isinstance(new, tuple) else (new,):
         assert value is None or isinstance(value, str) or math.isfinite(value)

@@ -12,10 +12,10 @@ import sqlalchemy as sa
 from pipelines.core.errors import ConfigError
 from pipelines.drivers.scaffold.profile.columns import ReadingGuess
 from pipelines.drivers.scaffold.profile.sample import Sample
+from pipelines.shared.databases.database_errors import in_its_own_words
+from pipelines.shared.databases.database_url import url_of_text
 from pipelines.spec.statements import as_subquery, parameters, statement_problems
 from pipelines.stages.ingest.sources.database import viewed
-from pipelines.stages.ingest.sources.database_errors import in_its_own_words
-from pipelines.stages.ingest.sources.database_url import url_of_text
 from pipelines.stages.ingest.sources.row_blocks import arrow_block
 
 MOST_ROWS = 50_000

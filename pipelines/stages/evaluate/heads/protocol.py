@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from pipelines.shared.metrics.bootstrap import Measured
 from pipelines.shared.pages.plots import Plot
-from pipelines.spec import TRAIN, Evaluation, Pipeline
+from pipelines.spec import TRAIN, Evaluation, Head, Pipeline
 from pipelines.stages.evaluate.rows import TestRows
 
 Floats = NDArray[np.float64]
@@ -59,6 +59,10 @@ class MetricText:
 
 class HeadEvaluation(Protocol):
     """What the evaluation of a model asks its head."""
+
+    @property
+    def head(self) -> Head:
+        """As declared."""
 
     @property
     def leaves_out_known(self) -> bool:

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.shared.metrics.survival_curves import StepFunction, censoring_curve
+
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
@@ -54,18 +56,16 @@ class InSight:
     """Kaplan-Meier estimate of the chance not to be censored before a time.
 
     Attributes:
-        at: Times at which rows were censored, ascending.
-        chance: Chance before the first of them, before the second, ..., and after the last.
+        curve: The chance not to be censored by a time.
         last: Longest time that a row was followed.
     """
 
-    at: Floats
-    chance: Floats
+    curve: StepFunction
     last: float
 
     def before(self, days: Floats) -> Floats:
         """Chance to be in sight just before these times."""
-        return np.asarray(self.chance[np.searchsorted(self.at, days, side="left")])
+        return self.curve.before(days)
 
     def covers(self, days: float) -> bool:
         """Whether rows are in sight by then."""
@@ -74,11 +74,8 @@ class InSight:
 
 def in_sight(rows: FollowUp) -> InSight:
     """Estimate from rows; those whose event came at a time of censoring had left before."""
-    at, censored = np.unique(rows.days[rows.censored], return_counts=True)
-    later = len(rows.days) - np.searchsorted(np.sort(rows.days), at, side="right")
-    steps = 1.0 - censored / (later + censored)
     last = float(rows.days.max()) if len(rows.days) else 0.0
-    return InSight(at, np.append(1.0, np.cumprod(steps)), last)
+    return InSight(censoring_curve(rows.days, rows.censored), last)
 
 
 @dataclass(frozen=True, slots=True)

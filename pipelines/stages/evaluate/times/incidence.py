@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from pipelines.shared.metrics.survival_curves import cumulative_incidence
 from pipelines.stages.evaluate.times.follow_up import Floats, FollowUp
 
 
@@ -17,15 +18,9 @@ def incidence(rows: FollowUp, at: Sequence[float]) -> Floats:
 
     Without competing events it is one minus the Kaplan-Meier estimate.
     """
-    times = np.unique(rows.days)
-    at_risk = len(rows.days) - np.searchsorted(np.sort(rows.days), times, side="left")
-    events, ended = (
-        np.bincount(np.searchsorted(times, rows.days[chosen]), minlength=len(times))
-        for chosen in (rows.event, rows.event | rows.competing)
-    )
-    without = np.cumprod(1.0 - ended / at_risk)
-    steps = np.append(1.0, without[:-1]) * events / at_risk
-    found = np.append(0.0, np.cumsum(steps))
+    ended = rows.event | rows.competing
+    times, happened = cumulative_incidence(rows.days, rows.event, ended)
+    found = np.append(0.0, happened)
     return np.asarray(found[np.searchsorted(times, np.asarray(at), side="right")])
 
 

@@ -2,7 +2,7 @@
 
 Promise: a connection is read from its environment variable when it is needed, and is part of no plan,
     artifact or message.
-Not here: what a connection's fields mean (``storage_options.py``, ``database_url.py``).
+Not here: what a connection's fields mean (``storage_options.py``, ``pipelines/shared/databases/``).
 """
 
 from typing import TYPE_CHECKING
@@ -57,7 +57,7 @@ def database_of(work: Work, source: Query) -> "sa.URL":
     Raises:
         ConfigError: There is none, its connection is not defined, or it is not one of a database.
     """
-    from pipelines.stages.ingest.sources.database_url import (
+    from pipelines.shared.databases.database_url import (
         EXAMPLE,
         url_of_connection,
         url_of_text,

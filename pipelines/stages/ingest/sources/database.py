@@ -5,7 +5,7 @@ Promise: every statement of a view sees the same snapshot (REPEATABLE READ in Po
     transaction in SQLite) and cannot write; rows arrive in blocks, from a cursor on the server, so memory
     does not depend on their number. Rows are ordered by the database: without ORDER BY it may return
     them in another order each time (parallel scans, vacuum), and the same rows would be other bytes.
-Not here: the address (``database_url.py``), errors (``database_errors.py``), types (``row_blocks.py``).
+Not here: the address and errors (``pipelines/shared/databases/``), types (``row_blocks.py``).
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -110,8 +110,8 @@ def query_result(work: Work, table: Table, query: Query) -> QueryResult:
 
 
 def _fetched(work: Work, table: Table, query: Query) -> QueryResult:
+    from pipelines.shared.databases.database_errors import in_its_own_words
     from pipelines.stages.ingest.sources.database import viewed
-    from pipelines.stages.ingest.sources.database_errors import in_its_own_words
 
     where = f"{work.report.work}: the query of {table.name}"
     zone = query.time_zone or work.pipeline.time_zone

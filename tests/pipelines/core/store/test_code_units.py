@@ -14,7 +14,7 @@ from pipelines.core.store.code_units import (
     units_digest,
     write_units,
 )
-from pipelines.core.store.housekeeping import clean
+from pipelines.core.store.housekeeping import Housekeeping, clean
 from pipelines.core.store.verify import verify
 from pipelines.core.store.why import explain
 from tests.pipelines.core.store.making import REF, publish
@@ -127,9 +127,9 @@ def test_what_no_version_has_any_more_goes_with_housekeeping(tmp_path):
     new = {"a.b": {"f": "9.0"}}
     with_code(store, new)
     kept = {"keep_versions": 0, "left_before_s": time.time() - 60}
-    clean(store, "p", **kept)
+    clean(store, "p", Housekeeping(**kept))
     assert len(kept_units(store, "p")) == 2, "both are young"
-    clean(store, "p", **kept | {"left_before_s": time.time() + 60})
+    clean(store, "p", Housekeeping(**kept | {"left_before_s": time.time() + 60}))
     assert kept_units(store, "p") == [units_digest(new)]
 
 

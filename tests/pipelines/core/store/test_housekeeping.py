@@ -2,6 +2,7 @@
 
 import os
 import time
+from dataclasses import asdict
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from pipelines.core.errors import ArtifactError
 from pipelines.core.store import Ref, Store
-from pipelines.core.store.housekeeping import clean
+from pipelines.core.store.housekeeping import Housekeeping, clean
 from tests.pipelines.core.store.making import REF, publish
 
 MODELS = Ref("p", "models", "as_of=2026-01-08/seed=0")
@@ -29,7 +30,15 @@ def aged(store):
 
 def cleaned(store, **more):
     aged(store)
-    return clean(store, "p", **{"keep_versions": 0, "left_before_s": time.time()} | more)
+    asked = {"keep_versions": 0, "left_before_s": time.time()} | more
+    return asdict(clean(store, "p", Housekeeping(**asked)))
+
+
+def why(cleaned, manifest):
+    """Whether a version was kept, and why."""
+    name = (manifest.ref.path(), manifest.version)
+    (found,) = (r for r in cleaned["reasons"] if (r["artifact"], r["version"]) == name)
+    return found["kept"], found["why"]
 
 
 def is_there(store, manifest):
@@ -71,11 +80,11 @@ def test_a_reference_by_the_hash_of_one_file_counts(store):
 def test_what_something_outside_refers_to_stays(named, store):
     champion = publish(store, ref=MODELS, config={"n": 1})
     publish(store, ref=MODELS, config={"n": 2})
-    removed = cleaned(store, outside=[getattr(champion, named)])
+    removed = cleaned(store, outside={getattr(champion, named): "the champion"})
     assert (removed["versions"], removed["kept"]) == (0, 1)
     # Even where only its folder's name can still be read.
     (store.folder(MODELS) / champion.version / "manifest.json").write_text("")
-    assert cleaned(store, outside=[champion.digest])["kept"] == 1
+    assert cleaned(store, outside={champion.digest: "the champion"})["kept"] == 1
 
 
 def test_a_model_that_was_promoted_stays_even_if_the_registry_was_lost(store):
@@ -116,8 +125,9 @@ def test_what_a_killed_process_left_in_staging_goes_at_once_and_checkpoints_late
     left.mkdir()
     (left / "half.npy").write_bytes(b"x" * 100)
     store.scratch(REF, "e" * 16)
-    removed = clean(store, "p", keep_versions=0, left_before_s=time.time() - 1e5)
-    assert (removed["leftovers"], removed["bytes"]) == (1, 100)
+    asked = Housekeeping(keep_versions=0, left_before_s=time.time() - 1e5)
+    removed = clean(store, "p", asked)
+    assert (removed.leftovers, removed.bytes) == (1, 100)
     assert cleaned(store)["leftovers"] == 1
 
 
@@ -131,6 +141,68 @@ def test_nothing_goes_while_a_manifest_cannot_be_read(store):
     ):
         cleaned(store)
     assert len(store.versions(REF)) == 2
+
+
+def test_each_version_says_why_it_stays_or_goes_before_and_after(store):
+    days = [publish(store, config={"n": n}) for n in range(4)]
+    model = publish(store, ref=MODELS, inputs={"features": days[0].content}, text="first")
+    judged = publish(store, ref=EVALUATIONS, inputs={"model": model.content})
+    other = publish(store, ref=MODELS, config={"n": 2})
+    publish(store, ref=EVALUATIONS, inputs={"model": other.content})
+    asked = {
+        "keep_versions": 1,
+        "outside": {model.digest: "the champion, version 3 of p"},
+    }
+    wanted = [
+        (days[0], True, f"made models/{MODELS.key} {model.version}"),
+        (days[1], False, "replaced, and nothing refers to it"),
+        (days[2], True, "among the newest 1 beside the published one"),
+        (days[3], True, "published"),
+        (model, True, "the champion, version 3 of p"),
+        (judged, True, "judged the champion, version 3 of p"),
+        (other, True, "published"),
+    ]
+    aged(store)
+    os.utime(store.folder(REF) / days[2].version, (2.0, 2.0))
+    settings = {"left_before_s": time.time()} | asked
+    dry = asdict(clean(store, "p", Housekeeping(**settings, dry_run=True)))
+    assert [(m, *why(dry, m)) for m, _, _ in wanted] == wanted
+    assert all(is_there(store, manifest) for manifest, _, _ in wanted)
+    really = asdict(clean(store, "p", Housekeeping(**settings)))
+    assert really == dry
+    assert [m for m, _, _ in wanted if not is_there(store, m)] == [days[1]]
+    assert (really["versions"], really["kept"]) == (1, 1)
+
+
+@pytest.mark.parametrize(("depth", "there"), [(None, 3), (2, 3), (1, 2), (0, 1)])
+def test_what_a_version_was_made_from_stays_as_far_back_as_is_asked(depth, there, store):
+    source = publish(store, config={"n": 1})
+    day = publish(store, ref=MODELS, inputs={"ingested": source.content}, text="a model")
+    publish(store, config={"n": 2})
+    publish(store, ref=MODELS, config={"n": 2})
+    model = publish(store, ref=EVALUATIONS, inputs={"model": day.content})
+    cleaned(store, depth=depth)
+    assert sum(is_there(store, each) for each in (source, day, model)) == there
+
+
+def test_what_killed_processes_left_is_counted_and_stays_in_a_dry_run(store):
+    publish(store)
+    left = store.folder(REF) / ".staging-0123456789abcdef-7"
+    left.mkdir()
+    (left / "half.npy").write_bytes(b"x" * 100)
+    unfinished = store.folder(REF) / ("e" * 16)
+    unfinished.mkdir()
+    (unfinished / "half.npy").write_bytes(b"x" * 10)
+    dry = cleaned(store, dry_run=True)
+    assert (dry["leftovers"], dry["bytes"], left.exists(), unfinished.exists()) == (
+        2,
+        110,
+        True,
+        True,
+    )
+    assert cleaned(store) == dry
+    assert not left.exists()
+    assert not unfinished.exists()
 
 
 @settings(

@@ -7,7 +7,7 @@ import pytest
 
 from pipelines.core.errors import ArtifactError, ConfigError
 from pipelines.core.store import Ref, Store, digest_of
-from pipelines.core.store.housekeeping import clean
+from pipelines.core.store.housekeeping import Housekeeping, clean
 from pipelines.core.store.why import describe_explanation, explain
 from tests.pipelines.core.store.making import REF, publish
 
@@ -153,9 +153,11 @@ def test_housekeeping_keeps_what_is_published_and_what_is_being_made(tmp_path):
         (store.scratch(REF, "e" * 16) / "checkpoint").write_text("x")
         for path in [staged, *store.folder(REF).rglob("*")]:
             os.utime(path, (old, old))
-        removed = clean(store, "p", keep_versions=1, left_before_s=time.time() - 1e5)
+        removed = clean(
+            store, "p", Housekeeping(keep_versions=1, left_before_s=time.time() - 1e5)
+        )
         assert staged.exists()
-    assert (removed["versions"], removed["leftovers"]) == (1, 1)
+    assert (removed.versions, removed.leftovers) == (1, 1)
     assert store.open(store.find(REF)) == store.open(manifest)
 
 
@@ -163,8 +165,8 @@ def test_housekeeping_leaves_young_leftovers(tmp_path):
     store = Store(str(tmp_path))
     publish(store)
     store.scratch(REF, "e" * 16)
-    removed = clean(store, "p", keep_versions=1, left_before_s=time.time() - 1e5)
-    assert removed == {"versions": 0, "leftovers": 0, "bytes": 0, "kept": 0}
+    removed = clean(store, "p", Housekeeping(keep_versions=1, left_before_s=time.time() - 1e5))
+    assert (removed.versions, removed.leftovers, removed.bytes, removed.kept) == (0, 0, 0, 0)
 
 
 @pytest.mark.parametrize("uri", ["{0}", "memory://{0.name}/why"])

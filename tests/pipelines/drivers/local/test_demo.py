@@ -92,6 +92,7 @@ def test_a_run_is_interrupted_gone_on_with_found_done_and_stopped_from_elsewhere
     assert re.search(r"Verdict: (BETTER|NOT_BETTER|REJECTED)\. ", out)
     assert re.search(r"│ validate +│ +36 │ +3[0-9],[0-9]{3} │", out)
     assert re.search(r"│ tx_amount\.range +│ +36 │", out)
+    assert re.search(r"│ 20\d\d-\d\d-\d\d +│ +\d+ │ +\d+ │", out)
     assert demo.processes() == []
 
     with demo.serving() as process:

@@ -1,4 +1,7 @@
-"""Our NumPy forward pass beside Keras's own, for every activation, time and members; prints the differences."""
+"""Our NumPy forward pass beside Keras's own, for every activation, time and members; prints the differences.
+
+Those of served calibrations too: TensorFlow is imported once.
+"""
 
 import json
 import sys
@@ -11,6 +14,10 @@ from pipelines.shared.scoring.dense import ACTIVATIONS, is_plain, open_scorer
 from pipelines.spec import Binary, Model, Survival
 from pipelines.stages.evaluate.heads import evaluation_of
 from pipelines.stages.train.devices import Devices, open_strategy
+from tests.pipelines.shared.scoring.served_calibrations import (
+    calibrations_apart,
+    held_out_apart,
+)
 
 
 def main():
@@ -40,7 +47,8 @@ def main():
             ours = evaluation_of(head).predict(out, {"x": x})
         assert ours.keys() == theirs.keys(), name
         errors[name] = max(float(np.abs(ours[n] - theirs[n].numpy()).max()) for n in ours)
-    print(json.dumps(errors))
+    served = {"apart": calibrations_apart(5), "held_out": held_out_apart()}
+    print(json.dumps({"errors": errors, "served": served}))
 
 
 main()

@@ -1,5 +1,6 @@
 """The forward pass without TensorFlow."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -23,9 +24,11 @@ def network(n_features=15, units=500):
     return Scorer(tuple(layers))
 
 
-def test_scores_are_those_of_keras_for_every_activation(tmp_path):
+@pytest.fixture(scope="module")
+def beside_keras(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("keras")
     ran = subprocess.run(
-        [sys.executable, "-m", "tests.pipelines.shared.scoring.keras_case", str(tmp_path)],
+        [sys.executable, "-m", "tests.pipelines.shared.scoring.keras_case", str(folder)],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -33,11 +36,23 @@ def test_scores_are_those_of_keras_for_every_activation(tmp_path):
         check=False,
     )
     assert ran.returncode == 0, ran.stderr[-3000:]
-    errors = json.loads(ran.stdout.splitlines()[-1])
+    return json.loads(ran.stdout.splitlines()[-1])
+
+
+def test_scores_are_those_of_keras_for_every_activation(beside_keras):
+    errors = beside_keras["errors"]
     others = {name: error for name, error in errors.items() if name not in ACTIVATIONS}
     assert others.keys() == {"members", "times", "times of members", "two events"}
     assert max(errors.values()) < 2e-6
     assert max(others.values()) < 1e-6
+
+
+def test_a_graph_and_numpy_give_one_probability_for_drawn_calibrations(beside_keras):
+    found = beside_keras["served"]
+    assert found["apart"]["none"] == 0
+    assert found["apart"]["isotonic"] == 0
+    assert found["apart"]["platt"] <= 1
+    assert 0 < found["held_out"] < 1e-6
 
 
 def test_a_rows_score_does_not_depend_on_the_rows_beside_it():
@@ -47,6 +62,14 @@ def test_a_rows_score_does_not_depend_on_the_rows_beside_it():
     np.testing.assert_array_equal(whole[123:4567], scorer.score(x[123:4567]))
     np.testing.assert_array_equal(whole[-1:], scorer.score(x[-1:]))
     assert scorer.score(x[:0]).shape == (0,)
+
+
+@pytest.mark.parametrize("chunk_rows", [7, 4096, 1 << 17])
+def test_chunks_of_any_size_give_the_same_scores(chunk_rows):
+    x = np.random.Generator(np.random.Philox(key=[7, 7])).normal(size=(20_000, 15))
+    scorer, x = network(), x.astype(np.float32)
+    other = dataclasses.replace(scorer, chunk_rows=chunk_rows)
+    np.testing.assert_array_equal(other.score(x), scorer.score(x))
 
 
 def test_scores_are_the_same_bits_with_one_thread():

@@ -4,8 +4,17 @@ from dataclasses import replace
 
 import pytest
 
-from pipelines.core.errors import DeclarationError
-from pipelines.spec import Binary, Costs, Gates, Regression, Subgroup, load, require_valid
+from pipelines.core.errors import ConfigError, DeclarationError
+from pipelines.spec import (
+    Binary,
+    Costs,
+    Gates,
+    Regression,
+    Subgroup,
+    load,
+    require_valid,
+    with_settings,
+)
 from tests.pipelines.stages.evaluate.made_times import CENSORED_ONLY
 
 SHIPPED = load("fraud_detection")
@@ -128,3 +137,15 @@ def test_heads_without_decisions_keep_the_defaults():
     require_valid(CENSORED_ONLY)
     assert Binary().metrics["cost_per_day"] is False
     assert "cost_per_day" not in Regression().metrics
+
+
+def test_what_a_message_says_to_do_can_be_done_for_one_run():
+    with pytest.raises(DeclarationError, match="omit one of the two"):
+        with_settings(SHIPPED, ["evaluation.threshold=0.3"])
+    chosen = with_settings(SHIPPED, ["evaluation.costs=", "evaluation.threshold=0.3"])
+    assert (chosen.evaluation.costs, chosen.evaluation.threshold) == (None, 0.3)
+    with pytest.raises(DeclarationError, match="needs rows that no gradient has seen"):
+        with_settings(SHIPPED, ["training.calibration=platt"])
+    with_settings(SHIPPED, ["training.calibration=platt", "split.validation_days=1"])
+    with pytest.raises(ConfigError, match=r"expected a value like 0\.5"):
+        with_settings(SHIPPED, ["evaluation.costs=", "evaluation.threshold=high"])

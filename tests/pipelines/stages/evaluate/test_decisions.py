@@ -10,7 +10,11 @@ import pytest
 from pipelines.core.store import Store
 from pipelines.shared.scoring.decision import Calibration, Decision
 from pipelines.spec import Costs, Gates
+from pipelines.stages.evaluate.comparison import Champion
+from pipelines.stages.evaluate.evaluation import evaluate_model
+from pipelines.stages.evaluate.model_card import model_card
 from tests.pipelines.made_models import (
+    AS_OF,
     FRAUD,
     done,
     publish_model,
@@ -29,13 +33,15 @@ PRICED = dataclasses.replace(
 )
 
 
-def published(root, pipeline):
-    _, work = work_on("evaluate", root, pipeline=pipeline)
-    store = Store(str(root))
-    folder = store.open(store.find(work.model_ref("evaluations")))
+def read(folder):
     table = pq.read_table(folder / "scores.parquet").to_pandas()
-    metrics = json.loads((folder / "metrics.json").read_text())
-    return metrics, table[table.counted], (folder / "model_card.html").read_text()
+    return json.loads((folder / "metrics.json").read_text()), table[table.counted]
+
+
+def published(root, pipeline):
+    store, ref = Store(str(root)), work_on("evaluate", root, pipeline=pipeline)[1]
+    folder = store.open(store.find(ref.model_ref("evaluations")))
+    return *read(folder), (folder / "model_card.html").read_text()
 
 
 def cost_of(label, alert, day):
@@ -52,18 +58,21 @@ def rivals(tmp_path_factory):
     """A champion of the time before decisions, and a calibrated challenger."""
     root = tmp_path_factory.mktemp("rivals")
     publish_training_set(root, rows=200)
-    publish_model(root, pipeline=PRICED, quality=0.7)
+    theirs = publish_model(root, pipeline=PRICED, quality=0.7)
     done("evaluate", root, pipeline=PRICED)
     old = published(root, PRICED)
-    done("promote", root, pipeline=PRICED)
-    challenger = seeded(1, PRICED)
-    publish_model(root, pipeline=PRICED, seed=1, decision=CALIBRATED)
-    result = done("evaluate", root, pipeline=challenger)
-    return old, published(root, challenger), result
+    own = publish_model(root, pipeline=PRICED, seed=1, decision=CALIBRATED)
+    _, work = work_on("evaluate", root, pipeline=seeded(1, PRICED))
+    out = root / "out"
+    out.mkdir()
+    champion = Champion({"as_of": AS_OF, "seed": 0, "digest": theirs.digest}, theirs)
+    training_set = work.store.find(work.window_ref("training_set"))
+    evaluate_model(work, training_set, own, champion, out)
+    return old, (*read(out), model_card(work, out))
 
 
 def test_a_model_without_a_decision_is_decided_by_the_costs_over_its_score(rivals):
-    (metrics, table, card), _, _ = rivals
+    (metrics, table, card), _ = rivals
     decision = metrics["decision"]
     assert decision["calibration"] == {"kind": "none"}
     threshold = (3 + 3) / 53
@@ -77,14 +86,14 @@ def test_a_model_without_a_decision_is_decided_by_the_costs_over_its_score(rival
     )
     assert decision["costs"]["own"]["alerts_per_day"] == alert.sum() / 7
     assert "not calibrated" in card
-    assert "if the score is a probability" in card
+    assert "as far as the score is a probability" in card
 
 
 def test_the_challenger_and_the_champion_cost_what_their_own_thresholds_say(rivals):
-    (_, before, _), (metrics, table, card), result = rivals
+    (_, before, _), (metrics, table, card) = rivals
     own = CALIBRATED.decides(CALIBRATED.probability(table.score.to_numpy()))
     cost = cost_of(table.label, own, table.day)
-    assert result["metrics"]["cost_per_day"] == pytest.approx(cost)
+    assert metrics["metrics"]["cost_per_day"] == pytest.approx(cost)
     low, high = metrics["intervals"]["cost_per_day"]
     assert low < cost < high
     theirs = table.champion_score.astype(float) >= 6 / 53
@@ -97,11 +106,12 @@ def test_the_challenger_and_the_champion_cost_what_their_own_thresholds_say(riva
     difference = cost - champion["metrics"]["cost_per_day"]
     assert low < difference < high
     assert len(before) == len(table)
-    assert f"this model costs {difference:+,.0f}" in card
+    more = "less" if difference < 0 else "more"
+    assert f"this model costs {abs(difference):,.0f} {more}" in card
 
 
 def test_nobody_everybody_and_hindsight_are_the_ends_and_the_bottom_of_the_curve(rivals):
-    _, (metrics, table, _), _ = rivals
+    _, (metrics, table, _) = rivals
     costs, p = metrics["decision"]["costs"], CALIBRATED.probability(table.score.to_numpy())
 
     def at(threshold):
@@ -118,7 +128,7 @@ def test_nobody_everybody_and_hindsight_are_the_ends_and_the_bottom_of_the_curve
 
 
 def test_alerts_are_counted_by_row_and_by_entity_with_the_people_that_they_take(rivals):
-    _, (metrics, table, card), _ = rivals
+    _, (metrics, table, card) = rivals
     found = metrics["decision"]["alerts"]
     alert = CALIBRATED.decides(CALIBRATED.probability(table.score.to_numpy()))
     table = table.assign(alert=alert)
@@ -135,7 +145,7 @@ def test_alerts_are_counted_by_row_and_by_entity_with_the_people_that_they_take(
 
 
 def test_a_calibration_is_shown_before_and_after_and_its_errors_are_metrics(rivals):
-    _, (metrics, table, card), _ = rivals
+    _, (metrics, table, card) = rivals
     both = metrics["decision"]["probabilities"]
     p = CALIBRATED.probability(table.score.to_numpy()).astype(float)
     for name, values in (("score", table.score.astype(float)), ("probability", p)):

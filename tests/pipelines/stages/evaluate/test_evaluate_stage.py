@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -9,6 +10,7 @@ import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from pipelines.core.errors import ArtifactError, TrainingError
+from pipelines.core.masking import HIDDEN
 from pipelines.core.store import Store
 from pipelines.stages.promote.champion import open_registry
 from tests.pipelines.made_models import (
@@ -55,6 +57,42 @@ def test_the_metrics_are_those_of_the_published_scores(evaluated):
     assert result["verdict"] == "BETTER"
 
 
+def test_scores_are_explained_and_keys_of_their_rows_are_masked(evaluated):
+    root, result = evaluated
+    folder = published(root)
+    found = json.loads((folder / "metrics.json").read_text())["explanation"]
+    names = FRAUD.feature_names()
+    assert {each["name"] for each in found["features"]} == {*found["contributions"]} == {*names}
+    assert found["rows"] == result["rows"]
+    for each in found["features"]:
+        low, high = each["interval"]
+        assert low <= each["decline"] + 0.05 <= high + 0.1
+    table = pq.read_table(folder / "scores.parquet").to_pandas()
+    assert found["examples"][0]["score"] == pytest.approx(
+        table.score[table.counted].max(), rel=1e-5
+    )
+    assert len(found["examples"]) == 5
+    first = found["examples"][0]
+    assert first["keys"]["customer_id"] == HIDDEN
+    sizes = [reason["contribution"] for reason in first["reasons"]]
+    assert sizes == sorted(sizes, reverse=True)
+    assert min(sizes) > 0
+    page = (folder / "model_card.html").read_text()
+    assert "Why the highest scores are high" in page
+    assert f"{first['reasons'][0]['feature']} +" in page
+    assert f"customer_id {HIDDEN}" in page
+
+
+def test_no_row_is_explained_where_none_is_declared(evaluated):
+    root, first = evaluated
+    evaluation = replace(FRAUD.evaluation, explained_rows=0)
+    silent = done("evaluate", root, pipeline=replace(FRAUD, evaluation=evaluation))
+    folder = published(root)
+    assert "explanation" not in json.loads((folder / "metrics.json").read_text())
+    assert "What the scores are made of" not in (folder / "model_card.html").read_text()
+    assert silent["metrics"] == first["metrics"]
+
+
 def test_the_same_inputs_give_the_same_bytes(evaluated, tmp_path_factory):
     other = tmp_path_factory.mktemp("other")
     publish_training_set(other)
@@ -65,8 +103,11 @@ def test_the_same_inputs_give_the_same_bytes(evaluated, tmp_path_factory):
 def test_the_card_stands_alone_and_escapes_what_it_shows(evaluated):
     page = (published(evaluated[0]) / "model_card.html").read_text()
     assert not re.search(r"<script|<link|@import|url\(|src=|href=|https?://", page)
-    assert page.count("<svg") == 7
-    assert "BETTER" in page
+    assert page.count("<svg") == 9
+    first = "BETTER: it reaches its gates; there is no champion to compare with"
+    assert f"<b>{first}</b>" in page
+    assert "its fate, is on the page of the task promote" in page
+    assert "promoted" not in page.partition("<main>")[2]
     assert "0.75 and 0.4" in page
 
 

@@ -236,7 +236,7 @@ def test_the_card_shows_plots_baselines_and_subgroups_and_stands_alone(root):
         "hospital: north",
     ):
         assert title in page
-    assert page.count("<svg") == 7
+    assert page.count("<svg") == 8
 
 
 def test_the_report_follows_from_the_declaration_and_the_rows(root, evaluated):

@@ -23,6 +23,7 @@ from pipelines.core.errors import (
     PartitionRefusedError,
     TransientError,
 )
+from pipelines.core.events import Reporter
 from pipelines.protocol import perform, stage_named
 from pipelines.spec import Numeric, Trailing
 from pipelines.stages.featurize import stage as featurize
@@ -243,8 +244,12 @@ def test_a_day_waits_for_its_history_and_says_for_which_days(tmp_path):
     days = publish_days(PIPELINE, tmp_path, 5)
     work = work_on(PIPELINE, tmp_path, "2025-12-01", partition=days[0])
     assert featurize.due(work) == (False, days[3:4]), "of the three days that look back on it"
+    events = []
+    noting = dataclasses.replace(work, report=Reporter("featurize", events.append))
     with pytest.raises(HistoryNotReadyError, match=r"3 of the 3 days .*2025-12-29, 2025-12-30"):
-        perform(FEATURIZE, work)
+        perform(FEATURIZE, noting)
+    # What was done beside it is said, though there is no result.
+    assert [e["partitions"] for e in events if e["event"] == "also"] == [days[3:4]]
     assert featurize.due(work_on(PIPELINE, tmp_path, partition=days[0])) == (True, days[1:4])
 
 

@@ -2,20 +2,19 @@
 
 import os
 import shutil
-import time
 
 import pytest
 
 from pipelines import api
 from pipelines.core.errors import ArtifactError, ConfigError
-from pipelines.core.store import Store
-from pipelines.core.store.housekeeping import clean
-from pipelines.shared.registry import Version
-from pipelines.shared.registry.references import registered_digests
+from pipelines.core.store import Ref, Store
+from pipelines.shared.registry import Version, reading
 from pipelines.stages.promote.champion import open_registry
 from pipelines.stages.promote.model_files import require_files
 from tests.pipelines.made_models import FRAUD, done, publish_training_set, work_on
 from tests.pipelines.stages.promote.test_promote import LATER, evaluated, facts, registry_of
+
+EVALUATIONS = Ref(FRAUD.name, "evaluations", f"as_of={LATER}/seed=0")
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +41,9 @@ def remade_champion(shared, tmp_path):
 
 
 def cleaned(root):
-    held, there = registered_digests(Store(str(root)), FRAUD.name), Store(str(root))
     for path in root.rglob("*"):
         os.utime(path, (1.0, 1.0))
-    return clean(there, FRAUD.name, keep_versions=0, left_before_s=time.time(), outside=held)
+    return api.housekeeping(FRAUD.name, root, keep_versions=0, keep_days=0)
 
 
 @pytest.mark.parametrize("lost", [None, "mlflow.db", "fraud_detection/promotions"])
@@ -58,6 +56,31 @@ def test_a_champion_whose_day_was_made_again_keeps_its_files(lost, remade_champi
     there = Store(str(root))
     assert there.find(champion.ref).digest != champion.digest
     assert there.open(there.find_version(champion.ref, champion.digest))
+
+
+@pytest.mark.parametrize("registry", ["sqlite", "server"])
+def test_after_three_remakings_of_their_day_models_still_meet_the_champion(
+    registry, remade_champion, monkeypatch
+):
+    root, first = remade_champion
+    champion = Store(str(root)).find(first.ref)
+    if registry == "server":  # read through MLflow's client
+        monkeypatch.setattr(reading, "sqlite_path", lambda _uri: None)
+    for quality in (0.4, 0.3, 0.25):
+        evaluated(root, quality=quality)
+    found = cleaned(root)
+    why = {each["version"]: each["why"] for each in found["reasons"] if each["kept"]}
+    for model, words in (
+        (first, "a previous champion, version 1"),
+        (champion, "the champion, version 2"),
+    ):
+        assert why[model.version] == f"{words} of fraud_detection"
+        evaluations = Store(str(root)).versions(EVALUATIONS)
+        cards = [each for each in evaluations if each.inputs["model"] == model.content]
+        assert [why[each.version] for each in cards] == [f"judged {why[model.version]}"]
+    assert found["versions"] > 0
+    evaluated(root, quality=0.2)
+    assert Store(str(root)).find(EVALUATIONS).inputs["champion"] == champion.digest
 
 
 def test_a_version_without_whole_files_is_not_promoted_by_hand(remade_champion):

@@ -5,6 +5,7 @@ import pytest
 from pipelines.stages.promote.page import promotion_page
 
 FACTS = {
+    "pipeline": "fraud",
     "verdict": "BETTER",
     "version": 5,
     "champion": 3,
@@ -19,7 +20,10 @@ FACTS = {
     [
         (
             {"fate": "promoted", "champion": 5, "reason": "version 5 is the champion"},
-            ["promoted: version 5 is the champion", "models --rollback makes version 3"],
+            [
+                "promoted: version 5 is the champion",
+                "models fraud --rollback --why TEXT, makes version 3",
+            ],
         ),
         (
             {
@@ -29,7 +33,7 @@ FACTS = {
             [
                 "waiting: version 5 waits for an answer",
                 "Answer in Airflow",
-                "models --promote 5",
+                "models fraud --promote 5 --why TEXT",
             ],
         ),
         (

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.core.store import Store
+from pipelines.core.store import Ref, Store
 from pipelines.protocol import perform, stage_named
 from pipelines.shared.scoring.decision import Calibration, Decision, write_decision
 from pipelines.spec.heads import head_settings
@@ -79,12 +79,17 @@ def features(day, rows, seed=1):
     return pa.table(keys | values)
 
 
-def publish_dense(root, *, as_of=EARLY, seed=0, units=8, decision=None, features=NAMES):
+def publish_dense(
+    root, *, as_of=EARLY, seed=0, units=8, decision=None, features=NAMES, head=FRAUD.head
+):
     """A network of one hidden layer behind a standardisation, as ``train`` publishes it."""
     pipeline = seeded(seed)
     _, work = work_on("train", root, pipeline=pipeline, as_of=as_of)
     draw = np.random.Generator(np.random.Philox(key=[seed, units]))
-    kernels = [draw.normal(size=(len(features), units)), draw.normal(size=(units, 1)) / units]
+    kernels = [
+        draw.normal(size=(len(features), units)),
+        draw.normal(size=(units, head.outputs())) / units,
+    ]
     layers = [("hidden", "relu"), ("logit", "linear")]
 
     def write(out):
@@ -104,12 +109,13 @@ def publish_dense(root, *, as_of=EARLY, seed=0, units=8, decision=None, features
         if decision is not None:
             write_decision(out, decision)
 
-    config = {"head": head_settings(FRAUD.head), "training": {"seed": seed}}
-    inputs = {"made": str([units, str(decision)])}
+    config = {"head": head_settings(head), "training": {"seed": seed}}
+    inputs = {"made": str([units, str(decision), str(head)])}
     return publish(root, "train", work, write, inputs=inputs, config=config)
 
 
 ALERTING = Decision(Calibration("platt", slope=1.5, intercept=0.2), 0.6, "declared")
+WITHOUT_ALERTS = Decision(ALERTING.calibration, 1.0, "declared")
 
 
 def register(root, *models, champions=(1,)):
@@ -160,8 +166,6 @@ def scored(root, day=DAY, pipeline=FRAUD, **options):
 def folder_of(root, result):
     """Where the files of a result are."""
     store = Store(str(root))
-    from pipelines.core.store import Ref
-
     return store.open(store.find(Ref(FRAUD.name, "scores", result["key"])))
 
 

@@ -100,8 +100,19 @@ def finished(root, pipeline, replicas, log):
 
 
 def content(root, pipeline):
+    return published(root, pipeline)[1].content
+
+
+def published(root, pipeline):
+    """The store, and the model's manifest."""
     _, work = work_on("train", root, pipeline=pipeline)
-    return Store(str(root)).find(work.model_ref("models")).content
+    store = Store(str(root))
+    return store, store.find(work.model_ref("models"))
+
+
+def decision(root, pipeline):
+    store, manifest = published(root, pipeline)
+    return (store.open(manifest) / "decision.json").read_text()
 
 
 def main():
@@ -131,6 +142,8 @@ def main():
         "kills": kills,
         "half_saves": half,
         "difference": float(max(abs(a - b).max() for a, b in pairs)),
+        "calibration": json.loads(decision(broken, pipeline))["calibration"]["kind"],
+        "same_decision": decision(broken, pipeline) == decision(unbroken, pipeline),
         "same_content": content(broken, pipeline) == content(unbroken, pipeline),
         "said": [line for line in log.read_text().splitlines() if "resumed after" in line],
         "left": len(list(broken.glob("fraud_detection/models/*/*/.scratch-*"))),

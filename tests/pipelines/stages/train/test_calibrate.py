@@ -47,18 +47,45 @@ def test_platt_is_the_logistic_regression_of_scikit_learn(weighted):
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-def test_isotonic_is_the_isotonic_regression_of_scikit_learn_away_from_0_and_1(weighted):
+def test_isotonic_has_the_steps_of_scikit_learn_in_their_middles(weighted):
     rows = drawn(sharper=2.0, weighted=weighted)
-    theirs = IsotonicRegression(out_of_bounds="clip")
-    theirs.fit(rows.score.astype(float), rows.happened.astype(float), rows.weight)
+    x = rows.score.astype(float)
+    fit = IsotonicRegression().fit(x, rows.happened.astype(float), rows.weight)
+    theirs = fit.predict(x)
     ours = isotonic(rows.score, rows.happened, rows.weight)
-    at = np.linspace(0, 1, 5001).astype(np.float32)
-    found, expected = ours.probability(at), theirs.predict(at.astype(float))
-    inside = (expected > 0.01) & (expected < 0.9)
-    assert inside.sum() > 4000
-    assert found[inside] == pytest.approx(expected[inside], abs=1e-6)
+    steps = np.unique(theirs)
+    inside = steps[1:-1]  # the first and the last are kept away from 0 and from 1
+    assert ours.y[1:-1] == pytest.approx(inside)
+    for level, at in zip(ours.y[1:-1], ours.x[1:-1], strict=True):
+        here = np.isclose(theirs, level)
+        assert at == pytest.approx(np.average(x[here], weights=rows.weight[here]))
+    found = ours.probability(np.linspace(0, 1, 5001).astype(np.float32))
     assert (found > 0).all()
     assert (found < 1).all()
+    # As good on the whole, and no two scores between the ends share a probability.
+    probability = ours.probability(rows.score)
+    between = np.unique(rows.score[(x > ours.x[0]) & (x < ours.x[-1])])
+    assert (np.diff(ours.probability(between).astype(float)) >= 0).all()
+    assert brier(rows, probability) == pytest.approx(brier(rows, theirs), abs=2e-3)
+
+
+def test_rows_without_weight_change_nothing():
+    rows = drawn(sharper=2.0)
+    weight = (np.arange(ROWS) % 3 > 0).astype(float)
+    here = weight > 0
+    for fit in (platt, isotonic):
+        alone = fit(rows.score[here], rows.happened[here], weight[here])
+        found = fit(rows.score, rows.happened, weight).probability(rows.score)
+        assert found == pytest.approx(alone.probability(rows.score), abs=1e-6)
+
+
+def test_no_line_is_steeper_than_single_precision_can_follow():
+    score = np.repeat(np.float32([0.5, 1 - 1.2e-7, 1 - 6e-8]), 400)
+    happened = np.arange(1200) % 400 < np.repeat([40, 120, 320], 400)
+    fitted = isotonic(score, happened, np.ones(1200))
+    slopes = np.diff(fitted.y) / np.diff(fitted.x)
+    assert (slopes <= 1000).all()
+    assert fitted.y == pytest.approx((0.1, 0.55))
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -14,7 +14,8 @@ from tests.pipelines.stages.train import train_process
 
 # About 2,600 steps: long enough to be caught in the middle on a busy machine.
 SETTINGS = ("training.epochs=60", "training.global_batch_rows=64", "model.hidden=64,32")
-# Everything that a checkpoint must hold is at work: dropout, a schedule, validation, the best epoch.
+# Everything that a checkpoint must hold is at work: dropout, a schedule, validation, the best epoch; and what follows
+# from the weights at the end.
 SHORT = (
     "training.epochs=12",
     "training.global_batch_rows=64",
@@ -25,6 +26,7 @@ SHORT = (
     "training.warmup_epochs=0.5",
     "training.watch=average_precision",
     "training.patience=8",
+    "training.calibration=isotonic",
 )
 LONG = ("training.epochs=100", "training.patience=0")
 
@@ -124,6 +126,7 @@ def test_a_run_killed_in_a_step_and_in_a_save_ends_as_the_unbroken_one(
     assert result["kills"] == 2
     assert result["difference"] == 0
     assert result["same_content"]
+    assert (result["calibration"], result["same_decision"]) == ("isotonic", True)
     assert not result["left"]
 
 

@@ -35,7 +35,7 @@ def test_without_costs_it_is_the_declared_one_and_without_both_that_of_the_alert
     assert threshold_of(Evaluation(), None, None) == (None, "none")
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     st.lists(
         st.tuples(st.integers(0, 12), st.integers(0, 6), st.integers(0, 3)),

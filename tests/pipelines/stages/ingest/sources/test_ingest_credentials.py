@@ -12,10 +12,10 @@ from pipelines.core.connections import Connection
 from pipelines.core.errors import ConfigError
 from pipelines.process.source_access import SOURCE_VARIABLE, source_access
 from pipelines.protocol import perform, stage_named
+from pipelines.shared.databases.database_url import url_of_connection
 from pipelines.spec import LakeTable, Query, Source, load
 from pipelines.stages.ingest.sources import remote_root
 from pipelines.stages.ingest.sources.connections import connection_ids, needs_source
-from pipelines.stages.ingest.sources.database_url import url_of_connection
 from pipelines.stages.ingest.sources.storage_options import file_system_options, lake_options
 from tests.pipelines.shared.tables.made import done, transactions, work_on, write_source
 

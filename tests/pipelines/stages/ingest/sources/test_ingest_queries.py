@@ -16,12 +16,12 @@ from pipelines.core.errors import (
     SourceNotReadyError,
     TransientError,
 )
+from pipelines.shared.databases.database_errors import in_its_own_words
+from pipelines.shared.databases.database_url import url_of_text
 from pipelines.spec import require_valid
 from pipelines.stages.ingest import stage
 from pipelines.stages.ingest.sources import query
 from pipelines.stages.ingest.sources.database import viewed
-from pipelines.stages.ingest.sources.database_errors import in_its_own_words
-from pipelines.stages.ingest.sources.database_url import url_of_text
 from tests.pipelines.shared.tables.made import (
     DAY,
     canonical,

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.stages.cohort.survival_curves import censoring_curve, free_of, incidence
+from pipelines.shared.metrics.survival_curves import censoring_curve, free_of, incidence
 
 AT = np.arange(0.0, 12.5, 0.5)
 # On half days, so that several rows end at once.

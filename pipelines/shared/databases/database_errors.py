@@ -34,11 +34,12 @@ WAIT = "It is tried again; see that the database runs and can be reached from he
 
 
 @contextmanager
-def in_its_own_words(where: str) -> Iterator[None]:
+def in_its_own_words(where: str, remedy: str = STATEMENT) -> Iterator[None]:
     """Convert what a database raises.
 
     Args:
         where: What was being done, as messages begin with it.
+        remedy: What to do about a statement that is refused.
 
     Raises:
         TransientError: The database does not answer, or is busy.
@@ -48,34 +49,34 @@ def in_its_own_words(where: str) -> Iterator[None]:
         yield
     except sa.exc.DBAPIError as error:
         # Not chained: SQLAlchemy's own message has the statement and its values.
-        raise _converted(error, where) from None
+        raise _converted(error, where, remedy) from None
     except (sa.exc.NoSuchModuleError, ImportError) as error:
         raise ConfigError(
             f"{where}: no driver for this kind of database is installed ({error}). Install its "
             f"SQLAlchemy dialect, or use PostgreSQL or SQLite."
         ) from None
     except sa.exc.SQLAlchemyError as error:
-        raise ConfigError(f"{where}: {_words(str(error))}. {STATEMENT}") from None
+        raise ConfigError(f"{where}: {_words(str(error))}. {remedy}") from None
 
 
-def _converted(error: sa.exc.DBAPIError, where: str) -> PipelineError:
+def _converted(error: sa.exc.DBAPIError, where: str, remedy: str) -> PipelineError:
     words = _words(_said(error.orig))
-    cls, remedy = _sorted(error, words)
-    return cls(f"{where}: {words}. {remedy}")
+    cls, todo = _sorted(error, words, remedy)
+    return cls(f"{where}: {words}. {todo}")
 
 
-def _sorted(error: sa.exc.DBAPIError, words: str) -> tuple[type[PipelineError], str]:
+def _sorted(
+    error: sa.exc.DBAPIError, words: str, remedy: str
+) -> tuple[type[PipelineError], str]:
     state = _state(error.orig)
-    if state == WRITES or "readonly database" in words:
+    if remedy == STATEMENT and (state == WRITES or "readonly database" in words):
         return ConfigError, "A source is only read. Declare a SELECT that writes nothing."
     if state.startswith(RIGHTS):
         return ConfigError, ADDRESS
     known = None if state else cause_of_text(words)
     if known is not None and not _is_sqlite(error):
         return known[0], ADDRESS
-    return (
-        (TransientError, WAIT) if _may_pass(error, state, words) else (ConfigError, STATEMENT)
-    )
+    return (TransientError, WAIT) if _may_pass(error, state, words) else (ConfigError, remedy)
 
 
 def _may_pass(error: sa.exc.DBAPIError, state: str, words: str) -> bool:

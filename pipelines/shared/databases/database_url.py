@@ -2,7 +2,7 @@
 
 Promise: the drivers are those that are installed with Millrace; an address that cannot be used is an
     error without its password.
-Not here: opening it (``database.py``).
+Not here: opening it (``pipelines/stages/ingest/``, ``pipelines/stages/score/``).
 """
 
 import sqlalchemy as sa

@@ -1,11 +1,5 @@
-"""The calibration of the served graph beside NumPy's, for drawn calibrations and scores, and scores of held-out rows.
+"""The calibration of the served graph beside NumPy's, for drawn calibrations and scores, and scores of held-out rows."""
 
-Called with JSON: ``calibrations``, how many are drawn. Prints the most digits of a float32 that the probabilities of each
-kind are apart, and how far the scores of some days' rows are from those of the network in NumPy.
-"""
-
-import json
-import sys
 import tempfile
 from pathlib import Path
 
@@ -15,7 +9,6 @@ from pipelines.shared.scoring.decision import Calibration
 from pipelines.shared.scoring.dense import open_scorer
 from pipelines.spec import Binary, Model
 from tests.pipelines.stages.train.small_training import drawing, shards_of
-from tests.pipelines.stages.train.train_process import import_tensorflow
 
 
 def drawn(draw, kind):
@@ -37,7 +30,8 @@ def ulps(ours, theirs):
     return int(np.abs(ours.view(np.int32).astype(int) - theirs.view(np.int32)).max())
 
 
-def graphs(count):
+def calibrations_apart(count):
+    """The most digits of a float32 that the probabilities of each kind are apart."""
     import tensorflow as tf
 
     from pipelines.stages.train.served_probability import served_probability
@@ -57,8 +51,8 @@ def graphs(count):
     return apart
 
 
-def held_out():
-    """Days of more and of fewer rows than a chunk, by the graph and in NumPy."""
+def held_out_apart():
+    """How far scores of days of more and of fewer rows than a chunk, are from those of the network in NumPy."""
     from pipelines.stages.train.export import _write_weights
     from pipelines.stages.train.held_out_scores import CHUNK_ROWS, scores_of
     from pipelines.stages.train.networks import ModelInputs, build_model
@@ -72,12 +66,3 @@ def held_out():
         (out / "model.json").write_text(model.to_json())
         ours = open_scorer(out).score(x)
     return float(np.abs(scores_of(model, Binary(), shards) - ours).max())
-
-
-def main():
-    import_tensorflow()
-    asked = json.loads(sys.argv[1])
-    print(json.dumps({"apart": graphs(asked["calibrations"]), "held_out": held_out()}))
-
-
-main()

@@ -71,11 +71,25 @@ def incidence(days: Floats, cause: NDArray[np.int8], of: int) -> StepFunction:
         cause: What ended it, 0 for neither event, ``(n_rows,)``.
         of: The cause.
     """
-    times, at_risk, events = _counts(days, cause > 0)
-    own = np.bincount(np.searchsorted(times, days), cause == of, len(times))
+    times, happened = cumulative_incidence(days, cause == of, cause > 0)
+    return _falling(times, 1.0 - happened)
+
+
+def cumulative_incidence(
+    days: Floats, happened: NDArray[np.bool_], ended: NDArray[np.bool_]
+) -> tuple[Floats, Floats]:
+    """Distinct times, and Aalen and Johansen's share of rows that have the event by each.
+
+    Args:
+        days: When each row ended, ``(n_rows,)``.
+        happened: Whether the event ended it, ``(n_rows,)``.
+        ended: Whether any event did; the others were censored, ``(n_rows,)``.
+    """
+    times, at_risk, events = _counts(days, ended)
+    own = np.bincount(np.searchsorted(times, days), happened, len(times))
     hazard = np.divide(events, np.maximum(at_risk, 1))
     free = np.concatenate([[1.0], np.cumprod(1.0 - hazard)])[:-1]
-    return _falling(times, 1.0 - np.cumsum(free * own / np.maximum(at_risk, 1)))
+    return times, np.cumsum(free * own / np.maximum(at_risk, 1))
 
 
 def _counts(days: Floats, counted: NDArray[np.bool_]) -> tuple[Floats, Floats, Floats]:

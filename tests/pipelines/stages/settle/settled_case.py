@@ -80,6 +80,7 @@ class Book:
 
     root: Path
     pipeline: object
+    group_rows: int = 23
 
     @property
     def store(self):
@@ -88,7 +89,9 @@ class Book:
     def features(self, partition, rows, inputs=None):
         def write(out):
             pq.write_table(
-                rows.drop_columns(["chance"]), out / "part-0.parquet", row_group_size=23
+                rows.drop_columns(["chance"]),
+                out / "part-0.parquet",
+                row_group_size=self.group_rows,
             )
 
         return self._publish("features", f"ds={partition}", "featurize", write, inputs, rows)
@@ -100,9 +103,27 @@ class Book:
                 pq.write_table(scores.slice(n * cut, cut), out / f"part-{n:05}.parquet")
             if shadow is not None:
                 pq.write_table(shadow, out / "shadow-00000.parquet")
-            (out / "scores.json").write_text(json.dumps({"threshold": threshold}))
+            own = {"version": scores["model_version"][0].as_py() if len(scores) else 1}
+            own |= {"digest": scores["model_digest"][0].as_py() if len(scores) else DIGEST}
+            challengers = [] if shadow is None else shadow["model_version"].unique().to_pylist()
+            others = [
+                {"version": n, "digest": f"{n:064}", "threshold": 0.5} for n in challengers
+            ]
+            facts = {**own, "threshold": threshold, "shadow": others}
+            (out / "scores.json").write_text(json.dumps(facts))
 
         return self._publish("scores", key or f"ds={partition}", "score", write, None, scores)
+
+    def refuse(self, partition):
+        """The verdict of a gate that refused a partition."""
+        refused = {"verdict": "refused", "reason": "Bad."}
+
+        def write(out):
+            (out / "report.json").write_text("{}")
+
+        return self._publish(
+            "validated", f"ds={partition}", "validate", write, None, [], refused
+        )
 
     def day(self, partition, seed, **more):
         """Publish features and scores of a partition, and return its rows."""
@@ -128,9 +149,10 @@ class Book:
         manifest = self.store.find(Ref(self.pipeline.name, "settlements", f"ds={partition}"))
         return json.loads((self.store.open(manifest) / "settled.json").read_text())
 
-    def _publish(self, dataset, key, stage, write, inputs, rows):
+    def _publish(self, dataset, key, stage, write, inputs, rows, outcome=None):
         ref = Ref(self.pipeline.name, dataset, key)
-        seen = digest_of([ref.path(), rows.to_pylist().__repr__(), inputs])
+        values = rows if isinstance(rows, list) else rows.to_pylist()
+        seen = digest_of([ref.path(), repr(values), inputs])
         with self.store.staging(ref, seen) as out:
             write(out)
             files = describe_files(out, ())
@@ -145,7 +167,8 @@ class Book:
                 code={},
                 content=digest_of(files),
                 files=files,
-                outcome={"rows": len(rows), "verdict": "", "reason": "", "metrics": {}},
+                outcome={"rows": len(rows), "verdict": "", "reason": "", "metrics": {}}
+                | (outcome or {}),
                 made={"seconds": 0.0},
             )
             self.store.publish(out, manifest)
