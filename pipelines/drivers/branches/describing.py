@@ -64,10 +64,6 @@ def _feature_lines(partitions: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     if not partitions:
         return
     rows = sum(each["rows"] for each in partitions)
-    sums: dict[str, float] = {}
-    for each in partitions:
-        for name, share in each["changed"].items():
-            sums[name] = sums.get(name, 0.0) + share * each["rows"]
     yield (
         f"features of {counted(len(partitions), 'partition')}: {counted(rows, 'row')} on both, "
         f"{sum(e['only_main'] for e in partitions):,} on main alone, "
@@ -77,8 +73,17 @@ def _feature_lines(partitions: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         names = dict.fromkeys(name for each in partitions for name in each[what])
         if names:
             yield f"  {what}: {', '.join(names)}"
-    ordered = sorted(sums.items(), key=lambda item: -item[1])
-    yield from _first([f"  {name}: {n / rows:.2%} of the rows changed" for name, n in ordered])
+    changed = _rows_changed(partitions)
+    yield from _first([f"  {name}: {n / rows:.2%} of the rows changed" for name, n in changed])
+
+
+def _rows_changed(partitions: Sequence[Mapping[str, Any]]) -> list[tuple[str, float]]:
+    """Rows with another value over all partitions, by column, most first."""
+    sums: dict[str, float] = {}
+    for each in partitions:
+        for name, share in each["changed"].items():
+            sums[name] = sums.get(name, 0.0) + share * each["rows"]
+    return sorted(sums.items(), key=lambda item: -item[1])
 
 
 def _model_lines(model: Mapping[str, Any]) -> Iterator[str]:

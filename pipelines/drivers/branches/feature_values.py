@@ -3,7 +3,7 @@
 Promise: rows are joined by their id; a column at a time is in memory.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from pipelines.core.store import Store
 from pipelines.drivers.branches.differences import BranchedArtifact
 
+Rows = tuple[NDArray[np.int64], NDArray[np.int64]]
+"""Numbers of main's rows and of the branch's that are the same row, ``(n_rows,)`` each."""
 FEATURES, PARTS, KNOWN = "features", "part-*.parquet", "known="
 
 
@@ -77,31 +80,36 @@ def compared(key: str, main: Path, branch: Path, id_column: str) -> ChangedParti
         branch: Folder of the branch's.
         id_column: Column that identifies a row.
     """
-    ids = [_column(folder, id_column) for folder in (main, branch)]
+    ids = _column(main, id_column), _column(branch, id_column)
     at = pc.index_in(ids[1], value_set=ids[0])
     both = pc.is_valid(at)
     rows = np.asarray(pc.filter(at, both)), np.flatnonzero(np.asarray(both))
-    names = [_names(folder) for folder in (main, branch)]
-    shared = [name for name in names[0] if name in names[1] and name != id_column]
-    n_both = len(rows[0])
-    shares = {
-        name: _differing(_column(main, name), _column(branch, name), rows) / n_both
-        for name in (shared if n_both else ())
-    }
+    names, n_both = (_names(main), _names(branch)), len(rows[0])
     return ChangedPartition(
         key,
         n_both,
         len(ids[0]) - n_both,
         len(ids[1]) - n_both,
-        tuple(name for name in names[1] if name not in names[0]),
-        tuple(name for name in names[0] if name not in names[1]),
-        {name: share for name, share in shares.items() if share},
+        _without(names[1], names[0]),
+        _without(names[0], names[1]),
+        _changed((main, branch), _without(names[0], _without(names[0], names[1])), rows),
     )
 
 
-def _differing(
-    main: pa.Array, branch: pa.Array, rows: tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]
-) -> int:
+def _without(names: Sequence[str], others: Sequence[str]) -> tuple[str, ...]:
+    return tuple(name for name in names if name not in others)
+
+
+def _changed(folders: tuple[Path, Path], names: Iterable[str], rows: Rows) -> dict[str, float]:
+    """Share of the rows of both whose value differs, of columns that have any."""
+    counts = {
+        name: _differing(_column(folders[0], name), _column(folders[1], name), rows)
+        for name in names
+    }
+    return {name: count / len(rows[0]) for name, count in counts.items() if count}
+
+
+def _differing(main: pa.Array, branch: pa.Array, rows: Rows) -> int:
     """Rows whose values differ; no value equals no value, and nan equals nan."""
     one, other = main.take(pa.array(rows[0])), branch.take(pa.array(rows[1]))
     if one.type != other.type:

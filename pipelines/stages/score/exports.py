@@ -30,6 +30,8 @@ def export_all(work: Work, plan: Plan, rows: int, folder: Path) -> None:
 
 def _declared(work: Work, folder: Path) -> list[CopyTarget]:
     scoring, found = work.pipeline.scoring, list[CopyTarget]()
+    if work.store.branch:
+        return found  # whoever reads a copy reads production's
     if scoring.files:
         from pipelines.stages.score.export_file import FileExport
 

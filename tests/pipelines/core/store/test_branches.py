@@ -2,13 +2,14 @@
 
 import os
 import time
+from dataclasses import asdict
 
 import pytest
 
 from pipelines.core.errors import ArtifactError, ConfigError, TransientError
 from pipelines.core.store import Ref, Store
 from pipelines.core.store.branches import begin, branch_names, drop, require_there
-from pipelines.core.store.housekeeping import clean
+from pipelines.core.store.housekeeping import Housekeeping, clean
 from pipelines.core.store.verify import verify
 from tests.pipelines.core.store.making import REF, publish
 
@@ -31,7 +32,8 @@ def branch_of(main, name="b"):
 def cleaned(main, **more):
     for path in main.root.rglob("*"):
         os.utime(path, (1.0, 1.0))
-    return clean(main, "p", **{"keep_versions": 0, "left_before_s": time.time()} | more)
+    asked = {"keep_versions": 0, "left_before_s": time.time()} | more
+    return asdict(clean(main, "p", Housekeeping(**asked)))
 
 
 def is_there(store, manifest):
