@@ -35,7 +35,7 @@ GROUPS = (
     ("Tables", ("tables",)),
     ("Sources", ("sources",)),
     ("Label, split, training, schedule", ("learning",)),
-    ("Evaluation and gates on models", ("evaluation",)),
+    ("Evaluation and gates on models", ("evaluation", "slices")),
     ("Scoring and watching", ("scoring", "watching")),
     ("Heads", ("heads",)),
     ("Networks", ("models",)),

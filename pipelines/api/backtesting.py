@@ -39,7 +39,7 @@ def backtest(
         from_: First scored day, the as-of day of the first models.
         to: Last scored day.
         policies: ``weekly``, ``monthly``, ``every-N``, ``drift``, ``decay``, ``never``, joined by ``+``, with options
-            and settings: ``monthly+drift,drift=0.2,promote=always,split.train_days=14``.
+            and settings: ``monthly+drift,drift=0.2,use=always,split.train_days=14``.
         source: Root of the source files, to take in days first; None where they are taken in.
         history_from: First day of data; by default the start of the pipeline's schedule.
         out: Folder for ``backtest.json`` and ``backtest.html``; None writes nothing.

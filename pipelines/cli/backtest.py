@@ -29,7 +29,7 @@ def backtest(
         typer.Option(
             "--policy",
             help="weekly, monthly, every-N, drift, decay or never, joined by +, then options and settings: "
-            "monthly+drift,drift=0.2,promote=always,split.train_days=14. May be repeated. "
+            "monthly+drift,drift=0.2,use=always,split.train_days=14. May be repeated. "
             f"[{', '.join(DEFAULT_POLICIES)}]",
         ),
     ] = None,

@@ -1,6 +1,6 @@
 """The days that a backtest scores: their rows, and what a model says of them.
 
-Why: a policy is judged by rows that its model of then would have scored, as it serves.
+Why: a policy is measured by rows that its model of then would have scored, as it serves.
 Promise: a day's features are read as they were known when the day was over; a day without features is left out and
     said; two policies that use one model on one day read its scores once.
 Not here: what alerts they lead to (``alerts.py``).

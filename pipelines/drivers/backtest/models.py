@@ -1,6 +1,6 @@
 """The models of a backtest: made by the stages, found where they were made before.
 
-Why: a policy is judged by the models that it would really have had.
+Why: a policy is measured by the models that it would really have had.
 Promise: each is the model that a scheduled run of its as-of day and settings makes, to the bit; it met no champion
     of the registry, and nothing is registered. What production has published stays published.
 Not here: when one is made (``policies.py``, ``triggers.py``), whether it is used (``replay.py``).

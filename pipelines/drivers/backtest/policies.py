@@ -1,4 +1,4 @@
-"""Retraining policies as texts: ``monthly+drift,limit=0.2,promote=always,split.train_days=14``.
+"""Retraining policies as texts: ``monthly+drift,limit=0.2,use=always,split.train_days=14``.
 
 Why: a policy is compared with others in one command, so it must fit on a line.
 Promise: a text that is not a policy is refused with what may stand there.
@@ -16,11 +16,11 @@ NEVER, WEEKLY, MONTHLY, DRIFT, DECAY = "never", "weekly", "monthly", "drift", "d
 EVERY = re.compile(r"every-([1-9]\d{0,3})")
 TRIGGERS = (NEVER, WEEKLY, MONTHLY, DRIFT, DECAY, "every-14")
 BETTER, ALWAYS = "better", "always"
-PROMOTES = (BETTER, ALWAYS)
+USES = (BETTER, ALWAYS)
 DAYS_OF_WEEK = 7
 # Commas within brackets belong to a value: model.hidden=[500,250].
 COMMAS = re.compile(r",(?![^\[(]*[\])])")
-OPTIONS = ("promote", "drift", "decay", "cooldown")
+OPTIONS = ("use", "drift", "decay", "cooldown")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ class Policy:
     Attributes:
         text: The policy as it was given; names it in results.
         triggers: What asks for a new model, each by itself; ``never`` keeps the first.
-        promote: ``better`` uses a model that passes its gates and is not worse than the one in use, on the new
+        use: ``better`` uses a model that passes its gates and is not worse than the one in use, on the new
             model's test rows; ``always`` uses every model that passes its gates.
         settings: ``section.name=value`` of its models.
         drift: Population stability index of an input above which ``drift`` asks for a model.
@@ -40,7 +40,7 @@ class Policy:
 
     text: str
     triggers: tuple[str, ...]
-    promote: str = BETTER
+    use: str = BETTER
     settings: tuple[str, ...] = ()
     drift: float = 0.25
     decay: float = 0.1
@@ -78,13 +78,13 @@ def policy_of(text: str) -> Policy:
             raise _refused(text, f"there is no option {name!r}. {nearest(name, OPTIONS)}")
         elif given.setdefault(name, value) != value:
             raise _refused(text, f"{name} is given twice")
-    promote = given.get("promote", BETTER)
-    if promote not in PROMOTES:
-        raise _refused(text, f"promote is {promote!r}. {nearest(promote, PROMOTES)}")
+    use = given.get("use", BETTER)
+    if use not in USES:
+        raise _refused(text, f"use is {use!r}. {nearest(use, USES)}")
     return Policy(
         text=text,
         triggers=_triggers(text, triggers),
-        promote=promote,
+        use=use,
         settings=tuple(settings),
         drift=_number(text, "drift", given.get("drift", "0.25")),
         decay=_number(text, "decay", given.get("decay", "0.1")),
@@ -123,6 +123,6 @@ def _number(text: str, name: str, value: str, *, whole: bool = False) -> float:
 def _refused(text: str, why: str) -> ConfigError:
     return ConfigError(
         f"--policy {text!r}: {why.rstrip('.')}. A policy is weekly, monthly, every-N (days), drift, decay or never, or "
-        f"several joined by +, then options: promote=better|always, drift=PSI, decay=LOSS, "
+        f"several joined by +, then options: use=better|always, drift=PSI, decay=LOSS, "
         f"cooldown=DAYS, and settings such as split.train_days=14, each after a comma."
     )

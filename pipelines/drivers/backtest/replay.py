@@ -9,6 +9,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from pipelines.core.days import days_between, parse_day, shift
@@ -24,14 +25,14 @@ from pipelines.spec.split import TEST
 from pipelines.stages.evaluate.heads import evaluation_of
 from pipelines.stages.evaluate.heads.protocol import Yardstick
 from pipelines.stages.evaluate.raw import raw_columns
-from pipelines.stages.evaluate.rows import alert_columns, open_test_rows
+from pipelines.stages.evaluate.rows import TestRows, alert_columns, open_test_rows
 from pipelines.stages.evaluate.verdict import BETTER, decide
 
 FIRST = "first"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Training:
+class AskedModel:
     """A model that a policy asked for.
 
     Attributes:
@@ -61,12 +62,12 @@ class Replayed:
 
     policy: Policy
     days: list[DayResult]
-    trainings: list[Training]
+    trainings: list[AskedModel]
 
     def totals(self) -> dict[str, Any]:
         """The line of the table."""
-        events, caught = (sum(getattr(d, n) for d in self.days) for n in ("events", "caught"))
-        alerts = sum(day.alerts for day in self.days)
+        counts = ("events", "caught", "alerts")
+        events, caught, alerts = (sum(getattr(d, n) for d in self.days) for n in counts)
         precise = [d.average_precision for d in self.days if d.average_precision is not None]
         return {
             "trained": len(self.trainings),
@@ -78,9 +79,12 @@ class Replayed:
             "alerts": alerts,
             "false_alerts": alerts - caught,
             "average_precision": statistics.fmean(precise) if precise else None,
-            "cpu_minutes": sum(each.cpu_minutes for each in self.trainings),
-            "gpu_minutes": sum(each.gpu_minutes for each in self.trainings),
+            **self._minutes(),
         }
+
+    def _minutes(self) -> dict[str, float]:
+        names = ("cpu_minutes", "gpu_minutes")
+        return {name: sum(getattr(each, name) for each in self.trainings) for name in names}
 
     def as_dict(self) -> dict[str, Any]:
         """Everything, as plain values."""
@@ -169,10 +173,10 @@ def _asks(
 
 def _compared(
     policy: Policy, made: PastModel | NoModel, in_use: PastModel, why: str
-) -> tuple[Training, PastModel]:
+) -> tuple[AskedModel, PastModel]:
     """The training, and the model in use after it."""
     if isinstance(made, NoModel):
-        missing = Training(
+        missing = AskedModel(
             as_of=made.as_of,
             why=why,
             used=False,
@@ -182,15 +186,15 @@ def _compared(
         return missing, in_use
     if made.verdict != BETTER:
         return _training(made, why, made.reason, used=False), in_use
-    if policy.promote == ALWAYS:
+    if policy.use == ALWAYS:
         return _training(made, why, made.reason, used=True), made
     verdict = decide(made.work.pipeline.gates, made.metrics, _metrics_on_tests(made, in_use))
     used = verdict.name == BETTER
     return _training(made, why, verdict.reasons[-1], used=used), made if used else in_use
 
 
-def _training(made: PastModel, why: str, reason: str, *, used: bool) -> Training:
-    return Training(
+def _training(made: PastModel, why: str, reason: str, *, used: bool) -> AskedModel:
+    return AskedModel(
         as_of=made.as_of,
         why=why,
         used=used,
@@ -212,7 +216,7 @@ def _metrics_on_tests(made: PastModel, in_use: PastModel) -> dict[str, float]:
     return head.measured(rows, served, Yardstick(work.pipeline.evaluation, folder)).metrics()
 
 
-def _test_rows(work: Work, training_set: Any) -> Any:
+def _test_rows(work: Work, training_set: Path) -> TestRows:
     known = work.pipeline.label.settled_days()
     after = known if work.pipeline.evaluation.exclude_known else None
     return open_test_rows(training_set, alert_columns(work.pipeline), after)

@@ -63,11 +63,11 @@ def _quarantine_lines(
 def _feature_lines(partitions: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     if not partitions:
         return
-    rows = sum(each["rows"] for each in partitions)
+    counts = ("rows", "only_main", "only_branch")
+    rows, on_main, on_branch = (sum(each[name] for each in partitions) for name in counts)
     yield (
         f"features of {counted(len(partitions), 'partition')}: {counted(rows, 'row')} on both, "
-        f"{sum(e['only_main'] for e in partitions):,} on main alone, "
-        f"{sum(e['only_branch'] for e in partitions):,} on the branch alone"
+        f"{on_main:,} on main alone, {on_branch:,} on the branch alone"
     )
     for what in ("added", "removed"):
         names = dict.fromkeys(name for each in partitions for name in each[what])

@@ -27,11 +27,11 @@ UNIT = {
 }
 NEXT = {
     DRIFT: "Look at this feature in the report of the day's validation and at its source; if the change is real, "
-    "train again.",
+    "make a new model.",
     SCORED: "Look at the inputs that drifted, and at the number of alerts, before anyone acts on the scores.",
     VOLUME: "Ask the source whether the delivery is whole; take the day in again if it was not.",
-    LABELS: "Ask whether labels still arrive as before; if they do, look at the threshold and train again.",
-    DECAY: "Look at the slices of the settlement for whom it fails; train again, or roll back.",
+    LABELS: "Ask whether labels still arrive as before; if they do, look at the threshold and make a new model.",
+    DECAY: "Look at the slices of the settlement for whom it fails; make a new model, or roll back.",
 }
 
 

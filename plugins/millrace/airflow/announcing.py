@@ -9,7 +9,7 @@ Not here: what is in an event (``news.py``).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset
 from airflow.sdk.definitions.asset import AssetUniqueKey
@@ -17,6 +17,9 @@ from airflow.sdk.definitions.asset import AssetUniqueKey
 from millrace.airflow.assets import assets
 from millrace.airflow.news import CHAMPION, News
 from pipelines.spec import Pipeline
+
+if TYPE_CHECKING:
+    from airflow.sdk.execution_time.context import OutletEventAccessor
 
 MEMORY, EVENTS = "asset_state_store", "outlet_events"
 
@@ -115,7 +118,7 @@ def _give_events(context: Mapping[str, Any], asset: Asset, news: Sequence[News])
             event.add_partitions(each.partition)
 
 
-def _further_event(events: Any, asset: Asset) -> Any:
+def _further_event(events: Any, asset: Asset) -> "OutletEventAccessor":
     """One more event of an asset, with facts of its own."""
     from airflow.sdk.execution_time.context import OutletEventAccessor
 

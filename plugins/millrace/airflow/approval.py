@@ -114,7 +114,9 @@ class AskOperator(HITLOperator):
         )
         return super().execute(context)
 
-    def execute_complete(self, context: Mapping[str, Any], event: dict[str, Any]) -> Any:
+    def execute_complete(
+        self, context: Mapping[str, Any], event: dict[str, Any]
+    ) -> dict[str, Any]:
         """Pass the answer on.
 
         Raises:

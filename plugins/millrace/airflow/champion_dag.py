@@ -19,11 +19,13 @@ from millrace.airflow.forms import day_field
 from millrace.airflow.tasks import OTHER_POOL
 from millrace.airflow.templates import store_and_history, variable
 from pipelines.core.errors import ConfigError
+from pipelines.protocol import giver_of
 from pipelines.shared.registry.fates import PROMOTED
 from pipelines.spec import Pipeline, load
 
 CHAMPION_DAG = "champion"
-PROMOTING, ROLL_BACK = "promote", "rollback"
+PROMOTION = giver_of("promotion")
+PROMOTING, ROLL_BACK = PROMOTION.name, "rollback"
 
 
 class ChampionOperator(CommandOperator):

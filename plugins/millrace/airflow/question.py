@@ -16,7 +16,7 @@ from pipelines.protocol.stage import REPORTS
 from pipelines.shared.pages.headlines import verdict_headline
 
 PROMOTING, KEEPING = BUTTONS = ("Promote", "Keep")
-ASKED, YES, NO = "asked", "promote", "keep"
+ASKED, YES, NO = "asked", giver_of("promotion").name, "keep"
 """As in ``pipelines/stages/promote/decision.py``, which is for the stage's own process."""
 
 

@@ -9,7 +9,6 @@ Not here: which alarms ask, and the cool-down (``pipelines/stages/watch/retraini
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import DAG, Asset, BaseOperator, PartitionedAssetTimetable
 from airflow.sdk.exceptions import AirflowSkipException
 
@@ -95,6 +94,9 @@ def retraining_dags(pipeline: Pipeline, doc: str | None = None) -> list[DAG]:
     """
     if not pipeline.watch.retraining.on:
         return []
+    # Half of what parsing a DAG file costs; few pipelines ask for it.
+    from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+
     own: dict[str, Any] = {
         "dag_display_name": f"{pipeline.title}: retraining",
         "description": f"Start the model DAG where {stage_of(WATCH.dataset).name} asks for a model.",

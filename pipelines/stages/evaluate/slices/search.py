@@ -176,9 +176,9 @@ def worst(looks: Sequence[LookedAt], search: SliceSearch) -> list[LookedAt]:
     beyond = sorted(_worse_than_parts(looks, search.level), key=lambda each: -each.least())
     kept = list[LookedAt]()
     for each in beyond:
-        if len(kept) < search.reported and not any(_alike(each.cell, k.cell) for k in kept):
+        if not any(_alike(each.cell, other.cell) for other in kept):
             kept.append(each)
-    return kept
+    return kept[: search.reported]
 
 
 def _worse_than_parts(looks: Sequence[LookedAt], level: float) -> Iterator[LookedAt]:

@@ -26,7 +26,7 @@ SETTINGS = {
     "gates.min_average_precision": 0.0,
 }
 FIRST, BEGINS, LAST = "2026-01-01", "2026-01-09", "2026-01-15"
-POLICIES = ("never", "every-3", "every-3,promote=always")
+POLICIES = ("never", "every-3", "every-3,use=always")
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def test_a_killed_backtest_goes_on_and_ends_as_an_unbroken_one(source, tmp_path)
     whole = replayed(tmp_path / "whole", source, out=tmp_path / "out")
     by_policy = {each["policy"]: each for each in whole["policies"]}
     assert [by_policy[p]["trained"] for p in POLICIES] == [1, 3, 3]
-    assert by_policy["every-3,promote=always"]["used"] == 3
+    assert by_policy["every-3,use=always"]["used"] == 3
     assert all(len(each["days"]) == 7 for each in whole["policies"])
     assert not list((tmp_path / "whole/fraud_detection/models").glob("*/*/manifest.json"))
 

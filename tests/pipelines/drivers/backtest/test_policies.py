@@ -17,10 +17,10 @@ FIRST = date(2026, 1, 13)
 @pytest.mark.parametrize(
     ("text", "triggers", "rest"),
     [
-        ("weekly", ("weekly",), {"promote": "better", "settings": ()}),
+        ("weekly", ("weekly",), {"use": "better", "settings": ()}),
         ("monthly+drift,drift=0.2", ("monthly", "drift"), {"drift": 0.2}),
         ("decay,decay=0.05,cooldown=14", ("decay",), {"decay": 0.05, "cooldown_days": 14}),
-        ("never,promote=always", ("never",), {"promote": "always"}),
+        ("never,use=always", ("never",), {"use": "always"}),
         (
             "every-10,split.train_days=14,model.hidden=[500,250]",
             ("every-10",),
@@ -44,10 +44,10 @@ def test_a_policy_is_read_as_it_is_written(text, triggers, rest):
         ("every-1.5", "no trigger 'every-1.5'"),
         ("weekly+weekly", "joins a trigger with itself"),
         ("never+weekly", "joins a trigger with itself, or with never"),
-        ("weekly,promote", "'promote' is not name=value"),
-        ("weekly,promote=", "'promote=' is not name=value"),
-        ("weekly,promote=best", "promote is 'best'"),
-        ("weekly,promot=better", "Did you mean 'promote'"),
+        ("weekly,use", "'use' is not name=value"),
+        ("weekly,use=", "'use=' is not name=value"),
+        ("weekly,use=best", "use is 'best'"),
+        ("weekly,usse=better", "Did you mean 'use'"),
         ("weekly,drift=big", "drift must be a number from 0; got 'big'"),
         ("weekly,drift=nan", "drift must be a number from 0; got 'nan'"),
         ("weekly,decay=-1", "decay must be a number from 0; got '-1'"),
