@@ -12,7 +12,7 @@ from pipelines.shared.pages.plots import Axis, Plot, Series
 from pipelines.shared.pages.style import STYLE
 
 WEEK_DAYS = 7
-STYLES = tuple(f"policy{number}" for number in range(6))
+STYLES = tuple(f"policy{number}" for number in range(8))
 WIDE = 860
 
 
