@@ -92,6 +92,13 @@ def run_chain(request: ChainRequest) -> Summary:
     return _summary(request, totals)
 
 
+def make_models(request: ChainRequest) -> Totals:
+    """Make and evaluate models of days that are taken in already, and promote the first."""
+    totals: Totals = defaultdict(StageTotals)
+    _make_models(totals, request)
+    return totals
+
+
 def _make_models(totals: Totals, request: ChainRequest) -> None:
     """Make and evaluate a model for each seed, and promote the first."""
     made: dict[str, str] = {}

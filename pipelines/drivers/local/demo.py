@@ -219,6 +219,7 @@ def _simulate(home: Home, shown: _Shown, terminal: Terminal) -> None:
 def _work(flow: Flow) -> None:
     flow.wait_for_dags()
     flow.take_in()
+    flow.make_first_model()
     as_of = flow.make_model()
     scored = flow.score(as_of)
     print_outcome(flow.terminal, flow.published, as_of, scored)

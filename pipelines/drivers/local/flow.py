@@ -1,6 +1,6 @@
-"""The demonstration's work, done by Airflow: the partitions by a backfill, the model by its schedule, scores by hand.
+"""The demonstration's work: the partitions by a backfill, the first model by hand, the next by its schedule, scores.
 
-Why: what is shown must be what production does, so each step is a REST call anyone can make.
+Why: what is shown must be what production does, so each step is a REST call or a command that anyone can give.
 Promise: partitions that are published are not run again; runs that an earlier start left behind are
     ended first, as nobody works on them any more.
 Not here: starting Airflow (``stack.py``), making the source (``demo_window.py``).
@@ -17,6 +17,7 @@ from typing import Any
 from pipelines.core.errors import PermanentError, TransientError, listed
 from pipelines.core.events import is_progress
 from pipelines.core.store import Manifest
+from pipelines.drivers.chain import ChainRequest, make_models
 from pipelines.drivers.local.console import Phase, Terminal
 from pipelines.drivers.local.published import Published
 from pipelines.drivers.local.rest_client import FINISHED, RestError, quoted
@@ -93,6 +94,23 @@ class Flow:
             self._follow(before, lacking, phase)
         return len(lacking)
 
+    def make_first_model(self) -> None:
+        """Make the champion of the first scored days by the command line's chain, as an earlier week would have."""
+        as_of, published = self.published.first_model_day(), self.published
+        if as_of is None or published.has_champion(as_of):
+            return
+        with self.terminal.phase(f"train and evaluate the model as of {as_of}"):
+            make_models(
+                ChainRequest(
+                    pipeline=published.pipeline,
+                    store=f"file://{published.home.store}",
+                    source=None,
+                    first=published.window.first_day,
+                    last=published.window.last_day,
+                    as_of=as_of,
+                )
+            )
+
     def make_model(self) -> str:
         """Have Airflow make the model of the latest tick; returns its as-of day.
 
@@ -115,7 +133,7 @@ class Flow:
         return as_of
 
     def score(self, as_of: str) -> list[Manifest]:
-        """Have Airflow score the last partitions with the model of that day; returns what was published.
+        """Have Airflow score the first and last partitions that have a champion; returns what was published.
 
         Raises:
             PermanentError: A run failed; says in which task.

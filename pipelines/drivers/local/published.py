@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from pipelines.core.errors import PipelineError
 from pipelines.core.events import Reporter
-from pipelines.core.partitions import ALL
+from pipelines.core.partitions import ALL, DAY
 from pipelines.core.store import Manifest, Store
 from pipelines.drivers.chain_summary import PROMOTED
 from pipelines.drivers.local.demo_window import Window
@@ -30,10 +30,10 @@ from pipelines.protocol import (
 )
 from pipelines.protocol.stage import MODEL, PARTITION, SCORE_DAG, WINDOW
 from pipelines.shared.registry import champion_on, read_registry, registry_uri
-from pipelines.spec import Pipeline, Table
+from pipelines.spec import Pipeline, Table, model_days
 
-SCORED = 3
-"""Partitions that are scored: enough to see what comes of it."""
+SCORED = 2
+"""Partitions that are scored at each end of the days with a champion: the first ones' labels are known at the last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,21 +93,34 @@ class Published:
         """What a stage published last for a partition of the examples, or for a model."""
         return _found(stage_named(stage), self.work(stage, key=key, as_of=as_of))
 
-    def to_score(self, as_of: str) -> tuple[list[str], int | None]:
-        """The last partitions from the model's day on, and None; without any the last ones, and its version.
+    def first_model_day(self) -> str | None:
+        """As-of day of a model whose first scored labels are known in the last partitions; None without room for one."""
+        if self.window.grain != DAY:
+            return None
+        settled = self.pipeline.label.settled_days() + SCORED - 1
+        as_of = self.window.calendar.shift(self.window.last, -settled)
+        begins = model_days(self.pipeline, as_of).train[0]
+        return as_of if begins >= self.window.first else None
 
-        A partition before the champion's day has no champion, and is scored with a chosen version.
+    def has_champion(self, day: str) -> bool:
+        """Whether some version is the champion of a day."""
+        held = read_registry(registry_uri(Store(self._store)), self.pipeline.name)
+        return champion_on(held, day) is not None
+
+    def to_score(self, as_of: str) -> tuple[list[str], int | None]:
+        """The first and last partitions that have a champion, and None; without any the last one, and the version.
+
+        A partition before the first champion's day has none, and is scored with a chosen version.
         """
         every = self.window.all_partitions()
-        since = [k for k in every if self.window.calendar.first_day(k) >= as_of]
-        held = read_registry(registry_uri(Store(self._store)), self.pipeline.name)
         with_champion = [
-            k for k in since if champion_on(held, self.window.calendar.first_day(k))
+            k for k in every if self.has_champion(self.window.calendar.first_day(k))
         ]
         if with_champion:
-            return with_champion[-SCORED:], None
+            ends = (*with_champion[:SCORED], *with_champion[-SCORED:])
+            return list(dict.fromkeys(ends)), None
         promoted = self.manifest(giver_of(PROMOTED).name, as_of=as_of)
-        number = None if promoted is None else int(promoted.outcome["metrics"]["version"])
+        number = None if promoted is None else int(promoted.outcome["version"])
         return (every[-1:], number) if number is not None else ([], None)
 
     def scored(self, keys: Sequence[str], version: int | None) -> list[Manifest]:

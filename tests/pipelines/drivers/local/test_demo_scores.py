@@ -76,11 +76,11 @@ def champion_as_of(published, as_of, *, is_champion=True):
         "promote",
         work,
         lambda out: (out / "promotion.json").write_text("{}"),
-        outcome={"metrics": {"version": 1}},
+        outcome={"version": 1},
     )
 
 
-def test_the_last_days_from_the_models_day_on_are_scored_by_runs_of_their_own(published):
+def test_the_days_with_a_champion_are_scored_by_runs_of_their_own(published):
     champion_as_of(published, DAYS[2])
     flow = flow_of(published)
     found = flow.score(DAYS[2])
@@ -127,3 +127,20 @@ def test_the_table_shows_rows_and_alerts_of_each_day(published):
         line = next(row for row in shown.splitlines() if each.key.removeprefix("ds=") in row)
         cells = [cell.strip() for cell in line.split("│")][2:5]
         assert cells == ["1", "40", f"{each.outcome['metrics']['alerts']:.0f}"]
+
+
+@pytest.mark.parametrize(
+    ("last", "as_of"),
+    [
+        # The first model trains from 36 days before the last on.
+        ("2026-02-05", None),
+        ("2026-02-06", "2026-01-29"),
+        # Labels of 02-06 and 02-07 are known at the ends of 02-13 and 02-14.
+        ("2026-02-14", "2026-02-06"),
+    ],
+)
+def test_the_first_model_is_of_the_day_whose_labels_the_last_days_know(tmp_path, last, as_of):
+    window = Window(first="2026-01-01", last=last, partitions=45, size=40)
+    published = Published(pipeline=FRAUD, home=Home.at(tmp_path), window=window)
+    assert published.first_model_day() == as_of
+    assert not published.has_champion("2026-02-06")
