@@ -69,7 +69,10 @@ print(json.dumps({
 def test_it_is_a_task_of_the_data_dag_after_the_stage_it_needs(tree):
     parsed = python(tree, "-c", PARSED)
     assert parsed["chain"] == ["ingest", "validate", STAGE, "featurize"]
-    assert (parsed["upstream"], parsed["downstream"]) == (["validate"], [])
+    assert (parsed["upstream"], parsed["downstream"]) == (
+        ["validate"],
+        ["announce_refusal", "taken_in"],
+    )
     assert parsed["model"] is False
     assert parsed["buttons"] == ["Rows by hour"]
     assert (parsed["timeout_s"], parsed["pool"]) == (7200, "stages")

@@ -207,7 +207,7 @@ def test_a_stock_airflow_lists_the_dags_and_the_plugin_once_and_runs_a_stage(use
     named = [
         f"{name}_{kind}"
         for name in ("example", "tracking")
-        for kind in ("data", "model", "tune")
+        for kind in ("champion", "data", "model", "score", "score_days", "tune")
     ]
     assert dags == sorted([*named, "housekeeping"])
     assert import_errors == errors == {}

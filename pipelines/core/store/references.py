@@ -116,6 +116,7 @@ def reasons_to_stay(
         _evaluations_of(left, _names_of(by_name, named)),
         _all_of(_awaiting_an_answer(left), "waits to be promoted"),
         _all_of(filter(_is_promotion, left), "a promotion"),
+        _all_of(filter(_is_settlement, left), "of the ledger of settlements"),
         _named(by_name, _named_by(_read_by_running(keys))),
         own,
     ):
@@ -129,6 +130,10 @@ def _all_of(versions: Iterable[Kept], why: str) -> dict[Path, str]:
 
 def _is_pointed(kept: Kept) -> bool:
     return kept.pointed
+
+
+def _is_settlement(kept: Kept) -> bool:
+    return kept.ref.dataset == SETTLEMENTS
 
 
 def _is_promotion(kept: Kept) -> bool:

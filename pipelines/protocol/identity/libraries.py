@@ -35,6 +35,7 @@ NOT_COUNTED = {
     "psutil": "finds processes",
     "pynvml": "counts GPUs",
     "rmm": "allocates memory",
+    "threadpoolctl": "has each product computed by one thread",
     "psycopg": "gives a database's rows, which are compared by their hash",
     "sqlalchemy": "reads the registry's tables, and databases' rows, which are compared by their hash",
 }

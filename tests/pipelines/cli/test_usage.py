@@ -133,7 +133,8 @@ def test_check_fails_with_code_2_where_a_check_fails(tmp_path):
 
 def test_housekeeping_reports_what_it_removed(tmp_path):
     ended = millrace("housekeeping", "fraud_detection", "--store", tmp_path, "--json")
-    assert json.loads(ended.stdout) == {"versions": 0, "leftovers": 0, "bytes": 0, "kept": 0}
+    nothing = {"versions": 0, "leftovers": 0, "bytes": 0, "kept": 0}
+    assert json.loads(ended.stdout) == nothing | {"reasons": []}
 
 
 @pytest.mark.parametrize(

@@ -36,10 +36,10 @@ def differing(texts):
 
 REACHED_BY = [
     # Ids of buckets: what QuantileBuckets gives, which is in another file.
-    ("pipelines.operators.bucketize", "bucket_ids", MODEL),
+    ("pipelines.operators.bucketize", "bucket_ids", MODEL | {"score"}),
     # The graph that is served is made by train and never made again.
     ("pipelines.operators.serving", "serving_transform", {"train"}),
-    ("pipelines.shared.metrics.ranking", "average_precision", {"evaluate"}),
+    ("pipelines.shared.metrics.ranking", "average_precision", {"evaluate", "settle"}),
     ("pipelines.stages.ingest.values.cast", "from_text", {"ingest"}),
     ("pipelines.gx_dask.scan", "answer_partition", {"validate", "validate_window"}),
     # Run by promote as a file, in a process that has none of our code.

@@ -9,6 +9,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from pipelines.shared.metrics.bootstrap import Sampled, resamples
 from pipelines.shared.metrics.calibration_line import calibration_line
+from pipelines.shared.metrics.probabilities import MeasuredProbabilities
 from pipelines.shared.metrics.ranking import (
     alert_precision,
     average_precision,
@@ -97,7 +98,8 @@ def test_copies_of_an_entity_are_entities_of_their_own(seed):
 
 def arranged(y, scores, days, index, k):
     line = calibration_line(y, scores.astype(float), np.ones(len(y)))
-    return MeasuredScores(ranking(y, scores), days, index, k, line)
+    probabilities = MeasuredProbabilities.of(y, scores)
+    return MeasuredScores(ranking(y, scores), days, index, k, line, probabilities)
 
 
 def test_intervals_follow_from_the_seed_and_hold_the_value():

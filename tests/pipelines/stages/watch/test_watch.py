@@ -120,7 +120,9 @@ def test_a_holiday_like_a_sunday_is_usual_and_one_like_no_day_is_excused(store):
 def test_a_limit_that_fails_publishes_the_day_first_and_names_what_to_do(store):
     put_features(store, DAY, change=DRIFTED["scale"])
     strict = Watch(psi=Limit(warn=0.1, refuse=0.3))
-    with pytest.raises(AlarmError, match=r"tx_amount is distributed otherwise.*train again"):
+    with pytest.raises(
+        AlarmError, match=r"tx_amount is distributed otherwise.*make a new model"
+    ):
         watched(store, watch=strict)
     published = read(store)
     assert {a["severity"] for a in published["alarms"]} == {"refuse"}
