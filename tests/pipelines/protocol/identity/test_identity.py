@@ -166,7 +166,9 @@ def test_swapped_imports_of_functions_that_are_both_reached_change_the_digest():
     names = re.search(r"from pipelines\.operators\.bucketize import (\w+), (\w+)", text)
     first, second = names[1], names[2]
     swapped = f"import {first} as {second}, {second} as {first}"
-    assert differing({module: text.replace(f"import {first}, {second}", swapped)}) == MODEL
+    assert differing({module: text.replace(f"import {first}, {second}", swapped)}) == MODEL | {
+        "score"
+    }
 
 
 def test_what_is_found_does_not_depend_on_the_order_of_sets():
