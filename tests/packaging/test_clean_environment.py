@@ -211,7 +211,7 @@ def test_a_stock_airflow_lists_the_dags_and_the_plugin_once_and_runs_a_stage(use
     ]
     assert dags == sorted([*named, "housekeeping"])
     assert import_errors == errors == {}
-    assert tasks == ["featurize", "ingest", "validate"]
+    assert tasks == ["announce_refusal", "featurize", "ingest", "taken_in", "validate"]
     assert rows == ROWS
     ours = [source for name, source in plugins if name == "millrace"]
     assert ours == ["millrace==0.1.0: " + ours[0].partition(": ")[2]]
