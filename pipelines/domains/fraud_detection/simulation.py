@@ -29,7 +29,8 @@ FEWER_ROWS = 1.2
 SIZE = Size(counts="rows a day", default=10_000, most=MAX_ROWS_PER_DAY, parts="days")
 DEMONSTRATION = Demonstration(
     size=20_000,
-    partitions=45,
+    # Windows of 30 days, a week late, are full before the first model trains, 37 days from the end.
+    partitions=75,
     plant=f"rows={len(DEFECTS)}",
     least_size=math.ceil(BAD_ROWS / SHARE * FEWER_ROWS),
     reason=f"{BAD_ROWS} rows a day are bad on purpose, and a day of which more than {SHARE:.2%} are "

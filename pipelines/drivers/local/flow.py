@@ -6,10 +6,11 @@ Promise: partitions that are published are not run again; runs that an earlier s
 Not here: starting Airflow (``stack.py``), making the source (``demo_window.py``).
 """
 
+import logging
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -99,7 +100,10 @@ class Flow:
         as_of, published = self.published.first_model_day(), self.published
         if as_of is None or published.has_champion(as_of):
             return
-        with self.terminal.phase(f"train and evaluate the model as of {as_of}"):
+        with (
+            self.terminal.phase(f"train and evaluate the model as of {as_of}"),
+            _lines_of_stages_alone(),
+        ):
             make_models(
                 ChainRequest(
                     pipeline=published.pipeline,
@@ -272,3 +276,18 @@ class Flow:
             api.patch(
                 f"/dags/{dag_id}/dagRuns/{quoted(run['dag_run_id'])}", {"state": "failed"}
             )
+
+
+@contextmanager
+def _lines_of_stages_alone() -> Iterator[None]:
+    """Leave out what libraries write beside a stage's own lines, which name its as-of day."""
+    log = logging.getLogger("millrace")
+
+    def is_of_stage(record: logging.LogRecord) -> bool:
+        return "as_of=" in record.getMessage()
+
+    log.addFilter(is_of_stage)
+    try:
+        yield
+    finally:
+        log.removeFilter(is_of_stage)
