@@ -28,7 +28,7 @@ FEWER_ROWS = 1.2
 
 SIZE = Size(counts="rows a day", default=10_000, most=MAX_ROWS_PER_DAY, parts="days")
 DEMONSTRATION = Demonstration(
-    size=20_000,
+    size=10_000,
     # Windows of 30 days, a week late, are full before the first model trains, 37 days from the end.
     partitions=75,
     plant=f"rows={len(DEFECTS)}",
