@@ -156,5 +156,6 @@ def _plot(title: str, unit: str, series: list[Series], history: list[Json], high
     x = Axis(
         label=f"partitions, {first} to {last}", high=max(len(history) - 1.0, 1.0), whole=True
     )
-    plot = Plot(title=title, x=x, y=Axis(label=unit, high=high), series=series, height=230)
+    y = Axis(label=unit, high=high)
+    plot = Plot(title=title, x=x, y=y, series=series, width=WIDE, height=230)
     return f"<h3>{escape(title)}</h3>{plot.svg()}{legend(plot)}"
