@@ -80,7 +80,7 @@ def test_an_alarm_fails_the_day_calls_a_notifier_and_starts_the_model_dag_once(a
     watch(asking, DAY)
 
     def skipped():
-        runs = api.runs(f"{NAME}_retraining")
+        runs = list(api.runs(f"{NAME}_retraining"))
         return len(runs) == 2 and all(
             over(api, f"{NAME}_retraining", r["dag_run_id"]) for r in runs
         )
